@@ -1,0 +1,2 @@
+//! The `thru` command.
+fn main() {}

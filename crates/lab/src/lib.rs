@@ -1,0 +1,1 @@
+//! Scenario files and the internet that is built in.

@@ -1,0 +1,1 @@
+//! What asks: resolve, route, connect, secure, request; each writes into the Trace.

@@ -1,0 +1,1 @@
+//! Trace and Verdict as text, JSON and pcapng.

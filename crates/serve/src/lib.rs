@@ -1,0 +1,1 @@
+//! What answers: name servers and web servers over any network.

@@ -1,0 +1,26 @@
+//! A simulated network: an event queue in nanoseconds, links with impairments, switches, routers, NAT.
+//!
+//! Same topology, same calls, same seed: same packets, to the byte and the nanosecond.
+//! Start with [`World`].
+//!
+//! - [`world`]: nodes, links and the loop.
+//! - [`link`]: the impairment pipeline in its fixed order.
+//! - [`queue`]: drop-tail, drop-head, RED, CoDel, FQ-CoDel, PIE.
+//! - [`switch`]: a learning switch with VLANs.
+//! - [`nat`]: NAT44 with connection tracking, as a hook of a router's stack.
+//! - [`firewall`]: rules as a hook.
+//! - [`tap`]: what was seen on a link, and what became of it.
+//! - [`event`]: the queue of things to come, ordered by (time, lane, sequence).
+
+pub mod event;
+pub mod firewall;
+pub mod link;
+pub mod nat;
+pub mod queue;
+pub mod switch;
+pub mod tap;
+pub mod world;
+
+pub use link::{Direction, LinkConfig, Pipe};
+pub use tap::{DropReason, Sighting};
+pub use world::{LinkId, NodeId, World};

@@ -1,0 +1,31 @@
+//! A complete TCP/IP host without I/O: packets, calls and the time go in; packets, readiness and the next
+//! deadline come out. It knows no clock, no socket, no thread and no source of randomness but its seed.
+//!
+//! Start with [`Host`]. The rule of the loop: after every call that takes `now`, drain
+//! [`Host::poll_transmit`], then ask [`Host::next_deadline`].
+//!
+//! - [`host`]: interfaces, the way in and the way out, forwarding.
+//! - [`neighbor`]: ARP and NDP with reachability (RFC 826, RFC 4861).
+//! - [`route`]: longest prefix first.
+//! - [`fragment`]: taking packets apart and, in bounded memory, together again.
+//! - [`icmp`]: errors told and errors heard; path MTU.
+//! - [`udp`], [`raw`]: datagram sockets.
+//! - [`tcp`]: split by mechanism, one file each.
+//! - [`hook`]: where NAT and firewalls look at passing packets.
+//! - [`random`]: one reproducible stream per purpose.
+
+pub mod fragment;
+pub mod frame;
+pub mod hook;
+pub mod host;
+pub mod icmp;
+pub mod neighbor;
+pub mod random;
+pub mod raw;
+pub mod route;
+pub mod tcp;
+pub mod timer;
+pub mod udp;
+
+pub use frame::Frame;
+pub use host::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};

@@ -1,0 +1,1 @@
+//! The fault catalogue: ids and one-line meanings.

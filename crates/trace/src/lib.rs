@@ -1,0 +1,45 @@
+//! The vocabulary of one request's story: spans, values, and the packets behind them.
+//!
+//! Live probes, our own stack and (later) the analysis of a foreign capture all produce a [`Trace`];
+//! the diagnosis reads it; every output is a view of it. It holds no protocol's logic.
+//!
+//! - [`Trace`]: start here.
+//! - [`span`]: something that took time, on a layer, with an outcome and named values.
+//! - [`packet`]: a captured frame with its number and its fate.
+//! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
+//! - [`verdict`]: which layer, which causes, how sure, by what evidence.
+
+pub mod fault;
+pub mod packet;
+pub mod span;
+pub mod verdict;
+
+use serde::Serialize;
+pub use packet::{Packet, PacketFate};
+pub use span::{Family, Layer, Outcome, Span, SpanId, Value};
+pub use verdict::{Evidence, Next, Verdict};
+
+/// The story of one request.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Trace {
+    /// What was asked for, as the user said it: `https://www.shop.lab/`.
+    pub target: String,
+    /// The network it ran on: `host`, `lab:internet`.
+    pub network: String,
+    /// The lab's seed, if there is one.
+    pub seed: Option<u64>,
+    /// Wall-clock time of the network's instant 0, in nanoseconds since the Unix epoch.
+    pub epoch_unix_nanos: u64,
+    /// All spans, in order of start; children name their parent.
+    pub spans: Vec<Span>,
+    /// Frames captured on the way, numbered from 1 as in the capture file.
+    #[serde(skip)]
+    pub packets: Vec<Packet>,
+    /// Interfaces named by `Packet::interface`.
+    pub interfaces: Vec<String>,
+    /// Names learned on the way, for the capture's name block: address and name.
+    pub names: Vec<(std::net::IpAddr, String)>,
+    /// TLS secrets in the NSS key log format, for the capture's secrets block.
+    #[serde(skip)]
+    pub key_log: String,
+}
