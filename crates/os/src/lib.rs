@@ -1,1 +1,7 @@
-//! The edge to the operating system: the real clock, kernel sockets, entropy. The only crate with unsafe code.
+//! The edge to the operating system. The only crate that may hold `unsafe` code or read a real clock.
+//!
+//! - [`clock`]: monotonic time and the date.
+//! - [`entropy`]: random bytes, repeatable on a thread that runs a lab.
+
+pub mod clock;
+pub mod entropy;

@@ -1,0 +1,149 @@
+//! TCP streams of the kernel.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+use thru_stack::tcp::TcpInfo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpSocket;
+
+use crate::network::{ConnectError, ConnectErrorKind, ConnectOptions, Network};
+use crate::tcp::{Listener as AnyListener, Stream as AnyStream, TcpListener, TcpStream};
+
+pub(crate) async fn connect(
+    network: &Network,
+    remote: SocketAddr,
+    options: ConnectOptions,
+) -> Result<TcpStream, ConnectError> {
+    let failed = |error: &io::Error| ConnectError { kind: classify(error), events: Vec::new() };
+    let socket = new_socket(remote).map_err(|error| failed(&error))?;
+    if let Some(mss) = options.mss_limit {
+        socket2::SockRef::from(&socket).set_tcp_mss(u32::from(mss)).map_err(|error| failed(&error))?;
+    }
+    let connecting = socket.connect(remote);
+    let outcome = match options.limit {
+        Some(limit) => network.timeout(limit, connecting).await,
+        None => Some(connecting.await),
+    };
+    let stream = match outcome {
+        Some(Ok(stream)) => stream,
+        Some(Err(error)) => return Err(failed(&error)),
+        None => {
+            return Err(ConnectError { kind: ConnectErrorKind::TimedOut { icmp: None }, events: Vec::new() });
+        }
+    };
+    // Failing to switch Nagle off costs time, not the connection.
+    let _ = stream.set_nodelay(options.nodelay);
+    let stream = Stream::new(stream).map_err(|error| failed(&error))?;
+    Ok(TcpStream(AnyStream::Kernel(stream)))
+}
+
+fn new_socket(remote: SocketAddr) -> io::Result<TcpSocket> {
+    if remote.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+fn classify(error: &io::Error) -> ConnectErrorKind {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => ConnectErrorKind::Refused,
+        io::ErrorKind::TimedOut => ConnectErrorKind::TimedOut { icmp: None },
+        // Without a route the kernel fails at once; a router's word for it takes a round trip. Both say ENETUNREACH.
+        io::ErrorKind::NetworkUnreachable => ConnectErrorKind::NoRoute,
+        io::ErrorKind::HostUnreachable => {
+            ConnectErrorKind::Unreachable { icmp: None, text: "host unreachable, says the kernel".to_owned() }
+        }
+        _ => ConnectErrorKind::Other(error.to_string()),
+    }
+}
+
+pub(crate) fn listen(local: SocketAddr, backlog: usize) -> io::Result<TcpListener> {
+    let socket = new_socket(local)?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(local)?;
+    let listener = socket.listen(u32::try_from(backlog).unwrap_or(u32::MAX))?;
+    Ok(TcpListener(AnyListener::Kernel(listener)))
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Stream {
+    stream: Arc<Mutex<tokio::net::TcpStream>>,
+    last: Arc<Mutex<Option<TcpInfo>>>,
+    local: SocketAddr,
+    peer: SocketAddr,
+}
+
+impl Stream {
+    pub(crate) fn new(stream: tokio::net::TcpStream) -> io::Result<Stream> {
+        let (local, peer) = (stream.local_addr()?, stream.peer_addr()?);
+        Ok(Stream { stream: Arc::new(Mutex::new(stream)), last: Arc::default(), local, peer })
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub(crate) fn set_nodelay(&self, nodelay: bool) {
+        let _ = lock(&self.stream).set_nodelay(nodelay);
+    }
+
+    pub(crate) fn inspector(&self) -> Inspector {
+        Inspector { stream: Arc::downgrade(&self.stream), last: self.last.clone() }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *lock(&self.stream)).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *lock(&self.stream)).poll_write(cx, data)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *lock(&self.stream)).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *lock(&self.stream)).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        *lock(&self.last) = self.inspector().info();
+    }
+}
+
+/// Looks at one connection; after the stream is gone, tells what was last known.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    stream: Weak<Mutex<tokio::net::TcpStream>>,
+    last: Arc<Mutex<Option<TcpInfo>>>,
+}
+
+impl Inspector {
+    pub(crate) fn info(&self) -> Option<TcpInfo> {
+        match self.stream.upgrade() {
+            Some(_) => None,
+            None => lock(&self.last).clone(),
+        }
+    }
+}
