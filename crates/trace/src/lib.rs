@@ -1,23 +1,29 @@
 //! The vocabulary of one request's story: spans, values, and the packets behind them.
 //!
 //! Live probes, our own stack and (later) the analysis of a foreign capture all produce a [`Trace`];
-//! the diagnosis reads it; every output is a view of it. It holds no protocol's logic.
+//! the diagnosis reads it; every output is a view of it. It holds no protocol's logic, reads no clock
+//! and opens nothing.
 //!
 //! - [`Trace`]: start here.
 //! - [`span`]: something that took time, on a layer, with an outcome and named values.
+//! - [`query`]: finding spans, and checking that a trace is consistent.
 //! - [`packet`]: a captured frame with its number and its fate.
+//! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
 
 pub mod fault;
+pub mod frames;
 pub mod packet;
+pub mod query;
 pub mod span;
 pub mod verdict;
 
-use serde::Serialize;
+pub use frames::attach_frames;
 pub use packet::{Packet, PacketFate};
+use serde::Serialize;
 pub use span::{Family, Layer, Outcome, Span, SpanId, Value};
-pub use verdict::{Evidence, Next, Verdict};
+pub use verdict::{Also, Evidence, Next, RuledOut, Status, Verdict, Who};
 
 /// The story of one request.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -35,7 +41,7 @@ pub struct Trace {
     /// Frames captured on the way, numbered from 1 as in the capture file.
     #[serde(skip)]
     pub packets: Vec<Packet>,
-    /// Interfaces named by `Packet::interface`.
+    /// Interfaces named by [`Packet::interface`].
     pub interfaces: Vec<String>,
     /// Names learned on the way, for the capture's name block: address and name.
     pub names: Vec<(std::net::IpAddr, String)>,

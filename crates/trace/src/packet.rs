@@ -8,13 +8,21 @@ pub struct Packet {
     pub number: u64,
     /// Nanoseconds since the network's instant 0.
     pub at: u64,
-    /// Index into `Trace::interfaces`.
+    /// Index into [`crate::Trace::interfaces`].
     pub interface: u32,
+    /// The Ethernet frame, without its checksum.
     pub bytes: Bytes,
+    /// What became of it.
     pub fate: PacketFate,
     /// Shown as the packet's comment.
     pub comment: Option<String>,
 }
 
+/// What became of a frame after it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PacketFate { Passed, /** With the reason in words. */ Dropped(String) }
+pub enum PacketFate {
+    /// It went on.
+    Passed,
+    /// It went no further; with the reason in words.
+    Dropped(String),
+}
