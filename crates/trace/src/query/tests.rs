@@ -65,10 +65,7 @@ fn names_every_flaw() {
 
 #[test]
 fn a_ring_of_parents_ends() {
-    let trace = Trace {
-        spans: vec![span(0, Some(1), 0, 1), span(1, Some(0), 0, 1)],
-        ..Trace::default()
-    };
+    let trace = Trace { spans: vec![span(0, Some(1), 0, 1), span(1, Some(0), 0, 1)], ..Trace::default() };
     assert_eq!(trace.ancestry(&trace.spans[0]).count(), 2);
     assert!(!trace.check().is_empty());
 }
