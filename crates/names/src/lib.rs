@@ -1,1 +1,19 @@
 //! DNS as machines that take the time as an argument: zones, cache, iterative resolution.
+//!
+//! Everything here is fed bytes and instants and returns bytes and instants; sockets live in `serve` and `probe`.
+//!
+//! - [`zone`]: a zone read from a master file, and the lookup that knows delegations and wildcards.
+//! - [`responder`]: an authoritative server for several zones: query bytes in, answer bytes out. Start here to serve.
+//! - [`resolver`]: the iterative resolver: root hints, referrals, cache, retries. Start here to ask.
+//! - [`recursive`]: the pure half of a recursive server: reads a client's query, writes the resolver's answer.
+//! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
+//! - [`text`]: names, types and records in master-file form, safe to print.
+
+pub mod message;
+
+
+pub mod responder;
+pub mod text;
+pub mod zone;
+
+pub use hickory_proto as proto;
