@@ -11,7 +11,6 @@
 
 pub mod message;
 
-
 pub mod responder;
 pub mod text;
 pub mod zone;

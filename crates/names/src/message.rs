@@ -141,7 +141,8 @@ pub fn extended_error(message: &Message) -> Option<(u16, String)> {
     match message.edns.as_ref()?.option(EdnsCode::Unknown(EDE_OPTION))? {
         EdnsOption::Unknown(_, data) if data.len() >= 2 => {
             let text = String::from_utf8_lossy(&data[2..]);
-            let text = text.trim_end_matches('\0').chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+            let text =
+                text.trim_end_matches('\0').chars().map(|c| if c.is_control() { '?' } else { c }).collect();
             Some((u16::from_be_bytes([data[0], data[1]]), text))
         }
         _ => None,
@@ -152,11 +153,7 @@ pub fn extended_error(message: &Message) -> Option<(u16, String)> {
 pub fn question_matches(answer: &Message, name: &Name, record_type: RecordType) -> Result<(), bool> {
     match answer.queries.first() {
         Some(query) if query.query_type() == record_type && query.name() == name => {
-            if query.name().eq_case(name) {
-                Ok(())
-            } else {
-                Err(true)
-            }
+            if query.name().eq_case(name) { Ok(()) } else { Err(true) }
         }
         _ => Err(false),
     }

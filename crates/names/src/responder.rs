@@ -78,7 +78,10 @@ impl Responder {
     /// The deepest zone that holds `name`; for DS the one above it, where it lives (RFC 4035 section 3.1.4.1).
     fn zone_for(&self, name: &Name, record_type: RecordType) -> Option<&Zone> {
         let mut candidate = name.clone();
-        if record_type == RecordType::DS && !name.is_root() && self.zone_at_or_above(&name.base_name()).is_some() {
+        if record_type == RecordType::DS
+            && !name.is_root()
+            && self.zone_at_or_above(&name.base_name()).is_some()
+        {
             candidate = name.base_name();
         }
         self.zone_at_or_above(&candidate)

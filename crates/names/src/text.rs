@@ -123,9 +123,14 @@ pub(crate) fn parse_labels(text: &str) -> Result<(Name, bool), String> {
     }
     if let Some(label) = labels.iter().find(|label| label.len() > 63) {
         let start = String::from_utf8_lossy(&label[..16]);
-        return Err(format!("a label of {} characters, more than 63: `{}...`", label.len(), printable(&start)));
+        return Err(format!(
+            "a label of {} characters, more than 63: `{}...`",
+            label.len(),
+            printable(&start)
+        ));
     }
-    let name = Name::from_labels(labels.iter().map(Vec::as_slice)).map_err(|error| format!("not a domain name: {error}"))?;
+    let name = Name::from_labels(labels.iter().map(Vec::as_slice))
+        .map_err(|error| format!("not a domain name: {error}"))?;
     if name.len() > Name::MAX_LENGTH {
         return Err("a name of more than 255 bytes".into());
     }

@@ -63,7 +63,9 @@ fn check(question: &str, expected: &[&str]) {
         if answer.metadata.authoritative { " aa" } else { "" },
         if answer.metadata.truncation { " tc" } else { "" }
     )];
-    for (letter, section) in [("an", &answer.answers), ("ns", &answer.authorities), ("ar", &answer.additionals)] {
+    for (letter, section) in
+        [("an", &answer.answers), ("ns", &answer.authorities), ("ar", &answer.additionals)]
+    {
         got.extend(section.iter().map(|record| format!("{letter} {}", record_text(record))));
     }
     assert_eq!(got, expected, "{question}");
@@ -89,21 +91,35 @@ fn answers() {
         "a.root-servers.lab A",
         &["NoError", "ns lab. 86400 IN NS ns.nic.lab.", "ar ns.nic.lab. 86400 IN A 192.0.2.10"],
     );
-    check(". NS", &["NoError aa", "an . 86400 IN NS a.root-servers.lab.", "ar a.root-servers.lab. 86400 IN A 192.0.2.1"]);
+    check(
+        ". NS",
+        &[
+            "NoError aa",
+            "an . 86400 IN NS a.root-servers.lab.",
+            "ar a.root-servers.lab. 86400 IN A 192.0.2.1",
+        ],
+    );
 }
 
 #[test]
 fn negatives_carry_the_soa() {
     check("www.shop.lab TXT", &["NoError aa", SOA]);
     check("nowhere.shop.lab A", &["NXDomain aa", SOA]);
-    check("example A", &["NXDomain aa", "ns . 60 IN SOA a.root-servers.lab. admin.lab. 1 3600 900 604800 60"]);
+    check(
+        "example A",
+        &["NXDomain aa", "ns . 60 IN SOA a.root-servers.lab. admin.lab. 1 3600 900 604800 60"],
+    );
 }
 
 #[test]
 fn aliases_are_followed_inside_the_zone() {
     check(
         "alias.shop.lab A",
-        &["NoError aa", "an alias.shop.lab. 300 IN CNAME www.shop.lab.", "an www.shop.lab. 300 IN A 192.0.2.80"],
+        &[
+            "NoError aa",
+            "an alias.shop.lab. 300 IN CNAME www.shop.lab.",
+            "an www.shop.lab. 300 IN A 192.0.2.80",
+        ],
     );
     check("alias.shop.lab CNAME", &["NoError aa", "an alias.shop.lab. 300 IN CNAME www.shop.lab."]);
     check("away.shop.lab A", &["NoError aa", "an away.shop.lab. 300 IN CNAME www.other.lab."]);
@@ -118,7 +134,11 @@ fn aliases_are_followed_inside_the_zone() {
     );
     check(
         "x.wild.shop.lab A",
-        &["NoError aa", "an x.wild.shop.lab. 300 IN CNAME www.shop.lab.", "an www.shop.lab. 300 IN A 192.0.2.80"],
+        &[
+            "NoError aa",
+            "an x.wild.shop.lab. 300 IN CNAME www.shop.lab.",
+            "an www.shop.lab. 300 IN A 192.0.2.80",
+        ],
     );
     check(
         "into.shop.lab A",
@@ -145,11 +165,10 @@ fn referrals_carry_glue_and_no_authority() {
             "ar ns.sub.shop.lab. 300 IN AAAA 2001:db8::54",
         ],
     );
-    check("www.elsewhere.lab A", &[
-        "NoError",
-        "ns lab. 86400 IN NS ns.nic.lab.",
-        "ar ns.nic.lab. 86400 IN A 192.0.2.10",
-    ]);
+    check(
+        "www.elsewhere.lab A",
+        &["NoError", "ns lab. 86400 IN NS ns.nic.lab.", "ar ns.nic.lab. 86400 IN A 192.0.2.10"],
+    );
 }
 
 #[test]
@@ -219,7 +238,9 @@ fn edns_is_answered_with_edns_and_a_later_version_with_badvers() {
 #[test]
 fn hostile_messages_get_formerr_notimp_or_silence() {
     let responder = responder();
-    let rcode = |bytes: &[u8]| responder.answer(bytes, true).map(|answer| Peek::at(&answer).expect("a header").rcode_low);
+    let rcode = |bytes: &[u8]| {
+        responder.answer(bytes, true).map(|answer| Peek::at(&answer).expect("a header").rcode_low)
+    };
     assert_eq!(rcode(&[]), None);
     assert_eq!(rcode(&[0x12, 0x34, 1]), None);
     let mut response = query("www.shop.lab A", true);

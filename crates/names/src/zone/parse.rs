@@ -166,7 +166,11 @@ impl Reader {
         let mut class_seen = false;
         let record_type = loop {
             let Some(token) = words.next() else {
-                return Err(hinted(line, "a record without a type", "write it as `NAME [TTL] [IN] TYPE DATA`"));
+                return Err(hinted(
+                    line,
+                    "a record without a type",
+                    "write it as `NAME [TTL] [IN] TYPE DATA`",
+                ));
             };
             let upper = token.text.to_ascii_uppercase();
             if upper == "IN" && !class_seen {
@@ -207,7 +211,9 @@ impl Reader {
             ("$INCLUDE" | "$GENERATE", _) => {
                 return Err(hinted(line, format!("{word} is not supported"), "write the records out"));
             }
-            _ => return Err(hinted(line, format!("unknown directive `{word}`"), "known are $ORIGIN and $TTL")),
+            _ => {
+                return Err(hinted(line, format!("unknown directive `{word}`"), "known are $ORIGIN and $TTL"));
+            }
         };
         if word == "$TTL" {
             self.default_ttl = Some(seconds(line, value)?);
@@ -251,7 +257,8 @@ impl Reader {
     }
 
     fn finish(self) -> Result<Zone, ZoneError> {
-        let no_soa = || hinted(0, "no SOA record", "begin with `@ SOA ns.example. admin.example. 1 1h 15m 7d 5m`");
+        let no_soa =
+            || hinted(0, "no SOA record", "begin with `@ SOA ns.example. admin.example. 1 1h 15m 7d 5m`");
         let origin = self.apex.ok_or_else(no_soa)?;
         let mut nodes: BTreeMap<Name, Node> = BTreeMap::new();
         for (name, sets) in self.nodes {
@@ -267,7 +274,11 @@ impl Reader {
                 }
                 if *record_type == RecordType::CNAME && sets.len() > 1 {
                     let what = format!("a CNAME beside other records at {}", name_text(&name));
-                    return Err(hinted(*line, what, "an alias has no records of its own (RFC 1034 section 3.6.2)"));
+                    return Err(hinted(
+                        *line,
+                        what,
+                        "an alias has no records of its own (RFC 1034 section 3.6.2)",
+                    ));
                 }
                 if *record_type == RecordType::SOA && name != origin {
                     return Err(error(*line, format!("a SOA at {}, below the zone's top", name_text(&name))));
@@ -296,13 +307,18 @@ impl Reader {
     fn name(&self, line: usize, text: &str) -> Result<Name, ZoneError> {
         let origin = || {
             self.origin.as_ref().or(self.apex.as_ref()).ok_or_else(|| {
-                hinted(line, format!("the relative name `{text}` before any origin"), "write `$ORIGIN example.` first")
+                hinted(
+                    line,
+                    format!("the relative name `{text}` before any origin"),
+                    "write `$ORIGIN example.` first",
+                )
             })
         };
         if text == "@" {
             return origin().cloned();
         }
-        let (name, absolute) = parse_labels(text).map_err(|why| error(line, format!("`{text}` is not a name: {why}")))?;
+        let (name, absolute) =
+            parse_labels(text).map_err(|why| error(line, format!("`{text}` is not a name: {why}")))?;
         if absolute {
             return Ok(name);
         }
@@ -321,7 +337,11 @@ impl Reader {
             if words.len() == count {
                 Ok(())
             } else {
-                Err(hinted(line, format!("{kind} with {} values", words.len()), &format!("write `{kind} {form}`")))
+                Err(hinted(
+                    line,
+                    format!("{kind} with {} values", words.len()),
+                    &format!("write `{kind} {form}`"),
+                ))
             }
         };
         let name_at = |at: usize| self.name(line, &words[at].text);
@@ -361,7 +381,8 @@ impl Reader {
             RecordType::SOA => {
                 fields(7, "ns.example. admin.example. SERIAL REFRESH RETRY EXPIRE MINIMUM")?;
                 let serial = words[2].text.parse();
-                let serial = serial.map_err(|_| error(line, format!("`{}` is not a serial number", words[2].text)))?;
+                let serial =
+                    serial.map_err(|_| error(line, format!("`{}` is not a serial number", words[2].text)))?;
                 let time = |at: usize| seconds(line, &words[at].text);
                 RData::SOA(SOA::new(
                     name_at(0)?,
@@ -377,7 +398,8 @@ impl Reader {
                 if words.is_empty() {
                     return Err(hinted(line, "TXT without text", "write `TXT \"text\"`"));
                 }
-                let parts = words.iter().map(|word| string(line, &word.text)).collect::<Result<Vec<_>, _>>()?;
+                let parts =
+                    words.iter().map(|word| string(line, &word.text)).collect::<Result<Vec<_>, _>>()?;
                 RData::TXT(TXT::from_bytes(parts.iter().map(Vec::as_slice).collect()))
             }
             RecordType::SVCB | RecordType::HTTPS => self.service(line, record_type, words)?,
@@ -393,7 +415,11 @@ impl Reader {
     fn service(&self, line: usize, record_type: RecordType, words: &[&Token]) -> Result<RData, ZoneError> {
         if words.len() < 2 {
             let kind = type_text(record_type);
-            return Err(hinted(line, format!("{kind} with {} values", words.len()), "write `HTTPS 1 . alpn=h3,h2`"));
+            return Err(hinted(
+                line,
+                format!("{kind} with {} values", words.len()),
+                "write `HTTPS 1 . alpn=h3,h2`",
+            ));
         }
         let target = self.name(line, &words[1].text)?;
         let mut text = format!("{} {}", words[0].text, name_text(&target));
@@ -403,7 +429,8 @@ impl Reader {
             text.push_str(&word.text.replace('"', ""));
         }
         // The codec accepts keys in any order but writes them as given; the wire wants them ascending (section 2.2).
-        let parsed = RData::try_from_str(RecordType::SVCB, &text).map_err(|why| error(line, why.to_string()))?;
+        let parsed =
+            RData::try_from_str(RecordType::SVCB, &text).map_err(|why| error(line, why.to_string()))?;
         let RData::SVCB(mut svcb) = parsed else {
             return Err(error(line, "not service parameters"));
         };
@@ -452,7 +479,8 @@ fn string(line: usize, text: &str) -> Result<Vec<u8>, ZoneError> {
     while let [first, tail @ ..] = rest {
         rest = tail;
         if *first == b'\\' {
-            let (byte, after) = unescape(rest).ok_or_else(|| error(line, format!("a bad escape in `{text}`")))?;
+            let (byte, after) =
+                unescape(rest).ok_or_else(|| error(line, format!("a bad escape in `{text}`")))?;
             bytes.push(byte);
             rest = after;
         } else {

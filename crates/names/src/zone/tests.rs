@@ -46,7 +46,9 @@ fn check(question: &str, expected: &str) {
     let shown = |set: &RecordSet| set.data.iter().map(data_text).collect::<Vec<_>>().join(", ");
     let got = match zone.lookup(&name(owner), kind) {
         Lookup::OutOfZone => "out of zone".to_owned(),
-        Lookup::Found(sets) => sets.iter().map(|(_, set)| format!("{} {}", set.ttl, shown(set))).collect::<Vec<_>>().join(" + "),
+        Lookup::Found(sets) => {
+            sets.iter().map(|(_, set)| format!("{} {}", set.ttl, shown(set))).collect::<Vec<_>>().join(" + ")
+        }
         Lookup::Alias(set) => format!("alias {}", shown(set)),
         Lookup::Delegated { cut, servers } => format!("delegated {} to {}", name_text(&cut), shown(servers)),
         Lookup::NoData => "no data".to_owned(),
@@ -109,8 +111,11 @@ fn the_text_of_all_records_parses_to_the_same_zone() {
 
 #[test]
 fn the_root_zone_parses() {
-    let zone = Zone::parse(". 60 SOA a.root. x. 1 1 1 1 30\n. NS a.root.\na.root. A 192.0.2.1\nlab. NS ns.lab.", None)
-        .expect("a root zone");
+    let zone = Zone::parse(
+        ". 60 SOA a.root. x. 1 1 1 1 30\n. NS a.root.\na.root. A 192.0.2.1\nlab. NS ns.lab.",
+        None,
+    )
+    .expect("a root zone");
     assert!(zone.origin().is_root());
     assert!(matches!(zone.lookup(&name("www.shop.lab"), RecordType::A), Lookup::Delegated { .. }));
     assert_eq!(zone.negative_soa().ttl, 30);
@@ -118,7 +123,8 @@ fn the_root_zone_parses() {
 
 #[test]
 fn an_origin_given_from_outside_names_the_zone() {
-    let zone = Zone::parse("@ SOA ns admin 1 1 1 1 77\n NS ns\nns A 192.0.2.1", Some(&name("a.lab"))).expect("a zone");
+    let zone = Zone::parse("@ SOA ns admin 1 1 1 1 77\n NS ns\nns A 192.0.2.1", Some(&name("a.lab")))
+        .expect("a zone");
     assert_eq!(name_text(zone.origin()), "a.lab.");
     let set = zone.set_at(&name("ns.a.lab"), RecordType::A).expect("the address");
     assert_eq!(set.ttl, 77, "the SOA's minimum where nothing else says");
