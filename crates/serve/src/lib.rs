@@ -1,1 +1,7 @@
 //! What answers: name servers and web servers over any network.
+//!
+//! - [`web`]: web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
+//! - [`pki`]: the certificates they show.
+
+pub mod pki;
+pub mod web;

@@ -1,0 +1,402 @@
+//! Web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
+//!
+//! - [`Site`]: start here; names, certificate, versions, and how it behaves.
+//! - [`serve`]: sites on ports 80 and 443 of some addresses, until dropped. [`Server`] is the same with other ports.
+//! - [`Behaviour`]: what a site does wrong, on purpose.
+//! - [`pages`]: what it says when nothing is wrong: `/`, `/page30`, `/object/N`, `/bytes/N`, `/redirect`, `/loop`,
+//!   `/status/N`, and `POST /upload`.
+//!
+//! Sites share their addresses. TLS chooses by the name in the client's hello (RFC 6066 section 3), HTTP by `Host`;
+//! who asks for a name nobody has gets the first site, as most servers do. Everything that happens before a name
+//! is known follows the first site's [`Behaviour`].
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use thru_net::{Network, TcpListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::pki::CertifiedKey;
+
+mod body;
+mod http;
+mod http3;
+mod idle;
+pub mod pages;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+/// Serves `sites` on ports 80 (HTTP), 443 (HTTPS) and, if a site speaks HTTP/3, UDP 443 of every address, until dropped.
+///
+/// Returns only if it could not start.
+pub async fn serve(network: Network, addresses: Vec<IpAddr>, sites: Vec<Site>) -> Result<(), ServeError> {
+    let server = Server::bind(&network, Options { addresses, ..Options::default() }, sites).await?;
+    server.run().await;
+    Ok(())
+}
+
+/// One web site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Host names it answers to; `*.shop.lab` matches one label. The first is the one it calls itself.
+    pub names: Vec<String>,
+    /// What it shows in TLS. A site without one is reachable over plain HTTP only.
+    pub certificate: Option<CertifiedKey>,
+    /// TLS versions it speaks over TCP. QUIC always has 1.3.
+    pub tls: TlsVersions,
+    /// HTTP versions it speaks over TLS.
+    pub http: HttpVersions,
+    /// The `Alt-Svc` header (RFC 7838) of its answers over TCP.
+    pub alt_svc: Option<String>,
+    /// What port 80 does.
+    pub plain: PlainHttp,
+    /// What it does wrong.
+    pub behaviour: Behaviour,
+}
+
+impl Site {
+    /// A healthy site: TLS 1.2 and 1.3, HTTP/1.1, HTTP/2 and HTTP/3 with `Alt-Svc`, port 80 redirecting to it.
+    pub fn new(name: impl Into<String>, certificate: CertifiedKey) -> Site {
+        Site {
+            names: vec![name.into()],
+            certificate: Some(certificate),
+            tls: TlsVersions::Both,
+            http: HttpVersions::ALL,
+            alt_svc: Some("h3=\":443\"; ma=86400".to_owned()),
+            plain: PlainHttp::Redirect,
+            behaviour: Behaviour::default(),
+        }
+    }
+
+    /// A site without TLS.
+    pub fn plain(name: impl Into<String>) -> Site {
+        Site {
+            names: vec![name.into()],
+            certificate: None,
+            tls: TlsVersions::Both,
+            http: HttpVersions { http1: true, http2: false, http3: false },
+            alt_svc: None,
+            plain: PlainHttp::Serve,
+            behaviour: Behaviour::default(),
+        }
+    }
+
+    /// The name it calls itself.
+    pub fn name(&self) -> &str {
+        self.names.first().map_or("nameless", String::as_str)
+    }
+
+    fn answers_to(&self, host: &str) -> bool {
+        self.names.iter().any(|name| match name.strip_prefix("*.") {
+            None => name.eq_ignore_ascii_case(host),
+            Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent)),
+        })
+    }
+
+    fn speaks_http3(&self) -> bool {
+        self.http.http3 && self.certificate.is_some()
+    }
+}
+
+/// TLS versions over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    Both,
+    /// RFC 8446 only.
+    Only13,
+    /// RFC 5246 only.
+    Only12,
+    /// Only versions that no client of today speaks: every hello is answered with alert 70, `protocol_version`.
+    Outdated,
+}
+
+/// HTTP versions, chosen by ALPN (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpVersions {
+    /// HTTP/1.1 (RFC 9112).
+    pub http1: bool,
+    /// HTTP/2 (RFC 9113).
+    pub http2: bool,
+    /// HTTP/3 (RFC 9114), on UDP.
+    pub http3: bool,
+}
+
+impl HttpVersions {
+    /// All three.
+    pub const ALL: HttpVersions = HttpVersions { http1: true, http2: true, http3: true };
+}
+
+/// What a site does on port 80.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// 301 to the same path under `https`.
+    Redirect,
+    /// The pages.
+    Serve,
+}
+
+/// What a site does wrong. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Behaviour {
+    /// How it receives a connection.
+    pub door: Door,
+    /// How long it thinks before it answers a request.
+    pub think: Duration,
+    /// What it answers.
+    pub answer: Answer,
+    /// How it delivers the body.
+    pub delivery: Delivery,
+}
+
+/// How a connection is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Door {
+    /// As it should be.
+    #[default]
+    Open,
+    /// Accepts, then closes at once. First site only.
+    CloseOnAccept,
+    /// The TLS port speaks plain HTTP, a common slip. First site only.
+    PlainOnTlsPort,
+    /// Accepts, then neither reads nor writes. First site only.
+    Silent,
+    /// Closes after the client's hello.
+    CloseAfterHello,
+    /// Never answers the client's hello.
+    SilentAfterHello,
+}
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Answer {
+    /// The page.
+    #[default]
+    Page,
+    /// This status with a short text, whatever was asked.
+    Status {
+        /// 200..=599.
+        code: u16,
+        /// Seconds in `Retry-After` (RFC 9110 10.2.3).
+        retry_after: Option<u32>,
+    },
+    /// Reads the request and never answers.
+    Never,
+    /// Reads the request and closes the connection (HTTP/2 and HTTP/3: resets the stream).
+    Close,
+}
+
+/// How a body is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// As fast as it goes.
+    #[default]
+    Whole,
+    /// `bytes` at a time, one piece every `every`.
+    Drip {
+        /// At most 16 kB.
+        bytes: usize,
+        /// Between pieces.
+        every: Duration,
+    },
+    /// Stops after this many bytes and keeps the connection.
+    Stall {
+        /// Delivered before.
+        after: u64,
+    },
+    /// Breaks off after this many bytes: closes (HTTP/2 and HTTP/3: resets the stream) in the middle of the body.
+    Break {
+        /// Delivered before.
+        after: u64,
+    },
+}
+
+/// Where and how much to serve.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Addresses to listen on.
+    pub addresses: Vec<IpAddr>,
+    /// Port of plain HTTP; `None`: none; 0: any free one.
+    pub plain_port: Option<u16>,
+    /// Port of HTTPS, TCP and UDP; `None`: none; 0: any free one.
+    pub secure_port: Option<u16>,
+    /// Connections served at once per listener; more wait in its backlog.
+    pub connections_max: usize,
+    /// A connection that neither reads nor writes for this long is closed.
+    pub idle: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            addresses: Vec::new(),
+            plain_port: Some(80),
+            secure_port: Some(443),
+            connections_max: 1024,
+            idle: Duration::from_secs(120),
+        }
+    }
+}
+
+/// A server that has its ports.
+pub struct Server {
+    shared: Arc<Shared>,
+    plain: Vec<TcpListener>,
+    secure: Vec<TcpListener>,
+    quic: Vec<quinn::Endpoint>,
+}
+
+impl Server {
+    /// Takes the ports.
+    pub async fn bind(network: &Network, options: Options, sites: Vec<Site>) -> Result<Server, ServeError> {
+        if sites.is_empty() {
+            return Err(ServeError::new("serve", "there is no site"));
+        }
+        let any_tls = sites.iter().any(|site| site.certificate.is_some());
+        let any_http3 = sites.iter().any(Site::speaks_http3);
+        let plain_on_tls_port = sites[0].behaviour.door == Door::PlainOnTlsPort;
+        let sites = tls::prepare(network, sites)?;
+        let quic_config =
+            if any_http3 { Some(tls::quic_config(network, &sites, options.idle)?) } else { None };
+        let (mut plain, mut secure, mut quic) = (Vec::new(), Vec::new(), Vec::new());
+        for address in &options.addresses {
+            let listen = |port| {
+                let local = SocketAddr::new(*address, port);
+                async move {
+                    network
+                        .listen_tcp(local, BACKLOG)
+                        .await
+                        .map_err(|error| ServeError::new(format!("listen on {local}"), error))
+                }
+            };
+            if let Some(port) = options.plain_port {
+                plain.push(listen(port).await?);
+            }
+            if let Some(port) = options.secure_port.filter(|_| any_tls || plain_on_tls_port) {
+                let listener = listen(port).await?;
+                let local = listener.local_addr();
+                secure.push(listener);
+                if let Some(config) = &quic_config {
+                    let endpoint = thru_net::quic::endpoint(network, local, Some(config.clone()))
+                        .await
+                        .map_err(|error| ServeError::new(format!("bind UDP {local}"), error))?;
+                    quic.push(endpoint);
+                }
+            }
+        }
+        let shared = Arc::new(Shared { network: network.clone(), options, sites });
+        Ok(Server { shared, plain, secure, quic })
+    }
+
+    /// Addresses and ports of plain HTTP.
+    pub fn plain_addresses(&self) -> Vec<SocketAddr> {
+        self.plain.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Addresses and ports of HTTPS (and HTTP/3, on UDP).
+    pub fn secure_addresses(&self) -> Vec<SocketAddr> {
+        self.secure.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until dropped; then every connection ends too.
+    pub async fn run(self) {
+        let mut listeners = JoinSet::new();
+        for listener in self.plain {
+            listeners.spawn(accept(Arc::clone(&self.shared), listener, http::plain));
+        }
+        for listener in self.secure {
+            listeners.spawn(accept(Arc::clone(&self.shared), listener, tls::secure));
+        }
+        for endpoint in self.quic {
+            listeners.spawn(http3::accept(Arc::clone(&self.shared), endpoint));
+        }
+        while listeners.join_next().await.is_some() {}
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("plain", &self.plain_addresses())
+            .field("secure", &self.secure_addresses())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server could not start; the text completes "failed to".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeError(String);
+
+impl ServeError {
+    fn new(what: impl fmt::Display, why: impl fmt::Display) -> ServeError {
+        ServeError(format!("{what}: {why}"))
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Connections waiting to be accepted, per listener.
+const BACKLOG: usize = 256;
+
+/// What every connection needs to know.
+struct Shared {
+    network: Network,
+    options: Options,
+    sites: Vec<tls::PreparedSite>,
+}
+
+impl Shared {
+    /// The site that answers to `host` (without a port); else `otherwise`.
+    fn site_for(&self, host: Option<&str>, otherwise: usize) -> usize {
+        host.and_then(|host| self.sites.iter().position(|site| site.site.answers_to(host)))
+            .unwrap_or(otherwise)
+    }
+
+    fn site(&self, index: usize) -> &Site {
+        &self.sites[index].site
+    }
+
+    fn door(&self) -> Door {
+        self.site(0).behaviour.door
+    }
+}
+
+/// Accepts connections and serves each in a task of its own, as many at once as allowed.
+async fn accept<F, Fut>(shared: Arc<Shared>, listener: TcpListener, serve: F)
+where
+    F: Fn(Arc<Shared>, thru_net::TcpStream) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(shared.options.connections_max));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        // A listener that fails for one connection (out of file descriptors, say) goes on with the next one.
+        let accepted = listener.accept().await;
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = serve(Arc::clone(&shared), stream);
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
+            Err(_) => shared.network.sleep(Duration::from_millis(10)).await,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A body that is made while it is sent, and the ways to send one badly.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use thru_net::{Network, Sleep};
+
+use super::Delivery;
+use super::pages::{Content, pattern};
+
+/// Bytes made at a time.
+const PIECE: u64 = 16 * 1024;
+
+/// The body of an answer: never more than one piece of it in memory.
+pub(super) struct PageBody {
+    network: Network,
+    content: Content,
+    delivery: Delivery,
+    sent: u64,
+    length: u64,
+    pause: Option<Sleep>,
+}
+
+impl PageBody {
+    pub(super) fn new(network: &Network, content: Content, delivery: Delivery) -> PageBody {
+        let length = content.length();
+        PageBody { network: network.clone(), content, delivery, sent: 0, length, pause: None }
+    }
+
+    /// For answers to HEAD, and where there is nothing to say.
+    pub(super) fn empty(network: &Network) -> PageBody {
+        PageBody::new(network, Content::Text(Bytes::new()), Delivery::Whole)
+    }
+
+    fn piece(&mut self, size: u64) -> Bytes {
+        let size = size.min(self.length - self.sent);
+        let length = usize::try_from(size).expect("a piece is small");
+        let bytes = match &self.content {
+            Content::Text(text) => {
+                let from = usize::try_from(self.sent).expect("a text is in memory");
+                text.slice(from..from + length)
+            }
+            Content::Pattern { salt, .. } => pattern(*salt, self.sent, length).into(),
+        };
+        self.sent += size;
+        bytes
+    }
+}
+
+/// The site breaks off here on purpose.
+#[derive(Debug)]
+pub(super) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body breaks off here, as the site was told")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+impl Body for PageBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let this = &mut *self;
+        if let Some(pause) = &mut this.pause {
+            ready!(Pin::new(pause).poll(cx));
+            this.pause = None;
+        }
+        if this.sent == this.length {
+            return Poll::Ready(None);
+        }
+        let size = match this.delivery {
+            Delivery::Whole => PIECE,
+            Delivery::Drip { bytes, every } => {
+                this.pause = Some(this.network.sleep(every));
+                (bytes.max(1) as u64).min(PIECE)
+            }
+            // Nobody wakes this task again for the body's sake: the connection ends when the client gives up or
+            // when it was idle for too long.
+            Delivery::Stall { after } if this.sent >= after => return Poll::Pending,
+            Delivery::Break { after } if this.sent >= after => return Poll::Ready(Some(Err(BrokenOff))),
+            Delivery::Stall { after } | Delivery::Break { after } => PIECE.min(after - this.sent),
+        };
+        Poll::Ready(Some(Ok(Frame::data(this.piece(size)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.sent == self.length
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length - self.sent)
+    }
+}
