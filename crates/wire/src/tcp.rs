@@ -37,8 +37,14 @@ pub struct TcpOptions {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Timestamps { pub value: u32, pub echo: u32 }
+pub struct Timestamps {
+    pub value: u32,
+    pub echo: u32,
+}
 
 /// `[left, right)` edges, inline, at most 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct SackBlocks { blocks: [(SeqNumber, SeqNumber); 4], len: u8 }
+pub struct SackBlocks {
+    blocks: [(SeqNumber, SeqNumber); 4],
+    len: u8,
+}
