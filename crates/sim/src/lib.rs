@@ -12,11 +12,14 @@
 //! - [`tap`]: what was seen on a link, and what became of it.
 //! - [`event`]: the queue of things to come, ordered by (time, lane, sequence).
 
+mod digest;
 pub mod event;
 pub mod firewall;
+mod frames;
 pub mod link;
 pub mod nat;
 pub mod queue;
+mod rewrite;
 pub mod switch;
 pub mod tap;
 pub mod world;
