@@ -8,6 +8,8 @@
 //! - [`compare`]: the same request over several HTTP versions, side by side.
 
 pub mod compare;
+#[cfg(test)]
+mod fixture;
 pub mod json;
 pub mod pcapng;
 pub mod text;

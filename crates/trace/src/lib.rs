@@ -7,6 +7,7 @@
 //! - [`Trace`]: start here.
 //! - [`span`]: something that took time, on a layer, with an outcome and named values.
 //! - [`query`]: finding spans, and checking that a trace is consistent.
+//! - [`step`]: building a trace by hand.
 //! - [`packet`]: a captured frame with its number and its fate.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
@@ -17,12 +18,14 @@ pub mod frames;
 pub mod packet;
 pub mod query;
 pub mod span;
+pub mod step;
 pub mod verdict;
 
 pub use frames::attach_frames;
 pub use packet::{Packet, PacketFate};
 use serde::Serialize;
 pub use span::{Family, Layer, Outcome, Span, SpanId, Value};
+pub use step::Step;
 pub use verdict::{Also, Evidence, Next, RuledOut, Status, Verdict, Who};
 
 /// The story of one request.

@@ -44,6 +44,11 @@ impl Trace {
         self.ancestry(span).any(is)
     }
 
+    /// Whether the span is not part of the request itself but of a check beside it: a control, a ping, a route.
+    pub fn is_check(&self, span: &Span) -> bool {
+        self.within(span, |span| matches!(span.what.as_str(), "control" | "ping" | "route"))
+    }
+
     /// The frame with this number.
     pub fn packet(&self, number: u64) -> Option<&Packet> {
         let place = usize::try_from(number.checked_sub(1)?).ok()?;
