@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use thru_net::{
-    ConnectError, ConnectErrorKind, ConnectOptions, IcmpErrorKind, IcmpReport, TcpEvent, TcpEventKind, TcpInfo, TcpStream,
+    ConnectError, ConnectErrorKind, ConnectOptions, IcmpErrorKind, IcmpReport, TcpEvent, TcpEventKind,
+    TcpInfo, TcpStream,
 };
 use thru_trace::{Layer, SpanId, Value};
 use thru_wire::Instant;
@@ -170,7 +171,9 @@ fn note_handshake(recorder: &Recorder, span: SpanId, started: Instant, events: &
                 }
                 format!("\u{2190} {}", flag_words(*flags))
             }
-            TcpEventKind::Icmp(report) => format!("\u{2190} ICMP {} from {}", icmp_words(report.kind), report.from),
+            TcpEventKind::Icmp(report) => {
+                format!("\u{2190} ICMP {} from {}", icmp_words(report.kind), report.from)
+            }
             _ => continue,
         };
         let child = recorder.open_at(Some(span), Layer::Tcp, "segment", label, event.at);
@@ -216,7 +219,9 @@ fn failure_words(kind: &ConnectErrorKind, icmp: Option<&IcmpReport>) -> (&'stati
         };
     }
     match kind {
-        ConnectErrorKind::Refused => ("tcp.refused", "the port answered with RST: connection refused".to_owned()),
+        ConnectErrorKind::Refused => {
+            ("tcp.refused", "the port answered with RST: connection refused".to_owned())
+        }
         ConnectErrorKind::TimedOut { .. } => ("tcp.timeout", "no answer to any SYN".to_owned()),
         ConnectErrorKind::Unreachable { text, .. } => ("ip.unreachable", text.clone()),
         ConnectErrorKind::NoRoute => ("ip.no_route", "no route on this machine; nothing was sent".to_owned()),
@@ -242,7 +247,8 @@ pub(crate) fn icmp_words(kind: IcmpErrorKind) -> &'static str {
 
 fn flag_words(flags: Flags) -> String {
     let names = [(Flags::SYN, "SYN"), (Flags::FIN, "FIN"), (Flags::RST, "RST"), (Flags::ACK, "ACK")];
-    let words: Vec<&str> = names.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect();
+    let words: Vec<&str> =
+        names.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect();
     words.join(" ")
 }
 

@@ -164,12 +164,17 @@ async fn train(
 
 fn take(echoes: &mut BTreeMap<u16, Echo>, event: IcmpEvent, each: &mut impl FnMut(&Echo)) {
     let (sequence, answer): (u16, Box<dyn Fn(Instant) -> Answer>) = match event {
-        IcmpEvent::Reply { from, sequence, ttl, payload, at } => {
-            (sequence, Box::new(move |sent| Answer::Reply { from, ttl, rtt: at.since(sent), bytes: payload.len() }))
-        }
+        IcmpEvent::Reply { from, sequence, ttl, payload, at } => (
+            sequence,
+            Box::new(move |sent| Answer::Reply { from, ttl, rtt: at.since(sent), bytes: payload.len() }),
+        ),
         IcmpEvent::Error { report, sequence: Some(sequence) } => (
             sequence,
-            Box::new(move |sent| Answer::Error { from: report.from, kind: report.kind, rtt: report.at.since(sent) }),
+            Box::new(move |sent| Answer::Error {
+                from: report.from,
+                kind: report.kind,
+                rtt: report.at.since(sent),
+            }),
         ),
         IcmpEvent::Error { sequence: None, .. } => return,
     };

@@ -83,9 +83,11 @@ pub async fn route(
 const WAVE: u8 = 8;
 
 async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> std::io::Result<Route> {
-    let any: IpAddr = if target.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if target.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     let socket = recorder.network().bind_udp(SocketAddr::new(any, 0)).await?;
-    let mut search = Search { target, hops: BTreeMap::new(), end: None, next_port: 0, pending: BTreeMap::new() };
+    let mut search =
+        Search { target, hops: BTreeMap::new(), end: None, next_port: 0, pending: BTreeMap::new() };
     let mut first = 1;
     while first <= options.max_hops && search.end.is_none() {
         let last = first.saturating_add(WAVE - 1).min(options.max_hops);
@@ -192,7 +194,8 @@ impl Search {
         let last = self.end.or(answered).unwrap_or(0);
         self.hops.retain(|ttl, _| *ttl <= last);
         let hops: Vec<Hop> = self.hops.into_values().collect();
-        let reached = hops.last().is_some_and(|hop| hop.error.is_none() && hop.addresses.contains(&self.target));
+        let reached =
+            hops.last().is_some_and(|hop| hop.error.is_none() && hop.addresses.contains(&self.target));
         let mut repeated = Vec::new();
         for (index, hop) in hops.iter().enumerate() {
             for address in hop.addresses.iter().filter(|address| **address != self.target) {
