@@ -1,16 +1,39 @@
-//! The host: interfaces, the way in, the way out, forwarding.
+//! The host: what it is made with, and the loop that drives it.
+//!
+//! - [`Host`]: calls and packets in, packets and deadlines out.
+//! - `tables`: interfaces, addresses, routes: what TCP may ask.
+//! - `ingress`: from a frame to a decision; `deliver`: packets for this host; `forward`: packets for others.
+//! - `egress`: packets of this host, fragmentation, the last step to a link; `neighbors`: ARP and NDP.
+//! - `errors`: ICMP errors told and heard; `sockets`: what applications call.
 
-use core::net::{IpAddr, SocketAddr};
-use core::task::Waker;
+use core::net::IpAddr;
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
+
+use crate::fragment::reassemble::Reassembler;
 use crate::frame::Frame;
 use crate::hook::Hook;
-use crate::icmp::IcmpReport;
-use crate::raw::{RawError, RawId, RawPacket, RawProtocol};
+use crate::icmp::limit::RateLimit;
+use crate::icmp::send::Tell;
+use crate::neighbor::cache::NeighborCache;
 use crate::route::Route;
-use crate::tcp::{ConnectError, ListenError, ListenerId, TcpConfig, TcpConnectOptions, TcpError, TcpId, TcpInfo, TcpEvent};
-use crate::udp::{UdpDatagram, UdpError, UdpId, UdpSend};
+use crate::tcp::{Path, Tcp, TcpConfig};
+use crate::{raw, udp};
+
+mod deliver;
+mod egress;
+mod errors;
+mod forward;
+mod identification;
+mod ingress;
+mod neighbors;
+mod sockets;
+mod tables;
+
+use identification::Identification;
+use tables::Tables;
 
 /// What a host is made with.
 #[derive(Clone, Debug)]
@@ -29,6 +52,21 @@ pub struct HostConfig {
     pub sends_icmp_errors: bool,
     /// TCP's settings.
     pub tcp: TcpConfig,
+}
+
+impl Default for HostConfig {
+    /// A host, not a router, with seed 0 and the customary values.
+    fn default() -> HostConfig {
+        HostConfig {
+            seed: 0,
+            forwarding: false,
+            ttl: 64,
+            icmp_errors_per_second: 100,
+            answers_ping: true,
+            sends_icmp_errors: true,
+            tcp: TcpConfig::default(),
+        }
+    }
 }
 
 /// What the wire below an interface looks like.
@@ -57,87 +95,240 @@ pub struct InterfaceConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(pub u32);
 
-/// A TCP/IP host.
-pub struct Host { /* private */ }
-
-impl Host {
-    pub fn new(config: HostConfig) -> Host { todo!() }
-
-    // --- configuration
-    /// Also makes the IPv6 link-local address (RFC 4291 2.5.6 from the MAC) on Ethernet.
-    pub fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId { todo!() }
-    /// Adds the on-link route too.
-    pub fn add_address(&mut self, interface: InterfaceId, address: Cidr) { todo!() }
-    pub fn remove_address(&mut self, interface: InterfaceId, address: IpAddr) -> bool { todo!() }
-    pub fn addresses(&self) -> impl Iterator<Item = (InterfaceId, Cidr)> + '_ { core::iter::empty() }
-    pub fn add_route(&mut self, route: Route) { todo!() }
-    pub fn remove_route(&mut self, prefix: IpPrefix) -> bool { todo!() }
-    pub fn routes(&self) -> &[Route] { todo!() }
-    pub fn set_mtu(&mut self, interface: InterfaceId, mtu: usize) { todo!() }
-    /// The hook sees packets as netfilter's five hooks do.
-    pub fn set_hook(&mut self, hook: Box<dyn Hook>) { todo!() }
-    /// RFC 6724-like choice of the source for a destination, or `None` without route.
-    pub fn source_for(&self, destination: IpAddr) -> Option<IpAddr> { todo!() }
-
-    // --- the loop
-    /// A frame that arrived on `interface`; `frame.rx_time` is its arrival.
-    pub fn handle_frame(&mut self, now: Instant, interface: InterfaceId, frame: Frame) { todo!() }
-    /// The next frame to put on a wire. Drain until `None`.
-    pub fn poll_transmit(&mut self) -> Option<(InterfaceId, Frame)> { todo!() }
-    /// When [`Host::handle_deadline`] wants to be called; [`Instant::NEVER`] for an idle host. O(1).
-    pub fn next_deadline(&self) -> Instant { todo!() }
-    pub fn handle_deadline(&mut self, now: Instant) { todo!() }
-    /// How many wakers this host has woken so far: lets an outer loop see that some task has become ready.
-    pub fn wakes(&self) -> u64 { todo!() }
-
-    // --- TCP
-    pub fn tcp_listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, ListenError> { todo!() }
-    /// A finished connection from the accept queue.
-    pub fn tcp_accept(&mut self, listener: ListenerId) -> Option<TcpId> { todo!() }
-    pub fn tcp_close_listener(&mut self, now: Instant, listener: ListenerId) { todo!() }
-    /// `waker` is woken once when a connection can be accepted.
-    pub fn tcp_accept_waker(&mut self, listener: ListenerId, waker: &Waker) { todo!() }
-    /// `local`: address and port 0 mean "choose".
-    pub fn tcp_connect(&mut self, now: Instant, local: Option<SocketAddr>, remote: SocketAddr, options: TcpConnectOptions) -> Result<TcpId, ConnectError> { todo!() }
-    /// Whether the handshake is done: `None` while it lasts.
-    pub fn tcp_connected(&self, id: TcpId) -> Option<Result<(), TcpError>> { todo!() }
-    /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full: wait with [`Host::tcp_write_waker`].
-    pub fn tcp_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> { todo!() }
-    /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side.
-    pub fn tcp_read(&mut self, now: Instant, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> { todo!() }
-    /// Woken when connected, readable, closed by the peer or failed.
-    pub fn tcp_read_waker(&mut self, id: TcpId, waker: &Waker) { todo!() }
-    /// Woken when connected, writable or failed.
-    pub fn tcp_write_waker(&mut self, id: TcpId, waker: &Waker) { todo!() }
-    /// Sends FIN after what is queued; reading goes on.
-    pub fn tcp_shutdown(&mut self, now: Instant, id: TcpId) -> Result<(), TcpError> { todo!() }
-    /// RST now.
-    pub fn tcp_abort(&mut self, now: Instant, id: TcpId) { todo!() }
-    /// The application lets go: the connection closes in the background (RST if unread data remains, RFC 2525 2.17).
-    pub fn tcp_release(&mut self, now: Instant, id: TcpId) { todo!() }
-    pub fn tcp_set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) { todo!() }
-    pub fn tcp_local_addr(&self, id: TcpId) -> Option<SocketAddr> { todo!() }
-    pub fn tcp_remote_addr(&self, id: TcpId) -> Option<SocketAddr> { todo!() }
-    pub fn tcp_info(&self, id: TcpId) -> Option<TcpInfo> { todo!() }
-    /// What happened on the connection so far, bounded: the first 64 events and the last 192.
-    pub fn tcp_events(&self, id: TcpId) -> Vec<TcpEvent> { todo!() }
-
-    // --- UDP
-    pub fn udp_bind(&mut self, local: SocketAddr) -> Result<UdpId, UdpError> { todo!() }
-    pub fn udp_send(&mut self, now: Instant, id: UdpId, send: UdpSend<'_>) -> Result<(), UdpError> { todo!() }
-    pub fn udp_receive(&mut self, id: UdpId) -> Option<UdpDatagram> { todo!() }
-    /// ICMP errors about datagrams this socket sent (what Linux's `IP_RECVERR` gives), oldest first.
-    pub fn udp_error(&mut self, id: UdpId) -> Option<IcmpReport> { todo!() }
-    /// Woken when a datagram or an error can be taken.
-    pub fn udp_waker(&mut self, id: UdpId, waker: &Waker) { todo!() }
-    pub fn udp_local_addr(&self, id: UdpId) -> Option<SocketAddr> { todo!() }
-    pub fn udp_close(&mut self, id: UdpId) { todo!() }
-
-    // --- raw and ICMP
-    pub fn raw_open(&mut self, protocol: RawProtocol) -> Result<RawId, RawError> { todo!() }
-    /// `packet` is a whole IP packet; a zero source address, identification and checksum are filled in.
-    pub fn raw_send(&mut self, now: Instant, id: RawId, packet: Bytes) -> Result<(), RawError> { todo!() }
-    pub fn raw_receive(&mut self, id: RawId) -> Option<RawPacket> { todo!() }
-    pub fn raw_waker(&mut self, id: RawId, waker: &Waker) { todo!() }
-    pub fn raw_close(&mut self, id: RawId) { todo!() }
+/// What a host has done with packets so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostStats {
+    /// Frames that arrived.
+    pub frames_received: u64,
+    /// Frames given to [`Host::poll_transmit`].
+    pub frames_sent: u64,
+    /// Packets passed on.
+    pub forwarded: u64,
+    /// Packets with a header that is not legal, or that may not come from a link.
+    pub malformed: u64,
+    /// Packets for others on a host that doesn't forward, or that must not be forwarded.
+    pub not_for_us: u64,
+    /// Packets that a route refused or that had none.
+    pub no_route: u64,
+    /// Packets whose TTL ran out here.
+    pub ttl_exceeded: u64,
+    /// Packets that were too big for the next link and must not be fragmented.
+    pub too_big: u64,
+    /// Packets whose neighbour did not answer.
+    pub unresolved: u64,
+    /// Packets that a hook discarded.
+    pub hook_dropped: u64,
+    /// Datagrams that found the socket's queue full.
+    pub queue_full: u64,
+    /// Datagrams whose fragments did not all come in time.
+    pub reassembly_failed: u64,
+    /// ICMP errors sent.
+    pub errors_sent: u64,
+    /// ICMP errors that the rate limit or the configuration held back.
+    pub errors_withheld: u64,
 }
+
+/// Packets to own addresses handled in one call; more wait for the next, so that no call runs without end.
+const LOOPED_PER_CALL: usize = 4_096;
+
+/// A TCP/IP host.
+///
+/// After every call that takes `now`, drain [`Host::poll_transmit`], then ask [`Host::next_deadline`].
+pub struct Host {
+    config: HostConfig,
+    tables: Tables,
+    neighbors: NeighborCache,
+    reassembler: Reassembler,
+    errors_limit: RateLimit,
+    identification: Identification,
+    udp: udp::Sockets,
+    raw: raw::Sockets,
+    tcp: Tcp,
+    hook: Option<Box<dyn Hook>>,
+    /// When the hook wants to be called.
+    hook_deadline: Instant,
+    /// Packets from this host to itself.
+    looped: VecDeque<Bytes>,
+    outgoing: VecDeque<(InterfaceId, Frame)>,
+    /// The earliest of all deadlines, kept up to date at the end of each call.
+    deadline: Instant,
+    stats: HostStats,
+}
+
+impl core::fmt::Debug for Host {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Host")
+            .field("config", &self.config)
+            .field("tables", &self.tables)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Configuration.
+impl Host {
+    /// A host without interfaces.
+    pub fn new(config: HostConfig) -> Host {
+        Host {
+            tables: Tables::new(config.seed, config.forwarding),
+            neighbors: NeighborCache::new(config.seed),
+            reassembler: Reassembler::new(config.seed),
+            errors_limit: RateLimit::per_second(config.icmp_errors_per_second),
+            identification: Identification::new(config.seed),
+            udp: udp::Sockets::new(config.seed),
+            raw: raw::Sockets::new(config.seed),
+            tcp: Tcp::new(config.tcp.clone(), config.seed),
+            hook: None,
+            hook_deadline: Instant::NEVER,
+            looped: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            deadline: Instant::NEVER,
+            stats: HostStats::default(),
+            config,
+        }
+    }
+
+    /// Also makes the IPv6 link-local address (RFC 4291 2.5.6 from the MAC) on Ethernet.
+    pub fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId {
+        self.tables.add_interface(config)
+    }
+
+    /// Adds the on-link route too. The address is used at once: duplicate address detection is not done.
+    pub fn add_address(&mut self, interface: InterfaceId, address: Cidr) {
+        self.tables.add_address(interface, address);
+    }
+
+    /// Takes an address away, with its on-link route if no other address shares it. `false` if it was not there.
+    pub fn remove_address(&mut self, interface: InterfaceId, address: IpAddr) -> bool {
+        self.tables.remove_address(interface, address)
+    }
+
+    /// All addresses, by interface, in the order in which they were added.
+    pub fn addresses(&self) -> impl Iterator<Item = (InterfaceId, Cidr)> + '_ {
+        self.tables.interfaces.iter().enumerate().flat_map(|(index, interface)| {
+            interface.addresses.iter().map(move |&cidr| (InterfaceId(index as u32), cidr))
+        })
+    }
+
+    /// What an interface was made with; `None` if there is no such interface.
+    pub fn interface(&self, interface: InterfaceId) -> Option<&InterfaceConfig> {
+        self.tables.interface(interface).map(|interface| &interface.config)
+    }
+
+    /// Adds a route; adding the same one twice changes nothing.
+    pub fn add_route(&mut self, route: Route) {
+        self.tables.routes.add(route);
+    }
+
+    /// Takes away the best route of exactly this prefix. `false` if there is none.
+    pub fn remove_route(&mut self, prefix: IpPrefix) -> bool {
+        self.tables.routes.remove(prefix)
+    }
+
+    /// The routing table: longest prefix first, then lowest metric.
+    pub fn routes(&self) -> &[Route] {
+        self.tables.routes.list()
+    }
+
+    /// Changes the largest IP packet of an interface, in bytes.
+    pub fn set_mtu(&mut self, interface: InterfaceId, mtu: usize) {
+        if let Some(interface) = self.tables.interfaces.get_mut(interface.0 as usize) {
+            interface.config.mtu = mtu;
+        }
+    }
+
+    /// The hook sees packets as netfilter's five hooks do.
+    pub fn set_hook(&mut self, hook: Box<dyn Hook>) {
+        self.hook = Some(hook);
+    }
+
+    /// RFC 6724-like choice of the source for a destination, or `None` without route.
+    pub fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
+        self.tables.source_for(destination)
+    }
+
+    /// Largest IP packet towards `destination` as far as this host knows, in bytes.
+    pub fn path_mtu(&self, destination: IpAddr) -> usize {
+        self.tables.mtu(destination)
+    }
+
+    /// What was done with packets so far.
+    pub fn stats(&self) -> HostStats {
+        self.stats
+    }
+}
+
+/// The loop.
+impl Host {
+    /// A frame that arrived on `interface`; `frame.rx_time` is its arrival.
+    pub fn handle_frame(&mut self, now: Instant, interface: InterfaceId, frame: Frame) {
+        self.begin(now);
+        self.stats.frames_received += 1;
+        self.receive_frame(now, interface, frame);
+        self.finish(now);
+    }
+
+    /// The next frame to put on a wire. Drain until `None`.
+    pub fn poll_transmit(&mut self) -> Option<(InterfaceId, Frame)> {
+        self.outgoing.pop_front()
+    }
+
+    /// When [`Host::handle_deadline`] wants to be called; [`Instant::NEVER`] for an idle host. O(1).
+    pub fn next_deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Carries out everything that was due by `now`.
+    pub fn handle_deadline(&mut self, now: Instant) {
+        self.begin(now);
+        if self.tcp.next_deadline() <= now {
+            self.tcp.handle_deadline(now, &self.tables);
+        }
+        self.neighbors_due(now);
+        while let Some(expired) = self.reassembler.expire(now) {
+            self.stats.reassembly_failed += 1;
+            if let Some(first) = expired {
+                self.tell(now, Tell::ReassemblyTimeExceeded, &first, false);
+            }
+        }
+        if self.hook_deadline <= now
+            && let Some(hook) = &mut self.hook
+        {
+            hook.expire(now);
+        }
+        self.finish(now);
+    }
+
+    /// How many wakers this host has woken so far: lets an outer loop see that some task has become ready.
+    pub fn wakes(&self) -> u64 {
+        self.tcp.wakes() + self.udp.wakes + self.raw.wakes
+    }
+
+    /// Every call with the time starts here.
+    fn begin(&mut self, now: Instant) {
+        self.tables.now = self.tables.now.max(now);
+    }
+
+    /// Every call with the time ends here: what TCP wants to send, packets to ourselves, the next deadline.
+    fn finish(&mut self, now: Instant) {
+        for _ in 0..LOOPED_PER_CALL {
+            while let Some(segment) = self.tcp.poll_transmit(now, &self.tables) {
+                self.send_segment(now, segment);
+            }
+            let Some(packet) = self.looped.pop_front() else { break };
+            self.receive_looped(now, packet);
+        }
+        if let Some(hook) = &self.hook {
+            self.hook_deadline = hook.next_expiry(now).map_or(Instant::NEVER, |wait| now + wait);
+        }
+        let looped = if self.looped.is_empty() { Instant::NEVER } else { now };
+        self.deadline = looped
+            .min(self.tcp.next_deadline())
+            .min(self.neighbors.next_deadline())
+            .min(self.reassembler.next_deadline())
+            .min(self.hook_deadline);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,21 +5,23 @@
 //! [`Host::poll_transmit`], then ask [`Host::next_deadline`].
 //!
 //! - [`host`]: interfaces, the way in and the way out, forwarding.
-//! - [`neighbor`]: ARP and NDP with reachability (RFC 826, RFC 4861).
+//! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
-//! - [`fragment`]: taking packets apart and, in bounded memory, together again.
+//! - `fragment`: taking packets apart and, in bounded memory, together again.
 //! - [`icmp`]: errors told and errors heard; path MTU.
 //! - [`udp`], [`raw`]: datagram sockets.
 //! - [`tcp`]: split by mechanism, one file each.
 //! - [`hook`]: where NAT and firewalls look at passing packets.
 //! - [`random`]: one reproducible stream per purpose.
 
-pub mod fragment;
+pub(crate) mod fragment;
 pub mod frame;
+mod header;
 pub mod hook;
 pub mod host;
 pub mod icmp;
-pub mod neighbor;
+pub(crate) mod neighbor;
+mod packet;
 pub mod random;
 pub mod raw;
 pub mod route;
@@ -28,4 +30,4 @@ pub mod timer;
 pub mod udp;
 
 pub use frame::Frame;
-pub use host::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+pub use host::{Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};

@@ -1,0 +1,263 @@
+//! Packets of this host, and the last step of every packet: hook, fragments, link.
+
+use core::net::IpAddr;
+
+use bytes::Bytes;
+use thru_wire::Instant;
+use thru_wire::MacAddr;
+use thru_wire::ethernet::EtherType;
+
+use super::tables::NextHop;
+use super::{Host, InterfaceId};
+use crate::fragment::split;
+use crate::frame::Frame;
+use crate::header::{Header, Origin, base_len, protocol};
+use crate::hook::{Judgement, Place};
+use crate::icmp::path_mtu::PathMtu;
+use crate::icmp::send::{Tell, fill_checksum};
+use crate::neighbor::cache::Resolve;
+use crate::packet::{HEADROOM, Packet};
+use crate::route::RouteTarget;
+use crate::tcp::SegmentOut;
+
+/// Why a packet of this host could not leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SendError {
+    NoRoute,
+    TooBig { mtu: usize },
+}
+
+impl Host {
+    /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
+    pub(super) fn send_segment(&mut self, now: Instant, segment: SegmentOut) {
+        let SegmentOut { src, dst, ecn, ttl, bytes } = segment;
+        let dont_fragment = !self.tables.path(dst).fragment_on_the_way;
+        let origin = Origin {
+            src,
+            dst,
+            protocol: protocol::TCP,
+            ttl: ttl.unwrap_or(self.config.ttl),
+            class: ecn & 3,
+            dont_fragment,
+            ..self.numbers(src, dst, protocol::TCP, &bytes)
+        };
+        let Some(mut packet) = origin.packet(bytes.len()) else { return };
+        packet.extend(&bytes);
+        // A segment built before the path MTU shrank is fragmented this once; TCP cuts the next ones smaller.
+        let _ = self.send(now, packet);
+    }
+
+    /// The reply to an echo request; `message` is the request.
+    pub(super) fn send_echo_reply(
+        &mut self,
+        now: Instant,
+        source: IpAddr,
+        request: &Header,
+        message: &[u8],
+        icmp_type: u8,
+    ) {
+        let kind = if source.is_ipv6() { protocol::ICMPV6 } else { protocol::ICMPV4 };
+        let origin = Origin {
+            src: source,
+            dst: request.src,
+            protocol: kind,
+            ttl: self.config.ttl,
+            class: request.class & !3,
+            dont_fragment: false,
+            ..self.numbers(source, request.src, kind, &[])
+        };
+        let Some(mut packet) = origin.packet(message.len()) else { return };
+        packet.extend(message);
+        packet.bytes_mut()[base_len(source)] = icmp_type;
+        fill_checksum(&mut packet, source, request.src);
+        let _ = self.send(now, packet);
+    }
+
+    /// An [`Origin`] whose identification and flow label are chosen; the rest is for the caller to fill in.
+    pub(super) fn numbers(&mut self, src: IpAddr, dst: IpAddr, protocol: u8, ports: &[u8]) -> Origin {
+        let v6 = src.is_ipv6();
+        Origin {
+            src,
+            dst,
+            protocol,
+            ttl: 0,
+            class: 0,
+            dont_fragment: false,
+            id: if v6 { 0 } else { self.identification.next(src, dst, protocol) as u16 },
+            flow_label: if v6 { self.identification.flow_label(src, dst, protocol, ports) } else { 0 },
+        }
+    }
+
+    /// Sends a packet of this host: to itself or through a link, in fragments if it must and may be.
+    pub(super) fn send(&mut self, now: Instant, packet: Packet) -> Result<(), SendError> {
+        let Some(header) = Header::parse(packet.bytes()) else { return Err(SendError::NoRoute) };
+        let next = self.tables.next_hop(header.dst);
+        let (mut out, mut next_hop) = match next {
+            NextHop::Local => {
+                self.looped.push_back(packet.into_bytes());
+                return Ok(());
+            }
+            NextHop::Neighbor(out, next_hop) => (out, next_hop),
+            NextHop::Refused(RouteTarget::Blackhole) => return Ok(()),
+            NextHop::Refused(_) | NextHop::None => {
+                self.stats.no_route += 1;
+                return Err(SendError::NoRoute);
+            }
+        };
+        let Some((asked, packet)) = self.ask_hook(now, Place::Output, None, Some(out), header, packet) else {
+            return Ok(());
+        };
+        if asked.dst != header.dst {
+            match self.tables.next_hop(asked.dst) {
+                NextHop::Neighbor(id, hop) => (out, next_hop) = (id, hop),
+                NextHop::Local => {
+                    self.looped.push_back(packet.into_bytes());
+                    return Ok(());
+                }
+                NextHop::Refused(_) | NextHop::None => return Err(SendError::NoRoute),
+            }
+        }
+        self.leave(now, None, out, next_hop, packet);
+        Ok(())
+    }
+
+    /// Where a packet of this host to `destination` goes, and what fits on the way.
+    pub(super) fn check_path(&self, destination: IpAddr) -> Result<PathMtu, SendError> {
+        match self.tables.next_hop(destination) {
+            NextHop::Local | NextHop::Neighbor(..) | NextHop::Refused(RouteTarget::Blackhole) => {
+                Ok(self.tables.path(destination))
+            }
+            NextHop::Refused(_) | NextHop::None => Err(SendError::NoRoute),
+        }
+    }
+
+    /// The last look of the hook, fragments, and onto the link. `input`: where it came from, if not from here.
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        input: Option<InterfaceId>,
+        out: InterfaceId,
+        next_hop: IpAddr,
+        packet: Packet,
+    ) {
+        let mut packet = packet;
+        if self.hook.is_some() {
+            let Some(header) = Header::parse(packet.bytes()) else { return };
+            let was = packet.fragment;
+            let asked = self.ask_hook(now, Place::Postrouting, input, Some(out), header, packet);
+            let Some((_, asked)) = asked else { return };
+            packet = asked;
+            packet.fragment = was;
+        }
+        let link = self.tables.link_mtu(out);
+        let limit = match (packet.fragment, input) {
+            (Some(was), Some(_)) => link.min(was.largest),
+            (_, Some(_)) => link,
+            // Our own packets are cut for the whole path, not only for the first link.
+            (_, None) => match Header::parse_quoted(packet.bytes()) {
+                Some(header) => link.min(self.tables.path(header.dst).mtu),
+                None => return,
+            },
+        };
+        if packet.len() <= limit {
+            return self.to_link(now, out, next_hop, packet);
+        }
+        let pieces = if packet.bytes()[0] >> 4 == 4 {
+            split::ipv4(packet.bytes(), limit)
+        } else {
+            let id = match (packet.fragment, Header::parse_quoted(packet.bytes())) {
+                (Some(was), _) => was.id,
+                (None, Some(header)) => self.identification.next(header.src, header.dst, protocol::FRAGMENT),
+                (None, None) => return,
+            };
+            split::ipv6(packet.bytes(), limit, id)
+        };
+        let was = packet.fragment;
+        for mut piece in pieces.unwrap_or_default() {
+            if was.is_some_and(|was| was.dont_fragment) && piece.bytes()[0] >> 4 == 4 {
+                set_dont_fragment(piece.bytes_mut());
+            }
+            self.to_link(now, out, next_hop, piece);
+        }
+    }
+
+    /// Puts a packet that fits onto the link, or lets it wait for its neighbour's address.
+    pub(super) fn to_link(&mut self, now: Instant, out: InterfaceId, next_hop: IpAddr, packet: Packet) {
+        let Some(source) = self.tables.mac(out) else {
+            let bytes = packet.into_bytes();
+            return self.transmit(now, out, bytes);
+        };
+        if self.tables.is_group(next_hop) {
+            let group = MacAddr::of_group(next_hop).unwrap_or(MacAddr::BROADCAST);
+            return self.transmit_ip(now, out, source, group, packet);
+        }
+        let prompted_by = Header::parse_quoted(packet.bytes()).map(|header| header.src);
+        match self.neighbors.resolve(now, (out, next_hop), packet) {
+            Resolve::To(mac, packet) => self.transmit_ip(now, out, source, mac, packet),
+            Resolve::QueuedAsk => self.ask_neighbor(now, out, next_hop, prompted_by),
+            Resolve::Queued => {}
+        }
+    }
+
+    pub(super) fn transmit_ip(
+        &mut self,
+        now: Instant,
+        out: InterfaceId,
+        source: MacAddr,
+        destination: MacAddr,
+        packet: Packet,
+    ) {
+        let v6 = packet.bytes().first().is_some_and(|byte| byte >> 4 == 6);
+        let ethertype = if v6 { EtherType::IPV6 } else { EtherType::IPV4 };
+        let header = ethernet_header(source, destination, ethertype);
+        self.transmit(now, out, packet.into_frame(&header));
+    }
+
+    pub(super) fn transmit(&mut self, now: Instant, out: InterfaceId, bytes: Bytes) {
+        self.stats.frames_sent += 1;
+        self.outgoing.push_back((out, Frame { bytes, rx_time: now }));
+    }
+
+    /// Shows a packet to the hook, if there is one, and does what it says; gives the packet back if it goes on.
+    pub(super) fn ask_hook(
+        &mut self,
+        now: Instant,
+        place: Place,
+        input: Option<InterfaceId>,
+        output: Option<InterfaceId>,
+        header: Header,
+        mut packet: Packet,
+    ) -> Option<(Header, Packet)> {
+        let Some(hook) = &mut self.hook else { return Some((header, packet)) };
+        let mut bytes = packet.take_vec();
+        let judgement = hook.judge(now, place, input, output, &mut bytes);
+        packet.set_vec(bytes);
+        if judgement == Judgement::Accept {
+            // The hook may have rewritten anything: believe only what can be read again.
+            let header = Header::parse(packet.bytes())?;
+            return Some((header, packet));
+        }
+        self.stats.hook_dropped += 1;
+        match judgement {
+            Judgement::Accept | Judgement::Drop(_) => {}
+            Judgement::RejectIcmp(_) => self.tell(now, Tell::Prohibited, packet.bytes(), false),
+            Judgement::RejectReset(_) => self.reject_with_reset(now, packet.bytes()),
+        }
+        None
+    }
+}
+
+/// An untagged Ethernet header.
+pub(super) fn ethernet_header(source: MacAddr, destination: MacAddr, kind: EtherType) -> [u8; HEADROOM] {
+    let mut header = [0; HEADROOM];
+    header[..6].copy_from_slice(&destination.0);
+    header[6..12].copy_from_slice(&source.0);
+    header[12..].copy_from_slice(&kind.0.to_be_bytes());
+    header
+}
+
+fn set_dont_fragment(bytes: &mut [u8]) {
+    bytes[6] |= 0x40;
+    let len = usize::from(bytes[0] & 0xf) * 4;
+    crate::header::set_ipv4_checksum(&mut bytes[..len]);
+}

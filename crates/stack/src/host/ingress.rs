@@ -1,0 +1,164 @@
+//! From a frame to a decision: whose packet is it?
+
+use core::net::IpAddr;
+
+use bytes::Bytes;
+use thru_wire::Instant;
+use thru_wire::ethernet::{EtherType, EthernetView};
+
+use super::tables::Kind;
+use super::{Host, InterfaceId, Medium};
+use crate::fragment::reassemble::{Fragment, FragmentKey, Outcome, V6Fragment};
+use crate::frame::Frame;
+use crate::header::{Header, Upper};
+use crate::hook::Place;
+use crate::icmp::send::Tell;
+use crate::packet::Packet;
+
+/// How a packet came to us.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// `None`: from ourselves.
+    pub(super) interface: Option<InterfaceId>,
+    /// The frame was for more than one station.
+    pub(super) to_group: bool,
+    pub(super) rx_time: Instant,
+}
+
+impl Host {
+    pub(super) fn receive_frame(&mut self, now: Instant, id: InterfaceId, frame: Frame) {
+        let Some(interface) = self.tables.interface(id) else { return };
+        let mut arrival = Arrival { interface: Some(id), to_group: false, rx_time: frame.rx_time };
+        if interface.config.medium == Medium::Ip {
+            return self.receive_ip(now, arrival, frame.bytes, 0);
+        }
+        let Ok(ethernet) = EthernetView::new(&frame.bytes) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let dst = ethernet.dst();
+        // A tag names a VLAN we are not in; priority tags (identifier 0) are for everyone.
+        let tagged = ethernet.tags().any(|tag| tag.id != 0);
+        if tagged || ethernet.src().is_multicast() || (dst != interface.config.mac && !dst.is_multicast()) {
+            self.stats.not_for_us += 1;
+            return;
+        }
+        arrival.to_group = dst.is_multicast();
+        let start = ethernet.header_len();
+        match ethernet.ethertype() {
+            EtherType::ARP => self.receive_arp(now, id, &frame.bytes[start..]),
+            EtherType::IPV4 if frame.bytes.get(start).is_some_and(|byte| byte >> 4 == 4) => {
+                self.receive_ip(now, arrival, frame.bytes, start);
+            }
+            EtherType::IPV6 if frame.bytes.get(start).is_some_and(|byte| byte >> 4 == 6) => {
+                self.receive_ip(now, arrival, frame.bytes, start);
+            }
+            _ => self.stats.malformed += 1,
+        }
+    }
+
+    /// The packet that starts at `start` of `bytes`, from a link.
+    fn receive_ip(&mut self, now: Instant, arrival: Arrival, bytes: Bytes, start: usize) {
+        let Some(header) = Header::parse(&bytes[start..]).filter(may_come_from_a_link) else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let end = start + header.total_len;
+        if self.hook.is_some() {
+            let packet = Packet::from_frame(bytes, start, end);
+            return self.receive_hooked(now, arrival, header, packet);
+        }
+        let Some(id) = arrival.interface else { return };
+        match self.tables.kind(id, header.dst) {
+            Kind::Local | Kind::LocalGroup => self.deliver(now, arrival, header, bytes.slice(start..end)),
+            Kind::Other => {
+                self.forward(now, arrival, header, Packet::from_frame(bytes, start, end));
+            }
+            Kind::OtherGroup => self.stats.not_for_us += 1,
+        }
+    }
+
+    /// The same on a host with a hook: fragments are put together first, then the hook looks.
+    fn receive_hooked(&mut self, now: Instant, arrival: Arrival, header: Header, packet: Packet) {
+        let Some(id) = arrival.interface else { return };
+        let (header, packet) = match fragment_of(&header, packet.bytes()) {
+            None => (header, packet),
+            Some(_) => {
+                let Some(whole) = self.reassemble(now, &header, packet.into_bytes()) else { return };
+                let Some(header) = Header::parse(whole.bytes()) else { return };
+                (header, whole)
+            }
+        };
+        let Some((header, packet)) = self.ask_hook(now, Place::Prerouting, Some(id), None, header, packet)
+        else {
+            return;
+        };
+        match self.tables.kind(id, header.dst) {
+            Kind::Local | Kind::LocalGroup => {
+                let asked = self.ask_hook(now, Place::Input, Some(id), None, header, packet);
+                if let Some((header, packet)) = asked {
+                    self.deliver(now, arrival, header, packet.into_bytes());
+                }
+            }
+            Kind::Other => self.forward(now, arrival, header, packet),
+            Kind::OtherGroup => self.stats.not_for_us += 1,
+        }
+    }
+
+    /// A packet from ourselves to ourselves.
+    pub(super) fn receive_looped(&mut self, now: Instant, packet: Bytes) {
+        let Some(header) = Header::parse(&packet) else { return };
+        let arrival = Arrival { interface: None, to_group: false, rx_time: now };
+        let packet = packet.slice(..header.total_len);
+        self.deliver(now, arrival, header, packet);
+    }
+
+    /// Takes one fragment; gives the packet if it was the last one missing.
+    pub(super) fn reassemble(&mut self, now: Instant, header: &Header, packet: Bytes) -> Option<Packet> {
+        let fragment = Fragment { packet: packet.clone(), ..fragment_of(header, &packet)? };
+        match self.reassembler.insert(now, fragment) {
+            Outcome::Whole(packet) => Some(packet),
+            Outcome::Illegal { at } => {
+                let tell = Tell::ParameterProblem { code: 0, pointer: at, even_to_group: false };
+                self.tell(now, tell, &packet, false);
+                None
+            }
+            Outcome::Waiting | Outcome::Discarded => None,
+        }
+    }
+}
+
+/// RFC 1122 3.2.1.3, RFC 4291 2.5.3: such sources and destinations never cross a link.
+fn may_come_from_a_link(header: &Header) -> bool {
+    let source = match header.src {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_multicast() && !v4.is_broadcast(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_multicast(),
+    };
+    source && !header.dst.is_loopback() && !header.dst.is_unspecified()
+}
+
+/// What `packet` is if it is a fragment (its bytes are left out).
+fn fragment_of(header: &Header, packet: &[u8]) -> Option<Fragment> {
+    let fragment = |id, protocol, offset, more, data: usize, v6: Option<V6Fragment>| Fragment {
+        key: FragmentKey { src: header.src, dst: header.dst, protocol, id },
+        offset,
+        more,
+        dont_fragment: header.dont_fragment,
+        ecn: header.ecn(),
+        packet: Bytes::new(),
+        data: data..header.total_len,
+        v6,
+    };
+    if header.src.is_ipv4() {
+        let (offset, more) = header.fragment;
+        return header
+            .is_v4_fragment()
+            .then(|| fragment(u32::from(header.id), header.protocol, offset, more, header.len, None));
+    }
+    match header.upper(packet) {
+        Upper::Fragment { id, offset, more, header: v6 } => {
+            Some(fragment(id, 0, offset, more, v6.header_at + 8, Some(v6)))
+        }
+        _ => None,
+    }
+}

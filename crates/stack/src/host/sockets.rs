@@ -1,0 +1,372 @@
+//! What applications call. TCP's calls are handed on; datagrams are made here.
+
+use core::net::{IpAddr, SocketAddr};
+use core::task::Waker;
+
+use bytes::Bytes;
+use thru_wire::Instant;
+use thru_wire::checksum::PseudoHeader;
+use thru_wire::ipv4::Protocol;
+
+use super::Host;
+use super::egress::SendError;
+use crate::header::{Header, Origin, Upper, base_len, protocol, set_ipv4_checksum};
+use crate::icmp::IcmpReport;
+use crate::icmp::send::icmp_checksum;
+use crate::packet::Packet;
+use crate::raw::{RawError, RawId, RawPacket, RawProtocol};
+use crate::tcp::{
+    ConnectError, ListenError, ListenerId, Path, TcpConnectOptions, TcpError, TcpEvent, TcpId, TcpInfo,
+};
+use crate::udp::{UdpDatagram, UdpError, UdpId, UdpSend};
+
+/// TCP.
+impl Host {
+    /// Listens at `local`; port 0 means "choose".
+    pub fn tcp_listen(&mut self, local: SocketAddr, backlog: usize) -> Result<ListenerId, ListenError> {
+        self.tcp.listen(&self.tables, local, backlog)
+    }
+
+    /// Where a listener listens.
+    pub fn tcp_listener_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.tcp.listener_addr(listener)
+    }
+
+    /// A finished connection from the accept queue.
+    pub fn tcp_accept(&mut self, listener: ListenerId) -> Option<TcpId> {
+        self.tcp.accept(listener)
+    }
+
+    /// Ends a listener, its half-open connections and those nobody accepted.
+    pub fn tcp_close_listener(&mut self, now: Instant, listener: ListenerId) {
+        self.begin(now);
+        self.tcp.close_listener(now, listener);
+        self.finish(now);
+    }
+
+    /// `waker` is woken once when a connection can be accepted.
+    pub fn tcp_accept_waker(&mut self, listener: ListenerId, waker: &Waker) {
+        self.tcp.accept_waker(listener, waker);
+    }
+
+    /// Starts a connection. `local`: address and port 0 mean "choose".
+    pub fn tcp_connect(
+        &mut self,
+        now: Instant,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        options: TcpConnectOptions,
+    ) -> Result<TcpId, ConnectError> {
+        self.begin(now);
+        let result = self.tcp.connect(now, &self.tables, local, remote, options);
+        self.finish(now);
+        result
+    }
+
+    /// Whether the handshake is done: `None` while it lasts.
+    pub fn tcp_connected(&self, id: TcpId) -> Option<Result<(), TcpError>> {
+        self.tcp.connected(id)
+    }
+
+    /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full: wait with [`Host::tcp_write_waker`].
+    pub fn tcp_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
+        self.begin(now);
+        let result = self.tcp.write(now, id, data);
+        self.finish(now);
+        result
+    }
+
+    /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side.
+    pub fn tcp_read(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, TcpError> {
+        self.begin(now);
+        let result = self.tcp.read(now, id, buffer);
+        self.finish(now);
+        result
+    }
+
+    /// Woken when connected, readable, closed by the peer or failed.
+    pub fn tcp_read_waker(&mut self, id: TcpId, waker: &Waker) {
+        self.tcp.read_waker(id, waker);
+    }
+
+    /// Woken when connected, writable or failed.
+    pub fn tcp_write_waker(&mut self, id: TcpId, waker: &Waker) {
+        self.tcp.write_waker(id, waker);
+    }
+
+    /// Sends FIN after what is queued; reading goes on.
+    pub fn tcp_shutdown(&mut self, now: Instant, id: TcpId) -> Result<(), TcpError> {
+        self.begin(now);
+        let result = self.tcp.shutdown(now, id);
+        self.finish(now);
+        result
+    }
+
+    /// RST now.
+    pub fn tcp_abort(&mut self, now: Instant, id: TcpId) {
+        self.begin(now);
+        self.tcp.abort(now, id);
+        self.finish(now);
+    }
+
+    /// The application lets go: the connection closes in the background (RST if unread data remains, RFC 2525 2.17).
+    pub fn tcp_release(&mut self, now: Instant, id: TcpId) {
+        self.begin(now);
+        self.tcp.release(now, id);
+        self.finish(now);
+    }
+
+    /// Switches Nagle's algorithm off or on.
+    pub fn tcp_set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) {
+        self.begin(now);
+        self.tcp.set_nodelay(now, id, nodelay);
+        self.finish(now);
+    }
+
+    /// Our end of a connection.
+    pub fn tcp_local_addr(&self, id: TcpId) -> Option<SocketAddr> {
+        self.tcp.local_addr(id)
+    }
+
+    /// The peer's end of a connection.
+    pub fn tcp_remote_addr(&self, id: TcpId) -> Option<SocketAddr> {
+        self.tcp.remote_addr(id)
+    }
+
+    /// The state and the counters of a connection.
+    pub fn tcp_info(&self, id: TcpId) -> Option<TcpInfo> {
+        self.tcp.info(id)
+    }
+
+    /// What happened on the connection so far, bounded: the first 64 events and the last 192.
+    pub fn tcp_events(&self, id: TcpId) -> Vec<TcpEvent> {
+        self.tcp.events(id)
+    }
+}
+
+/// UDP.
+impl Host {
+    /// Opens a socket at `local`; port 0 means "choose". `[::]` takes IPv4 too where no IPv4 socket has the port.
+    pub fn udp_bind(&mut self, local: SocketAddr) -> Result<UdpId, UdpError> {
+        if !local.ip().is_unspecified() && !self.tables.is_local(local.ip()) {
+            return Err(UdpError::AddressNotAvailable);
+        }
+        self.udp.bind(local)
+    }
+
+    /// Sends one datagram. ICMP errors about it arrive at [`Host::udp_error`].
+    pub fn udp_send(&mut self, now: Instant, id: UdpId, send: UdpSend<'_>) -> Result<(), UdpError> {
+        self.begin(now);
+        let result = self.udp_send_now(now, id, &send);
+        self.finish(now);
+        result
+    }
+
+    /// The oldest datagram that waits.
+    pub fn udp_receive(&mut self, id: UdpId) -> Option<UdpDatagram> {
+        self.udp.receive(id)
+    }
+
+    /// ICMP errors about datagrams this socket sent (what Linux's `IP_RECVERR` gives), oldest first.
+    pub fn udp_error(&mut self, id: UdpId) -> Option<IcmpReport> {
+        self.udp.take_error(id)
+    }
+
+    /// Woken when a datagram or an error can be taken.
+    pub fn udp_waker(&mut self, id: UdpId, waker: &Waker) {
+        self.udp.add_waker(id, waker);
+    }
+
+    /// Address and port of a socket.
+    pub fn udp_local_addr(&self, id: UdpId) -> Option<SocketAddr> {
+        self.udp.local(id)
+    }
+
+    /// Closes a socket and discards what waits there.
+    pub fn udp_close(&mut self, id: UdpId) {
+        self.udp.close(id);
+    }
+
+    fn udp_send_now(&mut self, now: Instant, id: UdpId, send: &UdpSend<'_>) -> Result<(), UdpError> {
+        let local = self.udp.local(id).ok_or(UdpError::Closed)?;
+        let destination = send.to.ip();
+        let bound = (!local.ip().is_unspecified()).then_some(local.ip());
+        let path = self.tables_path(destination)?;
+        let source = match send.from.or(bound) {
+            Some(source) if self.tables.is_local(source) => source,
+            Some(_) => return Err(UdpError::AddressNotAvailable),
+            None => self.tables.source_for(destination).ok_or(UdpError::NoRoute)?,
+        };
+        let len = 8 + send.payload.len();
+        let fits = base_len(destination) + len <= path.mtu;
+        if send.dont_fragment && !fits {
+            return Err(UdpError::TooBig { mtu: path.mtu });
+        }
+        let ports = [local.port().to_be_bytes(), send.to.port().to_be_bytes()].concat();
+        let origin = Origin {
+            ttl: send.ttl.unwrap_or(self.config.ttl),
+            class: send.ecn & 3,
+            dont_fragment: send.dont_fragment,
+            ..self.numbers(source, destination, protocol::UDP, &ports)
+        };
+        if source.is_ipv4() != destination.is_ipv4() {
+            return Err(UdpError::AddressNotAvailable);
+        }
+        let too_big = UdpError::TooBig { mtu: 65_535 };
+        let udp_len = u16::try_from(len).map_err(|_| too_big)?;
+        let mut packet = origin.packet(len).ok_or(too_big)?;
+        packet.extend(&ports);
+        packet.extend(&udp_len.to_be_bytes());
+        packet.extend(&[0, 0]);
+        packet.extend(send.payload);
+        let at = base_len(source);
+        let mut sum = PseudoHeader::new(source, destination, Protocol(protocol::UDP)).sum(len);
+        sum.add_bytes(&packet.bytes()[at..]);
+        // RFC 768: zero means "no checksum", so a sum of zero is sent as its other form.
+        let sum = if sum.checksum() == 0 { 0xffff } else { sum.checksum() };
+        packet.bytes_mut()[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
+        self.send(now, packet).map_err(UdpError::from)
+    }
+
+    fn tables_path(&self, destination: IpAddr) -> Result<crate::icmp::path_mtu::PathMtu, UdpError> {
+        self.check_path(destination).map_err(UdpError::from)
+    }
+}
+
+/// Raw and ICMP.
+impl Host {
+    /// Opens a socket that receives copies of what `protocol` describes.
+    pub fn raw_open(&mut self, protocol: RawProtocol) -> Result<RawId, RawError> {
+        Ok(self.raw.open(protocol))
+    }
+
+    /// `packet` is a whole IP packet; its length fields, a zero source address, identification and checksum are
+    /// filled in, and so is a zero checksum of ICMP, TCP or UDP. It is fragmented if it has to be and its Don't
+    /// Fragment bit allows; IPv6 packets, which have no such bit, always may be.
+    pub fn raw_send(&mut self, now: Instant, id: RawId, packet: Bytes) -> Result<(), RawError> {
+        self.begin(now);
+        let result = self.raw_send_now(now, id, packet);
+        self.finish(now);
+        result
+    }
+
+    /// The oldest packet that waits.
+    pub fn raw_receive(&mut self, id: RawId) -> Option<RawPacket> {
+        self.raw.receive(id)
+    }
+
+    /// Woken when a packet can be taken.
+    pub fn raw_waker(&mut self, id: RawId, waker: &Waker) {
+        self.raw.add_waker(id, waker);
+    }
+
+    /// Closes a socket and discards what waits there.
+    pub fn raw_close(&mut self, id: RawId) {
+        self.raw.close(id);
+    }
+
+    fn raw_send_now(&mut self, now: Instant, id: RawId, packet: Bytes) -> Result<(), RawError> {
+        let wants_v6 = match self.raw.protocol(id).ok_or(RawError::Closed)? {
+            RawProtocol::Ipv4(_) | RawProtocol::PingV4(_) => false,
+            RawProtocol::Ipv6(_) | RawProtocol::PingV6(_) => true,
+        };
+        let mut packet = Packet::from_vec(Vec::from(packet));
+        let total_len = packet.len();
+        if total_len < if wants_v6 { 40 } else { 20 } || total_len > 65_535 {
+            return Err(RawError::Malformed);
+        }
+        set_length(packet.bytes_mut(), wants_v6, total_len as u16);
+        let header = Header::parse_quoted(packet.bytes()).ok_or(RawError::Malformed)?;
+        if header.src.is_ipv6() != wants_v6 {
+            return Err(RawError::Malformed);
+        }
+        let path = self.check_path(header.dst).map_err(RawError::from)?;
+        if !wants_v6 && header.dont_fragment && total_len > path.mtu {
+            return Err(RawError::TooBig { mtu: path.mtu });
+        }
+        let source = if header.src.is_unspecified() {
+            self.tables.source_for(header.dst).ok_or(RawError::NoRoute)?
+        } else {
+            header.src
+        };
+        self.complete(&mut packet, &header, source);
+        self.send(now, packet).map_err(RawError::from)
+    }
+
+    /// Fills in what the sender left zero.
+    fn complete(&mut self, packet: &mut Packet, header: &Header, source: IpAddr) {
+        let upper = match header.upper(packet.bytes()) {
+            Upper::Protocol { protocol, at, .. } if !header.is_v4_fragment() => Some((protocol, at)),
+            _ => None,
+        };
+        let id = self.identification.next(source, header.dst, header.protocol) as u16;
+        let bytes = packet.bytes_mut();
+        match source {
+            IpAddr::V4(source) => {
+                bytes[12..16].copy_from_slice(&source.octets());
+                if header.id == 0 {
+                    bytes[4..6].copy_from_slice(&id.to_be_bytes());
+                }
+                set_ipv4_checksum(&mut bytes[..header.len]);
+            }
+            IpAddr::V6(source) => bytes[8..24].copy_from_slice(&source.octets()),
+        }
+        if let Some((protocol, at)) = upper {
+            fill_zero_checksum(protocol, source, header.dst, &mut bytes[at..]);
+        }
+    }
+}
+
+fn set_length(bytes: &mut [u8], v6: bool, total_len: u16) {
+    if v6 {
+        bytes[4..6].copy_from_slice(&(total_len - 40).to_be_bytes());
+    } else {
+        bytes[2..4].copy_from_slice(&total_len.to_be_bytes());
+    }
+}
+
+/// Computes the checksum of an upper-layer packet if it is zero.
+fn fill_zero_checksum(protocol: u8, src: IpAddr, dst: IpAddr, message: &mut [u8]) {
+    let at = match protocol {
+        protocol::ICMPV4 | protocol::ICMPV6 => 2,
+        protocol::UDP => 6,
+        protocol::TCP => 16,
+        _ => return,
+    };
+    if message.get(at..at + 2) != Some(&[0, 0]) {
+        return;
+    }
+    let sum = match protocol {
+        protocol::ICMPV4 | protocol::ICMPV6 => icmp_checksum(src, dst, message),
+        _ => {
+            let mut sum = PseudoHeader::new(src, dst, Protocol(protocol)).sum(message.len());
+            sum.add_bytes(message);
+            sum.checksum()
+        }
+    };
+    let sum = if protocol == protocol::UDP && sum == 0 { 0xffff } else { sum };
+    message[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+}
+
+impl From<SendError> for UdpError {
+    fn from(error: SendError) -> UdpError {
+        match error {
+            SendError::NoRoute => UdpError::NoRoute,
+            SendError::TooBig { mtu } => UdpError::TooBig { mtu },
+        }
+    }
+}
+
+impl From<SendError> for RawError {
+    fn from(error: SendError) -> RawError {
+        match error {
+            SendError::NoRoute => RawError::NoRoute,
+            SendError::TooBig { mtu } => RawError::TooBig { mtu },
+        }
+    }
+}
