@@ -60,9 +60,7 @@ impl MacAddr {
             }
             IpAddr::V6(group) if group.is_multicast() => {
                 let octets = group.octets();
-                Some(MacAddr([
-                    0x33, 0x33, octets[12], octets[13], octets[14], octets[15],
-                ]))
+                Some(MacAddr([0x33, 0x33, octets[12], octets[13], octets[14], octets[15]]))
             }
             _ => None,
         }
@@ -109,9 +107,7 @@ pub struct MacAddrError;
 
 impl fmt::Display for MacAddrError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "not a MAC address; six pairs of hex digits are expected, as in 02:00:00:00:00:01",
-        )
+        f.write_str("not a MAC address; six pairs of hex digits are expected, as in 02:00:00:00:00:01")
     }
 }
 
@@ -147,16 +143,7 @@ pub const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 /// The group that the owner of `address` listens to for neighbour solicitations (RFC 4291 section 2.7.1).
 pub fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = address.octets();
-    Ipv6Addr::new(
-        0xff02,
-        0,
-        0,
-        0,
-        0,
-        1,
-        0xff00 | u16::from(a),
-        u16::from(b) << 8 | u16::from(c),
-    )
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | u16::from(a), u16::from(b) << 8 | u16::from(c))
 }
 
 #[cfg(test)]

@@ -60,18 +60,12 @@ impl<'a> ArpView<'a> {
 
     /// The target's hardware address.
     pub fn target_hardware(&self) -> &'a [u8] {
-        self.field(
-            8 + self.hardware_len() + self.protocol_len(),
-            self.hardware_len(),
-        )
+        self.field(8 + self.hardware_len() + self.protocol_len(), self.hardware_len())
     }
 
     /// The target's protocol address.
     pub fn target_protocol(&self) -> &'a [u8] {
-        self.field(
-            8 + 2 * self.hardware_len() + self.protocol_len(),
-            self.protocol_len(),
-        )
+        self.field(8 + 2 * self.hardware_len() + self.protocol_len(), self.protocol_len())
     }
 
     fn field(&self, at: usize, len: usize) -> &'a [u8] {
@@ -132,13 +126,7 @@ impl Arp {
     /// Reads a packet; what follows it (padding) is ignored.
     pub fn parse(bytes: &[u8]) -> Result<Arp, ParseError> {
         let view = ArpView::new(bytes)?;
-        let illegal = |at, what| {
-            Err(ParseError::Illegal {
-                layer: Layer::Arp,
-                at,
-                what,
-            })
-        };
+        let illegal = |at, what| Err(ParseError::Illegal { layer: Layer::Arp, at, what });
         if view.hardware_type() != 1 {
             return illegal(0, "hardware type is not Ethernet");
         }
@@ -157,14 +145,7 @@ impl Arp {
             _ => return illegal(6, "operation is neither request nor reply"),
         };
         let mac = |at: usize| {
-            MacAddr([
-                bytes[at],
-                bytes[at + 1],
-                bytes[at + 2],
-                bytes[at + 3],
-                bytes[at + 4],
-                bytes[at + 5],
-            ])
+            MacAddr([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3], bytes[at + 4], bytes[at + 5]])
         };
         Ok(Arp {
             operation,
@@ -199,23 +180,13 @@ mod tests {
         let bytes = hex("0001 0800 06 04 0001 020000000001 c0000201 000000000000 c0000202");
         let request = Arp::parse(&bytes).unwrap();
         let (ours, theirs) = (MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2]));
-        assert_eq!(
-            request,
-            Arp::request(
-                ours,
-                Ipv4Addr::new(192, 0, 2, 1),
-                Ipv4Addr::new(192, 0, 2, 2)
-            )
-        );
+        assert_eq!(request, Arp::request(ours, Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)));
         let mut out = Vec::new();
         request.emit_into(&mut out);
         assert_eq!(out, bytes);
         out.clear();
         request.reply(theirs).emit_into(&mut out);
-        assert_eq!(
-            out,
-            hex("0001 0800 06 04 0002 020000000002 c0000202 020000000001 c0000201")
-        );
+        assert_eq!(out, hex("0001 0800 06 04 0002 020000000002 c0000202 020000000001 c0000201"));
         sweep(&bytes, |bytes| Arp::parse(bytes).map(|_| ()));
     }
 

@@ -18,10 +18,7 @@ pub struct Sum {
 
 impl Sum {
     /// The sum of nothing.
-    pub const EMPTY: Sum = Sum {
-        total: 0,
-        odd: false,
-    };
+    pub const EMPTY: Sum = Sum { total: 0, odd: false };
 
     /// The sum of `bytes`.
     pub fn of(bytes: &[u8]) -> Sum {
@@ -104,15 +101,9 @@ pub fn update_u32(checksum: u16, old: u32, new: u32) -> u16 {
 pub fn update_bytes(checksum: u16, old: &[u8], new: &[u8]) -> u16 {
     assert_eq!(old.len(), new.len(), "an update keeps the length");
     assert!(old.len().is_multiple_of(2), "an update covers whole words");
-    old.chunks_exact(2)
-        .zip(new.chunks_exact(2))
-        .fold(checksum, |sum, (old, new)| {
-            update_u16(
-                sum,
-                u16::from_be_bytes([old[0], old[1]]),
-                u16::from_be_bytes([new[0], new[1]]),
-            )
-        })
+    old.chunks_exact(2).zip(new.chunks_exact(2)).fold(checksum, |sum, (old, new)| {
+        update_u16(sum, u16::from_be_bytes([old[0], old[1]]), u16::from_be_bytes([new[0], new[1]]))
+    })
 }
 
 /// The checksum after an address inside it (or inside its pseudo header) changed, as NAT does it.

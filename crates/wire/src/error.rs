@@ -144,13 +144,7 @@ impl ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ParseError::Truncated {
-                layer,
-                at,
-                need,
-                have,
-                claimed_by,
-            } => {
+            ParseError::Truncated { layer, at, need, have, claimed_by } => {
                 let bytes = if *need == 1 { "byte" } else { "bytes" };
                 write!(
                     f,
@@ -181,17 +175,7 @@ pub(crate) fn claimed(
     claimed_by: ClaimedBy,
 ) -> Result<(), ParseError> {
     let have = bytes.len().saturating_sub(at);
-    if have < need {
-        Err(ParseError::Truncated {
-            layer,
-            at,
-            need,
-            have,
-            claimed_by,
-        })
-    } else {
-        Ok(())
-    }
+    if have < need { Err(ParseError::Truncated { layer, at, need, have, claimed_by }) } else { Ok(()) }
 }
 
 /// The big-endian 16-bit field at `at`, which the caller has checked to be there.

@@ -27,10 +27,7 @@ impl EtherType {
 
     /// Whether a VLAN tag follows.
     pub const fn is_tag(self) -> bool {
-        matches!(
-            self,
-            EtherType::VLAN | EtherType::SERVICE_VLAN | EtherType::OLD_SERVICE_VLAN
-        )
+        matches!(self, EtherType::VLAN | EtherType::SERVICE_VLAN | EtherType::OLD_SERVICE_VLAN)
     }
 }
 
@@ -69,12 +66,7 @@ pub struct VlanTag {
 impl VlanTag {
     /// A customer tag with this identifier (its low 12 bits) and priority 0.
     pub const fn new(id: u16) -> VlanTag {
-        VlanTag {
-            kind: EtherType::VLAN,
-            priority: 0,
-            drop_eligible: false,
-            id: id & 0xfff,
-        }
+        VlanTag { kind: EtherType::VLAN, priority: 0, drop_eligible: false, id: id & 0xfff }
     }
 
     fn from_wire(kind: EtherType, control: u16) -> VlanTag {
@@ -105,13 +97,7 @@ impl<'a> EthernetView<'a> {
         fixed_header(Layer::Ethernet, bytes, 14)?;
         let mut type_at = 12;
         while EtherType(u16_at(bytes, type_at)).is_tag() {
-            claimed(
-                Layer::Ethernet,
-                bytes,
-                type_at + 2,
-                4,
-                ClaimedBy::FixedHeader,
-            )?;
+            claimed(Layer::Ethernet, bytes, type_at + 2, 4, ClaimedBy::FixedHeader)?;
             type_at += 4;
         }
         Ok(EthernetView { bytes, type_at })
@@ -119,26 +105,12 @@ impl<'a> EthernetView<'a> {
 
     /// Who is to receive it.
     pub fn dst(&self) -> MacAddr {
-        MacAddr([
-            self.bytes[0],
-            self.bytes[1],
-            self.bytes[2],
-            self.bytes[3],
-            self.bytes[4],
-            self.bytes[5],
-        ])
+        MacAddr([self.bytes[0], self.bytes[1], self.bytes[2], self.bytes[3], self.bytes[4], self.bytes[5]])
     }
 
     /// Who sent it.
     pub fn src(&self) -> MacAddr {
-        MacAddr([
-            self.bytes[6],
-            self.bytes[7],
-            self.bytes[8],
-            self.bytes[9],
-            self.bytes[10],
-            self.bytes[11],
-        ])
+        MacAddr([self.bytes[6], self.bytes[7], self.bytes[8], self.bytes[9], self.bytes[10], self.bytes[11]])
     }
 
     /// The VLAN tags, outermost first; any number.
@@ -184,22 +156,13 @@ impl Ethernet {
 
     /// An untagged header.
     pub const fn new(src: MacAddr, dst: MacAddr, ethertype: EtherType) -> Ethernet {
-        Ethernet {
-            dst,
-            src,
-            tags: [None, None],
-            ethertype,
-        }
+        Ethernet { dst, src, tags: [None, None], ethertype }
     }
 
     /// Reads a header; returns it with what follows.
     pub fn parse(bytes: &[u8]) -> Result<(Ethernet, &[u8]), ParseError> {
         let view = EthernetView::new(bytes)?;
-        let illegal = |what| ParseError::Illegal {
-            layer: Layer::Ethernet,
-            at: view.type_at,
-            what,
-        };
+        let illegal = |what| ParseError::Illegal { layer: Layer::Ethernet, at: view.type_at, what };
         let mut found = view.tags();
         let tags = [found.next(), found.next()];
         if found.next().is_some() {
@@ -207,19 +170,9 @@ impl Ethernet {
         }
         let ethertype = view.ethertype();
         if ethertype.0 < 0x600 {
-            return Err(illegal(
-                "an 802.3 length stands where Ethernet II has its type",
-            ));
+            return Err(illegal("an 802.3 length stands where Ethernet II has its type"));
         }
-        Ok((
-            Ethernet {
-                dst: view.dst(),
-                src: view.src(),
-                tags,
-                ethertype,
-            },
-            view.payload(),
-        ))
+        Ok((Ethernet { dst: view.dst(), src: view.src(), tags, ethertype }, view.payload()))
     }
 
     /// The tags that are sent.
@@ -254,17 +207,9 @@ mod tests {
     fn tagged_twice() {
         let bytes = hex("ffffffffffff 020000000001 88a8 6064 8100 0065 0800 4500");
         let (header, payload) = Ethernet::parse(&bytes).unwrap();
-        let outer = VlanTag {
-            kind: EtherType::SERVICE_VLAN,
-            priority: 3,
-            drop_eligible: false,
-            id: 100,
-        };
+        let outer = VlanTag { kind: EtherType::SERVICE_VLAN, priority: 3, drop_eligible: false, id: 100 };
         assert_eq!(header.tags, [Some(outer), Some(VlanTag::new(101))]);
-        assert_eq!(
-            (header.ethertype, header.header_len(), payload),
-            (EtherType::IPV4, 22, &bytes[22..])
-        );
+        assert_eq!((header.ethertype, header.header_len(), payload), (EtherType::IPV4, 22, &bytes[22..]));
         let mut out = Vec::new();
         header.emit_into(&mut out);
         assert_eq!(out, bytes[..22]);
@@ -277,10 +222,7 @@ mod tests {
         let view = EthernetView::new(&bytes).unwrap();
         assert_eq!(view.tags().map(|tag| tag.id).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(view.ethertype(), EtherType::IPV6);
-        assert!(matches!(
-            Ethernet::parse(&bytes),
-            Err(ParseError::Illegal { at: 24, .. })
-        ));
+        assert!(matches!(Ethernet::parse(&bytes), Err(ParseError::Illegal { at: 24, .. })));
     }
 
     proptest! {

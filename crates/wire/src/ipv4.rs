@@ -261,12 +261,7 @@ impl Ipv4 {
 
     /// A header with TTL 64 and nothing else set.
     pub fn new(src: Ipv4Addr, dst: Ipv4Addr, protocol: Protocol) -> Ipv4 {
-        Ipv4 {
-            src,
-            dst,
-            protocol,
-            ..Ipv4::default()
-        }
+        Ipv4 { src, dst, protocol, ..Ipv4::default() }
     }
 
     /// Whether it is a fragment.
@@ -309,11 +304,7 @@ impl Ipv4 {
 
     fn checked_header_len(view: &Ipv4View<'_>) -> Result<usize, ParseError> {
         if view.version() != 4 {
-            return Err(ParseError::Illegal {
-                layer: Layer::Ipv4,
-                at: 0,
-                what: "version is not 4",
-            });
+            return Err(ParseError::Illegal { layer: Layer::Ipv4, at: 0, what: "version is not 4" });
         }
         let header = view.header_len();
         if header < Ipv4::MIN_LEN {
@@ -323,13 +314,7 @@ impl Ipv4 {
                 what: "header length is less than 20 bytes",
             });
         }
-        claimed(
-            Layer::Ipv4,
-            view.bytes,
-            0,
-            header,
-            ClaimedBy::Ipv4HeaderLength,
-        )?;
+        claimed(Layer::Ipv4, view.bytes, 0, header, ClaimedBy::Ipv4HeaderLength)?;
         Ok(header)
     }
 
@@ -365,8 +350,7 @@ impl Ipv4 {
     /// If header and payload together exceed 65535 bytes.
     pub fn emit_into(&self, payload_len: usize, out: &mut impl BufMut) {
         let len = self.header_len();
-        let total =
-            u16::try_from(len + payload_len).expect("an IPv4 packet holds at most 65535 bytes");
+        let total = u16::try_from(len + payload_len).expect("an IPv4 packet holds at most 65535 bytes");
         let mut header = [0; Ipv4::MAX_LEN];
         header[0] = 0x40 | (len / 4) as u8;
         header[1] = self.dscp << 2 | self.ecn & 3;

@@ -37,15 +37,9 @@ pub(crate) mod tests {
 
     /// Bytes written as hex digits, with spaces wherever they help.
     pub(crate) fn hex(text: &str) -> Vec<u8> {
-        let digits: Vec<u32> = text
-            .chars()
-            .filter_map(|digit| digit.to_digit(16))
-            .collect();
+        let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
         assert!(digits.len().is_multiple_of(2), "an odd number of digits");
-        digits
-            .chunks(2)
-            .map(|pair| (pair[0] << 4 | pair[1]) as u8)
-            .collect()
+        digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
     }
 
     /// Cuts a sample at every length: nothing may panic, only the whole may be read, and the text of
@@ -53,10 +47,7 @@ pub(crate) mod tests {
     pub(crate) fn sweep(sample: &[u8], read: impl Fn(&[u8]) -> Result<(), ParseError>) {
         for cut in 0..sample.len() {
             let error = read(&sample[..cut]).expect_err("a truncated sample was accepted");
-            assert!(
-                error.to_string().starts_with(error.layer().name()),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with(error.layer().name()), "{error}");
         }
         read(sample).expect("the whole sample is legal");
     }

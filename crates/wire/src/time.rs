@@ -73,11 +73,6 @@ impl fmt::Debug for Instant {
         if self.is_never() {
             return f.write_str("never");
         }
-        write!(
-            f,
-            "{}.{:09}s",
-            self.0 / 1_000_000_000,
-            self.0 % 1_000_000_000
-        )
+        write!(f, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }

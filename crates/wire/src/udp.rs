@@ -76,10 +76,7 @@ impl Udp {
 
     /// Reads a datagram; returns the header and the payload, without what follows the datagram. With a
     /// pseudo header the checksum is verified; over IPv6 it must be there (RFC 8200 section 8.1).
-    pub fn parse<'a>(
-        bytes: &'a [u8],
-        pseudo: Option<&PseudoHeader>,
-    ) -> Result<(Udp, &'a [u8]), ParseError> {
+    pub fn parse<'a>(bytes: &'a [u8], pseudo: Option<&PseudoHeader>) -> Result<(Udp, &'a [u8]), ParseError> {
         let view = UdpView::new(bytes)?;
         let length = usize::from(view.length());
         if length < Udp::LEN {
@@ -104,13 +101,7 @@ impl Udp {
                 None => {}
             }
         }
-        Ok((
-            Udp {
-                src_port: view.src_port(),
-                dst_port: view.dst_port(),
-            },
-            view.payload(),
-        ))
+        Ok((Udp { src_port: view.src_port(), dst_port: view.dst_port() }, view.payload()))
     }
 
     /// The header in front of `payload`, checksum filled in.
@@ -138,10 +129,7 @@ impl Udp {
     ///
     /// If the payload is larger than [`Udp::MAX_PAYLOAD`].
     pub fn header_without_checksum(&self, payload_len: usize) -> [u8; Udp::LEN] {
-        assert!(
-            payload_len <= Udp::MAX_PAYLOAD,
-            "a UDP datagram holds at most 65527 bytes"
-        );
+        assert!(payload_len <= Udp::MAX_PAYLOAD, "a UDP datagram holds at most 65527 bytes");
         let mut header = [0; Udp::LEN];
         header[0..2].copy_from_slice(&self.src_port.to_be_bytes());
         header[2..4].copy_from_slice(&self.dst_port.to_be_bytes());
@@ -169,36 +157,23 @@ mod tests {
     use proptest::prelude::*;
 
     fn v4() -> PseudoHeader {
-        PseudoHeader::v4(
-            Ipv4Addr::new(192, 0, 2, 1),
-            Ipv4Addr::new(192, 0, 2, 2),
-            Protocol::UDP,
-        )
+        PseudoHeader::v4(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2), Protocol::UDP)
     }
 
     #[test]
     fn a_known_datagram() {
         // Pseudo header, header, data: summed by hand.
-        let words: u32 = [
-            0xc000, 0x0201, 0xc000, 0x0202, 0x0011, 0x000a, 0x1234, 0x0035, 0x000a, 0x6869,
-        ]
-        .iter()
-        .sum();
+        let words: u32 =
+            [0xc000, 0x0201, 0xc000, 0x0202, 0x0011, 0x000a, 0x1234, 0x0035, 0x000a, 0x6869].iter().sum();
         let checksum = !(((words >> 16) + (words & 0xffff)) as u16);
         let mut bytes = hex("1234 0035 000a 0000 6869");
         bytes[6..8].copy_from_slice(&checksum.to_be_bytes());
         let mut out = Vec::new();
         Udp::new(0x1234, 53).emit_into(b"hi", &v4(), &mut out);
         assert_eq!(out, bytes);
-        assert_eq!(
-            Udp::parse(&bytes, Some(&v4())),
-            Ok((Udp::new(0x1234, 53), &b"hi"[..]))
-        );
+        assert_eq!(Udp::parse(&bytes, Some(&v4())), Ok((Udp::new(0x1234, 53), &b"hi"[..])));
         bytes[9] ^= 1;
-        assert_eq!(
-            Udp::parse(&bytes, Some(&v4())),
-            Err(ParseError::Checksum { layer: Layer::Udp })
-        );
+        assert_eq!(Udp::parse(&bytes, Some(&v4())), Err(ParseError::Checksum { layer: Layer::Udp }));
         assert!(Udp::parse(&bytes, None).is_ok());
         sweep(&out, |bytes| Udp::parse(bytes, None).map(|_| ()));
     }
@@ -208,10 +183,7 @@ mod tests {
         let bytes = hex("1234 0035 000a 0000 6869");
         assert!(Udp::parse(&bytes, Some(&v4())).is_ok());
         let v6 = PseudoHeader::v6(Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST, Protocol::UDP);
-        assert!(matches!(
-            Udp::parse(&bytes, Some(&v6)),
-            Err(ParseError::Illegal { at: 6, .. })
-        ));
+        assert!(matches!(Udp::parse(&bytes, Some(&v6)), Err(ParseError::Illegal { at: 6, .. })));
     }
 
     #[test]

@@ -50,10 +50,7 @@ pub enum Category {
 impl Category {
     /// Whether packets to such an address can cross the public internet.
     pub const fn is_global(self) -> bool {
-        matches!(
-            self,
-            Category::Global | Category::SixToFour | Category::Nat64
-        )
+        matches!(self, Category::Global | Category::SixToFour | Category::Nat64)
     }
 
     /// Its name in words.

@@ -13,31 +13,19 @@ pub struct IpPrefix {
 
 impl IpPrefix {
     /// `0.0.0.0/0`: all of IPv4.
-    pub const V4_ALL: IpPrefix = IpPrefix {
-        network: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        len: 0,
-    };
+    pub const V4_ALL: IpPrefix = IpPrefix { network: IpAddr::V4(Ipv4Addr::UNSPECIFIED), len: 0 };
     /// `::/0`: all of IPv6.
-    pub const V6_ALL: IpPrefix = IpPrefix {
-        network: IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        len: 0,
-    };
+    pub const V6_ALL: IpPrefix = IpPrefix { network: IpAddr::V6(Ipv6Addr::UNSPECIFIED), len: 0 };
 
     /// The prefix of `len` bits that covers `address` (its host bits are cleared); `None` if `len` is
     /// more than the address has.
     pub fn new(address: IpAddr, len: u8) -> Option<IpPrefix> {
-        (len <= width(address)).then(|| IpPrefix {
-            network: masked(address, len),
-            len,
-        })
+        (len <= width(address)).then(|| IpPrefix { network: masked(address, len), len })
     }
 
     /// The prefix that covers this address and nothing else.
     pub fn host(address: IpAddr) -> IpPrefix {
-        IpPrefix {
-            network: address,
-            len: width(address),
-        }
+        IpPrefix { network: address, len: width(address) }
     }
 
     /// Its first address.
@@ -46,10 +34,7 @@ impl IpPrefix {
     }
 
     /// How many bits are fixed.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a prefix length is not a count of elements"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a prefix length is not a count of elements")]
     pub const fn len(self) -> u8 {
         self.len
     }
@@ -89,9 +74,9 @@ impl IpPrefix {
     /// The directed broadcast address of an IPv4 prefix of at most 30 bits (RFC 919, RFC 3021).
     pub fn broadcast(self) -> Option<Ipv4Addr> {
         match self.network {
-            IpAddr::V4(network) if self.len <= 30 => Some(Ipv4Addr::from_bits(
-                network.to_bits() | u32::MAX >> self.len,
-            )),
+            IpAddr::V4(network) if self.len <= 30 => {
+                Some(Ipv4Addr::from_bits(network.to_bits() | u32::MAX >> self.len))
+            }
             _ => None,
         }
     }
@@ -116,20 +101,14 @@ impl Cidr {
     }
 
     /// How many bits of it name the network.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "a prefix length is not a count of elements"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "a prefix length is not a count of elements")]
     pub const fn len(self) -> u8 {
         self.len
     }
 
     /// The network the address is in.
     pub fn prefix(self) -> IpPrefix {
-        IpPrefix {
-            network: masked(self.address, self.len),
-            len: self.len,
-        }
+        IpPrefix { network: masked(self.address, self.len), len: self.len }
     }
 
     /// Whether `address` is in the same network.
@@ -186,10 +165,7 @@ impl FromStr for IpPrefix {
     /// Reads `192.0.2.0/24`. Host bits must be zero; `IpPrefix::new` clears them instead.
     fn from_str(text: &str) -> Result<IpPrefix, PrefixError> {
         let (address, len) = parse(text)?;
-        let prefix = IpPrefix {
-            network: masked(address, len),
-            len,
-        };
+        let prefix = IpPrefix { network: masked(address, len), len };
         if prefix.network != address {
             return Err(PrefixError::HostBits { meant: prefix });
         }

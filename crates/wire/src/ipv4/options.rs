@@ -126,11 +126,9 @@ impl<'a> Iterator for Ipv4OptionIter<'a> {
         let data = &rest[2..len];
         Some(Ok(match (kind, data) {
             (7, &[pointer, ref route @ ..]) => Ipv4Option::RecordRoute { pointer, route },
-            (68, &[pointer, overflow_and_flag, ref entries @ ..]) => Ipv4Option::Timestamp {
-                pointer,
-                overflow_and_flag,
-                entries,
-            },
+            (68, &[pointer, overflow_and_flag, ref entries @ ..]) => {
+                Ipv4Option::Timestamp { pointer, overflow_and_flag, entries }
+            }
             (131, &[pointer, ref route @ ..]) => Ipv4Option::LooseSourceRoute { pointer, route },
             (137, &[pointer, ref route @ ..]) => Ipv4Option::StrictSourceRoute { pointer, route },
             (148, [_, _]) => Ipv4Option::RouterAlert(u16_at(data, 0)),
@@ -148,10 +146,7 @@ pub struct Ipv4Options {
 
 impl Ipv4Options {
     /// No options.
-    pub const NONE: Ipv4Options = Ipv4Options {
-        bytes: [0; 40],
-        len: 0,
-    };
+    pub const NONE: Ipv4Options = Ipv4Options { bytes: [0; 40], len: 0 };
     /// The router alert option of RFC 2113.
     pub const ROUTER_ALERT: Ipv4Options = {
         let mut bytes = [0; 40];

@@ -7,11 +7,7 @@ const SAMPLE: &str = "4500 001c 1c46 4000 4011 0000 c0000201 c6336402 1234 0035 
 
 fn sample() -> Vec<u8> {
     let mut bytes = hex(SAMPLE);
-    let words: u32 = [
-        0x4500, 0x001c, 0x1c46, 0x4000, 0x4011, 0xc000, 0x0201, 0xc633, 0x6402,
-    ]
-    .iter()
-    .sum();
+    let words: u32 = [0x4500, 0x001c, 0x1c46, 0x4000, 0x4011, 0xc000, 0x0201, 0xc633, 0x6402].iter().sum();
     let folded = (words >> 16) + (words & 0xffff);
     bytes[10..12].copy_from_slice(&(!(folded as u16)).to_be_bytes());
     bytes
@@ -24,11 +20,7 @@ fn a_known_packet() {
     let want = Ipv4 {
         identification: 0x1c46,
         dont_fragment: true,
-        ..Ipv4::new(
-            Ipv4Addr::new(192, 0, 2, 1),
-            Ipv4Addr::new(198, 51, 100, 2),
-            Protocol::UDP,
-        )
+        ..Ipv4::new(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(198, 51, 100, 2), Protocol::UDP)
     };
     assert_eq!((header, payload), (want, &bytes[20..]));
     let mut out = Vec::new();
@@ -52,54 +44,18 @@ fn lies_are_named() {
         assert_eq!(Ipv4::parse(&bytes), Err(want));
     };
     let layer = Layer::Ipv4;
-    check(
-        0,
-        0x65,
-        ParseError::Illegal {
-            layer,
-            at: 0,
-            what: "version is not 4",
-        },
-    );
-    check(
-        0,
-        0x44,
-        ParseError::Illegal {
-            layer,
-            at: 0,
-            what: "header length is less than 20 bytes",
-        },
-    );
+    check(0, 0x65, ParseError::Illegal { layer, at: 0, what: "version is not 4" });
+    check(0, 0x44, ParseError::Illegal { layer, at: 0, what: "header length is less than 20 bytes" });
     check(
         0,
         0x4f,
-        ParseError::Truncated {
-            layer,
-            at: 0,
-            need: 60,
-            have: 28,
-            claimed_by: ClaimedBy::Ipv4HeaderLength,
-        },
+        ParseError::Truncated { layer, at: 0, need: 60, have: 28, claimed_by: ClaimedBy::Ipv4HeaderLength },
     );
-    check(
-        3,
-        19,
-        ParseError::Illegal {
-            layer,
-            at: 2,
-            what: "total length is less than the header",
-        },
-    );
+    check(3, 19, ParseError::Illegal { layer, at: 2, what: "total length is less than the header" });
     check(
         3,
         29,
-        ParseError::Truncated {
-            layer,
-            at: 0,
-            need: 29,
-            have: 28,
-            claimed_by: ClaimedBy::Ipv4TotalLength,
-        },
+        ParseError::Truncated { layer, at: 0, need: 29, have: 28, claimed_by: ClaimedBy::Ipv4TotalLength },
     );
     check(8, 63, ParseError::Checksum { layer });
 }
@@ -112,49 +68,24 @@ fn options_are_read_and_kept() {
     header.options = Ipv4Options::parse(&raw).unwrap();
     let mut out = Vec::new();
     header.emit_into(0, &mut out);
-    assert_eq!(
-        (out.len(), header.header_len(), &out[20..36]),
-        (36, 36, &raw[..16])
-    );
+    assert_eq!((out.len(), header.header_len(), &out[20..36]), (36, 36, &raw[..16]));
     let (again, _) = Ipv4::parse(&out).unwrap();
     assert_eq!(again, header);
     let options: Vec<_> = again.options.iter().collect();
-    assert_eq!(
-        options[0].addresses().next(),
-        Some(Ipv4Addr::new(192, 0, 2, 1))
-    );
-    assert_eq!(
-        options[1..],
-        [Ipv4Option::NoOperation, Ipv4Option::RouterAlert(0)]
-    );
+    assert_eq!(options[0].addresses().next(), Some(Ipv4Addr::new(192, 0, 2, 1)));
+    assert_eq!(options[1..], [Ipv4Option::NoOperation, Ipv4Option::RouterAlert(0)]);
     assert_eq!(again.options.copied(), Ipv4Options::ROUTER_ALERT);
     sweep(&out, |bytes| Ipv4::parse(bytes).map(|_| ()));
 }
 
 #[test]
 fn malformed_options_are_refused() {
-    assert!(matches!(
-        Ipv4Options::parse(&[7, 1]),
-        Err(ParseError::Illegal { at: 21, .. })
-    ));
+    assert!(matches!(Ipv4Options::parse(&[7, 1]), Err(ParseError::Illegal { at: 21, .. })));
     assert!(matches!(
         Ipv4Options::parse(&[1, 7, 9, 4]),
-        Err(ParseError::Truncated {
-            at: 21,
-            need: 9,
-            have: 3,
-            ..
-        })
+        Err(ParseError::Truncated { at: 21, need: 9, have: 3, .. })
     ));
-    assert!(matches!(
-        Ipv4Options::parse(&[7]),
-        Err(ParseError::Truncated {
-            at: 20,
-            need: 2,
-            have: 1,
-            ..
-        })
-    ));
+    assert!(matches!(Ipv4Options::parse(&[7]), Err(ParseError::Truncated { at: 20, need: 2, have: 1, .. })));
 }
 
 #[test]
