@@ -1,1 +1,22 @@
-//! Scenario files and the internet that is built in.
+//! Scenario files, and the internet that is built in.
+//!
+//! A scenario says in TOML which nodes there are, how they are joined, what runs on them, what changes when,
+//! and what must be true. Start with [`Scenario`].
+//!
+//! - [`scenario`]: the checked model; reading it, addresses, routes, services, timeline, checks.
+//! - [`link`]: the language of links and the built-in profiles.
+//! - [`units`], [`date`], [`prefix`]: quantities, dates and prefixes as people write them.
+//! - [`source`]: errors that point at their place and say the way out.
+//! - [`builtin`]: the labs inside the binary.
+
+pub mod builtin;
+pub mod date;
+mod item;
+pub mod link;
+pub mod prefix;
+pub mod scenario;
+pub mod source;
+pub mod units;
+
+pub use scenario::Scenario;
+pub use source::Error;

@@ -1,0 +1,439 @@
+//! What runs on the nodes: name servers, resolvers, web sites.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::item::{Reader, Str};
+use crate::source::{Error, suggest};
+use crate::{date, units};
+
+/// A service on a node.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name, unique among services.
+    pub name: String,
+    /// Index of its node.
+    pub on: usize,
+    /// What it is, with its settings.
+    pub kind: ServiceKind,
+}
+
+/// What a service is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServiceKind {
+    /// An authoritative name server.
+    Dns(DnsSpec),
+    /// A recursive, caching resolver.
+    Resolver(ResolverSpec),
+    /// One web site.
+    Web(WebSpec),
+}
+
+/// How a name server behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DnsBehaviour {
+    /// As it should.
+    #[default]
+    Normal,
+    /// Every answer is SERVFAIL.
+    Servfail,
+    /// Every answer is REFUSED.
+    Refused,
+    /// It receives and never answers.
+    Silent,
+}
+
+impl DnsBehaviour {
+    const NAMES: [(&'static str, DnsBehaviour); 4] = [
+        ("normal", DnsBehaviour::Normal),
+        ("servfail", DnsBehaviour::Servfail),
+        ("refused", DnsBehaviour::Refused),
+        ("silent", DnsBehaviour::Silent),
+    ];
+
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        DnsBehaviour::NAMES
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("normal", |(name, _)| name)
+    }
+}
+
+/// An authoritative name server.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DnsSpec {
+    /// Zones as master-file text; `{node}` stands for the node's address.
+    pub zones: Vec<String>,
+    /// How it behaves.
+    pub behaviour: DnsBehaviour,
+    /// Whether it runs at all; if not, its ports are closed.
+    pub up: bool,
+}
+
+/// A recursive resolver.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResolverSpec {
+    /// Addresses of the root servers.
+    pub roots: Vec<IpAddr>,
+    /// Names of the nodes that are root servers, as written.
+    pub root_nodes: Vec<String>,
+    /// How it behaves.
+    pub behaviour: DnsBehaviour,
+    /// Whether it runs at all.
+    pub up: bool,
+}
+
+/// An HTTP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Http {
+    /// HTTP/1.1.
+    One,
+    /// HTTP/2.
+    Two,
+    /// HTTP/3.
+    Three,
+}
+
+impl Http {
+    const NAMES: [(&'static str, Http); 3] =
+        [("1.1", Http::One), ("2", Http::Two), ("3", Http::Three)];
+
+    /// `1.1`, `2` or `3`.
+    pub fn word(self) -> &'static str {
+        Http::NAMES
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("1.1", |(name, _)| name)
+    }
+}
+
+/// Who vouches for a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Issuer {
+    /// The lab's CA, which the lab's clients trust.
+    #[default]
+    Lab,
+    /// A CA nobody knows.
+    Unknown,
+    /// The site itself.
+    SelfSigned,
+}
+
+impl Issuer {
+    const NAMES: [(&'static str, Issuer); 3] = [
+        ("lab", Issuer::Lab),
+        ("unknown", Issuer::Unknown),
+        ("self", Issuer::SelfSigned),
+    ];
+
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        Issuer::NAMES
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("lab", |(name, _)| name)
+    }
+}
+
+/// One web site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebSpec {
+    /// Host names it answers for.
+    pub names: Vec<String>,
+    /// HTTP versions it speaks.
+    pub http: Vec<Http>,
+    /// Whether it announces HTTP/3 with Alt-Svc.
+    pub alt_svc: bool,
+    /// TLS 1.2 is spoken.
+    pub tls12: bool,
+    /// TLS 1.3 is spoken.
+    pub tls13: bool,
+    /// Names in the certificate, if not `names`.
+    pub certificate_names: Option<Vec<String>>,
+    /// Start of the certificate's validity, in nanoseconds since the Unix epoch; `None`: 30 days before the lab's date.
+    pub not_before: Option<u64>,
+    /// End of its validity; `None`: 60 days after the lab's date.
+    pub not_after: Option<u64>,
+    /// Who vouches.
+    pub issuer: Issuer,
+    /// Port of HTTPS (TCP, and UDP for HTTP/3).
+    pub port: u16,
+    /// Port of plain HTTP; `None`: not served.
+    pub plain_port: Option<u16>,
+    /// Status of every answer, if not the page's own.
+    pub status: Option<u16>,
+    /// Time between a request and its answer.
+    pub think: Duration,
+    /// Connections are accepted, TLS is set up, and no request is ever answered.
+    pub silent: bool,
+    /// Bodies are sent no faster than this many bits per second.
+    pub drip: Option<u64>,
+    /// The connection is closed after this many bytes of a body.
+    pub close_after: Option<usize>,
+    /// Whether it runs at all; if not, its ports are closed.
+    pub up: bool,
+}
+
+impl Default for WebSpec {
+    fn default() -> WebSpec {
+        WebSpec {
+            names: Vec::new(),
+            http: vec![Http::One, Http::Two, Http::Three],
+            alt_svc: true,
+            tls12: true,
+            tls13: true,
+            certificate_names: None,
+            not_before: None,
+            not_after: None,
+            issuer: Issuer::Lab,
+            port: 443,
+            plain_port: None,
+            status: None,
+            think: Duration::ZERO,
+            silent: false,
+            drip: None,
+            close_after: None,
+            up: true,
+        }
+    }
+}
+
+/// The words of `kind`.
+pub(crate) const KINDS: [&str; 3] = ["dns", "resolver", "web"];
+
+impl ServiceKind {
+    /// A service of that kind with its defaults.
+    pub(crate) fn new(kind: &str) -> Option<ServiceKind> {
+        match kind {
+            "dns" => Some(ServiceKind::Dns(DnsSpec {
+                up: true,
+                ..DnsSpec::default()
+            })),
+            "resolver" => Some(ServiceKind::Resolver(ResolverSpec {
+                up: true,
+                ..ResolverSpec::default()
+            })),
+            "web" => Some(ServiceKind::Web(WebSpec::default())),
+            _ => None,
+        }
+    }
+
+    /// The word in the file.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ServiceKind::Dns(_) => "dns",
+            ServiceKind::Resolver(_) => "resolver",
+            ServiceKind::Web(_) => "web",
+        }
+    }
+
+    /// Takes over what the table says; what it does not say stays. `addresses` finds a node's addresses.
+    pub(crate) fn apply(
+        &mut self,
+        reader: &Reader<'_>,
+        addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>,
+    ) -> Result<(), Error> {
+        match self {
+            ServiceKind::Dns(spec) => {
+                if let Some(zones) = reader.texts("zone")? {
+                    spec.zones = zones
+                        .iter()
+                        .map(|zone| expand(zone, addresses))
+                        .collect::<Result<_, _>>()?;
+                }
+                behaviour(reader, &mut spec.behaviour)?;
+                set(&mut spec.up, reader.bool("up")?);
+            }
+            ServiceKind::Resolver(spec) => {
+                if let Some(roots) = reader.texts("roots")? {
+                    spec.roots.clear();
+                    for root in &roots {
+                        spec.roots.extend(addresses(root)?);
+                    }
+                    spec.root_nodes = roots.into_iter().map(|root| root.text).collect();
+                }
+                behaviour(reader, &mut spec.behaviour)?;
+                set(&mut spec.up, reader.bool("up")?);
+            }
+            ServiceKind::Web(spec) => spec.apply(reader)?,
+        }
+        Ok(())
+    }
+}
+
+impl WebSpec {
+    fn apply(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
+        if let Some(names) = reader.texts("names")? {
+            self.names = names.iter().map(host_name).collect::<Result<_, _>>()?;
+        }
+        if let Some(versions) = reader.texts("http")? {
+            self.http = versions
+                .iter()
+                .map(|version| word(version, &Http::NAMES, "HTTP version"))
+                .collect::<Result<_, _>>()?;
+            self.http.sort_unstable();
+            self.http.dedup();
+        }
+        set(&mut self.alt_svc, reader.bool("alt_svc")?);
+        if let Some(versions) = reader.texts("tls")? {
+            (self.tls12, self.tls13) = (false, false);
+            for version in versions {
+                *match word(&version, &[("1.2", 2), ("1.3", 3)], "TLS version")? {
+                    2 => &mut self.tls12,
+                    _ => &mut self.tls13,
+                } = true;
+            }
+        }
+        if let Some(item) = reader.get("certificate") {
+            let certificate = Reader::new(item.table("certificate")?, "a certificate");
+            if let Some(names) = certificate.texts("names")? {
+                self.certificate_names =
+                    Some(names.iter().map(host_name).collect::<Result<_, _>>()?);
+            }
+            if let Some(issuer) = certificate.text("issuer")? {
+                self.issuer = word(&issuer, &Issuer::NAMES, "issuer")?;
+            }
+            if let Some(at) = read_date(&certificate, "not_before")? {
+                self.not_before = Some(at);
+            }
+            if let Some(at) = read_date(&certificate, "not_after")? {
+                self.not_after = Some(at);
+            }
+            certificate.finish()?;
+        }
+        if let Some(port) = reader.integer("port", 1, 65_535)? {
+            self.port = port as u16;
+        }
+        if let Some(port) = reader.integer("plain_port", 1, 65_535)? {
+            self.plain_port = Some(port as u16);
+        }
+        if let Some(status) = reader.integer("status", 200, 599)? {
+            self.status = Some(status as u16);
+        }
+        set(&mut self.think, reader.quantity("think", units::duration)?);
+        set(&mut self.silent, reader.bool("silent")?);
+        if let Some(rate) = reader.quantity("drip", units::rate)? {
+            self.drip = Some(rate);
+        }
+        if let Some(bytes) = reader.quantity("close_after", units::size)? {
+            self.close_after = Some(bytes);
+        }
+        set(&mut self.up, reader.bool("up")?);
+        Ok(())
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn behaviour(reader: &Reader<'_>, place: &mut DnsBehaviour) -> Result<(), Error> {
+    if let Some(text) = reader.text("behaviour")? {
+        *place = word(&text, &DnsBehaviour::NAMES, "behaviour")?;
+    }
+    Ok(())
+}
+
+/// One of the known words.
+pub(crate) fn word<T: Copy>(text: &Str, known: &[(&str, T)], what: &str) -> Result<T, Error> {
+    match known.iter().find(|(name, _)| *name == text.text) {
+        Some((_, value)) => Ok(*value),
+        None => {
+            let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            Err(text.error(
+                format!("unknown {what} `{}`", text.text),
+                suggest(&text.text, names.iter().copied()),
+            ))
+        }
+    }
+}
+
+/// A date as text or as TOML's own.
+pub(crate) fn read_date(reader: &Reader<'_>, key: &'static str) -> Result<Option<u64>, Error> {
+    let Some(item) = reader.get(key) else {
+        return Ok(None);
+    };
+    let text = match &item.kind {
+        crate::item::Kind::Date(text) => Str {
+            text: text.clone(),
+            span: item.span.clone(),
+        },
+        _ => item.text(key)?,
+    };
+    match date::parse(&text.text) {
+        Some(nanos) => Ok(Some(nanos)),
+        None => Err(text.error(
+            format!("`{}` is not a date", text.text),
+            "write it as `2026-03-02T12:00:00Z`",
+        )),
+    }
+}
+
+fn host_name(name: &Str) -> Result<String, Error> {
+    let text = name.text.trim_end_matches('.').to_ascii_lowercase();
+    let bare = text.strip_prefix("*.").unwrap_or(&text);
+    let legal = !bare.is_empty()
+        && bare.len() <= 253
+        && bare.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        });
+    if legal {
+        Ok(text)
+    } else {
+        Err(name.error(
+            format!("`{}` is not a host name", name.text),
+            "write a name such as `www.shop.lab`",
+        ))
+    }
+}
+
+/// Replaces `{node}` by the node's address: IPv6 after the word AAAA, else IPv4.
+fn expand(
+    zone: &Str,
+    addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>,
+) -> Result<String, Error> {
+    let mut out = String::with_capacity(zone.text.len());
+    let mut rest = 0;
+    while let Some(open) = zone.text[rest..].find('{').map(|at| rest + at) {
+        let Some(close) = zone.text[open..].find('}').map(|at| open + at) else {
+            return Err(Str {
+                text: String::new(),
+                span: zone.span.part(open, 1),
+            }
+            .error(
+                "`{` without `}` in a zone",
+                "write `{node}` for the address of a node",
+            ));
+        };
+        out.push_str(&zone.text[rest..open]);
+        let name = Str {
+            text: zone.text[open + 1..close].to_string(),
+            span: zone.span.part(open + 1, close - open - 1),
+        };
+        let v6 = zone.text[..open]
+            .split_whitespace()
+            .next_back()
+            .is_some_and(|word| word.eq_ignore_ascii_case("AAAA"));
+        match addresses(&name)?
+            .into_iter()
+            .find(|address| address.is_ipv6() == v6)
+        {
+            Some(address) => out.push_str(&address.to_string()),
+            None => {
+                return Err(name.error(
+                    format!("`{}` has no such address", name.text),
+                    "check the node's links",
+                ));
+            }
+        }
+        rest = close + 1;
+    }
+    out.push_str(&zone.text[rest..]);
+    Ok(out)
+}

@@ -1,0 +1,384 @@
+//! The model as a file with every default written out: `thru lab show --expanded`.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use super::service::{DnsBehaviour, WebSpec};
+use super::{
+    Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict, Scenario, ServiceKind,
+};
+use crate::{date, units};
+
+impl Scenario {
+    /// A scenario file that means the same, with addresses, link settings and service settings written out.
+    /// Reading it gives this scenario again. Computed routes are written too; changes to a service show all its
+    /// settings.
+    pub fn expanded(&self) -> String {
+        let mut out = String::new();
+        let _ = self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "name = {}", quote(&self.name))?;
+        writeln!(out, "about = {}", quote(&self.about))?;
+        writeln!(out, "seed = {}", self.seed)?;
+        writeln!(out, "date = {}", quote(&date::show(self.date)))?;
+        writeln!(out, "limit = {}", quote(&units::show_duration(self.limit)))?;
+        writeln!(out, "client = {}", quote(&self.nodes[self.client].name))?;
+        if let Some(target) = &self.target {
+            writeln!(out, "target = {}", quote(target))?;
+        }
+        writeln!(out, "\nnodes = [")?;
+        for node in &self.nodes {
+            writeln!(
+                out,
+                "  {},",
+                quote(&format!("{}:{}", node.name, node.kind.word()))
+            )?;
+        }
+        writeln!(out, "]\nlinks = [")?;
+        let mut net_shown = vec![false; self.segments.len()];
+        for (index, link) in self.links.iter().enumerate() {
+            let (a, b) = (&self.nodes[link.ends.0], &self.nodes[link.ends.1]);
+            let mut settings = link.spec.show();
+            let segment = [a, b]
+                .into_iter()
+                .flat_map(|node| &node.interfaces)
+                .find(|interface| interface.link == index)
+                .map(|interface| interface.segment);
+            if let Some(segment) = segment
+                && !std::mem::replace(&mut net_shown[segment], true)
+            {
+                let nets: Vec<String> = self.segments[segment]
+                    .prefixes
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
+                let separator = if settings.is_empty() { "" } else { ", " };
+                settings = format!("net={}{separator}{settings}", nets.join(" "));
+            }
+            writeln!(
+                out,
+                "  {},",
+                quote(&format!("{} -- {} {{ {settings} }}", a.name, b.name))
+            )?;
+        }
+        writeln!(out, "]")?;
+        for node in self
+            .nodes
+            .iter()
+            .filter(|node| node.kind != NodeKind::Switch)
+        {
+            writeln!(out, "\n[node.{}]", node.name)?;
+            if let Some(label) = &node.label {
+                writeln!(out, "label = {}", quote(label))?;
+            }
+            writeln!(
+                out,
+                "addresses = {}",
+                addresses(
+                    node.interfaces
+                        .iter()
+                        .flat_map(|interface| &interface.addresses)
+                        .map(|(address, _)| *address)
+                )
+            )?;
+            if !node.resolvers.is_empty() {
+                writeln!(
+                    out,
+                    "resolvers = {}",
+                    addresses(node.resolvers.iter().copied())
+                )?;
+            }
+            if let Some(outside) = node.outside {
+                writeln!(
+                    out,
+                    "outside = {}",
+                    quote(&self.links[node.interfaces[outside].link].name)
+                )?;
+            }
+            writeln!(out, "answers_ping = {}", node.answers_ping)?;
+            writeln!(out, "icmp_errors = {}", node.sends_icmp_errors)?;
+            if !node.rules.is_empty() {
+                writeln!(out, "rules = [{}]", list(node.rules.iter().map(rule)))?;
+            }
+            if !node.routes.is_empty() {
+                writeln!(out, "routes = [{}]", list(node.routes.iter().map(route)))?;
+            }
+        }
+        for service in &self.services {
+            writeln!(out, "\n[service.{}]", service.name)?;
+            writeln!(out, "kind = {}", quote(service.kind.word()))?;
+            writeln!(out, "on = {}", quote(&self.nodes[service.on].name))?;
+            for line in settings(&service.kind) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        self.write_timeline(out)?;
+        self.write_checks(out)
+    }
+
+    fn write_timeline(&self, out: &mut String) -> std::fmt::Result {
+        for event in &self.timeline {
+            writeln!(
+                out,
+                "\n[[at]]\nt = {}",
+                quote(&units::show_duration(event.at))
+            )?;
+            if let Some(lasts) = event.lasts {
+                writeln!(out, "for = {}", quote(&units::show_duration(lasts)))?;
+            }
+            match &event.change {
+                Change::Link { link, settings } => {
+                    let settings: Vec<String> = settings
+                        .iter()
+                        .map(|(key, value)| format!("{key}={value}"))
+                        .collect();
+                    writeln!(
+                        out,
+                        "link = {}\nset = {}",
+                        quote(&self.links[*link].name),
+                        quote(&settings.join(", "))
+                    )?;
+                }
+                Change::Up { link, up } => {
+                    writeln!(out, "link = {}\nup = {up}", quote(&self.links[*link].name))?
+                }
+                Change::Service { service, to } => {
+                    writeln!(
+                        out,
+                        "service = {}\n[at.set]",
+                        quote(&self.services[*service].name)
+                    )?;
+                    for line in settings(to) {
+                        writeln!(out, "{line}")?;
+                    }
+                }
+                Change::Routes { node, routes } => {
+                    writeln!(
+                        out,
+                        "node = {}\nroutes = [{}]",
+                        quote(&self.nodes[*node].name),
+                        list(routes.iter().map(route))
+                    )?;
+                }
+                Change::Rules { node, rules } => {
+                    writeln!(
+                        out,
+                        "node = {}\nrules = [{}]",
+                        quote(&self.nodes[*node].name),
+                        list(rules.iter().map(rule))
+                    )?;
+                }
+                Change::Date { unix_nanos } => {
+                    writeln!(out, "date = {}", quote(&date::show(*unix_nanos)))?
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_checks(&self, out: &mut String) -> std::fmt::Result {
+        for check in &self.checks {
+            writeln!(out, "\n[[check]]\nname = {}", quote(&check.name))?;
+            if !check.at.is_zero() {
+                writeln!(out, "at = {}", quote(&units::show_duration(check.at)))?;
+            }
+            let text = |out: &mut String, key: &str, value: &Option<String>| match value {
+                Some(value) => writeln!(out, "{key} = {}", quote(value)),
+                None => Ok(()),
+            };
+            match &check.kind {
+                CheckKind::Url {
+                    url,
+                    http,
+                    verdict,
+                    layer,
+                    causes,
+                    exit,
+                    status,
+                    time,
+                } => {
+                    writeln!(out, "url = {}", quote(url))?;
+                    text(out, "http", &http.map(|http| http.word().to_string()))?;
+                    text(out, "verdict", verdict)?;
+                    text(out, "layer", layer)?;
+                    if let Some(causes) = causes {
+                        writeln!(out, "causes = [{}]", list(causes.iter().cloned()))?;
+                    }
+                    if let Some(exit) = exit {
+                        writeln!(out, "exit = {exit}")?;
+                    }
+                    if let Some(status) = status {
+                        writeln!(out, "status = {status}")?;
+                    }
+                    text(out, "time", &time.map(|time| time.show()))?;
+                }
+                CheckKind::Ping { to, rtt, reached } => {
+                    writeln!(out, "ping = {}\nreached = {reached}", quote(to))?;
+                    text(out, "rtt", &rtt.map(|rtt| rtt.show()))?;
+                }
+                CheckKind::Dns {
+                    name,
+                    rtype,
+                    rcode,
+                    answers,
+                } => {
+                    writeln!(out, "dns = {}", quote(&format!("{name} {rtype}")))?;
+                    text(out, "rcode", rcode)?;
+                    if let Some(answers) = answers {
+                        writeln!(out, "answers = [{}]", list(answers.iter().cloned()))?;
+                    }
+                }
+            }
+            text(out, "explain", &check.explain)?;
+            text(out, "hint", &check.hint)?;
+        }
+        Ok(())
+    }
+}
+
+fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items
+        .map(|item| quote(&item))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn addresses(items: impl Iterator<Item = IpAddr>) -> String {
+    format!("[{}]", list(items.map(|address| address.to_string())))
+}
+
+pub(super) fn route(line: &RouteLine) -> String {
+    match line.action {
+        RouteAction::Via(address, _) => format!("{} via {address}", line.prefix),
+        RouteAction::Unreachable => format!("{} unreachable", line.prefix),
+        RouteAction::Prohibit => format!("{} prohibit", line.prefix),
+        RouteAction::Blackhole => format!("{} blackhole", line.prefix),
+    }
+}
+
+fn rule(rule: &Rule) -> String {
+    let verdict = match rule.verdict {
+        RuleVerdict::Accept => "accept",
+        RuleVerdict::Drop => "drop",
+        RuleVerdict::Reject => "reject",
+        RuleVerdict::Reset => "reset",
+    };
+    let protocol = match rule.protocol {
+        Some(1) => "icmp",
+        Some(6) => "tcp",
+        Some(17) => "udp",
+        _ => "any",
+    };
+    let mut out = format!("{verdict} {protocol}");
+    if let Some(port) = rule.port {
+        let _ = write!(out, " {port}");
+    }
+    if let Some(from) = rule.from {
+        let _ = write!(out, " from {from}");
+    }
+    if let Some(to) = rule.to {
+        let _ = write!(out, " to {to}");
+    }
+    out
+}
+
+fn settings(kind: &ServiceKind) -> Vec<String> {
+    let behaviour = |behaviour: &DnsBehaviour, up: bool| {
+        vec![
+            format!("behaviour = {}", quote(behaviour.word())),
+            format!("up = {up}"),
+        ]
+    };
+    match kind {
+        ServiceKind::Dns(spec) => {
+            let mut lines = behaviour(&spec.behaviour, spec.up);
+            let zones: Vec<String> = spec.zones.iter().map(|zone| quote(zone)).collect();
+            lines.push(format!("zone = [{}]", zones.join(", ")));
+            lines
+        }
+        ServiceKind::Resolver(spec) => {
+            let mut lines = vec![format!("roots = {}", addresses(spec.roots.iter().copied()))];
+            lines.extend(behaviour(&spec.behaviour, spec.up));
+            lines
+        }
+        ServiceKind::Web(spec) => web(spec),
+    }
+}
+
+fn web(spec: &WebSpec) -> Vec<String> {
+    let WebSpec {
+        names,
+        http,
+        alt_svc,
+        tls12,
+        tls13,
+        certificate_names,
+        not_before,
+        not_after,
+        issuer,
+        port,
+        plain_port,
+        status,
+        think,
+        silent,
+        drip,
+        close_after,
+        up,
+    } = spec;
+    let tls = [("1.2", *tls12), ("1.3", *tls13)]
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(version, _)| version.to_string());
+    let mut certificate = vec![format!("issuer = {}", quote(issuer.word()))];
+    if let Some(names) = certificate_names {
+        certificate.push(format!("names = [{}]", list(names.iter().cloned())));
+    }
+    if let Some(at) = not_before {
+        certificate.push(format!("not_before = {}", quote(&date::show(*at))));
+    }
+    if let Some(at) = not_after {
+        certificate.push(format!("not_after = {}", quote(&date::show(*at))));
+    }
+    let mut lines = vec![
+        format!("names = [{}]", list(names.iter().cloned())),
+        format!(
+            "http = [{}]",
+            list(http.iter().map(|version| version.word().to_string()))
+        ),
+        format!("alt_svc = {alt_svc}"),
+        format!("tls = [{}]", list(tls)),
+        format!("certificate = {{ {} }}", certificate.join(", ")),
+        format!("port = {port}"),
+        format!("think = {}", quote(&units::show_duration(*think))),
+        format!("silent = {silent}"),
+        format!("up = {up}"),
+    ];
+    lines.extend(plain_port.map(|port| format!("plain_port = {port}")));
+    lines.extend(status.map(|status| format!("status = {status}")));
+    lines.extend(drip.map(|rate| format!("drip = {}", quote(&units::show_rate(rate)))));
+    lines.extend(
+        close_after.map(|bytes| format!("close_after = {}", quote(&units::show_size(bytes)))),
+    );
+    lines
+}
