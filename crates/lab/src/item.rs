@@ -69,26 +69,15 @@ pub(crate) fn read(source: &Arc<Source>) -> Result<Table, Error> {
     table(source, root.get_ref(), Span::new(source, 0, 0), 0)
 }
 
-fn table(
-    source: &Arc<Source>,
-    table: &DeTable<'_>,
-    span: Span,
-    depth: usize,
-) -> Result<Table, Error> {
+fn table(source: &Arc<Source>, table: &DeTable<'_>, span: Span, depth: usize) -> Result<Table, Error> {
     if depth > DEPTH_MAX {
-        return Err(Error::at(
-            &span,
-            "nested too deeply",
-            "a scenario needs three levels at most",
-        ));
+        return Err(Error::at(&span, "nested too deeply", "a scenario needs three levels at most"));
     }
     let mut entries = Vec::new();
     for (key, value) in table {
         let key_span = key.span();
-        let key = Str {
-            text: key.get_ref().to_string(),
-            span: Span::new(source, key_span.start, key_span.end),
-        };
+        let key =
+            Str { text: key.get_ref().to_string(), span: Span::new(source, key_span.start, key_span.end) };
         let value_span = value.span();
         let span = Span::new(source, value_span.start, value_span.end);
         entries.push((key, item(source, value.get_ref(), span, depth)?));
@@ -97,22 +86,13 @@ fn table(
     Ok(Table { entries, span })
 }
 
-fn item(
-    source: &Arc<Source>,
-    value: &DeValue<'_>,
-    span: Span,
-    depth: usize,
-) -> Result<Item, Error> {
+fn item(source: &Arc<Source>, value: &DeValue<'_>, span: Span, depth: usize) -> Result<Item, Error> {
     let kind = match value {
         DeValue::String(text) => Kind::Text(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Kind::Integer(number),
             Err(_) => {
-                return Err(Error::at(
-                    &span,
-                    "this number is too large",
-                    "write a smaller one",
-                ));
+                return Err(Error::at(&span, "this number is too large", "write a smaller one"));
             }
         },
         DeValue::Float(_) => Kind::Float,
@@ -120,11 +100,7 @@ fn item(
         DeValue::Datetime(date) => Kind::Date(date.to_string()),
         DeValue::Array(array) => {
             if depth > DEPTH_MAX {
-                return Err(Error::at(
-                    &span,
-                    "nested too deeply",
-                    "a scenario needs three levels at most",
-                ));
+                return Err(Error::at(&span, "nested too deeply", "a scenario needs three levels at most"));
             }
             let mut items = Vec::new();
             for value in array.iter() {
@@ -169,25 +145,12 @@ impl Item {
         match &self.kind {
             Kind::Text(text) => {
                 let raw = &self.span.source.text[self.span.start..self.span.end];
-                let quotes = [
-                    "\"\"\"\r\n",
-                    "\"\"\"\n",
-                    "'''\r\n",
-                    "'''\n",
-                    "\"\"\"",
-                    "'''",
-                    "\"",
-                    "'",
-                ];
-                let open = quotes
-                    .iter()
-                    .find(|quote| raw.starts_with(**quote))
-                    .map_or(0, |quote| quote.len());
+                let quotes = ["\"\"\"\r\n", "\"\"\"\n", "'''\r\n", "'''\n", "\"\"\"", "'''", "\"", "'"];
+                let open =
+                    quotes.iter().find(|quote| raw.starts_with(**quote)).map_or(0, |quote| quote.len());
                 Ok(Str {
                     text: text.clone(),
-                    span: self
-                        .span
-                        .part(open, text.len().min(self.span.end - self.span.start - open)),
+                    span: self.span.part(open, text.len().min(self.span.end - self.span.start - open)),
                 })
             }
             Kind::Integer(_) | Kind::Float => Err(Error::at(
@@ -256,17 +219,12 @@ impl Item {
 
 impl Table {
     pub(crate) fn get(&self, key: &str) -> Option<&Item> {
-        self.entries
-            .iter()
-            .find(|(known, _)| known.text == key)
-            .map(|(_, item)| item)
+        self.entries.iter().find(|(known, _)| known.text == key).map(|(_, item)| item)
     }
 
     /// Where the table's header or first key is: what an error about the whole table points at.
     pub(crate) fn place(&self) -> Span {
-        self.entries
-            .first()
-            .map_or_else(|| self.span.clone(), |(key, _)| key.span.clone())
+        self.entries.first().map_or_else(|| self.span.clone(), |(key, _)| key.span.clone())
     }
 }
 
@@ -280,11 +238,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// `what` names the table in errors: "a node", "service `shop`".
     pub(crate) fn new(table: &'a Table, what: impl Into<String>) -> Reader<'a> {
-        Reader {
-            table,
-            what: what.into(),
-            asked: RefCell::default(),
-        }
+        Reader { table, what: what.into(), asked: RefCell::default() }
     }
 
     pub(crate) fn get(&self, key: &'static str) -> Option<&'a Item> {
@@ -304,15 +258,8 @@ impl<'a> Reader<'a> {
         self.get(key).map(|item| item.bool(key)).transpose()
     }
 
-    pub(crate) fn integer(
-        &self,
-        key: &'static str,
-        from: i64,
-        to: i64,
-    ) -> Result<Option<i64>, Error> {
-        self.get(key)
-            .map(|item| item.integer(key, from, to))
-            .transpose()
+    pub(crate) fn integer(&self, key: &'static str, from: i64, to: i64) -> Result<Option<i64>, Error> {
+        self.get(key).map(|item| item.integer(key, from, to)).transpose()
     }
 
     /// The value of a quantity with its place.
@@ -339,9 +286,7 @@ impl<'a> Reader<'a> {
             if !asked.contains(&key.text.as_str()) {
                 let message = format!("unknown key `{}` in {}", key.text, self.what);
                 let hint = match key.text.as_str() {
-                    "nodes" | "links" | "use" | "name" | "set"
-                        if !asked.contains(&key.text.as_str()) =>
-                    {
+                    "nodes" | "links" | "use" | "name" | "set" if !asked.contains(&key.text.as_str()) => {
                         format!(
                             "in TOML a key after a [table] header belongs to that table: move `{}` above the first header",
                             key.text

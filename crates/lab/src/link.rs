@@ -15,61 +15,24 @@ use crate::units::{self, BadQuantity};
 /// Presets for links, by the names people use: name and settings.
 pub const PROFILES: &[(&str, &str)] = &[
     ("lan", "rate=1Gbit, delay=100us, queue=droptail(512kB)"),
-    (
-        "wifi",
-        "rate=200Mbit, delay=1ms, jitter=1ms, queue=fq_codel",
-    ),
-    (
-        "dsl",
-        "rate=50Mbit/10Mbit, delay=8ms, queue=droptail(200ms)",
-    ),
-    (
-        "cable",
-        "rate=250Mbit/25Mbit, delay=6ms, jitter=500us, queue=fq_codel",
-    ),
+    ("wifi", "rate=200Mbit, delay=1ms, jitter=1ms, queue=fq_codel"),
+    ("dsl", "rate=50Mbit/10Mbit, delay=8ms, queue=droptail(200ms)"),
+    ("cable", "rate=250Mbit/25Mbit, delay=6ms, jitter=500us, queue=fq_codel"),
     ("fiber", "rate=1Gbit/500Mbit, delay=2ms, queue=fq_codel"),
-    (
-        "lte",
-        "rate=40Mbit/15Mbit, delay=22ms, jitter=6ms, queue=droptail(500ms)",
-    ),
-    (
-        "5g",
-        "rate=300Mbit/60Mbit, delay=8ms, jitter=2ms, queue=droptail(200ms)",
-    ),
-    (
-        "geo-sat",
-        "rate=50Mbit/5Mbit, delay=275ms, jitter=2ms, loss=0.1%, queue=droptail(500ms)",
-    ),
-    (
-        "leo-sat",
-        "rate=150Mbit/20Mbit, delay=14ms, jitter=4ms, loss=0.1%, queue=droptail(200ms)",
-    ),
-    (
-        "modem",
-        "rate=56kbit/33.6kbit, delay=60ms, queue=droptail(2s)",
-    ),
+    ("lte", "rate=40Mbit/15Mbit, delay=22ms, jitter=6ms, queue=droptail(500ms)"),
+    ("5g", "rate=300Mbit/60Mbit, delay=8ms, jitter=2ms, queue=droptail(200ms)"),
+    ("geo-sat", "rate=50Mbit/5Mbit, delay=275ms, jitter=2ms, loss=0.1%, queue=droptail(500ms)"),
+    ("leo-sat", "rate=150Mbit/20Mbit, delay=14ms, jitter=4ms, loss=0.1%, queue=droptail(200ms)"),
+    ("modem", "rate=56kbit/33.6kbit, delay=60ms, queue=droptail(2s)"),
     ("datacenter", "rate=25Gbit, delay=20us, queue=droptail(4MB)"),
     ("metro", "rate=10Gbit, delay=1ms, queue=droptail(8MB)"),
     ("transit", "rate=100Gbit, delay=5ms, queue=droptail(64MB)"),
-    (
-        "transatlantic",
-        "rate=100Gbit, delay=38ms, queue=droptail(64MB)",
-    ),
+    ("transatlantic", "rate=100Gbit, delay=38ms, queue=droptail(64MB)"),
 ];
 
 /// Keys that both directions have; with `_up` or `_down` they set one.
-const PIPE_KEYS: [&str; 10] = [
-    "rate",
-    "delay",
-    "jitter",
-    "loss",
-    "duplicate",
-    "corrupt",
-    "reorder",
-    "reorder_by",
-    "queue",
-    "burst",
-];
+const PIPE_KEYS: [&str; 10] =
+    ["rate", "delay", "jitter", "loss", "duplicate", "corrupt", "reorder", "reorder_by", "queue", "burst"];
 /// A silent size limit per direction: what is larger is lost without a word, as behind a broken tunnel.
 const SILENT_MTU: &str = "mtu_silent";
 
@@ -91,14 +54,8 @@ impl<'a> Text<'a> {
         let raw = &self.text[from..to];
         let trimmed = raw.trim();
         let from = from + (raw.len() - raw.trim_start().len());
-        let span = self
-            .span
-            .as_ref()
-            .map(|span| span.part(from, trimmed.len()));
-        Text {
-            text: trimmed,
-            span,
-        }
+        let span = self.span.as_ref().map(|span| span.part(from, trimmed.len()));
+        Text { text: trimmed, span }
     }
 
     pub(crate) fn trimmed(&self) -> Text<'a> {
@@ -106,17 +63,10 @@ impl<'a> Text<'a> {
     }
 
     pub(crate) fn error(&self, message: impl Into<String>, hint: impl Into<String>) -> Error {
-        Error {
-            span: self.span.clone(),
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Error { span: self.span.clone(), message: message.into(), hint: hint.into() }
     }
 
-    pub(crate) fn quantity<T>(
-        &self,
-        read: impl FnOnce(&str) -> Result<T, BadQuantity>,
-    ) -> Result<T, Error> {
+    pub(crate) fn quantity<T>(&self, read: impl FnOnce(&str) -> Result<T, BadQuantity>) -> Result<T, Error> {
         read(self.text).map_err(|bad| self.error(bad.message, bad.hint))
     }
 
@@ -142,10 +92,7 @@ impl<'a> Text<'a> {
     /// Splits once at the first `separator`.
     pub(crate) fn split_once(&self, separator: char) -> Option<(Text<'a>, Text<'a>)> {
         let at = self.text.find(separator)?;
-        Some((
-            self.part(0, at),
-            self.part(at + separator.len_utf8(), self.text.len()),
-        ))
+        Some((self.part(0, at), self.part(at + separator.len_utf8(), self.text.len())))
     }
 }
 
@@ -165,9 +112,7 @@ impl Limit {
             (Limit::Bytes(bytes), _) => bytes,
             (Limit::Time(time), Some(rate)) => {
                 let bytes = u128::from(rate) * time.as_nanos() / 8_000_000_000;
-                usize::try_from(bytes)
-                    .unwrap_or(usize::MAX)
-                    .clamp(15_140, 1 << 30)
+                usize::try_from(bytes).unwrap_or(usize::MAX).clamp(15_140, 1 << 30)
             }
             (Limit::Time(_), None) => 1 << 20,
         }
@@ -247,10 +192,7 @@ enum Way {
 impl LinkSpec {
     /// What the simulator is told: left to right is "up".
     pub fn config(&self) -> LinkConfig {
-        LinkConfig {
-            a_to_b: self.up.pipe(),
-            b_to_a: self.down.pipe(),
-        }
+        LinkConfig { a_to_b: self.up.pipe(), b_to_a: self.down.pipe() }
     }
 
     /// The preset of that name.
@@ -294,10 +236,9 @@ impl LinkSpec {
     /// Sets one key, in the direction its suffix names.
     pub(crate) fn set(&mut self, key: &Text<'_>, value: &Text<'_>) -> Result<(), Error> {
         if value.text.is_empty() {
-            return Err(key.error(
-                format!("`{}` has no value", key.text),
-                "write `key=value`, as in `delay=10ms`",
-            ));
+            return Err(
+                key.error(format!("`{}` has no value", key.text), "write `key=value`, as in `delay=10ms`")
+            );
         }
         if key.text == "mtu" {
             self.mtu = Some(mtu(value)?);
@@ -313,10 +254,7 @@ impl LinkSpec {
             let plain = PIPE_KEYS.iter().copied().chain(["mtu", SILENT_MTU]);
             let hint = match crate::source::nearest(key.text, keys.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!(
-                    "{} (each but `mtu` also with _up or _down)",
-                    suggest(key.text, plain)
-                ),
+                None => format!("{} (each but `mtu` also with _up or _down)", suggest(key.text, plain)),
             };
             return Err(key.error(format!("unknown link setting `{}`", key.text), hint));
         }
@@ -401,13 +339,7 @@ impl PipeSpec {
             "reorder" => self.reorder = value.quantity(units::chance)?,
             "reorder_by" => self.reorder_by = Some(value.quantity(units::duration)?),
             "queue" => self.queue = queue(value)?,
-            _ => {
-                self.mtu_silent = if value.text == "none" {
-                    None
-                } else {
-                    Some(mtu(value)?)
-                }
-            }
+            _ => self.mtu_silent = if value.text == "none" { None } else { Some(mtu(value)?) },
         }
         Ok(())
     }
@@ -440,10 +372,7 @@ impl PipeSpec {
             ("delay", time(delay)),
             ("jitter", time(jitter)),
             ("reorder", chance(reorder)),
-            (
-                "reorder_by",
-                reorder_by.as_ref().map(|by| units::show_duration(*by)),
-            ),
+            ("reorder_by", reorder_by.as_ref().map(|by| units::show_duration(*by))),
         ]
     }
 }
@@ -465,17 +394,10 @@ fn call<'a>(value: &Text<'a>) -> Result<(Text<'a>, Vec<Text<'a>>), Error> {
         return Ok((value.clone(), Vec::new()));
     };
     if !value.text.ends_with(')') {
-        return Err(value.error(
-            format!("`{}` has no closing parenthesis", value.text),
-            "end it with `)`",
-        ));
+        return Err(value.error(format!("`{}` has no closing parenthesis", value.text), "end it with `)`"));
     }
     let inside = value.part(open + 1, value.text.len() - 1);
-    let arguments = if inside.text.is_empty() {
-        Vec::new()
-    } else {
-        inside.split(',')
-    };
+    let arguments = if inside.text.is_empty() { Vec::new() } else { inside.split(',') };
     Ok((value.part(0, open), arguments))
 }
 
@@ -485,10 +407,9 @@ fn loss(value: &Text<'_>) -> Result<Loss, Error> {
         ("none", []) => Ok(Loss::None),
         ("every", [n]) => match n.text.parse::<u32>() {
             Ok(n) if n > 0 => Ok(Loss::Every(n)),
-            _ => Err(n.error(
-                format!("`{}` is not a count", n.text),
-                "write `every(10)` to lose each tenth frame",
-            )),
+            _ => Err(
+                n.error(format!("`{}` is not a count", n.text), "write `every(10)` to lose each tenth frame")
+            ),
         },
         ("pattern", [bits]) => {
             let known = !bits.text.is_empty()
@@ -500,33 +421,19 @@ fn loss(value: &Text<'_>) -> Result<Loss, Error> {
                     "write 1 for each lost frame and 0 for each that passes, as in `pattern(0010)`",
                 ));
             }
-            Ok(Loss::Pattern(
-                bits.text.bytes().map(|b| b == b'1').collect(),
-            ))
+            Ok(Loss::Pattern(bits.text.bytes().map(|b| b == b'1').collect()))
         }
         ("ge", [enter, leave, rest @ ..]) if rest.len() <= 2 => {
             let enter_bad = enter.quantity(units::chance)?;
             let leave_bad = leave.quantity(units::chance)?;
-            let loss_bad = rest.first().map_or(Ok(Chance(1_000_000_000)), |chance| {
-                chance.quantity(units::chance)
-            })?;
-            let loss_good = rest
-                .get(1)
-                .map_or(Ok(Chance(0)), |chance| chance.quantity(units::chance))?;
-            Ok(Loss::GilbertElliott {
-                enter_bad,
-                leave_bad,
-                loss_bad,
-                loss_good,
-            })
+            let loss_bad =
+                rest.first().map_or(Ok(Chance(1_000_000_000)), |chance| chance.quantity(units::chance))?;
+            let loss_good = rest.get(1).map_or(Ok(Chance(0)), |chance| chance.quantity(units::chance))?;
+            Ok(Loss::GilbertElliott { enter_bad, leave_bad, loss_bad, loss_good })
         }
         (_, []) if value.text.starts_with(|c: char| c.is_ascii_digit()) => {
             let chance = value.quantity(units::chance)?;
-            Ok(if chance.0 == 0 {
-                Loss::None
-            } else {
-                Loss::Random(chance)
-            })
+            Ok(if chance.0 == 0 { Loss::None } else { Loss::Random(chance) })
         }
         _ => Err(value.error(
             format!("`{}` is not a loss", value.text),
@@ -539,22 +446,13 @@ fn show_loss(loss: &Loss) -> Option<String> {
     match loss {
         Loss::None => None,
         Loss::Random(chance) => Some(units::show_chance(*chance)),
-        Loss::GilbertElliott {
-            enter_bad,
-            leave_bad,
-            loss_bad,
-            loss_good,
-        } => {
-            let all = [enter_bad, leave_bad, loss_bad, loss_good]
-                .map(|chance| units::show_chance(*chance));
+        Loss::GilbertElliott { enter_bad, leave_bad, loss_bad, loss_good } => {
+            let all = [enter_bad, leave_bad, loss_bad, loss_good].map(|chance| units::show_chance(*chance));
             Some(format!("ge({})", all.join(", ")))
         }
         Loss::Every(n) => Some(format!("every({n})")),
         Loss::Pattern(bits) => {
-            let bits: String = bits
-                .iter()
-                .map(|lost| if *lost { '1' } else { '0' })
-                .collect();
+            let bits: String = bits.iter().map(|lost| if *lost { '1' } else { '0' }).collect();
             Some(format!("pattern({bits})"))
         }
     }
@@ -566,14 +464,8 @@ fn queue(value: &Text<'_>) -> Result<QueueSpec, Error> {
     let ms = Duration::from_millis;
     let (name, arguments) = call(value)?;
     let (mut limit, mut discipline) = match name.text {
-        "droptail" => (
-            QueueSpec::default().limit,
-            QueueConfig::DropTail { limit: 0 },
-        ),
-        "drophead" => (
-            QueueSpec::default().limit,
-            QueueConfig::DropHead { limit: 0 },
-        ),
+        "droptail" => (QueueSpec::default().limit, QueueConfig::DropTail { limit: 0 }),
+        "drophead" => (QueueSpec::default().limit, QueueConfig::DropHead { limit: 0 }),
         "red" => (
             Limit::Bytes(400_000),
             QueueConfig::Red {
@@ -587,12 +479,7 @@ fn queue(value: &Text<'_>) -> Result<QueueSpec, Error> {
         // RFC 8289 4.2 and RFC 8290 5.2: the recommended settings.
         "codel" => (
             Limit::Bytes(1_500_000),
-            QueueConfig::Codel {
-                limit: 0,
-                target: ms(5),
-                interval: ms(100),
-                ecn: false,
-            },
+            QueueConfig::Codel { limit: 0, target: ms(5), interval: ms(100), ecn: false },
         ),
         "fq_codel" => (
             Limit::Bytes(10_000_000),
@@ -607,18 +494,10 @@ fn queue(value: &Text<'_>) -> Result<QueueSpec, Error> {
         ),
         "pie" => (
             Limit::Bytes(1_500_000),
-            QueueConfig::Pie {
-                limit: 0,
-                target: ms(15),
-                update: ms(15),
-                ecn: false,
-            },
+            QueueConfig::Pie { limit: 0, target: ms(15), update: ms(15), ecn: false },
         ),
         other => {
-            return Err(name.error(
-                format!("unknown queue `{other}`"),
-                suggest(other, DISCIPLINES),
-            ));
+            return Err(name.error(format!("unknown queue `{other}`"), suggest(other, DISCIPLINES)));
         }
     };
     for argument in &arguments {
@@ -627,18 +506,19 @@ fn queue(value: &Text<'_>) -> Result<QueueSpec, Error> {
             None => (Text::new("limit", argument.span.clone()), argument.clone()),
         };
         if key.text == "limit" {
-            limit =
-                if units::duration(setting.text).is_ok() {
-                    Limit::Time(setting.quantity(units::duration)?)
-                } else {
-                    match units::size(setting.text) {
-                        Ok(size) => Limit::Bytes(size),
-                        Err(_) => return Err(setting.error(
+            limit = if units::duration(setting.text).is_ok() {
+                Limit::Time(setting.quantity(units::duration)?)
+            } else {
+                match units::size(setting.text) {
+                    Ok(size) => Limit::Bytes(size),
+                    Err(_) => {
+                        return Err(setting.error(
                             format!("`{}` is not a queue limit", setting.text),
                             "write a size or a time, as in `droptail(64kB)` or `droptail(100ms)`",
-                        )),
+                        ));
                     }
-                };
+                }
+            };
         } else {
             set_discipline(&mut discipline, name.text, &key, &setting)?;
         }
@@ -652,87 +532,72 @@ fn set_discipline(
     key: &Text<'_>,
     value: &Text<'_>,
 ) -> Result<(), Error> {
-    let known: &[&str] = match (discipline, key.text) {
-        (QueueConfig::Red { min, .. }, "min") => {
-            return value.quantity(units::size).map(|size| *min = size);
-        }
-        (QueueConfig::Red { max, .. }, "max") => {
-            return value.quantity(units::size).map(|size| *max = size);
-        }
-        (
-            QueueConfig::Red {
-                max_probability, ..
-            },
-            "probability",
-        ) => {
-            return value
-                .quantity(units::chance)
-                .map(|chance| *max_probability = chance);
-        }
-        (
-            QueueConfig::Codel { target, .. }
-            | QueueConfig::FqCodel { target, .. }
-            | QueueConfig::Pie { target, .. },
-            "target",
-        ) => {
-            return value.quantity(units::duration).map(|time| *target = time);
-        }
-        (
-            QueueConfig::Codel { interval, .. } | QueueConfig::FqCodel { interval, .. },
-            "interval",
-        ) => {
-            return value.quantity(units::duration).map(|time| *interval = time);
-        }
-        (QueueConfig::Pie { update, .. }, "update") => {
-            return value.quantity(units::duration).map(|time| *update = time);
-        }
-        (QueueConfig::FqCodel { quantum, .. }, "quantum") => {
-            return value
-                .quantity(units::size)
-                .map(|size| *quantum = size.max(1));
-        }
-        (QueueConfig::FqCodel { flows, .. }, "flows") => {
-            return match value.text.parse::<u32>() {
-                Ok(n @ 1..=65_536) => {
-                    *flows = n;
-                    Ok(())
-                }
-                _ => Err(value.error(
-                    format!("`{}` is not a number of flows", value.text),
-                    "write a count from 1 to 65536",
-                )),
-            };
-        }
-        (
-            QueueConfig::Red { ecn, .. }
-            | QueueConfig::Codel { ecn, .. }
-            | QueueConfig::FqCodel { ecn, .. }
-            | QueueConfig::Pie { ecn, .. },
-            "ecn",
-        ) => {
-            return match value.text {
-                "on" => {
-                    *ecn = true;
-                    Ok(())
-                }
-                "off" => {
-                    *ecn = false;
-                    Ok(())
-                }
-                other => Err(value.error(
-                    format!("`{other}` is neither on nor off"),
-                    "write `ecn=on` or `ecn=off`",
-                )),
-            };
-        }
-        (QueueConfig::DropTail { .. } | QueueConfig::DropHead { .. }, _) => &["limit"],
-        (QueueConfig::Red { .. }, _) => &["limit", "min", "max", "probability", "ecn"],
-        (QueueConfig::Codel { .. }, _) => &["limit", "target", "interval", "ecn"],
-        (QueueConfig::FqCodel { .. }, _) => {
-            &["limit", "flows", "quantum", "target", "interval", "ecn"]
-        }
-        (QueueConfig::Pie { .. }, _) => &["limit", "target", "update", "ecn"],
-    };
+    let known: &[&str] =
+        match (discipline, key.text) {
+            (QueueConfig::Red { min, .. }, "min") => {
+                return value.quantity(units::size).map(|size| *min = size);
+            }
+            (QueueConfig::Red { max, .. }, "max") => {
+                return value.quantity(units::size).map(|size| *max = size);
+            }
+            (QueueConfig::Red { max_probability, .. }, "probability") => {
+                return value.quantity(units::chance).map(|chance| *max_probability = chance);
+            }
+            (
+                QueueConfig::Codel { target, .. }
+                | QueueConfig::FqCodel { target, .. }
+                | QueueConfig::Pie { target, .. },
+                "target",
+            ) => {
+                return value.quantity(units::duration).map(|time| *target = time);
+            }
+            (QueueConfig::Codel { interval, .. } | QueueConfig::FqCodel { interval, .. }, "interval") => {
+                return value.quantity(units::duration).map(|time| *interval = time);
+            }
+            (QueueConfig::Pie { update, .. }, "update") => {
+                return value.quantity(units::duration).map(|time| *update = time);
+            }
+            (QueueConfig::FqCodel { quantum, .. }, "quantum") => {
+                return value.quantity(units::size).map(|size| *quantum = size.max(1));
+            }
+            (QueueConfig::FqCodel { flows, .. }, "flows") => {
+                return match value.text.parse::<u32>() {
+                    Ok(n @ 1..=65_536) => {
+                        *flows = n;
+                        Ok(())
+                    }
+                    _ => Err(value.error(
+                        format!("`{}` is not a number of flows", value.text),
+                        "write a count from 1 to 65536",
+                    )),
+                };
+            }
+            (
+                QueueConfig::Red { ecn, .. }
+                | QueueConfig::Codel { ecn, .. }
+                | QueueConfig::FqCodel { ecn, .. }
+                | QueueConfig::Pie { ecn, .. },
+                "ecn",
+            ) => {
+                return match value.text {
+                    "on" => {
+                        *ecn = true;
+                        Ok(())
+                    }
+                    "off" => {
+                        *ecn = false;
+                        Ok(())
+                    }
+                    other => Err(value
+                        .error(format!("`{other}` is neither on nor off"), "write `ecn=on` or `ecn=off`")),
+                };
+            }
+            (QueueConfig::DropTail { .. } | QueueConfig::DropHead { .. }, _) => &["limit"],
+            (QueueConfig::Red { .. }, _) => &["limit", "min", "max", "probability", "ecn"],
+            (QueueConfig::Codel { .. }, _) => &["limit", "target", "interval", "ecn"],
+            (QueueConfig::FqCodel { .. }, _) => &["limit", "flows", "quantum", "target", "interval", "ecn"],
+            (QueueConfig::Pie { .. }, _) => &["limit", "target", "update", "ecn"],
+        };
     Err(key.error(
         format!("unknown setting `{}` of queue `{name}`", key.text),
         suggest(key.text, known.iter().copied()),
@@ -761,25 +626,14 @@ impl QueueSpec {
         match &self.discipline {
             QueueConfig::DropTail { .. } => format!("droptail({limit})"),
             QueueConfig::DropHead { .. } => format!("drophead({limit})"),
-            QueueConfig::Red {
-                min,
-                max,
-                max_probability,
-                ecn,
-                ..
-            } => format!(
+            QueueConfig::Red { min, max, max_probability, ecn, .. } => format!(
                 "red({limit}, min={}, max={}, probability={}, ecn={})",
                 size(*min),
                 size(*max),
                 units::show_chance(*max_probability),
                 onoff(*ecn)
             ),
-            QueueConfig::Codel {
-                target,
-                interval,
-                ecn,
-                ..
-            } => {
+            QueueConfig::Codel { target, interval, ecn, .. } => {
                 format!(
                     "codel({limit}, target={}, interval={}, ecn={})",
                     time(*target),
@@ -787,26 +641,14 @@ impl QueueSpec {
                     onoff(*ecn)
                 )
             }
-            QueueConfig::FqCodel {
-                flows,
-                quantum,
-                target,
-                interval,
-                ecn,
-                ..
-            } => format!(
+            QueueConfig::FqCodel { flows, quantum, target, interval, ecn, .. } => format!(
                 "fq_codel({limit}, flows={flows}, quantum={}, target={}, interval={}, ecn={})",
                 size(*quantum),
                 time(*target),
                 time(*interval),
                 onoff(*ecn)
             ),
-            QueueConfig::Pie {
-                target,
-                update,
-                ecn,
-                ..
-            } => {
+            QueueConfig::Pie { target, update, ecn, .. } => {
                 format!(
                     "pie({limit}, target={}, update={}, ecn={})",
                     time(*target),
@@ -833,10 +675,9 @@ pub(crate) fn parse<'a>(whole: &Text<'a>) -> Result<LinkText<'a>, Error> {
         Some(open) => {
             let rest = whole.part(open + 1, whole.text.len());
             let Some(inside) = rest.text.strip_suffix('}') else {
-                return Err(whole.part(open, whole.text.len()).error(
-                    "the link's settings have no closing brace",
-                    "end them with `}`",
-                ));
+                return Err(whole
+                    .part(open, whole.text.len())
+                    .error("the link's settings have no closing brace", "end them with `}`"));
             };
             (whole.part(0, open), Some(rest.part(0, inside.len())))
         }
@@ -859,12 +700,7 @@ pub(crate) fn parse<'a>(whole: &Text<'a>) -> Result<LinkText<'a>, Error> {
     if a.text.is_empty() || b.text.is_empty() {
         return Err(ends.error("a link needs a node on both sides", FORM));
     }
-    Ok(LinkText {
-        a,
-        b,
-        profile,
-        options,
-    })
+    Ok(LinkText { a, b, profile, options })
 }
 
 #[cfg(test)]

@@ -62,11 +62,7 @@ impl Prefix {
     /// The numbers that hosts may have: without an IPv4 network and broadcast address, from 1 on.
     pub fn host_numbers(&self) -> std::ops::RangeInclusive<u128> {
         let host_bits = bits(self.network) - self.len;
-        let last = if host_bits >= 127 {
-            u128::MAX >> 1
-        } else {
-            (1u128 << host_bits) - 1
-        };
+        let last = if host_bits >= 127 { u128::MAX >> 1 } else { (1u128 << host_bits) - 1 };
         match (self.is_v6(), host_bits) {
             // RFC 3021 and RFC 6164: both addresses of a two-address link are usable.
             (_, 0 | 1) => 0..=last,
@@ -110,11 +106,7 @@ fn number(address: IpAddr) -> u128 {
 }
 
 fn from_number(number: u128, v6: bool) -> IpAddr {
-    if v6 {
-        IpAddr::V6(Ipv6Addr::from(number))
-    } else {
-        IpAddr::V4(Ipv4Addr::from(number as u32))
-    }
+    if v6 { IpAddr::V6(Ipv6Addr::from(number)) } else { IpAddr::V4(Ipv4Addr::from(number as u32)) }
 }
 
 #[cfg(test)]
@@ -131,19 +123,8 @@ mod tests {
         assert!(!prefix.overlaps(&Prefix::parse("::/0").unwrap()));
         assert_eq!(Prefix::parse("192.0.2.1/24"), None, "host bits");
         assert_eq!(Prefix::parse("192.0.2.0/33"), None);
-        assert_eq!(
-            Prefix::parse("2001:db8::/127").unwrap().host_numbers(),
-            0..=1
-        );
-        assert_eq!(
-            Prefix::parse("::/0").unwrap().host_numbers().end(),
-            &(u128::MAX >> 1)
-        );
-        assert_eq!(
-            Prefix::new("2001:db8::7".parse().unwrap(), 64)
-                .unwrap()
-                .to_string(),
-            "2001:db8::/64"
-        );
+        assert_eq!(Prefix::parse("2001:db8::/127").unwrap().host_numbers(), 0..=1);
+        assert_eq!(Prefix::parse("::/0").unwrap().host_numbers().end(), &(u128::MAX >> 1));
+        assert_eq!(Prefix::new("2001:db8::7".parse().unwrap(), 64).unwrap().to_string(), "2001:db8::/64");
     }
 }

@@ -82,10 +82,7 @@ impl NodeKind {
 
     /// The word in the file.
     pub fn word(self) -> &'static str {
-        NodeKind::NAMES
-            .iter()
-            .find(|(_, kind)| *kind == self)
-            .map_or("host", |(name, _)| name)
+        NodeKind::NAMES.iter().find(|(_, kind)| *kind == self).map_or("host", |(name, _)| name)
     }
 
     /// Whether it passes packets of others on by their IP address.
@@ -218,10 +215,7 @@ impl Scenario {
         file_name: &str,
         load: &dyn Fn(&str) -> Option<(String, String)>,
     ) -> Result<Scenario, Error> {
-        let source = Arc::new(Source {
-            name: file_name.to_string(),
-            text: text.to_string(),
-        });
+        let source = Arc::new(Source { name: file_name.to_string(), text: text.to_string() });
         read::scenario(&source, load)
     }
 
@@ -241,15 +235,10 @@ impl Scenario {
                 "give the path of a TOML file, or one of `thru lab list`",
             )
         })?;
-        let folder = path
-            .parent()
-            .map(std::path::Path::to_path_buf)
-            .unwrap_or_default();
+        let folder = path.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
         Scenario::parse_with(&text, &path.display().to_string(), &|name| {
             let path = folder.join(name);
-            read(&path)
-                .ok()
-                .map(|text| (text, path.display().to_string()))
+            read(&path).ok().map(|text| (text, path.display().to_string()))
         })
     }
 
@@ -275,9 +264,7 @@ impl Scenario {
 
     /// Index of the service of that name.
     pub fn service(&self, name: &str) -> Option<usize> {
-        self.services
-            .iter()
-            .position(|service| service.name == name)
+        self.services.iter().position(|service| service.name == name)
     }
 
     /// First address of that family of the node.
@@ -296,11 +283,7 @@ impl Scenario {
         let mut names = Vec::new();
         for node in &self.nodes {
             let name = node.label.as_ref().unwrap_or(&node.name);
-            for (address, _) in node
-                .interfaces
-                .iter()
-                .flat_map(|interface| &interface.addresses)
-            {
+            for (address, _) in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
                 names.push((*address, name.clone()));
             }
         }

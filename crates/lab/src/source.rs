@@ -28,11 +28,7 @@ impl Span {
     pub fn new(source: &Arc<Source>, start: usize, end: usize) -> Span {
         let start = floor_char_boundary(&source.text, start);
         let end = floor_char_boundary(&source.text, end).max(start);
-        Span {
-            source: source.clone(),
-            start,
-            end,
-        }
+        Span { source: source.clone(), start, end }
     }
 
     /// The part of this span that begins `offset` bytes in and is `len` bytes long.
@@ -73,20 +69,12 @@ pub struct Error {
 impl Error {
     /// An error at a place.
     pub fn at(span: &Span, message: impl Into<String>, hint: impl Into<String>) -> Error {
-        Error {
-            span: Some(span.clone()),
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Error { span: Some(span.clone()), message: message.into(), hint: hint.into() }
     }
 
     /// An error that belongs to no file.
     pub fn bare(message: impl Into<String>, hint: impl Into<String>) -> Error {
-        Error {
-            span: None,
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Error { span: None, message: message.into(), hint: hint.into() }
     }
 
     /// The first line: `FILE:LINE:COLUMN: message`, or the message alone.
@@ -94,9 +82,9 @@ impl Error {
         match &self.span {
             Some(span) => {
                 let (line, column) = span.line_column();
-                format!("{}:{line}:{column}: {}", span.source.name, self.message)
+                one_line(&format!("{}:{line}:{column}: {}", span.source.name, self.message))
             }
-            None => self.message.clone(),
+            None => one_line(&self.message),
         }
     }
 
@@ -107,9 +95,7 @@ impl Error {
         let span = self.span.as_ref()?;
         let text = &span.source.text;
         let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = text[span.start..]
-            .find('\n')
-            .map_or(text.len(), |at| span.start + at);
+        let line_end = text[span.start..].find('\n').map_or(text.len(), |at| span.start + at);
         let line: Vec<char> = text[line_start..line_end]
             .chars()
             .map(|c| match c {
@@ -122,15 +108,9 @@ impl Error {
             return None;
         }
         let column = text[line_start..span.start].chars().count();
-        let marked = text[span.start..span.end.clamp(span.start, line_end)]
-            .chars()
-            .count();
+        let marked = text[span.start..span.end.clamp(span.start, line_end)].chars().count();
         // Keep some context left of the place when the line is too long to show whole.
-        let from = if line.len() <= WIDTH || column < WIDTH - 20 {
-            0
-        } else {
-            column - 20
-        };
+        let from = if line.len() <= WIDTH || column < WIDTH - 20 { 0 } else { column - 20 };
         let shown: String = line.iter().skip(from).take(WIDTH).collect();
         let (lead, pad) = if from > 0 { ("...", 3) } else { ("", 0) };
         let marked = marked.clamp(1, WIDTH.saturating_sub(column - from).max(1));
@@ -143,9 +123,26 @@ impl Error {
     }
 }
 
+/// Messages quote what was written, which may be anything: control characters are escaped and the middle of
+/// very long text is left out.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 240;
+    let mut out = String::new();
+    let skip = text.chars().count().saturating_sub(LONGEST);
+    for (index, c) in text.chars().enumerate() {
+        match c {
+            _ if skip > 0 && index == LONGEST / 2 => out.push_str("..."),
+            _ if skip > 0 && (LONGEST / 2..LONGEST / 2 + skip).contains(&index) => {}
+            c if c.is_control() => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\nhint: {}", self.headline(), self.hint)?;
+        write!(f, "{}\nhint: {}", self.headline(), one_line(&self.hint))?;
         match self.excerpt() {
             Some(excerpt) => write!(f, "\n{excerpt}"),
             None => Ok(()),
@@ -161,12 +158,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     let allowed = (word.len() / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                distance(&word, &candidate.chars().collect::<Vec<_>>()),
-                candidate,
-            )
-        })
+        .map(|candidate| (distance(&word, &candidate.chars().collect::<Vec<_>>()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -195,9 +187,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
         let mut next = vec![i + 1; b.len() + 1];
         for j in 0..b.len() {
             let same = a[i].eq_ignore_ascii_case(&b[j]);
-            next[j + 1] = (row[j] + usize::from(!same))
-                .min(row[j + 1] + 1)
-                .min(next[j] + 1);
+            next[j + 1] = (row[j] + usize::from(!same)).min(row[j + 1] + 1).min(next[j] + 1);
             if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
                 next[j + 1] = next[j + 1].min(before[j - 1] + 1);
             }
@@ -217,10 +207,7 @@ mod tests {
         assert_eq!(nearest("dely", known), Some("delay"));
         assert_eq!(nearest("dealy", known), Some("delay"));
         assert_eq!(nearest("zebra", known), None);
-        assert_eq!(
-            suggest("zebra", known),
-            "known here: delay, rate, loss, queue"
-        );
+        assert_eq!(suggest("zebra", known), "known here: delay, rate, loss, queue");
     }
 
     #[test]
@@ -229,9 +216,7 @@ mod tests {
             name: "x.toml".into(),
             text: format!("{}BAD{}\n", "a".repeat(200), "b".repeat(99)),
         });
-        let excerpt = Error::at(&Span::new(&source, 200, 203), "m", "h")
-            .excerpt()
-            .unwrap();
+        let excerpt = Error::at(&Span::new(&source, 200, 203), "m", "h").excerpt().unwrap();
         let (line, caret) = excerpt.split_once('\n').unwrap();
         assert_eq!(&line[caret.find('^').unwrap()..][..3], "BAD");
         assert!(line.len() <= 82);
@@ -239,15 +224,9 @@ mod tests {
 
     #[test]
     fn spans_outside_the_text_are_drawn_in() {
-        let source = Arc::new(Source {
-            name: "x".into(),
-            text: "ä".into(),
-        });
+        let source = Arc::new(Source { name: "x".into(), text: "ä".into() });
         let span = Span::new(&source, 1, 900);
         assert_eq!((span.start, span.end), (0, 2));
-        assert_eq!(
-            Error::at(&span, "m", "h").to_string(),
-            "x:1:1: m\nhint: h\n  ä\n  ^"
-        );
+        assert_eq!(Error::at(&span, "m", "h").to_string(), "x:1:1: m\nhint: h\n  ä\n  ^");
     }
 }

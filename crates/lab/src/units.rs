@@ -12,13 +12,8 @@ const DURATIONS: [(&str, u128); 7] = [
     ("h", 3_600_000_000_000),
     ("d", 86_400_000_000_000),
 ];
-const RATES: [(&str, u128); 5] = [
-    ("bit", 1),
-    ("kbit", 1_000),
-    ("Mbit", 1_000_000),
-    ("Gbit", 1_000_000_000),
-    ("Tbit", 1_000_000_000_000),
-];
+const RATES: [(&str, u128); 5] =
+    [("bit", 1), ("kbit", 1_000), ("Mbit", 1_000_000), ("Gbit", 1_000_000_000), ("Tbit", 1_000_000_000_000)];
 const SIZES: [(&str, u128); 7] = [
     ("B", 1),
     ("kB", 1_000),
@@ -39,10 +34,7 @@ pub struct BadQuantity {
 }
 
 fn bad<T>(message: String, hint: &str) -> Result<T, BadQuantity> {
-    Err(BadQuantity {
-        message,
-        hint: hint.to_string(),
-    })
+    Err(BadQuantity { message, hint: hint.to_string() })
 }
 
 /// A time: `250us`, `10ms`, `1.5s`, `2min`, `1d`; at most 100 years.
@@ -59,10 +51,7 @@ pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
 pub fn rate(text: &str) -> Result<u64, BadQuantity> {
     const HINT: &str =
         "write a number with a unit: bit, kbit, Mbit, Gbit or Tbit (per second), as in `20Mbit`";
-    let text_without_ps = text
-        .strip_suffix("/s")
-        .or_else(|| text.strip_suffix("ps"))
-        .unwrap_or(text);
+    let text_without_ps = text.strip_suffix("/s").or_else(|| text.strip_suffix("ps")).unwrap_or(text);
     match u64::try_from(scaled(text_without_ps, &RATES, "a rate", HINT)?) {
         Ok(0) => bad(
             format!("`{text}` lets nothing through"),
@@ -95,9 +84,7 @@ pub fn chance(text: &str) -> Result<Chance, BadQuantity> {
 
 /// Number and unit to the smallest unit, by integers only: no float may decide about a packet.
 fn scaled(text: &str, units: &[(&str, u128)], what: &str, hint: &str) -> Result<u128, BadQuantity> {
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_')
-        .unwrap_or(text.len());
+    let digits_end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '_').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);
     let unit = unit.trim();
     if number.is_empty() {
@@ -112,10 +99,7 @@ fn scaled(text: &str, units: &[(&str, u128)], what: &str, hint: &str) -> Result<
             Some(name) => format!("did you mean `{number}{name}`?"),
             None => hint.to_string(),
         };
-        return Err(BadQuantity {
-            message: format!("`{unit}` is not a unit of {what}"),
-            hint,
-        });
+        return Err(BadQuantity { message: format!("`{unit}` is not a unit of {what}"), hint });
     };
     let digits: String = number.chars().filter(|c| *c != '_').collect();
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
@@ -140,11 +124,7 @@ fn scaled(text: &str, units: &[(&str, u128)], what: &str, hint: &str) -> Result<
 
 /// The shortest exact spelling of a time.
 pub fn show_duration(duration: Duration) -> String {
-    show(
-        duration.as_nanos(),
-        &[DURATIONS[0], DURATIONS[1], DURATIONS[2], DURATIONS[3]],
-        "s",
-    )
+    show(duration.as_nanos(), &[DURATIONS[0], DURATIONS[1], DURATIONS[2], DURATIONS[3]], "s")
 }
 
 /// The shortest exact spelling of a rate.
@@ -163,11 +143,7 @@ pub fn show_chance(chance: Chance) -> String {
 }
 
 fn show(value: u128, units: &[(&str, u128)], zero: &str) -> String {
-    let fitting = units
-        .iter()
-        .rev()
-        .find(|(_, scale)| value >= *scale)
-        .copied();
+    let fitting = units.iter().rev().find(|(_, scale)| value >= *scale).copied();
     match fitting {
         Some((unit, scale)) => format!("{}{unit}", decimal(value, scale)),
         None => format!("0{zero}"),
@@ -218,10 +194,7 @@ mod tests {
                 && duration("1.2.3s").is_err()
                 && rate("0bit").is_err()
         );
-        assert!(
-            duration("1.5ns").is_err(),
-            "half a nanosecond cannot be kept"
-        );
+        assert!(duration("1.5ns").is_err(), "half a nanosecond cannot be kept");
         assert!(duration("-1s").is_err());
     }
 

@@ -2,26 +2,16 @@ use super::*;
 
 fn spec(options: &str) -> Result<LinkSpec, String> {
     let mut spec = LinkSpec::default();
-    spec.apply(&Text::new(options, None))
-        .map_err(|error| error.to_string())?;
+    spec.apply(&Text::new(options, None)).map_err(|error| error.to_string())?;
     Ok(spec)
 }
 
 #[test]
 fn down_stands_before_up() {
     let spec = spec("rate=100Mbit/20Mbit, delay=5ms, loss_up=1%").unwrap();
-    assert_eq!(
-        (spec.down.rate, spec.up.rate),
-        (Some(100_000_000), Some(20_000_000))
-    );
-    assert_eq!(
-        (spec.down.delay, spec.up.delay),
-        (Duration::from_millis(5), Duration::from_millis(5))
-    );
-    assert_eq!(
-        (&spec.down.loss, &spec.up.loss),
-        (&Loss::None, &Loss::Random(Chance(10_000_000)))
-    );
+    assert_eq!((spec.down.rate, spec.up.rate), (Some(100_000_000), Some(20_000_000)));
+    assert_eq!((spec.down.delay, spec.up.delay), (Duration::from_millis(5), Duration::from_millis(5)));
+    assert_eq!((&spec.down.loss, &spec.up.loss), (&Loss::None, &Loss::Random(Chance(10_000_000))));
     let config = spec.config();
     assert_eq!(config.a_to_b.rate, Some(20_000_000), "left to right is up");
 }
@@ -30,15 +20,8 @@ fn down_stands_before_up() {
 fn a_queue_can_be_limited_by_time() {
     let spec = spec("rate=8Mbit/800bit, queue=droptail(100ms)").unwrap();
     let config = spec.config();
-    assert_eq!(
-        config.b_to_a.queue,
-        QueueConfig::DropTail { limit: 100_000 }
-    );
-    assert_eq!(
-        config.a_to_b.queue,
-        QueueConfig::DropTail { limit: 15_140 },
-        "ten frames at least"
-    );
+    assert_eq!(config.b_to_a.queue, QueueConfig::DropTail { limit: 100_000 });
+    assert_eq!(config.a_to_b.queue, QueueConfig::DropTail { limit: 15_140 }, "ten frames at least");
 }
 
 #[test]
@@ -69,30 +52,18 @@ fn every_profile_is_legal() {
 #[test]
 fn refusals_name_the_slip() {
     let refused = |text: &str| spec(text).unwrap_err();
-    assert_eq!(
-        refused("dely=10ms"),
-        "unknown link setting `dely`\nhint: did you mean `delay`?"
-    );
-    assert_eq!(
-        refused("delay_u=10ms"),
-        "unknown link setting `delay_u`\nhint: did you mean `delay_up`?"
-    );
+    assert_eq!(refused("dely=10ms"), "unknown link setting `dely`\nhint: did you mean `delay`?");
+    assert_eq!(refused("delay_u=10ms"), "unknown link setting `delay_u`\nhint: did you mean `delay_up`?");
     assert_eq!(
         refused("delay=10"),
         "`10` has no unit\nhint: write a number with a unit: ns, us, ms, s, min, h or d, as in `10ms`"
     );
-    assert_eq!(
-        refused("queue=fq_coddle"),
-        "unknown queue `fq_coddle`\nhint: did you mean `fq_codel`?"
-    );
+    assert_eq!(refused("queue=fq_coddle"), "unknown queue `fq_coddle`\nhint: did you mean `fq_codel`?");
     assert_eq!(
         refused("queue=codel(traget=5ms)"),
         "unknown setting `traget` of queue `codel`\nhint: did you mean `target`?"
     );
-    assert_eq!(
-        refused("delay"),
-        "`delay` has no value\nhint: write `key=value`, as in `delay=10ms`"
-    );
+    assert_eq!(refused("delay"), "`delay` has no value\nhint: write `key=value`, as in `delay=10ms`");
     assert_eq!(
         refused("delay=1ms/2ms/3ms"),
         "`1ms/2ms/3ms` has more than two directions\nhint: write one value for both, or `down/up`"

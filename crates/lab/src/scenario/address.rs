@@ -36,10 +36,7 @@ pub(crate) fn assign(
     let mut given: Vec<Vec<GivenPrefix>> = Vec::new();
     for (index, nets) in link_nets.into_iter().enumerate() {
         let segment = *segment_of_group[group[index]].get_or_insert_with(|| {
-            segments.push(Segment {
-                prefixes: Vec::new(),
-                members: Vec::new(),
-            });
+            segments.push(Segment { prefixes: Vec::new(), members: Vec::new() });
             given.push(Vec::new());
             segments.len() - 1
         });
@@ -49,25 +46,16 @@ pub(crate) fn assign(
             if node.kind != NodeKind::Switch {
                 let name = format!("eth{}", node.interfaces.len());
                 segments[segment].members.push((end, node.interfaces.len()));
-                node.interfaces.push(Interface {
-                    name,
-                    link: index,
-                    segment,
-                    addresses: Vec::new(),
-                });
+                node.interfaces.push(Interface { name, link: index, segment, addresses: Vec::new() });
             }
         }
     }
     for (node, nets) in switch_nets.into_iter().enumerate() {
         let Some(first) = nets.first() else { continue };
-        let Some(link) = links
-            .iter()
-            .position(|link| link.ends.0 == node || link.ends.1 == node)
-        else {
-            return Err(first.place.error(
-                "this switch has no link",
-                "join it to something, or remove `net`",
-            ));
+        let Some(link) = links.iter().position(|link| link.ends.0 == node || link.ends.1 == node) else {
+            return Err(first
+                .place
+                .error("this switch has no link", "join it to something, or remove `net`"));
         };
         if let Some(segment) = segment_of_group[group[link]] {
             given[segment].extend(nets);
@@ -87,11 +75,7 @@ fn groups(nodes: &[Node], links: &[Link]) -> Vec<usize> {
     // Switches are few: repeat until nothing changes.
     loop {
         let mut changed = false;
-        for (switch, _) in nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.kind == NodeKind::Switch)
-        {
+        for (switch, _) in nodes.iter().enumerate().filter(|(_, node)| node.kind == NodeKind::Switch) {
             let around: Vec<usize> = (0..links.len())
                 .filter(|&link| links[link].ends.0 == switch || links[link].ends.1 == switch)
                 .collect();
@@ -119,11 +103,7 @@ fn give_prefixes(segments: &mut [Segment], given: &[Vec<GivenPrefix>]) -> Result
                     "give every link a prefix of its own",
                 ));
             }
-            if segments[index]
-                .prefixes
-                .iter()
-                .any(|other| other.is_v6() == net.prefix.is_v6())
-            {
+            if segments[index].prefixes.iter().any(|other| other.is_v6() == net.prefix.is_v6()) {
                 return Err(net.place.error(
                     "a second prefix of the same family on one link",
                     "keep one IPv4 and one IPv6 prefix",
@@ -164,17 +144,8 @@ fn automatic(n: u32, v6: bool) -> Prefix {
     Prefix::new(address, if v6 { 64 } else { 24 }).expect("a legal length")
 }
 
-fn give_addresses(
-    nodes: &mut [Node],
-    segments: &[Segment],
-    given: &[GivenAddress],
-) -> Result<(), Error> {
-    for GivenAddress {
-        node,
-        address,
-        place,
-    } in given
-    {
+fn give_addresses(nodes: &mut [Node], segments: &[Segment], given: &[GivenAddress]) -> Result<(), Error> {
+    for GivenAddress { node, address, place } in given {
         let owner = nodes.iter().find(|other| other.explicit.contains(address));
         if let Some(owner) = owner {
             return Err(place.error(
@@ -184,10 +155,8 @@ fn give_addresses(
         }
         let node = &mut nodes[*node];
         let fitting = node.interfaces.iter_mut().find_map(|interface| {
-            let prefix = segments[interface.segment]
-                .prefixes
-                .iter()
-                .find(|prefix| prefix.contains(*address))?;
+            let prefix =
+                segments[interface.segment].prefixes.iter().find(|prefix| prefix.contains(*address))?;
             Some((interface, *prefix))
         });
         let Some((interface, prefix)) = fitting else {
@@ -213,21 +182,12 @@ fn give_addresses(
         for prefix in &segment.prefixes {
             let mut used: Vec<IpAddr> = Vec::new();
             for &(node, interface) in &segment.members {
-                used.extend(
-                    nodes[node].interfaces[interface]
-                        .addresses
-                        .iter()
-                        .map(|(address, _)| *address),
-                );
+                used.extend(nodes[node].interfaces[interface].addresses.iter().map(|(address, _)| *address));
             }
             let mut numbers = prefix.host_numbers();
             for &(node, interface) in &segment.members {
                 let interface = &mut nodes[node].interfaces[interface];
-                if interface
-                    .addresses
-                    .iter()
-                    .any(|(address, _)| address.is_ipv6() == prefix.is_v6())
-                {
+                if interface.addresses.iter().any(|(address, _)| address.is_ipv6() == prefix.is_v6()) {
                     continue;
                 }
                 let Some(address) = numbers
@@ -246,9 +206,7 @@ fn give_addresses(
     }
     for node in nodes {
         for interface in &mut node.interfaces {
-            interface
-                .addresses
-                .sort_by_key(|(address, _)| address.is_ipv6());
+            interface.addresses.sort_by_key(|(address, _)| address.is_ipv6());
         }
     }
     Ok(())

@@ -83,34 +83,19 @@ impl Bounds {
         let bounds = if let Some(at) = whole.text.find("..") {
             let (from, to) = (whole.part(0, at), whole.part(at + 2, whole.text.len()));
             Bounds {
-                from: if from.text.is_empty() {
-                    Duration::ZERO
-                } else {
-                    time(from)?
-                },
-                to: if to.text.is_empty() {
-                    None
-                } else {
-                    Some(time(to)?)
-                },
+                from: if from.text.is_empty() { Duration::ZERO } else { time(from)? },
+                to: if to.text.is_empty() { None } else { Some(time(to)?) },
             }
         } else if whole.text.starts_with('>') {
-            Bounds {
-                from: time(whole.part(1, whole.text.len()))?,
-                to: None,
-            }
+            Bounds { from: time(whole.part(1, whole.text.len()))?, to: None }
         } else {
             let skip = usize::from(whole.text.starts_with('<'));
-            Bounds {
-                from: Duration::ZERO,
-                to: Some(time(whole.part(skip, whole.text.len()))?),
-            }
+            Bounds { from: Duration::ZERO, to: Some(time(whole.part(skip, whole.text.len()))?) }
         };
         match bounds.to {
-            Some(to) if to < bounds.from => Err(whole.error(
-                format!("`{}` is empty", whole.text),
-                "write the smaller time first",
-            )),
+            Some(to) if to < bounds.from => {
+                Err(whole.error(format!("`{}` is empty", whole.text), "write the smaller time first"))
+            }
             _ => Ok(bounds),
         }
     }
@@ -123,11 +108,7 @@ impl Bounds {
     /// As in the file.
     pub fn show(&self) -> String {
         let to = self.to.map(units::show_duration).unwrap_or_default();
-        let from = if self.from.is_zero() {
-            String::new()
-        } else {
-            units::show_duration(self.from)
-        };
+        let from = if self.from.is_zero() { String::new() } else { units::show_duration(self.from) };
         format!("{from}..{to}")
     }
 }

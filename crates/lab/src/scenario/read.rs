@@ -9,8 +9,8 @@ use super::address::{GivenAddress, GivenPrefix};
 use super::check::Bounds;
 use super::service::{self, Http, read_date, word};
 use super::{
-    Change, Check, CheckKind, Event, Link, Node, NodeKind, RouteAction, RouteLine, Rule,
-    RuleVerdict, Scenario, Service, ServiceKind, address, route,
+    Change, Check, CheckKind, Event, Link, Node, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict,
+    Scenario, Service, ServiceKind, address, route,
 };
 use crate::item::{self, Item, Kind, Reader, Str, Table};
 use crate::link::{self, LinkSpec, PROFILES};
@@ -47,14 +47,7 @@ fn tree(source: &Arc<Source>, load: Load<'_>, depth: usize) -> Result<Table, Err
             suggest(&name.text, crate::builtin::names()),
         ));
     };
-    let base = tree(
-        &Arc::new(Source {
-            name: found_name,
-            text,
-        }),
-        load,
-        depth + 1,
-    )?;
+    let base = tree(&Arc::new(Source { name: found_name, text }), load, depth + 1)?;
     Ok(merge(base, own))
 }
 
@@ -66,47 +59,26 @@ fn merge(base: Table, own: Table) -> Table {
         if key.text == "use" {
             continue;
         }
-        let Some(at) = merged
-            .entries
-            .iter()
-            .position(|(known, _)| *known.text == key.text)
-        else {
+        let Some(at) = merged.entries.iter().position(|(known, _)| *known.text == key.text) else {
             merged.entries.push((key, item));
             continue;
         };
-        let old = std::mem::replace(
-            &mut merged.entries[at].1,
-            Item {
-                kind: Kind::Float,
-                span: item.span.clone(),
-            },
-        );
+        let old =
+            std::mem::replace(&mut merged.entries[at].1, Item { kind: Kind::Float, span: item.span.clone() });
         merged.entries[at].1 = match (key.text.as_str(), old.kind, item) {
             (
                 "nodes" | "links" | "at" | "set",
                 Kind::Array(mut list),
-                Item {
-                    kind: Kind::Array(more),
-                    span,
-                },
+                Item { kind: Kind::Array(more), span },
             ) => {
                 list.extend(more);
-                Item {
-                    kind: Kind::Array(list),
-                    span,
-                }
+                Item { kind: Kind::Array(list), span }
             }
             (
                 "node" | "service" | "profile" | "certificate",
                 Kind::Table(old),
-                Item {
-                    kind: Kind::Table(new),
-                    span,
-                },
-            ) => Item {
-                kind: Kind::Table(merge_deep(old, new)),
-                span,
-            },
+                Item { kind: Kind::Table(new), span },
+            ) => Item { kind: Kind::Table(merge_deep(old, new)), span },
             (_, _, item) => item,
         };
         merged.entries[at].0 = key;
@@ -117,31 +89,17 @@ fn merge(base: Table, own: Table) -> Table {
 fn merge_deep(base: Table, own: Table) -> Table {
     let mut merged = base;
     for (key, item) in own.entries {
-        match merged
-            .entries
-            .iter()
-            .position(|(known, _)| known.text == key.text)
-        {
+        match merged.entries.iter().position(|(known, _)| known.text == key.text) {
             None => merged.entries.push((key, item)),
             Some(at) => {
                 let old = std::mem::replace(
                     &mut merged.entries[at].1,
-                    Item {
-                        kind: Kind::Float,
-                        span: item.span.clone(),
-                    },
+                    Item { kind: Kind::Float, span: item.span.clone() },
                 );
                 merged.entries[at].1 = match (old.kind, item) {
-                    (
-                        Kind::Table(old),
-                        Item {
-                            kind: Kind::Table(new),
-                            span,
-                        },
-                    ) => Item {
-                        kind: Kind::Table(merge_deep(old, new)),
-                        span,
-                    },
+                    (Kind::Table(old), Item { kind: Kind::Table(new), span }) => {
+                        Item { kind: Kind::Table(merge_deep(old, new)), span }
+                    }
                     (_, item) => item,
                 };
             }
@@ -165,18 +123,11 @@ impl Read<'_> {
                 "run `thru` once for each value with --set LINK.KEY=VALUE",
             ));
         }
-        let name = root
-            .text("name")?
-            .map_or_else(|| stem(&source.name), |name| name.text);
-        let about = root
-            .text("about")?
-            .map(|about| about.text)
-            .unwrap_or_default();
+        let name = root.text("name")?.map_or_else(|| stem(&source.name), |name| name.text);
+        let about = root.text("about")?.map(|about| about.text).unwrap_or_default();
         let seed = root.integer("seed", 0, i64::MAX)?.unwrap_or(1) as u64;
         let date = read_date(&root, "date")?.unwrap_or(DEFAULT_DATE);
-        let limit = root
-            .quantity("limit", units::duration)?
-            .unwrap_or(Duration::from_secs(600));
+        let limit = root.quantity("limit", units::duration)?.unwrap_or(Duration::from_secs(600));
         let target = root.text("target")?;
         let client = root.text("client")?;
         let profiles = profiles(&root)?;
@@ -191,18 +142,14 @@ impl Read<'_> {
         let mut switch_nets: Vec<Vec<GivenPrefix>> = nodes.iter().map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for (index, node) in nodes.iter_mut().enumerate() {
-            let Some((key, table)) = node_tables.iter().find(|(key, _)| key.text == node.name)
-            else {
+            let Some((key, table)) = node_tables.iter().find(|(key, _)| key.text == node.name) else {
                 continue;
             };
             places[index] = (*key).clone();
             let reader = Reader::new(table, format!("node `{}`", node.name));
             if node.kind == NodeKind::Switch {
                 for text in reader.texts("net")?.unwrap_or_default() {
-                    switch_nets[index].push(GivenPrefix {
-                        prefix: prefix(&text)?,
-                        place: text,
-                    });
+                    switch_nets[index].push(GivenPrefix { prefix: prefix(&text)?, place: text });
                 }
                 reader.finish()?;
                 continue;
@@ -220,11 +167,7 @@ impl Read<'_> {
                         "write an address without a prefix length, as in \"192.168.1.10\"",
                     )
                 })?;
-                addresses.push(GivenAddress {
-                    node: index,
-                    address,
-                    place: text,
-                });
+                addresses.push(GivenAddress { node: index, address, place: text });
             }
             // These need all addresses and are read below.
             for later in ["resolvers", "routes", "outside"] {
@@ -245,9 +188,7 @@ impl Read<'_> {
             let reader = Reader::new(table, format!("node `{}`", key.text));
             for text in reader.texts("routes")?.unwrap_or_default() {
                 let line = route_line(&text, index, &nodes)?;
-                nodes[index]
-                    .routes
-                    .retain(|known| known.prefix != line.prefix);
+                nodes[index].routes.retain(|known| known.prefix != line.prefix);
                 nodes[index].routes.push(line);
             }
             for text in reader.texts("resolvers")?.unwrap_or_default() {
@@ -269,10 +210,8 @@ impl Read<'_> {
                         unknown_node(name, &nodes)
                     }
                 })?,
-            None => nodes
-                .iter()
-                .position(|node| node.kind == NodeKind::Host)
-                .ok_or_else(|| match self.tree.get("nodes") {
+            None => nodes.iter().position(|node| node.kind == NodeKind::Host).ok_or_else(|| {
+                match self.tree.get("nodes") {
                     Some(item) => Error::at(
                         &item.span,
                         "there is no host",
@@ -283,7 +222,8 @@ impl Read<'_> {
                         "there are no nodes",
                         "begin with nodes = [\"pc1\", \"pc2\"] and links = [\"pc1 -- pc2\"]",
                     ),
-                })?,
+                }
+            })?,
         };
         let services = services(&root, &nodes)?;
         let mut scenario = Scenario {
@@ -329,9 +269,7 @@ fn legal_name(name: &Str, what: &str) -> Result<(), Error> {
     let legal = !text.is_empty()
         && text.len() <= 63
         && !text.contains("--")
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && !text.ends_with('-');
     if legal {
@@ -354,20 +292,13 @@ fn sections<'a>(root: &Reader<'a>, key: &'static str) -> Result<Vec<(&'a Str, &'
     let Some(item) = root.get(key) else {
         return Ok(Vec::new());
     };
-    item.table(key)?
-        .entries
-        .iter()
-        .map(|(name, item)| Ok((name, item.table(&name.text)?)))
-        .collect()
+    item.table(key)?.entries.iter().map(|(name, item)| Ok((name, item.table(&name.text)?))).collect()
 }
 
 fn profiles(root: &Reader<'_>) -> Result<BTreeMap<String, LinkSpec>, Error> {
     let mut profiles = BTreeMap::new();
     for (name, _) in PROFILES {
-        profiles.insert(
-            (*name).to_string(),
-            LinkSpec::profile(name).unwrap_or_default(),
-        );
+        profiles.insert((*name).to_string(), LinkSpec::profile(name).unwrap_or_default());
     }
     if let Some(item) = root.get("profile") {
         for (name, value) in &item.table("profile")?.entries {
@@ -400,10 +331,9 @@ fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
         let name = own(&name);
         legal_name(&name, "a node")?;
         if nodes.iter().any(|node| node.name == name.text) {
-            return Err(name.error(
-                format!("a second node `{}`", name.text),
-                "give each node a name of its own",
-            ));
+            return Err(
+                name.error(format!("a second node `{}`", name.text), "give each node a name of its own")
+            );
         }
         nodes.push(Node {
             name: name.text.clone(),
@@ -433,21 +363,16 @@ fn links(
         let view = text.view();
         let parts = link::parse(&view)?;
         let node = |part: &link::Text<'_>| {
-            nodes
-                .iter()
-                .position(|node| node.name == part.text)
-                .ok_or_else(|| {
-                    part.error(
-                        format!("there is no node `{}`", part.text),
-                        suggest(part.text, nodes.iter().map(|node| node.name.as_str())),
-                    )
-                })
+            nodes.iter().position(|node| node.name == part.text).ok_or_else(|| {
+                part.error(
+                    format!("there is no node `{}`", part.text),
+                    suggest(part.text, nodes.iter().map(|node| node.name.as_str())),
+                )
+            })
         };
         let ends = (node(&parts.a)?, node(&parts.b)?);
         if ends.0 == ends.1 {
-            return Err(parts
-                .b
-                .error("a link from a node to itself", "name two different nodes"));
+            return Err(parts.b.error("a link from a node to itself", "name two different nodes"));
         }
         let mut spec = match &parts.profile {
             Some(profile) => match profiles.get(profile.text) {
@@ -477,31 +402,16 @@ fn links(
                             text: net.to_string(),
                             span: part.span.unwrap_or_else(|| text.span.clone()),
                         };
-                        own_nets.push(GivenPrefix {
-                            prefix: prefix(&place)?,
-                            place,
-                        });
+                        own_nets.push(GivenPrefix { prefix: prefix(&place)?, place });
                     }
                 }
                 _ => spec.apply(&option)?,
             }
         }
         let base = format!("{}--{}", parts.a.text, parts.b.text);
-        let same = links
-            .iter()
-            .filter(|link: &&Link| link.ends == ends)
-            .count();
-        let name = if same == 0 {
-            base
-        } else {
-            format!("{base}#{}", same + 1)
-        };
-        links.push(Link {
-            name,
-            ends,
-            profile: parts.profile.map(|profile| profile.text.to_string()),
-            spec,
-        });
+        let same = links.iter().filter(|link: &&Link| link.ends == ends).count();
+        let name = if same == 0 { base } else { format!("{base}#{}", same + 1) };
+        links.push(Link { name, ends, profile: parts.profile.map(|profile| profile.text.to_string()), spec });
         nets.push(own_nets);
     }
     Ok((links, nets))
@@ -520,10 +430,7 @@ fn node_addresses(nodes: &[Node], name: &Str) -> Result<Vec<IpAddr>, Error> {
     if let Ok(address) = name.text.parse() {
         return Ok(vec![address]);
     }
-    let node = nodes
-        .iter()
-        .find(|node| node.name == name.text)
-        .ok_or_else(|| unknown_node(name, nodes))?;
+    let node = nodes.iter().find(|node| node.name == name.text).ok_or_else(|| unknown_node(name, nodes))?;
     Ok(node
         .interfaces
         .iter()
@@ -556,10 +463,7 @@ fn outsides(
         }
         if nodes[index].interfaces.len() < 2 {
             return Err(places[index].error(
-                format!(
-                    "the NAT `{}` needs an inner and an outer link",
-                    nodes[index].name
-                ),
+                format!("the NAT `{}` needs an inner and an outer link", nodes[index].name),
                 "join it to a LAN and to a router",
             ));
         }
@@ -595,26 +499,16 @@ fn route_line(text: &Str, node: usize, nodes: &[Node]) -> Result<RouteLine, Erro
         [prefix, "blackhole"] => (prefix, RouteAction::Blackhole),
         [prefix, "via", via] => {
             let v6 = prefix.contains(':');
-            let name = Str {
-                text: (*via).to_string(),
-                span: text.span.clone(),
-            };
+            let name = Str { text: (*via).to_string(), span: text.span.clone() };
             let candidates = node_addresses(nodes, &name)?;
-            let found = nodes[node]
-                .interfaces
-                .iter()
-                .enumerate()
-                .find_map(|(index, interface)| {
-                    let (own, len) = interface
-                        .addresses
-                        .iter()
-                        .find(|(own, _)| own.is_ipv6() == v6)?;
-                    let on_link = Prefix::new(*own, *len)?;
-                    candidates
-                        .iter()
-                        .find(|address| on_link.contains(**address))
-                        .map(|address| RouteAction::Via(*address, index))
-                });
+            let found = nodes[node].interfaces.iter().enumerate().find_map(|(index, interface)| {
+                let (own, len) = interface.addresses.iter().find(|(own, _)| own.is_ipv6() == v6)?;
+                let on_link = Prefix::new(*own, *len)?;
+                candidates
+                    .iter()
+                    .find(|address| on_link.contains(**address))
+                    .map(|address| RouteAction::Via(*address, index))
+            });
             let Some(action) = found else {
                 return Err(text.error(
                     format!("`{via}` is not a neighbour of `{}`", nodes[node].name),
@@ -630,10 +524,7 @@ fn route_line(text: &Str, node: usize, nodes: &[Node]) -> Result<RouteLine, Erro
         "default6" => "::/0",
         word => word,
     };
-    let prefix = prefix(&Str {
-        text: prefix_word.to_string(),
-        span: text.span.clone(),
-    })?;
+    let prefix = prefix(&Str { text: prefix_word.to_string(), span: text.span.clone() })?;
     Ok(RouteLine { prefix, action })
 }
 
@@ -645,29 +536,16 @@ fn rule(text: &Str) -> Result<Rule, Error> {
         ("reject", RuleVerdict::Reject),
         ("reset", RuleVerdict::Reset),
     ];
-    const PROTOCOLS: [(&str, Option<u8>); 4] = [
-        ("any", None),
-        ("icmp", Some(1)),
-        ("tcp", Some(6)),
-        ("udp", Some(17)),
-    ];
-    let part = |word: &str| Str {
-        text: word.to_string(),
-        span: text.span.clone(),
-    };
+    const PROTOCOLS: [(&str, Option<u8>); 4] =
+        [("any", None), ("icmp", Some(1)), ("tcp", Some(6)), ("udp", Some(17))];
+    let part = |word: &str| Str { text: word.to_string(), span: text.span.clone() };
     let mut words = text.text.split_whitespace();
     let (Some(verdict), Some(protocol)) = (words.next(), words.next()) else {
         return Err(text.error(format!("`{}` is not a rule", text.text), FORM));
     };
     let verdict = word(&part(verdict), &VERDICTS, "verdict")?;
     let protocol = word(&part(protocol), &PROTOCOLS, "protocol")?;
-    let mut rule = Rule {
-        verdict,
-        protocol,
-        port: None,
-        from: None,
-        to: None,
-    };
+    let mut rule = Rule { verdict, protocol, port: None, from: None, to: None };
     while let Some(word) = words.next() {
         match word {
             "from" | "to" => {
@@ -675,16 +553,10 @@ fn rule(text: &Str) -> Result<Rule, Error> {
                     return Err(text.error(format!("`{word}` names no prefix"), FORM));
                 };
                 let value = prefix(&part(value))?;
-                *(if word == "from" {
-                    &mut rule.from
-                } else {
-                    &mut rule.to
-                }) = Some(value);
+                *(if word == "from" { &mut rule.from } else { &mut rule.to }) = Some(value);
             }
             port => match port.parse::<u16>() {
-                Ok(number) if number > 0 && matches!(protocol, Some(6 | 17)) => {
-                    rule.port = Some(number)
-                }
+                Ok(number) if number > 0 && matches!(protocol, Some(6 | 17)) => rule.port = Some(number),
                 _ => return Err(text.error(format!("`{port}` has no place in a rule"), FORM)),
             },
         }
@@ -706,9 +578,8 @@ fn services(root: &Reader<'_>, nodes: &[Node]) -> Result<Vec<Service>, Error> {
                 "write kind = \"web\" (or dns, resolver) and on = \"NODE\"",
             ));
         };
-        let Some(on_index) = nodes
-            .iter()
-            .position(|node| node.name == on.text && node.kind != NodeKind::Switch)
+        let Some(on_index) =
+            nodes.iter().position(|node| node.name == on.text && node.kind != NodeKind::Switch)
         else {
             return Err(unknown_node(&on, nodes));
         };
@@ -735,11 +606,7 @@ fn services(root: &Reader<'_>, nodes: &[Node]) -> Result<Vec<Service>, Error> {
             _ => {}
         }
         reader.finish()?;
-        services.push(Service {
-            name: name.text.clone(),
-            on: on_index,
-            kind: service,
-        });
+        services.push(Service { name: name.text.clone(), on: on_index, kind: service });
     }
     Ok(services)
 }
@@ -755,11 +622,8 @@ fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Event>, Error>
     }
     ordered.sort_by_key(|(at, _)| *at);
     // Later changes of a service build on earlier ones.
-    let mut services: Vec<ServiceKind> = scenario
-        .services
-        .iter()
-        .map(|service| service.kind.clone())
-        .collect();
+    let mut services: Vec<ServiceKind> =
+        scenario.services.iter().map(|service| service.kind.clone()).collect();
     let mut events = Vec::new();
     for (at, table) in ordered {
         let reader = Reader::new(table, "an [[at]]");
@@ -771,37 +635,23 @@ fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Event>, Error>
         let up = reader.bool("up")?;
         if let Some(name) = reader.text("link")? {
             let link = scenario.link(&name.text).ok_or_else(|| {
-                name.error(
-                    format!("there is no link `{}`", name.text),
-                    scenario.suggest_link(&name.text),
-                )
+                name.error(format!("there is no link `{}`", name.text), scenario.suggest_link(&name.text))
             })?;
             if let Some(up) = up {
                 push(Change::Up { link, up });
             }
             if let Some(set) = set {
-                push(Change::Link {
-                    link,
-                    settings: link_settings(set)?,
-                });
+                push(Change::Link { link, settings: link_settings(set)? });
             }
         } else if let Some(name) = reader.text("service")? {
             let service = scenario.service(&name.text).ok_or_else(|| {
-                let names = scenario
-                    .services
-                    .iter()
-                    .map(|service| service.name.as_str());
-                name.error(
-                    format!("there is no service `{}`", name.text),
-                    suggest(&name.text, names),
-                )
+                let names = scenario.services.iter().map(|service| service.name.as_str());
+                name.error(format!("there is no service `{}`", name.text), suggest(&name.text, names))
             })?;
             let mut to = services[service].clone();
             if let Some(set) = set {
-                let patch = Reader::new(
-                    set.table("set")?,
-                    format!("the settings of service `{}`", name.text),
-                );
+                let patch =
+                    Reader::new(set.table("set")?, format!("the settings of service `{}`", name.text));
                 to.apply(&patch, &|node| node_addresses(&scenario.nodes, node))?;
                 patch.finish()?;
             }
@@ -816,15 +666,10 @@ fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Event>, Error>
                 if lasts.is_none() {
                     services[service] = to.clone();
                 }
-                push(Change::Service {
-                    service,
-                    to: Box::new(to),
-                });
+                push(Change::Service { service, to: Box::new(to) });
             }
         } else if let Some(name) = reader.text("node")? {
-            let node = scenario
-                .node(&name.text)
-                .ok_or_else(|| unknown_node(&name, &scenario.nodes))?;
+            let node = scenario.node(&name.text).ok_or_else(|| unknown_node(&name, &scenario.nodes))?;
             if let Some(lines) = reader.texts("routes")? {
                 let routes = lines
                     .iter()
@@ -833,10 +678,7 @@ fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Event>, Error>
                 push(Change::Routes { node, routes });
             }
             if let Some(lines) = reader.texts("rules")? {
-                push(Change::Rules {
-                    node,
-                    rules: lines.iter().map(rule).collect::<Result<_, _>>()?,
-                });
+                push(Change::Rules { node, rules: lines.iter().map(rule).collect::<Result<_, _>>()? });
             }
         }
         if let Some(unix_nanos) = read_date(&reader, "date")? {
@@ -879,8 +721,7 @@ fn link_settings(set: &Item) -> Result<Vec<(String, String)>, Error> {
 }
 
 const LAYERS: [&str; 13] = [
-    "none", "link", "ip", "routing", "dns", "tcp", "firewall", "tls", "http", "quic", "proxy",
-    "app", "host",
+    "none", "link", "ip", "routing", "dns", "tcp", "firewall", "tls", "http", "quic", "proxy", "app", "host",
 ];
 const STATUSES: [&str; 4] = ["healthy", "degraded", "failed", "undecided"];
 
@@ -895,10 +736,7 @@ fn check(table: &Table) -> Result<Check, Error> {
         Ok(Some(text.text))
     };
     let bounds = |key: &'static str| -> Result<Option<Bounds>, Error> {
-        reader
-            .text(key)?
-            .map(|text| Bounds::parse(&text.view()))
-            .transpose()
+        reader.text(key)?.map(|text| Bounds::parse(&text.view())).transpose()
     };
     let (kind, name) = if let Some(url) = reader.text("url")? {
         let kind = CheckKind::Url {
@@ -916,9 +754,7 @@ fn check(table: &Table) -> Result<Check, Error> {
                 .texts("causes")?
                 .map(|causes| causes.into_iter().map(|cause| cause.text).collect()),
             exit: reader.integer("exit", 0, 4)?.map(|exit| exit as u8),
-            status: reader
-                .integer("status", 100, 599)?
-                .map(|status| status as u16),
+            status: reader.integer("status", 100, 599)?.map(|status| status as u16),
             time: bounds("time")?,
             url: url.text.clone(),
         };
@@ -932,20 +768,15 @@ fn check(table: &Table) -> Result<Check, Error> {
         (kind, format!("ping {}", to.text))
     } else if let Some(question) = reader.text("dns")? {
         let mut words = question.text.split_whitespace();
-        let (Some(name), rtype, None) = (words.next(), words.next().unwrap_or("A"), words.next())
-        else {
-            return Err(question.error(
-                format!("`{}` is not a question", question.text),
-                "write `www.shop.lab AAAA`",
-            ));
+        let (Some(name), rtype, None) = (words.next(), words.next().unwrap_or("A"), words.next()) else {
+            return Err(
+                question.error(format!("`{}` is not a question", question.text), "write `www.shop.lab AAAA`")
+            );
         };
         let kind = CheckKind::Dns {
             name: name.to_string(),
             rtype: rtype.to_ascii_uppercase(),
-            rcode: known(
-                "rcode",
-                &["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR"],
-            )?,
+            rcode: known("rcode", &["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR"])?,
             answers: reader
                 .texts("answers")?
                 .map(|answers| answers.into_iter().map(|answer| answer.text).collect()),

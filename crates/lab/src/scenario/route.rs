@@ -24,20 +24,17 @@ pub(crate) fn compute(nodes: &mut [Node], segments: &[Segment]) {
                 for v6 in [false, true] {
                     routes.extend(shortest(nodes, segments, index, v6));
                     if let Some(outside) = nodes[index].outside {
-                        routes.extend(gateway(nodes, segments, index, outside, v6).map(|action| {
-                            RouteLine {
-                                prefix: default(v6),
-                                action,
-                            }
-                        }));
+                        routes.extend(
+                            gateway(nodes, segments, index, outside, v6)
+                                .map(|action| RouteLine { prefix: default(v6), action }),
+                        );
                     }
                 }
                 routes
             }
-            NodeKind::Router | NodeKind::Firewall => [false, true]
-                .into_iter()
-                .flat_map(|v6| shortest(nodes, segments, index, v6))
-                .collect(),
+            NodeKind::Router | NodeKind::Firewall => {
+                [false, true].into_iter().flat_map(|v6| shortest(nodes, segments, index, v6)).collect()
+            }
         };
         nodes[index].routes = routes;
     }
@@ -45,26 +42,14 @@ pub(crate) fn compute(nodes: &mut [Node], segments: &[Segment]) {
 
 /// `0.0.0.0/0` or `::/0`.
 pub(crate) fn default(v6: bool) -> Prefix {
-    let any = if v6 {
-        IpAddr::from([0u16; 8])
-    } else {
-        IpAddr::from([0u8; 4])
-    };
+    let any = if v6 { IpAddr::from([0u16; 8]) } else { IpAddr::from([0u8; 4]) };
     Prefix::new(any, 0).expect("a legal length")
 }
 
-fn default_of_host(
-    nodes: &[Node],
-    segments: &[Segment],
-    host: usize,
-    v6: bool,
-) -> Option<RouteLine> {
+fn default_of_host(nodes: &[Node], segments: &[Segment], host: usize, v6: bool) -> Option<RouteLine> {
     (0..nodes[host].interfaces.len())
         .find_map(|interface| gateway(nodes, segments, host, interface, v6))
-        .map(|action| RouteLine {
-            prefix: default(v6),
-            action,
-        })
+        .map(|action| RouteLine { prefix: default(v6), action })
 }
 
 /// The first router on that interface's segment.
@@ -105,10 +90,7 @@ fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<
     let mut queue: VecDeque<(usize, Option<RouteAction>)> = VecDeque::from([(from, None)]);
     while let Some((node, first)) = queue.pop_front() {
         for (index, interface) in nodes[node].interfaces.iter().enumerate() {
-            if node == from
-                && nodes[from].kind == NodeKind::Nat
-                && nodes[from].outside == Some(index)
-            {
+            if node == from && nodes[from].kind == NodeKind::Nat && nodes[from].outside == Some(index) {
                 continue;
             }
             let segment = &segments[interface.segment];
@@ -120,10 +102,7 @@ fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<
                             .prefixes
                             .iter()
                             .filter(|prefix| prefix.is_v6() == v6)
-                            .map(|prefix| RouteLine {
-                                prefix: *prefix,
-                                action,
-                            }),
+                            .map(|prefix| RouteLine { prefix: *prefix, action }),
                     );
                 }
             }
@@ -135,8 +114,7 @@ fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<
                     continue;
                 };
                 node_seen[next] = true;
-                let hidden =
-                    !v6 && nodes[next].kind == NodeKind::Nat && nodes[next].outside == Some(theirs);
+                let hidden = !v6 && nodes[next].kind == NodeKind::Nat && nodes[next].outside == Some(theirs);
                 if !hidden {
                     queue.push_back((next, Some(first.unwrap_or(RouteAction::Via(via, index)))));
                 }

@@ -53,10 +53,7 @@ impl DnsBehaviour {
 
     /// The word in the file.
     pub fn word(self) -> &'static str {
-        DnsBehaviour::NAMES
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("normal", |(name, _)| name)
+        DnsBehaviour::NAMES.iter().find(|(_, known)| *known == self).map_or("normal", |(name, _)| name)
     }
 }
 
@@ -96,15 +93,11 @@ pub enum Http {
 }
 
 impl Http {
-    const NAMES: [(&'static str, Http); 3] =
-        [("1.1", Http::One), ("2", Http::Two), ("3", Http::Three)];
+    const NAMES: [(&'static str, Http); 3] = [("1.1", Http::One), ("2", Http::Two), ("3", Http::Three)];
 
     /// `1.1`, `2` or `3`.
     pub fn word(self) -> &'static str {
-        Http::NAMES
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("1.1", |(name, _)| name)
+        Http::NAMES.iter().find(|(_, known)| *known == self).map_or("1.1", |(name, _)| name)
     }
 }
 
@@ -121,18 +114,12 @@ pub enum Issuer {
 }
 
 impl Issuer {
-    const NAMES: [(&'static str, Issuer); 3] = [
-        ("lab", Issuer::Lab),
-        ("unknown", Issuer::Unknown),
-        ("self", Issuer::SelfSigned),
-    ];
+    const NAMES: [(&'static str, Issuer); 3] =
+        [("lab", Issuer::Lab), ("unknown", Issuer::Unknown), ("self", Issuer::SelfSigned)];
 
     /// The word in the file.
     pub fn word(self) -> &'static str {
-        Issuer::NAMES
-            .iter()
-            .find(|(_, known)| *known == self)
-            .map_or("lab", |(name, _)| name)
+        Issuer::NAMES.iter().find(|(_, known)| *known == self).map_or("lab", |(name, _)| name)
     }
 }
 
@@ -206,14 +193,8 @@ impl ServiceKind {
     /// A service of that kind with its defaults.
     pub(crate) fn new(kind: &str) -> Option<ServiceKind> {
         match kind {
-            "dns" => Some(ServiceKind::Dns(DnsSpec {
-                up: true,
-                ..DnsSpec::default()
-            })),
-            "resolver" => Some(ServiceKind::Resolver(ResolverSpec {
-                up: true,
-                ..ResolverSpec::default()
-            })),
+            "dns" => Some(ServiceKind::Dns(DnsSpec { up: true, ..DnsSpec::default() })),
+            "resolver" => Some(ServiceKind::Resolver(ResolverSpec { up: true, ..ResolverSpec::default() })),
             "web" => Some(ServiceKind::Web(WebSpec::default())),
             _ => None,
         }
@@ -237,10 +218,8 @@ impl ServiceKind {
         match self {
             ServiceKind::Dns(spec) => {
                 if let Some(zones) = reader.texts("zone")? {
-                    spec.zones = zones
-                        .iter()
-                        .map(|zone| expand(zone, addresses))
-                        .collect::<Result<_, _>>()?;
+                    spec.zones =
+                        zones.iter().map(|zone| expand(zone, addresses)).collect::<Result<_, _>>()?;
                 }
                 behaviour(reader, &mut spec.behaviour)?;
                 set(&mut spec.up, reader.bool("up")?);
@@ -288,8 +267,7 @@ impl WebSpec {
         if let Some(item) = reader.get("certificate") {
             let certificate = Reader::new(item.table("certificate")?, "a certificate");
             if let Some(names) = certificate.texts("names")? {
-                self.certificate_names =
-                    Some(names.iter().map(host_name).collect::<Result<_, _>>()?);
+                self.certificate_names = Some(names.iter().map(host_name).collect::<Result<_, _>>()?);
             }
             if let Some(issuer) = certificate.text("issuer")? {
                 self.issuer = word(&issuer, &Issuer::NAMES, "issuer")?;
@@ -343,10 +321,8 @@ pub(crate) fn word<T: Copy>(text: &Str, known: &[(&str, T)], what: &str) -> Resu
         Some((_, value)) => Ok(*value),
         None => {
             let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-            Err(text.error(
-                format!("unknown {what} `{}`", text.text),
-                suggest(&text.text, names.iter().copied()),
-            ))
+            Err(text
+                .error(format!("unknown {what} `{}`", text.text), suggest(&text.text, names.iter().copied())))
         }
     }
 }
@@ -357,18 +333,14 @@ pub(crate) fn read_date(reader: &Reader<'_>, key: &'static str) -> Result<Option
         return Ok(None);
     };
     let text = match &item.kind {
-        crate::item::Kind::Date(text) => Str {
-            text: text.clone(),
-            span: item.span.clone(),
-        },
+        crate::item::Kind::Date(text) => Str { text: text.clone(), span: item.span.clone() },
         _ => item.text(key)?,
     };
     match date::parse(&text.text) {
         Some(nanos) => Ok(Some(nanos)),
-        None => Err(text.error(
-            format!("`{}` is not a date", text.text),
-            "write it as `2026-03-02T12:00:00Z`",
-        )),
+        None => {
+            Err(text.error(format!("`{}` is not a date", text.text), "write it as `2026-03-02T12:00:00Z`"))
+        }
     }
 }
 
@@ -379,37 +351,23 @@ fn host_name(name: &Str) -> Result<String, Error> {
         && bare.len() <= 253
         && bare.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         });
     if legal {
         Ok(text)
     } else {
-        Err(name.error(
-            format!("`{}` is not a host name", name.text),
-            "write a name such as `www.shop.lab`",
-        ))
+        Err(name.error(format!("`{}` is not a host name", name.text), "write a name such as `www.shop.lab`"))
     }
 }
 
 /// Replaces `{node}` by the node's address: IPv6 after the word AAAA, else IPv4.
-fn expand(
-    zone: &Str,
-    addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>,
-) -> Result<String, Error> {
+fn expand(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>) -> Result<String, Error> {
     let mut out = String::with_capacity(zone.text.len());
     let mut rest = 0;
     while let Some(open) = zone.text[rest..].find('{').map(|at| rest + at) {
         let Some(close) = zone.text[open..].find('}').map(|at| open + at) else {
-            return Err(Str {
-                text: String::new(),
-                span: zone.span.part(open, 1),
-            }
-            .error(
-                "`{` without `}` in a zone",
-                "write `{node}` for the address of a node",
-            ));
+            return Err(Str { text: String::new(), span: zone.span.part(open, 1) }
+                .error("`{` without `}` in a zone", "write `{node}` for the address of a node"));
         };
         out.push_str(&zone.text[rest..open]);
         let name = Str {
@@ -420,16 +378,12 @@ fn expand(
             .split_whitespace()
             .next_back()
             .is_some_and(|word| word.eq_ignore_ascii_case("AAAA"));
-        match addresses(&name)?
-            .into_iter()
-            .find(|address| address.is_ipv6() == v6)
-        {
+        match addresses(&name)?.into_iter().find(|address| address.is_ipv6() == v6) {
             Some(address) => out.push_str(&address.to_string()),
             None => {
-                return Err(name.error(
-                    format!("`{}` has no such address", name.text),
-                    "check the node's links",
-                ));
+                return Err(
+                    name.error(format!("`{}` has no such address", name.text), "check the node's links")
+                );
             }
         }
         rest = close + 1;

@@ -4,9 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::service::{DnsBehaviour, WebSpec};
-use super::{
-    Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict, Scenario, ServiceKind,
-};
+use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict, Scenario, ServiceKind};
 use crate::{date, units};
 
 impl Scenario {
@@ -31,11 +29,7 @@ impl Scenario {
         }
         writeln!(out, "\nnodes = [")?;
         for node in &self.nodes {
-            writeln!(
-                out,
-                "  {},",
-                quote(&format!("{}:{}", node.name, node.kind.word()))
-            )?;
+            writeln!(out, "  {},", quote(&format!("{}:{}", node.name, node.kind.word())))?;
         }
         writeln!(out, "]\nlinks = [")?;
         let mut net_shown = vec![false; self.segments.len()];
@@ -50,26 +44,15 @@ impl Scenario {
             if let Some(segment) = segment
                 && !std::mem::replace(&mut net_shown[segment], true)
             {
-                let nets: Vec<String> = self.segments[segment]
-                    .prefixes
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect();
+                let nets: Vec<String> =
+                    self.segments[segment].prefixes.iter().map(ToString::to_string).collect();
                 let separator = if settings.is_empty() { "" } else { ", " };
                 settings = format!("net={}{separator}{settings}", nets.join(" "));
             }
-            writeln!(
-                out,
-                "  {},",
-                quote(&format!("{} -- {} {{ {settings} }}", a.name, b.name))
-            )?;
+            writeln!(out, "  {},", quote(&format!("{} -- {} {{ {settings} }}", a.name, b.name)))?;
         }
         writeln!(out, "]")?;
-        for node in self
-            .nodes
-            .iter()
-            .filter(|node| node.kind != NodeKind::Switch)
-        {
+        for node in self.nodes.iter().filter(|node| node.kind != NodeKind::Switch) {
             writeln!(out, "\n[node.{}]", node.name)?;
             if let Some(label) = &node.label {
                 writeln!(out, "label = {}", quote(label))?;
@@ -85,18 +68,10 @@ impl Scenario {
                 )
             )?;
             if !node.resolvers.is_empty() {
-                writeln!(
-                    out,
-                    "resolvers = {}",
-                    addresses(node.resolvers.iter().copied())
-                )?;
+                writeln!(out, "resolvers = {}", addresses(node.resolvers.iter().copied()))?;
             }
             if let Some(outside) = node.outside {
-                writeln!(
-                    out,
-                    "outside = {}",
-                    quote(&self.links[node.interfaces[outside].link].name)
-                )?;
+                writeln!(out, "outside = {}", quote(&self.links[node.interfaces[outside].link].name))?;
             }
             writeln!(out, "answers_ping = {}", node.answers_ping)?;
             writeln!(out, "icmp_errors = {}", node.sends_icmp_errors)?;
@@ -121,20 +96,14 @@ impl Scenario {
 
     fn write_timeline(&self, out: &mut String) -> std::fmt::Result {
         for event in &self.timeline {
-            writeln!(
-                out,
-                "\n[[at]]\nt = {}",
-                quote(&units::show_duration(event.at))
-            )?;
+            writeln!(out, "\n[[at]]\nt = {}", quote(&units::show_duration(event.at)))?;
             if let Some(lasts) = event.lasts {
                 writeln!(out, "for = {}", quote(&units::show_duration(lasts)))?;
             }
             match &event.change {
                 Change::Link { link, settings } => {
-                    let settings: Vec<String> = settings
-                        .iter()
-                        .map(|(key, value)| format!("{key}={value}"))
-                        .collect();
+                    let settings: Vec<String> =
+                        settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
                     writeln!(
                         out,
                         "link = {}\nset = {}",
@@ -146,11 +115,7 @@ impl Scenario {
                     writeln!(out, "link = {}\nup = {up}", quote(&self.links[*link].name))?
                 }
                 Change::Service { service, to } => {
-                    writeln!(
-                        out,
-                        "service = {}\n[at.set]",
-                        quote(&self.services[*service].name)
-                    )?;
+                    writeln!(out, "service = {}\n[at.set]", quote(&self.services[*service].name))?;
                     for line in settings(to) {
                         writeln!(out, "{line}")?;
                     }
@@ -171,9 +136,7 @@ impl Scenario {
                         list(rules.iter().map(rule))
                     )?;
                 }
-                Change::Date { unix_nanos } => {
-                    writeln!(out, "date = {}", quote(&date::show(*unix_nanos)))?
-                }
+                Change::Date { unix_nanos } => writeln!(out, "date = {}", quote(&date::show(*unix_nanos)))?,
             }
         }
         Ok(())
@@ -190,16 +153,7 @@ impl Scenario {
                 None => Ok(()),
             };
             match &check.kind {
-                CheckKind::Url {
-                    url,
-                    http,
-                    verdict,
-                    layer,
-                    causes,
-                    exit,
-                    status,
-                    time,
-                } => {
+                CheckKind::Url { url, http, verdict, layer, causes, exit, status, time } => {
                     writeln!(out, "url = {}", quote(url))?;
                     text(out, "http", &http.map(|http| http.word().to_string()))?;
                     text(out, "verdict", verdict)?;
@@ -219,12 +173,7 @@ impl Scenario {
                     writeln!(out, "ping = {}\nreached = {reached}", quote(to))?;
                     text(out, "rtt", &rtt.map(|rtt| rtt.show()))?;
                 }
-                CheckKind::Dns {
-                    name,
-                    rtype,
-                    rcode,
-                    answers,
-                } => {
+                CheckKind::Dns { name, rtype, rcode, answers } => {
                     writeln!(out, "dns = {}", quote(&format!("{name} {rtype}")))?;
                     text(out, "rcode", rcode)?;
                     if let Some(answers) = answers {
@@ -258,10 +207,7 @@ fn quote(text: &str) -> String {
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
-    items
-        .map(|item| quote(&item))
-        .collect::<Vec<_>>()
-        .join(", ")
+    items.map(|item| quote(&item)).collect::<Vec<_>>().join(", ")
 }
 
 fn addresses(items: impl Iterator<Item = IpAddr>) -> String {
@@ -305,10 +251,7 @@ fn rule(rule: &Rule) -> String {
 
 fn settings(kind: &ServiceKind) -> Vec<String> {
     let behaviour = |behaviour: &DnsBehaviour, up: bool| {
-        vec![
-            format!("behaviour = {}", quote(behaviour.word())),
-            format!("up = {up}"),
-        ]
+        vec![format!("behaviour = {}", quote(behaviour.word())), format!("up = {up}")]
     };
     match kind {
         ServiceKind::Dns(spec) => {
@@ -362,10 +305,7 @@ fn web(spec: &WebSpec) -> Vec<String> {
     }
     let mut lines = vec![
         format!("names = [{}]", list(names.iter().cloned())),
-        format!(
-            "http = [{}]",
-            list(http.iter().map(|version| version.word().to_string()))
-        ),
+        format!("http = [{}]", list(http.iter().map(|version| version.word().to_string()))),
         format!("alt_svc = {alt_svc}"),
         format!("tls = [{}]", list(tls)),
         format!("certificate = {{ {} }}", certificate.join(", ")),
@@ -377,8 +317,6 @@ fn web(spec: &WebSpec) -> Vec<String> {
     lines.extend(plain_port.map(|port| format!("plain_port = {port}")));
     lines.extend(status.map(|status| format!("status = {status}")));
     lines.extend(drip.map(|rate| format!("drip = {}", quote(&units::show_rate(rate)))));
-    lines.extend(
-        close_after.map(|bytes| format!("close_after = {}", quote(&units::show_size(bytes)))),
-    );
+    lines.extend(close_after.map(|bytes| format!("close_after = {}", quote(&units::show_size(bytes)))));
     lines
 }

@@ -7,12 +7,7 @@ fn refused(text: &str) -> String {
 
 #[track_caller]
 fn check_refused(text: &str, expected: &str) {
-    assert_eq!(
-        refused(text),
-        expected.trim_start_matches('\n').trim_end(),
-        "\n{}",
-        refused(text)
-    );
+    assert_eq!(refused(text), expected.trim_start_matches('\n').trim_end(), "\n{}", refused(text));
 }
 
 const TWO: &str = "nodes = [\"pc1\", \"r1:router\", \"pc2\"]\nlinks = [\"pc1 -- r1 : lan\", \"r1 -- pc2 { delay=40ms, rate=10Mbit, loss=1% }\"]\n";
@@ -27,34 +22,19 @@ fn addresses(scenario: &Scenario, node: &str) -> Vec<String> {
 }
 
 fn routes(scenario: &Scenario, node: &str) -> Vec<String> {
-    scenario.nodes[scenario.node(node).unwrap()]
-        .routes
-        .iter()
-        .map(show::route)
-        .collect()
+    scenario.nodes[scenario.node(node).unwrap()].routes.iter().map(show::route).collect()
 }
 
 #[test]
 fn addresses_follow_the_order_of_declaration() {
     let scenario = Scenario::parse(TWO, "x.toml").unwrap();
     assert_eq!(scenario.name, "x");
-    assert_eq!(
-        addresses(&scenario, "pc1"),
-        ["10.0.0.1/24", "2001:db8:ffff::1/64"]
-    );
+    assert_eq!(addresses(&scenario, "pc1"), ["10.0.0.1/24", "2001:db8:ffff::1/64"]);
     assert_eq!(
         addresses(&scenario, "r1"),
-        [
-            "10.0.0.2/24",
-            "2001:db8:ffff::2/64",
-            "10.0.1.1/24",
-            "2001:db8:ffff:1::1/64"
-        ]
+        ["10.0.0.2/24", "2001:db8:ffff::2/64", "10.0.1.1/24", "2001:db8:ffff:1::1/64"]
     );
-    assert_eq!(
-        addresses(&scenario, "pc2"),
-        ["10.0.1.2/24", "2001:db8:ffff:1::2/64"]
-    );
+    assert_eq!(addresses(&scenario, "pc2"), ["10.0.1.2/24", "2001:db8:ffff:1::2/64"]);
     let more = TWO
         .replace("\"pc2\"]", "\"pc2\", \"pc3\"]")
         .replacen("]\n", "]\n", 1)
@@ -72,22 +52,10 @@ fn explicit_addresses_win_and_the_rest_goes_around_them() {
     let text = "nodes = [\"a\", \"b\", \"s:switch\", \"r:router\"]\nlinks = [\"a -- s\", \"b -- s\", \"r -- s\"]\n\
         [node.s]\nnet = \"192.168.7.0/29\"\n[node.b]\naddresses = [\"192.168.7.1\"]\n";
     let scenario = Scenario::parse(text, "x").unwrap();
-    assert_eq!(
-        addresses(&scenario, "a"),
-        ["192.168.7.2/29", "2001:db8:ffff::1/64"]
-    );
-    assert_eq!(
-        addresses(&scenario, "b"),
-        ["192.168.7.1/29", "2001:db8:ffff::2/64"]
-    );
-    assert_eq!(
-        addresses(&scenario, "r"),
-        ["192.168.7.3/29", "2001:db8:ffff::3/64"]
-    );
-    assert_eq!(
-        routes(&scenario, "a"),
-        ["0.0.0.0/0 via 192.168.7.3", "::/0 via 2001:db8:ffff::3"]
-    );
+    assert_eq!(addresses(&scenario, "a"), ["192.168.7.2/29", "2001:db8:ffff::1/64"]);
+    assert_eq!(addresses(&scenario, "b"), ["192.168.7.1/29", "2001:db8:ffff::2/64"]);
+    assert_eq!(addresses(&scenario, "r"), ["192.168.7.3/29", "2001:db8:ffff::3/64"]);
+    assert_eq!(routes(&scenario, "a"), ["0.0.0.0/0 via 192.168.7.3", "::/0 via 2001:db8:ffff::3"]);
 }
 
 #[test]
@@ -97,22 +65,10 @@ fn routes_take_the_fewest_routers_and_the_first_declared_of_equal_ones() {
         [node.r1]\nroutes = [\"192.0.2.0/24 blackhole\", \"2001:db8:ffff:5::/64 via r3\"]\n";
     let scenario = Scenario::parse(text, "x").unwrap();
     let r1 = routes(&scenario, "r1");
-    assert!(
-        r1.contains(&"10.0.5.0/24 via 10.0.1.2".to_string()),
-        "by r2, which was declared first: {r1:?}"
-    );
-    assert!(
-        r1.contains(&"2001:db8:ffff:5::/64 via 2001:db8:ffff:2::2".to_string()),
-        "as written: {r1:?}"
-    );
+    assert!(r1.contains(&"10.0.5.0/24 via 10.0.1.2".to_string()), "by r2, which was declared first: {r1:?}");
+    assert!(r1.contains(&"2001:db8:ffff:5::/64 via 2001:db8:ffff:2::2".to_string()), "as written: {r1:?}");
     assert!(r1.contains(&"192.0.2.0/24 blackhole".to_string()));
-    assert_eq!(
-        routes(&scenario, "r4")
-            .iter()
-            .filter(|route| route.starts_with("10.0.0.0/24"))
-            .count(),
-        1
-    );
+    assert_eq!(routes(&scenario, "r4").iter().filter(|route| route.starts_with("10.0.0.0/24")).count(), 1);
 }
 
 #[test]
@@ -120,45 +76,23 @@ fn what_is_behind_a_nat_is_unknown_outside() {
     let text = "nodes = [\"pc\", \"home:nat\", \"isp:router\", \"core:router\", \"server\"]\n\
         links = [\"pc -- home\", \"home -- isp\", \"isp -- core\", \"core -- server\"]\n";
     let scenario = Scenario::parse(text, "x").unwrap();
-    assert_eq!(
-        routes(&scenario, "home"),
-        ["0.0.0.0/0 via 10.0.1.2", "::/0 via 2001:db8:ffff:1::2"]
-    );
+    assert_eq!(routes(&scenario, "home"), ["0.0.0.0/0 via 10.0.1.2", "::/0 via 2001:db8:ffff:1::2"]);
     let core = routes(&scenario, "core");
-    assert!(
-        !core.iter().any(|route| route.starts_with("10.0.0.0/24")),
-        "{core:?}"
-    );
-    assert!(
-        core.iter()
-            .any(|route| route.starts_with("2001:db8:ffff::/64")),
-        "IPv6 is native: {core:?}"
-    );
+    assert!(!core.iter().any(|route| route.starts_with("10.0.0.0/24")), "{core:?}");
+    assert!(core.iter().any(|route| route.starts_with("2001:db8:ffff::/64")), "IPv6 is native: {core:?}");
 }
 
 #[test]
 fn every_builtin_lab_is_canonical() {
     for (name, _) in crate::builtin::LABS {
         let scenario = Scenario::builtin(name).unwrap();
-        assert_eq!(
-            scenario.name, *name,
-            "a lab is called what its file is called"
-        );
-        assert!(
-            !scenario.about.is_empty() && !scenario.checks.is_empty(),
-            "{name}"
-        );
+        assert_eq!(scenario.name, *name, "a lab is called what its file is called");
+        assert!(!scenario.about.is_empty() && !scenario.checks.is_empty(), "{name}");
         let once = scenario.expanded();
-        let again =
-            Scenario::parse(&once, name).unwrap_or_else(|error| panic!("{name}: {error}\n{once}"));
+        let again = Scenario::parse(&once, name).unwrap_or_else(|error| panic!("{name}: {error}\n{once}"));
         assert_eq!(again.expanded(), once, "{name}");
         for (index, link) in scenario.links.iter().enumerate() {
-            assert_eq!(
-                link.spec.config(),
-                again.links[index].spec.config(),
-                "{name} {}",
-                link.name
-            );
+            assert_eq!(link.spec.config(), again.links[index].spec.config(), "{name} {}", link.name);
         }
         assert_eq!(
             format!("{:?}", scenario.services),
@@ -177,10 +111,7 @@ fn settings_reach_the_link_they_name() {
     scenario.apply_set("home -- isp.delay = 20ms/30ms").unwrap();
     let link = &scenario.links[scenario.link("home--isp").unwrap()];
     let config = link.spec.config();
-    assert_eq!(
-        config.a_to_b.loss,
-        thru_sim::link::Loss::Random(thru_sim::link::Chance(40_000_000))
-    );
+    assert_eq!(config.a_to_b.loss, thru_sim::link::Loss::Random(thru_sim::link::Chance(40_000_000)));
     assert_eq!(config.b_to_a.loss, thru_sim::link::Loss::None);
     assert_eq!(config.a_to_b.delay, Duration::from_millis(30));
     let refused = |set: &str| scenario.clone().apply_set(set).unwrap_err().to_string();
@@ -192,18 +123,12 @@ fn settings_reach_the_link_they_name() {
         refused("isp--home.loss=1%"),
         "there is no link `isp--home` in lab `internet`\nhint: did you mean `home--isp`? (\"down\" is towards `home`)"
     );
-    assert_eq!(
-        refused("home--isp.los=1%"),
-        "unknown link setting `los`\nhint: did you mean `loss`?"
-    );
+    assert_eq!(refused("home--isp.los=1%"), "unknown link setting `los`\nhint: did you mean `loss`?");
     assert_eq!(
         refused("home--isp.loss=4"),
         "`4` has no unit\nhint: write a percentage from 0% to 100%, as in `0.5%`"
     );
-    assert_eq!(
-        refused("loss"),
-        "`loss` sets nothing\nhint: write LINK.KEY=VALUE, as in `home--isp.loss=4%`"
-    );
+    assert_eq!(refused("loss"), "`loss` sets nothing\nhint: write LINK.KEY=VALUE, as in `home--isp.loss=4%`");
     assert_eq!(
         refused("loss=1%"),
         "`loss` names no setting of a link\nhint: write LINK.KEY=VALUE, as in `home--isp.loss=4%`"
@@ -357,13 +282,8 @@ fn a_file_may_use_another_and_change_it() {
     let scenario = Scenario::parse(text, "worse.toml").unwrap();
     assert_eq!(scenario.name, "worse");
     assert_eq!(scenario.checks.len(), 1, "checks are replaced");
-    let ServiceKind::Web(shop) = &scenario.services[scenario.service("shop").unwrap()].kind else {
-        panic!()
-    };
-    assert_eq!(
-        (shop.status, shop.think),
-        (Some(503), Duration::from_millis(3))
-    );
+    let ServiceKind::Web(shop) = &scenario.services[scenario.service("shop").unwrap()].kind else { panic!() };
+    assert_eq!((shop.status, shop.think), (Some(503), Duration::from_millis(3)));
     let link = &scenario.links[scenario.link("home--isp").unwrap()];
     assert_eq!(
         link.spec.config().a_to_b.loss,
@@ -372,24 +292,16 @@ fn a_file_may_use_another_and_change_it() {
     assert!(
         matches!(&scenario.timeline[0].change, Change::Service { to, .. } if matches!(&**to, ServiceKind::Web(web) if web.status == Some(500)))
     );
-    let circle = Scenario::parse_with("use = \"a\"", "a", &|_| {
-        Some(("use = \"a\"".into(), "a".into()))
-    })
-    .unwrap_err();
+    let circle =
+        Scenario::parse_with("use = \"a\"", "a", &|_| Some(("use = \"a\"".into(), "a".into()))).unwrap_err();
     assert_eq!(circle.message, "files use each other in a circle");
 }
 
 #[test]
 fn zones_know_the_nodes() {
     let scenario = Scenario::builtin("internet").unwrap();
-    let ServiceKind::Dns(root) = &scenario.services[scenario.service("root").unwrap()].kind else {
-        panic!()
-    };
-    assert!(
-        root.zones[0].contains("A     198.51.100.41"),
-        "{}",
-        root.zones[0]
-    );
+    let ServiceKind::Dns(root) = &scenario.services[scenario.service("root").unwrap()].kind else { panic!() };
+    assert!(root.zones[0].contains("A     198.51.100.41"), "{}", root.zones[0]);
     assert!(root.zones[0].contains("AAAA  2001:db8:f:40::53"));
 }
 
