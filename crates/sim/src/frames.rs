@@ -52,15 +52,11 @@ pub(crate) fn mark_congestion(frame: &mut Bytes, medium: Medium) -> bool {
     }
     edit(frame, |bytes| {
         let packet = &mut bytes[at..];
-        if !v4 {
+        if v4 {
+            thru_wire::ipv4::set_ecn(packet, 3);
+        } else {
             packet[1] |= 0x30;
-            return;
         }
-        let old = u16::from_be_bytes([packet[0], packet[1]]);
-        packet[1] |= 3;
-        let new = u16::from_be_bytes([packet[0], packet[1]]);
-        let sum = u16::from_be_bytes([packet[10], packet[11]]);
-        packet[10..12].copy_from_slice(&crate::rewrite::adjusted(sum, old, new).to_be_bytes());
     });
     true
 }

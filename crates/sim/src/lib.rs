@@ -9,9 +9,11 @@
 //! - [`switch`]: a learning switch with VLANs.
 //! - [`nat`]: NAT44 with connection tracking, as a hook of a router's stack.
 //! - [`firewall`]: rules as a hook.
+//! - [`chain`]: several hooks as one.
 //! - [`tap`]: what was seen on a link, and what became of it.
 //! - [`event`]: the queue of things to come, ordered by (time, lane, sequence).
 
+pub mod chain;
 mod digest;
 pub mod event;
 pub mod firewall;
@@ -24,6 +26,7 @@ pub mod switch;
 pub mod tap;
 pub mod world;
 
+pub use chain::Chain;
 pub use link::{Direction, LinkConfig, Pipe};
 pub use tap::{DropReason, Sighting};
 pub use world::{LinkId, NodeId, World};
