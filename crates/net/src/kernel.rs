@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The resolvers of resolv.conf.
 pub(crate) fn resolvers() -> Vec<SocketAddr> {
-    Vec::new()
+    thru_os::resolv::nameservers()
 }
 
 /// The kernel's choice of source address: connecting a UDP socket sends nothing.

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use thru_stack::tcp::TcpInfo;
+use thru_os::tcp_info::KernelTcpInfo;
+use thru_stack::tcp::{State, TcpInfo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpSocket;
 
@@ -128,7 +129,8 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        *lock(&self.last) = self.inspector().info();
+        let info = thru_os::tcp_info::read(&*lock(&self.stream));
+        *lock(&self.last) = info.map(|info| tcp_info(&info));
     }
 }
 
@@ -142,8 +144,62 @@ pub struct Inspector {
 impl Inspector {
     pub(crate) fn info(&self) -> Option<TcpInfo> {
         match self.stream.upgrade() {
-            Some(_) => None,
+            Some(stream) => thru_os::tcp_info::read(&*lock(&stream)).map(|info| tcp_info(&info)),
             None => lock(&self.last).clone(),
         }
+    }
+}
+
+/// The kernel's figures in our words. What the kernel does not tell is zero.
+fn tcp_info(kernel: &KernelTcpInfo) -> TcpInfo {
+    let mss = u64::from(kernel.send_mss);
+    TcpInfo {
+        state: state(kernel.state),
+        mss: kernel.send_mss as usize,
+        rtt: Some(kernel.rtt).filter(|rtt| !rtt.is_zero()),
+        rtt_variation: kernel.rtt_variation,
+        min_rtt: kernel.min_rtt,
+        max_rtt: None,
+        rto: kernel.rto,
+        congestion_window: u64::from(kernel.congestion_window) * mss,
+        slow_start_threshold: u64::from(kernel.slow_start_threshold).saturating_mul(mss),
+        bytes_in_flight: u64::from(kernel.unacked) * mss,
+        peer_window: 0,
+        own_window: 0,
+        bytes_sent: kernel.bytes_acked + u64::from(kernel.unacked) * mss,
+        bytes_acked: kernel.bytes_acked,
+        bytes_received: kernel.bytes_received,
+        segments_sent: u64::from(kernel.segments_out),
+        segments_received: u64::from(kernel.segments_in),
+        retransmissions: u64::from(kernel.total_retransmissions),
+        timeouts: 0,
+        fast_recoveries: 0,
+        duplicate_acks_received: 0,
+        duplicates_received: 0,
+        out_of_order_received: 0,
+        gap_bytes: 0,
+        window_scale: kernel.window_scale,
+        sack: kernel.sack,
+        timestamps: kernel.timestamps,
+        syn_retransmissions: 0,
+        bytes_unsent: 0,
+        reset_ttl: None,
+    }
+}
+
+/// The kernel's numbers (include/net/tcp_states.h).
+fn state(number: u8) -> State {
+    match number {
+        1 => State::Established,
+        2 => State::SynSent,
+        3 | 12 => State::SynReceived,
+        4 => State::FinWait1,
+        5 => State::FinWait2,
+        6 => State::TimeWait,
+        8 => State::CloseWait,
+        9 => State::LastAck,
+        10 => State::Listen,
+        11 => State::Closing,
+        _ => State::Closed,
     }
 }

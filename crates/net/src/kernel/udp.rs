@@ -1,26 +1,30 @@
 //! UDP sockets of the kernel.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
+use thru_os::datagram::{DatagramSocket, ErrorMessage, SendWishes};
+use thru_stack::icmp::{IcmpErrorKind, IcmpReport};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::udp::{Received, SendOptions, Socket as AnySocket, UdpEvent, UdpSocket};
 
-/// The largest datagram there can be.
-const LARGEST: usize = 65_535;
-
 pub(crate) async fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
-    let socket = tokio::net::UdpSocket::bind(local).await?;
+    let socket = DatagramSocket::udp(local)?;
     let local = socket.local_addr()?;
-    Ok(UdpSocket(AnySocket::Kernel(Socket { socket, local })))
+    let socket = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE | Interest::ERROR)?;
+    Ok(UdpSocket(AnySocket::Kernel(Socket { socket, local, dont_fragment: AtomicBool::new(false) })))
 }
 
 /// One socket.
 #[derive(Debug)]
 pub struct Socket {
-    socket: tokio::net::UdpSocket,
+    socket: AsyncFd<DatagramSocket>,
     local: SocketAddr,
+    dont_fragment: AtomicBool,
 }
 
 impl Socket {
@@ -28,21 +32,88 @@ impl Socket {
         self.local
     }
 
-    pub(crate) async fn send(&self, payload: &[u8], to: SocketAddr, _options: SendOptions) -> io::Result<()> {
-        self.socket.send_to(payload, to).await?;
-        Ok(())
+    pub(crate) async fn send(&self, payload: &[u8], to: SocketAddr, options: SendOptions) -> io::Result<()> {
+        if self.dont_fragment.swap(options.dont_fragment, Ordering::Relaxed) != options.dont_fragment {
+            self.socket.get_ref().set_dont_fragment(options.dont_fragment)?;
+        }
+        let wishes = SendWishes { ttl: options.ttl, ecn: options.ecn };
+        send(&self.socket, payload, to, wishes).await
     }
 
     pub(crate) async fn receive_event(&self) -> io::Result<UdpEvent> {
-        let mut buffer = vec![0; LARGEST];
-        let (len, from) = self.socket.recv_from(&mut buffer).await?;
-        buffer.truncate(len);
-        Ok(UdpEvent::Datagram(Received {
-            from,
-            payload: Bytes::from(buffer),
-            ttl: None,
-            ecn: 0,
-            at: thru_os::clock::now(),
-        }))
+        match receive(&self.socket).await? {
+            Heard::Error(error) => Ok(UdpEvent::Icmp(report(&error, self.local.port()))),
+            Heard::Message(message) => Ok(UdpEvent::Datagram(Received {
+                from: message.from,
+                payload: Bytes::from(message.payload),
+                ttl: message.ttl,
+                ecn: message.ecn,
+                at: thru_os::clock::now(),
+            })),
+        }
     }
+}
+
+/// What a kernel socket had to say.
+pub(super) enum Heard {
+    Message(thru_os::datagram::Message),
+    Error(ErrorMessage),
+}
+
+pub(super) async fn send(
+    socket: &AsyncFd<DatagramSocket>,
+    payload: &[u8],
+    to: SocketAddr,
+    wishes: SendWishes,
+) -> io::Result<()> {
+    socket.async_io(Interest::WRITABLE, |socket| socket.send(payload, to, wishes)).await
+}
+
+pub(super) async fn receive(socket: &AsyncFd<DatagramSocket>) -> io::Result<Heard> {
+    let either = Interest::READABLE | Interest::ERROR;
+    socket
+        .async_io(either, |socket| match socket.receive_error() {
+            Ok(error) => Ok(Heard::Error(error)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.receive().map(Heard::Message),
+            Err(error) => Err(error),
+        })
+        .await
+}
+
+/// The kernel's word for an ICMP error as ours.
+pub(super) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
+    let v6 = error.destination.is_ipv6();
+    IcmpReport {
+        at: thru_os::clock::now(),
+        // An error that arose here has no sender: it is ours.
+        from: error.from.unwrap_or(error.destination.ip()),
+        kind: kind(v6, error.icmp_type, error.icmp_code, error.info),
+        icmp_type: error.icmp_type,
+        icmp_code: error.icmp_code,
+        quoted_destination: error.destination,
+        quoted_source_port: source_port,
+        ttl: 0,
+    }
+}
+
+/// RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1 and RFC 4443 3.
+pub(super) fn kind(v6: bool, icmp_type: u8, code: u8, info: u32) -> IcmpErrorKind {
+    match (v6, icmp_type, code) {
+        (false, 3, 1 | 7 | 12) => IcmpErrorKind::HostUnreachable,
+        (false, 3, 2) => IcmpErrorKind::ProtocolUnreachable,
+        (false, 3, 3) | (true, 1, 4) => IcmpErrorKind::PortUnreachable,
+        (false, 3, 4) | (true, 2, _) => IcmpErrorKind::PacketTooBig { mtu: info },
+        (false, 3, 5) => IcmpErrorKind::SourceRouteFailed,
+        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => IcmpErrorKind::AdministrativelyProhibited,
+        (true, 1, 3) => IcmpErrorKind::HostUnreachable,
+        (false, 11, 1) | (true, 3, 1) => IcmpErrorKind::ReassemblyTimeExceeded,
+        (false, 11, _) | (true, 3, _) => IcmpErrorKind::TimeExceeded,
+        (false, 12, _) | (true, 4, _) => IcmpErrorKind::ParameterProblem,
+        _ => IcmpErrorKind::NetworkUnreachable,
+    }
+}
+
+/// The address as a socket address without a port.
+pub(super) fn without_port(address: IpAddr) -> SocketAddr {
+    SocketAddr::new(address, 0)
 }

@@ -1,0 +1,71 @@
+//! Was the way good? A short train of pings, and, when something looks wrong, longer ones to every hop.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use thru_net::TcpInfo;
+use thru_trace::SpanId;
+
+use crate::Recorder;
+use crate::ping::{PingOptions, ping};
+use crate::route::Route;
+
+/// How many packets a look at the way's quality may cost, and how fast they go.
+#[derive(Clone, Copy, Debug)]
+pub struct QualityBudget {
+    /// Pings of the short train.
+    pub short: u16,
+    /// Pings of each long train, to the destination and to each hop.
+    pub long: u16,
+    /// From one ping to the next.
+    pub interval: Duration,
+}
+
+impl QualityBudget {
+    /// In a lab packets are free.
+    pub const LAB: QualityBudget = QualityBudget { short: 10, long: 100, interval: Duration::from_millis(20) };
+    /// On a real network: at most some 200 packets.
+    pub const REAL: QualityBudget = QualityBudget { short: 5, long: 20, interval: Duration::from_millis(50) };
+
+    fn train(self, count: u16) -> PingOptions {
+        PingOptions { count, interval: self.interval, ..PingOptions::default() }
+    }
+}
+
+/// Signs, seen on a connection or a ping train, that a closer look is worth its packets.
+pub fn suspicious(info: Option<&TcpInfo>, short: Option<(usize, usize)>, rtt_spread: Option<f64>) -> bool {
+    let connection = info.is_some_and(|info| {
+        info.retransmissions > 0
+            || info.timeouts > 0
+            || info.out_of_order_received > 0
+            || info.duplicates_received > 0
+    });
+    let lost = short.is_some_and(|(sent, received)| received > 0 && received < sent);
+    connection || lost || rtt_spread.is_some_and(|spread| spread > 2.0)
+}
+
+/// Pings the destination; on suspicion pings it longer, and each hop of `route` as long.
+pub async fn look(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    target: IpAddr,
+    info: Option<&TcpInfo>,
+    route: Option<&Route>,
+    budget: QualityBudget,
+) {
+    let short = ping(recorder, parent, target, "idle", budget.train(budget.short), |_| {}).await;
+    let Ok(short) = short else { return };
+    let spread = match (short.rtts().min(), short.rtts().max()) {
+        (Some(min), Some(max)) if !min.is_zero() => Some(max.as_secs_f64() / min.as_secs_f64()),
+        _ => None,
+    };
+    if !suspicious(info, Some((short.echoes.len(), short.received())), spread) {
+        return;
+    }
+    // Who may not ping a moment later could not a moment before either; nothing to add.
+    let _ = ping(recorder, parent, target, "idle", budget.train(budget.long), |_| {}).await;
+    for hop in route.map_or(&[][..], |route| &route.hops) {
+        let Some(address) = hop.addresses.first().filter(|address| **address != target) else { continue };
+        let _ = ping(recorder, parent, *address, "hop", budget.train(budget.long), |_| {}).await;
+    }
+}
