@@ -32,7 +32,7 @@ pub struct IcmpReport {
     pub quoted_destination: SocketAddr,
     /// Source port of the quoted packet.
     pub quoted_source_port: u16,
-    /// Source address of the quoted packet: the address of ours that sent it.
+    /// Source address of the quoted packet: the address of ours that sent it. Unspecified where a kernel hides it.
     pub quoted_source: IpAddr,
     /// TTL / hop limit at which the error arrived here.
     pub ttl: u8,

@@ -106,13 +106,15 @@ impl Socket {
             return None;
         }
         let quoted = message.get(8..)?;
-        let (destination, echo): (IpAddr, &[u8]) = if self.v6 {
-            let octets: [u8; 16] = quoted.get(24..40)?.try_into().ok()?;
-            (octets.into(), quoted.get(40..)?)
+        let (source, destination, echo): (IpAddr, IpAddr, &[u8]) = if self.v6 {
+            let source: [u8; 16] = quoted.get(8..24)?.try_into().ok()?;
+            let destination: [u8; 16] = quoted.get(24..40)?.try_into().ok()?;
+            (source.into(), destination.into(), quoted.get(40..)?)
         } else {
             let header = usize::from(quoted.first()? & 0x0f) * 4;
-            let octets: [u8; 4] = quoted.get(16..20)?.try_into().ok()?;
-            (octets.into(), quoted.get(header..)?)
+            let source: [u8; 4] = quoted.get(12..16)?.try_into().ok()?;
+            let destination: [u8; 4] = quoted.get(16..20)?.try_into().ok()?;
+            (source.into(), destination.into(), quoted.get(header..)?)
         };
         if echo.get(4..6)? != self.identifier {
             return None;
@@ -127,6 +129,7 @@ impl Socket {
             icmp_code,
             quoted_destination: without_port(destination),
             quoted_source_port: 0,
+            quoted_source: source,
             ttl: ttl.unwrap_or(0),
         };
         let sequence = echo.get(6..8).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]));

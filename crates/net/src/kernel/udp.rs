@@ -1,7 +1,7 @@
 //! UDP sockets of the kernel.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -92,6 +92,8 @@ pub(super) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
         icmp_code: error.icmp_code,
         quoted_destination: error.destination,
         quoted_source_port: source_port,
+        // The kernel does not tell which of our addresses it was.
+        quoted_source: if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() },
         ttl: 0,
     }
 }
