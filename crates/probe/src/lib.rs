@@ -4,6 +4,9 @@
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.
 //! - [`ping`], [`route`]: echo requests; the way hop by hop.
 
+pub mod connect;
+pub mod ping;
 pub mod recorder;
+pub mod route;
 
 pub use recorder::Recorder;
