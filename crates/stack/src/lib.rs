@@ -26,8 +26,6 @@ pub mod random;
 pub mod raw;
 pub mod route;
 pub mod tcp;
-#[doc(hidden)]
-pub mod testing;
 pub mod timer;
 pub mod udp;
 

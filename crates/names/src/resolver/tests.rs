@@ -1,6 +1,0 @@
-//! Scripted name servers in virtual time.
-
-mod basics;
-mod hostile;
-mod net;
-mod trouble;
