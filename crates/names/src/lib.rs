@@ -10,6 +10,8 @@
 //! - [`text`]: names, types and records in master-file form, safe to print.
 
 pub mod message;
+pub mod recursive;
+pub mod resolver;
 
 pub mod responder;
 pub mod text;

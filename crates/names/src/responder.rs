@@ -88,7 +88,7 @@ impl Responder {
     }
 
     fn zone_at_or_above(&self, name: &Name) -> Option<&Zone> {
-        let labels = usize::from(name.num_labels());
+        let labels = name.iter().len();
         (0..=labels).rev().find_map(|count| self.zones.get(&name.trim_to(count)))
     }
 }

@@ -163,8 +163,8 @@ impl Zone {
 
     /// The highest delegation on the way from the origin down to `name`.
     fn cut_above(&self, name: &Name, record_type: RecordType) -> Option<(Name, &RecordSet)> {
-        let depth = usize::from(name.num_labels());
-        let from = usize::from(self.origin.num_labels()) + 1;
+        let depth = name.iter().len();
+        let from = self.origin.iter().len() + 1;
         for labels in from..=depth {
             let ancestor = name.trim_to(labels);
             // RFC 4035 section 3.1.4.1: DS belongs to the parent, so at the cut itself it is answered here.

@@ -24,6 +24,8 @@ pub mod queue;
 mod rewrite;
 pub mod switch;
 pub mod tap;
+#[cfg(test)]
+mod testing;
 pub mod world;
 
 pub use chain::Chain;

@@ -359,12 +359,12 @@ impl Table {
                 rewrite::set_destination(packet, internal);
             }
             Kind::IcmpError => {
-                // The quoted packet was hairpinned: both of its ends are translated back.
-                let Some(internal) = self.quoted_internal(packet, &ends) else { return Ok(()) };
-                let quoted = ends.quoted(packet).ok_or(reason::ICMP)?;
-                let external = self
-                    .external_of(quoted.protocol, quoted.destination, quoted.source)
-                    .ok_or(reason::ICMP)?;
+                // If the quoted packet was hairpinned, both of its ends are translated back.
+                let Some(quoted) = ends.quoted(packet) else { return Ok(()) };
+                let external = self.external_of(quoted.protocol, quoted.destination, quoted.source);
+                let Some(external) = external else { return Ok(()) };
+                let internal = self.internal_of(quoted.protocol, quoted.source, external);
+                let Some(internal) = internal else { return Ok(()) };
                 rewrite::change_quoted(packet, &ends, |quoted| {
                     rewrite::set_source(quoted, internal);
                     rewrite::set_destination(quoted, external);

@@ -26,6 +26,8 @@ pub mod random;
 pub mod raw;
 pub mod route;
 pub mod tcp;
+#[doc(hidden)]
+pub mod testing;
 pub mod timer;
 pub mod udp;
 

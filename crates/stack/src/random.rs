@@ -98,9 +98,7 @@ pub struct KeyedState {
 impl KeyedState {
     /// The hasher of the table `purpose` of a host with this `seed`.
     pub fn new(seed: u64, purpose: &str) -> KeyedState {
-        KeyedState {
-            hasher: SipHasher13::new_with_key(&key(seed, purpose)),
-        }
+        KeyedState { hasher: SipHasher13::new_with_key(&key(seed, purpose)) }
     }
 }
 
@@ -132,19 +130,9 @@ mod tests {
     #[test]
     fn xoshiro_gives_the_published_sequence() {
         // First outputs for the state 1, 2, 3, 4, as the reference C code prints them.
-        let mut random = Random {
-            state: [1, 2, 3, 4],
-        };
+        let mut random = Random { state: [1, 2, 3, 4] };
         let first: Vec<u64> = (0..4).map(|_| random.next_u64()).collect();
-        assert_eq!(
-            first,
-            [
-                41_943_041,
-                58_720_359,
-                3_588_806_011_781_223,
-                3_591_011_842_654_386
-            ]
-        );
+        assert_eq!(first, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
     }
 
     #[test]
@@ -172,10 +160,7 @@ mod tests {
         for _ in 0..7_000 {
             seen[random.below(7) as usize] += 1;
         }
-        assert!(
-            seen.iter().all(|&count| (850..1_150).contains(&count)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|&count| (850..1_150).contains(&count)), "{seen:?}");
         assert_eq!(random.below(1), 0);
         assert!(random.below(u64::MAX) < u64::MAX);
     }

@@ -424,12 +424,7 @@ impl Tcp {
         Err(TcpError::Unknown)
     }
     /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side.
-    pub fn read(
-        &mut self,
-        now: Instant,
-        id: TcpId,
-        buffer: &mut [u8],
-    ) -> Result<Option<usize>, TcpError> {
+    pub fn read(&mut self, now: Instant, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> {
         Err(TcpError::Unknown)
     }
     /// Woken when connected, readable, closed by the peer or failed.

@@ -5,7 +5,7 @@
 //!
 //! - [`address`]: MAC addresses, prefixes, and what kind of address an address is.
 //! - [`checksum`]: the Internet checksum (RFC 1071), pseudo headers, incremental update (RFC 1624).
-//! - [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`icmpv4`], [`icmpv6`], [`ndp`], [`udp`], [`tcp`]: the formats.
+//! - [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`icmpv4`], [`icmpv6`], [`ndp`], [`mld`], [`udp`], [`tcp`]: the formats.
 //! - [`error`]: why bytes could not be understood: which layer, where, and which length field lied.
 //! - [`packet`]: building by layering, `ethernet / ip / tcp / payload`.
 //! - [`time`]: the instant at which a frame was seen.
@@ -19,6 +19,7 @@ pub mod icmpv4;
 pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod ndp;
 pub mod packet;
 pub mod tcp;

@@ -212,7 +212,11 @@ impl Reader {
                 return Err(hinted(line, format!("{word} is not supported"), "write the records out"));
             }
             _ => {
-                return Err(hinted(line, format!("unknown directive `{word}`"), "known are $ORIGIN and $TTL"));
+                return Err(hinted(
+                    line,
+                    format!("unknown directive `{word}`"),
+                    "known are $ORIGIN and $TTL",
+                ));
             }
         };
         if word == "$TTL" {

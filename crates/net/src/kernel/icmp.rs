@@ -10,8 +10,8 @@ use thru_wire::ipv4::Ipv4View;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::udp::{Heard, kind, receive, report, send, without_port};
-use crate::icmp::{IcmpEvent, IcmpSocket, Socket as AnySocket};
+use super::udp::{Heard, receive, report, send, without_port};
+use crate::icmp::{IcmpEvent, IcmpSocket, Socket as AnySocket, error_kind};
 
 const REMEDY: &str =
     "may not send echo requests; run as root, or `sysctl -w net.ipv4.ping_group_range='0 2147483647'`";
@@ -124,7 +124,7 @@ impl Socket {
         let report = IcmpReport {
             at: thru_os::clock::now(),
             from,
-            kind: kind(self.v6, icmp_type, icmp_code, info),
+            kind: error_kind(self.v6, icmp_type, icmp_code, info),
             icmp_type,
             icmp_code,
             quoted_destination: without_port(destination),

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use thru_os::datagram::{DatagramSocket, ErrorMessage, SendWishes};
-use thru_stack::icmp::{IcmpErrorKind, IcmpReport};
+use thru_stack::icmp::IcmpReport;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::icmp::error_kind;
 use crate::udp::{Received, SendOptions, Socket as AnySocket, UdpEvent, UdpSocket};
 
 pub(crate) async fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
@@ -87,7 +88,7 @@ pub(super) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
         at: thru_os::clock::now(),
         // An error that arose here has no sender: it is ours.
         from: error.from.unwrap_or(error.destination.ip()),
-        kind: kind(v6, error.icmp_type, error.icmp_code, error.info),
+        kind: error_kind(v6, error.icmp_type, error.icmp_code, error.info),
         icmp_type: error.icmp_type,
         icmp_code: error.icmp_code,
         quoted_destination: error.destination,
@@ -95,23 +96,6 @@ pub(super) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
         // The kernel does not tell which of our addresses it was.
         quoted_source: if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() },
         ttl: 0,
-    }
-}
-
-/// RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1 and RFC 4443 3.
-pub(super) fn kind(v6: bool, icmp_type: u8, code: u8, info: u32) -> IcmpErrorKind {
-    match (v6, icmp_type, code) {
-        (false, 3, 1 | 7 | 12) => IcmpErrorKind::HostUnreachable,
-        (false, 3, 2) => IcmpErrorKind::ProtocolUnreachable,
-        (false, 3, 3) | (true, 1, 4) => IcmpErrorKind::PortUnreachable,
-        (false, 3, 4) | (true, 2, _) => IcmpErrorKind::PacketTooBig { mtu: info },
-        (false, 3, 5) => IcmpErrorKind::SourceRouteFailed,
-        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => IcmpErrorKind::AdministrativelyProhibited,
-        (true, 1, 3) => IcmpErrorKind::HostUnreachable,
-        (false, 11, 1) | (true, 3, 1) => IcmpErrorKind::ReassemblyTimeExceeded,
-        (false, 11, _) | (true, 3, _) => IcmpErrorKind::TimeExceeded,
-        (false, 12, _) | (true, 4, _) => IcmpErrorKind::ParameterProblem,
-        _ => IcmpErrorKind::NetworkUnreachable,
     }
 }
 

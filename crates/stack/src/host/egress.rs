@@ -20,12 +20,9 @@ use crate::packet::{HEADROOM, Packet};
 use crate::route::RouteTarget;
 use crate::tcp::SegmentOut;
 
-/// Why a packet of this host could not leave.
+/// No route leads to a packet's destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SendError {
-    NoRoute,
-    TooBig { mtu: usize },
-}
+pub(super) struct NoRoute;
 
 impl Host {
     /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
@@ -89,8 +86,8 @@ impl Host {
     }
 
     /// Sends a packet of this host: to itself or through a link, in fragments if it must and may be.
-    pub(super) fn send(&mut self, now: Instant, packet: Packet) -> Result<(), SendError> {
-        let Some(header) = Header::parse(packet.bytes()) else { return Err(SendError::NoRoute) };
+    pub(super) fn send(&mut self, now: Instant, packet: Packet) -> Result<(), NoRoute> {
+        let Some(header) = Header::parse(packet.bytes()) else { return Err(NoRoute) };
         let next = self.tables.next_hop(header.dst);
         let (mut out, mut next_hop) = match next {
             NextHop::Local => {
@@ -101,7 +98,7 @@ impl Host {
             NextHop::Refused(RouteTarget::Blackhole) => return Ok(()),
             NextHop::Refused(_) | NextHop::None => {
                 self.stats.no_route += 1;
-                return Err(SendError::NoRoute);
+                return Err(NoRoute);
             }
         };
         let Some((asked, packet)) = self.ask_hook(now, Place::Output, None, Some(out), header, packet) else {
@@ -114,7 +111,7 @@ impl Host {
                     self.looped.push_back(packet.into_bytes());
                     return Ok(());
                 }
-                NextHop::Refused(_) | NextHop::None => return Err(SendError::NoRoute),
+                NextHop::Refused(_) | NextHop::None => return Err(NoRoute),
             }
         }
         self.leave(now, None, out, next_hop, packet);
@@ -122,12 +119,12 @@ impl Host {
     }
 
     /// Where a packet of this host to `destination` goes, and what fits on the way.
-    pub(super) fn check_path(&self, destination: IpAddr) -> Result<PathMtu, SendError> {
+    pub(super) fn check_path(&self, destination: IpAddr) -> Result<PathMtu, NoRoute> {
         match self.tables.next_hop(destination) {
             NextHop::Local | NextHop::Neighbor(..) | NextHop::Refused(RouteTarget::Blackhole) => {
                 Ok(self.tables.path(destination))
             }
-            NextHop::Refused(_) | NextHop::None => Err(SendError::NoRoute),
+            NextHop::Refused(_) | NextHop::None => Err(NoRoute),
         }
     }
 

@@ -9,7 +9,7 @@ use thru_wire::checksum::PseudoHeader;
 use thru_wire::ipv4::Protocol;
 
 use super::Host;
-use super::egress::SendError;
+use super::egress::NoRoute;
 use crate::header::{Header, Origin, Upper, base_len, protocol, set_ipv4_checksum};
 use crate::icmp::IcmpReport;
 use crate::icmp::send::icmp_checksum;
@@ -196,7 +196,7 @@ impl Host {
         let local = self.udp.local(id).ok_or(UdpError::Closed)?;
         let destination = send.to.ip();
         let bound = (!local.ip().is_unspecified()).then_some(local.ip());
-        let path = self.tables_path(destination)?;
+        let path = self.check_path(destination)?;
         let source = match send.from.or(bound) {
             Some(source) if self.tables.is_local(source) => source,
             Some(_) => return Err(UdpError::AddressNotAvailable),
@@ -230,11 +230,7 @@ impl Host {
         // RFC 768: zero means "no checksum", so a sum of zero is sent as its other form.
         let sum = if sum.checksum() == 0 { 0xffff } else { sum.checksum() };
         packet.bytes_mut()[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
-        self.send(now, packet).map_err(UdpError::from)
-    }
-
-    fn tables_path(&self, destination: IpAddr) -> Result<crate::icmp::path_mtu::PathMtu, UdpError> {
-        self.check_path(destination).map_err(UdpError::from)
+        Ok(self.send(now, packet)?)
     }
 }
 
@@ -285,7 +281,7 @@ impl Host {
         if header.src.is_ipv6() != wants_v6 {
             return Err(RawError::Malformed);
         }
-        let path = self.check_path(header.dst).map_err(RawError::from)?;
+        let path = self.check_path(header.dst)?;
         if !wants_v6 && header.dont_fragment && total_len > path.mtu {
             return Err(RawError::TooBig { mtu: path.mtu });
         }
@@ -295,7 +291,7 @@ impl Host {
             header.src
         };
         self.complete(&mut packet, &header, source);
-        self.send(now, packet).map_err(RawError::from)
+        Ok(self.send(now, packet)?)
     }
 
     /// Fills in what the sender left zero.
@@ -353,20 +349,14 @@ fn fill_zero_checksum(protocol: u8, src: IpAddr, dst: IpAddr, message: &mut [u8]
     message[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
-impl From<SendError> for UdpError {
-    fn from(error: SendError) -> UdpError {
-        match error {
-            SendError::NoRoute => UdpError::NoRoute,
-            SendError::TooBig { mtu } => UdpError::TooBig { mtu },
-        }
+impl From<NoRoute> for UdpError {
+    fn from(_: NoRoute) -> UdpError {
+        UdpError::NoRoute
     }
 }
 
-impl From<SendError> for RawError {
-    fn from(error: SendError) -> RawError {
-        match error {
-            SendError::NoRoute => RawError::NoRoute,
-            SendError::TooBig { mtu } => RawError::TooBig { mtu },
-        }
+impl From<NoRoute> for RawError {
+    fn from(_: NoRoute) -> RawError {
+        RawError::NoRoute
     }
 }

@@ -1,0 +1,6 @@
+//! Scripted name servers in virtual time.
+
+mod basics;
+mod hostile;
+mod net;
+mod trouble;
