@@ -3,17 +3,10 @@
 //! - [`recorder`]: the list of spans that every probe writes to.
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.
 //! - [`ping`], [`route`]: echo requests; the way hop by hop.
-//! - [`secure`]: TLS, over TCP or inside QUIC, with the chain it showed.
-//! - [`request`]: HTTP/1.1, HTTP/2 and HTTP/3; a page with its objects.
 
 pub mod connect;
 pub mod ping;
 pub mod recorder;
-pub mod request;
 pub mod route;
-pub mod secure;
-
-#[cfg(test)]
-mod testing;
 
 pub use recorder::Recorder;

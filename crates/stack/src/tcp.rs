@@ -1,17 +1,75 @@
 //! TCP (RFC 9293) without I/O, one mechanism a file.
 //!
 //! Start with [`Tcp`]: every connection and listener of one host. It asks the IP layer through [`Path`],
-//! takes [`SegmentIn`] and gives [`SegmentOut`].
+//! takes [`SegmentIn`] and gives [`SegmentOut`]. After every call that takes `now`, drain [`Tcp::poll_transmit`].
+//!
+//! - the tables: `demux` (one keyed hash), `slab`, and what they hold: `listen` (half-open objects and listeners),
+//!   `connection` (the control block), `time_wait`. No call looks at all connections.
+//! - the calls of an application: `calls`.
+//! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
+//! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
+//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`].
+//! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
+//! - what a connection tells about itself: `insight`.
+//!
+//! Places of sequence numbers are 64 bits wide inside (`seq`), so nothing wraps but on the wire.
 
-use core::net::{IpAddr, SocketAddr};
-use core::task::Waker;
-use core::time::Duration;
+use core::net::IpAddr;
+use std::collections::VecDeque;
 
-use bytes::Bytes;
 use thru_wire::Instant;
-use thru_wire::tcp::{Flags, SeqNumber};
+use thru_wire::tcp::SeqNumber;
 
 use crate::icmp::IcmpReport;
+use crate::random::Random;
+use crate::timer::{TimerHandle, Wheel};
+
+mod ack;
+mod acknowledge;
+mod calls;
+mod challenge;
+mod config;
+pub mod congestion;
+mod connection;
+mod demux;
+mod error;
+mod handshake;
+mod icmp;
+mod input;
+mod insight;
+mod isn;
+mod listen;
+mod path;
+mod probe;
+mod queue;
+mod ranges;
+mod rate;
+mod receive;
+mod recovery;
+mod rtt;
+mod runs;
+mod segment;
+mod seq;
+mod settle;
+mod slab;
+mod time_wait;
+mod transmit;
+mod window;
+
+pub use config::{Congestion, TcpConfig, TcpConnectOptions};
+pub use error::{ConnectError, ListenError, TcpError};
+pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
+pub use path::{Path, SegmentIn, SegmentOut};
+
+use challenge::ChallengeLimit;
+use connection::{Connection, Context};
+use demux::{Demux, Endpoint, Pair, Target};
+use handshake::Negotiated;
+use isn::Secrets;
+use listen::{HalfOpen, Listener, OnHalfOpen};
+use segment::{Segment, reset_for};
+use slab::Slab;
+use time_wait::{OnTimeWait, TimeWait};
 
 /// A connection of one host. Never used again for another connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,88 +78,6 @@ pub struct TcpId(pub(crate) u64);
 /// A listener of one host. Never used again for another listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenerId(pub(crate) u64);
-
-/// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
-#[derive(Clone, Debug)]
-pub struct TcpConfig {
-    /// Most bytes that wait for transmission or acknowledgement, per connection.
-    pub send_buffer: usize,
-    /// Most bytes that wait for the application, per connection; the largest window announced.
-    pub receive_buffer: usize,
-    /// Initial congestion window in segments (RFC 6928).
-    pub initial_window_segments: u32,
-    /// How long an acknowledgement may wait for company (RFC 9293 3.8.6.3: below 500 ms).
-    pub delayed_ack: Duration,
-    /// Floor of the variance term of the retransmission timeout, as Linux does; so also a floor of the timeout.
-    pub min_rto: Duration,
-    /// Ceiling of the retransmission timeout, also when backed off.
-    pub max_rto: Duration,
-    /// How often a SYN or SYN ACK is sent again before the attempt ends.
-    pub syn_retries: u32,
-    /// How often the same data is sent again without any acknowledgement before the connection ends.
-    pub data_retries: u32,
-    /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
-    pub time_wait: Duration,
-    /// How long a silent connection waits before the peer is probed; `None`: never probed.
-    pub keepalive: Option<Duration>,
-    /// Offer timestamps (RFC 7323 3).
-    pub timestamps: bool,
-    /// Offer selective acknowledgements (RFC 2018).
-    pub sack: bool,
-    /// Offer window scaling (RFC 7323 2).
-    pub window_scaling: bool,
-    /// The congestion controller of new connections.
-    pub congestion: Congestion,
-    /// Whether new connections start with Nagle's algorithm switched off.
-    pub nodelay: bool,
-    /// Between two unanswered keepalive probes.
-    pub keepalive_interval: Duration,
-    /// Unanswered keepalive probes after which the connection has timed out.
-    pub keepalive_probes: u32,
-    /// How long a connection that the application has released waits in FIN-WAIT-2 for the peer's FIN.
-    pub fin_wait2: Duration,
-    /// Challenge acknowledgements the whole host sends per second (RFC 5961 7); a random half of it is spread over
-    /// the seconds, so that nobody can count others' challenges by its own.
-    pub challenge_acks_per_second: u32,
-    /// Whether [`Tcp::events`] are recorded.
-    pub events: bool,
-}
-
-impl Default for TcpConfig {
-    fn default() -> TcpConfig {
-        TcpConfig {
-            send_buffer: 1 << 20,
-            receive_buffer: 1 << 20,
-            initial_window_segments: 10,
-            delayed_ack: Duration::from_millis(40),
-            min_rto: Duration::from_millis(200),
-            max_rto: Duration::from_secs(120),
-            syn_retries: 6,
-            data_retries: 15,
-            time_wait: Duration::from_secs(60),
-            keepalive: None,
-            timestamps: true,
-            sack: true,
-            window_scaling: true,
-            congestion: Congestion::Cubic,
-            nodelay: false,
-            keepalive_interval: Duration::from_secs(75),
-            keepalive_probes: 9,
-            fin_wait2: Duration::from_secs(60),
-            challenge_acks_per_second: 1_000,
-            events: true,
-        }
-    }
-}
-
-/// Which congestion controller a connection uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Congestion {
-    /// RFC 5681 and 6582.
-    NewReno,
-    /// RFC 9438.
-    Cubic,
-}
 
 /// The states of a connection (RFC 9293 3.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,331 +106,278 @@ pub enum State {
     Closed,
 }
 
-/// Why a connection is gone, or why a call could not be carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TcpError {
-    /// RST in answer to our SYN.
-    Refused,
-    /// RST on a living connection.
-    Reset,
-    /// Nothing acknowledged for too long.
-    TimedOut {
-        /// The last ICMP error heard meanwhile, if any.
-        icmp: Option<IcmpReport>,
-    },
-    /// A hard ICMP error, or a soft one during the handshake.
-    Unreachable(IcmpReport),
-    /// We ended it.
-    Aborted,
-    /// Written to after shutdown.
-    WriteAfterShutdown,
-    /// No such connection.
-    Unknown,
-}
-
-/// Wishes for one connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TcpConnectOptions {
-    /// Announce and use no larger segments than this: a way past an MTU black hole.
-    pub mss_limit: Option<u16>,
-    /// Switch Nagle's algorithm off.
-    pub nodelay: bool,
-}
-
-/// Why a connection could not even be tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConnectError {
-    /// No route leads to the destination.
-    NoRoute,
-    /// The local address asked for is not ours.
-    AddressNotAvailable,
-    /// Another connection has the same pair of addresses and ports.
-    AddressInUse,
-    /// Every ephemeral port towards this destination is taken.
-    NoPorts,
-    /// The host holds as many connections as it can.
-    TooMany,
-}
-
-/// Why nobody can listen there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ListenError {
-    /// Another listener has the address and port.
-    AddressInUse,
-    /// The address is not ours.
-    AddressNotAvailable,
-}
-
-/// What `TCP_INFO` tells, and a little more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpInfo {
-    /// Where the connection stands.
-    pub state: State,
-    /// Largest payload sent in one segment, options subtracted.
-    pub mss: usize,
-    /// Smoothed round-trip time; `None` before the first sample.
-    pub rtt: Option<Duration>,
-    /// Smoothed deviation of the round-trip time.
-    pub rtt_variation: Duration,
-    /// Smallest round-trip time seen.
-    pub min_rtt: Option<Duration>,
-    /// Largest round-trip time seen.
-    pub max_rtt: Option<Duration>,
-    /// Retransmission timeout, backoff included.
-    pub rto: Duration,
-    /// Congestion window in bytes.
-    pub congestion_window: u64,
-    /// Slow start threshold in bytes; `u64::MAX` before the first loss.
-    pub slow_start_threshold: u64,
-    /// Bytes sent and believed to be in the network.
-    pub bytes_in_flight: u64,
-    /// What the peer allows beyond its last acknowledgement, in bytes.
-    pub peer_window: u64,
-    /// What we allow the peer, in bytes.
-    pub own_window: u64,
-    /// Payload bytes sent, again-sent ones included.
-    pub bytes_sent: u64,
-    /// Payload bytes acknowledged by the peer.
-    pub bytes_acked: u64,
-    /// Payload bytes received in order.
-    pub bytes_received: u64,
-    /// Segments sent, those without payload included.
-    pub segments_sent: u64,
-    /// Segments received, those without payload included.
-    pub segments_received: u64,
-    /// Segments sent again, SYN and FIN included.
-    pub retransmissions: u64,
-    /// Times the retransmission timer ran out, during the handshake too.
-    pub timeouts: u64,
-    /// Times loss was noticed by acknowledgements.
-    pub fast_recoveries: u64,
-    /// Duplicate acknowledgements received.
-    pub duplicate_acks_received: u64,
-    /// Segments that arrived again (D-SACK's other side).
-    pub duplicates_received: u64,
-    /// Segments that arrived after a gap.
-    pub out_of_order_received: u64,
-    /// Bytes missing below the highest sequence number received.
-    pub gap_bytes: u64,
-    /// Shifts of the window (ours, the peer's) when scaling is in use.
-    pub window_scale: Option<(u8, u8)>,
-    /// Whether both sides allow selective acknowledgements.
-    pub sack: bool,
-    /// Whether both sides send timestamps.
-    pub timestamps: bool,
-    /// Retransmissions of our SYN or SYN ACK.
-    pub syn_retransmissions: u64,
-    /// Payload bytes written by the application that were not sent yet.
-    pub bytes_unsent: u64,
-    /// TTL or hop limit of the RST that ended the connection, if one did.
-    pub reset_ttl: Option<u8>,
-}
-
-/// One thing that happened on a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpEvent {
-    /// When: for segments, when they left or when their frame arrived.
-    pub at: Instant,
-    /// What.
-    pub what: TcpEventKind,
-}
-
-/// What can happen on a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TcpEventKind {
-    /// A segment left. Sequence numbers are relative to the initial ones.
-    Sent {
-        /// Control bits.
-        flags: Flags,
-        /// Of the first byte, relative to our initial number.
-        seq: u64,
-        /// Acknowledgement, relative to the peer's initial number; 0 without ACK bit.
-        ack: u64,
-        /// Payload bytes.
-        len: u32,
-        /// Window in bytes, scaled.
-        window: u32,
-        /// Whether any of it had been sent before.
-        retransmission: bool,
-    },
-    /// A segment arrived. Sequence numbers are relative to the initial ones.
-    Received {
-        /// Control bits.
-        flags: Flags,
-        /// Of the first byte, relative to the peer's initial number.
-        seq: u64,
-        /// Acknowledgement, relative to our initial number; 0 without ACK bit.
-        ack: u64,
-        /// Payload bytes.
-        len: u32,
-        /// Window in bytes, scaled.
-        window: u32,
-        /// TTL or hop limit on arrival.
-        ttl: u8,
-    },
-    /// The connection changed its state.
-    State(State),
-    /// The retransmission timer ran out.
-    Timeout {
-        /// The timeout that had been waited for.
-        rto: Duration,
-    },
-    /// Loss was noticed by acknowledgements.
-    FastRecovery,
-    /// The peer closed its window.
-    ZeroWindow,
-    /// An ICMP error about this connection was heard.
-    Icmp(IcmpReport),
-    /// The connection ended badly.
-    Error(TcpError),
-}
-
-/// What TCP asks the IP layer.
-pub trait Path {
-    /// The address to use towards `destination`; `None`: no route.
-    fn source_for(&self, destination: IpAddr) -> Option<IpAddr>;
-    /// Largest IP packet towards `destination`, in bytes: what path MTU discovery knows, or the interface's MTU.
-    fn mtu(&self, destination: IpAddr) -> usize;
-    /// Whether `address` is one of ours.
-    fn is_local(&self, address: IpAddr) -> bool;
-}
-
-/// A segment that arrived, out of its IP packet.
-#[derive(Clone, Debug)]
-pub struct SegmentIn {
-    /// Source address of the packet.
-    pub src: IpAddr,
-    /// Destination address of the packet: one of ours.
-    pub dst: IpAddr,
-    /// TTL or hop limit on arrival.
-    pub ttl: u8,
-    /// The two ECN bits.
-    pub ecn: u8,
-    /// Arrival of the frame.
-    pub rx_time: Instant,
-    /// TCP header and payload; the checksum is verified here.
-    pub bytes: Bytes,
-}
-
-/// A segment that wants to leave, to be put into an IP packet.
-#[derive(Clone, Debug)]
-pub struct SegmentOut {
-    /// Source address.
-    pub src: IpAddr,
-    /// Destination address.
-    pub dst: IpAddr,
-    /// The two ECN bits.
-    pub ecn: u8,
-    /// TTL or hop limit; `None`: the host's.
-    pub ttl: Option<u8>,
-    /// TCP header with checksum, and payload.
-    pub bytes: Bytes,
-}
-
 /// Every connection and listener of one host.
 #[derive(Debug)]
 pub struct Tcp {
+    config: TcpConfig,
+    secrets: Secrets,
+    challenge: ChallengeLimit,
+    demux: Demux,
+    listeners: Slab<Listener>,
+    half_open: Slab<HalfOpen>,
+    connections: Slab<Box<Connection>>,
+    time_wait: Slab<TimeWait>,
+    wheel: Wheel,
+    /// Connections that may have something to send, each once, first come first served.
+    ready: VecDeque<u32>,
+    /// Segments that leave ahead of those: answers that belong to no connection, and last words.
+    out: VecDeque<SegmentOut>,
     wakes: u64,
+    /// Connections, half-open and TIME-WAIT objects looked at so far, to show that none is looked at without need.
+    visits: u64,
 }
 
-#[expect(unused_variables, reason = "the seam lands before the mechanisms")]
+/// What a connection may ask of its host, borrowed beside the connection itself.
+macro_rules! context {
+    ($tcp:ident, $now:expr) => {
+        Context {
+            now: $now,
+            config: &$tcp.config,
+            challenge: &mut $tcp.challenge,
+            wakes: &mut $tcp.wakes,
+            out: &mut $tcp.out,
+        }
+    };
+}
+use context;
+
 impl Tcp {
     /// A TCP without connections. `seed` gives every key and random choice.
     pub fn new(config: TcpConfig, seed: u64) -> Tcp {
-        Tcp { wakes: 0 }
+        let random = Random::new(seed, "tcp challenge limit");
+        Tcp {
+            secrets: Secrets::new(seed),
+            challenge: ChallengeLimit::new(config.challenge_acks_per_second, random),
+            demux: Demux::new(seed),
+            listeners: Slab::new(),
+            half_open: Slab::new(),
+            connections: Slab::new(),
+            time_wait: Slab::new(),
+            wheel: Wheel::new(),
+            ready: VecDeque::new(),
+            out: VecDeque::new(),
+            wakes: 0,
+            visits: 0,
+            config,
+        }
     }
+
     /// A segment for one of our addresses.
-    pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {}
-    /// An ICMP error that quotes a segment of ours with `quoted_seq`. [`IcmpErrorKind::PacketTooBig`](crate::icmp::IcmpErrorKind)
+    pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {
+        let Some(segment) = Segment::parse(&segment) else { return };
+        match self.demux.find(&segment.pair) {
+            Some(Target::Connection(index)) => self.to_connection(index, &segment),
+            Some(Target::HalfOpen(index)) => self.to_half_open(path, index, &segment),
+            Some(Target::TimeWait(index)) => self.to_time_wait(path, index, &segment),
+            None => self.to_listener(path, &segment, None),
+        }
+    }
+
+    /// An ICMP error that quotes a segment of ours with `quoted_seq`. [`PacketTooBig`](crate::icmp::IcmpErrorKind)
     /// comes after the path MTU was updated.
-    pub fn handle_icmp(&mut self, path: &dyn Path, report: &IcmpReport, quoted_seq: SeqNumber) {}
+    pub fn handle_icmp(&mut self, path: &dyn Path, report: &IcmpReport, quoted_seq: SeqNumber) {
+        let pair = Pair {
+            local: Endpoint { address: report.quoted_source, port: report.quoted_source_port },
+            remote: report.quoted_destination.into(),
+        };
+        // Half-open connections ignore errors: their SYN ACK is repeated in any case.
+        let Some(Target::Connection(index)) = self.demux.find(&pair) else { return };
+        let mtu = path.mtu(pair.remote.address);
+        let mut cx = context!(self, report.at);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.on_icmp(&mut cx, report, quoted_seq, mtu);
+        }
+        self.settle(index, report.at);
+    }
+
     /// The next segment to send. Drain until `None`.
-    pub fn poll_transmit(&mut self, now: Instant, path: &dyn Path) -> Option<SegmentOut> {
+    pub fn poll_transmit(&mut self, now: Instant, _path: &dyn Path) -> Option<SegmentOut> {
+        if let Some(segment) = self.out.pop_front() {
+            return Some(segment);
+        }
+        while let Some(index) = self.ready.pop_front() {
+            self.visits += 1;
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            connection.queued = false;
+            let mut cx = context!(self, now);
+            let segment = connection.transmit(&mut cx);
+            if segment.is_some() {
+                // Others come first; then this one may have more.
+                connection.queued = true;
+                self.ready.push_back(index);
+            }
+            self.arm(index);
+            if segment.is_some() {
+                return segment;
+            }
+        }
         None
     }
-    /// When [`Tcp::handle_deadline`] wants to be called. O(1).
+
+    /// When [`Tcp::handle_deadline`] wants to be called. O(1). Now and then early: deadlines are re-armed lazily.
     pub fn next_deadline(&self) -> Instant {
-        Instant::NEVER
+        self.wheel.next()
     }
+
     /// Carries out what is due at `now`.
-    pub fn handle_deadline(&mut self, now: Instant, path: &dyn Path) {}
+    pub fn handle_deadline(&mut self, now: Instant, path: &dyn Path) {
+        while let Some(key) = self.wheel.pop(now) {
+            self.visits += 1;
+            match settle::owner(key) {
+                Target::Connection(index) => self.connection_deadline(now, path, index),
+                Target::HalfOpen(index) => self.half_open_deadline(now, index),
+                Target::TimeWait(index) => self.time_wait_deadline(now, index),
+            }
+        }
+    }
+
     /// How many wakers were woken so far.
     pub fn wakes(&self) -> u64 {
         self.wakes
     }
 
-    /// Listens at `local`; an unspecified IPv6 address takes IPv4 too where no IPv4 listener has the port; port 0 means "choose".
-    pub fn listen(
-        &mut self,
-        path: &dyn Path,
-        local: SocketAddr,
-        backlog: usize,
-    ) -> Result<ListenerId, ListenError> {
-        Err(ListenError::AddressNotAvailable)
+    fn to_connection(&mut self, index: u32, segment: &Segment) {
+        self.visits += 1;
+        let mut cx = context!(self, segment.at);
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.on_segment(&mut cx, segment);
+        }
+        self.settle(index, segment.at);
     }
-    /// Where a listener listens.
-    pub fn listener_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
-        None
+
+    /// `beyond`: a former connection of this pair used numbers up to here.
+    fn to_listener(&mut self, path: &dyn Path, segment: &Segment, beyond: Option<SeqNumber>) {
+        let flags = segment.flags();
+        let Some(index) = self.demux.listener(segment.pair.local) else {
+            self.out.extend(reset_for(segment));
+            return;
+        };
+        // RFC 9293 3.10.7.2: first RST, then ACK, then SYN.
+        if flags.rst() {
+            return;
+        }
+        if flags.ack() {
+            self.out.extend(reset_for(segment));
+            return;
+        }
+        // RFC 9293 3.10.7.2 has no word for SYN with FIN; nobody honest sends it.
+        if flags.syn() && !flags.fin() {
+            self.on_syn(path, segment, index, beyond);
+        }
     }
-    /// A finished connection from the accept queue.
-    pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
-        None
+
+    fn on_syn(&mut self, path: &dyn Path, segment: &Segment, index: u32, beyond: Option<SeqNumber>) {
+        let handle = self.listeners.handle(index);
+        let Some(listener) = self.listeners.get_mut(index) else { return };
+        if !listener.takes_syn() {
+            return;
+        }
+        listener.half_open += 1;
+        let now = segment.at;
+        let isn = self.secrets.isn(&segment.pair, now);
+        let iss = beyond.map_or(isn, |beyond| isn.max(beyond));
+        let offset = self.secrets.timestamp_offset(&segment.pair);
+        let remote = segment.pair.remote.address;
+        let offer = Negotiated::offer(&self.config, remote, path.mtu(remote), None, offset);
+        let mut half_open = HalfOpen::new(segment, handle, iss, offer, &self.config);
+        self.out.push_back(half_open.syn_ack(now));
+        let index = self.half_open.insert(half_open);
+        self.demux.set(segment.pair, Target::HalfOpen(index));
+        self.arm_half_open(now, index);
     }
-    /// Ends a listener, its half-open connections and those nobody accepted.
-    pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {}
-    /// `waker` is woken once when a connection can be accepted.
-    pub fn accept_waker(&mut self, listener: ListenerId, waker: &Waker) {}
-    /// Starts a connection. `local`: address and port 0 mean "choose".
-    pub fn connect(
-        &mut self,
-        now: Instant,
-        path: &dyn Path,
-        local: Option<SocketAddr>,
-        remote: SocketAddr,
-        options: TcpConnectOptions,
-    ) -> Result<TcpId, ConnectError> {
-        Err(ConnectError::NoRoute)
+
+    fn to_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+        self.visits += 1;
+        let Some(half_open) = self.half_open.get_mut(index) else { return };
+        match half_open.on_segment(segment) {
+            OnHalfOpen::Ignore => {}
+            OnHalfOpen::Repeat => {
+                let again = half_open.syn_ack(segment.at);
+                self.out.push_back(again);
+            }
+            OnHalfOpen::Reset => self.out.extend(reset_for(segment)),
+            OnHalfOpen::Forget => self.forget_half_open(index),
+            OnHalfOpen::Challenge => {
+                if self.challenge.allow(segment.at, &mut None) {
+                    self.out.push_back(half_open.challenge());
+                }
+            }
+            OnHalfOpen::Finished => self.finish_half_open(path, index, segment),
+        }
     }
-    /// Whether the handshake is done: `None` while it lasts.
-    pub fn connected(&self, id: TcpId) -> Option<Result<(), TcpError>> {
-        Some(Err(TcpError::Unknown))
+
+    fn finish_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+        let Some(half_open) = self.half_open.get(index) else { return };
+        let Some(listener) = self.listeners.resolve(half_open.listener) else {
+            self.forget_half_open(index);
+            self.out.extend(reset_for(segment));
+            return;
+        };
+        // Accept queue full: silence, and the SYN ACK will be repeated.
+        if self.listeners.get(listener).is_none_or(Listener::is_full) {
+            return;
+        }
+        let pair = half_open.pair;
+        let mut connection = Box::new(half_open.finish(&self.config));
+        connection.limit_to_mtu(path.mtu(pair.remote.address));
+        self.forget_half_open(index);
+        let mut cx = context!(self, segment.at);
+        connection.on_segment(&mut cx, segment);
+        let index = self.connections.insert(connection);
+        self.demux.set(pair, Target::Connection(index));
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.ready.push_back(index);
+            if let Some(waker) = listener.waker.take() {
+                self.wakes += 1;
+                waker.wake();
+            }
+        }
+        self.settle(index, segment.at);
     }
-    /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full.
-    pub fn write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
-        Err(TcpError::Unknown)
+
+    fn to_time_wait(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+        self.visits += 1;
+        let Some(object) = self.time_wait.get_mut(index) else { return };
+        match object.on_segment(segment) {
+            OnTimeWait::Ignore => {}
+            OnTimeWait::Answer(answer) => self.out.push_back(answer),
+            OnTimeWait::Restart(answer) => {
+                object.ends = segment.at + self.config.time_wait;
+                self.out.push_back(answer);
+            }
+            OnTimeWait::MakeRoom { beyond } => {
+                // Without a listener there is nothing to make room for.
+                if self.demux.listener(segment.pair.local).is_some() {
+                    self.end_time_wait(segment.at, index);
+                    self.to_listener(path, segment, Some(beyond));
+                }
+            }
+        }
     }
-    /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side.
-    pub fn read(&mut self, now: Instant, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> {
-        Err(TcpError::Unknown)
+
+    /// Numbers of objects of the three sizes: half-open, connections (with those only the application still knows),
+    /// TIME-WAIT.
+    pub fn population(&self) -> (usize, usize, usize) {
+        (self.half_open.len(), self.connections.len(), self.time_wait.len())
     }
-    /// Woken when connected, readable, closed by the peer or failed.
-    pub fn read_waker(&mut self, id: TcpId, waker: &Waker) {}
-    /// Woken when connected, writable or failed.
-    pub fn write_waker(&mut self, id: TcpId, waker: &Waker) {}
-    /// Sends FIN after what is queued; reading goes on.
-    pub fn shutdown(&mut self, now: Instant, id: TcpId) -> Result<(), TcpError> {
-        Err(TcpError::Unknown)
+
+    /// How often a connection, a half-open or a TIME-WAIT object, or an entry of the timing wheel was looked at:
+    /// it grows with what happens, not with how many there are.
+    pub fn visits(&self) -> u64 {
+        self.visits + self.wheel.work()
     }
-    /// RST now.
-    pub fn abort(&mut self, now: Instant, id: TcpId) {}
-    /// The application lets go: the connection closes in the background (RST if unread data remains, RFC 2525 2.17).
-    pub fn release(&mut self, now: Instant, id: TcpId) {}
-    /// Switches Nagle's algorithm off or on.
-    pub fn set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) {}
-    /// Our end of a connection.
-    pub fn local_addr(&self, id: TcpId) -> Option<SocketAddr> {
-        None
+
+    /// Our address towards `remote`, of its family.
+    fn local_for(path: &dyn Path, remote: IpAddr) -> Option<IpAddr> {
+        path.source_for(remote).filter(|source| source.is_ipv4() == remote.is_ipv4())
     }
-    /// The peer's end of a connection.
-    pub fn remote_addr(&self, id: TcpId) -> Option<SocketAddr> {
-        None
-    }
-    /// The state and the counters of a connection.
-    pub fn info(&self, id: TcpId) -> Option<TcpInfo> {
-        None
-    }
-    /// What happened on the connection so far, bounded: the first 64 events and the last 192.
-    pub fn events(&self, id: TcpId) -> Vec<TcpEvent> {
-        Vec::new()
+
+    fn remove_timer(&mut self, handle: Option<TimerHandle>) {
+        if let Some(handle) = handle {
+            self.wheel.remove(handle);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

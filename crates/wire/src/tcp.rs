@@ -208,4 +208,4 @@ impl Tcp {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

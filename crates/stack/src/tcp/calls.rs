@@ -1,0 +1,334 @@
+//! What an application asks of TCP (RFC 9293 3.9.1).
+
+use core::net::{IpAddr, SocketAddr};
+use core::task::Waker;
+
+use thru_wire::Instant;
+
+use super::connection::{Connection, Context};
+use super::demux::{Endpoint, Pair, Target};
+use super::handshake::Negotiated;
+use super::listen::Listener;
+use super::{
+    ConnectError, ListenError, ListenerId, Path, State, Tcp, TcpConnectOptions, TcpError, TcpEvent, TcpId,
+    TcpInfo, context, seq,
+};
+
+/// Objects a host holds at most; numbers are 32 bits wide.
+const MOST: usize = u32::MAX as usize / 2;
+
+impl Tcp {
+    /// Listens at `local`; an unspecified IPv6 address takes IPv4 too where no IPv4 listener has the port; port 0
+    /// means "choose".
+    pub fn listen(
+        &mut self,
+        path: &dyn Path,
+        local: SocketAddr,
+        backlog: usize,
+    ) -> Result<ListenerId, ListenError> {
+        if !local.ip().is_unspecified() && !path.is_local(local.ip()) {
+            return Err(ListenError::AddressNotAvailable);
+        }
+        let mut local = Endpoint::from(local);
+        if local.port == 0 {
+            let nowhere = Endpoint { address: local.address, port: 0 };
+            local.port = self
+                .secrets
+                .ports(local, nowhere)
+                .find(|port| self.demux.listener_at(&Endpoint { port: *port, ..local }).is_none())
+                .ok_or(ListenError::AddressInUse)?;
+        } else if self.demux.listener_at(&local).is_some() {
+            return Err(ListenError::AddressInUse);
+        }
+        let listener = Listener { local, backlog, half_open: 0, ready: Default::default(), waker: None };
+        let index = self.listeners.insert(listener);
+        self.demux.set_listener(local, index);
+        Ok(ListenerId(self.listeners.handle(index)))
+    }
+
+    /// Where a listener listens.
+    pub fn listener_addr(&self, listener: ListenerId) -> Option<SocketAddr> {
+        let index = self.listeners.resolve(listener.0)?;
+        Some(self.listeners.get(index)?.local.into())
+    }
+
+    /// A finished connection from the accept queue.
+    pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
+        let index = self.listeners.resolve(listener.0)?;
+        let connection = self.listeners.get_mut(index)?.ready.pop_front()?;
+        Some(TcpId(self.connections.handle(connection)))
+    }
+
+    /// Ends a listener, its half-open connections (when they next stir) and those nobody accepted (with RST).
+    pub fn close_listener(&mut self, now: Instant, listener: ListenerId) {
+        let Some(index) = self.listeners.resolve(listener.0) else { return };
+        let Some(gone) = self.listeners.remove(index) else { return };
+        self.demux.remove_listener(&gone.local);
+        for index in gone.ready {
+            let id = TcpId(self.connections.handle(index));
+            self.abort(now, id);
+            self.release(now, id);
+        }
+    }
+
+    /// `waker` is woken once when a connection can be accepted.
+    pub fn accept_waker(&mut self, listener: ListenerId, waker: &Waker) {
+        let Some(listener) =
+            self.listeners.resolve(listener.0).and_then(|index| self.listeners.get_mut(index))
+        else {
+            return;
+        };
+        if listener.ready.is_empty() {
+            listener.waker = Some(waker.clone());
+        } else {
+            self.wakes += 1;
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Starts a connection. `local`: address and port 0 mean "choose".
+    pub fn connect(
+        &mut self,
+        now: Instant,
+        path: &dyn Path,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        options: TcpConnectOptions,
+    ) -> Result<TcpId, ConnectError> {
+        if self.connections.len() >= MOST {
+            return Err(ConnectError::TooMany);
+        }
+        let remote = Endpoint::from(remote);
+        if remote.address.is_unspecified() || remote.address.is_multicast() || remote.port == 0 {
+            return Err(ConnectError::NoRoute);
+        }
+        let source = Self::local_for(path, remote.address).ok_or(ConnectError::NoRoute)?;
+        let address = match local.map(|local| local.ip()).filter(|address| !address.is_unspecified()) {
+            Some(wanted) if wanted.is_ipv4() != remote.address.is_ipv4() || !path.is_local(wanted) => {
+                return Err(ConnectError::AddressNotAvailable);
+            }
+            Some(wanted) => wanted,
+            None => source,
+        };
+        let pair = self.choose_pair(address, local.map_or(0, |local| local.port()), remote)?;
+        let offset = self.secrets.timestamp_offset(&pair);
+        let mtu = path.mtu(remote.address);
+        let offer = Negotiated::offer(&self.config, remote.address, mtu, options.mss_limit, offset);
+        let iss = seq::initial(self.secrets.isn(&pair, now));
+        let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config));
+        connection.nodelay |= options.nodelay;
+        let cx = context!(self, now);
+        connection.open(&cx);
+        let index = self.connections.insert(connection);
+        self.demux.set(pair, Target::Connection(index));
+        self.settle(index, now);
+        Ok(TcpId(self.connections.handle(index)))
+    }
+
+    fn choose_pair(&mut self, address: IpAddr, port: u16, remote: Endpoint) -> Result<Pair, ConnectError> {
+        let pair = |port| Pair { local: Endpoint { address, port }, remote };
+        if port != 0 {
+            return if self.demux.find(&pair(port)).is_some() {
+                Err(ConnectError::AddressInUse)
+            } else {
+                Ok(pair(port))
+            };
+        }
+        let ports = self.secrets.ports(Endpoint { address, port: 0 }, remote);
+        let free = |port: &u16| {
+            self.demux.find(&pair(*port)).is_none()
+                && self.demux.listener(Endpoint { address, port: *port }).is_none()
+        };
+        ports.into_iter().find(free).map(pair).ok_or(ConnectError::NoPorts)
+    }
+
+    /// Whether the handshake is done: `None` while it lasts.
+    pub fn connected(&self, id: TcpId) -> Option<Result<(), TcpError>> {
+        let Some(connection) = self.connection(id) else { return Some(Err(TcpError::Unknown)) };
+        match (&connection.error, connection.state) {
+            (Some(error), _) => Some(Err(error.clone())),
+            (None, State::SynSent | State::SynReceived) => None,
+            _ => Some(Ok(())),
+        }
+    }
+
+    /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full. Before the handshake is done, bytes wait.
+    pub fn write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
+        let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
+        if let Some(error) = &connection.error {
+            return Err(error.clone());
+        }
+        if connection.closing || matches!(connection.state, State::Closed | State::TimeWait) {
+            return Err(TcpError::WriteAfterShutdown);
+        }
+        let written = connection.queue.push(data);
+        if written > 0 {
+            self.settle(index, now);
+        }
+        Ok(written)
+    }
+
+    /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side. What arrived before an error is
+    /// given first.
+    pub fn read(&mut self, now: Instant, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> {
+        let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
+        if connection.receive.unread() > 0 {
+            let read = connection.receive.read(buffer);
+            connection.window_may_have_opened();
+            if connection.ack.now {
+                self.settle(index, now);
+            }
+            return Ok(Some(read));
+        }
+        if let Some(error) = &connection.error {
+            return Err(error.clone());
+        }
+        let over =
+            connection.peer_has_closed() || matches!(connection.state, State::Closed | State::TimeWait);
+        Ok(over.then_some(0))
+    }
+
+    /// Woken when connected, readable, closed by the peer or failed; at once if that is so already.
+    pub fn read_waker(&mut self, id: TcpId, waker: &Waker) {
+        if let Some((_, connection)) = self.connection_mut(id) {
+            let waits = connection.error.is_none()
+                && connection.receive.unread() == 0
+                && !connection.peer_has_closed()
+                && !matches!(connection.state, State::Closed | State::TimeWait);
+            if waits {
+                connection.read_waker = Some(waker.clone());
+                return;
+            }
+        }
+        self.wakes += 1;
+        waker.wake_by_ref();
+    }
+
+    /// Woken when connected, writable or failed; at once if that is so already.
+    pub fn write_waker(&mut self, id: TcpId, waker: &Waker) {
+        if let Some((_, connection)) = self.connection_mut(id) {
+            let handshake = matches!(connection.state, State::SynSent | State::SynReceived);
+            let waits = connection.error.is_none()
+                && !matches!(connection.state, State::Closed | State::TimeWait)
+                && !connection.closing
+                && (handshake || connection.queue.space() == 0);
+            if waits {
+                connection.write_waker = Some(waker.clone());
+                return;
+            }
+        }
+        self.wakes += 1;
+        waker.wake_by_ref();
+    }
+
+    /// Sends FIN after what is queued; reading goes on. During the handshake, the FIN waits for its end.
+    pub fn shutdown(&mut self, now: Instant, id: TcpId) -> Result<(), TcpError> {
+        let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
+        if let Some(error) = &connection.error {
+            return Err(error.clone());
+        }
+        connection.close(now);
+        self.settle(index, now);
+        Ok(())
+    }
+
+    /// RST now.
+    pub fn abort(&mut self, now: Instant, id: TcpId) {
+        let Some(index) = self.connections.resolve(id.0) else { return };
+        let mut cx = context!(self, now);
+        if let Some(connection) = self.connections.get_mut(index) {
+            if connection.attached && !connection.released {
+                connection.abort(&mut cx);
+            }
+        }
+        self.settle(index, now);
+    }
+
+    /// The application lets go: the connection closes in the background (RST if unread data remains,
+    /// RFC 2525 2.17). The id means nothing afterwards.
+    pub fn release(&mut self, now: Instant, id: TcpId) {
+        let Some(index) = self.connections.resolve(id.0) else { return };
+        let mut cx = context!(self, now);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if connection.released {
+            return;
+        }
+        connection.read_waker = None;
+        connection.write_waker = None;
+        let unread = connection.receive.unread() > 0;
+        connection.receive.clear();
+        connection.released = true;
+        if !connection.attached {
+            self.connections.remove(index);
+            return;
+        }
+        match connection.state {
+            State::SynSent => connection.end(&mut cx, Some(TcpError::Aborted)),
+            _ if unread => connection.abort(&mut cx),
+            _ => {
+                connection.close(now);
+                connection.start_linger(&cx);
+            }
+        }
+        self.settle(index, now);
+    }
+
+    /// Switches Nagle's algorithm off or on.
+    pub fn set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) {
+        if let Some((index, connection)) = self.connection_mut(id) {
+            connection.nodelay = nodelay;
+            self.settle(index, now);
+        }
+    }
+
+    /// Our end of a connection.
+    pub fn local_addr(&self, id: TcpId) -> Option<SocketAddr> {
+        Some(self.connection(id)?.pair.local.into())
+    }
+
+    /// The peer's end of a connection.
+    pub fn remote_addr(&self, id: TcpId) -> Option<SocketAddr> {
+        Some(self.connection(id)?.pair.remote.into())
+    }
+
+    /// The state and the counters of a connection, until it is released.
+    pub fn info(&self, id: TcpId) -> Option<TcpInfo> {
+        Some(self.connection(id)?.info(&self.config))
+    }
+
+    /// What happened on the connection so far, bounded: the first 64 events and the last 192. Until it is released,
+    /// however it ended.
+    pub fn events(&self, id: TcpId) -> Vec<TcpEvent> {
+        let Some(connection) = self.connection(id) else { return Vec::new() };
+        let sent = connection.nxt - connection.iss;
+        let received = if connection.irs == 0 { 0 } else { connection.receive.next() - connection.irs };
+        connection.insight.events(sent, received)
+    }
+
+    fn connection(&self, id: TcpId) -> Option<&Connection> {
+        let connection = self.connections.get(self.connections.resolve(id.0)?)?;
+        (!connection.released).then_some(&**connection)
+    }
+
+    fn connection_mut(&mut self, id: TcpId) -> Option<(u32, &mut Connection)> {
+        let index = self.connections.resolve(id.0)?;
+        let connection = self.connections.get_mut(index)?;
+        (!connection.released).then_some((index, &mut **connection))
+    }
+}
+
+impl Connection {
+    /// RFC 9293 3.10.4: no more data will be written.
+    fn close(&mut self, now: Instant) {
+        if self.closing || matches!(self.state, State::Closed | State::TimeWait) {
+            return;
+        }
+        self.closing = true;
+        match self.state {
+            State::Established => self.set_state(now, State::FinWait1),
+            State::CloseWait => self.set_state(now, State::LastAck),
+            // The handshake comes first: `establish` goes on to FIN-WAIT-1.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a host's TCP, and one connection, can be told.
+
+use core::time::Duration;
+
+/// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
+#[derive(Clone, Debug)]
+pub struct TcpConfig {
+    /// Most bytes that wait for transmission or acknowledgement, per connection.
+    pub send_buffer: usize,
+    /// Most bytes that wait for the application, per connection; the largest window announced.
+    pub receive_buffer: usize,
+    /// Initial congestion window in segments (RFC 6928).
+    pub initial_window_segments: u32,
+    /// How long an acknowledgement may wait for company (RFC 9293 3.8.6.3: below 500 ms).
+    pub delayed_ack: Duration,
+    /// Floor of the variance term of the retransmission timeout, as Linux does; so also a floor of the timeout.
+    pub min_rto: Duration,
+    /// Ceiling of the retransmission timeout, also when backed off.
+    pub max_rto: Duration,
+    /// How often a SYN is sent again before the attempt ends, beyond the four early times whose timeout is not
+    /// doubled (Linux counts likewise): by default at 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, giving up at 131 s.
+    pub syn_retries: u32,
+    /// How often a SYN ACK is sent again before the half-open connection is forgotten.
+    pub syn_ack_retries: u32,
+    /// How often the same data is sent again without any acknowledgement before the connection ends.
+    pub data_retries: u32,
+    /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
+    pub time_wait: Duration,
+    /// How long a silent connection waits before the peer is probed; `None`: never probed.
+    pub keepalive: Option<Duration>,
+    /// Offer timestamps (RFC 7323 3).
+    pub timestamps: bool,
+    /// Offer selective acknowledgements (RFC 2018).
+    pub sack: bool,
+    /// Offer window scaling (RFC 7323 2).
+    pub window_scaling: bool,
+    /// The congestion controller of new connections.
+    pub congestion: Congestion,
+    /// Whether new connections start with Nagle's algorithm switched off.
+    pub nodelay: bool,
+    /// Between two unanswered keepalive probes.
+    pub keepalive_interval: Duration,
+    /// Unanswered keepalive probes after which the connection has timed out.
+    pub keepalive_probes: u32,
+    /// How long a connection that the application has released waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_wait2: Duration,
+    /// Challenge acknowledgements the whole host sends per second (RFC 5961 7); a random half of it is spread over
+    /// the seconds, so that nobody can count others' challenges by its own.
+    pub challenge_acks_per_second: u32,
+    /// Whether [`Tcp::events`] are recorded.
+    pub events: bool,
+}
+
+impl Default for TcpConfig {
+    fn default() -> TcpConfig {
+        TcpConfig {
+            send_buffer: 1 << 20,
+            receive_buffer: 1 << 20,
+            initial_window_segments: 10,
+            delayed_ack: Duration::from_millis(40),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(120),
+            syn_retries: 6,
+            syn_ack_retries: 5,
+            data_retries: 15,
+            time_wait: Duration::from_secs(60),
+            keepalive: None,
+            timestamps: true,
+            sack: true,
+            window_scaling: true,
+            congestion: Congestion::Cubic,
+            nodelay: false,
+            keepalive_interval: Duration::from_secs(75),
+            keepalive_probes: 9,
+            fin_wait2: Duration::from_secs(60),
+            challenge_acks_per_second: 1_000,
+            events: true,
+        }
+    }
+}
+
+/// Which congestion controller a connection uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Congestion {
+    /// RFC 5681 and 6582.
+    NewReno,
+    /// RFC 9438.
+    Cubic,
+}
+
+/// Wishes for one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TcpConnectOptions {
+    /// Announce and use no larger segments than this: a way past an MTU black hole.
+    pub mss_limit: Option<u16>,
+    /// Switch Nagle's algorithm off.
+    pub nodelay: bool,
+}

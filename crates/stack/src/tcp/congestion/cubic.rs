@@ -1,0 +1,181 @@
+//! CUBIC (RFC 9438) in integers: bytes, and milliseconds since the epoch began.
+
+use thru_wire::Instant;
+
+use super::{Ack, Controller};
+
+/// Beyond this the cubic is as steep as anybody needs, and its arithmetic stays in 64 bits.
+const LONGEST_MILLIS: u64 = 100_000;
+
+/// RFC 9438. C = 0.4 segments per cubic second, beta = 0.7, fast convergence on.
+#[derive(Clone, Debug)]
+pub(crate) struct Cubic {
+    mss: u64,
+    initial: u64,
+    window: u64,
+    threshold: u64,
+    /// Window before the last reduction (W_max).
+    max: u64,
+    epoch: Option<Epoch>,
+    /// Bytes acknowledged that have not grown the window yet, times the target's distance.
+    credit: u64,
+    after_timeout: bool,
+}
+
+/// A stretch of congestion avoidance.
+#[derive(Clone, Debug)]
+struct Epoch {
+    began: Instant,
+    /// When, after the beginning, the cubic reaches `Cubic::max` (K), in milliseconds.
+    reaches_max: u64,
+    /// Where its plateau lies.
+    origin: u64,
+    /// What Reno would have (W_est), and bytes acknowledged that have not grown it yet.
+    estimate: u64,
+    estimate_credit: u64,
+    /// Window at the last reduction (cwnd_prior): from here on the estimate grows like Reno proper.
+    prior: u64,
+}
+
+impl Cubic {
+    pub(crate) fn new(mss: u64, initial: u32) -> Cubic {
+        let initial = mss * u64::from(initial.max(1));
+        Cubic {
+            mss,
+            initial,
+            window: initial,
+            threshold: u64::MAX,
+            max: 0,
+            epoch: None,
+            credit: 0,
+            after_timeout: false,
+        }
+    }
+
+    fn begin(&self, now: Instant) -> Epoch {
+        let missing = self.max.saturating_sub(self.window);
+        Epoch {
+            began: now,
+            // RFC 9438 4.2 figure 2: K = cbrt((W_max - cwnd_epoch) / C), in ms: cbrt(segments * 2.5 * 10^9).
+            reaches_max: cube_root(missing.saturating_mul(2_500_000_000) / self.mss),
+            origin: self.max.max(self.window),
+            estimate: self.window,
+            estimate_credit: 0,
+            prior: self.max,
+        }
+    }
+
+    fn reduce(&mut self, in_flight: u64) {
+        // RFC 9438 4.7: fast convergence gives room to newcomers.
+        self.max = if self.window < self.max { self.window * 17 / 20 } else { self.window };
+        // RFC 9438 4.6 lets the flight take the window's place: a window nobody filled says nothing.
+        let used = in_flight.min(self.window).max(self.mss);
+        self.threshold = (used * 7 / 10).max(2 * self.mss);
+        self.epoch = None;
+        self.credit = 0;
+    }
+}
+
+impl Controller for Cubic {
+    fn on_ack(&mut self, ack: &Ack) {
+        if ack.in_recovery || ack.app_limited {
+            return;
+        }
+        if self.window < self.threshold {
+            let acked = if self.after_timeout { ack.acked.min(2 * self.mss) } else { ack.acked };
+            self.window = (self.window + acked).min(self.threshold.max(self.window));
+            return;
+        }
+        let mss = self.mss;
+        let mut epoch = match self.epoch.take() {
+            Some(epoch) => epoch,
+            None => self.begin(ack.now),
+        };
+        // RFC 9438 4.2: the target is the curve one round trip ahead, between the window and half again of it.
+        let elapsed = ack.now.since(epoch.began) + ack.rtt.unwrap_or_default();
+        let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).min(LONGEST_MILLIS);
+        let curve = curve(elapsed, epoch.reaches_max, epoch.origin, mss);
+        let target = curve.clamp(self.window, self.window + self.window / 2);
+
+        // RFC 9438 4.3, the Reno-friendly region: alpha = 3 (1 - beta) / (1 + beta) = 9/17, or 1 above cwnd_prior.
+        epoch.estimate_credit += if epoch.estimate >= epoch.prior { ack.acked * 17 } else { ack.acked * 9 };
+        let step = self.window * 17;
+        if epoch.estimate_credit >= step {
+            epoch.estimate += mss * (epoch.estimate_credit / step);
+            epoch.estimate_credit %= step;
+        }
+        if curve < epoch.estimate {
+            self.window = self.window.max(epoch.estimate);
+            self.credit = 0;
+        } else {
+            // RFC 9438 4.4 and 4.5: (target - cwnd) / cwnd per acknowledged byte, what doesn't make a whole byte is kept.
+            self.credit = self.credit.saturating_add((target - self.window).saturating_mul(ack.acked));
+            let grown = self.credit / self.window;
+            self.credit -= grown * self.window;
+            self.window += grown;
+        }
+        self.epoch = Some(epoch);
+    }
+
+    fn on_loss(&mut self, _now: Instant, in_flight: u64) {
+        self.reduce(in_flight);
+        self.window = self.threshold;
+        self.after_timeout = false;
+    }
+
+    fn on_timeout(&mut self, _now: Instant, in_flight: u64) {
+        // RFC 9438 4.8.
+        self.reduce(in_flight);
+        self.window = self.mss;
+        self.after_timeout = true;
+    }
+
+    fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
+        self.after_timeout = false;
+    }
+
+    fn on_idle(&mut self, _now: Instant) {
+        self.window = self.window.min(self.initial);
+        // RFC 9438 5.8: time without data doesn't count.
+        self.epoch = None;
+    }
+
+    fn on_mss(&mut self, mss: u64) {
+        let rescale = |bytes: u64| bytes / self.mss * mss;
+        let (window, initial, max) = (rescale(self.window), rescale(self.initial), rescale(self.max));
+        (self.window, self.initial, self.max) = (window.max(mss), initial, max);
+        self.mss = mss;
+        self.epoch = None;
+    }
+
+    fn window(&self) -> u64 {
+        self.window
+    }
+
+    fn slow_start_threshold(&self) -> u64 {
+        self.threshold
+    }
+}
+
+/// RFC 9438 figure 1: C (t - K)^3 + W_max, in bytes; times in milliseconds.
+fn curve(elapsed: u64, reaches_max: u64, origin: u64, mss: u64) -> u64 {
+    let distance = elapsed.abs_diff(reaches_max).min(LONGEST_MILLIS);
+    // 0.4 * d^3 / 10^9 segments: 10^15 * 64 KiB stays below 2^64 only with the division between.
+    let offset = (distance * distance * distance / 1_000).saturating_mul(mss) / 2_500_000;
+    if elapsed < reaches_max { origin.saturating_sub(offset) } else { origin.saturating_add(offset) }
+}
+
+/// The largest integer whose cube is at most `value`.
+fn cube_root(value: u64) -> u64 {
+    let mut root = 0u64;
+    for bit in (0..22).rev() {
+        let candidate = root | 1 << bit;
+        if candidate.checked_pow(3).is_some_and(|cube| cube <= value) {
+            root = candidate;
+        }
+    }
+    root
+}
+
+#[cfg(test)]
+mod tests;

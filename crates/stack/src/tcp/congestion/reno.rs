@@ -1,0 +1,79 @@
+//! Reno: slow start and congestion avoidance (RFC 5681), with appropriate byte counting (RFC 3465).
+
+use thru_wire::Instant;
+
+use super::{Ack, Controller};
+
+/// RFC 5681 with the initial window of RFC 6928.
+#[derive(Clone, Debug)]
+pub(crate) struct Reno {
+    mss: u64,
+    initial: u64,
+    window: u64,
+    threshold: u64,
+    /// Bytes acknowledged since the window last grew by a segment.
+    acked: u64,
+    /// After a timeout, an acknowledgement may speak for much that arrived long ago: growth is limited until then.
+    after_timeout: bool,
+}
+
+impl Reno {
+    pub(crate) fn new(mss: u64, initial: u32) -> Reno {
+        let initial = mss * u64::from(initial.max(1));
+        Reno { mss, initial, window: initial, threshold: u64::MAX, acked: 0, after_timeout: false }
+    }
+}
+
+impl Controller for Reno {
+    fn on_ack(&mut self, ack: &Ack) {
+        if ack.in_recovery || ack.app_limited {
+            return;
+        }
+        if self.window < self.threshold {
+            let acked = if self.after_timeout { ack.acked.min(2 * self.mss) } else { ack.acked };
+            self.window = (self.window + acked).min(self.threshold.max(self.window));
+            return;
+        }
+        self.acked += ack.acked;
+        if self.acked >= self.window {
+            self.acked -= self.window;
+            self.window += self.mss;
+        }
+    }
+
+    fn on_loss(&mut self, _now: Instant, in_flight: u64) {
+        self.threshold = (in_flight / 2).max(2 * self.mss);
+        self.window = self.threshold;
+        self.acked = 0;
+        self.after_timeout = false;
+    }
+
+    fn on_timeout(&mut self, _now: Instant, in_flight: u64) {
+        self.threshold = (in_flight / 2).max(2 * self.mss);
+        self.window = self.mss;
+        self.acked = 0;
+        self.after_timeout = true;
+    }
+
+    fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
+        self.after_timeout = false;
+    }
+
+    fn on_idle(&mut self, _now: Instant) {
+        self.window = self.window.min(self.initial);
+    }
+
+    fn on_mss(&mut self, mss: u64) {
+        self.window = (self.window / self.mss).max(1) * mss;
+        self.initial = self.initial / self.mss * mss;
+        self.mss = mss;
+    }
+
+    fn window(&self) -> u64 {
+        self.window
+    }
+
+    fn slow_start_threshold(&self) -> u64 {
+        self.threshold
+    }
+}

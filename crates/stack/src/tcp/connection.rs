@@ -1,0 +1,311 @@
+//! One connection: the parts of its control block, each kept by the file of its mechanism.
+
+use core::task::Waker;
+use std::collections::VecDeque;
+
+use thru_wire::Instant;
+use thru_wire::tcp::Flags;
+
+use super::ack::AckPolicy;
+use super::challenge::ChallengeLimit;
+use super::congestion::{Controller, controller};
+use super::demux::Pair;
+use super::handshake::{Negotiated, Syn};
+use super::insight::{Insight, TcpEventKind};
+use super::probe::Probe;
+use super::queue::SendQueue;
+use super::ranges::Ranges;
+use super::rate::Delivery;
+use super::receive::Receive;
+use super::recovery::Recovery;
+use super::rtt::Rtt;
+use super::runs::Runs;
+use super::window::{OwnWindow, PeerWindow};
+use super::{SegmentOut, State, TcpConfig, TcpError, TcpInfo};
+use crate::icmp::IcmpReport;
+use crate::timer::TimerHandle;
+
+/// What a connection needs of its host while it works.
+pub(crate) struct Context<'a> {
+    /// The time of the call; for a segment, the arrival of its frame.
+    pub(crate) now: Instant,
+    pub(crate) config: &'a TcpConfig,
+    pub(crate) challenge: &'a mut ChallengeLimit,
+    pub(crate) wakes: &'a mut u64,
+    /// Segments that leave ahead of all data.
+    pub(crate) out: &'a mut VecDeque<SegmentOut>,
+}
+
+impl Context<'_> {
+    pub(crate) fn wake(&mut self, waker: &mut Option<Waker>) {
+        if let Some(waker) = waker.take() {
+            *self.wakes += 1;
+            waker.wake();
+        }
+    }
+}
+
+/// When a connection wants to be looked at, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timers {
+    /// Send the oldest unacknowledged segment, or the SYN, again.
+    pub(crate) retransmit: Instant,
+    /// The acknowledgement has waited long enough for company.
+    pub(crate) delayed_ack: Instant,
+    /// Ask for a window that is closed.
+    pub(crate) persist: Instant,
+    /// Ask a silent peer whether it still lives.
+    pub(crate) keepalive: Instant,
+    /// Nobody is left who could read what a peer in FIN-WAIT-2 may still send.
+    pub(crate) linger: Instant,
+}
+
+impl Timers {
+    pub(crate) const NONE: Timers = Timers {
+        retransmit: Instant::NEVER,
+        delayed_ack: Instant::NEVER,
+        persist: Instant::NEVER,
+        keepalive: Instant::NEVER,
+        linger: Instant::NEVER,
+    };
+
+    pub(crate) fn earliest(&self) -> Instant {
+        let Timers { retransmit, delayed_ack, persist, keepalive, linger } = *self;
+        retransmit.min(delayed_ack).min(persist).min(keepalive).min(linger)
+    }
+}
+
+/// The transmission control block (RFC 9293 3.3.1). Places of sequence numbers are those of [`super::seq`].
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) pair: Pair,
+    pub(crate) state: State,
+    /// Whether we sent the first SYN.
+    pub(crate) active: bool,
+
+    /// Place of our SYN.
+    pub(crate) iss: u64,
+    /// First place not acknowledged (SND.UNA) and next place to send (SND.NXT).
+    pub(crate) una: u64,
+    pub(crate) nxt: u64,
+    pub(crate) queue: SendQueue,
+    /// The application has closed: a FIN follows what is queued.
+    pub(crate) closing: bool,
+    pub(crate) runs: Runs,
+    /// What the peer reported to have beyond its acknowledgement.
+    pub(crate) scoreboard: Ranges,
+    pub(crate) peer_window: PeerWindow,
+    pub(crate) syn: Syn,
+    pub(crate) recovery: Recovery,
+    pub(crate) congestion: Box<dyn Controller>,
+    /// Whether the congestion window, and nothing else, ended the last burst.
+    pub(crate) window_was_full: bool,
+    /// Place after the last segment below full size (Minshall's variant of Nagle's algorithm).
+    pub(crate) last_small: u64,
+    pub(crate) last_sent: Instant,
+    pub(crate) delivery: Delivery,
+    pub(crate) rtt: Rtt,
+
+    /// Place of the peer's SYN.
+    pub(crate) irs: u64,
+    pub(crate) receive: Receive,
+    pub(crate) own_window: OwnWindow,
+    /// Place of the peer's FIN, once seen.
+    pub(crate) peer_fin: Option<u64>,
+    pub(crate) ack: AckPolicy,
+    pub(crate) last_received: Instant,
+
+    pub(crate) options: Negotiated,
+    pub(crate) probe: Probe,
+    pub(crate) timers: Timers,
+    pub(crate) last_challenge: Option<Instant>,
+    /// The last ICMP error about this connection (RFC 5927: remembered, not obeyed).
+    pub(crate) last_icmp: Option<IcmpReport>,
+
+    pub(crate) nodelay: bool,
+    pub(crate) error: Option<TcpError>,
+    pub(crate) released: bool,
+    pub(crate) read_waker: Option<Waker>,
+    pub(crate) write_waker: Option<Waker>,
+    pub(crate) insight: Insight,
+
+    /// What the tables of the host hold of it: its entry in the wheel, whether it waits to transmit, and whether
+    /// segments still find it.
+    pub(crate) wheel: Option<(TimerHandle, Instant)>,
+    pub(crate) queued: bool,
+    pub(crate) attached: bool,
+}
+
+impl Connection {
+    /// A connection that has sent and received nothing.
+    pub(crate) fn new(pair: Pair, iss: u64, options: Negotiated, config: &TcpConfig) -> Connection {
+        Connection {
+            pair,
+            state: State::Closed,
+            active: false,
+            iss,
+            una: iss,
+            nxt: iss,
+            queue: SendQueue::new(iss + 1, config.send_buffer),
+            closing: false,
+            runs: Runs::default(),
+            scoreboard: Ranges::default(),
+            peer_window: PeerWindow::default(),
+            syn: Syn::default(),
+            recovery: Recovery::default(),
+            congestion: controller(config.congestion, u64::from(options.mss), config.initial_window_segments),
+            window_was_full: false,
+            last_small: iss,
+            last_sent: Instant::START,
+            delivery: Delivery::default(),
+            rtt: Rtt::new(),
+            irs: 0,
+            receive: Receive::new(0, config.receive_buffer),
+            own_window: OwnWindow::default(),
+            peer_fin: None,
+            ack: AckPolicy::default(),
+            last_received: Instant::START,
+            options,
+            probe: Probe::default(),
+            timers: Timers::NONE,
+            last_challenge: None,
+            last_icmp: None,
+            nodelay: config.nodelay,
+            error: None,
+            released: false,
+            read_waker: None,
+            write_waker: None,
+            insight: Insight::new(config.events),
+            wheel: None,
+            queued: false,
+            attached: true,
+        }
+    }
+
+    /// Place after our FIN.
+    pub(crate) fn fin_end(&self) -> u64 {
+        self.queue.end() + 1
+    }
+
+    pub(crate) fn fin_sent(&self) -> bool {
+        self.closing && self.nxt == self.fin_end()
+    }
+
+    pub(crate) fn fin_acknowledged(&self) -> bool {
+        self.closing && self.una == self.fin_end()
+    }
+
+    /// Whether the peer's FIN has been reached: reading gives the end of the stream.
+    pub(crate) fn peer_has_closed(&self) -> bool {
+        self.peer_fin.is_some_and(|fin| self.receive.next() > fin)
+    }
+
+    pub(crate) fn is_synchronized(&self) -> bool {
+        !matches!(self.state, State::SynSent | State::SynReceived | State::Closed | State::Listen)
+    }
+
+    pub(crate) fn set_state(&mut self, now: Instant, state: State) {
+        if self.state != state {
+            self.state = state;
+            self.insight.record(now, TcpEventKind::State(state));
+        }
+    }
+
+    /// The connection is over: nothing is sent or awaited any more. What can be read can still be read.
+    pub(crate) fn end(&mut self, cx: &mut Context<'_>, error: Option<TcpError>) {
+        if let Some(error) = error {
+            self.insight.record(cx.now, TcpEventKind::Error(error.clone()));
+            self.error.get_or_insert(error);
+        }
+        self.set_state(cx.now, State::Closed);
+        self.forget_sending();
+        self.timers = Timers::NONE;
+        self.wake_all(cx);
+    }
+
+    /// Lets go of everything that serves sending.
+    pub(crate) fn forget_sending(&mut self) {
+        let end = self.queue.end();
+        self.queue.acknowledge(end);
+        self.runs = Runs::default();
+        self.scoreboard.clear();
+    }
+
+    /// RST and the end (RFC 9293 3.10.5).
+    pub(crate) fn abort(&mut self, cx: &mut Context<'_>) {
+        let tells = matches!(
+            self.state,
+            State::SynReceived | State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait
+        );
+        if tells {
+            let reset = self.build_bare(cx.now, Flags::RST | Flags::ACK, self.nxt);
+            cx.out.push_back(reset);
+        }
+        self.end(cx, Some(TcpError::Aborted));
+    }
+
+    pub(crate) fn wake_all(&mut self, cx: &mut Context<'_>) {
+        cx.wake(&mut self.read_waker);
+        cx.wake(&mut self.write_waker);
+    }
+
+    /// What is due at `cx.now`.
+    pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
+        if self.timers.delayed_ack <= cx.now {
+            self.timers.delayed_ack = Instant::NEVER;
+            self.ack.now = true;
+        }
+        if self.timers.retransmit <= cx.now {
+            self.timers.retransmit = Instant::NEVER;
+            self.on_retransmit_timeout(cx);
+        }
+        if self.timers.persist <= cx.now {
+            self.timers.persist = Instant::NEVER;
+            self.on_persist(cx);
+        }
+        if self.timers.keepalive <= cx.now {
+            self.timers.keepalive = Instant::NEVER;
+            self.on_keepalive(cx);
+        }
+        if self.timers.linger <= cx.now {
+            self.timers.linger = Instant::NEVER;
+            self.end(cx, None);
+        }
+    }
+
+    pub(crate) fn info(&self, config: &TcpConfig) -> TcpInfo {
+        let insight = &self.insight;
+        TcpInfo {
+            state: self.state,
+            mss: usize::from(self.options.mss),
+            rtt: self.rtt.smoothed(),
+            rtt_variation: self.rtt.variation(),
+            min_rtt: self.rtt.min(),
+            max_rtt: self.rtt.max(),
+            rto: self.rtt.rto(config),
+            congestion_window: self.congestion.window(),
+            slow_start_threshold: self.congestion.slow_start_threshold(),
+            bytes_in_flight: self.runs.in_flight(),
+            peer_window: self.peer_window.size(),
+            own_window: self.own_window.remaining(self.receive.next()),
+            bytes_sent: insight.bytes_sent,
+            bytes_acked: insight.bytes_acked,
+            bytes_received: insight.bytes_received,
+            segments_sent: insight.segments_sent,
+            segments_received: insight.segments_received,
+            retransmissions: insight.retransmissions,
+            timeouts: insight.timeouts,
+            fast_recoveries: insight.fast_recoveries,
+            duplicate_acks_received: insight.duplicate_acks_received,
+            duplicates_received: insight.duplicates_received,
+            out_of_order_received: insight.out_of_order_received,
+            gap_bytes: self.receive.gap_bytes(),
+            window_scale: self.options.scale,
+            sack: self.options.sack,
+            timestamps: self.options.timestamps.is_some(),
+            syn_retransmissions: insight.syn_retransmissions,
+            bytes_unsent: self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)),
+            reset_ttl: insight.reset_ttl,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The beginning: what SYNs offer and agree on, and the client's side of the three-way handshake (RFC 9293 3.5).
+
+use thru_wire::Instant;
+use thru_wire::tcp::{Flags, TcpOptions, Timestamps};
+
+use super::ack::header_bytes;
+use super::connection::{Connection, Context};
+use super::insight::TcpEventKind;
+use super::receive::Receive;
+use super::rtt::{SYN_LINEAR, syn_ack_timeout, syn_timeout};
+use super::segment::{Segment, reset_for};
+use super::{State, TcpConfig, TcpError, seq};
+
+/// Segments smaller than this make headers the traffic: a peer can't ask for them (as Linux's `tcp_min_snd_mss`).
+const SMALLEST_MSS: usize = 48;
+/// What timestamps take in each segment, padding included.
+pub(crate) const TIMESTAMPS_LEN: usize = 12;
+
+/// Our SYN or SYN ACK.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Syn {
+    /// It wants to leave (again).
+    pub(crate) due: bool,
+    pub(crate) sent_at: Option<Instant>,
+    pub(crate) retransmissions: u32,
+}
+
+/// What both sides agreed on; before the peer's SYN, what we offer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Negotiated {
+    /// Largest payload we send, options subtracted.
+    pub(crate) mss: u16,
+    /// Largest payload the peer takes, as it said (RFC 6691: options not subtracted).
+    pub(crate) peer_mss: u16,
+    /// Largest payload we announced to take.
+    pub(crate) own_mss: u16,
+    /// Shifts of our and the peer's window.
+    pub(crate) scale: Option<(u8, u8)>,
+    pub(crate) sack: bool,
+    pub(crate) timestamps: Option<TimestampState>,
+}
+
+/// RFC 7323 4.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimestampState {
+    /// Added to the millisecond clock.
+    pub(crate) offset: u32,
+    /// The peer's value to echo (TS.Recent), and when it arrived.
+    pub(crate) recent: u32,
+    pub(crate) recent_at: Instant,
+}
+
+impl TimestampState {
+    /// Our clock: milliseconds.
+    pub(crate) fn value(&self, now: Instant) -> u32 {
+        ((now.nanos() / 1_000_000) as u32).wrapping_add(self.offset)
+    }
+}
+
+impl Negotiated {
+    /// What we offer towards a peer `mtu` bytes away.
+    pub(crate) fn offer(
+        config: &TcpConfig,
+        remote: core::net::IpAddr,
+        mtu: usize,
+        limit: Option<u16>,
+        offset: u32,
+    ) -> Negotiated {
+        let own = mtu.saturating_sub(header_bytes(remote)).clamp(SMALLEST_MSS, usize::from(u16::MAX));
+        let own_mss = limit.map_or(own as u16, |limit| limit.max(SMALLEST_MSS as u16).min(own as u16));
+        Negotiated {
+            mss: own_mss,
+            peer_mss: own_mss,
+            own_mss,
+            scale: config.window_scaling.then(|| (shift(config.receive_buffer), 0)),
+            sack: config.sack,
+            timestamps: config.timestamps.then_some(TimestampState {
+                offset,
+                recent: 0,
+                recent_at: Instant::START,
+            }),
+        }
+    }
+
+    /// What remains after the peer's SYN.
+    pub(crate) fn agree(&mut self, theirs: &TcpOptions, remote: core::net::IpAddr, now: Instant) {
+        // RFC 9293 3.7.1: what a peer takes that does not say.
+        let silent = if remote.is_ipv4() { 536 } else { 1_220 };
+        self.peer_mss = theirs.mss.unwrap_or(silent).max(SMALLEST_MSS as u16);
+        self.scale = self.scale.zip(theirs.window_scale).map(|((own, _), peer)| (own, peer.min(14)));
+        self.sack &= theirs.sack_permitted;
+        self.timestamps = self.timestamps.zip(theirs.timestamps).map(|(ours, theirs)| TimestampState {
+            recent: theirs.value,
+            recent_at: now,
+            ..ours
+        });
+        self.limit_mss(usize::from(self.own_mss));
+    }
+
+    /// The largest payload to send, if no more than `most` (before options) fits the path. Whether it changed.
+    pub(crate) fn limit_mss(&mut self, most: usize) -> bool {
+        let options = if self.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
+        let most = most.min(usize::from(self.peer_mss)).min(usize::from(self.own_mss)).max(SMALLEST_MSS);
+        let mss = (most - options) as u16;
+        let changed = mss != self.mss;
+        self.mss = mss;
+        changed
+    }
+
+    /// The options of a SYN; a SYN ACK repeats only what the peer offered.
+    pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
+        TcpOptions {
+            mss: Some(self.own_mss),
+            window_scale: self.scale.map(|(own, _)| own),
+            sack_permitted: self.sack,
+            timestamps: self
+                .timestamps
+                .map(|state| Timestamps { value: state.value(now), echo: state.recent }),
+            ..TcpOptions::default()
+        }
+    }
+}
+
+/// The smallest shift with which 16 bits can tell of the whole buffer.
+fn shift(buffer: usize) -> u8 {
+    (0..14).find(|shift| 65_535 << shift >= buffer).unwrap_or(14)
+}
+
+impl Connection {
+    /// RFC 9293 3.10.1: an active open.
+    pub(crate) fn open(&mut self, cx: &Context<'_>) {
+        self.active = true;
+        self.syn.due = true;
+        self.last_received = cx.now;
+        self.set_state(cx.now, State::SynSent);
+    }
+
+    /// RFC 9293 3.10.7.3: a segment in SYN-SENT.
+    pub(crate) fn on_segment_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment) {
+        let flags = segment.flags();
+        let ack = seq::place(self.nxt, segment.header.ack);
+        if flags.ack() && (ack <= self.iss || ack > self.nxt) {
+            cx.out.extend(reset_for(segment));
+            return;
+        }
+        if flags.rst() {
+            if flags.ack() {
+                self.insight.reset_ttl = Some(segment.ttl);
+                self.end(cx, Some(TcpError::Refused));
+            }
+            return;
+        }
+        if !flags.syn() {
+            return;
+        }
+        self.meet_peer(cx, segment);
+        if flags.ack() {
+            self.una = ack;
+            if let (Some(sent_at), 0) = (self.syn.sent_at, self.syn.retransmissions) {
+                self.rtt.sample(segment.at.since(sent_at));
+            } else {
+                self.rtt.syn_was_lost();
+                self.sample_timestamps(segment);
+            }
+            self.establish(cx, segment);
+            self.ack.now = true;
+            self.on_payload(cx, segment, self.irs + 1);
+        } else {
+            // Both sides called at once (RFC 9293 3.5 figure 8).
+            self.set_state(cx.now, State::SynReceived);
+            self.syn.due = true;
+        }
+    }
+
+    /// Takes in the peer's SYN.
+    pub(crate) fn meet_peer(&mut self, cx: &Context<'_>, segment: &Segment) {
+        self.irs = seq::initial(segment.header.seq);
+        self.receive = Receive::new(self.irs + 1, cx.config.receive_buffer);
+        self.ack.last_sent = self.irs + 1;
+        self.options.agree(&segment.header.options, self.pair.remote.address, segment.at);
+        self.congestion.on_mss(u64::from(self.options.mss));
+        let ack = if segment.flags().ack() { seq::place(self.nxt, segment.header.ack) } else { self.iss };
+        self.peer_window.begin(self.segment_window(segment), self.irs, ack);
+        // Now that both sides' scaling is known, what we announced in our SYN means an edge.
+        self.announce_window(true);
+    }
+
+    /// Our SYN is acknowledged and theirs known.
+    pub(crate) fn establish(&mut self, cx: &mut Context<'_>, segment: &Segment) {
+        self.timers.retransmit = Instant::NEVER;
+        self.syn.due = false;
+        self.last_received = segment.at;
+        self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
+        if let Some(keepalive) = cx.config.keepalive {
+            self.timers.keepalive = cx.now + keepalive;
+        }
+        self.wake_all(cx);
+    }
+
+    /// The SYN or SYN ACK was not answered in time.
+    pub(crate) fn on_syn_timeout(&mut self, cx: &mut Context<'_>) {
+        let most = match self.state {
+            State::SynSent => cx.config.syn_retries + SYN_LINEAR,
+            _ => cx.config.syn_ack_retries,
+        };
+        let rto = self.syn_rto(cx.config);
+        self.insight.timeouts += 1;
+        self.insight.record(cx.now, TcpEventKind::Timeout { rto });
+        if self.syn.retransmissions >= most {
+            let icmp = self.last_icmp.clone();
+            self.end(cx, Some(TcpError::TimedOut { icmp }));
+            return;
+        }
+        self.syn.retransmissions += 1;
+        self.syn.due = true;
+    }
+
+    /// How long the SYN that was sent last waits for an answer.
+    pub(crate) fn syn_rto(&self, config: &TcpConfig) -> core::time::Duration {
+        match self.state {
+            State::SynSent => syn_timeout(self.syn.retransmissions, config),
+            _ => syn_ack_timeout(self.syn.retransmissions, config),
+        }
+    }
+
+    /// The SYN or SYN ACK, now.
+    pub(crate) fn build_syn(&mut self, now: Instant, config: &TcpConfig) -> super::SegmentOut {
+        let again = self.syn.sent_at.is_some();
+        let flags = if self.state == State::SynSent { Flags::SYN } else { Flags::SYN | Flags::ACK };
+        self.syn.due = false;
+        if again && !(self.state == State::SynReceived && self.syn.retransmissions == 0) {
+            self.insight.retransmissions += 1;
+            self.insight.syn_retransmissions += 1;
+        }
+        self.syn.sent_at = Some(now);
+        self.nxt = self.nxt.max(self.iss + 1);
+        self.timers.retransmit = now + self.syn_rto(config);
+        self.last_sent = now;
+        self.build_bare(now, flags, self.iss)
+    }
+}

@@ -1,0 +1,62 @@
+//! ICMP errors about our segments: believed only if they quote what is in flight, and hardly ever obeyed
+//! (RFC 5927, RFC 1122 4.2.3.9).
+
+use thru_wire::tcp::SeqNumber;
+
+use super::ack::header_bytes;
+use super::connection::{Connection, Context};
+use super::insight::TcpEventKind;
+use super::{State, TcpError, seq};
+use crate::icmp::{IcmpErrorKind, IcmpReport};
+
+impl Connection {
+    pub(crate) fn on_icmp(
+        &mut self,
+        cx: &mut Context<'_>,
+        report: &IcmpReport,
+        quoted: SeqNumber,
+        mtu: usize,
+    ) {
+        let quoted = seq::place(self.una, quoted);
+        // RFC 5927 4.1: someone who can't see our segments can't name a number in flight.
+        if quoted < self.una || quoted > self.nxt {
+            return;
+        }
+        self.insight.record(cx.now, TcpEventKind::Icmp(report.clone()));
+        match report.kind {
+            IcmpErrorKind::PacketTooBig { .. } => {
+                self.limit_to_mtu(mtu);
+                return;
+            }
+            IcmpErrorKind::NetworkUnreachable
+            | IcmpErrorKind::HostUnreachable
+            | IcmpErrorKind::ProtocolUnreachable
+            | IcmpErrorKind::PortUnreachable
+            | IcmpErrorKind::SourceRouteFailed
+            | IcmpErrorKind::AdministrativelyProhibited
+                if matches!(self.state, State::SynSent)
+                    || (self.state == State::SynReceived && self.active) =>
+            {
+                self.end(cx, Some(TcpError::Unreachable(report.clone())));
+                return;
+            }
+            _ => {}
+        }
+        self.last_icmp = Some(report.clone());
+    }
+
+    /// The path takes packets of `mtu` bytes: what is longer and in flight is sent again in pieces that fit.
+    /// That isn't congestion (RFC 1191 6.5): no window shrinks, beyond being counted in smaller segments.
+    pub(crate) fn limit_to_mtu(&mut self, mtu: usize) {
+        let most = mtu.saturating_sub(header_bytes(self.pair.remote.address));
+        let before = self.options.mss;
+        if !self.options.limit_mss(most) {
+            return;
+        }
+        let mss = self.options.mss;
+        self.congestion.on_mss(u64::from(mss));
+        if mss < before && self.runs.lose_longer_than(u32::from(mss)) > 0 {
+            self.recovery.force = true;
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! A segment arrives for a connection (RFC 9293 3.10.7.4, in its order, with RFC 5961 and RFC 7323 5).
+
+use core::time::Duration;
+
+use super::connection::{Connection, Context};
+use super::insight::TcpEventKind;
+use super::receive::Arrival;
+use super::segment::{Segment, reset_for};
+use super::{State, TcpError, seq};
+
+/// RFC 7323 5.5: a peer's timestamp that is older than this says nothing about new ones.
+const TIMESTAMP_AGE: Duration = Duration::from_secs(24 * 24 * 3_600);
+
+impl Connection {
+    pub(crate) fn on_segment(&mut self, cx: &mut Context<'_>, segment: &Segment) {
+        self.note_arrival(segment);
+        match self.state {
+            State::SynSent => self.on_segment_in_syn_sent(cx, segment),
+            State::Closed | State::Listen | State::TimeWait => {}
+            _ => self.on_segment_synchronized(cx, segment),
+        }
+    }
+
+    fn on_segment_synchronized(&mut self, cx: &mut Context<'_>, segment: &Segment) {
+        let flags = segment.flags();
+        let mut place = seq::place(self.receive.next(), segment.header.seq);
+        let mut len = u64::from(segment.len());
+        // Both sides called at once: the peer's SYN ACK repeats the SYN we know (RFC 9293 3.5 figure 8).
+        let both_called = self.state == State::SynReceived && flags.syn() && flags.ack() && place == self.irs;
+        if both_called {
+            place += 1;
+            len -= 1;
+        }
+
+        // PAWS (RFC 7323 5.3 R1), which doesn't hold for RST.
+        if !flags.rst() && self.is_from_the_past(segment) {
+            self.insight.duplicates_received += 1;
+            self.answer_out_of_window(cx, segment);
+            return;
+        }
+        if !self.is_acceptable(place, len) {
+            if !flags.rst() {
+                self.on_unacceptable(cx, segment, place, len);
+            }
+            return;
+        }
+        self.keep_timestamp(segment, place);
+
+        if flags.rst() {
+            self.on_reset(cx, segment, place);
+            return;
+        }
+        if flags.syn() && !both_called {
+            // RFC 5961 4.2: a peer that really restarted answers the challenge with a RST.
+            self.challenge(cx);
+            return;
+        }
+        if !flags.ack() {
+            return;
+        }
+        let ack = seq::place(self.una, segment.header.ack);
+        if self.state == State::SynReceived {
+            if ack <= self.una || ack > self.nxt {
+                cx.out.extend(reset_for(segment));
+                return;
+            }
+            if self.syn.retransmissions == 0 {
+                if let Some(sent_at) = self.syn.sent_at {
+                    self.rtt.sample(segment.at.since(sent_at));
+                }
+            } else {
+                self.rtt.syn_was_lost();
+                self.sample_timestamps(segment);
+            }
+            self.peer_window.begin(self.segment_window(segment), place, ack);
+            self.una = ack.min(self.iss + 1);
+            self.establish(cx, segment);
+        }
+        // RFC 5961 5.2: an acknowledgement too old or of what was never sent comes from nobody who knows us.
+        if ack > self.nxt || ack + self.peer_window.max() < self.una {
+            self.challenge(cx);
+            return;
+        }
+        self.on_ack(cx, segment, place, ack);
+        self.last_received = segment.at;
+        if self.on_our_fin_acknowledged(cx) {
+            return;
+        }
+        self.on_payload(cx, segment, place);
+    }
+
+    fn note_arrival(&mut self, segment: &Segment) {
+        self.insight.segments_received += 1;
+        let header = &segment.header;
+        let irs = if self.irs == 0 { seq::initial(header.seq) } else { self.irs };
+        let near = if self.irs == 0 { irs } else { self.receive.next() };
+        let window = self.segment_window(segment);
+        let ack =
+            if header.flags.ack() { seq::place(self.una, header.ack).saturating_sub(self.iss) } else { 0 };
+        self.insight.record(
+            segment.at,
+            TcpEventKind::Received {
+                flags: header.flags,
+                seq: seq::place(near, header.seq).saturating_sub(irs),
+                ack,
+                len: segment.payload.len() as u32,
+                window: u32::try_from(window).unwrap_or(u32::MAX),
+                ttl: segment.ttl,
+            },
+        );
+    }
+
+    /// RFC 7323 5.3: its timestamp is older than what this peer has told since.
+    fn is_from_the_past(&self, segment: &Segment) -> bool {
+        match self.options.timestamps.zip(segment.header.options.timestamps) {
+            Some((state, theirs)) => {
+                let older = (theirs.value.wrapping_sub(state.recent) as i32) < 0;
+                older && segment.at.since(state.recent_at) < TIMESTAMP_AGE
+            }
+            // RFC 7323 3.2 would drop a segment without timestamps; Linux and others take it, since middleboxes strip options.
+            None => false,
+        }
+    }
+
+    /// RFC 7323 4.3: the value to echo is that of the segment the next acknowledgement speaks for.
+    fn keep_timestamp(&mut self, segment: &Segment, place: u64) {
+        let last_sent = self.ack.last_sent;
+        if let (Some(state), Some(theirs)) = (&mut self.options.timestamps, segment.header.options.timestamps)
+        {
+            let newer = (theirs.value.wrapping_sub(state.recent) as i32) >= 0;
+            let expired = segment.at.since(state.recent_at) >= TIMESTAMP_AGE;
+            if (newer || expired) && place <= last_sent {
+                state.recent = theirs.value;
+                state.recent_at = segment.at;
+            }
+        }
+    }
+
+    /// Outside of what we allow: an old duplicate, a probe, or nonsense. The answer tells where we are.
+    fn on_unacceptable(&mut self, cx: &mut Context<'_>, segment: &Segment, place: u64, len: u64) {
+        let next = self.receive.next();
+        if segment.flags().syn() && self.state == State::SynReceived && place == self.irs {
+            self.syn.due = true;
+            return;
+        }
+        if len > 0 && place + len <= next {
+            self.insight.duplicates_received += 1;
+            if self.options.sack && !segment.payload.is_empty() {
+                self.ack.report_duplicate(place, place + segment.payload.len() as u64);
+            }
+            self.ack.now = true;
+            self.last_received = segment.at;
+            return;
+        }
+        if len > 0 || place + 1 == next {
+            // A probe for our window, of either kind, or data beyond it: always answered, or the peer would wait in vain.
+            self.ack.now = true;
+            self.last_received = segment.at;
+            return;
+        }
+        self.answer_out_of_window(cx, segment);
+    }
+
+    /// An acknowledgement that may be one too many if two sides disagree: limited (as Linux does).
+    fn answer_out_of_window(&mut self, cx: &mut Context<'_>, segment: &Segment) {
+        if segment.payload.is_empty() && !segment.flags().fin() {
+            self.challenge(cx);
+        } else {
+            self.ack.now = true;
+        }
+    }
+
+    /// RFC 5961: ask whoever sent this to show that it knows the sequence numbers.
+    pub(crate) fn challenge(&mut self, cx: &mut Context<'_>) {
+        if cx.challenge.allow(cx.now, &mut self.last_challenge) {
+            self.ack.now = true;
+        }
+    }
+
+    /// RFC 5961 3.2: exactly the next number resets, any other in the window is challenged.
+    fn on_reset(&mut self, cx: &mut Context<'_>, segment: &Segment, place: u64) {
+        if place != self.receive.next() {
+            self.challenge(cx);
+            return;
+        }
+        self.insight.reset_ttl = Some(segment.ttl);
+        let error = match self.state {
+            State::SynReceived if self.active => Some(TcpError::Refused),
+            // Everything was said on both sides: the RST changes nothing (RFC 9293 3.10.7.4).
+            State::Closing | State::LastAck => None,
+            _ => Some(TcpError::Reset),
+        };
+        self.end(cx, error);
+    }
+
+    /// Moves on when our FIN is acknowledged. Whether the connection is over.
+    fn on_our_fin_acknowledged(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.fin_acknowledged() {
+            return false;
+        }
+        match self.state {
+            State::FinWait1 => {
+                self.set_state(cx.now, State::FinWait2);
+                self.start_linger(cx);
+            }
+            State::Closing => self.enter_time_wait(cx),
+            State::LastAck => {
+                self.end(cx, None);
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// Nobody reads any more: the peer's FIN is not waited for without end.
+    pub(crate) fn start_linger(&mut self, cx: &Context<'_>) {
+        if self.released && self.state == State::FinWait2 {
+            self.timers.linger = cx.now + cx.config.fin_wait2;
+        }
+    }
+
+    fn enter_time_wait(&mut self, cx: &mut Context<'_>) {
+        self.set_state(cx.now, State::TimeWait);
+        self.forget_sending();
+        self.timers = super::connection::Timers::NONE;
+        self.wake_all(cx);
+    }
+
+    /// Payload and FIN, from `place` on.
+    pub(crate) fn on_payload(&mut self, cx: &mut Context<'_>, segment: &Segment, place: u64) {
+        if matches!(
+            self.state,
+            State::CloseWait | State::Closing | State::LastAck | State::TimeWait | State::Closed
+        ) {
+            // The peer has said it would send no more (RFC 9293 3.10.7.4); its FIN again was not acceptable.
+            return;
+        }
+        let next = self.receive.next();
+        let edge = next + self.own_window.remaining(next);
+        let end = place + segment.payload.len() as u64;
+        if segment.flags().fin() && end <= edge {
+            self.peer_fin.get_or_insert(end);
+        }
+        let limit = self.peer_fin.unwrap_or(u64::MAX).min(edge);
+        if !segment.payload.is_empty() {
+            if self.released && end > next {
+                // Nobody will read it: tell the peer (RFC 9293 3.10.7.4 "if the user has closed", RFC 1122 4.2.2.13).
+                self.abort(cx);
+                return;
+            }
+            let mut payload = segment.payload.clone();
+            if end > limit {
+                payload.truncate(limit.saturating_sub(place) as usize);
+            }
+            if !payload.is_empty() {
+                let payload_end = place + payload.len() as u64;
+                self.on_bytes(cx, place, payload_end, payload);
+            }
+        }
+        self.reach_peer_fin(cx);
+    }
+
+    fn on_bytes(&mut self, cx: &mut Context<'_>, place: u64, end: u64, payload: bytes::Bytes) {
+        let before = self.receive.next();
+        match self.receive.insert(place, payload) {
+            Arrival::InOrder { filled } => {
+                let len = self.receive.next() - before;
+                self.insight.bytes_received += len;
+                if place < before {
+                    // The front of it was known (RFC 2883 4.2.1).
+                    self.ack.report_duplicate(place, before);
+                }
+                self.owe_ack(cx, end - place, filled);
+                cx.wake(&mut self.read_waker);
+            }
+            Arrival::Early => {
+                self.insight.out_of_order_received += 1;
+                self.ack.now = true;
+            }
+            Arrival::Duplicate => {
+                self.insight.duplicates_received += 1;
+                self.ack.report_duplicate(place, end);
+            }
+            Arrival::Refused => self.ack.now = true,
+        }
+    }
+
+    /// RFC 9293 3.10.7.4 "FIN bit", once everything before it has arrived.
+    fn reach_peer_fin(&mut self, cx: &mut Context<'_>) {
+        if self.peer_fin != Some(self.receive.next()) {
+            if self.peer_fin.is_some_and(|fin| fin > self.receive.next()) {
+                self.ack.now = true;
+            }
+            return;
+        }
+        self.receive.skip_one();
+        self.ack.now = true;
+        match self.state {
+            State::SynReceived | State::Established => self.set_state(cx.now, State::CloseWait),
+            State::FinWait1 => self.set_state(cx.now, State::Closing),
+            State::FinWait2 => self.enter_time_wait(cx),
+            _ => {}
+        }
+        cx.wake(&mut self.read_waker);
+    }
+}

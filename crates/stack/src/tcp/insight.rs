@@ -1,0 +1,267 @@
+//! What a connection tells about itself: counters, and a bounded list of events.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use thru_wire::Instant;
+use thru_wire::tcp::Flags;
+
+use super::{State, TcpError};
+use crate::icmp::IcmpReport;
+
+/// What `TCP_INFO` tells, and a little more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpInfo {
+    /// Where the connection stands.
+    pub state: State,
+    /// Largest payload sent in one segment, options subtracted.
+    pub mss: usize,
+    /// Smoothed round-trip time; `None` before the first sample.
+    pub rtt: Option<Duration>,
+    /// Smoothed deviation of the round-trip time.
+    pub rtt_variation: Duration,
+    /// Smallest round-trip time seen.
+    pub min_rtt: Option<Duration>,
+    /// Largest round-trip time seen.
+    pub max_rtt: Option<Duration>,
+    /// Retransmission timeout, backoff included.
+    pub rto: Duration,
+    /// Congestion window in bytes.
+    pub congestion_window: u64,
+    /// Slow start threshold in bytes; `u64::MAX` before the first loss.
+    pub slow_start_threshold: u64,
+    /// Bytes sent and believed to be in the network.
+    pub bytes_in_flight: u64,
+    /// What the peer allows beyond its last acknowledgement, in bytes.
+    pub peer_window: u64,
+    /// What we allow the peer, in bytes.
+    pub own_window: u64,
+    /// Payload bytes sent, again-sent ones included.
+    pub bytes_sent: u64,
+    /// Payload bytes acknowledged by the peer.
+    pub bytes_acked: u64,
+    /// Payload bytes received in order.
+    pub bytes_received: u64,
+    /// Segments sent, those without payload included.
+    pub segments_sent: u64,
+    /// Segments received, those without payload included.
+    pub segments_received: u64,
+    /// Segments sent again, SYN and FIN included.
+    pub retransmissions: u64,
+    /// Times the retransmission timer ran out, during the handshake too.
+    pub timeouts: u64,
+    /// Times loss was noticed by acknowledgements.
+    pub fast_recoveries: u64,
+    /// Duplicate acknowledgements received.
+    pub duplicate_acks_received: u64,
+    /// Segments that arrived again (D-SACK's other side).
+    pub duplicates_received: u64,
+    /// Segments that arrived after a gap.
+    pub out_of_order_received: u64,
+    /// Bytes missing below the highest sequence number received.
+    pub gap_bytes: u64,
+    /// Shifts of the window (ours, the peer's) when scaling is in use.
+    pub window_scale: Option<(u8, u8)>,
+    /// Whether both sides allow selective acknowledgements.
+    pub sack: bool,
+    /// Whether both sides send timestamps.
+    pub timestamps: bool,
+    /// Retransmissions of our SYN or SYN ACK.
+    pub syn_retransmissions: u64,
+    /// Payload bytes written by the application that were not sent yet.
+    pub bytes_unsent: u64,
+    /// TTL or hop limit of the RST that ended the connection, if one did.
+    pub reset_ttl: Option<u8>,
+}
+
+/// One thing that happened on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpEvent {
+    /// When: for segments, when they left or when their frame arrived.
+    pub at: Instant,
+    /// What.
+    pub what: TcpEventKind,
+}
+
+/// What can happen on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TcpEventKind {
+    /// A segment left. Sequence numbers are relative to the initial ones.
+    Sent {
+        /// Control bits.
+        flags: Flags,
+        /// Of the first byte, relative to our initial number.
+        seq: u64,
+        /// Acknowledgement, relative to the peer's initial number; 0 without ACK bit.
+        ack: u64,
+        /// Payload bytes.
+        len: u32,
+        /// Window in bytes, scaled.
+        window: u32,
+        /// Whether any of it had been sent before.
+        retransmission: bool,
+    },
+    /// A segment arrived. Sequence numbers are relative to the initial ones.
+    Received {
+        /// Control bits.
+        flags: Flags,
+        /// Of the first byte, relative to the peer's initial number.
+        seq: u64,
+        /// Acknowledgement, relative to our initial number; 0 without ACK bit.
+        ack: u64,
+        /// Payload bytes.
+        len: u32,
+        /// Window in bytes, scaled.
+        window: u32,
+        /// TTL or hop limit on arrival.
+        ttl: u8,
+    },
+    /// The connection changed its state.
+    State(State),
+    /// The retransmission timer ran out.
+    Timeout {
+        /// The timeout that had been waited for.
+        rto: Duration,
+    },
+    /// Loss was noticed by acknowledgements.
+    FastRecovery,
+    /// The peer closed its window.
+    ZeroWindow,
+    /// An ICMP error about this connection was heard.
+    Icmp(IcmpReport),
+    /// The connection ended badly.
+    Error(TcpError),
+}
+
+/// Events kept from the beginning, and the most recent ones kept beside them.
+const FIRST: usize = 64;
+const LAST: usize = 192;
+
+/// What a connection counts and remembers about itself. No event costs memory before it happens.
+#[derive(Debug, Default)]
+pub(crate) struct Insight {
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_acked: u64,
+    pub(crate) bytes_received: u64,
+    pub(crate) segments_sent: u64,
+    pub(crate) segments_received: u64,
+    pub(crate) retransmissions: u64,
+    pub(crate) syn_retransmissions: u64,
+    pub(crate) timeouts: u64,
+    pub(crate) fast_recoveries: u64,
+    pub(crate) duplicate_acks_received: u64,
+    pub(crate) duplicates_received: u64,
+    pub(crate) out_of_order_received: u64,
+    pub(crate) reset_ttl: Option<u8>,
+    records: bool,
+    first: Vec<Stored>,
+    last: VecDeque<Stored>,
+}
+
+/// An event as it is kept: the rare large ones in a box.
+#[derive(Clone, Debug)]
+struct Stored {
+    at: Instant,
+    what: StoredKind,
+}
+
+#[derive(Clone, Debug)]
+enum StoredKind {
+    /// Relative numbers as on the wire: they are widened again, in order, when read.
+    Sent {
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+        len: u32,
+        window: u32,
+        retransmission: bool,
+    },
+    Received {
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+        len: u32,
+        window: u32,
+        ttl: u8,
+    },
+    State(State),
+    Timeout(Duration),
+    FastRecovery,
+    ZeroWindow,
+    Rare(Box<TcpEventKind>),
+}
+
+impl Insight {
+    /// `records`: whether events are kept.
+    pub(crate) fn new(records: bool) -> Insight {
+        Insight { records, ..Insight::default() }
+    }
+
+    pub(crate) fn record(&mut self, at: Instant, what: TcpEventKind) {
+        if !self.records {
+            return;
+        }
+        let what = match what {
+            TcpEventKind::Sent { flags, seq, ack, len, window, retransmission } => {
+                StoredKind::Sent { flags, seq: seq as u32, ack: ack as u32, len, window, retransmission }
+            }
+            TcpEventKind::Received { flags, seq, ack, len, window, ttl } => {
+                StoredKind::Received { flags, seq: seq as u32, ack: ack as u32, len, window, ttl }
+            }
+            TcpEventKind::State(state) => StoredKind::State(state),
+            TcpEventKind::Timeout { rto } => StoredKind::Timeout(rto),
+            TcpEventKind::FastRecovery => StoredKind::FastRecovery,
+            TcpEventKind::ZeroWindow => StoredKind::ZeroWindow,
+            rare => StoredKind::Rare(Box::new(rare)),
+        };
+        let event = Stored { at, what };
+        if self.first.len() < FIRST {
+            self.first.push(event);
+            return;
+        }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(event);
+    }
+
+    /// All events kept, oldest first. `sent` and `received` are how far both streams have come by now: from there
+    /// the 32-bit numbers are widened backwards.
+    pub(crate) fn events(&self, sent: u64, received: u64) -> Vec<TcpEvent> {
+        let (mut near_sent, mut near_received) = (sent, received);
+        let mut events: Vec<TcpEvent> = Vec::with_capacity(self.first.len() + self.last.len());
+        for stored in self.last.iter().rev().chain(self.first.iter().rev()) {
+            let what = match stored.what.clone() {
+                StoredKind::Sent { flags, seq, ack, len, window, retransmission } => {
+                    near_sent = widen(near_sent, seq);
+                    if flags.ack() {
+                        near_received = widen(near_received, ack);
+                    }
+                    let ack = if flags.ack() { near_received } else { 0 };
+                    TcpEventKind::Sent { flags, seq: near_sent, ack, len, window, retransmission }
+                }
+                StoredKind::Received { flags, seq, ack, len, window, ttl } => {
+                    near_received = widen(near_received, seq);
+                    if flags.ack() {
+                        near_sent = widen(near_sent, ack);
+                    }
+                    let ack = if flags.ack() { near_sent } else { 0 };
+                    TcpEventKind::Received { flags, seq: near_received, ack, len, window, ttl }
+                }
+                StoredKind::State(state) => TcpEventKind::State(state),
+                StoredKind::Timeout(rto) => TcpEventKind::Timeout { rto },
+                StoredKind::FastRecovery => TcpEventKind::FastRecovery,
+                StoredKind::ZeroWindow => TcpEventKind::ZeroWindow,
+                StoredKind::Rare(rare) => *rare,
+            };
+            events.push(TcpEvent { at: stored.at, what });
+        }
+        events.reverse();
+        events
+    }
+}
+
+/// The number with these low 32 bits that lies nearest to `near`.
+fn widen(near: u64, low: u32) -> u64 {
+    near.saturating_add_signed(i64::from(low.wrapping_sub(near as u32) as i32))
+}

@@ -1,0 +1,93 @@
+//! Questions to a peer: whether its window is still closed (RFC 9293 3.8.6.1), whether it still lives (3.8.4).
+
+use thru_wire::Instant;
+
+use super::connection::{Connection, Context};
+use super::{State, TcpError};
+
+/// State of both kinds of probes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probe {
+    /// One must leave now.
+    pub(crate) due: bool,
+    /// A window too small to be used well is used all the same, once: the peer will not open it further.
+    pub(crate) force_small: bool,
+    /// Probes for a window in a row: their time doubles.
+    asked: u32,
+    /// Probes in a row that nobody answered.
+    unanswered: u32,
+}
+
+impl Probe {
+    /// Something came from the peer.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = 0;
+    }
+}
+
+impl Connection {
+    /// Nothing can be sent: if only the peer's window forbids it, ask for it from time to time.
+    pub(crate) fn watch_peer_window(&mut self, cx: &Context<'_>) {
+        let waits = self.is_synchronized()
+            && self.runs.is_empty()
+            && (self.queue.end() > self.nxt || (self.closing && !self.fin_sent()))
+            && self.peer_window_blocks();
+        if !waits {
+            self.timers.persist = Instant::NEVER;
+            self.probe.asked = 0;
+        } else if self.timers.persist.is_never() {
+            self.timers.persist = cx.now + self.persist_timeout(cx, self.probe.asked);
+        }
+    }
+
+    fn peer_window_blocks(&self) -> bool {
+        let window = (self.una + self.peer_window.size()).saturating_sub(self.nxt);
+        let unsent = self.queue.end().saturating_sub(self.nxt) + u64::from(self.closing);
+        window < unsent.min(u64::from(self.options.mss))
+    }
+
+    pub(crate) fn on_persist(&mut self, cx: &mut Context<'_>) {
+        if self.probe.unanswered > cx.config.data_retries {
+            let icmp = self.last_icmp.clone();
+            self.end(cx, Some(TcpError::TimedOut { icmp }));
+            return;
+        }
+        if self.peer_window.size() > 0 {
+            self.probe.force_small = true;
+        } else {
+            self.probe.due = true;
+        }
+        self.probe.asked += 1;
+        self.probe.unanswered += 1;
+        self.timers.persist = cx.now + self.persist_timeout(cx, self.probe.asked);
+    }
+
+    pub(crate) fn on_keepalive(&mut self, cx: &mut Context<'_>) {
+        let Some(idle) = cx.config.keepalive else { return };
+        if matches!(self.state, State::SynSent | State::SynReceived | State::Closed | State::TimeWait) {
+            return;
+        }
+        let due = self.last_received + idle;
+        // Data on its way, or waiting for a window, asks the same question with its own timers.
+        if due > cx.now || !self.runs.is_empty() || !self.timers.persist.is_never() {
+            self.timers.keepalive = due.max(cx.now + cx.config.keepalive_interval.min(idle));
+            return;
+        }
+        if self.probe.unanswered >= cx.config.keepalive_probes {
+            let icmp = self.last_icmp.clone();
+            self.abort_silently_dead(cx, TcpError::TimedOut { icmp });
+            return;
+        }
+        self.probe.unanswered += 1;
+        self.probe.due = true;
+        self.timers.keepalive = cx.now + cx.config.keepalive_interval;
+    }
+
+    /// The peer is gone; a RST tells it, should it come back (as Linux does).
+    fn abort_silently_dead(&mut self, cx: &mut Context<'_>, error: TcpError) {
+        let reset =
+            self.build_bare(cx.now, thru_wire::tcp::Flags::RST | thru_wire::tcp::Flags::ACK, self.nxt);
+        cx.out.push_back(reset);
+        self.end(cx, Some(error));
+    }
+}

@@ -1,0 +1,183 @@
+//! What the application has written and the peer has not acknowledged: a rope of shared bytes.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes};
+
+/// Small writes gather in pieces of this size.
+const PIECE: usize = 16 * 1024;
+/// What a piece costs beside its bytes, roughly.
+const OVERHEAD: usize = 64;
+
+/// Bytes in order, with the places of their sequence numbers. Holds no memory when empty.
+#[derive(Debug)]
+pub(crate) struct SendQueue {
+    pieces: VecDeque<Piece>,
+    /// The last, still growing piece.
+    tail: Vec<u8>,
+    /// Place of the first byte kept.
+    start: u64,
+    /// Place after the last byte written.
+    end: u64,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl SendQueue {
+    pub(crate) fn new(start: u64, limit: usize) -> SendQueue {
+        SendQueue { pieces: VecDeque::new(), tail: Vec::new(), start, end: start, limit }
+    }
+
+    /// Takes what fits.
+    pub(crate) fn push(&mut self, data: &[u8]) -> usize {
+        let taken = data.len().min(self.space());
+        let mut data = &data[..taken];
+        while !data.is_empty() {
+            if self.tail.capacity() == self.tail.len() {
+                self.close_tail();
+                // One allocation for a large write; small ones start small and share a piece.
+                let size = if self.end == self.start { data.len().max(512) } else { data.len().max(PIECE) };
+                self.tail.reserve_exact(size.min(256 * 1024));
+            }
+            let room = (self.tail.capacity() - self.tail.len()).min(data.len());
+            self.tail.extend_from_slice(&data[..room]);
+            self.end += room as u64;
+            data = &data[room..];
+        }
+        taken
+    }
+
+    /// Takes shared bytes without copying them; `false` if they don't fit as a whole.
+    #[cfg(test)]
+    pub(crate) fn push_bytes(&mut self, bytes: Bytes) -> bool {
+        if bytes.len() > self.space() {
+            return false;
+        }
+        self.close_tail();
+        let start = self.end;
+        self.end += bytes.len() as u64;
+        self.pieces.push_back(Piece { start, bytes });
+        true
+    }
+
+    /// Bytes that may be written now.
+    pub(crate) fn space(&self) -> usize {
+        self.limit.saturating_sub((self.end - self.start) as usize + self.pieces.len() * OVERHEAD)
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Place after the last byte written.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Forgets bytes before `place`.
+    pub(crate) fn acknowledge(&mut self, place: u64) {
+        let place = place.min(self.end);
+        self.start = self.start.max(place);
+        if self.start == self.end {
+            self.pieces = VecDeque::new();
+            self.tail = Vec::new();
+            return;
+        }
+        while let Some(first) = self.pieces.front_mut() {
+            let done = place.saturating_sub(first.start);
+            if done < first.bytes.len() as u64 {
+                // The allocation lives on, but the place must agree with the bytes.
+                first.bytes.advance(done as usize);
+                first.start += done;
+                break;
+            }
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Appends `len` bytes from `place` on to `out`.
+    pub(crate) fn copy(&self, place: u64, len: usize, out: &mut Vec<u8>) {
+        if len == 0 {
+            return;
+        }
+        debug_assert!(place >= self.start && place + len as u64 <= self.end);
+        let (mut place, mut left) = (place, len);
+        let mut index = self.pieces.partition_point(|piece| piece.start + piece.bytes.len() as u64 <= place);
+        while left > 0 {
+            let (start, bytes) = match self.pieces.get(index) {
+                Some(piece) => (piece.start, &piece.bytes[..]),
+                None => (self.end - self.tail.len() as u64, &self.tail[..]),
+            };
+            let from = (place - start) as usize;
+            let count = left.min(bytes.len() - from);
+            if count == 0 {
+                return;
+            }
+            out.extend_from_slice(&bytes[from..from + count]);
+            place += count as u64;
+            left -= count;
+            index += 1;
+        }
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let start = self.end - self.tail.len() as u64;
+            self.pieces.push_back(Piece { start, bytes: Bytes::from(core::mem::take(&mut self.tail)) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn gives_back_what_was_written_whatever_the_cuts() {
+        let mut random = Random::new(7, "queue");
+        let mut queue = SendQueue::new(1_000, 100_000);
+        let (mut written, mut acknowledged) = (Vec::new(), 0);
+        for round in 0..2_000u32 {
+            let data: Vec<u8> = (0..random.below(3_000)).map(|byte| (byte as u32 ^ round) as u8).collect();
+            if random.below(4) == 0 {
+                if queue.push_bytes(Bytes::copy_from_slice(&data)) {
+                    written.extend_from_slice(&data);
+                }
+            } else {
+                let taken = queue.push(&data);
+                written.extend_from_slice(&data[..taken]);
+            }
+            let from = acknowledged + random.below((written.len() - acknowledged) as u64 + 1) as usize;
+            let len = random.below((written.len() - from) as u64 + 1) as usize;
+            let mut copy = Vec::new();
+            queue.copy(1_000 + from as u64, len, &mut copy);
+            assert_eq!(copy, written[from..from + len]);
+            if random.below(3) == 0 {
+                acknowledged = from;
+                queue.acknowledge(1_000 + from as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_queue_holds_no_memory() {
+        let mut queue = SendQueue::new(0, 1 << 20);
+        assert_eq!(queue.push(&[7; 100_000]), 100_000);
+        queue.acknowledge(100_000);
+        assert_eq!((queue.pieces.capacity(), queue.tail.capacity()), (0, 0));
+        assert_eq!(queue.space(), 1 << 20);
+    }
+
+    #[test]
+    fn takes_no_more_than_its_limit() {
+        let mut queue = SendQueue::new(0, 1_000);
+        assert_eq!(queue.push(&[1; 700]), 700);
+        assert!(queue.push(&[1; 700]) <= 300);
+    }
+}

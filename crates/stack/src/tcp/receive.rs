@@ -1,0 +1,243 @@
+//! Bytes that arrived: those in order wait for the application, those after a gap wait for the gap.
+//! No memory is held when nothing waits, and what is held is counted as it is, not as the payload claims.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::{Buf, Bytes};
+
+use super::ranges::Ranges;
+
+/// Payloads below this are copied together: a shared slice keeps its whole frame alive.
+const SHARE_FROM: usize = 512;
+/// What one shared slice costs beside its bytes: the frame's headers, the slice, its place in a table.
+const OVERHEAD: usize = 160;
+/// Small payloads gather in pieces of at most this size.
+const PIECE: usize = 16 * 1024;
+/// More gaps than this are not remembered: each acknowledgement looks at all of them.
+const MOST_RANGES: usize = 1_024;
+
+/// The receive buffer of a connection.
+#[derive(Debug)]
+pub(crate) struct Receive {
+    /// Place of the next byte expected: everything below has arrived.
+    next: u64,
+    ready: VecDeque<Bytes>,
+    /// The last, still growing piece of what is ready.
+    tail: Vec<u8>,
+    /// Payload bytes ready for the application.
+    unread: usize,
+    /// Payload after a gap, by place; pieces don't overlap.
+    early: BTreeMap<u64, Bytes>,
+    ranges: Ranges,
+    /// Memory held, as far as it can be known.
+    memory: usize,
+    limit: usize,
+}
+
+/// What became of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It continued the stream; `filled`: a gap got smaller.
+    InOrder { filled: bool },
+    /// It waits for a gap to be filled.
+    Early,
+    /// All of it was known.
+    Duplicate,
+    /// There is no memory for it.
+    Refused,
+}
+
+impl Receive {
+    pub(crate) fn new(next: u64, limit: usize) -> Receive {
+        Receive {
+            next,
+            ready: VecDeque::new(),
+            tail: Vec::new(),
+            unread: 0,
+            early: BTreeMap::new(),
+            ranges: Ranges::default(),
+            memory: 0,
+            limit,
+        }
+    }
+
+    /// Place of the next byte expected.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Counts a SYN or FIN.
+    pub(crate) fn skip_one(&mut self) {
+        self.next += 1;
+    }
+
+    pub(crate) fn unread(&self) -> usize {
+        self.unread
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Ranges that arrived after a gap.
+    pub(crate) fn ranges(&self) -> &Ranges {
+        &self.ranges
+    }
+
+    /// Bytes missing below the highest place received.
+    pub(crate) fn gap_bytes(&self) -> u64 {
+        let held: u64 = self.ranges.iter().map(|range| range.end - range.start).sum();
+        self.ranges.last().map_or(0, |last| last.end - self.next - held)
+    }
+
+    /// Bytes that the peer may send beyond `next`: what the buffer holds less what waits, and nothing
+    /// while tiny pieces take more memory than twice the buffer.
+    pub(crate) fn window(&self) -> usize {
+        if self.memory > self.memory_limit() { 0 } else { self.limit.saturating_sub(self.unread) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        2 * self.limit + 64 * 1024
+    }
+
+    /// Payload from `place` on, already cut to the window.
+    pub(crate) fn insert(&mut self, place: u64, mut payload: Bytes) -> Arrival {
+        let end = place + payload.len() as u64;
+        if end <= self.next {
+            return Arrival::Duplicate;
+        }
+        if place > self.next {
+            return self.insert_early(place, end, payload);
+        }
+        payload.advance((self.next - place) as usize);
+        self.next = end;
+        self.append(payload);
+        let filled = !self.ranges.is_empty();
+        if filled {
+            self.take_early();
+        }
+        Arrival::InOrder { filled }
+    }
+
+    /// Copies out what is ready; the number of bytes copied.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+        let mut copied = 0;
+        while copied < buffer.len() && self.unread > 0 {
+            if self.ready.is_empty() {
+                self.close_tail();
+            }
+            let Some(piece) = self.ready.front_mut() else { break };
+            let count = piece.len().min(buffer.len() - copied);
+            buffer[copied..copied + count].copy_from_slice(&piece[..count]);
+            piece.advance(count);
+            self.memory = self.memory.saturating_sub(count);
+            if piece.is_empty() {
+                self.ready.pop_front();
+                self.memory = self.memory.saturating_sub(OVERHEAD);
+            }
+            copied += count;
+            self.unread -= count;
+        }
+        if self.unread == 0 {
+            self.ready = VecDeque::new();
+            if self.early.is_empty() {
+                self.memory = 0;
+            }
+        }
+        copied
+    }
+
+    /// Throws away everything: nobody will read it.
+    pub(crate) fn clear(&mut self) {
+        *self = Receive::new(self.next, self.limit);
+    }
+
+    fn insert_early(&mut self, place: u64, end: u64, payload: Bytes) -> Arrival {
+        if self.ranges.contains(place, end) {
+            // It counts as news for the order of the blocks all the same (RFC 2018 4: the block with the
+            // segment that triggered the acknowledgement comes first).
+            self.ranges.insert(place, end, usize::MAX);
+            return Arrival::Duplicate;
+        }
+        if self.memory + payload.len() + OVERHEAD > self.memory_limit() {
+            return Arrival::Refused;
+        }
+        if self.ranges.insert(place, end, MOST_RANGES).is_none() {
+            return Arrival::Refused;
+        }
+        let mut payload = if payload.len() < SHARE_FROM { Bytes::copy_from_slice(&payload) } else { payload };
+        let mut place = place;
+        // A piece that began before keeps its bytes; pieces that this one covers give way to it.
+        if let Some((&start, piece)) = self.early.range(..=place).next_back() {
+            let known = (start + piece.len() as u64).saturating_sub(place);
+            if known >= payload.len() as u64 {
+                return Arrival::Duplicate;
+            }
+            payload.advance(known as usize);
+            place += known;
+        }
+        while let Some((&start, piece)) = self.early.range(place..end).next() {
+            let piece_end = start + piece.len() as u64;
+            if piece_end > end {
+                payload.truncate((start - place) as usize);
+                break;
+            }
+            self.memory -= piece.len() + OVERHEAD;
+            self.early.remove(&start);
+        }
+        if !payload.is_empty() {
+            self.memory += payload.len() + OVERHEAD;
+            self.early.insert(place, payload);
+        }
+        Arrival::Early
+    }
+
+    /// Moves what now continues the stream.
+    fn take_early(&mut self) {
+        while let Some(entry) = self.early.first_entry() {
+            let start = *entry.key();
+            if start > self.next {
+                break;
+            }
+            let mut piece = entry.remove();
+            self.memory -= piece.len() + OVERHEAD;
+            let known = self.next - start;
+            if known < piece.len() as u64 {
+                piece.advance(known as usize);
+                self.next += piece.len() as u64;
+                self.append(piece);
+            }
+        }
+        self.ranges.remove_below(self.next);
+    }
+
+    fn append(&mut self, payload: Bytes) {
+        self.unread += payload.len();
+        if payload.len() >= SHARE_FROM {
+            self.close_tail();
+            self.memory += payload.len() + OVERHEAD;
+            self.ready.push_back(payload);
+            return;
+        }
+        if self.tail.len() + payload.len() > PIECE {
+            self.close_tail();
+        }
+        self.memory += payload.len();
+        self.tail.extend_from_slice(&payload);
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.memory += OVERHEAD;
+            self.ready.push_back(Bytes::from(core::mem::take(&mut self.tail)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Round-trip times and the retransmission timeout (RFC 6298), samples by RFC 7323 and Karn.
+
+use core::time::Duration;
+
+use super::TcpConfig;
+
+/// RFC 6298 2.1.
+const INITIAL_RTO: Duration = Duration::from_secs(1);
+/// RFC 6298 5.7: after a SYN was lost and nothing could be measured.
+const CAUTIOUS_RTO: Duration = Duration::from_secs(3);
+
+/// What is known of the path's delay.
+#[derive(Clone, Debug)]
+pub(crate) struct Rtt {
+    smoothed: Option<Duration>,
+    variation: Duration,
+    min: Option<Duration>,
+    max: Option<Duration>,
+    initial: Duration,
+    backoff: u32,
+}
+
+impl Rtt {
+    pub(crate) fn new() -> Rtt {
+        Rtt {
+            smoothed: None,
+            variation: Duration::ZERO,
+            min: None,
+            max: None,
+            initial: INITIAL_RTO,
+            backoff: 0,
+        }
+    }
+
+    /// A measured time; ends any backoff (RFC 6298 5.7, Karn: only unambiguous samples get here).
+    pub(crate) fn sample(&mut self, rtt: Duration) {
+        self.backoff = 0;
+        self.min = Some(self.min.map_or(rtt, |min| min.min(rtt)));
+        self.max = Some(self.max.map_or(rtt, |max| max.max(rtt)));
+        match self.smoothed {
+            None => {
+                self.variation = rtt / 2;
+                self.smoothed = Some(rtt);
+            }
+            Some(smoothed) => {
+                // RFC 6298 2.3, in this order: the variation uses the old mean.
+                self.variation = self.variation * 3 / 4 + smoothed.abs_diff(rtt) / 4;
+                self.smoothed = Some(smoothed * 7 / 8 + rtt / 8);
+            }
+        }
+    }
+
+    /// A time that counts for the minimum only: what was sent last and acknowledged met no delayed acknowledgement.
+    pub(crate) fn shortest(&mut self, rtt: Duration) {
+        self.min = Some(self.min.map_or(rtt, |min| min.min(rtt)));
+    }
+
+    /// RFC 6298 5.7: the first data after a lost SYN starts with a longer timeout.
+    pub(crate) fn syn_was_lost(&mut self) {
+        if self.smoothed.is_none() {
+            self.initial = CAUTIOUS_RTO;
+        }
+    }
+
+    /// RFC 6298 5.5.
+    pub(crate) fn back_off(&mut self) {
+        self.backoff = self.backoff.saturating_add(1);
+    }
+
+    /// New data was acknowledged: the path works, even if the sample was ambiguous.
+    pub(crate) fn forget_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    /// The timeout now, backoff included. The floor is put under the variation rather than under the sum, as
+    /// Linux does: on a steady path of 300 ms, a timeout of 301 ms would fire whenever an acknowledgement is delayed.
+    pub(crate) fn rto(&self, config: &TcpConfig) -> Duration {
+        let base = match self.smoothed {
+            None => self.initial,
+            Some(smoothed) => smoothed + (self.variation * 4).max(config.min_rto),
+        };
+        backed_off(base, self.backoff).min(config.max_rto)
+    }
+
+    pub(crate) fn smoothed(&self) -> Option<Duration> {
+        self.smoothed
+    }
+
+    pub(crate) fn variation(&self) -> Duration {
+        self.variation
+    }
+
+    pub(crate) fn min(&self) -> Option<Duration> {
+        self.min
+    }
+
+    pub(crate) fn max(&self) -> Option<Duration> {
+        self.max
+    }
+}
+
+/// `base` doubled `times` times, without overflow.
+pub(crate) fn backed_off(base: Duration, times: u32) -> Duration {
+    base.saturating_mul(1 << times.min(16))
+}
+
+/// How long the SYN waits before transmission number `sent + 1`: five waits of a second, then doubling, so that
+/// SYNs leave at 0, 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, as from a current Linux (`tcp_syn_linear_timeouts` = 4).
+pub(crate) fn syn_timeout(retransmissions: u32, config: &TcpConfig) -> Duration {
+    backed_off(INITIAL_RTO, retransmissions.saturating_sub(SYN_LINEAR)).min(config.max_rto)
+}
+
+/// SYN retransmissions whose timeout isn't doubled; they come on top of `syn_retries`.
+pub(crate) const SYN_LINEAR: u32 = 4;
+
+/// How long a SYN ACK waits: doubling from the start.
+pub(crate) fn syn_ack_timeout(retransmissions: u32, config: &TcpConfig) -> Duration {
+    backed_off(INITIAL_RTO, retransmissions).min(config.max_rto)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn rfc_6298_arithmetic() {
+        let config = TcpConfig { min_rto: Duration::ZERO, ..TcpConfig::default() };
+        let mut rtt = Rtt::new();
+        assert_eq!(rtt.rto(&config), ms(1_000));
+        rtt.sample(ms(100));
+        assert_eq!((rtt.smoothed(), rtt.variation()), (Some(ms(100)), ms(50)));
+        assert_eq!(rtt.rto(&config), ms(300));
+        rtt.sample(ms(180));
+        assert_eq!((rtt.smoothed(), rtt.variation()), (Some(ms(110)), Duration::from_micros(57_500)));
+        assert_eq!(rtt.rto(&config), ms(340));
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_the_ceiling_and_a_sample_ends_it() {
+        let config = TcpConfig::default();
+        let mut rtt = Rtt::new();
+        rtt.sample(ms(100));
+        rtt.sample(ms(100));
+        let base = rtt.rto(&config);
+        rtt.back_off();
+        assert_eq!(rtt.rto(&config), base * 2);
+        for _ in 0..40 {
+            rtt.back_off();
+        }
+        assert_eq!(rtt.rto(&config), config.max_rto);
+        rtt.sample(ms(100));
+        assert!(rtt.rto(&config) < base * 2);
+    }
+
+    #[test]
+    fn syns_leave_when_linux_sends_them() {
+        let config = TcpConfig::default();
+        let mut at = Duration::ZERO;
+        let times: Vec<u64> = (0..=10)
+            .map(|sent| {
+                at += syn_timeout(sent, &config);
+                at.as_secs()
+            })
+            .collect();
+        assert_eq!(times, [1, 2, 3, 4, 5, 7, 11, 19, 35, 67, 131]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Segments as they come from and go to the IP layer.
+
+use bytes::Bytes;
+use thru_wire::Instant;
+use thru_wire::checksum::{PseudoHeader, Sum};
+use thru_wire::ipv4::Protocol;
+use thru_wire::tcp::{Flags, SeqNumber, Tcp as Header, TcpOptions};
+
+use super::demux::{Endpoint, Pair};
+use super::{SegmentIn, SegmentOut};
+
+/// A segment that arrived undamaged.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    /// Our end first.
+    pub(crate) pair: Pair,
+    pub(crate) header: Header,
+    pub(crate) payload: Bytes,
+    pub(crate) ttl: u8,
+    /// Arrival of its frame.
+    pub(crate) at: Instant,
+}
+
+impl Segment {
+    /// `None` if it is damaged, malformed, or from where no segment can come.
+    pub(crate) fn parse(arrived: &SegmentIn) -> Option<Segment> {
+        if arrived.src.is_ipv4() != arrived.dst.is_ipv4()
+            || arrived.src.is_multicast()
+            || arrived.src.is_unspecified()
+        {
+            return None;
+        }
+        let pseudo = PseudoHeader::new(arrived.src, arrived.dst, Protocol::TCP);
+        let (header, payload) = Header::parse(&arrived.bytes, Some(&pseudo)).ok()?;
+        let payload = arrived.bytes.slice(arrived.bytes.len() - payload.len()..);
+        if header.src_port == 0 || header.dst_port == 0 {
+            return None;
+        }
+        Some(Segment {
+            pair: Pair {
+                local: Endpoint { address: arrived.dst, port: header.dst_port },
+                remote: Endpoint { address: arrived.src, port: header.src_port },
+            },
+            header,
+            payload,
+            ttl: arrived.ttl,
+            at: arrived.rx_time,
+        })
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        self.header.flags
+    }
+
+    /// Sequence numbers it takes: SYN and FIN count one each.
+    pub(crate) fn len(&self) -> u32 {
+        self.header.sequence_len(self.payload.len())
+    }
+}
+
+/// A segment without payload.
+pub(crate) fn bare(
+    pair: &Pair,
+    flags: Flags,
+    seq: SeqNumber,
+    ack: SeqNumber,
+    window: u16,
+    options: TcpOptions,
+) -> SegmentOut {
+    let header = Header {
+        src_port: pair.local.port,
+        dst_port: pair.remote.port,
+        seq,
+        ack: if flags.ack() { ack } else { SeqNumber(0) },
+        flags,
+        window,
+        urgent: 0,
+        options,
+    };
+    emit(pair, &header, 0, |_| {})
+}
+
+/// A segment whose payload of `len` bytes `fill` appends.
+pub(crate) fn emit(pair: &Pair, header: &Header, len: usize, fill: impl FnOnce(&mut Vec<u8>)) -> SegmentOut {
+    let header_len = header.header_len();
+    let mut bytes = Vec::with_capacity(header_len + len);
+    bytes.resize(header_len, 0);
+    fill(&mut bytes);
+    let pseudo = PseudoHeader::new(pair.local.address, pair.remote.address, Protocol::TCP);
+    let mut front = [0; Header::MAX_LEN];
+    let payload = &bytes[header_len..];
+    let written = header.write_header(Sum::of(payload), payload.len(), &pseudo, &mut front);
+    debug_assert_eq!(written, header_len);
+    bytes[..header_len].copy_from_slice(&front[..header_len]);
+    SegmentOut {
+        src: pair.local.address,
+        dst: pair.remote.address,
+        ecn: 0,
+        ttl: None,
+        bytes: Bytes::from(bytes),
+    }
+}
+
+/// The RST that answers a segment nobody expects (RFC 9293 3.10.7.1); none for a RST.
+pub(crate) fn reset_for(segment: &Segment) -> Option<SegmentOut> {
+    let header = &segment.header;
+    if header.flags.rst() {
+        return None;
+    }
+    Some(if header.flags.ack() {
+        bare(&segment.pair, Flags::RST, header.ack, SeqNumber(0), 0, TcpOptions::NONE)
+    } else {
+        let ack = header.seq + segment.len();
+        bare(&segment.pair, Flags::RST | Flags::ACK, SeqNumber(0), ack, 0, TcpOptions::NONE)
+    })
+}

@@ -1,0 +1,296 @@
+//! What leaves next: lost data first, then new data within both windows, then a bare acknowledgement.
+
+use thru_wire::Instant;
+use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
+
+use super::connection::{Connection, Context};
+use super::insight::TcpEventKind;
+use super::runs::{Fate, Run};
+use super::segment::emit;
+use super::{SegmentOut, State, seq};
+
+/// What a connection would send now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    /// SYN or SYN ACK.
+    Syn,
+    /// The lost run at `start`, `len` of it.
+    Again {
+        start: u64,
+        len: u32,
+    },
+    /// Payload never sent before, and perhaps the FIN.
+    New {
+        len: u32,
+        fin: bool,
+    },
+    /// A segment the peer can only answer: for a closed window or a silent peer.
+    Probe,
+    /// A bare acknowledgement.
+    Ack,
+    Nothing,
+}
+
+/// Why no new data leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum New {
+    Send {
+        len: u64,
+        fin: bool,
+    },
+    /// There is none, or it waits for company (Nagle).
+    Idle,
+    /// The peer's window is closed or too small to be used.
+    PeerWindow,
+    /// The congestion window is full.
+    Congestion,
+}
+
+impl Connection {
+    /// The next segment, if one is due.
+    pub(crate) fn transmit(&mut self, cx: &mut Context<'_>) -> Option<SegmentOut> {
+        match self.plan() {
+            Plan::Syn => Some(self.build_syn(cx.now, cx.config)),
+            Plan::Again { start, len } => Some(self.send_again(cx, start, len)),
+            Plan::New { len, fin } => Some(self.send_new(cx, len, fin)),
+            Plan::Probe => {
+                self.probe.due = false;
+                // RFC 9293 3.8.6.1 asks for a byte of new data; a number already acknowledged provokes the same answer
+                // and needs no repair if it is lost. Linux does the same.
+                Some(self.build_bare(cx.now, Flags::ACK, self.una - 1))
+            }
+            Plan::Ack => Some(self.build_bare(cx.now, Flags::ACK, self.nxt)),
+            Plan::Nothing => {
+                self.watch_peer_window(cx);
+                None
+            }
+        }
+    }
+
+    fn plan(&mut self) -> Plan {
+        match self.state {
+            State::Closed | State::Listen | State::TimeWait => return Plan::Nothing,
+            State::SynSent | State::SynReceived => {
+                if self.syn.due {
+                    return Plan::Syn;
+                }
+                if self.state == State::SynReceived && self.ack.now {
+                    return Plan::Ack;
+                }
+                return Plan::Nothing;
+            }
+            _ => {}
+        }
+        if let Some(lost) = self.runs.next_lost() {
+            let len = lost.len.min(u32::from(self.options.mss) + u32::from(self.has_fin(lost)));
+            let (start, fits) =
+                (lost.start, self.network_load() + u64::from(len) <= self.congestion.window());
+            // What lies beyond a window that has shrunk would be refused; the first byte goes all the same, as a probe.
+            let allowed = start == self.una || start + u64::from(len) <= self.una + self.peer_window.size();
+            if allowed && (fits || self.recovery.force || self.network_load() == 0) {
+                return Plan::Again { start, len };
+            }
+            self.window_was_full = true;
+        } else {
+            match self.new_data() {
+                New::Send { len, fin } => return Plan::New { len: len as u32, fin },
+                New::Congestion => self.window_was_full = true,
+                New::Idle | New::PeerWindow => {
+                    self.window_was_full = false;
+                    if self.queue.end() <= self.nxt {
+                        self.delivery.app_limited(self.runs.in_flight());
+                    }
+                }
+            }
+        }
+        if self.probe.due {
+            return Plan::Probe;
+        }
+        if self.ack.now { Plan::Ack } else { Plan::Nothing }
+    }
+
+    /// Bytes in the network. Without SACK each duplicate acknowledgement says that one more segment has left it
+    /// (RFC 5681 3.2 inflates the window instead, which comes to the same).
+    pub(crate) fn network_load(&self) -> u64 {
+        let in_flight = self.runs.in_flight();
+        if self.options.sack {
+            return in_flight;
+        }
+        let mss = u64::from(self.options.mss);
+        let left = u64::from(self.recovery.duplicates) * mss;
+        in_flight - left.min(in_flight.saturating_sub(mss))
+    }
+
+    fn has_fin(&self, run: &Run) -> bool {
+        self.closing && run.end() == self.fin_end()
+    }
+
+    fn new_data(&self) -> New {
+        let end = self.queue.end();
+        let unsent = end.saturating_sub(self.nxt);
+        let fin_unsent = self.closing && !self.fin_sent();
+        if unsent == 0 && !fin_unsent {
+            return New::Idle;
+        }
+        // Blocks to report take room in the segment.
+        let mss = u64::from(self.options.mss).saturating_sub(self.sack_bytes() as u64).max(1);
+        let window = (self.una + self.peer_window.size()).saturating_sub(self.nxt);
+        let mut len = unsent.min(mss);
+        let mut fin = fin_unsent && len == unsent;
+        if len + u64::from(fin) > window {
+            // RFC 9293 3.8.6.2.1: a piece of the window is used only if it isn't silly.
+            let whole = len.min(window);
+            let silly = whole < mss && 2 * whole < self.peer_window.max();
+            if whole == 0 || (silly && !self.probe.force_small) {
+                return New::PeerWindow;
+            }
+            len = whole;
+            fin = false;
+        } else if len < mss && !fin && !self.nodelay && self.last_small > self.una {
+            return New::Idle;
+        }
+        let load = self.network_load();
+        if load > 0 && load + len > self.congestion.window() {
+            return New::Congestion;
+        }
+        New::Send { len, fin }
+    }
+
+    fn send_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) -> SegmentOut {
+        let nothing_in_flight = self.runs.in_flight() == 0;
+        if nothing_in_flight && cx.now.since(self.last_sent) > self.rtt.rto(cx.config) {
+            self.congestion.on_idle(cx.now);
+        }
+        let start = self.nxt;
+        let run = self.stamp(cx.now, start, len + u32::from(fin));
+        self.runs.push(run);
+        self.nxt = run.end();
+        if len < u32::from(self.options.mss) {
+            self.last_small = self.nxt;
+        }
+        self.probe.force_small = false;
+        self.timers.persist = Instant::NEVER;
+        self.arm_retransmit(cx);
+        let push = start + u64::from(len) == self.queue.end();
+        self.build_payload(cx.now, start, len, fin, push, false)
+    }
+
+    fn send_again(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
+        let stamp = self.stamp(cx.now, start, len);
+        self.runs.resend(start, len, &stamp);
+        self.recovery.force = false;
+        self.insight.retransmissions += 1;
+        self.arm_retransmit(cx);
+        let end = start + u64::from(len);
+        let fin = self.closing && end == self.fin_end();
+        let push = end >= self.queue.end();
+        self.build_payload(cx.now, start, len - u32::from(fin), fin, push, true)
+    }
+
+    /// A run that leaves now.
+    fn stamp(&mut self, now: Instant, start: u64, len: u32) -> Run {
+        let (delivered, delivered_at, flight_began, app_limited) =
+            self.delivery.stamp(now, self.runs.in_flight() == 0);
+        self.last_sent = now;
+        Run {
+            start,
+            sent_at: now,
+            delivered,
+            delivered_at,
+            flight_began,
+            len,
+            fate: Fate::InFlight,
+            retransmitted: false,
+            app_limited,
+        }
+    }
+
+    fn arm_retransmit(&mut self, cx: &Context<'_>) {
+        if self.timers.retransmit.is_never() {
+            self.timers.retransmit = cx.now + self.rtt.rto(cx.config);
+        }
+    }
+
+    fn build_payload(
+        &mut self,
+        now: Instant,
+        start: u64,
+        len: u32,
+        fin: bool,
+        push: bool,
+        again: bool,
+    ) -> SegmentOut {
+        let mut flags = Flags::ACK;
+        if push && len > 0 {
+            flags |= Flags::PSH;
+        }
+        if fin {
+            flags |= Flags::FIN;
+        }
+        self.insight.bytes_sent += u64::from(len);
+        self.build(now, flags, start, len, again)
+    }
+
+    /// A segment without payload.
+    pub(crate) fn build_bare(&mut self, now: Instant, flags: Flags, start: u64) -> SegmentOut {
+        let again = flags.syn() && self.syn.retransmissions > 0;
+        self.build(now, flags, start, 0, again)
+    }
+
+    fn build(&mut self, now: Instant, flags: Flags, start: u64, len: u32, again: bool) -> SegmentOut {
+        let syn = flags.syn();
+        let mut options = if syn {
+            self.options.syn_options(now)
+        } else {
+            TcpOptions {
+                timestamps: self
+                    .options
+                    .timestamps
+                    .map(|state| Timestamps { value: state.value(now), echo: state.recent }),
+                ..TcpOptions::default()
+            }
+        };
+        let mut told_blocks = true;
+        if flags.ack() && !syn && !flags.rst() {
+            let room = usize::from(self.options.mss).saturating_sub(len as usize);
+            if len == 0 || self.sack_bytes() <= room {
+                options.sack = self.sack_blocks();
+            } else {
+                told_blocks = false;
+            }
+        }
+        let window = if flags.rst() { 0 } else { self.announce_window(syn) };
+        let header = Header {
+            src_port: self.pair.local.port,
+            dst_port: self.pair.remote.port,
+            seq: seq::wire(start),
+            ack: if flags.ack() { seq::wire(self.receive.next()) } else { Default::default() },
+            flags,
+            window,
+            urgent: 0,
+            options,
+        };
+        self.insight.segments_sent += 1;
+        let shift = if syn { 0 } else { self.options.scale.map_or(0, |(own, _)| own) };
+        let ack = if flags.ack() { self.receive.next() - self.irs } else { 0 };
+        self.insight.record(
+            now,
+            TcpEventKind::Sent {
+                flags,
+                seq: start - self.iss,
+                ack,
+                len,
+                window: u32::from(window) << shift,
+                retransmission: again,
+            },
+        );
+        if flags.ack() {
+            let owed = self.ack.now;
+            self.ack_sent(len > 0);
+            // Blocks that found no room in a segment of data follow on their own.
+            self.ack.now = owed && !told_blocks;
+        }
+        let queue = &self.queue;
+        emit(&self.pair, &header, len as usize, |bytes| queue.copy(start, len as usize, bytes))
+    }
+}
