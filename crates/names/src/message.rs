@@ -2,7 +2,7 @@
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// Largest UDP payload we announce and send, in bytes: what fits every IPv6 path unfragmented (DNS flag day 2020).
 pub const UDP_PAYLOAD: u16 = 1232;
@@ -165,6 +165,32 @@ pub fn negative_ttl(message: &Message) -> Option<u32> {
         RData::SOA(soa) => Some(soa.minimum.min(record.ttl)),
         _ => None,
     })
+}
+
+/// The records of a recursive server's answer that answer the question: aliases in order, then what stands at their
+/// end (nothing for a negative answer). Records that belong to neither are left out.
+pub fn answer_records(message: &Message, name: &Name, record_type: RecordType) -> (Vec<Record>, Vec<Record>) {
+    let mut aliases: Vec<Record> = Vec::new();
+    let mut current = name.clone();
+    loop {
+        let here = || message.answers.iter().filter(|record| record.name == current);
+        let wanted = |record: &&Record| record.record_type() == record_type || record_type == RecordType::ANY;
+        let found: Vec<Record> = here().filter(wanted).cloned().collect();
+        if !found.is_empty() {
+            return (aliases, found);
+        }
+        let alias = here().find_map(|record| match &record.data {
+            RData::CNAME(target) => Some((record.clone(), target.0.clone())),
+            _ => None,
+        });
+        match alias {
+            Some((record, target)) if !aliases.iter().any(|alias| alias.name == target) => {
+                aliases.push(record);
+                current = target;
+            }
+            _ => return (aliases, Vec::new()),
+        }
+    }
 }
 
 fn fits(message: &Message, limit: usize) -> Option<Vec<u8>> {

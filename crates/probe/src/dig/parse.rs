@@ -1,0 +1,144 @@
+//! dig's command line.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_proto::rr::{Name, RecordType};
+use thru_names::text::{parse_name, parse_type, reverse_name};
+
+use super::{DigRequest, DigUsage};
+use crate::resolve::Families;
+use crate::resolve::stub::Patience;
+
+impl DigRequest {
+    /// Reads dig's arguments, in any order: `@server`, a name, a type, `-x address`, `-t type`, `-q name`, `-p port`,
+    /// `-4`, `-6`, `+short`, `+trace`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
+    /// switches). Without a name: the root's NS records, as dig does.
+    pub fn parse<S: AsRef<str>>(arguments: &[S]) -> Result<DigRequest, DigUsage> {
+        let mut request = DigRequest {
+            server: None,
+            port: 53,
+            name: Name::root(),
+            record_type: RecordType::NS,
+            short: false,
+            trace: false,
+            tcp: false,
+            recursion_desired: true,
+            checking_disabled: false,
+            families: Families::Any,
+            patience: Patience { tries: 3, timeout: Duration::from_secs(5) },
+        };
+        let mut name = None;
+        let mut record_type = None;
+        let mut words = arguments.iter().map(AsRef::as_ref);
+        while let Some(word) = words.next() {
+            let mut value = |what: &str| {
+                words.next().ok_or_else(|| usage(format!("`{word}` without {what}"), "give it after a blank"))
+            };
+            match word {
+                "-x" => {
+                    let text = value("an address")?;
+                    let address: IpAddr = text.parse().map_err(|_| {
+                        usage(format!("`{text}` is not an address"), "write -x 192.0.2.1 or -x 2001:db8::1")
+                    })?;
+                    name = Some(reverse_name(address));
+                    record_type.get_or_insert(RecordType::PTR);
+                }
+                "-t" => record_type = Some(read_type(value("a type")?)?),
+                "-q" => name = Some(read_name(value("a name")?)?),
+                "-p" => {
+                    let text = value("a port")?;
+                    let port =
+                        text.parse().map_err(|_| usage(format!("`{text}` is not a port"), "write -p 53"));
+                    request.port = port?;
+                }
+                "-4" => request.families = Families::V4,
+                "-6" => request.families = Families::V6,
+                _ if word.starts_with('@') => {
+                    let server = &word[1..];
+                    if server.is_empty() {
+                        return Err(usage(
+                            "`@` without a server".into(),
+                            "write @192.0.2.53, without a blank",
+                        ));
+                    }
+                    request.server = Some(server.to_owned());
+                }
+                _ if word.starts_with('+') => switch(&mut request, word)?,
+                _ if word.starts_with('-') && word.len() > 1 => {
+                    return Err(usage(format!("unknown option `{word}`"), "known are -x -t -q -p -4 -6"));
+                }
+                // The first plain word that is a type is the type, as in `dig example mx`; but a name comes first.
+                _ if record_type.is_none()
+                    && parse_type(word).is_some()
+                    && (name.is_some() || !word.contains('.')) =>
+                {
+                    record_type = parse_type(word);
+                }
+                _ if name.is_none() => name = Some(read_name(word)?),
+                _ => {
+                    let hint =
+                        "known types are A AAAA CAA CNAME HTTPS MX NS PTR SOA SRV SVCB TXT TYPEnnn ...";
+                    return Err(usage(
+                        format!("`{word}` is no record type, and there is a name already"),
+                        hint,
+                    ));
+                }
+            }
+        }
+        request.record_type =
+            record_type.unwrap_or(if name.is_some() { RecordType::A } else { RecordType::NS });
+        request.name = name.unwrap_or_else(Name::root);
+        Ok(request)
+    }
+}
+
+fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
+    let body = &word[1..];
+    if let Some((key, value)) = body.split_once('=') {
+        let number: Option<u32> = value.parse().ok().filter(|number| (1..=60).contains(number));
+        let number =
+            number.ok_or_else(|| usage(format!("`{value}` in `{word}`"), "give a number from 1 to 60"));
+        match key {
+            "tries" => request.patience.tries = number?,
+            "retry" => request.patience.tries = number? + 1,
+            "time" | "timeout" => request.patience.timeout = Duration::from_secs(number?.into()),
+            _ => return Err(unknown(word)),
+        }
+        return Ok(());
+    }
+    let (on, key) = match body.strip_prefix("no") {
+        Some(key) => (false, key),
+        None => (true, body),
+    };
+    match key {
+        "short" => request.short = on,
+        "trace" => request.trace = on,
+        "tcp" | "vc" => request.tcp = on,
+        "recurse" | "rec" | "rdflag" => request.recursion_desired = on,
+        "cd" | "cdflag" => request.checking_disabled = on,
+        // What dig shows by these, we show always; asked for or not, they are no reason to stop.
+        "all" | "answer" | "authority" | "additional" | "comments" | "question" | "stats" | "cmd"
+        | "edns" => {}
+        _ => return Err(unknown(word)),
+    }
+    Ok(())
+}
+
+fn unknown(word: &str) -> DigUsage {
+    let hint = "known are +short +trace +tcp +recurse +cdflag +tries=N +time=N, and +no... of the switches";
+    usage(format!("unknown query option `{word}`"), hint)
+}
+
+fn read_type(text: &str) -> Result<RecordType, DigUsage> {
+    parse_type(text)
+        .ok_or_else(|| usage(format!("`{text}` is no record type"), "write A, AAAA, MX, ... or TYPEnnn"))
+}
+
+fn read_name(text: &str) -> Result<Name, DigUsage> {
+    parse_name(text).map_err(|why| usage(format!("`{text}` can't be asked for: {why}"), "give a domain name"))
+}
+
+fn usage(what: String, hint: &str) -> DigUsage {
+    DigUsage { what, hint: hint.to_owned() }
+}

@@ -1,0 +1,156 @@
+//! The questions a diagnosis asks to split what looks alike: is it the resolver, the name's own servers, or its
+//! signatures? Each is one `control` span; its failure codes are those of a query.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{Name, RecordType};
+use thru_names::resolver::{Answer, ResolverConfig, Said};
+use thru_names::text::{name_text, rcode_text, type_text};
+use thru_trace::{Layer, SpanId};
+
+use super::iterate::{describe, resolve_once, step_code, step_failure};
+use super::stub::{self, Patience, Question};
+use crate::Recorder;
+
+/// How a control ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// The `control` span.
+    pub span: SpanId,
+    /// The failure code; `None` if there were records.
+    pub code: Option<&'static str>,
+}
+
+/// `other_resolver`: do these resolvers, which were not asked before, answer?
+pub async fn control_other_resolver(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    name: &Name,
+    record_type: RecordType,
+    resolvers: &[SocketAddr],
+    patience: Patience,
+) -> Control {
+    let question = Question::plain(name.clone(), record_type);
+    ask(recorder, parent, "other_resolver", &question, resolvers, patience).await
+}
+
+/// `checking_disabled`: do the same resolvers answer when asked not to validate (CD, RFC 4035 section 3.2.2)?
+pub async fn control_checking_disabled(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    name: &Name,
+    record_type: RecordType,
+    resolvers: &[SocketAddr],
+    patience: Patience,
+) -> Control {
+    let mut question = Question::plain(name.clone(), record_type);
+    question.checking_disabled = true;
+    ask(recorder, parent, "checking_disabled", &question, resolvers, patience).await
+}
+
+/// `iterate`: what do we hear when we ask from the root down ourselves? Children are the questions (`dns.query`);
+/// `dns.authority` is the last server that was asked as an authority of the name's zone, `dns.authority_rcode` what it
+/// answered, if it did.
+pub async fn control_iterate(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    name: &Name,
+    record_type: RecordType,
+    config: ResolverConfig,
+) -> (Control, Arc<Answer>) {
+    let span = open(recorder, parent, "iterate", name, record_type);
+    let answer = resolve_once(recorder.network(), config, name, record_type).await;
+    record_questions(recorder, span, &answer);
+    if let Some(last) = answer.steps.iter().rev().find(|step| !matches!(step.said, Said::Referral(_))) {
+        recorder.set(span, "dns.authority", last.server.ip());
+        recorder.set(span, "dns.authority_zone", name_text(&last.zone));
+        if let Some(code) = step_code(last) {
+            recorder.set(span, "dns.authority_rcode", rcode_text(code));
+        }
+    }
+    let code = failure(&answer);
+    match code {
+        None => recorder.ok(span),
+        Some(code) => recorder.fail(span, code, in_words(&answer)),
+    }
+    (Control { span, code }, answer)
+}
+
+/// Writes the questions of a resolution as `dns.query` spans below `span`.
+pub fn record_questions(recorder: &Recorder, span: SpanId, answer: &Answer) {
+    for step in &answer.steps {
+        let name = name_text(&step.name);
+        let name = name.trim_end_matches('.');
+        let label = format!("{name} {} @ {}", type_text(step.record_type), step.server.ip());
+        let child = recorder.open_at(Some(span), Layer::Dns, "dns.query", label, step.at);
+        describe(recorder, child, step);
+    }
+}
+
+/// The failure code of a resolution of our own.
+fn failure(answer: &Answer) -> Option<&'static str> {
+    match answer.code {
+        ResponseCode::NoError
+            if answer.records.iter().any(|record| record.record_type() == answer.record_type) =>
+        {
+            None
+        }
+        ResponseCode::NoError => Some("dns.no_data"),
+        ResponseCode::NXDomain => Some("dns.nxdomain"),
+        _ => Some(answer.steps.iter().rev().find_map(step_failure).unwrap_or("dns.servfail")),
+    }
+}
+
+fn in_words(answer: &Answer) -> String {
+    let name = name_text(&answer.name);
+    match (&answer.extended_error, answer.code) {
+        (Some((_, text)), _) => text.clone(),
+        (None, ResponseCode::NXDomain) => format!("its own servers say that {name} does not exist"),
+        (None, _) => format!("its own servers have no {} record for {name}", type_text(answer.record_type)),
+    }
+}
+
+async fn ask(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    kind: &str,
+    question: &Question,
+    resolvers: &[SocketAddr],
+    patience: Patience,
+) -> Control {
+    let span = open(recorder, parent, kind, &question.name, question.record_type);
+    match stub::ask(recorder, span, resolvers, question, patience).await {
+        Ok(reply) => {
+            recorder.set(span, "dns.server", reply.heard.server.to_string());
+            recorder.set(span, "dns.rcode", rcode_text(reply.heard.message.metadata.response_code));
+            recorder.ok(span);
+            Control { span, code: None }
+        }
+        Err(trouble) => {
+            if let Some(heard) = &trouble.heard {
+                recorder.set(span, "dns.server", heard.server.to_string());
+                recorder.set(span, "dns.rcode", rcode_text(heard.message.metadata.response_code));
+            }
+            recorder.fail(span, trouble.code, trouble.text);
+            Control { span, code: Some(trouble.code) }
+        }
+    }
+}
+
+fn open(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    kind: &str,
+    name: &Name,
+    record_type: RecordType,
+) -> SpanId {
+    let name = name_text(name);
+    let label = format!("{} {}", name.trim_end_matches('.'), type_text(record_type));
+    let span = recorder.open(parent, Layer::Dns, "control", label);
+    recorder.set(span, "control.kind", kind);
+    recorder.set(span, "dns.name", name);
+    recorder.set(span, "dns.type", type_text(record_type));
+    span
+}
