@@ -1,7 +1,9 @@
 //! What answers: name servers and web servers over any network.
 //!
+//! - [`dns`]: name servers, authoritative and recursive, well or badly behaved.
 //! - [`web`]: web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
 //! - [`pki`]: the certificates they show.
 
+pub mod dns;
 pub mod pki;
 pub mod web;
