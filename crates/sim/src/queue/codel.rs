@@ -82,6 +82,11 @@ impl Codel {
         packet
     }
 
+    /// Whether it is as if nothing had ever been dropped or delayed.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.first_above.is_none() && !self.dropping && self.count == 0
+    }
+
     /// A packet joins: its size is remembered.
     pub(crate) fn saw(&mut self, packet: &Packet) {
         self.max_packet = self.max_packet.max(packet.bytes.len());

@@ -14,10 +14,14 @@ const DROP_BATCH: usize = 64;
 /// All flows of one queue.
 #[derive(Debug)]
 pub(crate) struct FqCodel {
-    /// Made on first use: an idle link does not pay for a thousand queues.
+    /// Flows with packets or with a history; places are used again.
     flows: Vec<Flow>,
+    /// Places without a flow.
+    free: Vec<u32>,
+    /// For each hash value its flow's place plus one, or 0. Made on first use: an idle link does not pay for it.
+    buckets: Vec<u32>,
     count: usize,
-    /// Flows that were just seen for the first time since they were last empty.
+    /// Flows that were just seen for the first time since they were last empty, by place.
     new: VecDeque<u32>,
     old: VecDeque<u32>,
     bytes: usize,
@@ -35,12 +39,16 @@ struct Flow {
     credit: i64,
     /// On the list of new or of old flows.
     listed: bool,
+    /// Its hash value.
+    bucket: u32,
 }
 
 impl FqCodel {
     pub(crate) fn new(limit: usize, flows: u32, quantum: usize, codel: CodelConfig, key: u64) -> FqCodel {
         FqCodel {
             flows: Vec::new(),
+            free: Vec::new(),
+            buckets: Vec::new(),
             // More queues than this buy nothing: hash collisions are rare long before.
             count: flows.clamp(1, 65_536) as usize,
             new: VecDeque::new(),
@@ -58,11 +66,8 @@ impl FqCodel {
             context.drop(packet, DropReason::QueueFull);
             return;
         }
-        if self.flows.is_empty() {
-            self.flows.resize_with(self.count, Flow::default);
-        }
         let hash = crate::frames::flow_hash(&packet.bytes, context.medium, self.key);
-        let index = (hash % self.count as u64) as usize;
+        let index = self.place_of((hash % self.count as u64) as u32);
         // Room is made with the arriving packet counted to its flow, so that a flood finds itself the fattest.
         while self.bytes + packet.bytes.len() > self.limit {
             self.drop_from_fattest(context, index, packet.bytes.len());
@@ -76,6 +81,24 @@ impl FqCodel {
             flow.credit = self.quantum;
             self.new.push_back(index as u32);
         }
+    }
+
+    /// The place of a hash value's flow; a new one if it has none.
+    fn place_of(&mut self, bucket: u32) -> usize {
+        if self.buckets.is_empty() {
+            self.buckets.resize(self.count, 0);
+        }
+        if let Some(place) = self.buckets[bucket as usize].checked_sub(1) {
+            return place as usize;
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.flows.push(Flow::default());
+            self.flows.len() as u32 - 1
+        });
+        let flow = &mut self.flows[place as usize];
+        (flow.bucket, flow.codel) = (bucket, Codel::default());
+        self.buckets[bucket as usize] = place + 1;
+        place as usize
     }
 
     /// RFC 8290 4.2.
@@ -102,6 +125,11 @@ impl FqCodel {
                     self.old.push_back(index);
                 } else {
                     flow.listed = false;
+                    // What CoDel has learned is kept for when the flow comes back; without that, nothing need be.
+                    if flow.codel.is_fresh() {
+                        self.buckets[flow.bucket as usize] = 0;
+                        self.free.push(index);
+                    }
                 }
                 continue;
             };
@@ -119,6 +147,8 @@ impl FqCodel {
         self.bytes = 0;
         self.new.clear();
         self.old.clear();
+        self.buckets.clear();
+        self.free.clear();
         let mut packets: Vec<Packet> =
             core::mem::take(&mut self.flows).iter_mut().flat_map(|flow| flow.line.drain()).collect();
         packets.sort_by_key(|packet| (packet.queued_at, packet.number, packet.copy));
