@@ -4,12 +4,19 @@
 //! - [`resolve`]: names to addresses, with the controls that tell a resolver's fault from a zone's; [`dig`].
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.
 //! - [`ping`], [`route`]: echo requests; the way hop by hop.
+//! - [`secure`]: TLS, over TCP or inside QUIC, with the chain it showed.
+//! - [`request`]: HTTP/1.1, HTTP/2 and HTTP/3; a page with its objects.
 
 pub mod connect;
 pub mod dig;
 pub mod ping;
 pub mod recorder;
+pub mod request;
 pub mod resolve;
 pub mod route;
+pub mod secure;
+
+#[cfg(test)]
+mod testing;
 
 pub use recorder::Recorder;

@@ -213,7 +213,7 @@ pub enum Delivery {
     },
     /// Breaks off after this many bytes: closes (HTTP/2 and HTTP/3: resets the stream) in the middle of the body.
     Break {
-        /// Delivered before.
+        /// Handed to the transport before; fewer arrive if it is too slow to take them.
         after: u64,
     },
 }

@@ -127,6 +127,9 @@ pub struct PseudoHeader {
 }
 
 impl PseudoHeader {
+    /// Nothing: for a layer that stands without an IP header around it.
+    pub const NONE: PseudoHeader = PseudoHeader { sum: Sum::EMPTY, is_v6: false };
+
     /// The pseudo header of `protocol` between two addresses.
     ///
     /// # Panics

@@ -396,4 +396,4 @@ pub fn set_ecn(packet: &mut [u8], ecn: u8) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -208,4 +208,4 @@ impl Tcp {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -22,12 +22,14 @@ pub(super) struct PageBody {
     sent: u64,
     length: u64,
     pause: Option<Sleep>,
+    /// The transport had its turn before the body breaks off.
+    flushed: bool,
 }
 
 impl PageBody {
     pub(super) fn new(network: &Network, content: Content, delivery: Delivery) -> PageBody {
         let length = content.length();
-        PageBody { network: network.clone(), content, delivery, sent: 0, length, pause: None }
+        PageBody { network: network.clone(), content, delivery, sent: 0, length, pause: None, flushed: false }
     }
 
     /// For answers to HEAD, and where there is nothing to say.
@@ -87,7 +89,15 @@ impl Body for PageBody {
             // Nobody wakes this task again for the body's sake: the connection ends when the client gives up or
             // when it was idle for too long.
             Delivery::Stall { after } if this.sent >= after => return Poll::Pending,
-            Delivery::Break { after } if this.sent >= after => return Poll::Ready(Some(Err(BrokenOff))),
+            Delivery::Break { after } if this.sent >= after && this.flushed => {
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+            // hyper throws away what it has not written yet when a body fails; one turn of waiting makes it write.
+            Delivery::Break { after } if this.sent >= after => {
+                this.flushed = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Delivery::Stall { after } | Delivery::Break { after } => PIECE.min(after - this.sent),
         };
         Poll::Ready(Some(Ok(Frame::data(this.piece(size)))))

@@ -1,0 +1,143 @@
+//! HTTP/3 by h3 over quinn.
+
+use bytes::{Buf, Bytes};
+use h3::client::SendRequest;
+use h3_quinn::OpenStreams;
+use thru_net::Network;
+use tokio::task::JoinHandle;
+
+use super::{Limits, Problem, Progress, Request, endless, failure, no_answer, stalled};
+use crate::Recorder;
+use crate::secure::quic::QuicConnection;
+
+/// The largest head of an answer, bytes.
+const HEAD_MAX: u64 = 64 * 1024;
+
+/// A client on one QUIC connection.
+pub struct QuicClient {
+    network: Network,
+    session: Session,
+    /// Clones leave the connection to the original.
+    quic: Option<QuicConnection>,
+}
+
+impl std::fmt::Debug for QuicClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QuicClient").field("quic", &self.quic).finish_non_exhaustive()
+    }
+}
+
+/// HTTP/3's own state on a connection.
+struct Session {
+    sender: SendRequest<OpenStreams, Bytes>,
+    driver: Option<JoinHandle<()>>,
+}
+
+impl Session {
+    async fn new(network: &Network, connection: &quinn::Connection) -> Result<Session, Problem> {
+        let (mut driver, sender) = h3::client::builder()
+            .send_grease(false)
+            .max_field_section_size(HEAD_MAX)
+            .build(h3_quinn::Connection::new(connection.clone()))
+            .await
+            .map_err(|error| failure::of_http3_connection(&error, false))?;
+        let driver = network.spawn(async move {
+            // Whoever waits for an answer hears of its end too.
+            let _ = driver.wait_idle().await;
+        });
+        Ok(Session { sender, driver: Some(driver) })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
+    }
+}
+
+impl QuicClient {
+    pub(super) async fn new(network: &Network, quic: QuicConnection) -> Result<QuicClient, Problem> {
+        let session = Session::new(network, &quic.connection).await?;
+        Ok(QuicClient { network: network.clone(), session, quic: Some(quic) })
+    }
+
+    /// A second handle for requests at the same time.
+    pub(super) fn share(&self) -> QuicClient {
+        let session = Session { sender: self.session.sender.clone(), driver: None };
+        QuicClient { network: self.network.clone(), session, quic: None }
+    }
+
+    /// Waits for a handshake that 0-RTT left behind, so that its span is complete.
+    pub(super) async fn finish(&mut self, recorder: &Recorder) {
+        if let Some(quic) = &mut self.quic {
+            // A failure is in the span `handshake`; the exchange failed by itself then.
+            let _ = quic.finish(recorder).await;
+        }
+    }
+
+    pub(super) async fn send(
+        &mut self,
+        request: &Request,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> Result<(), Problem> {
+        let network = self.network.clone();
+        let bounded = network.timeout(limits.total, self.send_unbounded(request, limits, progress)).await;
+        bounded.unwrap_or_else(|| Err(endless(limits, progress.bytes)))
+    }
+
+    async fn send_unbounded(
+        &mut self,
+        request: &Request,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> Result<(), Problem> {
+        let network = self.network.clone();
+        let head = request.head(true).map_err(|text| Problem::new("http.protocol", text))?;
+        let body = request.body.clone();
+        let sender = &mut self.session.sender;
+        let opening = async {
+            let mut stream = sender.send_request(head).await?;
+            if !body.is_empty() {
+                stream.send_data(body).await?;
+            }
+            stream.finish().await?;
+            Ok(stream)
+        };
+        let before = |error| failure::of_http3(&error, false);
+        let mut stream =
+            network.timeout(limits.wait, opening).await.ok_or_else(|| no_answer(limits))?.map_err(before)?;
+        progress.sent = Some(network.now());
+        let head = network.timeout(limits.wait, stream.recv_response()).await;
+        let (head, ()) = head.ok_or_else(|| no_answer(limits))?.map_err(before)?.into_parts();
+        progress.first_byte = Some(network.now());
+        progress.head = Some((head.status, head.headers));
+        loop {
+            match network.timeout(limits.stall, stream.recv_data()).await {
+                Some(Ok(Some(mut data))) => {
+                    while data.has_remaining() {
+                        let piece = data.chunk();
+                        progress.data(piece, limits);
+                        let length = piece.len();
+                        data.advance(length);
+                    }
+                }
+                Some(Ok(None)) => break,
+                Some(Err(error)) => return Err(failure::of_http3(&error, true)),
+                None => return Err(stalled(limits, progress.bytes)),
+            }
+        }
+        progress.end = Some(network.now());
+        progress.check_length(&request.method)
+    }
+
+    pub(super) async fn close(self) {
+        let QuicClient { network: _, session, quic } = self;
+        drop(session);
+        if let Some(quic) = quic {
+            quic.close().await;
+        }
+    }
+}
