@@ -104,13 +104,26 @@ pub async fn ping(
     target: IpAddr,
     purpose: &str,
     options: PingOptions,
+    each: impl FnMut(&Echo),
+) -> std::io::Result<PingResult> {
+    ping_until(recorder, parent, target, purpose, options, std::future::pending(), each).await
+}
+
+/// As [`ping`], but no further request is sent once `stop` is done.
+pub async fn ping_until(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    target: IpAddr,
+    purpose: &str,
+    options: PingOptions,
+    stop: impl Future<Output = ()>,
     mut each: impl FnMut(&Echo),
 ) -> std::io::Result<PingResult> {
     let span = recorder.open(parent, Layer::Ip, "ping", format!("{target}, {purpose}"));
     recorder.set(span, "ping.target", target);
     recorder.set(span, "ping.purpose", purpose);
     let result = match recorder.network().icmp(target).await {
-        Ok(socket) => train(recorder, &socket, target, options, &mut each).await,
+        Ok(socket) => train(recorder, &socket, target, options, stop, &mut each).await,
         Err(error) => Err(error),
     };
     match result {
@@ -129,10 +142,13 @@ async fn train(
     recorder: &Recorder,
     socket: &IcmpSocket,
     target: IpAddr,
-    options: PingOptions,
+    mut options: PingOptions,
+    stop: impl Future<Output = ()>,
     each: &mut impl FnMut(&Echo),
 ) -> std::io::Result<PingResult> {
     let network = recorder.network();
+    let mut stop = std::pin::pin!(stop);
+    let mut stopped = false;
     let payload: Vec<u8> = (0..options.payload).map(|index| index as u8).collect();
     let mut echoes: BTreeMap<u16, Echo> = BTreeMap::new();
     let mut next_send = network.now();
@@ -156,6 +172,11 @@ async fn train(
         tokio::select! {
             biased;
             event = socket.receive() => take(&mut echoes, event?, each),
+            () = &mut stop, if !stopped => {
+                stopped = true;
+                options.count = sent;
+                deadline = network.now() + options.wait;
+            }
             () = network.sleep_until(until) => if sent == options.count { break },
         }
     }

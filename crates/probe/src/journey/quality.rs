@@ -7,7 +7,7 @@ use thru_net::TcpInfo;
 use thru_trace::SpanId;
 
 use crate::Recorder;
-use crate::ping::{PingOptions, ping};
+use crate::ping::{PingOptions, ping, ping_until};
 use crate::route::Route;
 
 /// How many packets a look at the way's quality may cost, and how fast they go.
@@ -42,6 +42,39 @@ pub fn suspicious(info: Option<&TcpInfo>, short: Option<(usize, usize)>, rtt_spr
     });
     let lost = short.is_some_and(|(sent, received)| received > 0 && received < sent);
     connection || lost || rtt_spread.is_some_and(|spread| spread > 2.0)
+}
+
+/// A transfer that takes longer than this gets pings beside it, to see what it does to the way.
+const LOADED_AFTER: Duration = Duration::from_millis(200);
+
+/// Waits for `transfer`; while a long one lasts, pings its destination.
+pub async fn beside<T>(
+    recorder: &Recorder,
+    target: IpAddr,
+    budget: Option<QualityBudget>,
+    transfer: impl Future<Output = T>,
+) -> T {
+    let Some(budget) = budget else { return transfer.await };
+    let network = recorder.network();
+    let mut transfer = std::pin::pin!(transfer);
+    if let Some(result) = network.timeout(LOADED_AFTER, &mut transfer).await {
+        return result;
+    }
+    let (done, stop) = tokio::sync::oneshot::channel::<()>();
+    let stop = async {
+        // A sender that is gone is done too.
+        let _ = stop.await;
+    };
+    let train = PingOptions { count: budget.long, interval: LOADED_AFTER / 2, ..PingOptions::default() };
+    let pings = ping_until(recorder, None, target, "loaded", train, stop, |_| {});
+    let finish = async {
+        let result = transfer.await;
+        let _ = done.send(());
+        result
+    };
+    // Pings that may not be sent are told in their span; the transfer's result is what counts.
+    let (result, _) = tokio::join!(biased; finish, pings);
+    result
 }
 
 /// Pings the destination; on suspicion pings it longer, and each hop of `route` as long.
