@@ -9,6 +9,7 @@
 
 pub mod connect;
 pub mod dig;
+pub mod journey;
 pub mod ping;
 pub mod recorder;
 pub mod request;

@@ -1,0 +1,355 @@
+//! One request, followed through every layer: resolve, connect, secure, request; and, where something went wrong,
+//! the control probes that tell one cause from its lookalikes.
+//!
+//! - [`run`]: start here.
+//! - [`controls`]: what is asked when a step failed.
+//! - [`quality`]: was the way good?
+
+pub mod controls;
+pub mod quality;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use thru_net::{ConnectOptions, Network, TcpInspector};
+use thru_trace::{Family, Layer, SpanId, Trace};
+use thru_wire::Instant;
+use url::{Host, Url};
+
+use crate::Recorder;
+use crate::connect::{self, Connected};
+use crate::request::{Answer, Client, Limits, Request};
+use crate::resolve::{self, Families, ResolveOptions};
+use crate::route::{Route, RouteOptions, route};
+use crate::secure::quic::QuicOptions;
+use crate::secure::{Failure, TlsClient, TlsOptions};
+use quality::QualityBudget;
+
+/// The HTTP versions one can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1 (RFC 9112).
+    Http1,
+    /// HTTP/2 (RFC 9113).
+    Http2,
+    /// HTTP/3 (RFC 9114).
+    Http3,
+}
+
+/// What to ask, and how far to look.
+#[derive(Clone, Debug)]
+pub struct JourneyOptions {
+    /// Where to go.
+    pub url: Url,
+    /// The only HTTP version to use; `None`: what TLS negotiates over TCP.
+    pub http: Option<HttpVersion>,
+    /// The only address family to use.
+    pub family: Option<Family>,
+    /// Whom to believe, where secrets go.
+    pub tls: TlsOptions,
+    /// Where DNS starts, for asking from the root down ourselves.
+    pub root_hints: Vec<IpAddr>,
+    /// Resolvers to ask when our own are silent.
+    pub other_resolvers: Vec<SocketAddr>,
+    /// Names that need no DNS.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// A site that is known to work, to prove our own way out.
+    pub control_site: Option<Url>,
+    /// How long one TCP handshake may take.
+    pub connect_limit: Duration,
+    /// How long answers may take.
+    pub limits: Limits,
+    /// How many redirects are followed.
+    pub redirects: u32,
+    /// Look for the way hop by hop even if all is well.
+    pub always_route: bool,
+    /// How many pings a look at the way's quality may cost; `None`: no look unless something failed.
+    pub quality: Option<QualityBudget>,
+}
+
+impl JourneyOptions {
+    /// As one would ask on a real network.
+    pub fn new(url: Url, tls: TlsOptions) -> JourneyOptions {
+        JourneyOptions {
+            url,
+            http: None,
+            family: None,
+            tls,
+            root_hints: Vec::new(),
+            other_resolvers: Vec::new(),
+            hosts: Vec::new(),
+            control_site: None,
+            connect_limit: Duration::from_secs(10),
+            limits: Limits::default(),
+            redirects: 10,
+            always_route: false,
+            quality: None,
+        }
+    }
+
+    /// How names are looked up.
+    fn resolve_options(&self) -> ResolveOptions {
+        let families = match self.family {
+            Some(Family::V4) => Families::V4,
+            Some(Family::V6) => Families::V6,
+            None => Families::Any,
+        };
+        ResolveOptions { families, hosts: self.hosts.clone(), ..ResolveOptions::default() }
+    }
+}
+
+/// What a journey brought.
+#[derive(Debug)]
+pub struct Journey {
+    /// The story so far; packets, names and secrets are added by whoever holds them.
+    pub trace: Trace,
+    /// The answer, if there was one.
+    pub answer: Option<Answer>,
+}
+
+/// Follows one request. It never fails: what failed is in the trace.
+pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
+    let recorder = Recorder::new(network.clone());
+    let epoch = network.unix_time().saturating_sub(network.now().since(Instant::START));
+    let tls = TlsClient::new(network, options.tls.clone());
+    let mut traveller = Traveller { recorder: recorder.clone(), options, tls, target: None, inspector: None };
+    let mut url = options.url.clone();
+    let mut answer = None;
+    for _ in 0..=options.redirects {
+        answer = traveller.one(&url).await;
+        let Some(next) = answer.as_ref().and_then(|answer| answer.redirect(&url)) else { break };
+        if !matches!(next.scheme(), "http" | "https") {
+            break;
+        }
+        url = next;
+    }
+    let redirected_forever = answer.as_ref().is_some_and(|answer| answer.redirect(&url).is_some());
+    if let Some(answer) = answer.as_ref().filter(|_| redirected_forever) {
+        recorder.fail(answer.span, "http.redirect_loop", format!("still redirected after {} steps", options.redirects));
+    }
+    traveller.look_around().await;
+    let trace = Trace {
+        target: options.url.to_string(),
+        network: network.name(),
+        epoch_unix_nanos: u64::try_from(epoch.as_nanos()).unwrap_or(u64::MAX),
+        spans: recorder.spans(),
+        ..Trace::default()
+    };
+    Journey { trace, answer }
+}
+
+/// What the steps share.
+struct Traveller<'a> {
+    recorder: Recorder,
+    options: &'a JourneyOptions,
+    tls: TlsClient,
+    /// The address that the last request went to.
+    target: Option<IpAddr>,
+    /// The last TCP connection.
+    inspector: Option<TcpInspector>,
+}
+
+/// Where a request goes.
+struct Destination<'a> {
+    url: &'a Url,
+    /// Name or address, as TLS and HTTP want it.
+    host: String,
+    addresses: Vec<SocketAddr>,
+    secure: bool,
+}
+
+impl Traveller<'_> {
+    /// One request without redirects; on failure, the controls that its failure calls for.
+    async fn one(&mut self, url: &Url) -> Option<Answer> {
+        let destination = self.resolve(url).await?;
+        self.target = destination.addresses.first().map(SocketAddr::ip);
+        if self.options.http == Some(HttpVersion::Http3) && destination.secure {
+            return self.over_quic(&destination).await;
+        }
+        let connected = match self.connect(&destination, None).await {
+            Ok(connected) => connected,
+            Err(spans) => {
+                controls::after_connect(&self.recorder, self.options, &destination.addresses, &spans).await;
+                return None;
+            }
+        };
+        self.target = Some(connected.remote.ip());
+        let (remote, started) = (connected.remote, self.recorder.network().now());
+        let inspector = connected.stream.inspector();
+        self.inspector = Some(inspector.clone());
+        let asking = self.over_stream(&destination, connected);
+        let result = quality::beside(&self.recorder, remote.ip(), self.options.quality, asking).await;
+        if let Some(info) = inspector.info() {
+            connect::note_connection(&self.recorder, None, remote, started, &info, &inspector.events());
+        }
+        match result {
+            Ok(answer) => Some(answer),
+            Err(failure) => {
+                self.after_exchange(&destination, remote, &failure).await;
+                None
+            }
+        }
+    }
+
+    async fn resolve<'u>(&self, url: &'u Url) -> Option<Destination<'u>> {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let secure = url.scheme() == "https";
+        let (host, addresses) = match url.host()? {
+            Host::Ipv4(address) => (address.to_string(), vec![IpAddr::V4(address)]),
+            Host::Ipv6(address) => (address.to_string(), vec![IpAddr::V6(address)]),
+            Host::Domain(name) => (name.to_owned(), self.lookup(name).await?),
+        };
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+        Some(Destination { url, host, addresses, secure })
+    }
+
+    async fn lookup(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let options = self.options.resolve_options();
+        match resolve::resolve(&self.recorder, None, name, &options).await {
+            Ok(found) => Some(found.addresses),
+            Err(failure) => {
+                controls::after_resolve(&self.recorder, self.options, name, failure.code).await;
+                None
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        destination: &Destination<'_>,
+        mss_limit: Option<u16>,
+    ) -> Result<Connected, Vec<SpanId>> {
+        let wishes = ConnectOptions { limit: Some(self.options.connect_limit), mss_limit, nodelay: true };
+        connect::race(&self.recorder, None, &destination.addresses, wishes).await
+    }
+
+    async fn over_stream(&self, destination: &Destination<'_>, connected: Connected) -> Result<Answer, Failure> {
+        let request = Request::get(destination.url.clone());
+        over_stream(&self.recorder, None, &self.tls, destination, connected, self.options, &request).await
+    }
+
+    async fn over_quic(&mut self, destination: &Destination<'_>) -> Option<Answer> {
+        let recorder = self.recorder.clone();
+        let mut failure = None;
+        for remote in &destination.addresses {
+            self.target = Some(remote.ip());
+            let connecting =
+                self.tls.connect_quic(&recorder, None, &destination.host, *remote, QuicOptions::default());
+            let connection = match connecting.await {
+                Ok(connection) => connection,
+                Err(error) => {
+                    failure = Some(error);
+                    continue;
+                }
+            };
+            let request = Request::get(destination.url.clone());
+            let mut client = match Client::over_quic(recorder.network(), connection).await {
+                Ok(client) => client,
+                Err(problem) => {
+                    let span = recorder.open(None, Layer::Http, "exchange", destination.url.to_string());
+                    recorder.fail(span, problem.code, problem.text);
+                    return None;
+                }
+            };
+            let asking = client.exchange(&recorder, None, &request, &self.options.limits);
+            let result = quality::beside(&recorder, remote.ip(), self.options.quality, asking).await;
+            client.close().await;
+            return result.ok();
+        }
+        if failure.is_some() {
+            controls::after_quic(&recorder, self.options, &destination.addresses).await;
+        }
+        None
+    }
+
+    /// Would the same request pass in small packets? Only for failures that an MTU black hole could have caused.
+    async fn after_exchange(&self, destination: &Destination<'_>, remote: SocketAddr, failure: &Failure) {
+        if matches!(failure.code.as_str(), "tls.timeout" | "http.timeout" | "http.stalled") {
+            let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
+            self.recorder.set(control, "control.kind", "small_mss");
+            let wishes = ConnectOptions {
+                limit: Some(self.options.connect_limit),
+                mss_limit: Some(SMALL_MSS),
+                nodelay: true,
+            };
+            let passed = match connect::single(&self.recorder, Some(control), remote, wishes).await {
+                Ok(connected) => {
+                    let request = Request::get(destination.url.clone());
+                    let tls = self.tls.fresh();
+                    let parent = Some(control);
+                    over_stream(&self.recorder, parent, &tls, destination, connected, self.options, &request)
+                        .await
+                        .map_err(|failure| failure.code)
+                }
+                Err(_) => Err("tcp.timeout".to_owned()),
+            };
+            match passed {
+                Ok(_) => self.recorder.ok(control),
+                Err(code) => self.recorder.fail(control, code, "small packets do not get through either"),
+            }
+            return;
+        }
+        if failure.code.starts_with("tls.") {
+            controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
+        }
+    }
+
+    /// The way and its quality: once, at the end, for the address that was used last.
+    async fn look_around(&self) {
+        let Some(target) = self.target else { return };
+        let way = if self.options.always_route && !self.has_route() {
+            self.route(target).await
+        } else {
+            None
+        };
+        if let Some(budget) = self.options.quality {
+            let info = self.inspector.as_ref().and_then(TcpInspector::info);
+            quality::look(&self.recorder, None, target, info.as_ref(), way.as_ref(), budget).await;
+        }
+    }
+
+    fn has_route(&self) -> bool {
+        self.recorder.spans().iter().any(|span| span.what == "route")
+    }
+
+    async fn route(&self, target: IpAddr) -> Option<Route> {
+        // A machine that may not probe says so in the span.
+        route(&self.recorder, None, target, RouteOptions { probes: 1, ..RouteOptions::default() }).await.ok()
+    }
+}
+
+/// Small enough for any IPv4 and IPv6 path: 536 is what RFC 9293 3.7.1 assumes of a host that says nothing.
+const SMALL_MSS: u16 = 536;
+
+/// TLS if the URL wants it, then one exchange.
+async fn over_stream(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    tls: &TlsClient,
+    destination: &Destination<'_>,
+    connected: Connected,
+    options: &JourneyOptions,
+    request: &Request,
+) -> Result<Answer, Failure> {
+    let network = recorder.network();
+    let client = if destination.secure {
+        let alpn: &[&str] = match options.http {
+            Some(HttpVersion::Http1) => &["http/1.1"],
+            Some(HttpVersion::Http2) => &["h2"],
+            _ => &["h2", "http/1.1"],
+        };
+        let secured = tls.secure(recorder, parent, &destination.host, alpn, connected.stream).await?;
+        let http2 = secured.alpn.as_deref() == Some("h2");
+        Client::over_stream(network, secured.stream, http2).await
+    } else {
+        Client::over_stream(network, connected.stream, options.http == Some(HttpVersion::Http2)).await
+    };
+    let mut client = client.map_err(|problem| {
+        let span = recorder.open(parent, Layer::Http, "exchange", format!("GET {}", destination.url));
+        recorder.fail(span, problem.code.clone(), problem.text.clone());
+        Failure { span, code: problem.code, text: problem.text }
+    })?;
+    let result = client.exchange(recorder, parent, request, &options.limits).await;
+    client.close().await;
+    result
+}

@@ -1,0 +1,150 @@
+//! What is asked when a step failed: the probes that tell a cause from its lookalikes.
+//!
+//! Branches are independent. A control that fails says something about our own way out, one that works proves it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use thru_net::ConnectOptions;
+use thru_trace::{Layer, SpanId};
+use url::{Host, Url};
+
+use super::JourneyOptions;
+use crate::Recorder;
+use crate::connect;
+use crate::ping::{PingOptions, ping};
+use crate::resolve;
+use crate::route::{RouteOptions, route};
+use crate::secure::TlsClient;
+
+/// A name did not resolve: is it the resolver, the name, or the way to both?
+pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: &str, code: &str) {
+    let silent = matches!(code, "dns.timeout" | "dns.unreachable" | "dns.no_resolver" | "dns.refused");
+    if silent {
+        if let Some(server) = options.other_resolvers.first() {
+            resolve::control_other_resolver(recorder, None, name, *server).await;
+        }
+    }
+    if code == "dns.servfail" {
+        resolve::control_checking_disabled(recorder, None, name).await;
+    }
+    if !options.root_hints.is_empty() {
+        resolve::control_iterate(recorder, None, name, &options.root_hints).await;
+    }
+}
+
+/// No address answered the TCP handshake: how far does the way go, is the host there, is it only the port, and does
+/// our own way out work?
+pub async fn after_connect(
+    recorder: &Recorder,
+    options: &JourneyOptions,
+    addresses: &[SocketAddr],
+    failed: &[SpanId],
+) {
+    let Some(remote) = addresses.first() else { return };
+    way(recorder, remote.ip()).await;
+    if failed.iter().any(|span| matches!(recorder.code(*span).as_deref(), Some("tcp.timeout" | "tcp.refused"))) {
+        other_port(recorder, *remote).await;
+    }
+    other_site_connects(recorder, options).await;
+}
+
+/// QUIC did not get through: does TCP to the same port, and does the way go there?
+pub async fn after_quic(recorder: &Recorder, options: &JourneyOptions, addresses: &[SocketAddr]) {
+    let Some(remote) = addresses.first() else { return };
+    let control = open(recorder, Layer::Tcp, "other_port", format!("TCP to {remote}"));
+    recorder.set(control, "port", u32::from(remote.port()));
+    let wishes = ConnectOptions { limit: Some(options.connect_limit), ..ConnectOptions::default() };
+    let connected = connect::single(recorder, Some(control), *remote, wishes).await;
+    close(recorder, control, connected.map(drop));
+    way(recorder, remote.ip()).await;
+}
+
+/// The way to the host, and whether it answers an echo request.
+async fn way(recorder: &Recorder, target: IpAddr) {
+    // Both may be forbidden to this user; the spans say so.
+    let _ = route(recorder, None, target, RouteOptions { probes: 2, ..RouteOptions::default() }).await;
+    let control = open(recorder, Layer::Ip, "ping", format!("does {target} answer an echo request?"));
+    let train = PingOptions { count: 3, interval: Duration::from_millis(200), ..PingOptions::default() };
+    match ping(recorder, Some(control), target, "control", train, |_| {}).await {
+        Ok(result) if result.received() > 0 => recorder.ok(control),
+        Ok(_) => recorder.fail(control, "ping.timeout", "no reply"),
+        Err(error) => recorder.skip(control, error.to_string()),
+    }
+}
+
+/// Another port of the same host: the web's other one.
+async fn other_port(recorder: &Recorder, remote: SocketAddr) {
+    let port = if remote.port() == 80 { 443 } else { 80 };
+    let other = SocketAddr::new(remote.ip(), port);
+    let control = open(recorder, Layer::Tcp, "other_port", format!("does {other} answer?"));
+    recorder.set(control, "port", u32::from(port));
+    let wishes = ConnectOptions { limit: Some(Duration::from_secs(3)), ..ConnectOptions::default() };
+    let connected = connect::single(recorder, Some(control), other, wishes).await;
+    close(recorder, control, connected.map(drop));
+}
+
+/// A site that is known to work: does a TCP handshake with it?
+async fn other_site_connects(recorder: &Recorder, options: &JourneyOptions) {
+    let Some(site) = usable_site(options) else { return };
+    let control = open(recorder, Layer::Tcp, "other_site", format!("does {site} answer?"));
+    let connected = connect_site(recorder, control, options, site).await;
+    close(recorder, control, connected.map(drop));
+}
+
+/// A site that is known to work: is its certificate believed here?
+pub async fn other_site(recorder: &Recorder, options: &JourneyOptions, tls: &TlsClient) {
+    let Some(site) = usable_site(options) else { return };
+    let control = open(recorder, Layer::Tls, "other_site", format!("is {site} believed?"));
+    let connected = match connect_site(recorder, control, options, site).await {
+        Ok(connected) => connected,
+        Err(span) => return close(recorder, control, Err(span)),
+    };
+    let host = site.host_str().unwrap_or_default();
+    let secured = tls.secure(recorder, Some(control), host, &["h2", "http/1.1"], connected.stream).await;
+    close(recorder, control, secured.map(drop).map_err(|failure| failure.span));
+}
+
+/// The control site, unless it is the very site that is asked for.
+fn usable_site(options: &JourneyOptions) -> Option<&Url> {
+    options.control_site.as_ref().filter(|site| site.host_str() != options.url.host_str())
+}
+
+async fn connect_site(
+    recorder: &Recorder,
+    control: SpanId,
+    options: &JourneyOptions,
+    site: &Url,
+) -> Result<connect::Connected, SpanId> {
+    let port = site.port_or_known_default().unwrap_or(443);
+    let addresses = match site.host() {
+        Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
+        Some(Host::Ipv6(address)) => vec![IpAddr::V6(address)],
+        Some(Host::Domain(name)) => {
+            let found = resolve::resolve(recorder, Some(control), name, &options.resolve_options()).await;
+            found.map_err(|failure| failure.span)?.addresses
+        }
+        None => return Err(control),
+    };
+    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+    let wishes = ConnectOptions { limit: Some(options.connect_limit), nodelay: true, ..ConnectOptions::default() };
+    let connected = connect::race(recorder, Some(control), &addresses, wishes).await;
+    connected.map_err(|spans| spans.first().copied().unwrap_or(control))
+}
+
+fn open(recorder: &Recorder, layer: Layer, kind: &str, label: String) -> SpanId {
+    let control = recorder.open(None, layer, "control", label);
+    recorder.set(control, "control.kind", kind);
+    control
+}
+
+/// A control ends as the step within it ended.
+fn close(recorder: &Recorder, control: SpanId, result: Result<(), SpanId>) {
+    match result {
+        Ok(()) => recorder.ok(control),
+        Err(span) => {
+            let code = recorder.code(span).unwrap_or_else(|| "control.failed".to_owned());
+            recorder.fail(control, code, "it does not");
+        }
+    }
+}
