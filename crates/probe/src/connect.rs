@@ -263,7 +263,12 @@ pub fn note_connection(
 ) -> SpanId {
     let span = recorder.open_at(parent, Layer::Tcp, "connection", format!("TCP to {remote}"), started);
     recorder.set(span, "tcp.remote", remote.to_string());
-    let durations = [("tcp.rtt", info.rtt), ("tcp.rtt_min", info.min_rtt), ("tcp.rtt_max", info.max_rtt), ("tcp.rto", Some(info.rto))];
+    let durations = [
+        ("tcp.rtt", info.rtt),
+        ("tcp.rtt_min", info.min_rtt),
+        ("tcp.rtt_max", info.max_rtt),
+        ("tcp.rto", Some(info.rto)),
+    ];
     for (key, value) in durations {
         if let Some(value) = value {
             recorder.set_duration(span, key, value);

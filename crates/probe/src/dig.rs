@@ -230,4 +230,3 @@ fn flags(message: &Message) -> Vec<&'static str> {
     ];
     set.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
 }
-

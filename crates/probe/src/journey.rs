@@ -11,6 +11,7 @@ pub mod quality;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use thru_names::resolver::ResolverConfig;
 use thru_net::{ConnectOptions, Network, TcpInspector};
 use thru_trace::{Family, Layer, SpanId, Trace};
 use thru_wire::Instant;
@@ -47,8 +48,8 @@ pub struct JourneyOptions {
     pub family: Option<Family>,
     /// Whom to believe, where secrets go.
     pub tls: TlsOptions,
-    /// Where DNS starts, for asking from the root down ourselves.
-    pub root_hints: Vec<IpAddr>,
+    /// Where DNS starts, for asking from the root down ourselves; `None`: we don't.
+    pub from_root: Option<ResolverConfig>,
     /// Resolvers to ask when our own are silent.
     pub other_resolvers: Vec<SocketAddr>,
     /// Names that need no DNS.
@@ -75,7 +76,7 @@ impl JourneyOptions {
             http: None,
             family: None,
             tls,
-            root_hints: Vec::new(),
+            from_root: None,
             other_resolvers: Vec::new(),
             hosts: Vec::new(),
             control_site: None,
@@ -125,7 +126,11 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
     }
     let redirected_forever = answer.as_ref().is_some_and(|answer| answer.redirect(&url).is_some());
     if let Some(answer) = answer.as_ref().filter(|_| redirected_forever) {
-        recorder.fail(answer.span, "http.redirect_loop", format!("still redirected after {} steps", options.redirects));
+        recorder.fail(
+            answer.span,
+            "http.redirect_loop",
+            format!("still redirected after {} steps", options.redirects),
+        );
     }
     traveller.look_around().await;
     let trace = Trace {
@@ -223,7 +228,11 @@ impl Traveller<'_> {
         connect::race(&self.recorder, None, &destination.addresses, wishes).await
     }
 
-    async fn over_stream(&self, destination: &Destination<'_>, connected: Connected) -> Result<Answer, Failure> {
+    async fn over_stream(
+        &self,
+        destination: &Destination<'_>,
+        connected: Connected,
+    ) -> Result<Answer, Failure> {
         let request = Request::get(destination.url.clone());
         over_stream(&self.recorder, None, &self.tls, destination, connected, self.options, &request).await
     }
@@ -297,11 +306,8 @@ impl Traveller<'_> {
     /// The way and its quality: once, at the end, for the address that was used last.
     async fn look_around(&self) {
         let Some(target) = self.target else { return };
-        let way = if self.options.always_route && !self.has_route() {
-            self.route(target).await
-        } else {
-            None
-        };
+        let way =
+            if self.options.always_route && !self.has_route() { self.route(target).await } else { None };
         if let Some(budget) = self.options.quality {
             let info = self.inspector.as_ref().and_then(TcpInspector::info);
             quality::look(&self.recorder, None, target, info.as_ref(), way.as_ref(), budget).await;

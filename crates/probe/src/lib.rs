@@ -1,5 +1,6 @@
 //! What asks: resolve, route, connect, secure, request; each writes into the Trace.
 //!
+//! - [`journey`]: one request through every layer, with the controls its failure calls for. Start here.
 //! - [`recorder`]: the list of spans that every probe writes to.
 //! - [`resolve`]: names to addresses, with the controls that tell a resolver's fault from a zone's; [`dig`].
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.

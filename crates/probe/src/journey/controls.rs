@@ -5,31 +5,39 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
+use thru_names::text::parse_name;
 use thru_net::ConnectOptions;
-use thru_trace::{Layer, SpanId};
+use thru_trace::{Family, Layer, SpanId};
 use url::{Host, Url};
 
 use super::JourneyOptions;
 use crate::Recorder;
 use crate::connect;
 use crate::ping::{PingOptions, ping};
-use crate::resolve;
+use crate::resolve::{self, stub::Patience};
 use crate::route::{RouteOptions, route};
 use crate::secure::TlsClient;
 
 /// A name did not resolve: is it the resolver, the name, or the way to both?
 pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: &str, code: &str) {
+    let Ok(name) = parse_name(name) else { return };
+    let wanted = match options.family {
+        Some(Family::V6) => RecordType::AAAA,
+        _ => RecordType::A,
+    };
     let silent = matches!(code, "dns.timeout" | "dns.unreachable" | "dns.no_resolver" | "dns.refused");
-    if silent {
-        if let Some(server) = options.other_resolvers.first() {
-            resolve::control_other_resolver(recorder, None, name, *server).await;
-        }
+    let patience = Patience::default();
+    if silent && !options.other_resolvers.is_empty() {
+        let others = &options.other_resolvers;
+        resolve::control::control_other_resolver(recorder, None, &name, wanted, others, patience).await;
     }
     if code == "dns.servfail" {
-        resolve::control_checking_disabled(recorder, None, name).await;
+        let ours = recorder.network().resolvers();
+        resolve::control::control_checking_disabled(recorder, None, &name, wanted, &ours, patience).await;
     }
-    if !options.root_hints.is_empty() {
-        resolve::control_iterate(recorder, None, name, &options.root_hints).await;
+    if let Some(config) = &options.from_root {
+        resolve::control::control_iterate(recorder, None, &name, wanted, config.clone()).await;
     }
 }
 
@@ -43,7 +51,10 @@ pub async fn after_connect(
 ) {
     let Some(remote) = addresses.first() else { return };
     way(recorder, remote.ip()).await;
-    if failed.iter().any(|span| matches!(recorder.code(*span).as_deref(), Some("tcp.timeout" | "tcp.refused"))) {
+    if failed
+        .iter()
+        .any(|span| matches!(recorder.code(*span).as_deref(), Some("tcp.timeout" | "tcp.refused")))
+    {
         other_port(recorder, *remote).await;
     }
     other_site_connects(recorder, options).await;
@@ -126,8 +137,10 @@ async fn connect_site(
         }
         None => return Err(control),
     };
-    let addresses: Vec<SocketAddr> = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-    let wishes = ConnectOptions { limit: Some(options.connect_limit), nodelay: true, ..ConnectOptions::default() };
+    let addresses: Vec<SocketAddr> =
+        addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
+    let wishes =
+        ConnectOptions { limit: Some(options.connect_limit), nodelay: true, ..ConnectOptions::default() };
     let connected = connect::race(recorder, Some(control), &addresses, wishes).await;
     connected.map_err(|spans| spans.first().copied().unwrap_or(control))
 }

@@ -23,7 +23,8 @@ pub struct QualityBudget {
 
 impl QualityBudget {
     /// In a lab packets are free.
-    pub const LAB: QualityBudget = QualityBudget { short: 10, long: 100, interval: Duration::from_millis(20) };
+    pub const LAB: QualityBudget =
+        QualityBudget { short: 10, long: 100, interval: Duration::from_millis(20) };
     /// On a real network: at most some 200 packets.
     pub const REAL: QualityBudget = QualityBudget { short: 5, long: 20, interval: Duration::from_millis(50) };
 

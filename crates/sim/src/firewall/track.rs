@@ -72,6 +72,12 @@ impl Tracker {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.connections.len(), self.expiry.len());
+        self.connections.len()
+    }
+
     fn expire(&mut self, now: Instant) {
         while let Some(&(at, key)) = self.expiry.first() {
             if at > now {

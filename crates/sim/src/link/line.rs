@@ -179,7 +179,7 @@ impl Line {
             let waiting = self.queue.drain();
             self.queue = Queue::new(&self.pipe.queue, self.queue_key);
             for packet in waiting {
-                self.to_discipline(now, packet, dropped);
+                self.put_in_queue(now, packet, dropped);
             }
         }
         self.transmit(now, dropped);
@@ -247,11 +247,11 @@ impl Line {
                 return;
             }
         }
-        self.to_discipline(now, packet, dropped);
+        self.put_in_queue(now, packet, dropped);
         self.transmit(now, dropped);
     }
 
-    fn to_discipline(&mut self, now: Instant, packet: Packet, dropped: &mut Vec<Dropped>) {
+    fn put_in_queue(&mut self, now: Instant, packet: Packet, dropped: &mut Vec<Dropped>) {
         let before = dropped.len();
         let mut context = Context {
             now,
