@@ -19,6 +19,8 @@ pub struct QuicClient {
     session: Session,
     /// Clones leave the connection to the original.
     quic: Option<QuicConnection>,
+    /// Early data was refused and HTTP/3 has begun anew.
+    renewed: bool,
 }
 
 impl std::fmt::Debug for QuicClient {
@@ -60,13 +62,13 @@ impl Drop for Session {
 impl QuicClient {
     pub(super) async fn new(network: &Network, quic: QuicConnection) -> Result<QuicClient, Problem> {
         let session = Session::new(network, &quic.connection).await?;
-        Ok(QuicClient { network: network.clone(), session, quic: Some(quic) })
+        Ok(QuicClient { network: network.clone(), session, quic: Some(quic), renewed: false })
     }
 
     /// A second handle for requests at the same time.
     pub(super) fn share(&self) -> QuicClient {
         let session = Session { sender: self.session.sender.clone(), driver: None };
-        QuicClient { network: self.network.clone(), session, quic: None }
+        QuicClient { network: self.network.clone(), session, quic: None, renewed: false }
     }
 
     /// Waits for a handshake that 0-RTT left behind, so that its span is complete.
@@ -84,8 +86,40 @@ impl QuicClient {
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
-        let bounded = network.timeout(limits.total, self.send_unbounded(request, limits, progress)).await;
+        let bounded = network.timeout(limits.total, self.send_or_resend(request, limits, progress)).await;
         bounded.unwrap_or_else(|| Err(endless(limits, progress.bytes)))
+    }
+
+    /// Sends again what a server did not take as early data.
+    async fn send_or_resend(
+        &mut self,
+        request: &Request,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> Result<(), Problem> {
+        // RFC 8470 4: early data can be replayed by anyone on the way, so only what changes nothing goes early.
+        if !request.method.is_safe() {
+            self.renew_if_refused().await?;
+        }
+        let start = progress.start;
+        match self.send_unbounded(request, limits, progress).await {
+            Err(_) if self.renew_if_refused().await? => {
+                *progress = Progress::new(start);
+                self.send_unbounded(request, limits, progress).await
+            }
+            result => result,
+        }
+    }
+
+    /// If early data was sent and refused, HTTP/3 has to begin anew on the same connection; tells whether it did.
+    async fn renew_if_refused(&mut self) -> Result<bool, Problem> {
+        let Some(quic) = self.quic.as_mut().filter(|_| !self.renewed) else { return Ok(false) };
+        if !matches!(quic.settle().await, Some(Ok(false))) {
+            return Ok(false);
+        }
+        self.renewed = true;
+        self.session = Session::new(&self.network, &quic.connection).await?;
+        Ok(true)
     }
 
     async fn send_unbounded(
@@ -134,7 +168,7 @@ impl QuicClient {
     }
 
     pub(super) async fn close(self) {
-        let QuicClient { network: _, session, quic } = self;
+        let QuicClient { network: _, session, quic, renewed: _ } = self;
         drop(session);
         if let Some(quic) = quic {
             quic.close().await;

@@ -21,21 +21,27 @@ pub struct QuicConnection {
     pub connection: quinn::Connection,
     /// The span `handshake`.
     pub span: SpanId,
-    /// Whether requests may leave before the handshake is done. Call [`QuicConnection::finish`] after the first one.
-    pub early: bool,
     /// Drives the connection; the socket closes with it.
     endpoint: quinn::Endpoint,
     name: ServerName<'static>,
     tls: TlsClient,
-    accepted: Option<quinn::ZeroRttAccepted>,
+    accepted: Early,
+    /// The span of a 0-RTT handshake is complete.
+    told: bool,
+}
+
+/// What became of the early data.
+enum Early {
+    /// There was none.
+    None,
+    /// The handshake goes on.
+    Pending(quinn::ZeroRttAccepted),
+    Settled(Result<bool, ConnectionError>),
 }
 
 impl fmt::Debug for QuicConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QuicConnection")
-            .field("span", &self.span)
-            .field("early", &self.early)
-            .finish_non_exhaustive()
+        f.debug_struct("QuicConnection").field("span", &self.span).finish_non_exhaustive()
     }
 }
 
@@ -84,18 +90,18 @@ impl TlsClient {
         let connecting = endpoint
             .connect_with(config, remote, name.to_str().as_ref())
             .map_err(|error| fail("quic.closed", error.to_string()))?;
-        let make = |connection, accepted: Option<quinn::ZeroRttAccepted>| QuicConnection {
+        let make = |connection, accepted| QuicConnection {
             connection,
             span,
-            early: accepted.is_some(),
             endpoint: endpoint.clone(),
             name: name.clone(),
             tls: self.clone(),
             accepted,
+            told: false,
         };
         let connecting = if options.early_data {
             match connecting.into_0rtt() {
-                Ok((connection, accepted)) => return Ok(make(connection, Some(accepted))),
+                Ok((connection, accepted)) => return Ok(make(connection, Early::Pending(accepted))),
                 Err(connecting) => connecting,
             }
         } else {
@@ -103,7 +109,7 @@ impl TlsClient {
         };
         match self.network.timeout(self.limit, connecting).await {
             Some(Ok(connection)) => {
-                let connection = make(connection, None);
+                let connection = make(connection, Early::None);
                 connection.record(recorder, false);
                 recorder.ok(span);
                 Ok(connection)
@@ -170,30 +176,49 @@ impl TlsClient {
 }
 
 impl QuicConnection {
+    /// Waits for the handshake of a 0-RTT connection; tells whether the server took the early data. If it did not, all
+    /// streams opened so far are gone. `None`: there was no early data.
+    pub async fn settle(&mut self) -> Option<Result<bool, ConnectionError>> {
+        if let Early::Pending(accepted) = &mut self.accepted {
+            let result = match self.tls.network.timeout(self.tls.limit, accepted).await {
+                Some(accepted) => match self.connection.close_reason() {
+                    None => Ok(accepted),
+                    Some(error) => Err(error),
+                },
+                None => Err(ConnectionError::TimedOut),
+            };
+            self.accepted = Early::Settled(result);
+        }
+        match &self.accepted {
+            Early::Settled(result) => Some(result.clone()),
+            Early::None | Early::Pending(_) => None,
+        }
+    }
+
     /// Waits for the handshake of a 0-RTT connection and closes its span; tells whether the early data was accepted.
     /// For other connections it only completes the span with what was learned since.
     pub async fn finish(&mut self, recorder: &Recorder) -> Result<bool, Failure> {
-        let Some(accepted) = self.accepted.take() else {
-            let chosen = self.tls.quic_sessions.chosen(&self.name);
-            if let Some(cipher) = chosen.cipher {
-                recorder.set(self.span, "tls.cipher", cipher);
-            }
-            return Ok(false);
-        };
-        let limit = self.tls.limit;
         let remote = self.connection.remote_address();
-        let error = match self.tls.network.timeout(limit, accepted).await {
-            Some(accepted) => match self.connection.close_reason() {
-                None => {
-                    self.record(recorder, accepted);
-                    recorder.ok(self.span);
-                    return Ok(accepted);
+        match self.settle().await {
+            None => {
+                let chosen = self.tls.quic_sessions.chosen(&self.name);
+                if let Some(cipher) = chosen.cipher {
+                    recorder.set(self.span, "tls.cipher", cipher);
                 }
-                Some(error) => error,
-            },
-            None => ConnectionError::TimedOut,
-        };
-        Err(self.tls.quic_failure(recorder, self.span, &self.name, remote, &error).await)
+                Ok(false)
+            }
+            Some(_) if self.told => Ok(false),
+            Some(Ok(accepted)) => {
+                self.told = true;
+                self.record(recorder, accepted);
+                recorder.ok(self.span);
+                Ok(accepted)
+            }
+            Some(Err(error)) => {
+                self.told = true;
+                Err(self.tls.quic_failure(recorder, self.span, &self.name, remote, &error).await)
+            }
+        }
     }
 
     /// The smoothed round-trip time, as QUIC measures it.

@@ -102,7 +102,7 @@ fn the_date_is_the_networks() {
         let before = place.server.unix_time().as_secs();
         let answer = visitor.get(&mut client, "/bytes/1").await.unwrap();
         let said = answer.headers["date"].to_str().unwrap().to_owned();
-        let minute = (before..=before + 60).map(|second| seconds_of_minute(second));
+        let minute = (before..=before + 60).map(seconds_of_minute);
         assert!(said.ends_with(" GMT"), "{said}");
         assert!(minute.clone().any(|end| said.contains(&end)), "{said}");
     });
