@@ -106,7 +106,7 @@ impl BuildHasher for KeyedState {
     type Hasher = SipHasher13;
 
     fn build_hasher(&self) -> SipHasher13 {
-        self.hasher.clone()
+        self.hasher
     }
 }
 

@@ -157,7 +157,7 @@ impl Host {
             },
         };
         if packet.len() <= limit {
-            return self.to_link(now, out, next_hop, packet);
+            return self.put_on_link(now, out, next_hop, packet);
         }
         let pieces = if packet.bytes()[0] >> 4 == 4 {
             split::ipv4(packet.bytes(), limit)
@@ -174,12 +174,12 @@ impl Host {
             if was.is_some_and(|was| was.dont_fragment) && piece.bytes()[0] >> 4 == 4 {
                 set_dont_fragment(piece.bytes_mut());
             }
-            self.to_link(now, out, next_hop, piece);
+            self.put_on_link(now, out, next_hop, piece);
         }
     }
 
     /// Puts a packet that fits onto the link, or lets it wait for its neighbour's address.
-    pub(super) fn to_link(&mut self, now: Instant, out: InterfaceId, next_hop: IpAddr, packet: Packet) {
+    pub(super) fn put_on_link(&mut self, now: Instant, out: InterfaceId, next_hop: IpAddr, packet: Packet) {
         let Some(source) = self.tables.mac(out) else {
             let bytes = packet.into_bytes();
             return self.transmit(now, out, bytes);

@@ -142,7 +142,7 @@ impl Host {
         let Some(packet) = ndp_packet(target, to, &message) else { return };
         match to_mac.or_else(|| MacAddr::of_group(to.into())) {
             Some(to_mac) => self.transmit_ip(now, id, mac, to_mac, packet),
-            None => self.to_link(now, id, to.into(), packet),
+            None => self.put_on_link(now, id, to.into(), packet),
         }
     }
 

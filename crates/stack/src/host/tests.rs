@@ -68,7 +68,8 @@ impl Bench {
     fn with(config: HostConfig, medium: Medium) -> Bench {
         let mut host = Host::new(config);
         for (index, mac) in [OUR_MAC, OUR_OTHER_MAC].into_iter().enumerate() {
-            let id = host.add_interface(InterfaceConfig { name: format!("eth{index}"), medium, mac, mtu: 1_500 });
+            let id =
+                host.add_interface(InterfaceConfig { name: format!("eth{index}"), medium, mac, mtu: 1_500 });
             let (v4, v6) = [("10.0.0.1/24", "fd00::1/64"), ("10.0.1.1/24", "fd00:1::1/64")][index];
             host.add_address(id, v4.parse::<Cidr>().unwrap());
             host.add_address(id, v6.parse::<Cidr>().unwrap());
@@ -316,14 +317,29 @@ impl Make<'_> {
 /// Lets the host know the peer's and the far host's hardware addresses, by asking it as they would.
 fn introduce(bench: &mut Bench) {
     let pairs: [(u32, MacAddr, Ipv4Addr, Ipv4Addr, Ipv6Addr, Ipv6Addr); 2] = [
-        (0, PEER_MAC, [10, 0, 0, 2].into(), [10, 0, 0, 1].into(), "fd00::2".parse().unwrap(), "fd00::1".parse().unwrap()),
-        (1, FAR_MAC, [10, 0, 1, 2].into(), [10, 0, 1, 1].into(), "fd00:1::2".parse().unwrap(), "fd00:1::1".parse().unwrap()),
+        (
+            0,
+            PEER_MAC,
+            [10, 0, 0, 2].into(),
+            [10, 0, 0, 1].into(),
+            "fd00::2".parse().unwrap(),
+            "fd00::1".parse().unwrap(),
+        ),
+        (
+            1,
+            FAR_MAC,
+            [10, 0, 1, 2].into(),
+            [10, 0, 1, 1].into(),
+            "fd00:1::2".parse().unwrap(),
+            "fd00:1::1".parse().unwrap(),
+        ),
     ];
     for (interface, mac, peer4, our4, peer6, our6) in pairs {
         let mut frame = ethernet_header(mac, MacAddr::BROADCAST, EtherType::ARP).to_vec();
         Arp::request(mac, peer4, our4).emit_into(&mut frame);
         bench.frame(interface, frame);
-        let packet = Make::new(&peer6.to_string(), &our6.to_string()).ttl(255).icmp(&ndp::solicitation(our6, mac));
+        let packet =
+            Make::new(&peer6.to_string(), &our6.to_string()).ttl(255).icmp(&ndp::solicitation(our6, mac));
         bench.packet(interface, &packet);
     }
     bench.frames();

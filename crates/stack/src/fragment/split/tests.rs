@@ -26,7 +26,13 @@ fn say(pieces: &[Packet]) -> Vec<String> {
                 Upper::Fragment { id, offset, more, header: v6 } => {
                     format!("{:x} at {offset}: {} {more}", id, piece.len() - v6.header_at - 8)
                 }
-                _ => format!("h{} at {}: {} {}", header.len, header.fragment.0, piece.len() - header.len, header.fragment.1),
+                _ => format!(
+                    "h{} at {}: {} {}",
+                    header.len,
+                    header.fragment.0,
+                    piece.len() - header.len,
+                    header.fragment.1
+                ),
             }
         })
         .collect()

@@ -21,7 +21,10 @@ fn one_hop_less_and_nothing_else_changes() {
         assert_eq!(frames.len(), 1);
         let (interface, frame) = &frames[0];
         assert_eq!(*interface, 1);
-        assert_eq!(frame[..14], ethernet_header(OUR_OTHER_MAC, FAR_MAC, EtherType(u16::from_be_bytes([frame[12], frame[13]]))));
+        assert_eq!(
+            frame[..14],
+            ethernet_header(OUR_OTHER_MAC, FAR_MAC, EtherType(u16::from_be_bytes([frame[12], frame[13]])))
+        );
         let mut expected = packet.clone();
         if src.contains(':') {
             expected[7] = 8;
@@ -180,8 +183,7 @@ fn a_frame_for_everyone_is_not_forwarded() {
 
 #[test]
 fn errors_are_rate_limited() {
-    let config =
-        HostConfig { forwarding: true, icmp_errors_per_second: 10, ..HostConfig::default() };
+    let config = HostConfig { forwarding: true, icmp_errors_per_second: 10, ..HostConfig::default() };
     let mut bench = Bench::with(config, Medium::Ip);
     let packet = Make::new("10.0.0.2", "10.0.1.2").ttl(1).udp(1, 2, b"x");
     for _ in 0..50 {

@@ -93,11 +93,17 @@ fn big_datagrams_leave_in_fragments() {
     for (to, expected) in [
         (
             "10.0.0.2:1",
-            ["eth0 10.0.0.1>10.0.0.2 ttl=64 fragment 0+1480 more", "eth0 10.0.0.1>10.0.0.2 ttl=64 fragment 1480+528"],
+            [
+                "eth0 10.0.0.1>10.0.0.2 ttl=64 fragment 0+1480 more",
+                "eth0 10.0.0.1>10.0.0.2 ttl=64 fragment 1480+528",
+            ],
         ),
         (
             "[fd00::2]:1",
-            ["eth0 fd00::1>fd00::2 ttl=64 fragment 0+1448 more", "eth0 fd00::1>fd00::2 ttl=64 fragment 1448+560"],
+            [
+                "eth0 fd00::1>fd00::2 ttl=64 fragment 0+1448 more",
+                "eth0 fd00::1>fd00::2 ttl=64 fragment 1448+560",
+            ],
         ),
     ] {
         let send = UdpSend {

@@ -36,7 +36,7 @@ fn target(medium: Medium, hooked: bool) -> Bench {
         bench.host.raw_open(protocol).unwrap();
     }
     let socket = bench.host.udp_bind("[::]:53".parse().unwrap()).unwrap();
-    let _ = bench.host.tcp_listen("[::]:80".parse().unwrap(), 8);
+    bench.host.tcp_listen("[::]:80".parse().unwrap(), 8).unwrap();
     for to in ["10.0.0.2:1", "[fd00::2]:1", "10.0.0.77:1"] {
         let send = UdpSend {
             to: to.parse().unwrap(),
@@ -57,12 +57,9 @@ fn target(medium: Medium, hooked: bool) -> Bench {
 /// Legal frames of every kind the host understands.
 fn legal() -> Vec<Vec<u8>> {
     let mut packets = Vec::new();
-    for (src, dst) in [
-        ("10.0.0.2", "10.0.0.1"),
-        ("10.0.0.2", "10.0.1.2"),
-        ("fd00::2", "fd00::1"),
-        ("fd00::2", "fd00:1::2"),
-    ] {
+    for (src, dst) in
+        [("10.0.0.2", "10.0.0.1"), ("10.0.0.2", "10.0.1.2"), ("fd00::2", "fd00::1"), ("fd00::2", "fd00:1::2")]
+    {
         let v6 = src.contains(':');
         let back = Make::new(dst, src).udp(53, 1, b"quoted");
         let mut tcp = [0; 24];
@@ -82,8 +79,13 @@ fn legal() -> Vec<Vec<u8>> {
         if v6 {
             let target = "fd00::1".parse().unwrap();
             packets.push(Make::new(src, dst).ttl(255).icmp(&ndp::solicitation(target, PEER_MAC)));
-            packets.push(Make::new(src, dst).ttl(255).icmp(&ndp::advertisement(target, PEER_MAC, true, true)));
-            for (kind, options) in [(0, [0, 0, 5, 2, 0, 0, 1, 0]), (60, [0, 0, 1, 4, 0, 0, 0, 0]), (43, [0, 0, 0, 1, 0, 0, 0, 0])] {
+            packets
+                .push(Make::new(src, dst).ttl(255).icmp(&ndp::advertisement(target, PEER_MAC, true, true)));
+            for (kind, options) in [
+                (0, [0, 0, 5, 2, 0, 0, 1, 0]),
+                (60, [0, 0, 1, 4, 0, 0, 0, 0]),
+                (43, [0, 0, 0, 1, 0, 0, 0, 0]),
+            ] {
                 let mut payload = options.to_vec();
                 payload[0] = protocol::UDP;
                 payload.extend_from_slice(&Make::new(src, dst).udp(1, 53, b"behind")[40..]);
@@ -223,7 +225,11 @@ fn floods_of_fragments_and_neighbours_stay_within_bounds() {
     for hooked in [false, true] {
         let mut bench = target(Medium::Ethernet, hooked);
         for index in 0..30_000_u32 {
-            let mut piece = split::ipv4(&Make::new("10.0.0.2", "10.0.0.1").udp(1, 53, &[0; 2_000]), 1_500).unwrap().remove(0).bytes().to_vec();
+            let mut piece = split::ipv4(&Make::new("10.0.0.2", "10.0.0.1").udp(1, 53, &[0; 2_000]), 1_500)
+                .unwrap()
+                .remove(0)
+                .bytes()
+                .to_vec();
             piece[4..6].copy_from_slice(&(index as u16).to_be_bytes());
             piece[12..16].copy_from_slice(&(0x0b00_0000 + (index >> 16)).to_be_bytes());
             crate::header::set_ipv4_checksum(&mut piece[..20]);

@@ -23,7 +23,14 @@ fn own_addresses_and_loopback_are_here() {
         bench.host.udp_send(bench.now, client, to(&destination, b"hello")).unwrap();
         let datagram = bench.host.udp_receive(server).expect(address);
         assert_eq!(datagram.to, destination.parse().unwrap());
-        bench.host.udp_send(bench.now, server, UdpSend { from: Some(datagram.to.ip()), ..to(&datagram.from.to_string(), b"back") }).unwrap();
+        bench
+            .host
+            .udp_send(
+                bench.now,
+                server,
+                UdpSend { from: Some(datagram.to.ip()), ..to(&datagram.from.to_string(), b"back") },
+            )
+            .unwrap();
         assert_eq!(bench.host.udp_receive(client).unwrap().from, destination.parse().unwrap());
         bench.expect_silence();
         assert!(bench.host.next_deadline().is_never());

@@ -77,7 +77,10 @@ fn three_questions_then_the_socket_hears_of_it() {
         let report = bench.host.udp_error(socket).expect("an error");
         assert_eq!((report.icmp_type, report.icmp_code), kind);
         assert_eq!(report.quoted_destination, to.parse().unwrap());
-        assert!(bench.host.addresses().any(|(_, cidr)| cidr.address() == report.from), "we said so ourselves");
+        assert!(
+            bench.host.addresses().any(|(_, cidr)| cidr.address() == report.from),
+            "we said so ourselves"
+        );
         assert!(bench.host.next_deadline().is_never());
     }
 }
@@ -136,9 +139,7 @@ fn whoever_asks_for_us_is_answered_and_remembered() {
     let question = Make::new("fd00::2", "ff02::1:ff00:1").ttl(255).icmp(&question);
     let mut frame = ethernet_header(PEER_MAC, MacAddr([0x33, 0x33, 0xff, 0, 0, 1]), EtherType::IPV6).to_vec();
     frame.extend_from_slice(&question);
-    bench
-        .frame(0, frame)
-        .expect(&["eth0 to peer: fd00::1>fd00::2 ttl=255 fd00::1 is at 02:00:00:00:00:01"]);
+    bench.frame(0, frame).expect(&["eth0 to peer: fd00::1>fd00::2 ttl=255 fd00::1 is at 02:00:00:00:00:01"]);
     send(&mut bench, socket, "[fd00::2]:53");
     bench.expect(&["eth0 to peer: fd00::1>fd00::2 ttl=64 udp 1000>53 len=5"]);
 }

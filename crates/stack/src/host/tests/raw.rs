@@ -34,8 +34,7 @@ fn pings_are_answered() {
 
 #[test]
 fn a_host_may_refuse_to_answer() {
-    let mut bench =
-        Bench::with(HostConfig { answers_ping: false, ..HostConfig::default() }, Medium::Ip);
+    let mut bench = Bench::with(HostConfig { answers_ping: false, ..HostConfig::default() }, Medium::Ip);
     bench.packet(0, &Make::new("10.0.0.2", "10.0.0.1").echo_request(77, 10)).expect_silence();
 }
 
@@ -69,7 +68,9 @@ fn a_ping_socket_hears_replies_and_errors_of_its_identifier_only() {
         bench.packet(0, &Make::new(them, us).error(error.0, error.1, 0, &other));
         assert_eq!(bench.host.raw_receive(socket).unwrap().packet[..], reply(5));
         let heard = bench.host.raw_receive(socket).unwrap();
-        assert!(say_packet(&heard.packet).contains(&format!("icmp {}/{} about {us}>{them}", error.0, error.1)));
+        assert!(
+            say_packet(&heard.packet).contains(&format!("icmp {}/{} about {us}>{them}", error.0, error.1))
+        );
         assert!(bench.host.raw_receive(socket).is_none());
         bench.host.raw_close(socket);
         assert_eq!(bench.host.raw_send(bench.now, socket, Bytes::new()), Err(RawError::Closed));
@@ -88,9 +89,7 @@ fn a_protocol_socket_gets_whole_packets_and_silences_the_error() {
     assert!(bench.host.raw_receive(icmp).is_some(), "everything of its protocol");
     assert_eq!(bench.packets().len(), 1, "and the request is answered all the same");
     bench.host.raw_close(socket);
-    bench
-        .packet(0, &packet)
-        .expect(&["eth0 10.0.0.1>10.0.0.2 ttl=64 icmp 3/2 about 10.0.0.2>10.0.0.1"]);
+    bench.packet(0, &packet).expect(&["eth0 10.0.0.1>10.0.0.2 ttl=64 icmp 3/2 about 10.0.0.2>10.0.0.1"]);
 }
 
 #[test]

@@ -105,10 +105,7 @@ fn what_cannot_be_sent_says_why() {
     assert_eq!(send(whole), Err(UdpError::TooBig { mtu: 1_500 }));
     let whole = UdpSend { dont_fragment: true, ..to("10.0.0.2:1", &huge[..1_472]) };
     assert_eq!(send(whole), Ok(()));
-    assert_eq!(
-        bench.host.udp_bind("10.0.0.77:1".parse().unwrap()),
-        Err(UdpError::AddressNotAvailable)
-    );
+    assert_eq!(bench.host.udp_bind("10.0.0.77:1".parse().unwrap()), Err(UdpError::AddressNotAvailable));
     bench.host.udp_close(socket);
     assert_eq!(bench.host.udp_send(now, socket, to("10.0.0.2:1", b"x")), Err(UdpError::Closed));
 }

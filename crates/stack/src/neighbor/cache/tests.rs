@@ -107,9 +107,13 @@ fn what_a_neighbour_says_of_itself_moves_the_state_too() {
 
 #[test]
 fn packets_move_the_state() {
-    for (from, to) in
-        [("none", "incomplete"), ("incomplete", "incomplete"), ("stale", "delay"), ("delay", "delay"), ("probe", "probe")]
-    {
+    for (from, to) in [
+        ("none", "incomplete"),
+        ("incomplete", "incomplete"),
+        ("stale", "delay"),
+        ("delay", "delay"),
+        ("probe", "probe"),
+    ] {
         let mut cache = cache_in(from);
         cache.resolve(Instant::START, key(), packet());
         assert_eq!(say(&cache), to, "{from}");
