@@ -311,18 +311,22 @@ impl Host {
 
     /// Every call with the time ends here: what TCP wants to send, packets to ourselves, the next deadline.
     fn finish(&mut self, now: Instant) {
+        // Whoever talks to itself without end gets its next turn at once, but in another call.
+        let mut again = now;
         for _ in 0..LOOPED_PER_CALL {
             while let Some(segment) = self.tcp.poll_transmit(now, &self.tables) {
                 self.send_segment(now, segment);
             }
-            let Some(packet) = self.looped.pop_front() else { break };
+            let Some(packet) = self.looped.pop_front() else {
+                again = Instant::NEVER;
+                break;
+            };
             self.receive_looped(now, packet);
         }
         if let Some(hook) = &self.hook {
             self.hook_deadline = hook.next_expiry(now).map_or(Instant::NEVER, |wait| now + wait);
         }
-        let looped = if self.looped.is_empty() { Instant::NEVER } else { now };
-        self.deadline = looped
+        self.deadline = again
             .min(self.tcp.next_deadline())
             .min(self.neighbors.next_deadline())
             .min(self.reassembler.next_deadline())

@@ -14,7 +14,7 @@
 //!
 //! Places of sequence numbers are 64 bits wide inside (`seq`), so nothing wraps but on the wire.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
 use thru_wire::Instant;
@@ -171,6 +171,14 @@ impl Tcp {
             Some(Target::TimeWait(index)) => self.to_time_wait(path, index, &segment),
             None => self.to_listener(path, &segment, None),
         }
+    }
+
+    /// Whether a segment with this number is in flight between these ends: what an ICMP error has to quote before
+    /// its word about the path is taken (RFC 5927 4.1). Somebody who can't see our segments can't name one.
+    pub fn is_in_flight(&self, local: SocketAddr, remote: SocketAddr, number: SeqNumber) -> bool {
+        let pair = Pair { local: local.into(), remote: remote.into() };
+        let Some(Target::Connection(index)) = self.demux.find(&pair) else { return false };
+        self.connections.get(index).is_some_and(|connection| connection.is_in_flight(number))
     }
 
     /// An ICMP error that quotes a segment of ours with `quoted_seq`. [`PacketTooBig`](crate::icmp::IcmpErrorKind)

@@ -135,16 +135,13 @@ impl Host {
         input: Option<InterfaceId>,
         out: InterfaceId,
         next_hop: IpAddr,
-        packet: Packet,
+        mut packet: Packet,
     ) {
-        let mut packet = packet;
         if self.hook.is_some() {
             let Some(header) = Header::parse(packet.bytes()) else { return };
-            let was = packet.fragment;
             let asked = self.ask_hook(now, Place::Postrouting, input, Some(out), header, packet);
             let Some((_, asked)) = asked else { return };
             packet = asked;
-            packet.fragment = was;
         }
         let link = self.tables.link_mtu(out);
         let limit = match (packet.fragment, input) {

@@ -76,9 +76,12 @@ impl Host {
                 self.udp.deliver_error(id, report);
             }
             protocol::TCP => {
-                self.learn_path_mtu(now, kind, &quote);
-                let [_, _, _, _, seq @ ..] = quote.upper;
-                self.tcp.handle_icmp(&self.tables, &report, SeqNumber(u32::from_be_bytes(seq)));
+                let [_, _, _, _, number @ ..] = quote.upper;
+                let number = SeqNumber(u32::from_be_bytes(number));
+                if self.tcp.is_in_flight(quote.source(), quote.destination(), number) {
+                    self.learn_path_mtu(now, kind, &quote);
+                }
+                self.tcp.handle_icmp(&self.tables, &report, number);
             }
             other => {
                 let ping = quote.echo_identifier().map(|identifier| {

@@ -194,7 +194,8 @@ impl Host {
 
     fn udp_send_now(&mut self, now: Instant, id: UdpId, send: &UdpSend<'_>) -> Result<(), UdpError> {
         let local = self.udp.local(id).ok_or(UdpError::Closed)?;
-        let destination = send.to.ip();
+        // An IPv4-mapped address is a spelling of applications; it never goes onto a wire (RFC 4038 4.2).
+        let destination = send.to.ip().to_canonical();
         let bound = (!local.ip().is_unspecified()).then_some(local.ip());
         let path = self.check_path(destination)?;
         let source = match send.from.or(bound) {

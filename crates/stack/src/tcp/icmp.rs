@@ -10,6 +10,12 @@ use super::{State, TcpError, seq};
 use crate::icmp::{IcmpErrorKind, IcmpReport};
 
 impl Connection {
+    /// Whether a segment with this number was sent and is not acknowledged.
+    pub(crate) fn is_in_flight(&self, number: SeqNumber) -> bool {
+        let place = seq::place(self.una, number);
+        (self.una..self.nxt).contains(&place)
+    }
+
     pub(crate) fn on_icmp(
         &mut self,
         cx: &mut Context<'_>,

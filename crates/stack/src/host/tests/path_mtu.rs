@@ -113,3 +113,21 @@ fn an_absurdly_small_path_leaves_the_cutting_to_routers() {
     assert_eq!(bench.host.path_mtu(ip("10.0.0.2")), 552);
     assert!(bench.host.tables.path(ip("10.0.0.2")).fragment_on_the_way);
 }
+
+#[test]
+fn tcp_believes_only_who_names_a_segment_in_flight() {
+    let mut bench = Bench::bare_router();
+    let remote = "10.0.0.2:80".parse().unwrap();
+    bench.host.tcp_connect(bench.now, None, remote, Default::default()).unwrap();
+    let syn = bench.packets().remove(0);
+    let mut forged = syn.to_vec();
+    forged[20 + 4..20 + 8].copy_from_slice(&[1, 2, 3, 4]);
+    for quoted in [&forged, &syn.to_vec()] {
+        // As if the SYN had been a large packet: what is checked here is only whose word is taken.
+        let mut quoted = quoted.clone();
+        quoted[2..4].copy_from_slice(&1_500_u16.to_be_bytes());
+        bench.packet(0, &Make::new("10.0.0.9", "10.0.0.1").error(3, 4, 1_300, &quoted));
+        let expected = if quoted[24..28] == [1, 2, 3, 4] { 1_500 } else { 1_300 };
+        assert_eq!(bench.host.path_mtu(ip("10.0.0.2")), expected);
+    }
+}
