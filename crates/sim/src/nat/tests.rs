@@ -643,3 +643,66 @@ fn hairpinning_works_between_hosts() {
     send(world, inside[0], serving, socket("198.51.100.1:5000"), None);
     assert_eq!(received(world, inside[1], asking), [socket("198.51.100.1:53")]);
 }
+
+#[test]
+fn tcp_crosses_the_nat_and_closes() {
+    let Home { mut net, inside, server, nat } = home(|_| ());
+    let world = &mut net.world;
+    let listener =
+        world.with_host(server, |host, _| host.tcp_listen(socket("0.0.0.0:80"), 8)).expect("listens");
+    let remote = socket("203.0.113.5:80");
+    let connections = inside.map(|pc| {
+        let local = Some(socket("0.0.0.0:5000"));
+        let connect =
+            |host: &mut thru_stack::Host, now| host.tcp_connect(now, local, remote, Default::default());
+        (pc, world.with_host(pc, connect).expect("connects"))
+    });
+    world.run_until(world.now() + Duration::from_secs(1));
+    for (pc, connection) in connections {
+        assert_eq!(world.host(pc).tcp_connected(connection), Some(Ok(())));
+        let written = world.with_host(pc, |host, now| host.tcp_write(now, connection, b"question"));
+        assert_eq!(written, Ok(8));
+    }
+    world.run_until(world.now() + Duration::from_secs(1));
+    for (pc, connection) in connections {
+        let accepted = world.with_host(server, |host, _| host.tcp_accept(listener)).expect("a connection");
+        let from = world.host(server).tcp_remote_addr(accepted).expect("it has one");
+        assert_eq!(from.ip(), ip("198.51.100.1"));
+        let mut buffer = [0; 100];
+        let read = world.with_host(server, |host, now| host.tcp_read(now, accepted, &mut buffer));
+        assert_eq!((read, &buffer[..8]), (Ok(Some(8)), &b"question"[..]));
+        world.with_host(server, |host, now| host.tcp_write(now, accepted, b"answer")).expect("writes");
+        world.with_host(server, |host, now| host.tcp_shutdown(now, accepted)).expect("closes");
+        world.run_until(world.now() + Duration::from_secs(1));
+        let read = world.with_host(pc, |host, now| host.tcp_read(now, connection, &mut buffer));
+        assert_eq!((read, &buffer[..6]), (Ok(Some(6)), &b"answer"[..]));
+        world.with_host(pc, |host, now| host.tcp_shutdown(now, connection)).expect("closes");
+        world.run_until(world.now() + Duration::from_secs(1));
+    }
+    // Both sides have closed: what is left is forgotten after the transitory time.
+    assert_eq!(nat.mappings(world.now()).len(), 2);
+    let later = world.now() + Duration::from_secs(240);
+    assert!(nat.mappings(later).is_empty());
+}
+
+#[test]
+fn a_connection_forgotten_by_the_nat_falls_silent() {
+    let Home { mut net, inside, server, nat } = home(|_| ());
+    let world = &mut net.world;
+    world.with_host(server, |host, _| host.tcp_listen(socket("0.0.0.0:80"), 8)).expect("listens");
+    let remote = socket("203.0.113.5:80");
+    let connect = |host: &mut thru_stack::Host, now| host.tcp_connect(now, None, remote, Default::default());
+    let connection = world.with_host(inside[0], connect).expect("connects");
+    world.schedule(Instant::from_millis(5_000), Box::new(move |_| nat.flush()));
+    world.run_until(Instant::from_millis(10_000));
+    world.keep_drops(5);
+    world.with_host(inside[0], |host, now| host.tcp_write(now, connection, b"question")).expect("writes");
+    world.run_until(Instant::from_millis(20_000));
+    let info = world.host(inside[0]).tcp_info(connection).expect("it still tries");
+    assert_eq!(info.bytes_acked, 0);
+    assert!(info.timeouts >= 3);
+    let gateway = world.node("gateway").expect("it is there");
+    let drops = world.take_sightings();
+    assert_eq!(drops.len(), 5);
+    assert!(drops.iter().all(|drop| drop.fate == Fate::Dropped(DropReason::Hook(gateway, reason::UNKNOWN))));
+}

@@ -387,3 +387,63 @@ fn a_closed_port_is_told_across_routers() {
     let report = world.with_host(nodes[0], |host, _| host.udp_error(a)).expect("an ICMP error");
     assert_eq!((report.kind, report.from), (IcmpErrorKind::PortUnreachable, ip("10.0.3.2")));
 }
+
+/// 1 MB over four lossy, reordering, duplicating, corrupting links with this queue: what arrived, and when it was over.
+fn transfer(seed: u64, queue: QueueConfig) -> (Vec<u8>, Instant, u64) {
+    let pipe = Pipe {
+        loss: Loss::Random(Chance(2_500_000)),
+        duplicate: Chance::percent(1),
+        corrupt: Chance(1_000_000),
+        rate: Some(50_000_000),
+        queue,
+        delay: 2 * MS,
+        jitter: MS / 2,
+        reorder: Chance::percent(1),
+        reorder_by: MS,
+        ..Pipe::default()
+    };
+    let (mut net, nodes, _) = chain(seed, &LinkConfig::symmetric(pipe));
+    let world = &mut net.world;
+    let data: Vec<u8> = (0..1_000_000_u32).map(|i| (i.wrapping_mul(i) >> 7) as u8).collect();
+    let listener =
+        world.with_host(nodes[4], |host, _| host.tcp_listen(socket("0.0.0.0:80"), 8)).expect("listens");
+    let remote = socket("10.0.3.2:80");
+    let connect = |host: &mut Host, now| host.tcp_connect(now, None, remote, Default::default());
+    let connection = world.with_host(nodes[0], connect).expect("connects");
+    let (mut accepted, mut sent, mut received) = (None, 0, Vec::new());
+    let mut buffer = vec![0; 65_536];
+    while received.len() < data.len() && world.step() {
+        if sent < data.len() {
+            let write = |host: &mut Host, now| host.tcp_write(now, connection, &data[sent..]);
+            sent += world.with_host(nodes[0], write).expect("it lives");
+        }
+        accepted = accepted.or_else(|| world.with_host(nodes[4], |host, _| host.tcp_accept(listener)));
+        let Some(accepted) = accepted else { continue };
+        while let Ok(Some(read @ 1..)) =
+            world.with_host(nodes[4], |host, now| host.tcp_read(now, accepted, &mut buffer))
+        {
+            received.extend_from_slice(&buffer[..read]);
+        }
+    }
+    assert!(received == data, "{} of {} bytes arrived, or damaged", received.len(), data.len());
+    (received, world.now(), world.digest())
+}
+
+#[test]
+fn tcp_carries_a_megabyte_through_every_impairment_and_queue() {
+    let queues = [
+        QueueConfig::default(),
+        QueueConfig::DropHead { limit: 50_000 },
+        QueueConfig::codel(100_000),
+        QueueConfig::fq_codel(100_000),
+        QueueConfig::pie(100_000),
+    ];
+    for queue in queues {
+        for seed in 1..=3 {
+            let (_, over, _) = transfer(seed, queue.clone());
+            // 1 MB at 50 Mbit/s takes 0.16 s; loss costs, but not that much.
+            assert!(over < Instant::from_millis(20_000), "{queue:?} with seed {seed}: {over:?}");
+        }
+    }
+    assert_eq!(transfer(9, QueueConfig::default()), transfer(9, QueueConfig::default()));
+}
