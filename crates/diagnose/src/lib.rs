@@ -1,27 +1,151 @@
 //! From a [`Trace`] to a [`Verdict`]: which layer is at fault, and what proves it.
 //!
-//! - [`diagnose`]: start here.
+//! A rule looks at one kind of evidence and casts a [`Vote`]: causes, how sure, what it saw, what that excludes, what
+//! to do. Rules know nothing of each other. [`diagnose`] lets all of them vote, names the fault the request met
+//! first, and mentions the others. Where the evidence fits several causes the answer is the set, with the probe
+//! that would split it. Nothing here reads a clock, the network, or a packet's fate: what only the simulator can know
+//! is no evidence.
+//!
+//! - [`diagnose`]: start here. [`RULES`](rules) lists the rules in the order a request meets the layers.
+//! - `facts`: the trace as the rules see it.
+//! - `thresholds`: every number a rule compares with, and why it is that number.
+//! - `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
+//! - [`recheck`]: whether the frames a verdict cites exist and say what they are cited for.
 
-use thru_trace::{Layer, Status, Trace, Verdict};
+mod degraded;
+mod dns;
+mod facts;
+mod http;
+mod ip;
+mod quic;
+mod recheck;
+mod tcp;
+pub mod thresholds;
+mod tls;
+mod vote;
+
+pub use recheck::recheck;
+
+use facts::Facts;
+use std::cmp::Ordering;
+use thru_trace::{Also, Layer, Status, Trace, Verdict, fault};
+use vote::{Severity, Vote};
+
+/// One way of looking at the evidence.
+type Rule = fn(&Facts<'_>) -> Vec<Vote>;
+
+/// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
+/// what the user met.
+fn rules() -> [Rule; 8] {
+    [
+        dns::rule,
+        ip::rule,
+        tcp::connect_rule,
+        quic::rule,
+        tls::rule,
+        tcp::stall_rule,
+        http::rule,
+        degraded::rule,
+    ]
+}
 
 /// Which layer is at fault, and what proves it.
 pub fn diagnose(trace: &Trace) -> Verdict {
-    let _ = trace;
-    Verdict {
+    let facts = Facts::new(trace);
+    let mut votes: Vec<(usize, Vote)> = Vec::new();
+    for (stage, rule) in rules().iter().enumerate() {
+        votes.extend(rule(&facts).into_iter().map(|vote| (stage, vote)));
+    }
+    // Stable: rules list their own votes likeliest first.
+    votes.sort_by(|(stage, vote), (other_stage, other)| {
+        vote.severity
+            .cmp(&other.severity)
+            .then(match vote.severity {
+                Severity::Broken => stage.cmp(other_stage),
+                // What costs most is what the user feels.
+                Severity::Disturbed => other.cost.cmp(&vote.cost),
+            })
+            .then(other.confidence.partial_cmp(&vote.confidence).unwrap_or(Ordering::Equal))
+    });
+    let mut votes = votes.into_iter().map(|(_, vote)| vote);
+    let Some(first) = votes.next() else {
+        return without_votes(&facts);
+    };
+    let also = also(&first, votes);
+    first.into_verdict(also)
+}
+
+/// The other findings, unless the first one explains them.
+fn also(first: &Vote, others: impl Iterator<Item = Vote>) -> Vec<Also> {
+    let mut also: Vec<Also> = Vec::new();
+    for vote in others {
+        let explained = vote.causes.iter().all(|cause| {
+            first.explains.contains(cause)
+                || first.causes.contains(cause)
+                || also.iter().any(|other| other.causes.iter().any(|named| named == cause))
+        });
+        if !explained {
+            also.push(Also {
+                layer: vote.layer(),
+                causes: vote.causes.iter().map(ToString::to_string).collect(),
+                summary: vote.summary,
+            });
+        }
+    }
+    also
+}
+
+/// Nothing was found wrong: either all is well, or what went wrong is not understood.
+fn without_votes(facts: &Facts<'_>) -> Verdict {
+    let mut verdict = Verdict {
         layer: Layer::None,
         causes: Vec::new(),
         confidence: 0.0,
         evidence: Vec::new(),
         next: Vec::new(),
-        summary: String::from("No rule has looked at this request yet."),
+        summary: String::new(),
         status: Status::Undecided,
         ruled_out: Vec::new(),
         also: Vec::new(),
+    };
+    if facts.trace.spans.is_empty() {
+        verdict.summary = String::from("Nothing was tried, so there is nothing to judge.");
+        return verdict;
     }
+    if let Some(failed) = facts.unexplained_failure() {
+        verdict.summary = format!("{} did not work, and what was seen does not tell why.", facts.subject());
+        verdict.evidence.push(vote::cite(failed, facts::failure_text(failed)));
+        return verdict;
+    }
+    verdict.status = Status::Healthy;
+    if let Some(exchange) = facts.delivered() {
+        verdict.confidence = thresholds::SURE_HEALTHY;
+        verdict.summary = healthy_sentence(facts, exchange);
+        verdict
+            .evidence
+            .push(vote::cite(exchange, format!("the whole answer arrived: {}", facts::answer(exchange))));
+    } else {
+        // Only a part was asked for, a name or a ping: that part is well.
+        verdict.confidence = thresholds::SURE_PARTIAL;
+        verdict.summary = String::from("Everything that was tried worked.");
+    }
+    verdict
 }
 
-/// What is wrong with the evidence a verdict cites; empty when every citation holds.
-pub fn recheck(trace: &Trace, verdict: &Verdict) -> Vec<String> {
-    let _ = (trace, verdict);
-    Vec::new()
+fn healthy_sentence(facts: &Facts<'_>, exchange: &thru_trace::Span) -> String {
+    let start = facts.own.iter().map(|span| span.start).min().unwrap_or(exchange.start);
+    let millis = exchange.end.saturating_sub(start) as f64 / 1e6;
+    let version = exchange.text("http.version").unwrap_or("HTTP");
+    format!(
+        "{} is healthy: it answered over {version} in {millis:.0} ms, and no layer was in trouble.",
+        facts.subject()
+    )
 }
+
+/// Every cause a rule can name is in the catalogue; the layer of a set is that of its likeliest member.
+fn layer_of(causes: &[&'static str]) -> Layer {
+    causes.first().and_then(|cause| fault::layer_of(cause)).unwrap_or(Layer::None)
+}
+
+#[cfg(test)]
+mod tests;

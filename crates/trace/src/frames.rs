@@ -1,9 +1,353 @@
 //! Which frames stand behind which span, and what a frame says of itself.
+//!
+//! A span names its flow by values (`tcp.local`, `tcp.remote`, `dns.server`, `ping.target`, `hop.address`), or
+//! inherits it from the span it is a part of, or from the connection made before it. A frame stands behind the span if
+//! it belongs to that flow, or is an ICMP error about it, within the span's time, as seen on the link nearest to the
+//! asking host.
 
-use crate::Trace;
+use crate::{Layer, Packet, PacketFate, Span, Trace, Value};
+use std::net::{IpAddr, SocketAddr};
+use thru_wire::ethernet::{EtherType, EthernetView};
+use thru_wire::ipv4::{Ipv4View, Protocol};
+use thru_wire::ipv6::Ipv6View;
+use thru_wire::tcp::{Flags, TcpView};
 
-/// Fills [`crate::Span::frames`] from the captured packets: for each span that names a flow (`tcp.local`,
-/// `tcp.remote`, `dns.server`, `ping.target`, ...) the first and last few frames of that flow within the span's time.
+/// So many frames from the start of a flow are listed...
+const FIRST: usize = 6;
+/// ...and so many from its end; their number stands in the value `frames.count` when some are left out.
+const LAST: usize = 4;
+
+/// Fills [`Span::frames`] from the captured packets: for each span that has a flow, the first and last few frames of
+/// that flow within the span's time. Frames that were dropped on their way to the asking host are left out: it never
+/// saw them.
 pub fn attach_frames(trace: &mut Trace) {
-    let _ = trace;
+    if trace.packets.is_empty() {
+        return;
+    }
+    let looks: Vec<(usize, Look)> = trace
+        .packets
+        .iter()
+        .enumerate()
+        .filter_map(|(place, packet)| Some((place, look(&packet.bytes)?)))
+        .collect();
+    let found: Vec<Vec<u64>> = trace.spans.iter().map(|span| frames_of(trace, span, &looks)).collect();
+    for (span, frames) in trace.spans.iter_mut().zip(found) {
+        if frames.is_empty() {
+            continue;
+        }
+        if frames.len() > FIRST + LAST {
+            span.values.insert(String::from("frames.count"), Value::from(frames.len()));
+            span.frames = [&frames[..FIRST], &frames[frames.len() - LAST..]].concat();
+        } else {
+            span.frames = frames;
+        }
+    }
 }
+
+fn frames_of(trace: &Trace, span: &Span, looks: &[(usize, Look)]) -> Vec<u64> {
+    let Some(flow) = Flow::of(trace, span) else { return Vec::new() };
+    // Hops are written down after the whole way was probed.
+    let (start, end) = match span.parent.and_then(|parent| trace.span(parent)) {
+        Some(route) if span.what == "hop" => (route.start, route.end),
+        _ => (span.start, span.end),
+    };
+    let matching: Vec<(&Packet, &Look)> = looks
+        .iter()
+        .map(|(place, look)| (&trace.packets[*place], look))
+        .filter(|(packet, _)| (start..=end).contains(&packet.at))
+        .filter(|(packet, look)| {
+            flow.has(look) && !(flow.is_inbound(look) && packet.fate != PacketFate::Passed)
+        })
+        .collect();
+    // The same packet is seen on every tapped link it crosses. What leaves the asking host is seen first on its own.
+    let nearest = matching
+        .iter()
+        .filter(|(_, look)| !flow.is_inbound(look))
+        .min_by_key(|(packet, _)| (packet.at, packet.number))
+        .or_else(|| matching.iter().max_by_key(|(packet, _)| (packet.at, packet.number)))
+        .map(|(packet, _)| packet.interface);
+    matching
+        .iter()
+        .filter(|(packet, _)| Some(packet.interface) == nearest)
+        .map(|(packet, _)| packet.number)
+        .collect()
+}
+
+/// Whether a frame belongs to the flow of a span; `None` when the span has no flow, or the frame cannot be read.
+pub fn belongs(trace: &Trace, span: &Span, packet: &Packet) -> Option<bool> {
+    Some(Flow::of(trace, span)?.has(&look(&packet.bytes)?))
+}
+
+/// The TTL of a packet of this host that is no reset, and the packet's number: seen on the same link as the frames of
+/// `beside`, for a TTL falls from link to link. TCP is preferred over ICMP, which some systems send with another TTL.
+pub fn other_ttl(trace: &Trace, beside: &Span, host: IpAddr) -> Option<(u8, u64)> {
+    let interface = trace.packet(*beside.frames.first()?)?.interface;
+    let mut best: Option<(bool, u8, u64)> = None;
+    for packet in &trace.packets {
+        if packet.interface != interface || packet.fate != PacketFate::Passed {
+            continue;
+        }
+        let Some(look) = look(&packet.bytes).filter(|look| look.src == host && !look.is_reset()) else {
+            continue;
+        };
+        let tcp = look.protocol == Protocol::TCP;
+        if best.is_none_or(|(best_is_tcp, ..)| tcp && !best_is_tcp) {
+            best = Some((tcp, look.ttl, packet.number));
+        }
+    }
+    best.map(|(_, ttl, number)| (ttl, number))
+}
+
+/// What a frame says of itself, as far as flows need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Who sent the packet.
+    pub src: IpAddr,
+    /// Who is to receive it.
+    pub dst: IpAddr,
+    /// TTL or hop limit.
+    pub ttl: u8,
+    /// The transport, after extension headers.
+    pub protocol: Protocol,
+    /// Source and destination port, of TCP and UDP.
+    pub ports: Option<(u16, u16)>,
+    /// TCP's control bits.
+    pub flags: Option<Flags>,
+    /// Type and code, of ICMP for either version.
+    pub icmp: Option<(u8, u8)>,
+    /// The packet an ICMP error is about: who sent it, to whom, with which ports.
+    pub about: Option<(IpAddr, IpAddr, Option<(u16, u16)>)>,
+}
+
+impl Look {
+    /// Whether it resets a TCP connection.
+    pub fn is_reset(&self) -> bool {
+        self.flags.is_some_and(|flags| flags.contains(Flags::RST))
+    }
+
+    /// Source with its port.
+    fn source(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.src, self.ports?.0))
+    }
+
+    /// Destination with its port.
+    fn destination(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.dst, self.ports?.1))
+    }
+}
+
+/// Reads a frame; `None` for what is no IP packet, or is cut too short to tell.
+pub fn look(frame: &[u8]) -> Option<Look> {
+    let ethernet = EthernetView::new(frame).ok()?;
+    match ethernet.ethertype() {
+        EtherType::IPV4 => packet(ethernet.payload(), 4),
+        EtherType::IPV6 => packet(ethernet.payload(), 6),
+        _ => None,
+    }
+}
+
+fn packet(bytes: &[u8], version: u8) -> Option<Look> {
+    let (src, dst, ttl, protocol, payload) = if version == 4 {
+        let ip = Ipv4View::new(bytes).ok()?;
+        let first = ip.fragment_offset() == 0;
+        let payload = if first { ip.payload() } else { &[] };
+        (IpAddr::from(ip.src()), IpAddr::from(ip.dst()), ip.ttl(), ip.protocol(), payload)
+    } else {
+        let ip = Ipv6View::new(bytes).ok()?;
+        let (protocol, payload) = upper(&ip)?;
+        (IpAddr::from(ip.src()), IpAddr::from(ip.dst()), ip.hop_limit(), protocol, payload)
+    };
+    let mut look = Look { src, dst, ttl, protocol, ports: None, flags: None, icmp: None, about: None };
+    match protocol {
+        Protocol::TCP | Protocol::UDP => look.ports = ports(payload),
+        Protocol::ICMPV4 | Protocol::ICMPV6 if payload.len() >= 8 => {
+            look.icmp = Some((payload[0], payload[1]));
+            // Errors quote the packet they are about after 8 bytes (RFC 792, RFC 4443 3).
+            let error = if protocol == Protocol::ICMPV4 {
+                matches!(payload[0], 3 | 4 | 5 | 11 | 12)
+            } else {
+                payload[0] < 128
+            };
+            if error {
+                look.about = quoted(&payload[8..]);
+            }
+        }
+        _ => {}
+    }
+    if protocol == Protocol::TCP {
+        look.flags = TcpView::new(payload).ok().map(|tcp| tcp.flags());
+    }
+    Some(look)
+}
+
+/// Ports stand in the first four bytes of TCP and UDP alike, which is all that an ICMP error must quote.
+fn ports(transport: &[u8]) -> Option<(u16, u16)> {
+    match transport {
+        [a, b, c, d, ..] => Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]))),
+        _ => None,
+    }
+}
+
+/// The quoted packet may be cut after its first bytes of transport.
+fn quoted(bytes: &[u8]) -> Option<(IpAddr, IpAddr, Option<(u16, u16)>)> {
+    match bytes.first()? >> 4 {
+        4 => {
+            let ip = Ipv4View::new(bytes).ok()?;
+            let transport = bytes.get(ip.header_len()..).unwrap_or(&[]);
+            Some((ip.src().into(), ip.dst().into(), ports(transport)))
+        }
+        6 => {
+            let ip = Ipv6View::new(bytes).ok()?;
+            let transport = bytes.get(40..).unwrap_or(&[]);
+            let plain = matches!(ip.next_header(), Protocol::TCP | Protocol::UDP);
+            Some((ip.src().into(), ip.dst().into(), if plain { ports(transport) } else { None }))
+        }
+        _ => None,
+    }
+}
+
+/// The transport behind the extension headers.
+fn upper<'a>(ip: &Ipv6View<'a>) -> Option<(Protocol, &'a [u8])> {
+    let mut next = ip.next_header();
+    let mut rest = ip.payload();
+    // Each turn takes at least 8 bytes off, so this ends; RFC 8200 4.1 lists no packet with more.
+    for _ in 0..16 {
+        match next {
+            Protocol(0 | 43 | 60 | 135) => {
+                let length = 8 + usize::from(*rest.get(1)?) * 8;
+                next = Protocol(*rest.first()?);
+                rest = rest.get(length..)?;
+            }
+            Protocol(44) => {
+                let offset = u16::from_be_bytes([*rest.get(2)?, *rest.get(3)?]) >> 3;
+                next = Protocol(*rest.first()?);
+                rest = if offset == 0 { rest.get(8..)? } else { &[] };
+                if offset != 0 {
+                    return Some((next, rest));
+                }
+            }
+            _ => return Some((next, rest)),
+        }
+    }
+    None
+}
+
+/// What a span's frames have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    /// Between two sockets; the local one may not be known.
+    Sockets { protocol: Protocol, local: Option<SocketAddr>, remote: SocketAddr },
+    /// ICMP to and from a host.
+    Echo(IpAddr),
+    /// Anything to a host, and ICMP about it.
+    Towards(IpAddr),
+    /// ICMP from a router.
+    From(IpAddr),
+}
+
+impl Flow {
+    fn of(trace: &Trace, span: &Span) -> Option<Flow> {
+        for around in trace.ancestry(span) {
+            if let Some(flow) = Flow::named(around) {
+                return Some(flow);
+            }
+        }
+        // Encryption, request and final counters belong to the connection made last before them, within the same check.
+        let beside = |other: &Span| trace.is_check(other) == trace.is_check(span);
+        let usable = matches!(
+            span.what.as_str(),
+            "handshake" | "exchange" | "request" | "wait" | "transfer" | "connection"
+        );
+        if !usable || span.layer == Layer::Quic {
+            return None;
+        }
+        trace
+            .spans
+            .iter()
+            .filter(|other| {
+                other.what == "connect" && other.is_ok() && other.start <= span.start && beside(other)
+            })
+            .filter(|other| !trace.is_check(span) || shares_check(trace, span, other))
+            .max_by_key(|other| (other.end, other.id))
+            .and_then(Flow::named)
+    }
+
+    /// The flow a span names by its own values.
+    fn named(span: &Span) -> Option<Flow> {
+        let sockets = |protocol, local, remote| Flow::Sockets { protocol, local, remote };
+        if let Some(remote) = span.socket("quic.remote") {
+            return Some(sockets(Protocol::UDP, span.socket("quic.local"), remote));
+        }
+        if let Some(remote) = span.socket("tcp.remote") {
+            let protocol = if span.layer == Layer::Quic { Protocol::UDP } else { Protocol::TCP };
+            return Some(sockets(protocol, span.socket("tcp.local"), remote));
+        }
+        if let Some(server) = span.address("dns.server") {
+            let port = span.socket("dns.server").map_or(53, |socket| socket.port());
+            let tcp =
+                span.text("dns.transport").is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"));
+            let protocol = if tcp { Protocol::TCP } else { Protocol::UDP };
+            return Some(sockets(protocol, span.socket("dns.local"), SocketAddr::new(server, port)));
+        }
+        if let Some(target) = span.address("ping.target") {
+            return Some(Flow::Echo(target));
+        }
+        if let Some(target) = span.address("route.target") {
+            return Some(Flow::Towards(target));
+        }
+        if span.what == "hop" {
+            return span.address("hop.address").map(Flow::From);
+        }
+        None
+    }
+
+    fn has(&self, look: &Look) -> bool {
+        match *self {
+            Flow::Sockets { protocol, local, remote } => {
+                let fits = |from: Option<SocketAddr>, to: Option<SocketAddr>| {
+                    to == Some(remote) && local.is_none_or(|local| from == Some(local))
+                };
+                if let Some((src, dst, ports)) = look.about {
+                    let ends = ports.map(|(from, to)| (SocketAddr::new(src, from), SocketAddr::new(dst, to)));
+                    return match ends {
+                        Some((from, to)) => fits(Some(from), Some(to)),
+                        None => dst == remote.ip() && local.is_none_or(|local| src == local.ip()),
+                    };
+                }
+                look.protocol == protocol
+                    && (fits(look.source(), look.destination()) || fits(look.destination(), look.source()))
+            }
+            Flow::Echo(host) => {
+                let icmp = look.icmp.is_some();
+                icmp && (look.src == host
+                    || look.dst == host
+                    || look.about.is_some_and(|(_, dst, _)| dst == host))
+            }
+            Flow::Towards(host) => {
+                look.dst == host
+                    || look.about.is_some_and(|(_, dst, _)| dst == host)
+                    || (look.src == host && (look.icmp.is_some() || look.is_reset()))
+            }
+            Flow::From(router) => look.icmp.is_some() && look.src == router,
+        }
+    }
+
+    /// Whether the packet travels towards the asking host.
+    fn is_inbound(&self, look: &Look) -> bool {
+        match *self {
+            Flow::Sockets { remote, .. } => look.about.is_some() || look.src == remote.ip(),
+            Flow::Echo(host) | Flow::Towards(host) => look.about.is_some() || look.src == host,
+            Flow::From(_) => true,
+        }
+    }
+}
+
+/// Whether two spans are parts of the same check.
+fn shares_check(trace: &Trace, one: &Span, other: &Span) -> bool {
+    let check =
+        |span: &Span| trace.ancestry(span).find(|around| around.what == "control").map(|around| around.id);
+    check(one) == check(other)
+}
+
+#[cfg(test)]
+mod tests;

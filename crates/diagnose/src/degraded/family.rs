@@ -1,0 +1,156 @@
+//! One address or one IP version that does not work while another does.
+
+use crate::facts::{Facts, failure_text, family, ms, remote};
+use crate::thresholds::MS;
+use crate::vote::Vote;
+use thru_trace::{Family, Outcome, Span};
+
+/// How long a race waits for the first family before it starts the second (RFC 8305 5).
+const RACE_HEAD_START: u64 = 250 * MS;
+
+pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
+    let won = facts.connected()?;
+    let won_family = family(won)?;
+    // A family that failed outright.
+    let failed = facts.connects().find(|span| span.code().is_some() && family(span).is_some());
+    if let Some(failed) = failed {
+        return failed_branch(facts, won, won_family, failed);
+    }
+    unanswered_branch(facts, won, won_family)
+}
+
+fn failed_branch(facts: &Facts<'_>, won: &Span, won_family: Family, failed: &Span) -> Option<Vote> {
+    let code = failed.code()?;
+    // A machine without this IP version is healthy: it never sent anything.
+    if code == "ip.no_route" {
+        return None;
+    }
+    let says = failure_text(failed);
+    let delay = won.end.saturating_sub(failed.start);
+    if family(failed) == Some(won_family) {
+        return Some(
+            Vote::disturbed(
+                &["IP31"],
+                0.85,
+                format!(
+                    "{} works, but one of its addresses ({}) does not answer.",
+                    facts.subject(),
+                    remote(failed)
+                ),
+            )
+            .cost(delay)
+            .cite(failed, says)
+            .cite(won, format!("{} answers", remote(won)))
+            .service("repair the machine behind this address, or take the address out of the name"),
+        );
+    }
+    if code == "tcp.refused" {
+        return Some(
+            Vote::disturbed(
+                &["TCP02"],
+                0.8,
+                format!(
+                    "{} works over {}, but refuses connections over {}.",
+                    facts.subject(),
+                    version(won_family),
+                    version(other(won_family))
+                ),
+            )
+            .cost(won.nanos())
+            .cite(failed, says)
+            .cite(won, format!("{} answers", remote(won)))
+            .rule_out(broken(other(won_family)), "a refusal is an answer: packets pass in both directions")
+            .service(format!(
+                "let the service listen on its {} address too, or take that address out of the name",
+                version(other(won_family))
+            )),
+        );
+    }
+    Some(broken_family(facts, won, won_family, failed, says, 0.92))
+}
+
+/// The first family was asked first, got a head start, and had not answered when the second one won.
+fn unanswered_branch(facts: &Facts<'_>, won: &Span, won_family: Family) -> Option<Vote> {
+    let rtt = won.nanos_of("tcp.rtt").unwrap_or(won.nanos()).max(MS);
+    let waited = facts.steps("connect").find(|span| {
+        matches!(span.outcome, Outcome::Skipped { .. })
+            && family(span).is_some_and(|family| family != won_family)
+            && span.nanos() >= RACE_HEAD_START
+            && span.nanos() > rtt.saturating_mul(4)
+    })?;
+    let says = format!("no answer for {}, while the other version needs {}", ms(waited.nanos()), ms(rtt));
+    match facts.control("other_family") {
+        // One lost packet: it answers when asked again.
+        Some(control) if control.is_ok() => None,
+        Some(control) => Some(
+            broken_family(facts, won, won_family, waited, says, 0.94)
+                .cite(control, format!("asked once more, it fails again: {}", failure_text(control))),
+        ),
+        None => Some(
+            Vote::disturbed(
+                &[broken(other(won_family)), "TCP07"],
+                0.8,
+                format!("{} works over {}, but did not answer over {} in time.", facts.subject(), version(won_family), version(other(won_family))),
+            )
+            .cost(waited.nanos())
+            .cite(waited, says)
+            .probe(format!("connect over {} alone: silence means that it is broken, an answer that one packet was lost", version(other(won_family))), &[
+                broken(other(won_family)),
+                "TCP07",
+            ]),
+        ),
+    }
+}
+
+fn broken_family(
+    facts: &Facts<'_>,
+    won: &Span,
+    won_family: Family,
+    failed: &Span,
+    says: String,
+    confidence: f64,
+) -> Vote {
+    let lost = other(won_family);
+    Vote::disturbed(
+        &[broken(lost)],
+        confidence,
+        format!(
+            "{} works over {}, but not over {}, which costs time at every visit.",
+            facts.subject(),
+            version(won_family),
+            version(lost)
+        ),
+    )
+    .cost(won.end.saturating_sub(failed.start))
+    .cite(failed, format!("over {}: {says}", version(lost)))
+    .cite(won, format!("over {}: {} answers", version(won_family), remote(won)))
+    .rule_out("APP01", format!("the server answers at once over {}", version(won_family)))
+    .network(format!("repair {} on the way, or stop offering it to this machine", version(lost)))
+    .service(format!("check that the server is reachable over {} from outside", version(lost)))
+    .user(format!(
+        "until then, turn {} off or use the switch {}",
+        version(lost),
+        if lost == Family::V6 { "-4" } else { "-6" }
+    ))
+}
+
+fn other(family: Family) -> Family {
+    match family {
+        Family::V4 => Family::V6,
+        Family::V6 => Family::V4,
+    }
+}
+
+fn version(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    }
+}
+
+fn broken(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "IP14",
+        Family::V6 => "IP13",
+    }
+}

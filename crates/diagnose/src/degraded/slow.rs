@@ -1,0 +1,216 @@
+//! A step that took far longer than the way accounts for.
+
+use crate::facts::{Facts, ms, remote, times};
+use crate::thresholds::{SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
+use crate::vote::Vote;
+use thru_trace::{Layer, Span};
+
+pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
+    let mut votes = Vec::new();
+    votes.extend(lookup(facts));
+    votes.extend(connect(facts));
+    votes.extend(handshake(facts));
+    votes.extend(think(facts));
+    votes
+}
+
+fn lookup(facts: &Facts<'_>) -> Option<Vote> {
+    let resolve = facts.steps("resolve").filter(|span| span.is_ok()).max_by_key(|span| span.nanos())?;
+    let took = resolve.nanos();
+    if took < SLOW_LOOKUP {
+        return None;
+    }
+    let queries: Vec<&Span> =
+        facts.steps("dns.query").filter(|span| span.parent == Some(resolve.id)).collect();
+    let name = resolve.text("dns.name").unwrap_or(&resolve.label).trim_end_matches('.');
+    let silent = queries.iter().copied().find(|span| span.failed_with("dns.timeout"));
+    let answered = queries.iter().copied().find(|span| span.is_ok());
+    if let (Some(silent), Some(answered)) = (silent, answered) {
+        let same = silent.value("dns.server") == answered.value("dns.server");
+        return Some(if same {
+            Vote::disturbed(
+                &["DNS38"],
+                0.85,
+                format!(
+                    "{} works, but one of two questions about its name was never answered, which cost {}.",
+                    facts.subject(),
+                    ms(took)
+                ),
+            )
+            .cost(took)
+            .cite(
+                silent,
+                format!("the question of type {} got no answer", silent.text("dns.type").unwrap_or("AAAA")),
+            )
+            .cite(
+                answered,
+                format!(
+                    "the question of type {} was answered by the same server",
+                    answered.text("dns.type").unwrap_or("A")
+                ),
+            )
+            .rule_out("DNS02", "the same server answers other questions")
+            .network("repair the name server or the device before it: it drops questions for IPv6 addresses")
+        } else {
+            Vote::disturbed(
+                &["DNS02"],
+                0.85,
+                format!(
+                    "{} works, but the first name server does not answer, which cost {}.",
+                    facts.subject(),
+                    ms(took)
+                ),
+            )
+            .cost(took)
+            .cite(silent, "this name server did not answer")
+            .cite(answered, "the next one did")
+            .network("repair the first name server, or hand out another one")
+            .user("take the silent name server out of the network settings")
+        });
+    }
+    if let Some(retried) = queries.iter().copied().find(|span| span.int("dns.tries").unwrap_or(1) > 1) {
+        return Some(
+            Vote::disturbed(
+                &["IP19", "DNS11"],
+                0.8,
+                format!("{} works, but its name had to be asked for again, which cost {}.", facts.subject(), ms(took)),
+            )
+            .cost(took)
+            .cite(retried, format!("asked {} until an answer came", times(retried.int("dns.tries").unwrap_or(2))))
+            .probe("ping the name server a hundred times: lost pings mean a lossy way, none means the server drops questions", &[
+                "IP19", "DNS11",
+            ])
+            .network("check the name server and the way to it"),
+        );
+    }
+    Some(
+        Vote::disturbed(
+            &["DNS45", "DNS18"],
+            0.85,
+            format!("{} works, but finding its address took {}.", facts.subject(), ms(took)),
+        )
+        .cost(took)
+        .cite(
+            queries.iter().copied().max_by_key(|span| span.nanos()).unwrap_or(resolve),
+            format!("the lookup of {name} took {}", ms(took)),
+        )
+        .rule_out("DNS02", "the name server answered the first question, only late")
+        .probe(
+            "look the name up again: quick means the name's own servers are slow, then ask each of them",
+            &["DNS45", "DNS18"],
+        )
+        .service("check that all servers of the name answer quickly"),
+    )
+}
+
+fn connect(facts: &Facts<'_>) -> Option<Vote> {
+    let connect = facts
+        .connects()
+        .filter(|span| span.is_ok() && span.int("tcp.syn_retransmissions").unwrap_or(0) > 0)
+        .max_by_key(|span| span.nanos())?;
+    if connect.nanos() < SYN_RETRY {
+        return None;
+    }
+    let retries = connect.int("tcp.syn_retransmissions").unwrap_or(1);
+    Some(
+        Vote::disturbed(
+            &["TCP07"],
+            0.9,
+            format!(
+                "{} works, but the first packet of the connection was lost, which cost {}.",
+                facts.subject(),
+                ms(connect.nanos())
+            ),
+        )
+        .cost(connect.nanos())
+        .cite(
+            connect,
+            format!(
+                "{} answered only after the first packet was sent again, {}",
+                remote(connect),
+                times(retries)
+            ),
+        )
+        .rule_out("APP01", "the wait was before the connection, not before the answer")
+        .probe(
+            "connect several times: loss comes and goes, a full queue at the server shows under load",
+            &["TCP03", "IP19"],
+        )
+        .service("if it comes back often, check whether the server's queue of new connections is full")
+        .user("try again; if it comes back often, the way loses packets"),
+    )
+}
+
+fn handshake(facts: &Facts<'_>) -> Option<Vote> {
+    let rtt = facts.rtt()?;
+    let handshake =
+        facts.handshakes(Layer::Tls).filter(|span| span.is_ok()).max_by_key(|span| span.nanos())?;
+    // TLS 1.2 takes two round trips, a second hello one more.
+    let expected = rtt.saturating_mul(3);
+    if handshake.nanos() < expected.saturating_add(SLOW_HANDSHAKE) || retransmitted(facts) {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["TLS34", "TLS33"],
+            0.8,
+            format!("{} works, but agreeing on encryption took {}.", facts.subject(), ms(handshake.nanos())),
+        )
+        .cost(handshake.nanos() - expected)
+        .cite(
+            handshake,
+            format!(
+                "the handshake took {}, its round trips account for at most {}",
+                ms(handshake.nanos()),
+                ms(expected)
+            ),
+        )
+        .rule_out("TCP18", "no packet had to be sent again")
+        .probe(
+            "look when the server's first bytes come: late means slow computing, in time means a large chain",
+            &["TLS34", "TLS33"],
+        )
+        .service("check the server's load and the size of its certificate chain"),
+    )
+}
+
+/// The request was taken at once and answered late.
+fn think(facts: &Facts<'_>) -> Option<Vote> {
+    let rtt = facts.rtt().unwrap_or(0);
+    let wait = facts.steps("wait").max_by_key(|span| span.nanos())?;
+    let late = wait.nanos().saturating_sub(rtt);
+    if late < THINK_TIME || retransmitted(facts) {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["APP01"],
+            0.92,
+            format!(
+                "{} works, but its program took {} to think about the answer.",
+                facts.subject(),
+                ms(late)
+            ),
+        )
+        .cost(late)
+        .cite(
+            wait,
+            format!(
+                "the first byte of the answer came {} after the request, {} later than the way needs",
+                ms(wait.nanos()),
+                ms(late)
+            ),
+        )
+        .cite_if(facts.connection(), "no packet had to be sent again, so the network did not cause the wait")
+        .rule_out("TCP18", "no packet was lost and sent again")
+        .probe("ask again: quick means the server was only cold", &["APP01", "APP11"])
+        .service("find out what the program does in this time (database, another service behind it)")
+        .user("nothing to repair here"),
+    )
+}
+
+fn retransmitted(facts: &Facts<'_>) -> bool {
+    facts.steps("connection").any(|span| {
+        span.int("tcp.retransmissions").unwrap_or(0) > 0 || span.int("tcp.timeouts").unwrap_or(0) > 0
+    })
+}

@@ -1,0 +1,475 @@
+//! Names that could not be looked up.
+
+use crate::facts::{Facts, failure_text};
+use crate::vote::Vote;
+use thru_trace::{Span, Value};
+
+pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
+    if facts.delivered().is_some() {
+        return Vec::new();
+    }
+    // A name that was found in one family is found; a redirect's second name is a step of its own.
+    let Some(resolve) = facts.steps("resolve").filter(|span| span.code().is_some()).last() else {
+        return Vec::new();
+    };
+    let name = resolve.text("dns.name").unwrap_or("").trim_end_matches('.');
+    if facts.steps("resolve").any(|span| {
+        span.is_ok()
+            && span.text("dns.name").unwrap_or("").trim_end_matches('.') == name
+            && span.start >= resolve.start
+    }) {
+        return Vec::new();
+    }
+    let case = Case { facts, query: failing_query(facts, resolve), name: facts.subject_name(name) };
+    let vote = match resolve.code().unwrap_or("") {
+        "dns.nxdomain" => case.name_does_not_exist(),
+        "dns.no_data" => case.no_data(),
+        "dns.timeout" => case.silence(),
+        "dns.servfail" => case.server_failure(),
+        "dns.refused" => case.refused(),
+        "dns.malformed" => Vote::broken(
+            &["DNS16"],
+            0.9,
+            format!("The answer to the question for {} cannot be read.", case.name),
+        )
+        .cite(case.query, failure_text(case.query))
+        .network("report the damaged answer to whoever runs the name server")
+        .user("ask another name server"),
+        "dns.unreachable" => case.unreachable(),
+        "dns.no_resolver" => Vote::broken(
+            &["DNS01"],
+            0.95,
+            "This machine is not told which server to ask for names, so no name can be found.",
+        )
+        .cite(resolve, failure_text(resolve))
+        .user("enter a name server in the network settings, or let the network assign one (DHCP)"),
+        _ => return Vec::new(),
+    };
+    vec![vote]
+}
+
+struct Case<'a> {
+    facts: &'a Facts<'a>,
+    /// The question that failed, or the whole lookup if its questions were not recorded.
+    query: &'a Span,
+    /// The name in quotes.
+    name: String,
+}
+
+/// The question whose failure is the lookup's.
+fn failing_query<'a>(facts: &Facts<'a>, resolve: &'a Span) -> &'a Span {
+    let parts = || facts.own.iter().copied().filter(|span| span.what == "dns.query");
+    parts()
+        .find(|span| span.parent == Some(resolve.id) && span.code() == resolve.code())
+        .or_else(|| parts().find(|span| span.code() == resolve.code()))
+        .unwrap_or(resolve)
+}
+
+impl Facts<'_> {
+    fn subject_name(&self, name: &str) -> String {
+        if name.is_empty() { format!("\"{}\"", self.host()) } else { format!("\"{name}\"") }
+    }
+
+    /// What we learned by asking from the root down ourselves.
+    fn iterated(&self) -> Option<Iterated<'_>> {
+        let span = self.control("iterate")?;
+        let rcode = span.text("dns.authority_rcode").unwrap_or("");
+        Some(if span.failed_with("dns.nxdomain") || rcode.eq_ignore_ascii_case("NXDOMAIN") {
+            Iterated::DoesNotExist(span)
+        } else if span.is_ok() && (rcode.is_empty() || rcode.eq_ignore_ascii_case("NOERROR")) {
+            Iterated::Found(span)
+        } else if span.failed_with("dns.no_data") {
+            Iterated::NoData(span)
+        } else {
+            Iterated::Stuck(span)
+        })
+    }
+
+    /// Codes of extended errors (RFC 8914) that any answer carried: a witness, not a proof, for resolvers disagree
+    /// about their use.
+    fn extended_errors(&self) -> Vec<i64> {
+        let mut codes = Vec::new();
+        for span in self.own.iter().filter(|span| span.what == "dns.query" || span.what == "resolve") {
+            match span.value("dns.ede") {
+                Some(Value::Int(code)) => codes.push(*code),
+                Some(Value::Text(text)) => codes.extend(leading_number(text)),
+                Some(Value::List(list)) => codes.extend(list.iter().filter_map(|value| match value {
+                    Value::Int(code) => Some(*code),
+                    Value::Text(text) => leading_number(text),
+                    _ => None,
+                })),
+                _ => {}
+            }
+        }
+        codes
+    }
+}
+
+fn leading_number(text: &str) -> Option<i64> {
+    let digits: String =
+        text.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[derive(Clone, Copy)]
+enum Iterated<'a> {
+    Found(&'a Span),
+    DoesNotExist(&'a Span),
+    NoData(&'a Span),
+    /// An authority on the way did not answer, or answered with an error.
+    Stuck(&'a Span),
+}
+
+impl Case<'_> {
+    fn server(&self) -> String {
+        match self.query.address("dns.server") {
+            Some(address) => format!("the name server {address}"),
+            None => String::from("the name server"),
+        }
+    }
+
+    fn authority(&self, span: &Span) -> String {
+        span.text("dns.authority").map_or_else(
+            || String::from("the name's own servers"),
+            |name| format!("the name's own server {}", name.trim_end_matches('.')),
+        )
+    }
+
+    fn name_does_not_exist(&self) -> Vote {
+        let says = format!("{} answered that the name does not exist (NXDOMAIN)", self.server());
+        let summary =
+            format!("The name {} does not exist: nobody has registered it, or it is misspelled.", self.name);
+        let filtered = self.facts.extended_errors().iter().any(|code| (15..=17).contains(code));
+        match self.facts.iterated() {
+            Some(Iterated::DoesNotExist(iterated)) => Vote::broken(&["DNS05"], 0.97, summary)
+                .cite(self.query, says)
+                .cite(iterated, format!("asked directly, {} says the same", self.authority(iterated)))
+                .rule_out("DNS12", "the name's own servers say the same, so no filter of the resolver hides it")
+                .user("check the spelling of the name")
+                .service("if the name should exist: add it to the zone, or check that the domain's registration has not run out"),
+            Some(Iterated::Found(iterated) | Iterated::NoData(iterated)) => self
+                .hidden(iterated, "asked directly, the name's own servers know the name")
+                .cite(self.query, says),
+            Some(Iterated::Stuck(_)) | None => {
+                if let Some(other) = self.facts.control("other_resolver").filter(|span| span.is_ok()) {
+                    return self.hidden(other, "another name server knows the name").cite(self.query, says);
+                }
+                let (causes, confidence): (&[&str], f64) =
+                    if filtered { (&["DNS12", "DNS05", "DNS36"], 0.9) } else { (&["DNS05", "DNS12", "DNS36"], 0.95) };
+                Vote::broken(
+                    causes,
+                    confidence,
+                    format!("According to the name server, the name {} does not exist.", self.name),
+                )
+                .cite(self.query, says)
+                .probe("ask another name server and the name's own servers: if they know the name, it is filtered here", &[
+                    "DNS05", "DNS12",
+                ])
+                .probe("look up the domain's registration (RDAP): an expired or suspended domain says so there", &[
+                    "DNS05", "DNS36",
+                ])
+                .user("check the spelling of the name")
+            }
+        }
+    }
+
+    /// The resolver says no such name, somebody else knows it.
+    fn hidden(&self, witness: &Span, says: &str) -> Vote {
+        let by_rule = self.facts.extended_errors().iter().any(|code| (15..=17).contains(code));
+        let causes: &[&str] = if by_rule { &["DNS12"] } else { &["DNS12", "DNS21"] };
+        let vote = Vote::broken(
+            causes,
+            0.88,
+            format!("The name {} exists, but {} hides it.", self.name, self.server()),
+        )
+        .cite(witness, says)
+        .rule_out("DNS05", "the name exists elsewhere")
+        .network("whoever runs the name server can say which rule hides the name, or clear an old answer")
+        .user("ask another name server, if that is allowed here");
+        if by_rule {
+            vote.rule_out("DNS21", "the name server itself says that it filters the name")
+        } else {
+            vote.probe("ask again after the old answer's lifetime (at most a day): a filter stays, an old answer goes", &[
+                "DNS12", "DNS21",
+            ])
+        }
+    }
+
+    fn no_data(&self) -> Vote {
+        Vote::broken(
+            &["DNS06"],
+            if matches!(self.facts.iterated(), Some(Iterated::NoData(_))) { 0.97 } else { 0.9 },
+            format!("The name {} exists but has no address, so there is no server to connect to.", self.name),
+        )
+        .cite(self.query, format!("{} knows the name but has no address for it", self.server()))
+        .rule_out("DNS05", "the answer was \"no such record\", not \"no such name\"")
+        .user("check the name: perhaps it needs \"www.\" in front")
+        .service("add an address record (A or AAAA) for the name")
+    }
+
+    fn silence(&self) -> Vote {
+        let tries = self.query.int("dns.tries").unwrap_or(1);
+        let says = format!(
+            "asked {}, {} did not answer for {}",
+            crate::facts::times(tries.max(1)),
+            self.server(),
+            crate::facts::ms(self.query.nanos())
+        );
+        let silent =
+            format!("The name {} cannot be looked up: {} does not answer.", self.name, self.server());
+        let found = match self.facts.iterated() {
+            Some(Iterated::Found(span) | Iterated::DoesNotExist(span) | Iterated::NoData(span)) => Some(span),
+            _ => None,
+        };
+        let other = self.facts.control("other_resolver");
+        // Any answer of another resolver shows that questions get out and answers come back.
+        let answering = other.filter(|span| {
+            span.is_ok() || span.failed_with("dns.nxdomain") || span.failed_with("dns.no_data")
+        });
+        if let Some(witness) = found.or(answering) {
+            let who =
+                if found.is_some() { "the name's own servers answer" } else { "another name server answers" };
+            return Vote::broken(&["DNS02"], 0.95, silent)
+                .cite(self.query, says)
+                .cite(witness, format!("{who} the same question"))
+                .rule_out("DNS03", "questions to other servers pass the same way")
+                .rule_out("DNS10", "the servers that hold the name are reachable")
+                .rule_out("IP05", "packets leave this network and answers come back")
+                .user("use another name server for now")
+                .network("restart or repair the name server, or hand out the address of a working one");
+        }
+        let way_out = self.facts.works("other_site").or(self.facts.works("ping")).or_else(|| {
+            self.facts
+                .trace
+                .all("ping")
+                .any(|ping| ping.int("ping.received").unwrap_or(0) > 0)
+                .then_some(true)
+        });
+        match (other, way_out) {
+            (Some(other), Some(true)) => Vote::broken(
+                &["DNS03"],
+                0.75,
+                "No name can be looked up: questions to every name server are lost, although other traffic passes.",
+            )
+            .cite(self.query, says)
+            .cite(other, "another name server does not answer either")
+            .rule_out("DNS02", "two independent name servers are silent")
+            .probe("ask over TCP: if that is answered, only UDP port 53 is blocked", &["DNS03", "FW04"])
+            .network("allow name lookups (UDP and TCP port 53) through the firewall"),
+            (Some(other), _) => Vote::broken(
+                &["IP02", "IP05", "DNS03"],
+                0.6,
+                "No name server answers, and nothing else shows that this machine reaches the internet at all.",
+            )
+            .cite(self.query, says)
+            .cite(other, "another name server does not answer either")
+            .probe("ping the gateway and a literal address outside: if they answer, only name lookups are blocked", &[
+                "IP02", "IP05", "DNS03",
+            ])
+            .user("check the network connection of this machine")
+            .undecided(),
+            (None, _) => {
+                let vote = Vote::broken(&["DNS02", "DNS03", "IP05"], 0.7, silent)
+                    .cite(self.query, says)
+                    .probe("ask another name server: if it answers, only the first one is silent", &["DNS02", "DNS03"])
+                    .probe("connect to a literal address: if that works, the network is fine and only names fail", &[
+                        "DNS02", "IP05",
+                    ])
+                    .user("try another name server");
+                if way_out == Some(true) { vote } else { vote.undecided() }
+            }
+        }
+    }
+
+    fn server_failure(&self) -> Vote {
+        let says = format!("{} answered that it failed (SERVFAIL)", self.server());
+        let errors = self.facts.extended_errors();
+        let summary_authority =
+            format!("The name {} cannot be looked up: the servers that hold it do not answer.", self.name);
+        let unchecked = self.facts.control("checking_disabled");
+        let iterated = self.facts.iterated();
+        if let Some(unchecked) = unchecked.filter(|span| span.is_ok()) {
+            return Vote::broken(
+                &["DNS09"],
+                0.95,
+                format!(
+                    "The signatures of the name {} do not check out, so its address is withheld.",
+                    self.name
+                ),
+            )
+            .cite(self.query, says)
+            .cite(unchecked, "asked not to check signatures, the same server gives the address")
+            .rule_out("DNS10", "the answer exists; only its check fails")
+            .service(
+                "repair the zone's signatures (DNSSEC): keys, expiry dates and the record at the zone above",
+            )
+            .probe(
+                "follow the chain of signatures from the root down to find the broken link",
+                &["DNS27", "DNS29", "DNS30", "DNS32"],
+            );
+        }
+        match (unchecked, iterated) {
+            (Some(unchecked), Some(Iterated::Stuck(stuck))) => {
+                Vote::broken(&["DNS10"], 0.95, summary_authority)
+                    .cite(self.query, says)
+                    .cite(unchecked, "without checking signatures it fails as well")
+                    .cite(
+                        stuck,
+                        format!(
+                            "asked directly, {} did not answer properly: {}",
+                            self.authority(stuck),
+                            failure_text(stuck)
+                        ),
+                    )
+                    .rule_out("DNS09", "the failure stays when signatures are not checked")
+                    .rule_out(
+                        "DNS11",
+                        "asked directly, the name's own servers fail too, so it is not the resolver",
+                    )
+                    .service(
+                        "restart the name servers of the zone, or correct where the zone above points to",
+                    )
+                    .user("nothing to repair here; wait for the site's owner")
+            }
+            (None, Some(Iterated::Stuck(stuck))) => Vote::broken(&["DNS10"], 0.88, summary_authority)
+                .cite(self.query, says)
+                .cite(
+                    stuck,
+                    format!(
+                        "asked directly, {} did not answer properly: {}",
+                        self.authority(stuck),
+                        failure_text(stuck)
+                    ),
+                )
+                .rule_out(
+                    "DNS11",
+                    "asked directly, the name's own servers fail too, so it is not the resolver",
+                )
+                .probe(
+                    "ask without signature checks (CD=1): data would mean broken signatures",
+                    &["DNS10", "DNS09"],
+                )
+                .service("restart the name servers of the zone, or correct where the zone above points to"),
+            (
+                Some(unchecked),
+                Some(Iterated::Found(found) | Iterated::DoesNotExist(found) | Iterated::NoData(found)),
+            ) => Vote::broken(
+                &["DNS11", "DNS10"],
+                0.85,
+                format!(
+                    "{} fails to look up {}, although the name's own servers answer us.",
+                    capital(&self.server()),
+                    self.name
+                ),
+            )
+            .cite(self.query, says)
+            .cite(unchecked, "without checking signatures it fails as well")
+            .cite(found, "asked directly, the name's own servers answer")
+            .rule_out("DNS09", "the failure stays when signatures are not checked")
+            .probe(
+                "ask for other names and repeat: an overloaded server fails now and then, for any name",
+                &["DNS10", "DNS11"],
+            )
+            .network("check the name server: it is overloaded, or cut off from the name's own servers")
+            .user("use another name server for now"),
+            (Some(unchecked), None) => {
+                let causes: &[&str] = &["DNS10", "DNS11"];
+                Vote::broken(
+                    causes,
+                    0.9,
+                    format!("{} cannot look up the name {}.", capital(&self.server()), self.name),
+                )
+                .cite(self.query, says)
+                .cite(unchecked, "without checking signatures it fails as well")
+                .rule_out("DNS09", "the failure stays when signatures are not checked")
+                .probe("ask the name's own servers directly: silence there means they are at fault", causes)
+            }
+            (None, _) => {
+                let found = match iterated {
+                    Some(Iterated::Found(span) | Iterated::DoesNotExist(span) | Iterated::NoData(span)) => {
+                        Some(span)
+                    }
+                    _ => None,
+                };
+                let bogus = errors.iter().any(|code| (6..=12).contains(code));
+                let causes: &[&str] = match (bogus, found) {
+                    (true, _) => &["DNS09", "DNS10", "DNS11"],
+                    (false, Some(_)) => &["DNS09", "DNS11"],
+                    (false, None) => &["DNS10", "DNS09", "DNS11"],
+                };
+                Vote::broken(
+                    causes,
+                    0.9,
+                    format!("{} failed to look up the name {}.", capital(&self.server()), self.name),
+                )
+                .cite(self.query, says)
+                .cite_if(found, "asked directly, the name's own servers answer")
+                .probe(
+                    "ask again without signature checks (CD=1): data would mean broken signatures",
+                    &["DNS09", "DNS10"],
+                )
+                .probe(
+                    "ask the name's own servers directly: silence there means they are at fault",
+                    &["DNS10", "DNS11"],
+                )
+            }
+        }
+    }
+
+    fn refused(&self) -> Vote {
+        let vote = Vote::broken(
+            &["DNS07"],
+            0.93,
+            format!(
+                "{} refuses to look up the name {} for this machine.",
+                capital(&self.server()),
+                self.name
+            ),
+        )
+        .cite(self.query, format!("{} answered \"refused\"", self.server()))
+        .rule_out("DNS02", "the server answers, it is not silent")
+        .user("use the name server that belongs to this network")
+        .network("allow this machine's address on the name server, or hand out the address of the right one");
+        match self.facts.control("other_resolver").filter(|span| span.is_ok()) {
+            Some(other) => vote.cite(other, "another name server answers the same question"),
+            None => vote,
+        }
+    }
+
+    fn unreachable(&self) -> Vote {
+        let from = self.query.address("icmp.from").map(|from| format!(", says {from}")).unwrap_or_default();
+        let kind = self.query.text("icmp.kind").unwrap_or("").to_ascii_lowercase();
+        if kind.contains("net") || kind.contains("host") || kind.contains("route") {
+            return Vote::broken(
+                &["IP04", "DNS01"],
+                0.85,
+                format!("No name can be looked up: there is no way to {}.", self.server()),
+            )
+            .cite(self.query, format!("a router answered that the name server cannot be reached{from}"))
+            .rule_out("DNS02", "a router answered, so the question did not simply go unanswered")
+            .probe(
+                "reach another address outside: if that works, only the name server's address is wrong",
+                &["IP04", "DNS01"],
+            )
+            .network("check the routes towards the name server");
+        }
+        Vote::broken(
+            &["DNS01"],
+            0.9,
+            format!(
+                "Nobody answers questions about names at the configured address: {} is no name server.",
+                self.server()
+            ),
+        )
+        .cite(self.query, format!("the machine there answered that nothing listens{from}"))
+        .rule_out("DNS02", "the machine answers, it only has no name service")
+        .user("correct the name server in the network settings")
+        .network("start the name service there, or hand out another address")
+    }
+}
+
+/// The first letter as a capital, for the start of a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,134 @@
+//! Packets that find no way: no route, an unreachable network, a loop.
+
+use crate::facts::{Facts, ms, remote};
+use crate::thresholds::NEIGHBOUR_WAIT;
+use crate::vote::Vote;
+use thru_trace::{Span, Trace};
+
+pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
+    if facts.connected().is_some() || facts.delivered().is_some() {
+        return Vec::new();
+    }
+    let mut votes = Vec::new();
+    let attempts: Vec<&Span> = attempts(facts).collect();
+    let only_without_route = attempts.iter().all(|span| span.failed_with("ip.no_route"));
+    let mut said: Vec<&str> = Vec::new();
+    for attempt in attempts {
+        let code = attempt.code().unwrap_or("");
+        if said.contains(&code) {
+            continue;
+        }
+        match code {
+            // A host without IPv6 has no route for it, and is healthy: only worth a word if nothing else was tried.
+            "ip.no_route" if only_without_route => votes.push(no_route(attempt)),
+            "ip.unreachable" => votes.push(unreachable(facts, attempt)),
+            "ip.ttl_exceeded" => votes.push(routing_loop(facts, attempt)),
+            "tcp.timeout" | "quic.timeout" if looping_route(facts.trace).is_some() => {
+                votes.push(routing_loop(facts, attempt));
+            }
+            _ => continue,
+        }
+        said.push(code);
+    }
+    votes
+}
+
+/// What tried to reach the server: connections, or QUIC's handshakes where there were none.
+fn attempts<'a>(facts: &'a Facts<'a>) -> impl Iterator<Item = &'a Span> {
+    facts.connects().chain(facts.handshakes(thru_trace::Layer::Quic)).filter(|span| span.code().is_some())
+}
+
+/// The route that came back to itself, if one was traced.
+pub(crate) fn looping_route(trace: &Trace) -> Option<&Span> {
+    trace.all("route").find(|route| route.list("route.loop").is_some_and(|hops| !hops.is_empty()))
+}
+
+fn no_route(attempt: &Span) -> Vote {
+    Vote::broken(
+        &["IP01"],
+        0.95,
+        format!("This machine knows no way to {}, so it sent nothing.", remote(attempt)),
+    )
+    .cite(attempt, "the attempt failed at once, before any packet left")
+    .rule_out("IP04", "no router was asked: nothing was sent")
+    .user("check the default gateway of this machine (and the VPN, if there is one)")
+}
+
+fn unreachable(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let router = attempt
+        .address("icmp.from")
+        .map_or_else(|| String::from("a router on the way"), |from| format!("the router {from}"));
+    let to = remote(attempt);
+    let delay = attempt.nanos_of("icmp.delay");
+    let near = delay.map(ms).unwrap_or_default();
+    match delay {
+        Some(delay) if delay >= NEIGHBOUR_WAIT => Vote::broken(
+            &["LNK05"],
+            0.92,
+            format!("The last router before {} cannot find that machine on its network: it is off, or its address is wrong.", facts.subject()),
+        )
+        .cite(attempt, format!("{router} answered \"host unreachable\", but only after {near}: it looked for the machine first"))
+        .rule_out("IP04", format!("a router without a route answers within one round trip, this one took {near}"))
+        .service("switch the server on, or check its address and cable")
+        .user("nothing to repair here"),
+        Some(_) => Vote::broken(
+            &["IP04"],
+            0.95,
+            format!("There is no way to {}: {router} answered that it cannot be reached.", facts.subject()),
+        )
+        .cite(attempt, format!("packets to {to} were answered with \"unreachable\" after {near}, by {router}"))
+        .rule_out("LNK05", format!("the answer came after {near}, too soon for a router that looked for the machine first"))
+        .rule_out("IP01", "packets left this machine and a router answered them")
+        .network(format!("add or repair the route on {router}"))
+        .user("nothing to repair here; tell the provider the router's address"),
+        None => Vote::broken(
+            &["IP04", "LNK05"],
+            0.9,
+            format!("There is no way to {}: {router} answered that it cannot be reached.", facts.subject()),
+        )
+        .cite(attempt, format!("packets to {to} were answered with \"unreachable\" by {router}"))
+        .probe("measure how long the router takes: about 3 s means it looked for the machine and did not find it", &[
+            "IP04", "LNK05",
+        ])
+        .network(format!("check the routes and the last network on {router}")),
+    }
+}
+
+fn routing_loop(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let route = looping_route(facts.trace);
+    let between = route.and_then(|route| route.list("route.loop")).map(|hops| {
+        let hops: Vec<String> = hops.iter().filter_map(crate::tcp::plain).collect();
+        hops.join(" and ")
+    });
+    let summary = match &between {
+        Some(between) if !between.is_empty() => {
+            format!("Packets to {} go in a circle between {between} and never arrive.", facts.subject())
+        }
+        _ => format!("Packets to {} go in a circle between routers and never arrive.", facts.subject()),
+    };
+    let exceeded = attempt.failed_with("ip.ttl_exceeded");
+    let confidence = match (exceeded, route.is_some()) {
+        (true, true) => 0.98,
+        (true, false) => 0.9,
+        (false, _) => 0.9,
+    };
+    let from = attempt.address("icmp.from").map(|from| format!(" by {from}")).unwrap_or_default();
+    let mut vote = Vote::broken(&["IP06"], confidence, summary);
+    if exceeded {
+        vote = vote.cite(
+            attempt,
+            format!("a packet with a normal lifetime (hop limit) was thrown away{from} because its lifetime had run out"),
+        );
+    } else {
+        vote = vote.cite(attempt, "the connection attempt was never answered");
+    }
+    vote.cite_if(route, "the traced way comes back to a router it had passed")
+        .rule_out("IP04", "no router said that it has no route; each passes the packet on")
+        .network(format!(
+            "correct the routes on {}: each believes that the other is nearer",
+            between
+                .filter(|between| !between.is_empty())
+                .unwrap_or_else(|| String::from("the routers of the circle"))
+        ))
+        .user("nothing to repair here; tell the provider the routers' addresses")
+}

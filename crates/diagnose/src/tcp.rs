@@ -1,0 +1,399 @@
+//! Connections that were refused, went unanswered, or stood still after they were made.
+
+use crate::facts::{Facts, failure_text, ms, remote, times};
+use crate::thresholds::{NEARER_THAN_HOST_PERCENT, TTL_SLACK};
+use crate::vote::Vote;
+use std::net::IpAddr;
+use thru_trace::{Layer, Span, Value, frames};
+
+/// Connections that were never made.
+pub(crate) fn connect_rule(facts: &Facts<'_>) -> Vec<Vote> {
+    if facts.connected().is_some() || facts.delivered().is_some() {
+        return Vec::new();
+    }
+    let mut votes = Vec::new();
+    let mut said: Vec<&str> = Vec::new();
+    for attempt in facts.connects().filter(|span| span.code().is_some()) {
+        let code = attempt.code().unwrap_or("");
+        if said.contains(&code) {
+            continue;
+        }
+        match code {
+            "tcp.refused" => votes.push(refused(facts, attempt)),
+            "tcp.timeout" if crate::ip::looping_route(facts.trace).is_none() => {
+                votes.push(silence(facts, attempt))
+            }
+            "firewall.prohibited" => votes.push(prohibited(facts, attempt)),
+            _ => continue,
+        }
+        said.push(code);
+    }
+    votes
+}
+
+fn refused(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let to = remote(attempt);
+    let address = attempt.address("tcp.remote");
+    let reset_ttl = attempt.int("tcp.reset_ttl");
+    let other = address
+        .and_then(|address| {
+            frames::other_ttl(facts.trace, attempt, address).map(|(ttl, frame)| (ttl, Some(frame)))
+        })
+        .or_else(|| answered_ttl(facts, address));
+    let closed = format!("{} is there, but no program listens on port {}.", facts.subject(), port(attempt));
+    let says = format!("the connection to {to} was refused at once (reset)");
+    let ping = facts.answered_ping(address);
+    let ping_rtt = ping.and_then(|ping| ping.nanos_of("ping.rtt_min"));
+    let reset_rtt = attempt.nanos_of("tcp.rtt").or(Some(attempt.nanos()));
+    let nearer = match (ping_rtt, reset_rtt) {
+        (Some(ping), Some(reset)) if reset > 0 => reset * 100 < ping * NEARER_THAN_HOST_PERCENT,
+        _ => false,
+    };
+    if nearer {
+        return Vote::broken(
+            &["FW02"],
+            0.88,
+            format!("A firewall on the way refuses connections to {to} in the server's name."),
+        )
+        .cite(attempt, format!("the refusal came after {}", ms(reset_rtt.unwrap_or(0))))
+        .cite_if(ping, format!("the server itself needs {} to answer", ms(ping_rtt.unwrap_or(0))))
+        .rule_out("TCP01", "the refusal came from nearer than the server")
+        .network(format!("allow port {} in the firewall, if that is wanted", port(attempt)))
+        .user("ask the network's owner whether this port is meant to be blocked");
+    }
+    match (reset_ttl, other) {
+        (Some(reset), Some((ttl, frame))) if (reset - i64::from(ttl)).abs() <= TTL_SLACK => {
+            let mut vote = Vote::broken(&["TCP01"], 0.95, closed)
+                .cite(attempt, format!("{says}, with hop count {reset}"))
+                .rule_out("FW02", format!("the refusal carries the same hop count as the server's other packets ({ttl}), so it came from the server"))
+                .rule_out("FW01", "the server answered; nothing was silently dropped")
+                .service(format!("start the program that should listen on port {}", port(attempt)))
+                .user("check the port number in the address");
+            if let (Some(ping), Some(_)) = (ping, frame) {
+                vote = vote.cite(ping, format!("another packet of the same server has hop count {ttl}"));
+            }
+            vote
+        }
+        (Some(reset), Some((ttl, _))) => Vote::broken(
+            &["FW02", "TCP01"],
+            0.9,
+            format!("The connection to {to} was refused, and the refusal does not look like the server's own packets."),
+        )
+        .cite(attempt, format!("{says}, with hop count {reset}"))
+        .cite_if(ping, format!("another packet of the server has hop count {ttl}"))
+        .rule_out("FW01", "somebody answered; nothing was silently dropped")
+        .probe("trace the way with TCP packets to this port and to another: the refusal's hop tells who sends it", &[
+            "FW02", "TCP01",
+        ])
+        .network(format!("check whether a firewall rejects port {}", port(attempt)))
+        .service(format!("check that a program listens on port {}", port(attempt))),
+        _ => Vote::broken(&["TCP01", "FW02"], 0.95, format!("The connection to {to} was refused: most likely no program listens there."))
+            .cite(attempt, says)
+            .rule_out("FW01", "somebody answered; nothing was silently dropped")
+            .probe("compare the refusal's hop count with that of a ping's answer: equal means the server itself refuses", &[
+                "TCP01", "FW02",
+            ])
+            .service(format!("start the program that should listen on port {}", port(attempt)))
+            .user("check the port number in the address"),
+    }
+}
+
+/// The TTL a ping's answer carried, where a probe wrote it down.
+fn answered_ttl(facts: &Facts<'_>, address: Option<IpAddr>) -> Option<(u8, Option<u64>)> {
+    let ttl = facts.answered_ping(address)?.int("ping.ttl")?;
+    Some((u8::try_from(ttl).ok()?, None))
+}
+
+fn prohibited(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let device = attempt
+        .address("icmp.from")
+        .map_or_else(|| String::from("a firewall on the way"), |from| format!("the firewall {from}"));
+    Vote::broken(
+        &["FW03"],
+        0.97,
+        format!("The connection to {} is forbidden: {device} says so.", remote(attempt)),
+    )
+    .cite(attempt, format!("{device} answered that the connection is administratively prohibited"))
+    .rule_out("IP04", "the message says \"forbidden\", not \"no route\"")
+    .rule_out("FW01", "the firewall says that it blocks")
+    .network(format!("allow the connection to {} on {device}, if it should be", facts.subject()))
+    .user("ask the network's owner whether this connection is meant to be forbidden")
+}
+
+/// SYNs without any answer: five causes look alike, and each control that answers takes some away.
+fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let to = remote(attempt);
+    let address = attempt.address("tcp.remote");
+    let retries = attempt.int("tcp.syn_retransmissions").unwrap_or(0);
+    let says =
+        format!("asked {}, {to} never answered ({} of silence)", times(retries + 1), ms(attempt.nanos()));
+    if let Some(site) = facts.control("other_site").filter(|span| span.code().is_some()) {
+        return Vote::broken(
+            &["IP05", "IP02", "FW04"],
+            0.6,
+            format!("{to} does not answer, but neither does another site: this machine may not reach the internet at all."),
+        )
+        .cite(attempt, says)
+        .cite(site, format!("another site fails too: {}", failure_text(site)))
+        .probe("ping the gateway and the provider's first router", &["IP02", "IP05", "FW04"])
+        .user("check the network connection of this machine first")
+        .undecided();
+    }
+    let answered_port =
+        facts.control("other_port").filter(|span| span.is_ok() || span.failed_with("tcp.refused"));
+    let ping = facts.answered_ping(address);
+    let reached = facts.trace.all("route").find(|route| route.bool("route.reached") == Some(true));
+    let port = port(attempt);
+    let blocked = format!(
+        "Connections to port {port} of {} are not answered, although the server itself is reachable: a firewall throws them away, or the server's queue is full.",
+        facts.subject()
+    );
+    let split_queue = "try again for some minutes: a full queue lets an attempt through now and then, a firewall never does";
+    if let Some(other) = answered_port {
+        let which =
+            other.int("port").map_or_else(|| String::from("another port"), |port| format!("port {port}"));
+        return Vote::broken(&["FW01", "TCP03"], 0.93, blocked)
+            .cite(attempt, says)
+            .cite(other, format!("{which} of the same server answers"))
+            .cite_if(ping, "the server answers pings")
+            .rule_out("IP05", "other packets to the same address arrive and are answered")
+            .rule_out("TCP06", "the server is up: it answers elsewhere")
+            .rule_out("IP07", "answers of another connection come back the same way")
+            .probe(split_queue, &["FW01", "TCP03"])
+            .service(format!("open port {port} in the server's firewall or security group, and check that its program accepts connections"))
+            .network(format!("check that no firewall on the way drops port {port}"));
+    }
+    if ping.is_some() || reached.is_some() {
+        return Vote::broken(&["FW01", "TCP03", "IP07"], 0.92, blocked)
+            .cite(attempt, says)
+            .cite_if(ping, "the server answers pings")
+            .cite_if(reached, "the traced way reaches the server")
+            .rule_out("IP05", "other packets to the same address arrive and are answered")
+            .rule_out("TCP06", "the server is up: it answers pings")
+            .probe("connect to another port of the same server: any answer, even a refusal, leaves only this port blocked or its queue full", &[
+                "IP07", "FW01",
+            ])
+            .probe(split_queue, &["FW01", "TCP03"])
+            .service(format!("open port {port} in the server's firewall or security group, and check that its program accepts connections"));
+    }
+    // Nothing of the server ever answered.
+    let stopped = facts.trace.all("route").find(|route| route.bool("route.reached") == Some(false));
+    let nothing_else =
+        facts.unanswered_ping().or(facts.control("other_port").filter(|span| span.code().is_some()));
+    let last = stopped.and_then(|route| route.address("route.last_responding"));
+    let vote = if nothing_else.is_some() || stopped.is_some() {
+        Vote::broken(
+            &["IP05", "TCP06", "FW01", "IP07", "TCP03"],
+            0.9,
+            match last {
+                Some(last) => {
+                    format!("Nothing comes back from {}: packets vanish after {last}.", facts.subject())
+                }
+                None => format!("Nothing at all comes back from {}.", facts.subject()),
+            },
+        )
+        .cite(attempt, says)
+        .cite_if(facts.unanswered_ping(), "pings to the same server are not answered either")
+        .cite_if(
+            facts.control("other_port").filter(|span| span.code().is_some()),
+            "another port of the same server does not answer either",
+        )
+        .cite_if(
+            stopped,
+            last.map_or_else(
+                || String::from("no router on the way answered"),
+                |last| format!("the last router to answer was {last}"),
+            ),
+        )
+    } else {
+        Vote::broken(
+            &["FW01", "IP05", "TCP03", "TCP06", "IP07"],
+            0.9,
+            format!(
+                "{to} does not answer: something on the way or the server itself drops the packets silently."
+            ),
+        )
+        .cite(attempt, says)
+    };
+    vote.rule_out("TCP01", "a closed port answers with a refusal")
+        .rule_out("IP04", "no router said that there is no way")
+        .probe("ping the server: an answer leaves only causes that concern this port", &["FW01", "IP05", "TCP06"])
+        .probe("connect to another port of the same server: any answer, even a refusal, shows that the server is up", &[
+            "FW01", "IP05", "TCP06", "IP07",
+        ])
+        .probe("trace the way with TCP packets to this port and to another: a null route stops both at the same hop", &[
+            "IP05", "FW01",
+        ])
+        .probe("try from another network, and again after some minutes", &["IP07", "TCP03"])
+        .service("check that the server is up and its firewall allows the port")
+        .user("nothing to repair here unless other sites fail too")
+}
+
+/// Connections that were made and then stood still: nothing of the answer came, or it stopped.
+pub(crate) fn stall_rule(facts: &Facts<'_>) -> Vec<Vote> {
+    if facts.delivered().is_some() {
+        return Vec::new();
+    }
+    let stalled = facts
+        .steps("exchange")
+        .filter(|span| span.failed_with("http.timeout") || span.failed_with("http.stalled"))
+        .last()
+        .or_else(|| facts.handshakes(Layer::Tls).filter(|span| span.failed_with("tls.timeout")).last());
+    let Some(stalled) = stalled else { return Vec::new() };
+    if facts.handshakes(Layer::Tls).any(|span| span.is_ok() && span.start > stalled.start) {
+        return Vec::new();
+    }
+    let over_quic = stalled.what == "exchange"
+        && (stalled.text("http.version").is_some_and(|version| version.starts_with("HTTP/3"))
+            || (facts.connected().is_none() && facts.handshakes(Layer::Quic).any(Span::is_ok)));
+    vec![if over_quic { quic_stall(facts, stalled) } else { stall(facts, stalled) }]
+}
+
+fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
+    let in_handshake = stalled.what == "handshake";
+    let connection = facts.connection();
+    let value = |key| connection.and_then(|span| span.int(key));
+    let gap = value("tcp.gap_bytes").unwrap_or(0);
+    let small = facts.control("small_mss");
+    let sent = value("tcp.bytes_sent");
+    let acked = value("tcp.bytes_acked");
+    let what = if in_handshake { "the first message of the handshake" } else { "the request" };
+    let subject = facts.subject();
+    // Slack: SYN and FIN each count one byte of sequence space.
+    let unheard = matches!((sent, acked), (Some(sent), Some(acked)) if sent > acked + 2) && gap == 0;
+    let waited = ms(stalled.nanos());
+    let black_hole = format!(
+        "Large packets from {subject} are lost on the way, and the server is not told to send smaller ones."
+    );
+    // At the handshake the same fault shows in the certificates, which has its own name in the catalogue.
+    let mtu: &[&str] = if in_handshake { &["IP09", "IP11"] } else { &["IP09"] };
+    let mend_mtu = |vote: Vote| {
+        let vote = match mtu {
+            [_, _, ..] => vote.probe("resume an earlier session, which sends no certificates: if the page stalls too, every large packet is lost", mtu),
+            _ => vote,
+        };
+        vote.network("let the messages \"packet too big\" (ICMP) through, or limit the segment size (MSS clamping) on the router of the narrow link")
+            .user("until then, lower the MTU of this machine's network interface (1280 works everywhere)")
+            .service("allow incoming \"packet too big\" messages (ICMP) at the server")
+    };
+    if unheard {
+        let causes: &[&str] =
+            if in_handshake { &["TLS21", "FW10", "IP10"] } else { &["IP10", "TCP11", "FW12"] };
+        let vote = Vote::broken(
+            causes,
+            0.85,
+            format!("{subject} accepted the connection, but {what} never reached it."),
+        )
+        .cite(stalled, format!("no answer for {waited}"))
+        .cite_if(
+            connection,
+            format!("of {} bytes sent, only {} were acknowledged", sent.unwrap_or(0), acked.unwrap_or(0)),
+        )
+        .rule_out("APP05", "the server never acknowledged the request, so its program never saw it")
+        .rule_out("IP09", "it is our packets that are lost, not the server's");
+        return match small {
+            Some(small) if small.is_ok() => Vote::broken(&["IP10"], 0.92, format!("Large packets to {subject} are lost on the way."))
+                .cite(stalled, format!("{what} was not acknowledged for {waited}"))
+                .cite(small, "the same request in small packets is answered")
+                .rule_out("TLS21", "the same message passes when it is cut into small packets")
+                .network("let the messages \"packet too big\" (ICMP) through on the narrow link")
+                .user("until then, lower the MTU of this machine's network interface"),
+            _ => vote.probe("send the same bytes in small packets; send a small message with the same name; send the same size with another name", causes),
+        };
+    }
+    let moved = "bytes are missing below the highest the server sent: it did answer, and the answer was lost";
+    match (gap > 0, small) {
+        (true, Some(small)) if small.is_ok() => mend_mtu(
+            Vote::broken(mtu, 0.97, black_hole)
+                .cite(stalled, format!("the connection was made, {what} was acknowledged, then nothing complete arrived for {waited}"))
+                .cite_if(connection, format!("{gap} {moved}"))
+                .cite(small, "the same request in small packets is answered in full")
+                .rule_out("APP05", "the server did send its answer: its sequence numbers moved")
+                .rule_out("IP19", "random loss would be repaired by sending again; here every large packet is lost, every small one passes"),
+        ),
+        (true, None) => mend_mtu(
+            Vote::broken(mtu, 0.87, black_hole)
+                .cite(stalled, format!("the connection was made, {what} was acknowledged, then nothing complete arrived for {waited}"))
+                .cite_if(connection, format!("{gap} {moved}"))
+                .rule_out("APP05", "the server did send its answer: its sequence numbers moved")
+                .probe("repeat the request with a small segment size (MSS 536): an answer proves it", &["IP09", "IP05"]),
+        ),
+        (true, Some(small)) => Vote::broken(
+            &["IP09", "TCP11", "IP05"],
+            0.75,
+            format!("The answer of {subject} was sent but lost on the way, in small packets too."),
+        )
+        .cite(stalled, format!("nothing complete arrived for {waited}"))
+        .cite_if(connection, format!("{gap} {moved}"))
+        .cite(small, format!("the same request in small packets fails too: {}", failure_text(small)))
+        .rule_out("APP05", "the server did send its answer: its sequence numbers moved")
+        .probe("ping the server with small and large packets", &["IP09", "IP05", "TCP11"])
+        .undecided(),
+        (false, Some(small)) if small.is_ok() => mend_mtu(
+            Vote::broken(mtu, 0.93, black_hole)
+                .cite(stalled, format!("the connection was made, then nothing complete arrived for {waited}"))
+                .cite(small, "the same request in small packets is answered in full")
+                .rule_out("APP05", "the server answers as soon as its packets are small"),
+        ),
+        (false, Some(small)) => {
+            let answering = stalled.failed_with("http.stalled");
+            let (causes, summary): (&[&str], String) = match (in_handshake, answering) {
+                (true, _) => (&["TLS23"], format!("{subject} accepted the connection and never answered the encryption handshake.")),
+                (false, false) => (&["APP05"], format!("{subject} took the request and never answered: the server's program hangs.")),
+                (false, true) => (&["APP05", "TCP11"], format!("{subject} began to answer and then stopped: the server's program hangs, or the server went away.")),
+            };
+            let vote = Vote::broken(causes, 0.92, summary)
+                .cite(stalled, format!("{what} was acknowledged, then nothing came for {waited}"))
+                .cite_if(connection, "no byte is missing: the server sent nothing that was lost")
+                .cite(small, format!("in small packets it is the same: {}", failure_text(small)))
+                .rule_out("IP09", "small packets would pass, and they bring no answer either")
+                .service("look at the server's program: it took the request and does not answer")
+                .user("nothing to repair here; try again later");
+            if answering {
+                vote.probe("ping the server now: an answer means its program hangs", &["APP05", "TCP11"])
+            } else {
+                vote
+            }
+        }
+        (false, None) => {
+            let causes: &[&str] = if in_handshake { &["TLS23", "IP11"] } else { &["IP09", "APP05"] };
+            Vote::broken(
+                causes,
+                0.9,
+                format!("{subject} accepted the connection, but {} arrived.", if stalled.failed_with("http.stalled") { "only a part of the answer" } else { "no answer" }),
+            )
+            .cite(stalled, format!("{what} was sent, then nothing came for {waited}"))
+            .probe("repeat the request with a small segment size (MSS 536): an answer means large packets are lost, silence means the server hangs", causes)
+            .service("check that the server's program answers")
+        }
+    }
+}
+
+fn quic_stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
+    Vote::broken(
+        &["APP05", "Q17"],
+        0.85,
+        format!("{} accepted the connection over HTTP/3, but no complete answer arrived.", facts.subject()),
+    )
+    .cite(stalled, format!("nothing came for {}", ms(stalled.nanos())))
+    .probe(
+        "repeat the request over HTTP/2: if it is answered there, only HTTP/3 is disturbed",
+        &["APP05", "Q17"],
+    )
+    .service("check that the server's program answers")
+}
+
+/// The port of a connection attempt, for a sentence.
+fn port(attempt: &Span) -> String {
+    attempt.socket("tcp.remote").map_or_else(|| String::from("the port"), |socket| socket.port().to_string())
+}
+
+/// A value in a sentence, if it is a word.
+pub(crate) fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Address(address) => Some(address.to_string()),
+        Value::Int(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,253 @@
+//! Requests that worked, but badly.
+
+use super::*;
+
+#[test]
+fn four_percent_of_random_loss() {
+    let mut visit = Visit::new();
+    visit
+        .lookup()
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[("tcp.retransmissions", 2), ("tcp.out_of_order_received", 6)])
+        .ping("203.0.113.10", "idle", 10, 9, 20)
+        .ping("203.0.113.10", "idle", 100, 96, 20)
+        .ping("192.168.1.1", "hop", 100, 100, 1)
+        .ping("198.51.100.1", "hop", 100, 95, 8)
+        .ping("198.51.100.9", "hop", 100, 97, 15);
+    let verdict = disturbed(&visit, Layer::Ip, &["IP19"]);
+    assert!(verdict.summary.contains("between 192.168.1.1 and 198.51.100.1 (hop 2)"), "{}", verdict.summary);
+    assert!(ruled_out(&verdict, "IP18") && ruled_out(&verdict, "IP17"));
+}
+
+#[test]
+fn the_place_of_loss_is_the_likeliest_change() {
+    let place = |counts: [i64; 3], target: i64| {
+        let mut visit = Visit::new();
+        visit.lookup().connect().handshake().answer().counters(&[]).ping(
+            "203.0.113.10",
+            "idle",
+            100,
+            target,
+            20,
+        );
+        for (hop, received) in ["192.168.1.1", "198.51.100.1", "198.51.100.9"].into_iter().zip(counts) {
+            visit.ping(hop, "hop", 100, received, 5);
+        }
+        disturbed(&visit, Layer::Ip, &["IP19"]).summary
+    };
+    assert!(place([97, 95, 96], 96).contains("between this machine and its first router"));
+    assert!(place([100, 100, 95], 96).contains("between 198.51.100.1 and 198.51.100.9"));
+    assert!(place([100, 100, 100], 94).contains("on the last stretch to the server"));
+    // One unlucky hop in between does not move it.
+    assert!(place([100, 99, 100], 94).contains("on the last stretch to the server"));
+}
+
+#[test]
+fn loss_with_one_ping_and_one_hole() {
+    let mut visit = Visit::new();
+    visit.lookup().connect().handshake().answer().counters(&[("tcp.out_of_order_received", 5)]);
+    visit.ping("203.0.113.10", "idle", 10, 9, 20);
+    let verdict = disturbed(&visit, Layer::Ip, &["IP19"]);
+    assert!(verdict.confidence < 0.9);
+}
+
+#[test]
+fn loss_explains_a_lost_first_packet() {
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit.step(1_020, Visit::connect_step(SERVER).set("tcp.syn_retransmissions", 1).set_ms("tcp.rtt", 20));
+    visit.handshake().answer().counters(&[]).ping("203.0.113.10", "idle", 100, 95, 20);
+    let verdict = judged(&visit);
+    // The retry cost more, so it comes first; the loss is mentioned, or the other way round.
+    let all: Vec<&str> = verdict
+        .causes
+        .iter()
+        .chain(verdict.also.iter().flat_map(|also| &also.causes))
+        .map(String::as_str)
+        .collect();
+    assert!(all.contains(&"IP19"), "{all:?}");
+}
+
+#[test]
+fn loss_only_under_load() {
+    let mut visit = Visit::new();
+    visit
+        .lookup()
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[("tcp.retransmissions", 4), ("tcp.out_of_order_received", 12)])
+        .ping("203.0.113.10", "idle", 100, 100, 20);
+    disturbed(&visit, Layer::Ip, &["IP17", "IP19", "IP21"]);
+}
+
+#[test]
+fn loss_without_pings() {
+    let mut visit = Visit::new();
+    visit
+        .lookup()
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[("tcp.retransmissions", 3), ("tcp.out_of_order_received", 9)]);
+    disturbed(&visit, Layer::Ip, &["IP19", "IP17"]);
+}
+
+#[test]
+fn a_long_queue() {
+    let mut visit = Visit::healthy();
+    visit.ping("203.0.113.10", "loaded", 20, 20, 480);
+    let verdict = disturbed(&visit, Layer::Ip, &["IP18"]);
+    assert!(verdict.summary.contains("from 21 ms to 481 ms"), "{}", verdict.summary);
+    assert!(ruled_out(&verdict, "IP19"));
+}
+
+#[test]
+fn a_long_queue_seen_by_the_connection_alone() {
+    let mut visit = Visit::new();
+    visit.lookup().connect().handshake().answer().counters(&[("tcp.rtt_max", 600_000_000)]);
+    disturbed(&visit, Layer::Ip, &["IP18", "APP06"]);
+}
+
+#[test]
+fn a_lost_first_packet() {
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit.step(1_020, Visit::connect_step(SERVER).set("tcp.syn_retransmissions", 1).set_ms("tcp.rtt", 20));
+    visit.handshake().answer().counters(&[]).ping("203.0.113.10", "idle", 10, 10, 20);
+    disturbed(&visit, Layer::Tcp, &["TCP07"]);
+}
+
+#[test]
+fn a_slow_program() {
+    let mut visit = Visit::new();
+    visit.lookup().connect().handshake().answer_after(2_000).counters(&[]);
+    let verdict = disturbed(&visit, Layer::App, &["APP01"]);
+    assert!(verdict.summary.contains("1980 ms"), "{}", verdict.summary);
+}
+
+#[test]
+fn a_slow_answer_with_packets_sent_again_is_not_blamed_on_the_program() {
+    let mut visit = Visit::new();
+    visit
+        .lookup()
+        .connect()
+        .handshake()
+        .answer_after(2_000)
+        .counters(&[("tcp.retransmissions", 1), ("tcp.timeouts", 1)]);
+    healthy(&visit);
+}
+
+#[test]
+fn a_slow_lookup() {
+    let mut visit = Visit::new();
+    visit.slow_lookup(2_400).connect().handshake().answer().counters(&[]);
+    disturbed(&visit, Layer::Dns, &["DNS45", "DNS18"]);
+}
+
+#[test]
+fn a_lookup_with_one_silent_server() {
+    let slow = |silent_server: &str| {
+        let mut visit = Visit::new();
+        visit.slow_lookup(3_000);
+        visit.trace.add(
+            Step::new(Layer::Dns, "dns.query", "AAAA")
+                .under(SpanId(0))
+                .set("dns.server", silent_server)
+                .set("dns.type", "AAAA")
+                .at_ms(0, 3_000)
+                .failed("dns.timeout", "no answer"),
+        );
+        visit.connect().handshake().answer().counters(&[]);
+        visit
+    };
+    disturbed(&slow("198.51.100.54"), Layer::Dns, &["DNS02"]);
+    disturbed(&slow("198.51.100.53"), Layer::Dns, &["DNS38"]);
+}
+
+#[test]
+fn a_slow_handshake() {
+    let mut visit = Visit::new();
+    visit.lookup().connect();
+    visit.step(1_500, Step::new(Layer::Tls, "handshake", ""));
+    visit.answer().counters(&[]);
+    disturbed(&visit, Layer::Tls, &["TLS34", "TLS33"]);
+}
+
+#[test]
+fn one_family_broken() {
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit
+        .connect_to_fails(SERVER_V6, "tcp.timeout", 10_000, |step| step)
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[]);
+    disturbed(&visit, Layer::Ip, &["IP13"]);
+
+    let mut visit = Visit::new();
+    visit.lookup().connect_fails("ip.unreachable", 15, |step| step);
+    visit.step(20, Visit::connect_step(SERVER_V6).set_ms("tcp.rtt", 20));
+    visit.handshake().answer().counters(&[]);
+    disturbed(&visit, Layer::Ip, &["IP14"]);
+}
+
+#[test]
+fn the_first_family_does_not_answer_in_time() {
+    let race = |control: Option<Result<(), &str>>| {
+        let mut visit = Visit::new();
+        visit.lookup();
+        visit.step(270, Visit::connect_step(SERVER_V6).skipped("another address answered first"));
+        visit.connect().handshake().answer().counters(&[]);
+        if let Some(result) = control {
+            visit.control(Layer::Tcp, "other_family", result);
+        }
+        visit
+    };
+    disturbed(&race(None), Layer::Ip, &["IP13", "TCP07"]);
+    disturbed(&race(Some(Err("tcp.timeout"))), Layer::Ip, &["IP13"]);
+    healthy(&race(Some(Ok(()))));
+}
+
+#[test]
+fn one_family_refused_and_one_address_dead() {
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit
+        .connect_to_fails(SERVER_V6, "tcp.refused", 20, |step| step)
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[]);
+    disturbed(&visit, Layer::Tcp, &["TCP02"]);
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit
+        .connect_to_fails("203.0.113.11:443", "tcp.timeout", 2_000, |step| step)
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[]);
+    disturbed(&visit, Layer::Ip, &["IP31"]);
+}
+
+#[test]
+fn http3_fails_and_http2_delivers() {
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit.step(3_000, Step::new(Layer::Quic, "handshake", "").failed("quic.timeout", "no answer"));
+    visit.connect().handshake().answer().counters(&[]);
+    disturbed(&visit, Layer::Quic, &["Q01"]);
+}
+
+#[test]
+fn two_disturbances_are_both_named() {
+    let mut visit = Visit::new();
+    visit.slow_lookup(2_400).connect().handshake().answer_after(3_000).counters(&[]);
+    let verdict = judged(&visit);
+    assert_eq!((verdict.causes, verdict.also.len()), (vec!["APP01".to_string()], 1));
+    assert_eq!(verdict.also[0].causes, ["DNS45", "DNS18"]);
+}

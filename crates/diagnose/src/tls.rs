@@ -1,0 +1,487 @@
+//! Encryption that could not be agreed on, and certificates that do not hold.
+
+use crate::facts::{Facts, failure_text, ms};
+use crate::vote::Vote;
+use thru_trace::{Layer, Span, Value};
+
+pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
+    if facts.delivered().is_some() {
+        return Vec::new();
+    }
+    // Inside QUIC the certificate is the same certificate.
+    let failed = facts
+        .steps("handshake")
+        .filter(|span| span.code().is_some_and(|code| code.starts_with("tls.")))
+        .last();
+    let Some(failed) = failed else { return Vec::new() };
+    if facts.handshakes(failed.layer).any(|span| span.is_ok() && span.start > failed.start) {
+        return Vec::new();
+    }
+    let case = Case { facts, failed, subject: facts.subject(), chain: chain(failed) };
+    case.judge().into_iter().collect()
+}
+
+struct Case<'a> {
+    facts: &'a Facts<'a>,
+    failed: &'a Span,
+    subject: String,
+    chain: Vec<Certificate>,
+}
+
+/// One certificate of the chain, as far as the probe told.
+struct Certificate {
+    subject: String,
+    issuer: String,
+    not_before: Option<i64>,
+    not_after: Option<i64>,
+    until: String,
+    from: String,
+    names: Vec<String>,
+}
+
+fn chain(span: &Span) -> Vec<Certificate> {
+    let text = |map: &std::collections::BTreeMap<String, Value>, key: &str| match map.get(key) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let certificates = span.list("tls.chain").unwrap_or(&[]).iter().filter_map(|value| match value {
+        Value::Map(map) => Some(Certificate {
+            subject: text(map, "subject"),
+            issuer: text(map, "issuer"),
+            not_before: unix_seconds(&text(map, "not_before")),
+            not_after: unix_seconds(&text(map, "not_after")),
+            until: text(map, "not_after"),
+            from: text(map, "not_before"),
+            names: match map.get("sans") {
+                Some(Value::List(names)) => names.iter().filter_map(crate::tcp::plain).collect(),
+                _ => Vec::new(),
+            },
+        }),
+        _ => None,
+    });
+    certificates.collect()
+}
+
+impl Case<'_> {
+    fn judge(&self) -> Option<Vote> {
+        let subject = &self.subject;
+        let says = failure_text(self.failed);
+        Some(match self.failed.code()? {
+            "tls.certificate_expired" => self.expired(),
+            "tls.certificate_not_yet_valid" => self.not_yet_valid(),
+            "tls.wrong_name" => self.wrong_name(),
+            "tls.unknown_ca" => self.unknown_authority(),
+            "tls.self_signed" => self.self_signed(),
+            "tls.bad_certificate" => Vote::broken(
+                &["TLS27", "TLS26"],
+                0.8,
+                format!("The certificate of {subject} cannot be accepted."),
+            )
+            .cite(self.failed, says)
+            .rule_out("TLS07", "its dates are not the objection")
+            .probe("look at the certificate's key, purpose and limits", &["TLS27", "TLS26"])
+            .service("get a new certificate that is meant for a web server, with a strong key"),
+            "tls.version" => version(subject, self.failed),
+            "tls.not_tls" => Vote::broken(
+                &["TLS01"],
+                0.95,
+                format!("{subject} answers unencrypted on a port where encryption was expected."),
+            )
+            .cite(self.failed, says)
+            .rule_out("TLS24", "the server did answer, in another protocol")
+            .user("check the address: http:// instead of https://, or another port")
+            .service("turn on TLS for this port"),
+            "tls.closed" => Vote::broken(
+                &["TLS24"],
+                0.85,
+                format!("{subject} closes the connection as soon as encryption is asked for."),
+            )
+            .cite(self.failed, says)
+            .rule_out("FW08", "a filter resets connections, this one was closed in an orderly way")
+            .service("check the server's TLS settings and its log for this moment"),
+            "tls.reset" => self.reset(),
+            "tls.timeout" if self.failed.layer == Layer::Quic => return None,
+            // Silence is judged with the transfer's silence, where the connection's counters are at hand.
+            "tls.timeout" => return None,
+            code => self.alert(code.strip_prefix("tls.alert.")?),
+        })
+    }
+
+    /// When this happened, in seconds since 1970, by this machine's (or the lab's) clock.
+    fn now(&self) -> Option<i64> {
+        let nanos = self.facts.trace.epoch_unix_nanos.checked_add(self.failed.start)?;
+        (self.facts.trace.epoch_unix_nanos > 0).then_some((nanos / 1_000_000_000) as i64)
+    }
+
+    /// Whether another site's certificate fails for the same reason: then it is the clock.
+    fn other_site_alike(&self, code: &str) -> Option<bool> {
+        let other = self.facts.control("other_site")?;
+        if other.is_ok() {
+            return Some(false);
+        }
+        let inside = self
+            .facts
+            .trace
+            .spans
+            .iter()
+            .filter(|span| self.facts.trace.within(span, |around| around.id == other.id));
+        Some(inside.filter_map(Span::code).any(|inner| inner == code))
+    }
+
+    fn expired(&self) -> Vote {
+        let mut says = failure_text(self.failed);
+        if let (Some(now), Some(leaf)) = (self.now(), self.chain.first())
+            && let Some(not_after) = leaf.not_after
+        {
+            if not_after >= now {
+                // The site's own certificate holds, so another of the chain has run out.
+                if let Some(old) =
+                    self.chain.iter().skip(1).find(|other| other.not_after.is_some_and(|end| end < now))
+                {
+                    return Vote::broken(
+                        &["TLS14"],
+                        0.93,
+                        format!("A certificate above that of {} has expired.", self.subject),
+                    )
+                    .cite(self.failed, format!("\"{}\" ran out on {}", old.subject, day(&old.until)))
+                    .rule_out(
+                        "TLS07",
+                        format!("the site's own certificate is good until {}", day(&leaf.until)),
+                    )
+                    .service("install the authority's current intermediate certificates");
+                }
+            } else {
+                says = format!(
+                    "the certificate ran out on {}, {} before this visit",
+                    day(&leaf.until),
+                    span_of_days(now - not_after)
+                );
+            }
+        }
+        match self.other_site_alike("tls.certificate_expired") {
+            Some(true) => self.clock("expired").cite(self.failed, says),
+            other => {
+                let vote = Vote::broken(
+                    &["TLS07"],
+                    if other == Some(false) { 0.97 } else { 0.88 },
+                    format!(
+                        "The certificate of {} has expired, so its identity cannot be trusted.",
+                        self.subject
+                    ),
+                )
+                .cite(self.failed, says)
+                .service("renew the certificate, and see why it was not renewed by itself");
+                self.clock_excluded(vote, other).user("do not ignore the warning; tell the site's owner")
+            }
+        }
+    }
+
+    fn not_yet_valid(&self) -> Vote {
+        let mut says = failure_text(self.failed);
+        if let (Some(now), Some(leaf)) = (self.now(), self.chain.first())
+            && let Some(not_before) = leaf.not_before
+            && not_before > now
+        {
+            says = format!(
+                "the certificate begins on {}, {} after this visit",
+                day(&leaf.from),
+                span_of_days(not_before - now)
+            );
+        }
+        match self.other_site_alike("tls.certificate_not_yet_valid") {
+            Some(true) => self.clock("not yet valid").cite(self.failed, says),
+            Some(false) => {
+                let vote = Vote::broken(
+                    &["TLS08"],
+                    0.95,
+                    format!("The certificate of {} only becomes valid in the future.", self.subject),
+                )
+                .cite(self.failed, says);
+                self.clock_excluded(vote, Some(false)).service("use the previous certificate until the new one begins")
+            }
+            None => Vote::broken(
+                &["TLS08", "HST01"],
+                0.93,
+                format!("The certificate of {} is not valid yet, or this machine's clock is behind.", self.subject),
+            )
+            .cite(self.failed, says)
+            .probe("visit another site: if its certificate is not valid yet either, this machine's clock is wrong", &[
+                "TLS08", "HST01",
+            ])
+            .user("check the date and time of this machine"),
+        }
+    }
+
+    fn clock(&self, how: &str) -> Vote {
+        let other = self.facts.control("other_site");
+        Vote::broken(
+            &["HST01", "TLS07"],
+            0.85,
+            format!("The certificates of unrelated sites all look {how}: most likely this machine's clock is wrong."),
+        )
+        .cite_if(other, format!("another site's certificate looks {how} too"))
+        .probe("compare this machine's clock with the Date header of any site, or with a time server", &["HST01", "TLS07"])
+        .user("set the date and time of this machine")
+    }
+
+    fn clock_excluded(&self, vote: Vote, other_site_alike: Option<bool>) -> Vote {
+        match (other_site_alike, self.facts.control("other_site")) {
+            (Some(false), Some(_)) => vote.rule_out(
+                "HST01",
+                "another site's certificate is in order, so this machine's clock is right",
+            ),
+            _ => vote.probe(
+                "visit another site: if its certificate fails the same way, this machine's clock is wrong",
+                &["TLS07", "HST01"],
+            ),
+        }
+    }
+
+    fn wrong_name(&self) -> Vote {
+        let names = self.chain.first().map(|leaf| leaf.names.join(", ")).unwrap_or_default();
+        let says = if names.is_empty() {
+            failure_text(self.failed)
+        } else {
+            format!("the certificate is for {names}, not for {}", self.subject)
+        };
+        Vote::broken(
+            &["TLS09"],
+            0.95,
+            format!("The server shows a certificate for another name than {}.", self.subject),
+        )
+        .cite(self.failed, says)
+        .rule_out("TLS11", "the name is the objection, not the authority")
+        .user("check the spelling of the address; on a guest network, open any plain page to see whether it wants a login")
+        .service(format!("add {} to the certificate, or let the right site answer under this name", self.subject))
+    }
+
+    fn unknown_authority(&self) -> Vote {
+        let issuer = self.chain.last().map(|top| top.issuer.clone()).filter(|issuer| !issuer.is_empty());
+        let says = match &issuer {
+            Some(issuer) => format!("the chain ends at \"{issuer}\", which this machine does not know"),
+            None => failure_text(self.failed),
+        };
+        // An interception would show on other sites too.
+        let elsewhere = self.facts.control("other_site");
+        let private_root = self.chain.last().is_some_and(|top| top.subject == top.issuer);
+        let lone = self.chain.len() == 1 && !private_root;
+        let mut causes = vec!["TLS11"];
+        if elsewhere.is_none() {
+            causes.push("TLS15");
+        }
+        if lone {
+            causes.push("TLS12");
+        }
+        let mut vote = Vote::broken(
+            &causes,
+            0.94,
+            format!(
+                "The certificate of {} is signed by an authority this machine does not trust.",
+                self.subject
+            ),
+        )
+        .cite(self.failed, says)
+        .rule_out("TLS10", "the certificate is not signed by itself");
+        match elsewhere {
+            Some(site) if site.is_ok() => {
+                vote = vote
+                    .cite(site, "another site's certificate is in order")
+                    .rule_out("TLS15", "an interception would show on other sites too");
+            }
+            Some(_) => {}
+            None => {
+                vote = vote.probe(
+                    "look who issued the certificate of an unrelated site: the same authority means the encryption is opened on the way",
+                    &["TLS11", "TLS15"],
+                );
+            }
+        }
+        if let Some(site) = elsewhere.filter(|site| site.code().is_some()) {
+            // Other sites fail as well: the trust of this machine or an interception, not this site.
+            return Vote::broken(
+                &["TLS15", "TLS11"],
+                0.8,
+                "Certificates of unrelated sites are all signed by an authority this machine does not trust: their encryption seems to be opened on the way.",
+            )
+            .cite(self.failed, failure_text(self.failed))
+            .cite(site, format!("another site fails too: {}", failure_text(site)))
+            .probe("compare the issuers of both certificates: one private issuer for unrelated sites is an interception", &[
+                "TLS15", "TLS11",
+            ])
+            .network("say which device opens encrypted traffic, and hand out its authority if that is intended")
+            .user("do not enter passwords until this is clear");
+        }
+        if lone {
+            vote = vote.probe(
+                "fetch the issuer's certificate (its address stands in the certificate) and check again: if that completes the chain, the server forgot to send it",
+                &["TLS11", "TLS12"],
+            );
+        }
+        vote.service("use a certificate of a known authority and send its intermediate certificates along")
+            .user("trust this authority only if its owner gave it to you in person")
+    }
+
+    fn self_signed(&self) -> Vote {
+        let vote = Vote::broken(
+            &["TLS10"],
+            0.93,
+            format!("{} vouches for itself: no authority has signed its certificate.", self.subject),
+        )
+        .cite(self.failed, failure_text(self.failed))
+        .rule_out("TLS11", "there is no authority above the certificate at all")
+        .service("get a certificate of a known authority")
+        .user("do not enter passwords unless you know this server");
+        match self.facts.control("other_site").filter(|site| site.is_ok()) {
+            Some(site) => vote
+                .cite(site, "another site's certificate is in order")
+                .rule_out("TLS15", "an interception would show on other sites too"),
+            None => vote,
+        }
+    }
+
+    fn reset(&self) -> Vote {
+        let rtt = self.facts.rtt().unwrap_or(0);
+        let after = self.failed.nanos();
+        if rtt > 0 && after * 100 < rtt * 70 {
+            // Too soon to be an answer to what we sent: it was on its way already.
+            return Vote::broken(
+                &["TCP08"],
+                0.88,
+                format!("{} accepted the connection and cut it at once.", self.subject),
+            )
+            .cite(
+                self.failed,
+                format!(
+                    "the reset came {} after the handshake began, sooner than any answer to it could ({})",
+                    ms(after),
+                    ms(rtt)
+                ),
+            )
+            .rule_out("FW08", "the reset was sent before the site's name could be read")
+            .rule_out("TLS24", "the reset was sent before the first message could arrive")
+            .service("look at the server's log: the program takes the connection and drops it");
+        }
+        Vote::broken(
+            &["TLS24", "FW08"],
+            0.9,
+            format!("The connection to {} is cut as soon as encryption is asked for.", self.subject),
+        )
+        .cite(self.failed, failure_text(self.failed))
+        .probe(
+            "ask the same address for another site's name: if that passes, a filter cuts by name",
+            &["TLS24", "FW08"],
+        )
+        .service("check the server's TLS settings and its log for this moment")
+        .network("say whether a filter blocks this site's name")
+    }
+
+    fn alert(&self, name: &str) -> Vote {
+        let subject = &self.subject;
+        let said = format!("the server ended the handshake with the alert \"{}\"", name.replace('_', " "));
+        let (causes, confidence, summary, remedy): (&[&str], f64, String, &str) = match name {
+            "protocol_version" => return version(subject, self.failed),
+            "handshake_failure" | "insufficient_security" => (
+                &["TLS04", "TLS18"],
+                0.85,
+                format!("{subject} and this machine have no encryption method in common."),
+                "allow current ciphers and key exchanges (TLS 1.3, X25519, AES-GCM)",
+            ),
+            "unrecognized_name" => (
+                &["TLS06"],
+                0.93,
+                format!("The server knows no site named {subject}."),
+                "configure a site and a certificate for this name",
+            ),
+            "certificate_required" => (
+                &["TLS18"],
+                0.95,
+                format!("{subject} wants the visitor to show a certificate."),
+                "hand out client certificates, or stop asking for them",
+            ),
+            "bad_certificate"
+            | "unsupported_certificate"
+            | "certificate_revoked"
+            | "certificate_expired"
+            | "certificate_unknown"
+            | "unknown_ca"
+            | "access_denied" => (
+                &["TLS19"],
+                0.85,
+                format!("{subject} does not accept the certificate this machine showed."),
+                "say which client certificates are accepted",
+            ),
+            "no_application_protocol" => (
+                &["TLS20"],
+                0.93,
+                format!("{subject} and this machine agree on encryption, but not on the protocol inside it."),
+                "offer h2 or http/1.1 (for HTTP/3: h3) in the server's ALPN settings",
+            ),
+            "bad_record_mac" | "decrypt_error" | "decryption_failed" | "record_overflow" => (
+                &["TLS30", "IP23"],
+                0.8,
+                format!("An encrypted message to or from {subject} was damaged."),
+                "check for devices on the way that alter traffic",
+            ),
+            "illegal_parameter" => (
+                &["TLS25", "TLS22"],
+                0.6,
+                format!("{subject} objects to the first message of the handshake."),
+                "update the server's TLS software",
+            ),
+            _ => (
+                &["TLS24"],
+                0.6,
+                format!("{subject} refuses the encryption handshake."),
+                "look at the server's log for this moment",
+            ),
+        };
+        let vote = Vote::broken(causes, confidence, summary)
+            .cite(self.failed, said)
+            .rule_out("TCP01", "the connection was made")
+            .service(remedy);
+        match causes {
+            [_, _, ..] => vote.probe("repeat the handshake with other offers (versions, ciphers, with and without a client certificate)", causes),
+            _ => vote,
+        }
+    }
+}
+
+fn version(subject: &str, failed: &Span) -> Vote {
+    Vote::broken(&["TLS03"], 0.93, format!("{subject} and this machine know no version of TLS in common."))
+        .cite(failed, failure_text(failed))
+        .rule_out("TLS04", "the version is the objection, not the cipher")
+        .service("turn on TLS 1.2 and 1.3 on the server")
+        .user("update this machine's software if it is old")
+}
+
+/// The date part of an RFC 3339 time.
+fn day(text: &str) -> &str {
+    text.split('T').next().unwrap_or(text)
+}
+
+fn span_of_days(seconds: i64) -> String {
+    match seconds / 86_400 {
+        0 => String::from("less than a day"),
+        1 => String::from("1 day"),
+        days => format!("{days} days"),
+    }
+}
+
+/// Seconds since 1970 of an RFC 3339 time in UTC (`2026-03-01T00:00:00Z`); other offsets are not needed, for
+/// certificates are always in UTC.
+pub(crate) fn unix_seconds(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) =
+        (number(11..13).unwrap_or(0), number(14..16).unwrap_or(0), number(17..19).unwrap_or(0));
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Days since 1970-01-01 in the proleptic Gregorian calendar, counting years from March.
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let era = shifted.div_euclid(400);
+    let of_era = shifted - era * 400;
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + hour * 3_600 + minute * 60 + second)
+}
