@@ -306,6 +306,7 @@ impl World {
     // --- taps
 
     /// From now on, sightings on this link are kept (whole frames, entering and dropped), seen from A's end.
+    /// There is no bound but [`World::take_sightings`].
     pub fn tap(&mut self, link: LinkId) {
         self.tap_at(link, Direction::AToB);
     }
