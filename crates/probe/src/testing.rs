@@ -1,13 +1,19 @@
 //! What the tests of TLS and HTTP share: a place with a client and a server, sites, and a certificate authority.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use thru_net::lab::{Lab, LabOptions, run};
 use thru_net::tls::KeyLogBuffer;
 use thru_net::{ConnectOptions, Network, TcpStream};
 use thru_serve::pki::{Authority, CertifiedKey, LeafRequest};
 use thru_serve::web::{Options, Server, Site};
+use thru_sim::link::{LinkConfig, Pipe};
+use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_trace::{Span, Value};
+use thru_wire::{Cidr, MacAddr};
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -26,12 +32,52 @@ pub(crate) struct Place {
     pub(crate) server: Network,
     /// The server's address.
     pub(crate) address: IpAddr,
+    /// The next port to serve on; 0: the kernel chooses.
+    next_port: Arc<AtomicU16>,
 }
 
 impl Place {
     /// The kernel's loopback, in real time.
     pub(crate) fn host() -> Place {
-        Place { client: Network::host(), server: Network::host(), address: Ipv4Addr::LOCALHOST.into() }
+        Place {
+            client: Network::host(),
+            server: Network::host(),
+            address: Ipv4Addr::LOCALHOST.into(),
+            next_port: Arc::default(),
+        }
+    }
+
+    /// Two hosts of our own in a running lab, joined by `pipe` in both directions. Every frame is kept.
+    pub(crate) fn lab(lab: &Lab, pipe: Pipe) -> Place {
+        let config = LinkConfig { a_to_b: pipe.clone(), b_to_a: pipe };
+        let interface = |last: u8| InterfaceConfig {
+            name: "eth0".to_owned(),
+            medium: Medium::Ethernet,
+            mac: MacAddr([2, 0, 0, 0, 0, last]),
+            mtu: 1500,
+        };
+        let mut world = lab.world();
+        let client = world.add_host("client", HostConfig::default());
+        let server = world.add_host("server", HostConfig::default());
+        let (link, _, _) =
+            world.connect("path", (client, Some(interface(1))), (server, Some(interface(2))), config);
+        world.tap(link);
+        let address = IpAddr::from([192, 0, 2, 2]);
+        for (node, address) in [(client, IpAddr::from([192, 0, 2, 1])), (server, address)] {
+            let cidr = Cidr::new(address, 24).expect("24 bits fit");
+            world.with_host(node, |host, _| host.add_address(InterfaceId(0), cidr));
+        }
+        drop(world);
+        Place {
+            client: lab.network(client, Vec::new()),
+            server: lab.network(server, Vec::new()),
+            address,
+            next_port: Arc::new(8000.into()),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        if self.server.is_virtual() { self.next_port.fetch_add(1, Ordering::Relaxed) } else { 0 }
     }
 
     /// An authority valid around the network's date.
@@ -63,8 +109,8 @@ impl Place {
     pub(crate) async fn serve(&self, sites: Vec<Site>) -> Serving {
         let options = Options {
             addresses: vec![self.address],
-            plain_port: Some(0),
-            secure_port: Some(0),
+            plain_port: Some(self.port()),
+            secure_port: Some(self.port()),
             ..Options::default()
         };
         let server = Server::bind(&self.server, options, sites).await.unwrap();
@@ -79,7 +125,7 @@ impl Place {
         F: Fn(TcpStream) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = self.server.listen_tcp(SocketAddr::new(self.address, 0), 16).await.unwrap();
+        let listener = self.server.listen_tcp(SocketAddr::new(self.address, self.port()), 16).await.unwrap();
         let address = listener.local_addr();
         let task = self.server.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -224,6 +270,39 @@ impl Visitor {
 /// A path of the shop, or a whole URL.
 pub(crate) fn url(path: &str) -> Url {
     Url::parse(&format!("https://{SHOP}")).unwrap().join(path).unwrap()
+}
+
+/// A lab whose two hosts are 10 ms apart, in virtual time.
+pub(crate) fn in_lab<F, R>(test: impl FnOnce(Place) -> F + Send + 'static) -> R
+where
+    F: Future<Output = R> + 'static,
+    R: Send + 'static,
+{
+    let pipe = Pipe { delay: Duration::from_millis(10), ..Pipe::default() };
+    in_lab_over(pipe, 1, move |_, place| test(place))
+}
+
+/// A lab over any link and with any seed.
+pub(crate) fn in_lab_over<F, R>(
+    pipe: Pipe,
+    seed: u64,
+    test: impl FnOnce(Lab, Place) -> F + Send + 'static,
+) -> R
+where
+    F: Future<Output = R> + 'static,
+    R: Send + 'static,
+{
+    let options = LabOptions {
+        name: "two hosts".to_owned(),
+        seed,
+        epoch_unix_nanos: 1_767_225_600_000_000_000,
+        limit: Duration::from_secs(3_600),
+    };
+    let result = run(options, move |lab| async move {
+        let place = Place::lab(&lab, pipe);
+        test(lab, place).await
+    });
+    result.unwrap_or_else(|error| panic!("{error}; seed {seed}"))
 }
 
 /// A runtime of one thread with the kernel's sockets.

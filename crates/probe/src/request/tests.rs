@@ -4,10 +4,11 @@ use thru_trace::{Outcome, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::testing::{Place, SHOP, Visitor, on_host, url};
+use crate::testing::{Place, SHOP, Visitor, in_lab, on_host, url};
 
 const VERSIONS: [&str; 3] = ["http/1.1", "h2", "h3"];
 
+mod determinism;
 mod healthy;
 mod hostile;
 mod misbehaving;

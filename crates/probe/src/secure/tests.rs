@@ -4,7 +4,7 @@ use thru_trace::{Layer, Outcome, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::testing::{DAY, Place, SHOP, Visitor, on_host};
+use crate::testing::{DAY, Place, SHOP, Visitor, in_lab, on_host};
 
 mod certificates;
 mod peers;

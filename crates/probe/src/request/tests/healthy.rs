@@ -36,6 +36,11 @@ fn each_version_brings_the_page_on_the_host() {
     on_host(each_version_brings_the_page);
 }
 
+#[test]
+fn each_version_brings_the_page_in_a_lab() {
+    in_lab(each_version_brings_the_page);
+}
+
 async fn bodies_arrive_whole(place: Place) {
     let server = place.serve(vec![place.shop()]).await;
     for version in VERSIONS {
@@ -53,6 +58,11 @@ async fn bodies_arrive_whole(place: Place) {
 #[test]
 fn bodies_arrive_whole_on_the_host() {
     on_host(bodies_arrive_whole);
+}
+
+#[test]
+fn bodies_arrive_whole_in_a_lab() {
+    in_lab(bodies_arrive_whole);
 }
 
 async fn uploads_are_counted(place: Place) {
@@ -74,6 +84,11 @@ async fn uploads_are_counted(place: Place) {
 #[test]
 fn uploads_are_counted_on_the_host() {
     on_host(uploads_are_counted);
+}
+
+#[test]
+fn uploads_are_counted_in_a_lab() {
+    in_lab(uploads_are_counted);
 }
 
 #[test]

@@ -75,6 +75,11 @@ fn every_behaviour_has_its_word_on_the_host() {
 }
 
 #[test]
+fn every_behaviour_has_its_word_in_a_lab() {
+    in_lab(every_behaviour_has_its_word);
+}
+
+#[test]
 fn a_plain_server_is_named_by_what_it_said() {
     on_host(async |place| {
         let site = Site {

@@ -32,6 +32,27 @@ fn thirty_objects_over_every_way_on_the_host() {
 }
 
 #[test]
+fn thirty_objects_over_every_way_in_a_lab() {
+    in_lab(thirty_objects_over_every_way);
+}
+
+#[test]
+fn handshakes_take_the_round_trips_they_should() {
+    in_lab(async |place| {
+        let server = place.serve(vec![place.shop()]).await;
+        // Whoever talks first also has to find the other's hardware address.
+        load_page(&place, server.secure(), Way::Http1).await.unwrap();
+        for (way, handshake, first_byte) in
+            [(Way::Http1, 2, 3), (Way::Http2, 2, 3), (Way::Http3, 1, 2), (Way::Http3Early, 0, 1)]
+        {
+            let page = load_page(&place, server.secure(), way).await.unwrap();
+            assert_eq!(page.handshake_round_trips(), handshake, "{way}: {page:?}");
+            assert_eq!(page.first_byte_round_trips(), first_byte, "{way}: {page:?}");
+        }
+    });
+}
+
+#[test]
 fn a_failing_object_is_told_and_the_page_goes_on() {
     on_host(async |place| {
         let server = place.serve(vec![place.shop()]).await;

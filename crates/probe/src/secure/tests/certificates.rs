@@ -60,6 +60,11 @@ fn bad_certificates_on_the_host() {
 }
 
 #[test]
+fn bad_certificates_in_a_lab() {
+    in_lab(bad_certificates);
+}
+
+#[test]
 fn good_chains_are_good() {
     on_host(async |place| {
         let now = place.server.unix_time();

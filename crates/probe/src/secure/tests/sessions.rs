@@ -83,6 +83,11 @@ fn early_data_is_accepted_on_the_host() {
     on_host(early_data_is_accepted);
 }
 
+#[test]
+fn early_data_is_accepted_in_a_lab() {
+    in_lab(early_data_is_accepted);
+}
+
 /// A server that has forgotten the session refuses the early data; the request goes again by itself.
 #[test]
 fn refused_early_data_is_sent_again() {
