@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use thru_stack::icmp::IcmpReport;

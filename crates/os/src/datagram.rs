@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::os::fd::{AsRawFd, RawFd};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A UDP or ICMP socket. IPv6 sockets carry IPv6 only.
 #[derive(Debug)]
@@ -181,6 +183,15 @@ impl DatagramSocket {
             found.ok_or_else(|| io::Error::other("an error without its cause"))?;
         Ok(ErrorMessage { from, icmp_type, icmp_code, info, destination, payload: buffers.payload(length) })
     }
+}
+
+/// Gives a socket to tokio's I/O driver: readable, writable, or with an error that waits. Needs a tokio runtime with
+/// I/O.
+pub fn register(socket: DatagramSocket) -> io::Result<AsyncFd<DatagramSocket>> {
+    let interest = Interest::READABLE | Interest::WRITABLE | Interest::ERROR;
+    // SAFETY: the socket owns its file descriptor, returns always the same one, and closes it only when dropped.
+    let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
+    registered.map_err(io::Error::from)
 }
 
 impl AsRawFd for DatagramSocket {

@@ -4,10 +4,9 @@ use std::io;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use thru_os::datagram::{DatagramSocket, SendWishes};
+use thru_os::datagram::{self, DatagramSocket, SendWishes};
 use thru_stack::icmp::IcmpReport;
 use thru_wire::ipv4::Ipv4View;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::udp::{Heard, receive, report, send, without_port};
@@ -27,7 +26,7 @@ pub(crate) fn open(to: IpAddr) -> io::Result<IcmpSocket> {
     };
     let mut identifier = [0; 2];
     thru_os::entropy::fill(&mut identifier);
-    let socket = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE | Interest::ERROR)?;
+    let socket = datagram::register(socket)?;
     Ok(IcmpSocket(AnySocket::Kernel(Socket { socket, raw, v6, identifier })))
 }
 

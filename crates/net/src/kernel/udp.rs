@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use thru_os::datagram::{DatagramSocket, ErrorMessage, SendWishes};
+use thru_os::datagram::{self, DatagramSocket, ErrorMessage, SendWishes};
 use thru_stack::icmp::IcmpReport;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -16,7 +16,7 @@ use crate::udp::{Received, SendOptions, Socket as AnySocket, UdpEvent, UdpSocket
 pub(crate) async fn bind(local: SocketAddr) -> io::Result<UdpSocket> {
     let socket = DatagramSocket::udp(local)?;
     let local = socket.local_addr()?;
-    let socket = AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE | Interest::ERROR)?;
+    let socket = datagram::register(socket)?;
     Ok(UdpSocket(AnySocket::Kernel(Socket { socket, local, dont_fragment: AtomicBool::new(false) })))
 }
 

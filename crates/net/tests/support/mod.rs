@@ -9,13 +9,13 @@ use thru_sim::link::{LinkConfig, Pipe};
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::{Cidr, MacAddr};
 
-pub const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-pub const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+pub(crate) const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 /// Runs `main` with the networks of two hosts that `pipe` joins in both directions.
-pub fn with_two_hosts<F, Fut, R>(seed: u64, pipe: Pipe, limit: Duration, main: F) -> R
+pub(crate) fn with_two_hosts<F, Fut, R>(seed: u64, pipe: Pipe, limit: Duration, main: F) -> R
 where
     F: FnOnce(Lab, Network, Network) -> Fut + Send + 'static,
     Fut: Future<Output = R> + 'static,
