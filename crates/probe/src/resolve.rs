@@ -244,5 +244,3 @@ fn telling(code: &str) -> usize {
     ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len())
 }
 
-#[cfg(test)]
-mod tests;

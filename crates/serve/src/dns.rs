@@ -269,6 +269,3 @@ fn allowed(prefixes: &[(IpAddr, u8)], address: IpAddr) -> bool {
 
 /// For replies: one message, or nothing.
 type ReplySender = oneshot::Sender<Option<Vec<u8>>>;
-
-#[cfg(test)]
-mod tests;
