@@ -200,15 +200,25 @@ impl AsRawFd for DatagramSocket {
     }
 }
 
-/// With `IP_RECVERR` an earlier datagram's error also fails the next call, once.
+/// With `IP_RECVERR` an earlier datagram's error also fails the next call, once. These are the errors that the
+/// kernel makes of ICMP messages.
 fn is_earlier_error(error: &io::Error) -> bool {
     matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::PermissionDenied
-    ) || error.raw_os_error() == Some(libc::EPROTO)
+        error.raw_os_error(),
+        Some(
+            libc::ECONNREFUSED
+                | libc::EHOSTUNREACH
+                | libc::ENETUNREACH
+                | libc::ENOPROTOOPT
+                | libc::EMSGSIZE
+                | libc::EOPNOTSUPP
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EACCES
+                | libc::EPROTO
+                | libc::ECONNRESET
+        )
+    )
 }
 
 /// `sock_extended_err` and the offender's address behind it: offender, type, code, info.

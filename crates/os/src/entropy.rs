@@ -36,12 +36,12 @@ impl Drop for Guard {
 /// # Panics
 /// If the kernel has no random bytes to give.
 pub fn fill(bytes: &mut [u8]) {
-    if fill_seeded(bytes) {
-        return;
-    }
     let mut filled = 0;
     while filled < bytes.len() {
-        match usize::try_from(from_kernel(&mut bytes[filled..], 0)) {
+        let rest = &mut bytes[filled..];
+        // SAFETY: pointer and length describe `rest`.
+        let result = unsafe { getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match usize::try_from(result) {
             Ok(count) => filled += count,
             Err(_) => {
                 let error = std::io::Error::last_os_error();
@@ -54,51 +54,43 @@ pub fn fill(bytes: &mut [u8]) {
     }
 }
 
-/// Whether this thread runs a lab; if so, `bytes` are filled from its stream.
-fn fill_seeded(bytes: &mut [u8]) -> bool {
+/// The next eight bytes of this thread's stream; `None` if it runs no lab.
+fn next_word() -> Option<[u8; 8]> {
     // During a thread's end its locals are gone already: then the kernel answers.
-    let Ok(Some(mut state)) = STREAM.try_with(Cell::get) else {
-        return false;
-    };
-    for chunk in bytes.chunks_mut(8) {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^= word >> 31;
-        chunk.copy_from_slice(&word.to_le_bytes()[..chunk.len()]);
-    }
+    let state = STREAM.try_with(Cell::get).ok().flatten()?.wrapping_add(0x9e37_79b9_7f4a_7c15);
     STREAM.set(Some(state));
-    true
-}
-
-/// The system call, with its own error convention (-1 and errno).
-fn from_kernel(bytes: &mut [u8], flags: libc::c_uint) -> libc::ssize_t {
-    // SAFETY: the pointer and length describe `bytes`, which the kernel may write.
-    let result = unsafe { libc::syscall(libc::SYS_getrandom, bytes.as_mut_ptr(), bytes.len(), flags) };
-    result as libc::ssize_t
+    let mut word = state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    Some((word ^ (word >> 31)).to_le_bytes())
 }
 
 /// The C library's `getrandom`, replaced: seeded on a lab's thread, the kernel's otherwise.
 ///
 /// # Safety
-/// As for the C function: `buffer` points to `length` writable bytes (or `length` is 0).
+/// As for the C function: `buffer` points to `length` writable bytes, initialised or not (or `length` is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getrandom(
     buffer: *mut libc::c_void,
     length: libc::size_t,
     flags: libc::c_uint,
 ) -> libc::ssize_t {
+    let mut filled = 0;
     // A call of length 0 asks whether the function is there: it must not move the stream.
-    if length == 0 || buffer.is_null() {
-        return from_kernel(&mut [], flags);
+    while filled < length {
+        let Some(word) = next_word() else { break };
+        let count = word.len().min(length - filled);
+        // SAFETY: the caller vouches for `length` writable bytes, and `filled + count <= length`. Written through
+        // the pointer, since the bytes may be uninitialised and so may not be borrowed as a slice.
+        unsafe { std::ptr::copy_nonoverlapping(word.as_ptr(), buffer.cast::<u8>().add(filled), count) };
+        filled += count;
     }
-    // SAFETY: the caller vouches for the buffer.
-    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
-    if fill_seeded(bytes) {
-        return bytes.len() as libc::ssize_t;
+    if filled > 0 {
+        return filled as libc::ssize_t;
     }
-    from_kernel(bytes, flags)
+    // SAFETY: the caller vouches for pointer and length; the kernel only writes there.
+    let result = unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
+    result as libc::ssize_t
 }
 
 #[cfg(test)]
@@ -128,6 +120,32 @@ mod tests {
     #[test]
     fn outside_a_lab_nothing_repeats() {
         assert_ne!(drawn(None), drawn(None));
+    }
+
+    #[test]
+    fn odd_lengths_are_filled_to_the_end() {
+        let _guard = enter(3);
+        let mut whole = [0; 16];
+        fill(&mut whole);
+        let _again = enter(3);
+        let mut cut = [0; 13];
+        fill(&mut cut);
+        assert_eq!(cut, whole[..13]);
+    }
+
+    #[test]
+    fn a_guard_within_a_guard_gives_the_outer_stream_back() {
+        let draw = || {
+            let mut bytes = [0; 8];
+            fill(&mut bytes);
+            bytes
+        };
+        let _outer = enter(5);
+        let first = draw();
+        let inner = enter(5);
+        assert_eq!(draw(), first);
+        drop(inner);
+        assert_ne!(draw(), first);
     }
 
     #[test]

@@ -181,25 +181,24 @@ impl PseudoHeader {
     }
 }
 
-/// Sum of native-endian 16-bit words, as a u64 that cannot have overflowed: eight independent lanes of
-/// 32-bit words, so that the compiler may vectorise; a lane overflows only after 16 GiB.
+/// Sum of native-endian words, as a u64 that cannot have overflowed below 16 GiB: 32-bit words, whose sum
+/// folds to that of their halves, in eight independent lanes, so that the compiler may vectorise.
 fn sum_words(bytes: &[u8]) -> u64 {
+    let (chunks, rest) = bytes.as_chunks::<32>();
     let mut lanes = [0u64; 8];
-    let mut chunks = bytes.chunks_exact(32);
-    for chunk in &mut chunks {
-        for (lane, word) in lanes.iter_mut().zip(chunk.chunks_exact(4)) {
-            *lane += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
+    for chunk in chunks {
+        for (lane, word) in lanes.iter_mut().zip(chunk.as_chunks::<4>().0) {
+            *lane += u64::from(u32::from_ne_bytes(*word));
         }
     }
-    let mut total: u64 = lanes.iter().map(|lane| u64::from(fold(*lane))).sum();
-    let mut words = chunks.remainder().chunks_exact(2);
-    for word in &mut words {
-        total += u64::from(u16::from_ne_bytes([word[0], word[1]]));
+    let mut total: u64 = lanes.iter().sum();
+    let (words, rest) = rest.as_chunks::<4>();
+    for word in words {
+        total += u64::from(u32::from_ne_bytes(*word));
     }
-    if let [last] = words.remainder() {
-        total += u64::from(u16::from_ne_bytes([*last, 0]));
-    }
-    total
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    total + u64::from(u32::from_ne_bytes(last))
 }
 
 /// Adds the carries back in until 16 bits are left.
