@@ -197,3 +197,37 @@ fn ipv6_is_seen_through_its_extension_headers() {
         judge(&firewall, 0, (LAN, WAN), &packet[..cut]);
     }
 }
+
+/// A client behind a router whose firewall does this to port 80; how its connection attempt ends within ten seconds.
+fn connect_through(action: Action) -> Option<Result<(), thru_stack::tcp::TcpError>> {
+    let mut net = crate::testing::Net::new(1);
+    let (client, router, server) = (net.host("client"), net.router("router"), net.host("server"));
+    let link = crate::LinkConfig::default();
+    let (_, on_client, _) = net.join("near", (client, "10.0.0.1/24"), (router, "10.0.0.2/24"), link.clone());
+    let (_, _, on_server) = net.join("far", (router, "10.0.1.1/24"), (server, "10.0.1.2/24"), link);
+    net.route(client, "0.0.0.0/0", on_client, "10.0.0.2");
+    net.route(server, "0.0.0.0/0", on_server, "10.0.1.1");
+    let world = &mut net.world;
+    let web = Match { destination_ports: Some(80..=80), ..Match::default() };
+    world.set_hook(router, Box::new(firewall(vec![Rule::new(web, action)])));
+    let at = crate::testing::socket;
+    world.with_host(server, |host, _| host.tcp_listen(at("0.0.0.0:80"), 8)).expect("listens");
+    let connect =
+        |host: &mut thru_stack::Host, now| host.tcp_connect(now, None, at("10.0.1.2:80"), Default::default());
+    let connection = world.with_host(client, connect).expect("tries");
+    world.run_until(Instant::from_millis(10_000));
+    world.host(client).tcp_connected(connection)
+}
+
+#[test]
+fn a_host_hears_what_the_firewall_wants_it_to_hear() {
+    use thru_stack::icmp::IcmpErrorKind;
+    use thru_stack::tcp::TcpError;
+    assert_eq!(connect_through(Action::Accept), Some(Ok(())));
+    assert_eq!(connect_through(Action::RejectReset), Some(Err(TcpError::Refused)));
+    assert_eq!(connect_through(Action::Drop), None);
+    let Some(Err(TcpError::Unreachable(report))) = connect_through(Action::RejectIcmp) else {
+        panic!("no ICMP error")
+    };
+    assert_eq!((report.kind, report.from), (IcmpErrorKind::AdministrativelyProhibited, ip("10.0.0.2")));
+}
