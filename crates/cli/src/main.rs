@@ -1,2 +1,85 @@
-//! The `thru` command.
-fn main() {}
+//! The `thru` command: arguments, wiring, exit codes.
+//!
+//! - [`args`]: the command line, declared once.
+//! - [`commands`]: one file per command.
+//! - [`place`]: which network a command runs on, and what URLs mean.
+//! - [`session`]: that network, running. [`resolve`]: from a host to an address.
+//! - [`output`]: width, colour, standard output. [`failure`]: errors in one line and a hint.
+
+mod args;
+mod commands;
+mod failure;
+mod output;
+mod place;
+mod resolve;
+mod session;
+
+use std::panic;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_bug));
+    // The hook has told everything there is to tell.
+    panic::catch_unwind(run).unwrap_or(ExitCode::from(failure::UNDECIDED))
+}
+
+fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            return match failure::of_clap(&error) {
+                Ok(text) => {
+                    output::print(&text);
+                    ExitCode::SUCCESS
+                }
+                Err(failure) => failure.report(),
+            };
+        }
+    };
+    let result = match cli.command {
+        Some(Command::Ping(args)) => commands::ping::run(&args),
+        Some(Command::Route(args)) => commands::route::run(&args),
+        Some(Command::Dig(args)) => commands::dig::run(&args),
+        Some(Command::Lab(command)) => commands::lab::run(&command),
+        None => match &cli.url.url {
+            Some(url) => commands::url::run(url, &cli.url),
+            None => {
+                eprint!("{}", Cli::command().render_help());
+                return ExitCode::from(failure::USAGE);
+            }
+        },
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(),
+    }
+}
+
+/// What a command ends with.
+type Outcome = Result<u8, Failure>;
+
+/// No input may make us panic: if something does, it is our bug, and the user learns how to tell us.
+fn report_bug(panic: &panic::PanicHookInfo<'_>) {
+    let what = panic
+        .payload()
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.payload().downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_string());
+    let place =
+        panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    eprintln!("error: this is a bug in thru: {what}{place}");
+    eprintln!(
+        "hint: please report it at {}/issues with the command you ran (thru {})",
+        env!("CARGO_PKG_REPOSITORY"),
+        env!("CARGO_PKG_VERSION")
+    );
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+        eprintln!("{}", std::backtrace::Backtrace::force_capture());
+    }
+}

@@ -7,16 +7,21 @@
 //! - [`link`]: the language of links and the built-in profiles.
 //! - [`units`], [`date`], [`prefix`]: quantities, dates and prefixes as people write them.
 //! - [`source`]: errors that point at their place and say the way out.
+//! - [`internet`]: a scenario, running in virtual time: the network, its services, its faults, its tap.
+//! - [`run`]: a request on it, from start to verdict; and the checks of a scenario.
 //! - [`builtin`]: the labs inside the binary.
 
 pub mod builtin;
 pub mod date;
+pub mod internet;
 mod item;
 pub mod link;
 pub mod prefix;
+pub mod run;
 pub mod scenario;
 pub mod source;
 pub mod units;
 
+pub use internet::Internet;
 pub use scenario::Scenario;
 pub use source::Error;

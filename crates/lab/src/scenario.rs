@@ -42,6 +42,10 @@ pub struct Scenario {
     pub client: usize,
     /// URL that `thru lab run` and `verify` ask for.
     pub target: Option<String>,
+    /// A site that is known to work, to prove that the client's own way out works.
+    pub control: Option<String>,
+    /// Resolvers that anybody may ask.
+    pub other_resolvers: Vec<IpAddr>,
     /// All nodes, in order of declaration.
     pub nodes: Vec<Node>,
     /// Subnets: a link of its own, or the links around switches.
@@ -275,6 +279,18 @@ impl Scenario {
             .flat_map(|interface| &interface.addresses)
             .map(|(address, _)| *address)
             .find(|address| address.is_ipv6() == v6)
+    }
+
+    /// Addresses of the root name servers, as the scenario's resolvers know them.
+    pub fn root_hints(&self) -> Vec<IpAddr> {
+        let resolvers = self.services.iter().filter_map(|service| match &service.kind {
+            ServiceKind::Resolver(resolver) => Some(&resolver.roots),
+            _ => None,
+        });
+        let mut roots: Vec<IpAddr> = resolvers.flatten().copied().collect();
+        roots.sort_unstable();
+        roots.dedup();
+        roots
     }
 
     /// Every address of the scenario with the name of its node, for the capture's name block: the node's

@@ -237,6 +237,11 @@ impl Host {
         }
     }
 
+    /// A neighbour that is known without asking: a static ARP or NDP entry.
+    pub fn set_neighbor(&mut self, interface: InterfaceId, address: IpAddr, mac: MacAddr) {
+        self.neighbors.set((interface, address), mac);
+    }
+
     /// The hook sees packets as netfilter's five hooks do.
     pub fn set_hook(&mut self, hook: Box<dyn Hook>) {
         self.hook = Some(hook);

@@ -129,6 +129,7 @@ impl Read<'_> {
         let date = read_date(&root, "date")?.unwrap_or(DEFAULT_DATE);
         let limit = root.quantity("limit", units::duration)?.unwrap_or(Duration::from_secs(600));
         let target = root.text("target")?;
+        let control = root.text("control")?;
         let client = root.text("client")?;
         let profiles = profiles(&root)?;
         let (mut nodes, mut places) = nodes(&root)?;
@@ -225,6 +226,10 @@ impl Read<'_> {
                 }
             })?,
         };
+        let mut other_resolvers = Vec::new();
+        for text in root.texts("other_resolvers")?.unwrap_or_default() {
+            other_resolvers.extend(node_addresses(&nodes, &text)?);
+        }
         let services = services(&root, &nodes)?;
         let mut scenario = Scenario {
             name,
@@ -234,6 +239,8 @@ impl Read<'_> {
             limit,
             client,
             target: target.map(|target| target.text),
+            control: control.map(|control| control.text),
+            other_resolvers,
             nodes,
             segments,
             links,

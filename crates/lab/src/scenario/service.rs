@@ -146,7 +146,7 @@ pub struct WebSpec {
     pub issuer: Issuer,
     /// Port of HTTPS (TCP, and UDP for HTTP/3).
     pub port: u16,
-    /// Port of plain HTTP; `None`: not served.
+    /// Port of plain HTTP; `None` (0 in the file): not served.
     pub plain_port: Option<u16>,
     /// Status of every answer, if not the page's own.
     pub status: Option<u16>,
@@ -175,7 +175,7 @@ impl Default for WebSpec {
             not_after: None,
             issuer: Issuer::Lab,
             port: 443,
-            plain_port: None,
+            plain_port: Some(80),
             status: None,
             think: Duration::ZERO,
             silent: false,
@@ -283,8 +283,8 @@ impl WebSpec {
         if let Some(port) = reader.integer("port", 1, 65_535)? {
             self.port = port as u16;
         }
-        if let Some(port) = reader.integer("plain_port", 1, 65_535)? {
-            self.plain_port = Some(port as u16);
+        if let Some(port) = reader.integer("plain_port", 0, 65_535)? {
+            self.plain_port = (port > 0).then_some(port as u16);
         }
         if let Some(status) = reader.integer("status", 200, 599)? {
             self.status = Some(status as u16);

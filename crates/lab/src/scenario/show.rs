@@ -27,6 +27,12 @@ impl Scenario {
         if let Some(target) = &self.target {
             writeln!(out, "target = {}", quote(target))?;
         }
+        if let Some(control) = &self.control {
+            writeln!(out, "control = {}", quote(control))?;
+        }
+        if !self.other_resolvers.is_empty() {
+            writeln!(out, "other_resolvers = {}", addresses(self.other_resolvers.iter().copied()))?;
+        }
         writeln!(out, "\nnodes = [")?;
         for node in &self.nodes {
             writeln!(out, "  {},", quote(&format!("{}:{}", node.name, node.kind.word())))?;
@@ -314,7 +320,7 @@ fn web(spec: &WebSpec) -> Vec<String> {
         format!("silent = {silent}"),
         format!("up = {up}"),
     ];
-    lines.extend(plain_port.map(|port| format!("plain_port = {port}")));
+    lines.push(format!("plain_port = {}", plain_port.unwrap_or(0)));
     lines.extend(status.map(|status| format!("status = {status}")));
     lines.extend(drip.map(|rate| format!("drip = {}", quote(&units::show_rate(rate)))));
     lines.extend(close_after.map(|bytes| format!("close_after = {}", quote(&units::show_size(bytes)))));

@@ -130,6 +130,16 @@ impl NeighborCache {
         }
     }
 
+    /// An address that is known without asking, and stays so unless the neighbour itself says otherwise.
+    pub(crate) fn set(&mut self, key: Key, mac: MacAddr) {
+        let state = State::Reachable { mac, until: Instant::NEVER };
+        if self.entries.contains_key(&key) {
+            self.enter(key, state);
+        } else {
+            self.insert(key, state);
+        }
+    }
+
     /// A packet wants to go to `key`.
     pub(crate) fn resolve(&mut self, now: Instant, key: Key, packet: Packet) -> Resolve {
         let Some(neighbor) = self.entries.get_mut(&key) else {

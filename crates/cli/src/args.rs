@@ -1,0 +1,287 @@
+//! The command line, declared once: help and parsing come from here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::failure::Failure;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "thru",
+    version,
+    about = "Follow one request through every layer, and learn which layer is at fault",
+    long_about = "Follows one request through every layer of the network - names, route, TCP, TLS, HTTP - and says\n\
+                  which layer is at fault, with the packets that prove it.\n\n\
+                  Names under .lab live on the internet that is built in: try `thru https://www.shop.lab`.",
+    after_help = "Exit codes: 0 healthy, 1 fault found, 2 usage, 3 could not decide or lacks privilege, 4 a threshold was crossed.",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do, if not to follow a request.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The request to follow.
+    #[command(flatten)]
+    pub url: UrlArgs,
+}
+
+/// Everything but the request itself.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Ping a host, on the real network or in a lab
+    Ping(PingArgs),
+    /// Show the route to a host, hop by hop
+    Route(RouteArgs),
+    /// Ask a name server (dig's spellings: @server +short +trace -x)
+    Dig(DigArgs),
+    /// List, show, run and verify labs
+    #[command(subcommand)]
+    Lab(LabCommand),
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// When standard output is a terminal and NO_COLOR is not set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where and how, common to all that ask.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Where {
+    /// The network: host, lab, lab:NAME or lab:FILE. Names under .lab choose `lab` by themselves
+    #[arg(long, value_name = "NETWORK")]
+    pub on: Option<String>,
+    /// Seed of everything random in a lab: the same seed gives the same packets
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a lab's link, as in home--isp.loss=4% (loss_up and loss_down for one direction)
+    #[arg(long, value_name = "LINK.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// IPv4 only
+    #[arg(short = '4', conflicts_with = "v6")]
+    pub v4: bool,
+    /// IPv6 only
+    #[arg(short = '6')]
+    pub v6: bool,
+    /// Write JSON instead of text
+    #[arg(long)]
+    pub json: bool,
+    /// Colour the text
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// `thru URL`.
+#[derive(Clone, Debug, Args)]
+pub struct UrlArgs {
+    /// What to ask for; without a scheme, https:// is meant
+    pub url: Option<String>,
+    /// Where and how.
+    #[command(flatten)]
+    pub place: Where,
+    /// The only HTTP version to use
+    #[arg(long, value_enum, value_name = "VERSION")]
+    pub http: Option<Http>,
+    /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
+    #[arg(long, conflicts_with_all = ["http", "write"])]
+    pub compare: bool,
+    /// Write the packets to a pcapng file (labs only)
+    #[arg(short, long, value_name = "FILE.pcapng")]
+    pub write: Option<PathBuf>,
+    /// Append the TLS secrets to a file (also: SSLKEYLOGFILE)
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Option<PathBuf>,
+    /// Give up after this long, as in 5s
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub timeout: Option<Duration>,
+    /// Trust only the certificates in this PEM file
+    #[arg(long, value_name = "FILE.pem")]
+    pub cacert: Option<PathBuf>,
+    /// Show the route even if all is well
+    #[arg(long)]
+    pub route: bool,
+}
+
+/// HTTP versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Http {
+    /// HTTP/1.1
+    #[value(name = "1.1", alias = "1")]
+    One,
+    /// HTTP/2
+    #[value(name = "2")]
+    Two,
+    /// HTTP/3
+    #[value(name = "3")]
+    Three,
+}
+
+/// `thru ping`.
+#[derive(Clone, Debug, Args)]
+pub struct PingArgs {
+    /// Name or address
+    pub host: String,
+    /// How many echo requests
+    #[arg(short, long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub count: u16,
+    /// Time between them
+    #[arg(short, long, value_parser = duration, default_value = "1s", value_name = "TIME")]
+    pub interval: Duration,
+    /// How long to wait for each answer
+    #[arg(short = 'W', long, value_parser = duration, default_value = "2s", value_name = "TIME")]
+    pub wait: Duration,
+    /// Bytes of payload
+    #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(0..=65_000))]
+    pub size: u16,
+    /// Where and how.
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `thru route`.
+#[derive(Clone, Debug, Args)]
+pub struct RouteArgs {
+    /// Name or address
+    pub host: String,
+    /// Give up after this many hops
+    #[arg(short, long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub max_hops: u8,
+    /// Probes for each hop
+    #[arg(short = 'q', long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
+    pub queries: u8,
+    /// How long to wait for each answer
+    #[arg(short, long, value_parser = duration, default_value = "1s", value_name = "TIME")]
+    pub wait: Duration,
+    /// Where and how.
+    #[command(flatten)]
+    pub place: Where,
+}
+
+/// `thru dig`: the words are dig's; ours stand among them.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -p PORT, -4, -6, +short, +trace, +tcp, +cdflag,\n\
+                        +norecurse, +tries=N, +time=SECONDS.\n\
+                        Ours: --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
+)]
+pub struct DigArgs {
+    /// What to ask, in dig's words and any order, as in `www.shop.lab AAAA @192.0.2.53 +short`
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub words: Vec<String>,
+}
+
+/// Our own options among dig's words.
+#[derive(Debug, Parser)]
+#[command(name = "thru dig", no_binary_name = true, disable_help_flag = true)]
+pub struct OwnArgs {
+    /// Where and how.
+    #[command(flatten)]
+    place: Where,
+}
+
+impl OwnArgs {
+    /// Takes our options out; gives them and dig's words. `-4` and `-6` stay with dig.
+    pub fn split(words: &[String]) -> Result<(Where, Vec<String>), Failure> {
+        let (mut own, mut rest) = (Vec::new(), Vec::new());
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if !word.starts_with("--") {
+                rest.push(word.clone());
+                continue;
+            }
+            own.push(word.clone());
+            if matches!(word.as_str(), "--on" | "--seed" | "--set" | "--color") {
+                own.extend(words.next().cloned());
+            }
+        }
+        match OwnArgs::try_parse_from(own) {
+            Ok(own) => Ok((own.place, rest)),
+            Err(error) => match crate::failure::of_clap(&error) {
+                Ok(text) => Err(Failure::usage(text, "")),
+                Err(failure) => Err(failure),
+            },
+        }
+    }
+}
+
+/// `thru lab`.
+#[derive(Debug, Subcommand)]
+pub enum LabCommand {
+    /// List the labs that are built in
+    List {
+        /// Write JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a lab: its nodes, links and services
+    Show {
+        /// Name of a built-in lab, or a scenario file
+        #[arg(default_value = "internet")]
+        lab: String,
+        /// Write a scenario file with every default filled in
+        #[arg(long)]
+        expanded: bool,
+        /// Change a link before showing
+        #[arg(long, value_name = "LINK.KEY=VALUE")]
+        set: Vec<String>,
+        /// Write JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a lab's checks; exit code 1 if one fails
+    Run {
+        /// Name of a built-in lab, or a scenario file
+        #[arg(default_value = "internet")]
+        lab: String,
+        /// Seed of everything random
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Change a link first
+        #[arg(long, value_name = "LINK.KEY=VALUE")]
+        set: Vec<String>,
+        /// Write JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a lab's request twice and compare every byte
+    Verify {
+        /// Name of a built-in lab, or a scenario file
+        #[arg(default_value = "internet")]
+        lab: String,
+        /// Seed of everything random
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Change a link first
+        #[arg(long, value_name = "LINK.KEY=VALUE")]
+        set: Vec<String>,
+        /// Write JSON instead of text
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A time with its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    thru_lab::units::duration(text).map_err(|bad| format!("{}; {}", bad.message, bad.hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_declaration_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,236 @@
+//! `thru lab`: list, show, run and verify.
+
+use serde_json::json;
+use thru_lab::run::{Report, check, request};
+use thru_lab::{Scenario, builtin};
+use url::Url;
+
+use crate::args::LabCommand;
+use crate::failure::{FAULT, Failure, HEALTHY};
+use crate::{Outcome, output, place};
+
+/// Runs the command.
+pub fn run(command: &LabCommand) -> Outcome {
+    match command {
+        LabCommand::List { json } => list(*json),
+        LabCommand::Show { lab, expanded, set, json } => {
+            let scenario = place::scenario(lab, set)?;
+            output::print(&match (expanded, json) {
+                (true, _) => scenario.expanded(),
+                (false, true) => as_json(&scenario),
+                (false, false) => as_text(&scenario),
+            });
+            Ok(HEALTHY)
+        }
+        LabCommand::Run { lab, seed, set, json } => checks(&place::scenario(lab, set)?, *seed, *json),
+        LabCommand::Verify { lab, seed, set, json } => verify(&place::scenario(lab, set)?, *seed, *json),
+    }
+}
+
+fn list(json: bool) -> Outcome {
+    let labs: Vec<Scenario> = builtin::names().filter_map(Scenario::builtin).collect();
+    if json {
+        let labs: Vec<_> = labs.iter().map(|lab| json!({"name": lab.name, "about": lab.about})).collect();
+        output::print(&format!("{}\n", json!({"schema_version": 1, "labs": labs})));
+    } else {
+        let width = labs.iter().map(|lab| lab.name.len()).max().unwrap_or(0);
+        let mut out = String::new();
+        for lab in &labs {
+            out.push_str(&format!("{:width$}  {}\n", lab.name, lab.about));
+        }
+        output::print(&out);
+        eprintln!("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.");
+    }
+    Ok(HEALTHY)
+}
+
+fn as_text(scenario: &Scenario) -> String {
+    let mut out = format!("{}: {}\n\nNODES\n", scenario.name, scenario.about);
+    let name_width = scenario.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
+    for node in &scenario.nodes {
+        let addresses: Vec<String> = node
+            .interfaces
+            .iter()
+            .flat_map(|interface| &interface.addresses)
+            .map(|(address, _)| address.to_string())
+            .collect();
+        let line = format!("{:name_width$}  {:8}", node.name, node.kind.word());
+        // Routers have many addresses: the rest goes below, aligned.
+        let mut lines = addresses.chunks(2).map(|pair| pair.join("  "));
+        out.push_str(format!("{line}  {}", lines.next().unwrap_or_default()).trim_end());
+        out.push('\n');
+        for more in lines {
+            out.push_str(&format!("{:width$}  {more}\n", "", width = name_width + 10));
+        }
+    }
+    out.push_str("\nLINKS (down/up: towards the left, towards the right)\n");
+    let link_width = scenario.links.iter().map(|link| link.name.len()).max().unwrap_or(0);
+    for link in &scenario.links {
+        let settings = link.spec.show();
+        out.push_str(format!("{:link_width$}  {}", link.name, settings).trim_end());
+        out.push('\n');
+    }
+    out.push_str("\nSERVICES\n");
+    let service_width = scenario.services.iter().map(|service| service.name.len()).max().unwrap_or(0);
+    for service in &scenario.services {
+        let what = match &service.kind {
+            thru_lab::scenario::ServiceKind::Web(web) => web.names.join(", "),
+            thru_lab::scenario::ServiceKind::Dns(dns) => format!("{} zones", dns.zones.len()),
+            thru_lab::scenario::ServiceKind::Resolver(_) => "recursive".to_string(),
+        };
+        out.push_str(&format!(
+            "{:service_width$}  {:8}  on {:name_width$}  {what}\n",
+            service.name,
+            service.kind.word(),
+            scenario.nodes[service.on].name
+        ));
+    }
+    out
+}
+
+fn as_json(scenario: &Scenario) -> String {
+    let nodes: Vec<_> = scenario
+        .nodes
+        .iter()
+        .map(|node| {
+            let addresses: Vec<String> = node
+                .interfaces
+                .iter()
+                .flat_map(|interface| &interface.addresses)
+                .map(|(address, length)| format!("{address}/{length}"))
+                .collect();
+            json!({"name": node.name, "kind": node.kind.word(), "label": node.label, "addresses": addresses})
+        })
+        .collect();
+    let links: Vec<_> =
+        scenario.links.iter().map(|link| json!({"name": link.name, "settings": link.spec.show()})).collect();
+    let services: Vec<_> = scenario
+        .services
+        .iter()
+        .map(|service| {
+            json!({"name": service.name, "kind": service.kind.word(), "on": scenario.nodes[service.on].name})
+        })
+        .collect();
+    let value = json!({
+        "schema_version": 1, "name": scenario.name, "about": scenario.about, "seed": scenario.seed,
+        "target": scenario.target, "nodes": nodes, "links": links, "services": services,
+    });
+    format!("{value}\n")
+}
+
+fn checks(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
+    if scenario.checks.is_empty() {
+        return Err(Failure::usage(
+            format!("lab `{}` has no checks", scenario.name),
+            "add [[check]] with url = \"https://...\" and what is expected",
+        ));
+    }
+    let seed = seed.unwrap_or(scenario.seed);
+    let mut failed = 0;
+    let mut results = Vec::new();
+    for wanted in &scenario.checks {
+        let result =
+            check(scenario, seed, wanted).map_err(|error| Failure::undecided(error.to_string(), ""))?;
+        failed += usize::from(!result.passed());
+        if json {
+            results.push(json!({
+                "name": wanted.name, "passed": result.passed(), "seen": result.seen, "complaints": result.complaints,
+            }));
+            continue;
+        }
+        let mut out = format!("{}  {}\n", if result.passed() { "pass" } else { "FAIL" }, wanted.name);
+        out.push_str(&format!("      {}\n", result.seen));
+        if !result.passed() {
+            for complaint in &result.complaints {
+                out.push_str(&format!("      {complaint}\n"));
+            }
+            out.extend(wanted.hint.iter().map(|hint| format!("      hint: {hint}\n")));
+        }
+        out.extend(wanted.explain.iter().map(|why| format!("      why: {why}\n")));
+        output::print(&out);
+    }
+    let total = scenario.checks.len();
+    if json {
+        let value = json!({"schema_version": 1, "lab": scenario.name, "seed": seed, "failed": failed, "checks": results});
+        output::print(&format!("{value}\n"));
+    } else {
+        output::print(&format!("{} of {total} passed\n", total - failed));
+    }
+    Ok(if failed == 0 { HEALTHY } else { FAULT })
+}
+
+fn verify(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
+    let Some(target) = &scenario.target else {
+        return Err(Failure::usage(
+            format!("lab `{}` has no target", scenario.name),
+            "write target = \"https://...\" in it: the request that is run twice",
+        ));
+    };
+    let url: Url = place::url(target)?;
+    let seed = seed.unwrap_or(scenario.seed);
+    let once = || {
+        request(scenario.clone(), seed, url.clone(), std::time::Duration::ZERO, |_| {})
+            .map_err(|error| Failure::undecided(error.to_string(), ""))
+    };
+    let (first, second) = (once()?, once()?);
+    let (first_file, second_file) = (capture(&first), capture(&second));
+    let same = first.digest == second.digest && first_file == second_file;
+    let difference = if same { None } else { Some(first_difference(&first, &second)) };
+    if json {
+        let value = json!({
+            "schema_version": 1, "lab": scenario.name, "seed": seed, "same": same,
+            "digest": format!("{:016x}", first.digest), "frames": first.trace.packets.len(),
+            "bytes": first_file.len(), "difference": difference,
+        });
+        output::print(&format!("{value}\n"));
+    } else {
+        let mut out = format!(
+            "lab {}, seed {seed}: {} frames, {} bytes of pcapng, digest {:016x}\n",
+            scenario.name,
+            first.trace.packets.len(),
+            first_file.len(),
+            first.digest
+        );
+        out.push_str(&match &difference {
+            None => "run twice: the same, to the byte\n".to_string(),
+            Some(difference) => format!("run twice: NOT the same: {difference}\n"),
+        });
+        output::print(&out);
+    }
+    Ok(if same { HEALTHY } else { FAULT })
+}
+
+fn capture(report: &Report) -> Vec<u8> {
+    let mut file = Vec::new();
+    thru_report::pcapng::write_with_verdict(&report.trace, &report.verdict, &mut file)
+        .expect("memory takes all");
+    file
+}
+
+fn first_difference(first: &Report, second: &Report) -> String {
+    let (a, b) = (&first.trace.packets, &second.trace.packets);
+    for (one, other) in a.iter().zip(b) {
+        if one.at != other.at {
+            return format!("frame {} at {} ns, then at {} ns", one.number, one.at, other.at);
+        }
+        if one.bytes != other.bytes {
+            let at = one
+                .bytes
+                .iter()
+                .zip(&other.bytes)
+                .position(|(a, b)| a != b)
+                .unwrap_or(one.bytes.len().min(other.bytes.len()));
+            return format!("frame {} ({} ns) differs from byte {at} on", one.number, one.at);
+        }
+        if one.fate != other.fate {
+            return format!("frame {} ({} ns) met another fate", one.number, one.at);
+        }
+    }
+    if a.len() != b.len() {
+        return format!("{} frames, then {}", a.len(), b.len());
+    }
+    if first.trace.key_log != second.trace.key_log {
+        return "the TLS secrets differ".to_string();
+    }
+    format!("digests {:016x} and {:016x}: on a link that is not captured", first.digest, second.digest)
+}

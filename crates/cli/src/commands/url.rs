@@ -1,0 +1,161 @@
+//! `thru URL`: one request through every layer.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use thru_lab::run::exit_code;
+use thru_names::resolver::{ResolverConfig, iana_root_hints};
+use thru_net::tls::KeyLogBuffer;
+use thru_probe::journey::quality::QualityBudget;
+use thru_probe::journey::{self, HttpVersion, JourneyOptions};
+use thru_probe::secure::{TlsOptions, Trust};
+use thru_trace::{Trace, Verdict, attach_frames};
+use url::Url;
+
+use crate::args::{Http, UrlArgs};
+use crate::failure::Failure;
+use crate::place::{self, Place};
+use crate::session::Session;
+use crate::{Outcome, output};
+
+/// Runs the command.
+pub fn run(text: &str, args: &UrlArgs) -> Outcome {
+    let url = place::url(text)?;
+    let place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
+    if args.write.is_some() && matches!(place, Place::Host) {
+        return Err(Failure::usage(
+            "packets can be written in labs only, so far",
+            "leave out -w, or ask on a lab with `--on lab`",
+        ));
+    }
+    let extra_trust = match &args.cacert {
+        Some(path) => Some(std::fs::read(path).map_err(|error| cannot("read", path, &error))?),
+        None => None,
+    };
+    if args.compare {
+        return super::compare::run(url, place, args, extra_trust);
+    }
+    let options = args.clone();
+    let (trace, verdict) = place.run(move |session| async move {
+        let key_log = KeyLogBuffer::default();
+        let mut journey_options = journey_options(&session, url, &key_log, extra_trust.as_deref())?;
+        adjust(&mut journey_options, &options);
+        Ok::<_, Failure>(follow(&session, &journey_options, &key_log).await)
+    })??;
+    save(args, &trace, &verdict)?;
+    let style = output::style(args.place.color);
+    output::print(&if args.place.json {
+        thru_report::json::render(&trace, &verdict)
+    } else {
+        thru_report::text::render(&trace, &verdict, &style)
+    });
+    Ok(exit_code(&verdict))
+}
+
+async fn follow(session: &Session, options: &JourneyOptions, key_log: &KeyLogBuffer) -> (Trace, Verdict) {
+    match session {
+        Session::Lab(internet) => {
+            let report = internet.follow(options, key_log).await;
+            (report.trace, report.verdict)
+        }
+        Session::Host(network) => {
+            let mut trace = journey::run(network, options).await.trace;
+            trace.key_log = key_log.text();
+            attach_frames(&mut trace);
+            let verdict = thru_diagnose::diagnose(&trace);
+            (trace, verdict)
+        }
+    }
+}
+
+/// How this session's user asks for `url`.
+pub fn journey_options(
+    session: &Session,
+    url: Url,
+    key_log: &KeyLogBuffer,
+    extra_trust: Option<&[u8]>,
+) -> Result<JourneyOptions, Failure> {
+    let mut options = match session {
+        Session::Lab(internet) => internet.journey_options(url, key_log),
+        Session::Host(_) => {
+            let trust = if extra_trust.is_some() { Trust::none() } else { Trust::system() };
+            let tls = TlsOptions { trust, key_log: Some(key_log.clone()), ..TlsOptions::default() };
+            JourneyOptions {
+                from_root: Some(ResolverConfig::new(iana_root_hints())),
+                quality: Some(QualityBudget::REAL),
+                ..JourneyOptions::new(url, tls)
+            }
+        }
+    };
+    if let Some(pem) = extra_trust {
+        let mut trust = Trust::none();
+        match trust.add_pem(pem) {
+            Ok(count) if count > 0 => options.tls.trust = trust,
+            Ok(_) => {
+                return Err(Failure::usage(
+                    "the --cacert file holds no certificate",
+                    "it must be in PEM form",
+                ));
+            }
+            Err(error) => {
+                return Err(Failure::usage(
+                    format!("cannot trust the --cacert file: {error}"),
+                    "it must be in PEM form",
+                ));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn adjust(options: &mut JourneyOptions, args: &UrlArgs) {
+    options.http = args.http.map(|http| match http {
+        Http::One => HttpVersion::Http1,
+        Http::Two => HttpVersion::Http2,
+        Http::Three => HttpVersion::Http3,
+    });
+    options.family = place::family(&args.place);
+    options.always_route = args.route;
+    if let Some(limit) = args.timeout {
+        limit_steps(options, limit);
+    }
+}
+
+/// No step takes longer than this.
+pub fn limit_steps(options: &mut JourneyOptions, limit: Duration) {
+    options.connect_limit = options.connect_limit.min(limit);
+    options.tls.limit = options.tls.limit.min(limit);
+    options.limits.wait = options.limits.wait.min(limit);
+    options.limits.stall = options.limits.stall.min(limit);
+    options.limits.total = options.limits.total.min(limit);
+}
+
+/// Writes the files that were asked for: packets and secrets.
+fn save(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
+    if let Some(path) = &args.write {
+        let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
+        let mut file = BufWriter::new(file);
+        thru_report::pcapng::write_with_verdict(trace, verdict, &mut file)
+            .and_then(|()| file.flush())
+            .map_err(|error| cannot("write", path, &error))?;
+        eprintln!("{} packets written to {}", trace.packets.len(), path.display());
+    }
+    let from_environment = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
+    for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
+        append(path, &trace.key_log).map_err(|error| cannot("write", path, &error))?;
+    }
+    Ok(())
+}
+
+fn append(path: &Path, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot {what} `{}`: {error}", path.display()),
+        "check the path and its permissions",
+    )
+}

@@ -1,0 +1,104 @@
+//! What went wrong before there was anything to diagnose, told in one line and a hint.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Healthy, or done.
+pub const HEALTHY: u8 = 0;
+/// A fault was found.
+pub const FAULT: u8 = 1;
+/// The command line or a file was not understood.
+pub const USAGE: u8 = 2;
+/// No verdict: undecided, lacking privilege, or a bug of ours.
+pub const UNDECIDED: u8 = 3;
+
+/// An error for the person at the terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Exit code.
+    pub code: u8,
+    /// Completes "error: ".
+    pub message: String,
+    /// Completes "hint: ".
+    pub hint: String,
+    /// The offending line with a caret, where there is one.
+    pub excerpt: Option<String>,
+}
+
+impl Failure {
+    /// The user can mend it.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure { code: USAGE, message: message.into(), hint: hint.into(), excerpt: None }
+    }
+
+    /// No verdict could be reached.
+    pub fn undecided(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure { code: UNDECIDED, message: message.into(), hint: hint.into(), excerpt: None }
+    }
+
+    /// Tells the user, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        eprint!("{self}");
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", escape(&self.message))?;
+        if !self.hint.is_empty() {
+            writeln!(f, "hint: {}", escape(&self.hint))?;
+        }
+        match &self.excerpt {
+            Some(excerpt) => writeln!(f, "{excerpt}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Messages quote what came from outside: control characters must not reach a terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
+}
+
+impl From<thru_lab::Error> for Failure {
+    fn from(error: thru_lab::Error) -> Failure {
+        let excerpt = error.excerpt();
+        Failure { code: USAGE, message: error.headline(), hint: error.hint, excerpt }
+    }
+}
+
+/// clap's error in our two lines. Help and version go to standard output and are no failure.
+pub fn of_clap(error: &clap::Error) -> Result<String, Failure> {
+    use clap::error::ErrorKind;
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Ok(text);
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut message =
+        lines.next().unwrap_or("the arguments make no sense").trim_start_matches("error: ").to_string();
+    let mut hint = None;
+    for line in lines {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            hint.get_or_insert_with(|| tip.to_string());
+        } else if line.starts_with('[') && hint.is_none() {
+            hint = Some(line.trim_matches(['[', ']']).to_string());
+        } else if line.starts_with("Usage:") {
+            break;
+        } else if message.ends_with(':') {
+            message = format!("{message} {line}");
+        }
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure::usage(
+            "there is nothing to do",
+            "say what, as in `thru lab list`; `--help` lists what there is",
+        ));
+    }
+    let hint = hint.unwrap_or_else(|| "`thru --help` shows how it is used".to_string());
+    // clap quotes with ', we quote with `.
+    Err(Failure::usage(message.replace('\'', "`"), hint.replace('\'', "`")))
+}

@@ -1,0 +1,51 @@
+//! Standard output: how wide, whether coloured, and quiet when the reader has gone.
+
+use std::io::{self, IsTerminal, Write};
+
+use thru_report::text::Style;
+
+use crate::args::Color;
+
+/// How to draw: the terminal's width or COLUMNS, 80 when piped; colour as asked and as the environment wants.
+pub fn style(color: Color) -> Style {
+    let terminal = io::stdout().is_terminal();
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let width = variable("COLUMNS")
+        .and_then(|columns| columns.parse().ok())
+        .or_else(|| if terminal { terminal_width() } else { None })
+        .unwrap_or(80usize);
+    let color = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let forced = variable("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+            variable("NO_COLOR").is_none()
+                && (forced || (terminal && variable("TERM").is_none_or(|term| term != "dumb")))
+        }
+    };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| variable(name));
+    // Only a terminal that says it is not UTF-8 gets ASCII; a pipe gets UTF-8.
+    let ascii = terminal
+        && locale.is_some_and(|locale| !locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
+    Style { width, color, ascii }
+}
+
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// Writes to standard output. A reader that has gone (`thru ... | head`) is no error.
+pub fn print(text: &str) {
+    write(text.as_bytes());
+}
+
+/// [`print`] for bytes.
+pub fn write(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let result = out.write_all(bytes).and_then(|()| out.flush());
+    if let Err(error) = result
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: cannot write to standard output: {error}");
+    }
+}

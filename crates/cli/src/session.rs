@@ -1,0 +1,90 @@
+//! A network to work on, for as long as one command takes.
+
+use std::net::IpAddr;
+
+use thru_lab::Internet;
+use thru_net::Network;
+use thru_net::lab::LabError;
+
+use crate::failure::Failure;
+use crate::place::Place;
+
+/// The network of one command.
+#[derive(Clone, Debug)]
+pub enum Session {
+    /// The kernel's.
+    Host(Network),
+    /// A running lab, seen from its client.
+    Lab(Internet),
+}
+
+impl Session {
+    /// The network as the user sees it.
+    pub fn network(&self) -> Network {
+        match self {
+            Session::Host(network) => network.clone(),
+            Session::Lab(internet) => internet.client(),
+        }
+    }
+
+    /// Names that need no DNS: a lab's nodes may be called by their own names.
+    pub fn hosts(&self) -> Vec<(String, IpAddr)> {
+        match self {
+            Session::Host(_) => Vec::new(),
+            Session::Lab(internet) => internet.hosts(),
+        }
+    }
+
+    /// A name for an address, where one is known without asking.
+    pub fn name_of(&self, address: IpAddr) -> Option<String> {
+        let Session::Lab(internet) = self else { return None };
+        internet.scenario().names().into_iter().find(|(known, _)| *known == address).map(|(_, name)| name)
+    }
+}
+
+impl Place {
+    /// Runs `main` on this network: in virtual time in a lab, on the kernel's sockets otherwise.
+    pub fn run<F, Fut, R>(self, main: F) -> Result<R, Failure>
+    where
+        F: FnOnce(Session) -> Fut + Send + 'static,
+        Fut: Future<Output = R> + 'static,
+        R: Send + 'static,
+    {
+        match self {
+            Place::Host => {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+                        Failure::undecided(
+                            format!("cannot start: {error}"),
+                            "the system is out of a resource",
+                        )
+                    })?;
+                Ok(runtime.block_on(async { main(Session::Host(Network::host())).await }))
+            }
+            Place::Lab { scenario, seed } => {
+                let options = scenario.options(seed);
+                let result = thru_net::lab::run(options, move |lab| async move {
+                    match scenario.start(&lab).await {
+                        Ok(internet) => Ok(main(Session::Lab(internet)).await),
+                        Err(error) => Err(error),
+                    }
+                });
+                match result {
+                    Ok(Ok(result)) => Ok(result),
+                    Ok(Err(error)) => Err(Failure::usage(
+                        format!("cannot start the lab: {error}"),
+                        "`thru lab show --expanded` shows its settings",
+                    )),
+                    Err(LabError::Limit(limit)) => Err(Failure::undecided(
+                        format!("the lab was not done after {limit:?} of its time"),
+                        "a scenario may raise its `limit`",
+                    )),
+                    // The panic hook has told it.
+                    Err(LabError::Panicked(what)) => {
+                        Err(Failure::undecided(format!("the lab broke down: {what}"), ""))
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! From the model to the simulator: nodes, links, addresses, routes, NAT and filters.
+
+use std::net::IpAddr;
+
+use thru_net::lab::Lab;
+use thru_sim::chain::Chain;
+use thru_sim::firewall::{Action, Firewall, FirewallConfig, Match, Rule as FilterRule};
+use thru_sim::nat::{Nat, NatConfig};
+use thru_sim::{Direction, LinkId, NodeId, World};
+use thru_stack::route::{Route, RouteTarget};
+use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_wire::ipv4::Protocol;
+use thru_wire::{Cidr, IpPrefix, MacAddr};
+
+use super::DROPS_MAX;
+use crate::prefix::Prefix;
+use crate::scenario::{Change, Node, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict, Scenario};
+
+pub(super) struct Built {
+    pub(super) nodes: Vec<NodeId>,
+    pub(super) links: Vec<LinkId>,
+    pub(super) firewalls: Vec<Option<Firewall>>,
+}
+
+/// MTU of interfaces whose link says nothing.
+pub(super) const DEFAULT_MTU: usize = 1500;
+
+pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
+    let world = &mut *lab.world();
+    let nodes: Vec<NodeId> = scenario.nodes.iter().map(|node| add_node(world, node)).collect();
+    let links: Vec<LinkId> =
+        (0..scenario.links.len()).map(|index| connect(world, scenario, &nodes, index)).collect();
+    let mut firewalls = vec![None; nodes.len()];
+    for (index, node) in scenario.nodes.iter().enumerate().filter(|(_, node)| node.kind != NodeKind::Switch) {
+        world.with_host(nodes[index], |host, _| {
+            for (number, interface) in node.interfaces.iter().enumerate() {
+                for (address, len) in &interface.addresses {
+                    host.add_address(
+                        InterfaceId(number as u32),
+                        Cidr::new(*address, *len).expect("a checked length"),
+                    );
+                }
+            }
+            for line in &node.routes {
+                host.add_route(route(line));
+            }
+        });
+        let filtered = !node.rules.is_empty()
+            || scenario
+                .timeline
+                .iter()
+                .any(|event| matches!(&event.change, Change::Rules { node, .. } if *node == index));
+        let nat = nat(node, lab.seed(), index);
+        let mut chain = Chain::new();
+        let hooked = nat.is_some() || filtered;
+        if let Some(nat) = nat {
+            chain = chain.then(nat);
+        }
+        if filtered {
+            let firewall =
+                Firewall::new(FirewallConfig { rules: rules(&node.rules), ..FirewallConfig::default() });
+            chain = chain.then(firewall.clone());
+            firewalls[index] = Some(firewall);
+        }
+        if hooked {
+            world.set_hook(nodes[index], Box::new(chain));
+        }
+    }
+    introduce(world, scenario, &nodes);
+    tap(world, scenario, &links);
+    Built { nodes, links, firewalls }
+}
+
+fn add_node(world: &mut World, node: &Node) -> NodeId {
+    if node.kind == NodeKind::Switch {
+        return world.add_switch(&node.name);
+    }
+    let config = HostConfig {
+        forwarding: node.kind.forwards(),
+        answers_ping: node.answers_ping,
+        sends_icmp_errors: node.sends_icmp_errors,
+        ..HostConfig::default()
+    };
+    world.add_host(&node.name, config)
+}
+
+fn connect(world: &mut World, scenario: &Scenario, nodes: &[NodeId], index: usize) -> LinkId {
+    let link = &scenario.links[index];
+    let mtu = link.spec.mtu.unwrap_or(DEFAULT_MTU);
+    let end = |node: usize| {
+        let interface = scenario.nodes[node].interfaces.iter().position(|interface| interface.link == index);
+        let config = interface.map(|number| InterfaceConfig {
+            name: scenario.nodes[node].interfaces[number].name.clone(),
+            medium: Medium::Ethernet,
+            mac: mac(node, number),
+            mtu,
+        });
+        (nodes[node], config)
+    };
+    world.connect(&link.name, end(link.ends.0), end(link.ends.1), link.spec.config()).0
+}
+
+/// A locally administered address that tells node and interface: `02:6c:NN:NN:00:II`.
+fn mac(node: usize, interface: usize) -> MacAddr {
+    let [.., high, low] = (node as u32 + 1).to_be_bytes();
+    MacAddr([0x02, 0x6c, high, low, (interface >> 8) as u8, interface as u8])
+}
+
+fn nat(node: &Node, seed: u64, index: usize) -> Option<Nat> {
+    let outside = node.outside?;
+    let address = node.interfaces[outside].addresses.iter().find_map(|(address, _)| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    })?;
+    Some(Nat::new(NatConfig::new(InterfaceId(outside as u32), address), seed ^ index as u64))
+}
+
+/// Both ends of a line between two nodes know each other from the start, as on an internet that has long been
+/// running: else the first packet to cross it would wait a round trip at every router. Around a switch, and so
+/// on the home LAN, they have to ask.
+fn introduce(world: &mut World, scenario: &Scenario, nodes: &[NodeId]) {
+    for segment in &scenario.segments {
+        let [(a, a_interface), (b, b_interface)] = segment.members[..] else { continue };
+        let link = &scenario.links[scenario.nodes[a].interfaces[a_interface].link];
+        if link.ends != (a, b) && link.ends != (b, a) {
+            continue;
+        }
+        for (node, interface, peer, peer_interface) in
+            [(a, a_interface, b, b_interface), (b, b_interface, a, a_interface)]
+        {
+            world.with_host(nodes[node], |host, _| {
+                for (address, _) in &scenario.nodes[peer].interfaces[peer_interface].addresses {
+                    host.set_neighbor(InterfaceId(interface as u32), *address, mac(peer, peer_interface));
+                }
+            });
+        }
+    }
+}
+
+/// Captures what the user's machine sends and receives, and every drop anywhere.
+fn tap(world: &mut World, scenario: &Scenario, links: &[LinkId]) {
+    for interface in &scenario.nodes[scenario.client].interfaces {
+        let left = scenario.links[interface.link].ends.0 == scenario.client;
+        world.tap_at(links[interface.link], if left { Direction::AToB } else { Direction::BToA });
+    }
+    world.keep_drops(DROPS_MAX);
+}
+
+pub(super) fn prefix(prefix: &Prefix) -> IpPrefix {
+    IpPrefix::new(prefix.network(), prefix.length()).expect("a checked length")
+}
+
+pub(super) fn route(line: &RouteLine) -> Route {
+    let target = match line.action {
+        RouteAction::Via(address, interface) => RouteTarget::Via(InterfaceId(interface as u32), address),
+        RouteAction::Unreachable => RouteTarget::Unreachable,
+        RouteAction::Prohibit => RouteTarget::Prohibit,
+        RouteAction::Blackhole => RouteTarget::Blackhole,
+    };
+    Route { prefix: prefix(&line.prefix), target, metric: 0 }
+}
+
+pub(super) fn rules(rules: &[Rule]) -> Vec<FilterRule> {
+    rules.iter().flat_map(filter_rules).collect()
+}
+
+/// One rule as the simulator knows it; `icmp` without a prefix becomes two, one for each version.
+fn filter_rules(rule: &Rule) -> Vec<FilterRule> {
+    let action = match rule.verdict {
+        RuleVerdict::Accept => Action::Accept,
+        RuleVerdict::Drop => Action::Drop,
+        RuleVerdict::Reject => Action::RejectIcmp,
+        RuleVerdict::Reset => Action::RejectReset,
+    };
+    let protocols = match rule.protocol {
+        None => vec![None],
+        Some(1) => vec![Some(Protocol::ICMPV4), Some(Protocol::ICMPV6)],
+        Some(number) => vec![Some(Protocol(number))],
+    };
+    protocols
+        .into_iter()
+        .map(|protocol| {
+            let matches = Match {
+                source: rule.from.as_ref().map(prefix),
+                destination: rule.to.as_ref().map(prefix),
+                protocol,
+                destination_ports: rule.port.map(|port| port..=port),
+                ..Match::default()
+            };
+            FilterRule::new(matches, action)
+        })
+        .collect()
+}

@@ -1,0 +1,304 @@
+//! What runs on the nodes: name servers, resolvers, web sites with certificates of the lab's own authority.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hickory_proto::rr::Name;
+use thru_names::resolver::{Answer, ResolverConfig};
+use thru_names::responder::Responder;
+use thru_names::text::parse_name;
+use thru_names::zone::Zone;
+use thru_net::Network;
+use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
+use thru_serve::pki::{Authority, CertifiedKey, LeafRequest, self_signed};
+use thru_serve::web::{
+    Answer as Page, Behaviour, Delivery, HttpVersions, Options, Server, Site, TlsVersions,
+};
+use tokio::task::JoinHandle;
+
+use super::{Internet, StartError};
+use crate::scenario::ServiceKind;
+use crate::scenario::service::{DnsBehaviour, DnsSpec, Http, Issuer, ResolverSpec, WebSpec};
+
+/// Where a service runs: web sites that share node and port are one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slot {
+    Web { node: usize, port: u16 },
+    Other { service: usize },
+}
+
+/// A running service; ends when dropped.
+#[derive(Default)]
+pub(super) struct Running {
+    tasks: Vec<JoinHandle<()>>,
+    handles: Vec<DnsHandle>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// The lab's authorities. Their keys are the same in every lab and run: they protect nothing.
+pub(super) struct Pki {
+    root: Authority,
+    issuing: Authority,
+    unknown: Authority,
+}
+
+/// Seed of the lab's keys.
+const PKI_SEED: u64 = 0x7468_7275;
+/// 2025-01-01 to 2045-01-01, in seconds since the Unix epoch.
+const AUTHORITY_LIFE: (Duration, Duration) =
+    (Duration::from_secs(1_735_689_600), Duration::from_secs(2_366_841_600));
+/// A certificate that says nothing of its dates began this long before the lab's date...
+const LEAF_BEFORE: Duration = Duration::from_secs(30 * 86_400);
+/// ... and ends this long after.
+const LEAF_AFTER: Duration = Duration::from_secs(60 * 86_400);
+
+impl Pki {
+    pub(super) fn new() -> Pki {
+        let (from, to) = AUTHORITY_LIFE;
+        let root = Authority::new("Throughline Lab Root", PKI_SEED, from, to);
+        let issuing = root.intermediate("Throughline Lab CA 1", from, to);
+        let unknown = Authority::new("Nobody's Root", PKI_SEED, from, to);
+        Pki { root, issuing, unknown }
+    }
+
+    pub(super) fn root(&self) -> &rustls::pki_types::CertificateDer<'static> {
+        self.root.root_der()
+    }
+
+    pub(super) fn root_pem(&self) -> String {
+        self.root.root_pem()
+    }
+
+    fn certify(&self, web: &WebSpec, date: u64) -> Result<CertifiedKey, StartError> {
+        let date = Duration::from_nanos(date);
+        let request = LeafRequest {
+            names: web.certificate_names.clone().unwrap_or_else(|| web.names.clone()),
+            not_before: web.not_before.map_or(date.saturating_sub(LEAF_BEFORE), Duration::from_nanos),
+            not_after: web.not_after.map_or(date + LEAF_AFTER, Duration::from_nanos),
+            without_intermediates: false,
+        };
+        let certified = match web.issuer {
+            Issuer::Lab => self.issuing.issue(request),
+            Issuer::Unknown => self.unknown.issue(request),
+            Issuer::SelfSigned => self_signed(PKI_SEED, request),
+        };
+        certified.map_err(|error| StartError(format!("certify {}: {error}", web.names.join(", "))))
+    }
+}
+
+impl Internet {
+    pub(super) fn slot_of(&self, service: usize) -> Slot {
+        match &self.state().services[service] {
+            ServiceKind::Web(web) => Slot::Web { node: self.scenario().services[service].on, port: web.port },
+            _ => Slot::Other { service },
+        }
+    }
+
+    pub(super) async fn start_services(&self) -> Result<(), StartError> {
+        let mut slots: Vec<Slot> =
+            (0..self.scenario().services.len()).map(|service| self.slot_of(service)).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            self.start_slot(slot).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts what belongs there, ending what ran there before.
+    pub(super) async fn start_slot(&self, slot: Slot) -> Result<(), StartError> {
+        let before = self.state().running.remove(&slot);
+        if let Some(before) = before {
+            drop(before);
+            // Ended tasks let go of their ports when the runtime gets to them.
+            tokio::task::yield_now().await;
+        }
+        let running = match slot {
+            Slot::Web { node, port } => self.start_web(node, port).await?,
+            Slot::Other { service } => {
+                let node = self.scenario().services[service].on;
+                let kind = self.state().services[service].clone();
+                match kind {
+                    ServiceKind::Dns(spec) => self.start_dns(node, &spec).await?,
+                    ServiceKind::Resolver(spec) => self.start_resolver(node, &spec).await?,
+                    ServiceKind::Web(_) => Running::default(),
+                }
+            }
+        };
+        self.state().running.insert(slot, running);
+        Ok(())
+    }
+
+    fn addresses(&self, node: usize) -> Vec<IpAddr> {
+        let interfaces = &self.scenario().nodes[node].interfaces;
+        interfaces.iter().flat_map(|interface| &interface.addresses).map(|(address, _)| *address).collect()
+    }
+
+    async fn start_web(&self, node: usize, port: u16) -> Result<Running, StartError> {
+        let mut sites = Vec::new();
+        let mut plain_port = None;
+        for (service, kind) in self.state().services.iter().enumerate() {
+            let ServiceKind::Web(web) = kind else { continue };
+            if self.scenario().services[service].on == node && web.port == port && web.up {
+                plain_port = plain_port.or(web.plain_port);
+                sites.push(self.site(web)?);
+            }
+        }
+        if sites.is_empty() {
+            return Ok(Running::default());
+        }
+        let network = self.network_of(node);
+        let options = Options {
+            addresses: self.addresses(node),
+            plain_port,
+            secure_port: Some(port),
+            ..Options::default()
+        };
+        let server =
+            Server::bind(&network, options, sites).await.map_err(|error| StartError(error.to_string()))?;
+        Ok(Running { tasks: vec![tokio::spawn(server.run())], handles: Vec::new() })
+    }
+
+    fn site(&self, web: &WebSpec) -> Result<Site, StartError> {
+        let speaks = |version| web.http.contains(&version);
+        let delivery = match (web.close_after, web.drip) {
+            (Some(after), _) => Delivery::Break { after: after as u64 },
+            (None, Some(rate)) => {
+                let bytes = 1200;
+                Delivery::Drip {
+                    bytes,
+                    every: Duration::from_nanos(bytes as u64 * 8_000_000_000 / rate.max(1)),
+                }
+            }
+            (None, None) => Delivery::Whole,
+        };
+        let answer = match (web.silent, web.status) {
+            (true, _) => Page::Never,
+            (false, Some(code)) => Page::Status { code, retry_after: (code == 503).then_some(120) },
+            (false, None) => Page::Page,
+        };
+        Ok(Site {
+            names: web.names.clone(),
+            tls: match (web.tls12, web.tls13) {
+                (true, false) => TlsVersions::Only12,
+                (false, true) => TlsVersions::Only13,
+                _ => TlsVersions::Both,
+            },
+            http: HttpVersions {
+                http1: speaks(Http::One),
+                http2: speaks(Http::Two),
+                http3: speaks(Http::Three),
+            },
+            alt_svc: (web.alt_svc && speaks(Http::Three)).then(|| format!("h3=\":{}\"; ma=86400", web.port)),
+            behaviour: Behaviour { think: web.think, answer, delivery, ..Behaviour::default() },
+            ..Site::new(web.names[0].clone(), self.shared.pki.certify(web, self.scenario().date)?)
+        })
+    }
+}
+
+impl Internet {
+    async fn start_dns(&self, node: usize, spec: &DnsSpec) -> Result<Running, StartError> {
+        let mut running = Running::default();
+        if !spec.up {
+            return Ok(running);
+        }
+        let zones = spec
+            .zones
+            .iter()
+            .map(|zone| Zone::parse(zone, None).map_err(|error| StartError(format!("read a zone: {error}"))));
+        let zones: Vec<Zone> = zones.collect::<Result<_, _>>()?;
+        let network = self.network_of(node);
+        for address in self.addresses(node) {
+            let listening = bind(&network, address).await?;
+            let handle = DnsHandle::new(behaviour(spec.behaviour));
+            let serving = dns::serve_authoritative(
+                network.clone(),
+                listening,
+                Responder::new(zones.clone()),
+                handle.clone(),
+            );
+            running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
+            running.handles.push(handle);
+        }
+        Ok(running)
+    }
+
+    /// One resolver for each address of the node. Price: what was learned by way of IPv4 is not known to IPv6.
+    async fn start_resolver(&self, node: usize, spec: &ResolverSpec) -> Result<Running, StartError> {
+        let mut running = Running::default();
+        if !spec.up {
+            return Ok(running);
+        }
+        let network = self.network_of(node);
+        for address in self.addresses(node) {
+            let listening = bind(&network, address).await?;
+            let handle = DnsHandle::new(behaviour(spec.behaviour));
+            let config =
+                RecursiveConfig { resolver: self.resolver_config_for(&spec.roots), allow: Vec::new() };
+            let serving = dns::serve_recursive(network.clone(), listening, config, handle.clone());
+            running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
+            running.handles.push(handle);
+        }
+        Ok(running)
+    }
+
+    fn resolver_config_for(&self, roots: &[IpAddr]) -> ResolverConfig {
+        let name = |address: &IpAddr| {
+            let names = self.scenario().names();
+            let label = names.into_iter().find(|(known, _)| known == address).map(|(_, name)| name);
+            label
+                .and_then(|label| parse_name(&format!("{label}.")).ok())
+                .unwrap_or_else(|| parse_name("root.").expect("a legal name"))
+        };
+        let mut hints: Vec<(Name, Vec<IpAddr>)> = Vec::new();
+        for root in roots {
+            let name = name(root);
+            match hints.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, addresses)) => addresses.push(*root),
+                None => hints.push((name, vec![*root])),
+            }
+        }
+        ResolverConfig::new(hints)
+    }
+
+    /// How somebody on this internet resolves from the root down.
+    pub fn resolver_config(&self) -> ResolverConfig {
+        self.resolver_config_for(&self.root_hints())
+    }
+
+    /// What the resolvers of the client resolved so far, oldest first: with every step they took.
+    pub fn resolutions(&self) -> Vec<Arc<Answer>> {
+        let resolvers = &self.scenario().nodes[self.scenario().client].resolvers;
+        let state = self.state();
+        let own = state.running.iter().filter(|(slot, _)| match slot {
+            Slot::Other { service } => {
+                let node = self.scenario().services[*service].on;
+                self.addresses(node).iter().any(|address| resolvers.contains(address))
+            }
+            Slot::Web { .. } => false,
+        });
+        own.flat_map(|(_, running)| &running.handles).flat_map(DnsHandle::log).collect()
+    }
+}
+
+fn behaviour(behaviour: DnsBehaviour) -> dns::Behaviour {
+    match behaviour {
+        DnsBehaviour::Normal => dns::Behaviour::Normal,
+        DnsBehaviour::Servfail => dns::Behaviour::ServFail,
+        DnsBehaviour::Refused => dns::Behaviour::Refused,
+        DnsBehaviour::Silent => dns::Behaviour::Silent,
+    }
+}
+
+async fn bind(network: &Network, address: IpAddr) -> Result<dns::Listening, StartError> {
+    let local = SocketAddr::new(address, 53);
+    dns::bind(network, local).await.map_err(|error| StartError(format!("listen on {local}: {error}")))
+}
