@@ -166,10 +166,10 @@ impl Tcp {
     pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {
         let Some(segment) = Segment::parse(&segment) else { return };
         match self.demux.find(&segment.pair) {
-            Some(Target::Connection(index)) => self.to_connection(index, &segment),
-            Some(Target::HalfOpen(index)) => self.to_half_open(path, index, &segment),
-            Some(Target::TimeWait(index)) => self.to_time_wait(path, index, &segment),
-            None => self.to_listener(path, &segment, None),
+            Some(Target::Connection(index)) => self.on_connection(index, &segment),
+            Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),
+            Some(Target::TimeWait(index)) => self.on_time_wait(path, index, &segment),
+            None => self.on_listener(path, &segment, None),
         }
     }
 
@@ -244,7 +244,7 @@ impl Tcp {
         self.wakes
     }
 
-    fn to_connection(&mut self, index: u32, segment: &Segment) {
+    fn on_connection(&mut self, index: u32, segment: &Segment) {
         self.visits += 1;
         let mut cx = context!(self, segment.at);
         if let Some(connection) = self.connections.get_mut(index) {
@@ -254,7 +254,7 @@ impl Tcp {
     }
 
     /// `beyond`: a former connection of this pair used numbers up to here.
-    fn to_listener(&mut self, path: &dyn Path, segment: &Segment, beyond: Option<SeqNumber>) {
+    fn on_listener(&mut self, path: &dyn Path, segment: &Segment, beyond: Option<SeqNumber>) {
         let flags = segment.flags();
         let Some(index) = self.demux.listener(segment.pair.local) else {
             self.out.extend(reset_for(segment));
@@ -294,7 +294,7 @@ impl Tcp {
         self.arm_half_open(now, index);
     }
 
-    fn to_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+    fn on_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
         self.visits += 1;
         let Some(half_open) = self.half_open.get_mut(index) else { return };
         match half_open.on_segment(segment) {
@@ -343,7 +343,7 @@ impl Tcp {
         self.settle(index, segment.at);
     }
 
-    fn to_time_wait(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+    fn on_time_wait(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
         self.visits += 1;
         let Some(object) = self.time_wait.get_mut(index) else { return };
         match object.on_segment(segment) {
@@ -357,7 +357,7 @@ impl Tcp {
                 // Without a listener there is nothing to make room for.
                 if self.demux.listener(segment.pair.local).is_some() {
                     self.end_time_wait(segment.at, index);
-                    self.to_listener(path, segment, Some(beyond));
+                    self.on_listener(path, segment, Some(beyond));
                 }
             }
         }

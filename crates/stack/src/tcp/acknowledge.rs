@@ -21,8 +21,8 @@ struct Delivered {
     /// When the oldest and the newest run left that it delivered and that had been sent only once.
     oldest: Option<Instant>,
     newest: Option<Instant>,
-    /// Whether it delivered something that had been sent more than once: then it measures nothing (Karn).
-    ambiguous: bool,
+    /// When the newest left of those that had been sent more than once: they measure nothing by themselves (Karn).
+    resent: Option<Instant>,
 }
 
 impl Connection {
@@ -56,6 +56,7 @@ impl Connection {
         let rtt = self.measure(segment, advanced, &delivered);
         if advanced || sacked || duplicate {
             let rate = self.delivery.take(self.rtt.min());
+            let repairing = self.recovery.in_recovery();
             self.judge_loss(cx, advanced, flight);
             let threshold = self.congestion.slow_start_threshold();
             let in_slow_start = self.congestion.window() < threshold;
@@ -70,7 +71,8 @@ impl Connection {
                 in_flight: before,
                 ce_count: 0,
                 app_limited: !used,
-                in_recovery: self.recovery.in_recovery(),
+                // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
+                in_recovery: repairing || self.recovery.in_recovery(),
             });
         }
         if advanced {
@@ -135,10 +137,10 @@ impl Connection {
     }
 
     /// A round-trip time from this acknowledgement, by the arrival of its frame: from when the oldest run
-    /// it delivers had left, or, if that left more than once, from the echoed timestamp.
+    /// it delivers had left, or, if that left more than once, as the echoed timestamp decides.
     fn measure(&mut self, segment: &Segment, advanced: bool, delivered: &Delivered) -> Option<Duration> {
-        if delivered.ambiguous {
-            return if advanced { self.sample_timestamps(segment) } else { None };
+        if let Some(resent) = delivered.resent {
+            return if advanced { self.measure_resent(segment, resent) } else { None };
         }
         let rtt = segment.at.since(delivered.oldest?);
         self.rtt.sample(rtt);
@@ -146,6 +148,21 @@ impl Connection {
             self.rtt.shortest(segment.at.since(newest));
         }
         Some(rtt)
+    }
+
+    /// Which transmission does the acknowledgement answer? The plain rule of RFC 7323 4.1 would take the echo as it
+    /// is. But when acknowledgements get lost, the peer answers our repetition with the timestamp of the original:
+    /// the sample would be the timeout that passed meanwhile, and timeouts would feed on themselves.
+    fn measure_resent(&mut self, segment: &Segment, resent: Instant) -> Option<Duration> {
+        let (state, theirs) = self.options.timestamps.zip(segment.header.options.timestamps)?;
+        let since = segment.at.since(resent);
+        if theirs.echo.wrapping_sub(state.value(resent)) as i32 >= 0 {
+            self.rtt.sample(since);
+            return Some(since);
+        }
+        // Too soon to be an answer to the repetition: that was premature, and the round trip is longer than we thought.
+        let premature = self.rtt.min().is_some_and(|min| since < min);
+        if premature { self.sample_timestamps(segment) } else { None }
     }
 
     /// RFC 7323 4.1, to the millisecond.
@@ -166,7 +183,7 @@ impl Delivered {
     fn note(&mut self, run: &Run) {
         self.bytes += u64::from(run.len);
         if run.retransmitted {
-            self.ambiguous = true;
+            self.resent = Some(self.resent.map_or(run.sent_at, |newest| newest.max(run.sent_at)));
         } else {
             self.oldest = Some(self.oldest.map_or(run.sent_at, |oldest| oldest.min(run.sent_at)));
             self.newest = Some(self.newest.map_or(run.sent_at, |newest| newest.max(run.sent_at)));

@@ -32,11 +32,9 @@ impl Tcp {
         let mut local = Endpoint::from(local);
         if local.port == 0 {
             let nowhere = Endpoint { address: local.address, port: 0 };
-            local.port = self
-                .secrets
-                .ports(local, nowhere)
-                .find(|port| self.demux.listener_at(&Endpoint { port: *port, ..local }).is_none())
-                .ok_or(ListenError::AddressInUse)?;
+            let demux = &self.demux;
+            let free = |port| demux.listener_at(&Endpoint { port, ..local }).is_none();
+            local.port = self.secrets.port(local, nowhere, free).ok_or(ListenError::AddressInUse)?;
         } else if self.demux.listener_at(&local).is_some() {
             return Err(ListenError::AddressInUse);
         }
@@ -134,12 +132,11 @@ impl Tcp {
                 Ok(pair(port))
             };
         }
-        let ports = self.secrets.ports(Endpoint { address, port: 0 }, remote);
-        let free = |port: &u16| {
-            self.demux.find(&pair(*port)).is_none()
-                && self.demux.listener(Endpoint { address, port: *port }).is_none()
-        };
-        ports.into_iter().find(free).map(pair).ok_or(ConnectError::NoPorts)
+        let demux = &self.demux;
+        let free =
+            |port| demux.find(&pair(port)).is_none() && demux.listener(Endpoint { address, port }).is_none();
+        let port = self.secrets.port(Endpoint { address, port: 0 }, remote, free);
+        port.map(pair).ok_or(ConnectError::NoPorts)
     }
 
     /// Whether the handshake is done: `None` while it lasts.
@@ -236,10 +233,11 @@ impl Tcp {
     pub fn abort(&mut self, now: Instant, id: TcpId) {
         let Some(index) = self.connections.resolve(id.0) else { return };
         let mut cx = context!(self, now);
-        if let Some(connection) = self.connections.get_mut(index) {
-            if connection.attached && !connection.released {
-                connection.abort(&mut cx);
-            }
+        if let Some(connection) = self.connections.get_mut(index)
+            && connection.attached
+            && !connection.released
+        {
+            connection.abort(&mut cx);
         }
         self.settle(index, now);
     }

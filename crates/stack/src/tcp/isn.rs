@@ -47,14 +47,26 @@ impl Secrets {
         self.timestamp.hash(&pair.bytes()) as u32
     }
 
-    /// Ephemeral ports towards `remote`, each once: RFC 6056 algorithm 4 with the random increments of 5.
-    pub(crate) fn ports(&mut self, local: Endpoint, remote: Endpoint) -> impl Iterator<Item = u16> + use<> {
+    /// An ephemeral port towards `remote` that is `free`: RFC 6056 algorithm 4 with the random increments of 5.
+    /// The next search of the class goes on where this one ends.
+    pub(crate) fn port(
+        &mut self,
+        local: Endpoint,
+        remote: Endpoint,
+        free: impl Fn(u16) -> bool,
+    ) -> Option<u16> {
         let hash = self.port.hash(&Pair { local, remote }.bytes());
         self.counters.resize(COUNTERS, 0);
         let counter = &mut self.counters[(hash >> 32) as usize % COUNTERS];
         *counter = counter.wrapping_add(1 + self.random.below(8) as u32);
         let count = u64::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
-        let first = (u64::from(hash as u32) + u64::from(*counter)) % count;
-        (0..count).map(move |step| EPHEMERAL.start() + ((first + step) % count) as u16)
+        for _ in 0..count {
+            let port = EPHEMERAL.start() + ((u64::from(hash as u32) + u64::from(*counter)) % count) as u16;
+            if free(port) {
+                return Some(port);
+            }
+            *counter = counter.wrapping_add(1);
+        }
+        None
     }
 }

@@ -79,15 +79,6 @@ impl Ranges {
         }
     }
 
-    /// Forgets everything from `place` on.
-    pub(crate) fn remove_from(&mut self, place: u64) {
-        let kept = self.ranges.partition_point(|range| range.start < place);
-        self.ranges.truncate(kept);
-        if let Some(last) = self.ranges.last_mut() {
-            last.end = last.end.min(place);
-        }
-    }
-
     pub(crate) fn clear(&mut self) {
         self.ranges = Vec::new();
     }
@@ -152,13 +143,12 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_can_be_cut() {
+    fn the_front_can_be_cut() {
         let mut ranges = Ranges::default();
         ranges.insert(10, 20, 9);
         ranges.insert(30, 40, 9);
         ranges.remove_below(15);
-        ranges.remove_from(35);
-        assert_eq!(pairs(&ranges), [(15, 20), (30, 35)]);
+        assert_eq!(pairs(&ranges), [(15, 20), (30, 40)]);
         ranges.remove_below(100);
         assert!(ranges.is_empty());
     }

@@ -50,12 +50,12 @@ impl Recovery {
 impl Connection {
     /// An acknowledgement was taken in: is something lost, or is all repaired? `before`: in the network before it.
     pub(crate) fn judge_loss(&mut self, cx: &mut Context<'_>, advanced: bool, before: u64) {
-        if let Phase::Recovery { until } | Phase::Loss { until } = self.recovery.phase {
-            if self.una >= until {
-                self.recovery.phase = Phase::Open;
-                self.recovery.duplicates = 0;
-                self.congestion.on_recovered(cx.now, self.runs.in_flight());
-            }
+        if let Phase::Recovery { until } | Phase::Loss { until } = self.recovery.phase
+            && self.una >= until
+        {
+            self.recovery.phase = Phase::Open;
+            self.recovery.duplicates = 0;
+            self.congestion.on_recovered(cx.now, self.runs.in_flight());
         }
         let lost = if self.options.sack { self.judge_by_sack() } else { self.judge_by_count(advanced) };
         if lost > 0 && self.recovery.phase == Phase::Open {

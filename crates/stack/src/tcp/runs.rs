@@ -51,7 +51,6 @@ pub(crate) struct Runs {
     resent: VecDeque<(u64, Instant)>,
     /// Bytes believed to be in the network (RFC 6675 calls it pipe).
     in_flight: u64,
-    sacked: u64,
     /// Every run below was judged by the rule of three.
     judged: u64,
     /// Runs touched so far, for tests of cost.
@@ -65,10 +64,6 @@ impl Runs {
 
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
-    }
-
-    pub(crate) fn sacked(&self) -> u64 {
-        self.sacked
     }
 
     pub(crate) fn first(&self) -> Option<&Run> {
@@ -122,8 +117,7 @@ impl Runs {
             };
             match gone.fate {
                 Fate::InFlight | Fate::Resent => self.in_flight -= u64::from(gone.len),
-                Fate::Sacked => self.sacked -= u64::from(gone.len),
-                Fate::Lost => {}
+                Fate::Sacked | Fate::Lost => {}
             }
             leaves(gone);
         }
@@ -149,7 +143,6 @@ impl Runs {
                     self.in_flight -= u64::from(run.len);
                 }
                 run.fate = Fate::Sacked;
-                self.sacked += u64::from(run.len);
             }
             index += 1;
         }
@@ -206,13 +199,15 @@ impl Runs {
             self.resent.pop_front();
             self.work += 1;
             let index = self.runs.partition_point(|run| run.start < start);
-            if let Some(run) = self.runs.get_mut(index) {
-                if run.start == start && run.fate == Fate::Resent && run.sent_at == sent_at {
-                    run.fate = Fate::Lost;
-                    self.lost.insert(start);
-                    self.in_flight -= u64::from(run.len);
-                    newly += u64::from(run.len);
-                }
+            if let Some(run) = self.runs.get_mut(index)
+                && run.start == start
+                && run.fate == Fate::Resent
+                && run.sent_at == sent_at
+            {
+                run.fate = Fate::Lost;
+                self.lost.insert(start);
+                self.in_flight -= u64::from(run.len);
+                newly += u64::from(run.len);
             }
         }
         newly
@@ -225,9 +220,6 @@ impl Runs {
             self.work += 1;
             if run.fate == Fate::Sacked && !reneged {
                 continue;
-            }
-            if run.fate == Fate::Sacked {
-                self.sacked -= u64::from(run.len);
             }
             run.fate = Fate::Lost;
             self.lost.insert(run.start);
@@ -277,3 +269,6 @@ impl Runs {
         self.runs.get(index).filter(|run| run.start == start)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ impl Tcp {
         let Some(connection) = self.connections.get_mut(index) else { return };
         match connection.state {
             State::Closed => self.detach(index),
-            State::TimeWait if connection.attached => self.to_small_object(index, now),
+            State::TimeWait if connection.attached => self.shrink_to_time_wait(index, now),
             State::TimeWait => {}
             _ => {
                 if !connection.queued {
@@ -89,7 +89,7 @@ impl Tcp {
     }
 
     /// TIME-WAIT: a small object takes the place.
-    fn to_small_object(&mut self, index: u32, now: Instant) {
+    fn shrink_to_time_wait(&mut self, index: u32, now: Instant) {
         let handle = self.connections.handle(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if connection.ack.now {

@@ -1,4 +1,16 @@
 //! Tests of the whole: traces with times, one file per RFC, and a pair of hosts over a bad link.
 
+mod listening;
 mod pair;
+mod rfc1122;
+mod rfc2018;
+mod rfc5681;
+mod rfc5927;
+mod rfc5961;
+mod rfc6298;
+mod rfc7323;
+mod rfc9293;
+mod rfc9293_closing;
+mod scale;
+mod trace;
 mod transfer;

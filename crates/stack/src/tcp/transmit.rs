@@ -132,8 +132,7 @@ impl Connection {
         if unsent == 0 && !fin_unsent {
             return New::Idle;
         }
-        // Blocks to report take room in the segment.
-        let mss = u64::from(self.options.mss).saturating_sub(self.sack_bytes() as u64).max(1);
+        let mss = self.largest_now();
         let window = (self.una + self.peer_window.size()).saturating_sub(self.nxt);
         let mut len = unsent.min(mss);
         let mut fin = fin_unsent && len == unsent;
@@ -156,6 +155,11 @@ impl Connection {
         New::Send { len, fin }
     }
 
+    /// The largest payload of a segment that leaves now: blocks to report take room in it.
+    fn largest_now(&self) -> u64 {
+        u64::from(self.options.mss).saturating_sub(self.sack_bytes() as u64).max(1)
+    }
+
     fn send_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) -> SegmentOut {
         let nothing_in_flight = self.runs.in_flight() == 0;
         if nothing_in_flight && cx.now.since(self.last_sent) > self.rtt.rto(cx.config) {
@@ -165,7 +169,7 @@ impl Connection {
         let run = self.stamp(cx.now, start, len + u32::from(fin));
         self.runs.push(run);
         self.nxt = run.end();
-        if len < u32::from(self.options.mss) {
+        if u64::from(len) < self.largest_now() {
             self.last_small = self.nxt;
         }
         self.probe.force_small = false;

@@ -22,6 +22,11 @@ impl Reno {
         let initial = mss * u64::from(initial.max(1));
         Reno { mss, initial, window: initial, threshold: u64::MAX, acked: 0, after_timeout: false }
     }
+
+    /// RFC 5681 equation 4. What limited transmit sent beyond the window doesn't count (3.2 step 2).
+    fn half(&self, in_flight: u64) -> u64 {
+        (in_flight.min(self.window) / 2).max(2 * self.mss)
+    }
 }
 
 impl Controller for Reno {
@@ -42,14 +47,14 @@ impl Controller for Reno {
     }
 
     fn on_loss(&mut self, _now: Instant, in_flight: u64) {
-        self.threshold = (in_flight / 2).max(2 * self.mss);
+        self.threshold = self.half(in_flight);
         self.window = self.threshold;
         self.acked = 0;
         self.after_timeout = false;
     }
 
     fn on_timeout(&mut self, _now: Instant, in_flight: u64) {
-        self.threshold = (in_flight / 2).max(2 * self.mss);
+        self.threshold = self.half(in_flight);
         self.window = self.mss;
         self.acked = 0;
         self.after_timeout = true;

@@ -169,9 +169,8 @@ impl Duo {
             return;
         }
         let mut leaves = self.now;
-        if self.link.rate > 0 {
-            leaves = leaves.max(self.busy_until[from]);
-            leaves += Duration::from_nanos(len as u64 * 1_000_000_000 / self.link.rate);
+        if let Some(nanos) = (len as u64 * 1_000_000_000).checked_div(self.link.rate) {
+            leaves = leaves.max(self.busy_until[from]) + Duration::from_nanos(nanos);
             self.busy_until[from] = leaves;
         }
         if self.random.below(100) < self.link.loss {
@@ -207,19 +206,19 @@ impl Duo {
                 self.ends[end].handle_deadline(self.now, &self.ways[end]);
             }
         }
-        if let Some((&(arrives, _), _)) = self.flying.first_key_value() {
-            if arrives <= self.now {
-                let (_, (to, segment)) = self.flying.pop_first().unwrap();
-                let arrived = SegmentIn {
-                    src: segment.src,
-                    dst: segment.dst,
-                    ttl: 60,
-                    ecn: 0,
-                    rx_time: arrives,
-                    bytes: segment.bytes,
-                };
-                self.ends[to].handle_segment(&self.ways[to], arrived);
-            }
+        if let Some((&(arrives, _), _)) = self.flying.first_key_value()
+            && arrives <= self.now
+        {
+            let (_, (to, segment)) = self.flying.pop_first().unwrap();
+            let arrived = SegmentIn {
+                src: segment.src,
+                dst: segment.dst,
+                ttl: 60,
+                ecn: 0,
+                rx_time: arrives,
+                bytes: segment.bytes,
+            };
+            self.ends[to].handle_segment(&self.ways[to], arrived);
         }
         self.pump();
         true

@@ -56,3 +56,77 @@ fn a_clean_link() {
     assert!(time < ms(500), "{time:?}");
     assert_eq!(pair.ends[CLIENT].population(), (0, 1, 1));
 }
+
+/// Ten megabytes over 20 ms one way.
+fn ten_megabytes(loss: u64) {
+    let mut line = String::new();
+    for seed in 0..3 {
+        let link = Link {
+            loss,
+            reorder: if loss > 0 { 5 } else { 0 },
+            duplicate: loss.min(2),
+            seed,
+            ..Link::default()
+        };
+        let mut pair = Duo::over(link);
+        let time = transfer(&mut pair, 10_000_000, 3_000_000);
+        line += &format!(" {:.2} s ({} segments)", time.as_secs_f64(), pair.sent[CLIENT]);
+    }
+    println!("{loss} %:{line}");
+}
+
+#[test]
+fn ten_megabytes_without_loss() {
+    ten_megabytes(0);
+}
+
+#[test]
+fn ten_megabytes_at_1_percent_loss() {
+    ten_megabytes(1);
+}
+
+#[test]
+fn ten_megabytes_at_5_percent_loss() {
+    ten_megabytes(5);
+}
+
+#[test]
+fn ten_megabytes_at_20_percent_loss() {
+    ten_megabytes(20);
+}
+
+/// Whatever a link does, the bytes arrive once and in order, and both ends come to rest.
+#[test]
+fn any_pattern_of_loss_reordering_and_duplication_delivers_the_stream() {
+    for seed in 0..200 {
+        let mut random = crate::random::Random::new(seed, "patterns");
+        let link = Link {
+            delay: ms(1 + random.below(100)),
+            loss: random.below(30),
+            duplicate: random.below(20),
+            reorder: random.below(60),
+            rate: [0, 100_000, 1_000_000][random.below(3) as usize],
+            seed,
+        };
+        let config = |random: &mut crate::random::Random| TcpConfig {
+            send_buffer: 2_000 << random.below(8),
+            receive_buffer: 2_000 << random.below(8),
+            timestamps: random.below(4) > 0,
+            sack: random.below(4) > 0,
+            window_scaling: random.below(4) > 0,
+            nodelay: random.below(2) > 0,
+            congestion: if random.below(2) > 0 { Congestion::Cubic } else { Congestion::NewReno },
+            data_retries: 100,
+            syn_retries: 20,
+            syn_ack_retries: 20,
+            ..TcpConfig::default()
+        };
+        let mut pair = Duo::with(link.clone(), config(&mut random), config(&mut random));
+        println!("seed {seed}: {link:?}");
+        transfer(&mut pair, random.below(60_000) as usize, 200_000);
+        pair.run_for(core::time::Duration::from_secs(3_600));
+        let (half_open, _, time_wait) = pair.ends[CLIENT].population();
+        assert_eq!((half_open, time_wait), (0, 0));
+        assert!(pair.next_event().is_never(), "both at rest");
+    }
+}

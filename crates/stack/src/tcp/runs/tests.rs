@@ -1,0 +1,100 @@
+use super::*;
+use crate::random::Random;
+
+fn run(start: u64, len: u32, at: u64) -> Run {
+    Run {
+        start,
+        sent_at: Instant::from_millis(at),
+        delivered: 0,
+        delivered_at: Instant::START,
+        flight_began: Instant::START,
+        len,
+        fate: Fate::InFlight,
+        retransmitted: false,
+        app_limited: false,
+    }
+}
+
+fn check(runs: &Runs) {
+    let mut in_flight = 0;
+    let mut expected_start = None;
+    for run in &runs.runs {
+        assert!(run.len > 0);
+        assert!(expected_start.is_none_or(|start| start == run.start), "no gaps");
+        expected_start = Some(run.end());
+        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
+            in_flight += u64::from(run.len);
+        }
+        assert_eq!(runs.lost.contains(&run.start), run.fate == Fate::Lost, "{run:?}");
+    }
+    assert_eq!(runs.in_flight, in_flight);
+    assert_eq!(runs.lost.len(), runs.runs.iter().filter(|run| run.fate == Fate::Lost).count());
+}
+
+/// Whatever happens in whatever order, the counters say what the runs say.
+#[test]
+fn counters_agree_with_the_runs() {
+    for seed in 0..300 {
+        let mut random = Random::new(seed, "runs");
+        let mut runs = Runs::default();
+        let (mut una, mut nxt) = (1_000u64, 1_000u64);
+        for step in 0..300 {
+            match random.below(9) {
+                0..=2 => {
+                    let len = 1 + random.below(1_500) as u32;
+                    runs.push(run(nxt, len, step));
+                    nxt += u64::from(len);
+                }
+                3 => {
+                    una += random.below(nxt - una + 1).min(random.below(5_000));
+                    runs.acknowledge(una, |_| {});
+                }
+                4 if nxt > una => {
+                    let left = una + random.below(nxt - una);
+                    let right = left + 1 + random.below(nxt - left);
+                    runs.sack((left, right), (left, right), |_| {});
+                }
+                5 => {
+                    runs.lose_below(una + random.below(nxt - una + 1));
+                }
+                6 => {
+                    runs.lose_first();
+                    runs.lose_resent_before(Instant::from_millis(step.saturating_sub(random.below(20))));
+                }
+                7 => match random.below(8) {
+                    0 => runs.lose_all(random.below(2) == 0),
+                    1 => drop(runs.lose_longer_than(500)),
+                    _ => {}
+                },
+                _ => {
+                    if let Some(lost) = runs.next_lost().copied() {
+                        let len = lost.len.min(1 + random.below(1_500) as u32);
+                        runs.resend(lost.start, len, &run(lost.start, len, step));
+                    }
+                }
+            }
+            check(&runs);
+        }
+        runs.acknowledge(nxt, |_| {});
+        assert!(runs.is_empty() && runs.lost.is_empty() && runs.in_flight == 0);
+    }
+}
+
+/// Each run is looked at a few times in its life, however large the window is.
+#[test]
+fn work_does_not_grow_with_the_window() {
+    let work = |window: u64| {
+        let mut runs = Runs::default();
+        for index in 0..window {
+            runs.push(run(index * 1_000, 1_000, index));
+        }
+        // The first is lost; the others are reported one by one, each time as one growing block.
+        for index in 1..window {
+            runs.sack((index * 1_000, (index + 1) * 1_000), (1_000, (index + 1) * 1_000), |_| {});
+            runs.lose_below((index * 1_000).saturating_sub(3_000));
+        }
+        runs.acknowledge(window * 1_000, |_| {});
+        runs.work() / window
+    };
+    assert!(work(10_000) <= 4, "{}", work(10_000));
+}
