@@ -1,23 +1,27 @@
 //! What the host reads in and writes into IP headers: the few fields that decide, for both versions alike.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::IpAddr;
 
+use thru_wire::ParseError;
 use thru_wire::checksum;
+use thru_wire::ipv4::{self, Ipv4, Ipv4View, Protocol};
+use thru_wire::ipv6::{self, Ipv6, Ipv6View, OptionAction};
 
 use crate::fragment::reassemble::V6Fragment;
 use crate::packet::Packet;
 
-/// Protocol numbers that the host acts upon.
+/// Numbers of the protocols that the host acts upon.
 pub(crate) mod protocol {
-    pub(crate) const HOP_BY_HOP: u8 = 0;
-    pub(crate) const ICMPV4: u8 = 1;
-    pub(crate) const TCP: u8 = 6;
-    pub(crate) const UDP: u8 = 17;
-    pub(crate) const ROUTING: u8 = 43;
-    pub(crate) const FRAGMENT: u8 = 44;
-    pub(crate) const ICMPV6: u8 = 58;
-    pub(crate) const NO_NEXT: u8 = 59;
-    pub(crate) const DESTINATION_OPTIONS: u8 = 60;
+    use thru_wire::ipv4::Protocol;
+
+    pub(crate) const HOP_BY_HOP: u8 = Protocol::HOP_BY_HOP.0;
+    pub(crate) const ICMPV4: u8 = Protocol::ICMPV4.0;
+    pub(crate) const TCP: u8 = Protocol::TCP.0;
+    pub(crate) const UDP: u8 = Protocol::UDP.0;
+    pub(crate) const ROUTING: u8 = Protocol::ROUTING.0;
+    pub(crate) const FRAGMENT: u8 = Protocol::FRAGMENT.0;
+    pub(crate) const ICMPV6: u8 = Protocol::ICMPV6.0;
+    pub(crate) const DESTINATION_OPTIONS: u8 = Protocol::DESTINATION_OPTIONS.0;
 }
 
 /// An IP header, checked: lengths are within the bytes, the IPv4 checksum is right.
@@ -61,37 +65,35 @@ impl Header {
     }
 
     fn parse_v4(bytes: &[u8]) -> Option<Header> {
-        let fixed: &[u8; 20] = bytes.first_chunk()?;
-        let len = usize::from(fixed[0] & 0xf) * 4;
-        let total_len = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
-        if len < 20 || len > bytes.len() || total_len < len {
+        let view = Ipv4View::new(bytes).ok()?;
+        let (len, total_len) = (view.header_len(), usize::from(view.total_length()));
+        if len < Ipv4::MIN_LEN || len > bytes.len() || total_len < len {
             return None;
         }
-        let flags = u16::from_be_bytes([fixed[6], fixed[7]]);
         Some(Header {
-            src: Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]).into(),
-            dst: Ipv4Addr::new(fixed[16], fixed[17], fixed[18], fixed[19]).into(),
-            protocol: fixed[9],
+            src: view.src().into(),
+            dst: view.dst().into(),
+            protocol: view.protocol().0,
             len,
             total_len,
-            ttl: fixed[8],
-            class: fixed[1],
-            dont_fragment: flags & 0x4000 != 0,
-            fragment: (usize::from(flags & 0x1fff) * 8, flags & 0x2000 != 0),
-            id: u16::from_be_bytes([fixed[4], fixed[5]]),
+            ttl: view.ttl(),
+            class: view.dscp() << 2 | view.ecn(),
+            dont_fragment: view.dont_fragment(),
+            fragment: (usize::from(view.fragment_offset()), view.more_fragments()),
+            id: view.identification(),
         })
     }
 
     fn parse_v6(bytes: &[u8]) -> Option<Header> {
-        let fixed: &[u8; 40] = bytes.first_chunk()?;
+        let view = Ipv6View::new(bytes).ok()?;
         Some(Header {
-            src: v6_at(bytes, 8)?.into(),
-            dst: v6_at(bytes, 24)?.into(),
-            protocol: fixed[6],
-            len: 40,
-            total_len: 40 + usize::from(u16::from_be_bytes([fixed[4], fixed[5]])),
-            ttl: fixed[7],
-            class: fixed[0] << 4 | fixed[1] >> 4,
+            src: view.src().into(),
+            dst: view.dst().into(),
+            protocol: view.next_header().0,
+            len: Ipv6::LEN,
+            total_len: Ipv6::LEN + usize::from(view.payload_length()),
+            ttl: view.hop_limit(),
+            class: view.dscp() << 2 | view.ecn(),
             dont_fragment: true,
             fragment: (0, false),
             id: 0,
@@ -113,55 +115,66 @@ impl Header {
         if self.src.is_ipv4() {
             return Upper::Protocol { protocol: self.protocol, at: self.len, named_at: 9 };
         }
-        let end = self.total_len.min(bytes.len());
-        let (mut next, mut at, mut named_at) = (self.protocol, self.len, 6);
-        loop {
-            match next {
-                protocol::HOP_BY_HOP if named_at != 6 => {
-                    // RFC 8200 4.1: only right after the fixed header.
-                    return Upper::Problem { code: 1, pointer: named_at, even_to_group: false };
-                }
-                protocol::HOP_BY_HOP | protocol::DESTINATION_OPTIONS | protocol::ROUTING => {}
-                protocol::FRAGMENT => {
-                    let Some(fixed) = bytes[..end].get(at..at + 8) else { return Upper::Truncated };
-                    let word = u16::from_be_bytes([fixed[2], fixed[3]]);
-                    let offset = usize::from(word & 0xfff8);
-                    let more = word & 1 != 0;
-                    if offset == 0 && !more {
-                        // RFC 6946: an atomic fragment stands alone, whatever others have its identification.
-                        (next, named_at, at) = (fixed[0], at, at + 8);
-                        continue;
-                    }
-                    return Upper::Fragment {
-                        id: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
-                        offset,
-                        more,
-                        header: V6Fragment { header_at: at, named_at, next_header: fixed[0] },
-                    };
-                }
-                protocol::NO_NEXT => return Upper::Nothing,
-                protocol => return Upper::Protocol { protocol, at, named_at },
-            }
-            let Some(&[following, units]) = bytes[..end].get(at..at + 2).and_then(|b| b.first_chunk()) else {
-                return Upper::Truncated;
-            };
-            let len = 8 + usize::from(units) * 8;
-            let Some(extension) = bytes[..end].get(at..at + len) else { return Upper::Truncated };
-            let problem = if next == protocol::ROUTING {
-                routing_problem(extension)
-            } else {
-                option_problem(extension)
-            };
-            match problem {
-                None => {}
-                Some(Problem::Discard) => return Upper::Nothing,
-                Some(Problem::Tell { code, offset, even_to_group }) => {
-                    return Upper::Problem { code, pointer: at + offset, even_to_group };
-                }
-            }
-            (next, named_at, at) = (following, at, at + len);
+        let first = Protocol(self.protocol);
+        if !first.is_extension() {
+            return Upper::of(first, self.len, 6);
         }
+        let packet = &bytes[..self.total_len.min(bytes.len())];
+        if let Some(found) = authentication(packet) {
+            return found;
+        }
+        let chain = match ipv6::walk(packet) {
+            Ok(chain) => chain,
+            Err(ParseError::Truncated { .. }) => return Upper::Truncated,
+            // RFC 8200 4.1: hop-by-hop options in the wrong place are an unknown next header; the rest of what is
+            // refused comes from nobody honest, and telling does no harm.
+            Err(ParseError::Illegal { at, .. }) => {
+                return Upper::Problem { code: 1, pointer: at, even_to_group: false };
+            }
+            Err(_) => return Upper::Nothing,
+        };
+        if let Some(problem) = chain.option_problem {
+            let tell = |even_to_group| Upper::Problem { code: 2, pointer: problem.pointer, even_to_group };
+            match problem.action {
+                OptionAction::Skip => {}
+                OptionAction::Discard => return Upper::Nothing,
+                OptionAction::Report => return tell(true),
+                OptionAction::ReportUnlessMulticast => return tell(false),
+            }
+        }
+        // RFC 8200 4.4: a route that goes on is not ours to follow (and type 0 is forbidden, RFC 5095).
+        if let Some(routing) = chain.routing.filter(|routing| routing.segments_left != 0) {
+            return Upper::Problem { code: 0, pointer: routing.at + 2, even_to_group: false };
+        }
+        // RFC 6946: an atomic fragment stands alone, whatever others have its identification.
+        if let Some(fragment) = chain.fragment.filter(|fragment| !fragment.header.is_atomic()) {
+            return Upper::Fragment {
+                id: fragment.header.identification,
+                offset: usize::from(fragment.header.offset),
+                more: fragment.header.more,
+                header: V6Fragment {
+                    header_at: fragment.at,
+                    named_at: fragment.named_at,
+                    next_header: fragment.header.next_header.0,
+                },
+            };
+        }
+        Upper::of(chain.upper, chain.upper_at, chain.upper_named_at)
     }
+}
+
+/// An authentication header in the way: without keys to check it, it is a protocol that we don't speak.
+fn authentication(packet: &[u8]) -> Option<Upper> {
+    let mut named_at = 6;
+    for extension in Ipv6View::new(packet).ok()?.extensions() {
+        let extension = extension.ok()?;
+        let at = Ipv6::LEN + extension.offset;
+        if extension.kind == Protocol::AUTHENTICATION {
+            return Some(Upper::of(extension.kind, at, named_at));
+        }
+        named_at = at;
+    }
+    None
 }
 
 /// What the headers of a packet lead to.
@@ -179,41 +192,13 @@ pub(crate) enum Upper {
     Problem { code: u8, pointer: usize, even_to_group: bool },
 }
 
-enum Problem {
-    Discard,
-    Tell { code: u8, offset: usize, even_to_group: bool },
-}
-
-/// RFC 8200 4.4: a routing header that still has somewhere to go is none of ours (type 0 is forbidden, RFC 5095).
-fn routing_problem(extension: &[u8]) -> Option<Problem> {
-    (extension[3] != 0).then_some(Problem::Tell { code: 0, offset: 2, even_to_group: false })
-}
-
-/// RFC 8200 4.2: the two highest bits of an option we don't know say what to do.
-fn option_problem(extension: &[u8]) -> Option<Problem> {
-    const PAD_1: u8 = 0;
-    const PAD_N: u8 = 1;
-    const ROUTER_ALERT: u8 = 5;
-    let mut at = 2;
-    while at < extension.len() {
-        let kind = extension[at];
-        if kind == PAD_1 {
-            at += 1;
-            continue;
+impl Upper {
+    fn of(protocol: Protocol, at: usize, named_at: usize) -> Upper {
+        match protocol {
+            Protocol::NO_NEXT => Upper::Nothing,
+            Protocol(protocol) => Upper::Protocol { protocol, at, named_at },
         }
-        let Some(&len) = extension.get(at + 1) else { return Some(Problem::Discard) };
-        if !matches!(kind, PAD_N | ROUTER_ALERT) {
-            let tell = |even_to_group| Problem::Tell { code: 2, offset: at, even_to_group };
-            match kind >> 6 {
-                0 => {}
-                1 => return Some(Problem::Discard),
-                2 => return Some(tell(true)),
-                _ => return Some(tell(false)),
-            }
-        }
-        at += 2 + usize::from(len);
     }
-    None
 }
 
 /// The header fields of a packet that this host makes.
@@ -237,34 +222,30 @@ impl Origin {
     pub(crate) fn packet(&self, payload_len: usize) -> Option<Packet> {
         match (self.src, self.dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
-                let total_len = u16::try_from(20 + payload_len).ok()?;
-                let mut packet = Packet::with_room(20 + payload_len);
-                let mut header = [0; 20];
-                header[0] = 0x45;
-                header[1] = self.class;
-                header[2..4].copy_from_slice(&total_len.to_be_bytes());
-                header[4..6].copy_from_slice(&self.id.to_be_bytes());
-                header[6] = if self.dont_fragment { 0x40 } else { 0 };
-                header[8] = self.ttl;
-                header[9] = self.protocol;
-                header[12..16].copy_from_slice(&src.octets());
-                header[16..].copy_from_slice(&dst.octets());
-                set_ipv4_checksum(&mut header);
-                packet.extend(&header);
+                u16::try_from(Ipv4::MIN_LEN + payload_len).ok()?;
+                let header = Ipv4 {
+                    ttl: self.ttl,
+                    dscp: self.class >> 2,
+                    ecn: self.class & 3,
+                    identification: self.id,
+                    dont_fragment: self.dont_fragment,
+                    ..Ipv4::new(src, dst, Protocol(self.protocol))
+                };
+                let mut packet = Packet::with_room(Ipv4::MIN_LEN + payload_len);
+                header.emit_into(payload_len, packet.end());
                 Some(packet)
             }
             (IpAddr::V6(src), IpAddr::V6(dst)) => {
-                let payload = u16::try_from(payload_len).ok()?;
-                let mut packet = Packet::with_room(40 + payload_len);
-                let mut header = [0; 40];
-                let first = 6 << 28 | u32::from(self.class) << 20 | self.flow_label & 0xf_ffff;
-                header[..4].copy_from_slice(&first.to_be_bytes());
-                header[4..6].copy_from_slice(&payload.to_be_bytes());
-                header[6] = self.protocol;
-                header[7] = self.ttl;
-                header[8..24].copy_from_slice(&src.octets());
-                header[24..].copy_from_slice(&dst.octets());
-                packet.extend(&header);
+                u16::try_from(payload_len).ok()?;
+                let header = Ipv6 {
+                    hop_limit: self.ttl,
+                    dscp: self.class >> 2,
+                    ecn: self.class & 3,
+                    flow_label: self.flow_label,
+                    ..Ipv6::new(src, dst, Protocol(self.protocol))
+                };
+                let mut packet = Packet::with_room(Ipv6::LEN + payload_len);
+                header.emit_into(payload_len, packet.end());
                 Some(packet)
             }
             _ => None,
@@ -274,7 +255,7 @@ impl Origin {
 
 /// Bytes of the header that [`Origin::packet`] writes.
 pub(crate) fn base_len(address: IpAddr) -> usize {
-    if address.is_ipv6() { 40 } else { 20 }
+    if address.is_ipv6() { Ipv6::LEN } else { Ipv4::MIN_LEN }
 }
 
 /// Fills in the checksum of an IPv4 header.
@@ -284,20 +265,14 @@ pub(crate) fn set_ipv4_checksum(header: &mut [u8]) {
     header[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// One hop less, with the IPv4 checksum updated (RFC 1624).
+/// One hop less.
 pub(crate) fn decrement_ttl(bytes: &mut [u8]) {
     if bytes[0] >> 4 == 6 {
-        bytes[7] = bytes[7].saturating_sub(1);
-        return;
+        ipv6::decrement_hop_limit(bytes);
+    } else {
+        ipv4::decrement_ttl(bytes);
     }
-    let old = u16::from_be_bytes([bytes[8], bytes[9]]);
-    bytes[8] = bytes[8].saturating_sub(1);
-    let new = u16::from_be_bytes([bytes[8], bytes[9]]);
-    let sum = u16::from_be_bytes([bytes[10], bytes[11]]);
-    bytes[10..12].copy_from_slice(&checksum::update_u16(sum, old, new).to_be_bytes());
 }
 
-fn v6_at(bytes: &[u8], at: usize) -> Option<Ipv6Addr> {
-    let octets: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
-    Some(octets.into())
-}
+#[cfg(test)]
+mod tests;

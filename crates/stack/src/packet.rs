@@ -62,6 +62,11 @@ impl Packet {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Where something that writes itself can be appended.
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
     /// Bytes of IP.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len() - self.start

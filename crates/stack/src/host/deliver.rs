@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use thru_wire::Instant;
 use thru_wire::checksum::{self, PseudoHeader};
-use thru_wire::ipv4::Protocol;
+use thru_wire::ipv4::{Ipv4Option, Ipv4View, Protocol};
 
 use super::Host;
 use super::ingress::Arrival;
@@ -19,7 +19,7 @@ use crate::udp::UdpDatagram;
 impl Host {
     /// A packet, exactly as long as its header says, for one of our addresses or groups.
     pub(super) fn deliver(&mut self, now: Instant, arrival: Arrival, header: Header, packet: Bytes) {
-        if header.src.is_ipv4() && has_open_source_route(&packet[20..header.len]) {
+        if header.src.is_ipv4() && has_open_source_route(&packet) {
             // RFC 7126 4.3: source routes are refused, as everywhere by default.
             return self.tell(now, Tell::SourceRouteFailed, &packet, arrival.to_group);
         }
@@ -204,24 +204,12 @@ fn is_icmp_intact(header: &Header, message: &[u8]) -> bool {
 }
 
 /// Whether IPv4 options hold a source route that has not reached its end.
-fn has_open_source_route(mut options: &[u8]) -> bool {
-    const END: u8 = 0;
-    const NOTHING: u8 = 1;
-    const LOOSE: u8 = 0x83;
-    const STRICT: u8 = 0x89;
-    while let Some(&kind) = options.first() {
-        let len = match kind {
-            END => return false,
-            NOTHING => 1,
-            _ => options.get(1).map_or(0, |&len| usize::from(len)),
-        };
-        if len == 0 || len > options.len() || (kind != NOTHING && len < 2) {
-            return false;
-        }
-        if matches!(kind, LOOSE | STRICT) {
-            return len >= 3 && usize::from(options[2]) <= len;
-        }
-        options = &options[len..];
-    }
-    false
+fn has_open_source_route(packet: &[u8]) -> bool {
+    let Ok(view) = Ipv4View::new(packet) else { return false };
+    view.options().map_while(Result::ok).any(|option| match option {
+        // RFC 791 3.1: the route is at its end when the pointer is past it; three bytes stand in front of it.
+        Ipv4Option::LooseSourceRoute { pointer, route }
+        | Ipv4Option::StrictSourceRoute { pointer, route } => usize::from(pointer) <= route.len() + 3,
+        _ => false,
+    })
 }

@@ -5,15 +5,18 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 use thru_wire::address::{ALL_NODES, solicited_node};
 use thru_wire::arp::{Arp, ArpOperation};
+use thru_wire::checksum::PseudoHeader;
 use thru_wire::ethernet::EtherType;
+use thru_wire::icmpv6::Icmpv6;
+use thru_wire::ipv4::Protocol;
+use thru_wire::ndp::Ndp;
 use thru_wire::{Instant, MacAddr};
 
 use super::egress::ethernet_header;
 use super::{Host, InterfaceId};
 use crate::header::{Header, Origin, protocol};
-use crate::icmp::send::{Tell, fill_checksum};
+use crate::icmp::send::Tell;
 use crate::neighbor::cache::{Answer, Due, Released};
-use crate::neighbor::ndp::{self, Ndp};
 use crate::packet::Packet;
 use crate::tcp::Path;
 
@@ -78,23 +81,30 @@ impl Host {
     pub(super) fn receive_ndp(&mut self, now: Instant, id: InterfaceId, header: &Header, message: &[u8]) {
         let (IpAddr::V6(src), IpAddr::V6(dst)) = (header.src, header.dst) else { return };
         // 255: nobody has forwarded it, so it comes from this link.
-        let Some(ndp) = ndp::parse(message).filter(|_| header.ttl == 255) else {
+        let Ok(ndp) = Ndp::parse(message) else {
             self.stats.malformed += 1;
             return;
         };
+        if header.ttl != 255 {
+            self.stats.malformed += 1;
+            return;
+        }
         match ndp {
-            Ndp::Solicitation { target, source_mac } => {
+            Ndp::NeighborSolicitation { target, source_mac } => {
                 self.receive_solicitation(now, id, (src, dst), target, source_mac);
             }
-            Ndp::Advertisement { target, mac, solicited, override_known } => {
+            Ndp::NeighborAdvertisement { solicited, override_flag, target, target_mac, .. } => {
                 let own = self.tables.is_local(target.into());
                 if own || (dst.is_multicast() && solicited) {
                     return;
                 }
-                let answer = Answer { mac: mac.filter(|mac| mac.is_unicast()), solicited, override_known };
+                let mac = target_mac.filter(|mac| mac.is_unicast());
+                let answer = Answer { mac, solicited, override_known: override_flag };
                 let released = self.neighbors.answered(now, (id, target.into()), answer);
                 self.release(now, id, released);
             }
+            // Addresses and routes are configured: routers have nothing to tell us.
+            Ndp::RouterSolicitation { .. } | Ndp::RouterAdvertisement(_) | Ndp::Redirect { .. } => {}
         }
     }
 
@@ -138,8 +148,14 @@ impl Host {
     ) {
         let Some(mac) = self.tables.mac(id) else { return };
         let solicited = !to.is_multicast();
-        let message = ndp::advertisement(target, mac, self.config.forwarding, solicited);
-        let Some(packet) = ndp_packet(target, to, &message) else { return };
+        let message = Ndp::NeighborAdvertisement {
+            router: self.config.forwarding,
+            solicited,
+            override_flag: true,
+            target,
+            target_mac: Some(mac),
+        };
+        let Some(packet) = ndp_packet(target, to, message) else { return };
         match to_mac.or_else(|| MacAddr::of_group(to.into())) {
             Some(to_mac) => self.transmit_ip(now, id, mac, to_mac, packet),
             None => self.put_on_link(now, id, to.into(), packet),
@@ -172,8 +188,8 @@ impl Host {
             IpAddr::V6(target) => {
                 let Some(IpAddr::V6(source)) = source else { return };
                 let destination = if to.is_some() { target } else { solicited_node(target) };
-                let message = ndp::solicitation(target, mac);
-                let Some(packet) = ndp_packet(source, destination, &message) else { return };
+                let message = Ndp::NeighborSolicitation { target, source_mac: Some(mac) };
+                let Some(packet) = ndp_packet(source, destination, message) else { return };
                 let to = to.or_else(|| MacAddr::of_group(destination.into()));
                 self.transmit_ip(now, out, mac, to.unwrap_or(MacAddr::BROADCAST), packet);
             }
@@ -197,7 +213,7 @@ impl Host {
 }
 
 /// NDP travels with hop limit 255, which proves that it was not forwarded (RFC 4861 3.1).
-fn ndp_packet(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> Option<Packet> {
+fn ndp_packet(src: Ipv6Addr, dst: Ipv6Addr, message: Ndp) -> Option<Packet> {
     let origin = Origin {
         src: src.into(),
         dst: dst.into(),
@@ -209,7 +225,7 @@ fn ndp_packet(src: Ipv6Addr, dst: Ipv6Addr, message: &[u8]) -> Option<Packet> {
         flow_label: 0,
     };
     let mut packet = origin.packet(message.len())?;
-    packet.extend(message);
-    fill_checksum(&mut packet, src.into(), dst.into());
+    let pseudo = PseudoHeader::v6(src, dst, Protocol::ICMPV6);
+    Icmpv6::Ndp(message).emit_into(&[], &pseudo, packet.end());
     Some(packet)
 }

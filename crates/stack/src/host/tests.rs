@@ -10,6 +10,7 @@ use thru_wire::arp::{Arp, ArpOperation};
 use thru_wire::checksum::PseudoHeader;
 use thru_wire::ethernet::EtherType;
 use thru_wire::ipv4::Protocol;
+use thru_wire::ndp::Ndp;
 use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 
 use super::egress::ethernet_header;
@@ -17,7 +18,6 @@ use super::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
 use crate::frame::Frame;
 use crate::header::{Header, Origin, Upper, protocol};
 use crate::icmp::send::fill_checksum;
-use crate::neighbor::ndp::{self, Ndp};
 use crate::route::{Route, RouteTarget};
 
 mod forwarding;
@@ -207,13 +207,13 @@ fn say_upper(header: &Header, protocol: u8, bytes: &[u8]) -> String {
             match (v6, bytes[0]) {
                 (false, 8) | (true, 128) => format!("echo request {} len={}", port(4), bytes.len() - 8),
                 (false, 0) | (true, 129) => format!("echo reply {} len={}", port(4), bytes.len() - 8),
-                (true, 135 | 136) => match ndp::parse(bytes) {
-                    Some(Ndp::Solicitation { target, .. }) => format!("who has {target}"),
-                    Some(Ndp::Advertisement { target, mac, solicited, .. }) => {
+                (true, 135 | 136) => match Ndp::parse(bytes) {
+                    Ok(Ndp::NeighborSolicitation { target, .. }) => format!("who has {target}"),
+                    Ok(Ndp::NeighborAdvertisement { target, target_mac, solicited, .. }) => {
                         let kind = if solicited { "" } else { " (unasked)" };
-                        format!("{target} is at {}{kind}", mac.unwrap())
+                        format!("{target} is at {}{kind}", target_mac.unwrap())
                     }
-                    None => "bad ndp".into(),
+                    _ => "bad ndp".into(),
                 },
                 (_, kind) => {
                     let quoted = Header::parse_quoted(&bytes[8..]).unwrap();
@@ -225,6 +225,28 @@ fn say_upper(header: &Header, protocol: u8, bytes: &[u8]) -> String {
         }
         other => format!("protocol {other}"),
     }
+}
+
+/// "Who has `target`? Tell `mac`."
+fn solicitation(target: &str, mac: MacAddr) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Ndp::NeighborSolicitation { target: target.parse().unwrap(), source_mac: Some(mac) }
+        .emit_into(&mut bytes);
+    bytes
+}
+
+/// "`target` is at `mac`", with these flags: 0x40 solicited, 0x20 override.
+fn advertisement(target: &str, mac: MacAddr, flags: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Ndp::NeighborAdvertisement {
+        router: false,
+        solicited: flags & 0x40 != 0,
+        override_flag: flags & 0x20 != 0,
+        target: target.parse().unwrap(),
+        target_mac: Some(mac),
+    }
+    .emit_into(&mut bytes);
+    bytes
 }
 
 /// What a test packet is made of.
@@ -338,8 +360,9 @@ fn introduce(bench: &mut Bench) {
         let mut frame = ethernet_header(mac, MacAddr::BROADCAST, EtherType::ARP).to_vec();
         Arp::request(mac, peer4, our4).emit_into(&mut frame);
         bench.frame(interface, frame);
-        let packet =
-            Make::new(&peer6.to_string(), &our6.to_string()).ttl(255).icmp(&ndp::solicitation(our6, mac));
+        let packet = Make::new(&peer6.to_string(), &our6.to_string())
+            .ttl(255)
+            .icmp(&solicitation(&our6.to_string(), mac));
         bench.packet(interface, &packet);
     }
     bench.frames();

@@ -77,10 +77,8 @@ fn legal() -> Vec<Vec<u8>> {
             Make::new(src, dst).error(if v6 { 1 } else { 3 }, 1, 0, &back),
         ]);
         if v6 {
-            let target = "fd00::1".parse().unwrap();
-            packets.push(Make::new(src, dst).ttl(255).icmp(&ndp::solicitation(target, PEER_MAC)));
-            packets
-                .push(Make::new(src, dst).ttl(255).icmp(&ndp::advertisement(target, PEER_MAC, true, true)));
+            packets.push(Make::new(src, dst).ttl(255).icmp(&solicitation("fd00::1", PEER_MAC)));
+            packets.push(Make::new(src, dst).ttl(255).icmp(&advertisement("fd00::1", PEER_MAC, 0x60)));
             for (kind, options) in [
                 (0, [0, 0, 5, 2, 0, 0, 1, 0]),
                 (60, [0, 0, 1, 4, 0, 0, 0, 0]),

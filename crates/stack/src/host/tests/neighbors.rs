@@ -27,10 +27,8 @@ const PEER_REPLY: Arp = Arp {
     target_ip: Ipv4Addr::new(10, 0, 0, 1),
 };
 
-fn advertisement(flags: u8) -> Vec<u8> {
-    let mut message = ndp::advertisement("fd00::2".parse().unwrap(), PEER_MAC, false, true);
-    message[4] = flags;
-    Make::new("fd00::2", "fd00::1").ttl(255).icmp(&message)
+fn peer_advertisement(flags: u8) -> Vec<u8> {
+    Make::new("fd00::2", "fd00::1").ttl(255).icmp(&advertisement("fd00::2", PEER_MAC, flags))
 }
 
 #[test]
@@ -53,7 +51,7 @@ fn the_same_with_ipv6() {
     bench.expect(&["eth0 to group: fd00::1>ff02::1:ff00:2 ttl=255 who has fd00::2"]);
     bench
         .at(5)
-        .packet(0, &advertisement(0x60))
+        .packet(0, &peer_advertisement(0x60))
         .expect(&["eth0 to peer: fd00::1>fd00::2 ttl=64 udp 1000>53 len=5"]);
     assert!(bench.host.next_deadline().is_never());
 }
@@ -135,7 +133,7 @@ fn whoever_asks_for_us_is_answered_and_remembered() {
     send(&mut bench, socket, "10.0.0.2:53");
     bench.expect(&["eth0 to peer: 10.0.0.1>10.0.0.2 ttl=64 udp 1000>53 len=5"]);
 
-    let question = ndp::solicitation("fd00::1".parse().unwrap(), PEER_MAC);
+    let question = solicitation("fd00::1", PEER_MAC);
     let question = Make::new("fd00::2", "ff02::1:ff00:1").ttl(255).icmp(&question);
     let mut frame = ethernet_header(PEER_MAC, MacAddr([0x33, 0x33, 0xff, 0, 0, 1]), EtherType::IPV6).to_vec();
     frame.extend_from_slice(&question);
@@ -150,7 +148,7 @@ fn a_probe_for_a_free_address_learns_that_it_is_taken() {
     bench
         .arp(Arp::request(PEER_MAC, Ipv4Addr::UNSPECIFIED, [10, 0, 0, 1].into()))
         .expect(&["eth0 to peer: 10.0.0.1 is at 02:00:00:00:00:01"]);
-    let mut question = ndp::solicitation("fd00::1".parse().unwrap(), PEER_MAC).to_vec();
+    let mut question = solicitation("fd00::1", PEER_MAC);
     question.truncate(24);
     bench
         .packet(0, &Make::new("::", "ff02::1:ff00:1").ttl(255).icmp(&question))
@@ -163,7 +161,7 @@ fn questions_for_others_and_forged_distance_are_ignored() {
     bench.arp(Arp::request(PEER_MAC, [10, 0, 0, 2].into(), [10, 0, 0, 9].into())).expect_silence();
     // The address of the other interface is not answered for here.
     bench.arp(Arp::request(PEER_MAC, [10, 0, 0, 2].into(), [10, 0, 1, 1].into())).expect_silence();
-    let question = ndp::solicitation("fd00::1".parse().unwrap(), PEER_MAC);
+    let question = solicitation("fd00::1", PEER_MAC);
     bench.packet(0, &Make::new("fd00::2", "fd00::1").ttl(254).icmp(&question)).expect_silence();
     bench.packet(0, &Make::new("fd00::2", "fd00::1").ttl(255).icmp(&question[..31])).expect_silence();
     assert_eq!(bench.host.neighbors.len(), 0);
@@ -172,7 +170,7 @@ fn questions_for_others_and_forged_distance_are_ignored() {
 #[test]
 fn an_answer_nobody_asked_for_creates_nothing() {
     let mut bench = Bench::host();
-    bench.arp(PEER_REPLY).packet(0, &advertisement(0x60)).expect_silence();
+    bench.arp(PEER_REPLY).packet(0, &peer_advertisement(0x60)).expect_silence();
     assert_eq!(bench.host.neighbors.len(), 0);
 }
 
