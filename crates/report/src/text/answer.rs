@@ -44,8 +44,9 @@ fn described(cause: &str) -> String {
 }
 
 fn sureness(verdict: &Verdict) -> String {
-    let percent = (verdict.confidence.clamp(0.0, 1.0) * 100.0).round();
-    let word = match percent as u32 {
+    // A cast makes nonsense 0.
+    let percent = (verdict.confidence.clamp(0.0, 1.0) * 100.0).round() as u32;
+    let word = match percent {
         95.. => "Certain",
         80..=94 => "Very likely",
         60..=79 => "Likely",

@@ -39,7 +39,7 @@ pub(super) fn render(trace: &Trace, verdict: &Verdict, style: &Style) -> String 
         let start = format!("  {} {} {} ", rung.mark.sign(&plain), fit(name, 8, style), fit(word, 11, style));
         let lines = wrap(&for_style(&rung.detail, style), &start, style.width);
         // Colour only the mark and the word, after wrapping counted the columns.
-        let (head, rest) = lines.split_at(start.len().min(lines.len()));
+        let (head, rest) = lines.split_at(start.len().min(lines.trim_end().len()));
         let tone = match rung.mark {
             Mark::Ok => Paint::Good,
             Mark::Slow => Paint::Warn,

@@ -70,8 +70,8 @@ pub(crate) fn wrap(text: &str, first: &str, columns: usize) -> String {
     let room = columns.saturating_sub(indent).max(10);
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
-        for piece in pieces(word, room) {
+    for word in words(text) {
+        for piece in pieces(&word, room) {
             if !line.is_empty() && width(&line) + 1 + width(&piece) > room {
                 lines.push(std::mem::take(&mut line));
             }
@@ -90,9 +90,27 @@ pub(crate) fn wrap(text: &str, first: &str, columns: usize) -> String {
             out.push_str(&" ".repeat(indent));
         }
         out.push_str(line);
+        out.truncate(out.trim_end_matches(' ').len());
         out.push('\n');
     }
     out
+}
+
+/// Words, with a number and its unit as one: `20.3 ms` does not break.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = word.trim_end_matches([',', '.', ':', ';', ')', ']']);
+        let is_unit = matches!(unit, "ms" | "s" | "ns" | "us" | "µs" | "kB" | "MB" | "GB" | "%" | "bytes");
+        match words.last_mut() {
+            Some(number) if is_unit && number.ends_with(|c: char| c.is_ascii_digit()) => {
+                number.push(' ');
+                number.push_str(word);
+            }
+            _ => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 fn pieces(word: &str, room: usize) -> Vec<String> {
@@ -121,7 +139,10 @@ pub(crate) fn time(nanos: u64, style: &Style) -> String {
         99_950_000..=999_499_999 => format!("{:.0} ms", nanos as f64 / 1e6),
         999_500_000..=9_994_999_999 => format!("{:.2} s", nanos as f64 / 1e9),
         9_995_000_000..=99_949_999_999 => format!("{:.1} s", nanos as f64 / 1e9),
-        _ => format!("{:.0} s", nanos as f64 / 1e9),
+        99_950_000_000..=9_999_499_999_999 => format!("{:.0} s", nanos as f64 / 1e9),
+        9_999_500_000_000..=359_999_999_999_999_999 => format!("{:.0} h", nanos as f64 / 3.6e12),
+        // Only a broken clock gets here.
+        _ => format!("{:.0} y", nanos as f64 / 3.156e16),
     }
 }
 
@@ -211,6 +232,7 @@ mod tests {
     fn wrapping_breaks_what_does_not_fit() {
         assert_eq!(wrap("one two three", "- ", 12), "- one two\n  three\n");
         assert_eq!(wrap("abcdefghijklmnopqrstuvw", "", 10), "abcdefghij\nklmnopqrst\nuvw\n");
-        assert_eq!(wrap("", "x ", 20), "x \n");
+        assert_eq!(wrap("", "x ", 20), "x\n");
+        assert_eq!(wrap("it took 20.3 ms.", "", 12), "it took\n20.3 ms.\n");
     }
 }
