@@ -76,3 +76,24 @@ impl fmt::Debug for Instant {
         write!(f, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_stays_between_start_and_never() {
+        let at = Instant::from_millis(1_500);
+        assert_eq!(at + Duration::from_nanos(7), Instant::from_nanos(1_500_000_007));
+        assert_eq!(at - Duration::from_secs(2), Instant::START);
+        assert!((at + Duration::MAX).is_never());
+        assert_eq!(at.since(Instant::from_millis(500)), Duration::from_secs(1));
+        assert_eq!(at.since(Instant::NEVER), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_shows_itself_in_seconds() {
+        assert_eq!(format!("{:?}", Instant::from_nanos(1_000_000_007)), "1.000000007s");
+        assert_eq!(format!("{:?}", Instant::NEVER), "never");
+    }
+}
