@@ -33,10 +33,10 @@ pub fn peer(test: &str, program: &str, package: &str) -> Option<PathBuf> {
 pub fn not_run(test: &str, why: &str) {
     let line = format!("DID NOT RUN: {test}: {why}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(path) = std::env::var_os("THRU_NOT_RUN") {
-        if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
-            let _ = file.write_all(line.as_bytes());
-        }
+    if let Some(path) = std::env::var_os("THRU_NOT_RUN")
+        && let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path)
+    {
+        let _ = file.write_all(line.as_bytes());
     }
 }
 
