@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::pki::{Authority, LeafRequest};
 
+mod peers;
+
 pub(super) fn certificate(name: &str) -> CertifiedKey {
     let year = Duration::from_secs(365 * 86_400);
     Authority::new("Lab Root", 1, 50 * year, 90 * year)
