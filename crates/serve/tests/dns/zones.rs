@@ -9,10 +9,10 @@ use thru_names::zone::Zone;
 
 /// Where the servers of the three zones are.
 #[derive(Clone, Debug)]
-pub struct Places {
-    pub root: Vec<IpAddr>,
-    pub lab: Vec<IpAddr>,
-    pub shop: Vec<IpAddr>,
+pub(crate) struct Places {
+    pub(crate) root: Vec<IpAddr>,
+    pub(crate) lab: Vec<IpAddr>,
+    pub(crate) shop: Vec<IpAddr>,
 }
 
 impl Places {
@@ -21,7 +21,7 @@ impl Places {
         addresses.iter().map(|address| format!("{name} {} {address}\n", kind(address))).collect()
     }
 
-    pub fn root_text(&self) -> String {
+    pub(crate) fn root_text(&self) -> String {
         format!(
             ". 86400 SOA a.root. admin.root. 1 1h 15m 7d 60\n. NS a.root.\nlab. NS ns.nic.lab.\n{}{}",
             Self::glue("a.root.", &self.root),
@@ -29,7 +29,7 @@ impl Places {
         )
     }
 
-    pub fn lab_text(&self) -> String {
+    pub(crate) fn lab_text(&self) -> String {
         format!(
             "$ORIGIN lab.\n$TTL 3600\n@ SOA ns.nic admin 1 1h 15m 7d 60\n@ NS ns.nic\nshop NS ns1.shop\n{}{}",
             Self::glue("ns.nic", &self.lab),
@@ -37,7 +37,7 @@ impl Places {
         )
     }
 
-    pub fn shop_text(&self) -> String {
+    pub(crate) fn shop_text(&self) -> String {
         let long: String = (0..8).map(|i| format!("big TXT \"{i}{}\"\n", "x".repeat(220))).collect();
         format!(
             "$ORIGIN shop.lab.\n$TTL 300\n@ SOA ns1 admin 7 1h 15m 7d 60\n@ NS ns1\n@ MX 10 www\n{}\
@@ -46,11 +46,11 @@ impl Places {
         )
     }
 
-    pub fn config(&self) -> ResolverConfig {
+    pub(crate) fn config(&self) -> ResolverConfig {
         ResolverConfig::new(vec![(parse_name("a.root").expect("a name"), self.root.clone())])
     }
 }
 
-pub fn responder(text: &str) -> Responder {
+pub(crate) fn responder(text: &str) -> Responder {
     Responder::new([Zone::parse(text, None).unwrap_or_else(|error| panic!("{error} in\n{text}"))])
 }
