@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use bytes::BufMut;
 use thru_wire::ParseError;
 use thru_wire::checksum;
 use thru_wire::ipv4::{self, Ipv4, Ipv4View, Protocol};
@@ -220,6 +221,20 @@ impl Origin {
     /// A packet of this header in front of `payload_len` bytes that the caller appends; `None` if that many don't
     /// fit into an IP packet, or the addresses are of different families.
     pub(crate) fn packet(&self, payload_len: usize) -> Option<Packet> {
+        let mut packet = Packet::with_room(base_len(self.src) + payload_len);
+        self.emit(payload_len, packet.end())?;
+        Some(packet)
+    }
+
+    /// A packet of this header in front of what begins at `start` of `buffer`, where there is room for it.
+    pub(crate) fn packet_around(&self, mut buffer: Vec<u8>, start: usize) -> Option<Packet> {
+        let header = start.checked_sub(base_len(self.src))?;
+        let payload_len = buffer.len() - start;
+        self.emit(payload_len, &mut &mut buffer[header..start])?;
+        Some(Packet::from_buffer(buffer, header))
+    }
+
+    fn emit(&self, payload_len: usize, out: &mut impl BufMut) -> Option<()> {
         match (self.src, self.dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
                 u16::try_from(Ipv4::MIN_LEN + payload_len).ok()?;
@@ -231,9 +246,7 @@ impl Origin {
                     dont_fragment: self.dont_fragment,
                     ..Ipv4::new(src, dst, Protocol(self.protocol))
                 };
-                let mut packet = Packet::with_room(Ipv4::MIN_LEN + payload_len);
-                header.emit_into(payload_len, packet.end());
-                Some(packet)
+                header.emit_into(payload_len, out);
             }
             (IpAddr::V6(src), IpAddr::V6(dst)) => {
                 u16::try_from(payload_len).ok()?;
@@ -244,12 +257,11 @@ impl Origin {
                     flow_label: self.flow_label,
                     ..Ipv6::new(src, dst, Protocol(self.protocol))
                 };
-                let mut packet = Packet::with_room(Ipv6::LEN + payload_len);
-                header.emit_into(payload_len, packet.end());
-                Some(packet)
+                header.emit_into(payload_len, out);
             }
-            _ => None,
+            _ => return None,
         }
+        Some(())
     }
 }
 

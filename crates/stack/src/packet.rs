@@ -42,9 +42,9 @@ impl Packet {
         Packet { buffer, start, fragment: None }
     }
 
-    /// A packet without room in front.
-    pub(crate) fn from_vec(buffer: Vec<u8>) -> Packet {
-        Packet { buffer, start: 0, fragment: None }
+    /// The packet that begins at `start` of `buffer`.
+    pub(crate) fn from_buffer(buffer: Vec<u8>, start: usize) -> Packet {
+        Packet { buffer, start, fragment: None }
     }
 
     /// From the IP header on.

@@ -59,7 +59,7 @@ mod window;
 pub use config::{Congestion, TcpConfig, TcpConnectOptions};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
-pub use path::{Path, SegmentIn, SegmentOut};
+pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
 
 use challenge::ChallengeLimit;
 use connection::{Connection, Context};

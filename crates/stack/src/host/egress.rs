@@ -18,7 +18,7 @@ use crate::icmp::send::{Tell, fill_checksum};
 use crate::neighbor::cache::Resolve;
 use crate::packet::{HEADROOM, Packet};
 use crate::route::RouteTarget;
-use crate::tcp::SegmentOut;
+use crate::tcp::{SegmentBytes, SegmentOut};
 
 /// No route leads to a packet's destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ impl Host {
             dont_fragment,
             ..self.numbers(src, dst, protocol::TCP, &bytes)
         };
-        let Some(mut packet) = origin.packet(bytes.len()) else { return };
-        packet.extend(&bytes);
+        let packet = origin.packet_around(bytes.into_buffer(), SegmentBytes::HEADROOM);
+        let Some(packet) = packet else { return };
         // A segment built before the path MTU shrank is fragmented this once; TCP cuts the next ones smaller.
         let _ = self.send(now, packet);
     }

@@ -272,7 +272,7 @@ impl Host {
             RawProtocol::Ipv4(_) | RawProtocol::PingV4(_) => false,
             RawProtocol::Ipv6(_) | RawProtocol::PingV6(_) => true,
         };
-        let mut packet = Packet::from_vec(Vec::from(packet));
+        let mut packet = Packet::from_buffer(Vec::from(packet), 0);
         let total_len = packet.len();
         if total_len < if wants_v6 { 40 } else { 20 } || total_len > 65_535 {
             return Err(RawError::Malformed);

@@ -1,6 +1,7 @@
 //! The seam between TCP and the IP layer below it.
 
 use core::net::IpAddr;
+use core::ops::{Deref, DerefMut};
 
 use bytes::Bytes;
 use thru_wire::Instant;
@@ -44,5 +45,53 @@ pub struct SegmentOut {
     /// TTL or hop limit; `None`: the host's.
     pub ttl: Option<u8>,
     /// TCP header with checksum, and payload.
-    pub bytes: Bytes,
+    pub bytes: SegmentBytes,
+}
+
+/// A segment in a buffer with room in front for the headers below, so that a frame takes one allocation.
+#[derive(Clone, Debug)]
+pub struct SegmentBytes {
+    buffer: Vec<u8>,
+}
+
+impl SegmentBytes {
+    /// Room for an IPv6 and an Ethernet header.
+    pub const HEADROOM: usize = 40 + 14;
+
+    /// Room, and then `len` zero bytes, with capacity for `more`.
+    pub(crate) fn with_capacity(len: usize, more: usize) -> SegmentBytes {
+        let mut buffer = Vec::with_capacity(SegmentBytes::HEADROOM + len + more);
+        buffer.resize(SegmentBytes::HEADROOM + len, 0);
+        SegmentBytes { buffer }
+    }
+
+    /// Where more can be appended.
+    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// The whole buffer: the segment starts at [`SegmentBytes::HEADROOM`].
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
+    }
+}
+
+impl Deref for SegmentBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[SegmentBytes::HEADROOM..]
+    }
+}
+
+impl DerefMut for SegmentBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[SegmentBytes::HEADROOM..]
+    }
+}
+
+impl From<SegmentBytes> for Bytes {
+    fn from(segment: SegmentBytes) -> Bytes {
+        Bytes::from(segment.buffer).slice(SegmentBytes::HEADROOM..)
+    }
 }

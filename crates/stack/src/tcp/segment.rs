@@ -7,7 +7,7 @@ use thru_wire::ipv4::Protocol;
 use thru_wire::tcp::{Flags, SeqNumber, Tcp as Header, TcpOptions};
 
 use super::demux::{Endpoint, Pair};
-use super::{SegmentIn, SegmentOut};
+use super::{SegmentBytes, SegmentIn, SegmentOut};
 
 /// A segment that arrived undamaged.
 #[derive(Clone, Debug)]
@@ -83,22 +83,15 @@ pub(crate) fn bare(
 /// A segment whose payload of `len` bytes `fill` appends.
 pub(crate) fn emit(pair: &Pair, header: &Header, len: usize, fill: impl FnOnce(&mut Vec<u8>)) -> SegmentOut {
     let header_len = header.header_len();
-    let mut bytes = Vec::with_capacity(header_len + len);
-    bytes.resize(header_len, 0);
-    fill(&mut bytes);
+    let mut bytes = SegmentBytes::with_capacity(header_len, len);
+    fill(bytes.end());
     let pseudo = PseudoHeader::new(pair.local.address, pair.remote.address, Protocol::TCP);
     let mut front = [0; Header::MAX_LEN];
     let payload = &bytes[header_len..];
     let written = header.write_header(Sum::of(payload), payload.len(), &pseudo, &mut front);
     debug_assert_eq!(written, header_len);
     bytes[..header_len].copy_from_slice(&front[..header_len]);
-    SegmentOut {
-        src: pair.local.address,
-        dst: pair.remote.address,
-        ecn: 0,
-        ttl: None,
-        bytes: Bytes::from(bytes),
-    }
+    SegmentOut { src: pair.local.address, dst: pair.remote.address, ecn: 0, ttl: None, bytes }
 }
 
 /// The RST that answers a segment nobody expects (RFC 9293 3.10.7.1); none for a RST.

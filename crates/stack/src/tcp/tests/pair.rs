@@ -216,7 +216,7 @@ impl Duo {
                 ttl: 60,
                 ecn: 0,
                 rx_time: arrives,
-                bytes: segment.bytes,
+                bytes: segment.bytes.into(),
             };
             self.ends[to].handle_segment(&self.ways[to], arrived);
         }

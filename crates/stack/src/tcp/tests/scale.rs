@@ -95,7 +95,7 @@ fn a_syn_flood_is_bounded() {
             ttl: 9,
             ecn: 0,
             rx_time: Instant::from_millis(u64::from(source)),
-            bytes: syn.bytes,
+            bytes: syn.bytes.into(),
         };
         tcp.handle_segment(&way, arrived);
         while tcp.poll_transmit(Instant::from_millis(u64::from(source)), &way).is_some() {}
