@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use thru_stack::frame::Frame;
-use thru_stack::testing::{A4, B4, Link, Pair};
 use thru_stack::tcp::TcpConnectOptions;
+use thru_stack::testing::{A4, B4, Link, Pair};
 use thru_stack::udp::UdpSend;
 use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::{Cidr, Instant, MacAddr};

@@ -306,3 +306,6 @@ impl core::fmt::Debug for Pair {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

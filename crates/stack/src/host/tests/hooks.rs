@@ -8,10 +8,12 @@ use crate::hook::{Hook, Judgement, Place};
 use crate::icmp::IcmpErrorKind;
 use crate::udp::UdpSend;
 
+type Judge = dyn FnMut(Place, &mut Vec<u8>) -> Judgement + Send;
+
 /// Notes what it sees, and judges as it is told.
 struct Script {
     seen: Arc<Mutex<Vec<String>>>,
-    judge: Box<dyn FnMut(Place, &mut Vec<u8>) -> Judgement + Send>,
+    judge: Box<Judge>,
 }
 
 impl Hook for Script {
