@@ -1,7 +1,25 @@
 //! The labs inside the binary.
 
 /// Name and text of every built-in lab: first the internet, then the same internet with one thing broken.
-pub const LABS: &[(&str, &str)] = &[("internet", include_str!("../labs/internet.toml"))];
+pub const LABS: &[(&str, &str)] = &[
+    ("internet", include_str!("../labs/internet.toml")),
+    ("dns-nxdomain", include_str!("../labs/faults/dns-nxdomain.toml")),
+    ("dns-silent", include_str!("../labs/faults/dns-silent.toml")),
+    ("dns-servfail", include_str!("../labs/faults/dns-servfail.toml")),
+    ("no-route", include_str!("../labs/faults/no-route.toml")),
+    ("routing-loop", include_str!("../labs/faults/routing-loop.toml")),
+    ("mtu-black-hole", include_str!("../labs/faults/mtu-black-hole.toml")),
+    ("port-closed", include_str!("../labs/faults/port-closed.toml")),
+    ("port-dropped", include_str!("../labs/faults/port-dropped.toml")),
+    ("cert-expired", include_str!("../labs/faults/cert-expired.toml")),
+    ("cert-wrong-name", include_str!("../labs/faults/cert-wrong-name.toml")),
+    ("cert-unknown-ca", include_str!("../labs/faults/cert-unknown-ca.toml")),
+    ("cert-self-signed", include_str!("../labs/faults/cert-self-signed.toml")),
+    ("http-503", include_str!("../labs/faults/http-503.toml")),
+    ("server-silent", include_str!("../labs/faults/server-silent.toml")),
+    ("loss", include_str!("../labs/faults/loss.toml")),
+    ("bufferbloat", include_str!("../labs/faults/bufferbloat.toml")),
+];
 
 /// The lab of that name, with its full name.
 pub fn find(name: &str) -> Option<(&'static str, &'static str)> {
