@@ -20,7 +20,7 @@ use crate::failure::Failure;
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do, if not to follow a request.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -31,7 +31,7 @@ pub struct Cli {
 
 /// Everything but the request itself.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Ping a host, on the real network or in a lab
     Ping(PingArgs),
     /// Show the route to a host, hop by hop
@@ -45,7 +45,7 @@ pub enum Command {
 
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Color {
+pub(crate) enum Color {
     /// When standard output is a terminal and NO_COLOR is not set
     #[default]
     Auto,
@@ -57,7 +57,7 @@ pub enum Color {
 
 /// Where and how, common to all that ask.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Where {
+pub(crate) struct Where {
     /// The network: host, lab, lab:NAME or lab:FILE. Names under .lab choose `lab` by themselves
     #[arg(long, value_name = "NETWORK")]
     pub on: Option<String>,
@@ -83,7 +83,7 @@ pub struct Where {
 
 /// `thru URL`.
 #[derive(Clone, Debug, Args)]
-pub struct UrlArgs {
+pub(crate) struct UrlArgs {
     /// What to ask for; without a scheme, https:// is meant
     pub url: Option<String>,
     /// Where and how.
@@ -114,7 +114,7 @@ pub struct UrlArgs {
 
 /// HTTP versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Http {
+pub(crate) enum Http {
     /// HTTP/1.1
     #[value(name = "1.1", alias = "1")]
     One,
@@ -128,7 +128,7 @@ pub enum Http {
 
 /// `thru ping`.
 #[derive(Clone, Debug, Args)]
-pub struct PingArgs {
+pub(crate) struct PingArgs {
     /// Name or address
     pub host: String,
     /// How many echo requests
@@ -150,7 +150,7 @@ pub struct PingArgs {
 
 /// `thru route`.
 #[derive(Clone, Debug, Args)]
-pub struct RouteArgs {
+pub(crate) struct RouteArgs {
     /// Name or address
     pub host: String,
     /// Give up after this many hops
@@ -174,7 +174,7 @@ pub struct RouteArgs {
                         +norecurse, +tries=N, +time=SECONDS.\n\
                         Ours: --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
 )]
-pub struct DigArgs {
+pub(crate) struct DigArgs {
     /// What to ask, in dig's words and any order, as in `www.shop.lab AAAA @192.0.2.53 +short`
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
     pub words: Vec<String>,
@@ -183,7 +183,7 @@ pub struct DigArgs {
 /// Our own options among dig's words.
 #[derive(Debug, Parser)]
 #[command(name = "thru dig", no_binary_name = true, disable_help_flag = true)]
-pub struct OwnArgs {
+pub(crate) struct OwnArgs {
     /// Where and how.
     #[command(flatten)]
     place: Where,
@@ -191,7 +191,7 @@ pub struct OwnArgs {
 
 impl OwnArgs {
     /// Takes our options out; gives them and dig's words. `-4` and `-6` stay with dig.
-    pub fn split(words: &[String]) -> Result<(Where, Vec<String>), Failure> {
+    pub(crate) fn split(words: &[String]) -> Result<(Where, Vec<String>), Failure> {
         let (mut own, mut rest) = (Vec::new(), Vec::new());
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -216,7 +216,7 @@ impl OwnArgs {
 
 /// `thru lab`.
 #[derive(Debug, Subcommand)]
-pub enum LabCommand {
+pub(crate) enum LabCommand {
     /// List the labs that are built in
     List {
         /// Write JSON instead of text

@@ -1,8 +1,8 @@
 //! One file per command.
 
-pub mod compare;
-pub mod dig;
-pub mod lab;
-pub mod ping;
-pub mod route;
-pub mod url;
+pub(crate) mod compare;
+pub(crate) mod dig;
+pub(crate) mod lab;
+pub(crate) mod ping;
+pub(crate) mod route;
+pub(crate) mod url;

@@ -4,17 +4,17 @@ use std::fmt;
 use std::process::ExitCode;
 
 /// Healthy, or done.
-pub const HEALTHY: u8 = 0;
+pub(crate) const HEALTHY: u8 = 0;
 /// A fault was found.
-pub const FAULT: u8 = 1;
+pub(crate) const FAULT: u8 = 1;
 /// The command line or a file was not understood.
-pub const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 /// No verdict: undecided, lacking privilege, or a bug of ours.
-pub const UNDECIDED: u8 = 3;
+pub(crate) const UNDECIDED: u8 = 3;
 
 /// An error for the person at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// Exit code.
     pub code: u8,
     /// Completes "error: ".
@@ -27,17 +27,17 @@ pub struct Failure {
 
 impl Failure {
     /// The user can mend it.
-    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure { code: USAGE, message: message.into(), hint: hint.into(), excerpt: None }
     }
 
     /// No verdict could be reached.
-    pub fn undecided(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+    pub(crate) fn undecided(message: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure { code: UNDECIDED, message: message.into(), hint: hint.into(), excerpt: None }
     }
 
     /// Tells the user, and gives the exit code.
-    pub fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> ExitCode {
         eprint!("{self}");
         ExitCode::from(self.code)
     }
@@ -71,7 +71,7 @@ impl From<thru_lab::Error> for Failure {
 }
 
 /// clap's error in our two lines. Help and version go to standard output and are no failure.
-pub fn of_clap(error: &clap::Error) -> Result<String, Failure> {
+pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     use clap::error::ErrorKind;
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {

@@ -7,7 +7,7 @@ use thru_report::text::Style;
 use crate::args::Color;
 
 /// How to draw: the terminal's width or COLUMNS, 80 when piped; colour as asked and as the environment wants.
-pub fn style(color: Color) -> Style {
+pub(crate) fn style(color: Color) -> Style {
     let terminal = io::stdout().is_terminal();
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let width = variable("COLUMNS")
@@ -35,12 +35,12 @@ fn terminal_width() -> Option<usize> {
 }
 
 /// Writes to standard output. A reader that has gone (`thru ... | head`) is no error.
-pub fn print(text: &str) {
+pub(crate) fn print(text: &str) {
     write(text.as_bytes());
 }
 
 /// [`print`] for bytes.
-pub fn write(bytes: &[u8]) {
+pub(crate) fn write(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     let result = out.write_all(bytes).and_then(|()| out.flush());
     if let Err(error) = result

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// The network to run on.
 #[derive(Clone, Debug)]
-pub enum Place {
+pub(crate) enum Place {
     /// The kernel's.
     Host,
     /// A simulated one.
@@ -26,7 +26,7 @@ pub enum Place {
 
 impl Place {
     /// As asked for with `--on`; else by the name: `.lab` lives in the built-in internet.
-    pub fn choose(place: &Where, host: &str) -> Result<Place, Failure> {
+    pub(crate) fn choose(place: &Where, host: &str) -> Result<Place, Failure> {
         let is_lab_name =
             host.trim_end_matches('.').rsplit('.').next().is_some_and(|top| top.eq_ignore_ascii_case("lab"));
         let network = match place.on.as_deref() {
@@ -58,14 +58,14 @@ impl Place {
     }
 
     /// A lab by name or file, with its links changed.
-    pub fn lab(name: &str, set: &[String], seed: Option<u64>) -> Result<Place, Failure> {
+    pub(crate) fn lab(name: &str, set: &[String], seed: Option<u64>) -> Result<Place, Failure> {
         let scenario = scenario(name, set)?;
         Ok(Place::Lab { seed: seed.unwrap_or(scenario.seed), scenario: Box::new(scenario) })
     }
 }
 
 /// The scenario of a built-in lab or a file, with its links changed.
-pub fn scenario(name: &str, set: &[String]) -> Result<Scenario, Failure> {
+pub(crate) fn scenario(name: &str, set: &[String]) -> Result<Scenario, Failure> {
     let mut scenario = match Scenario::builtin(name) {
         Some(scenario) => scenario,
         None if name.contains(['/', '\\']) || name.ends_with(".toml") || Path::new(name).is_file() => {
@@ -88,7 +88,7 @@ pub fn scenario(name: &str, set: &[String]) -> Result<Scenario, Failure> {
 }
 
 /// The address family asked for.
-pub fn family(place: &Where) -> Option<Family> {
+pub(crate) fn family(place: &Where) -> Option<Family> {
     match (place.v4, place.v6) {
         (true, _) => Some(Family::V4),
         (_, true) => Some(Family::V6),
@@ -97,7 +97,7 @@ pub fn family(place: &Where) -> Option<Family> {
 }
 
 /// What the user means by this text; bare names mean https.
-pub fn url(text: &str) -> Result<Url, Failure> {
+pub(crate) fn url(text: &str) -> Result<Url, Failure> {
     const COMMANDS: [&str; 4] = ["ping", "route", "dig", "lab"];
     let is_word = text.bytes().all(|b| b.is_ascii_alphabetic());
     if is_word && let Some(near) = thru_lab::source::nearest(text, COMMANDS) {
@@ -124,7 +124,7 @@ pub fn url(text: &str) -> Result<Url, Failure> {
 }
 
 /// A host as the user writes it for ping and route: a name, an address, or the host of a URL.
-pub fn host(text: &str) -> Result<String, Failure> {
+pub(crate) fn host(text: &str) -> Result<String, Failure> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     if bare.parse::<IpAddr>().is_ok() {
         return Ok(bare.to_string());

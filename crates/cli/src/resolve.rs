@@ -10,7 +10,7 @@ use crate::failure::{FAULT, Failure};
 use crate::session::Session;
 
 /// The address of `host` to use: the first of the family asked for.
-pub async fn host(
+pub(crate) async fn host(
     session: &Session,
     recorder: &Recorder,
     host: &str,

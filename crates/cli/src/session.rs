@@ -11,7 +11,7 @@ use crate::place::Place;
 
 /// The network of one command.
 #[derive(Clone, Debug)]
-pub enum Session {
+pub(crate) enum Session {
     /// The kernel's.
     Host(Network),
     /// A running lab, seen from its client.
@@ -20,7 +20,7 @@ pub enum Session {
 
 impl Session {
     /// The network as the user sees it.
-    pub fn network(&self) -> Network {
+    pub(crate) fn network(&self) -> Network {
         match self {
             Session::Host(network) => network.clone(),
             Session::Lab(internet) => internet.client(),
@@ -28,7 +28,7 @@ impl Session {
     }
 
     /// Names that need no DNS: a lab's nodes may be called by their own names.
-    pub fn hosts(&self) -> Vec<(String, IpAddr)> {
+    pub(crate) fn hosts(&self) -> Vec<(String, IpAddr)> {
         match self {
             Session::Host(_) => Vec::new(),
             Session::Lab(internet) => internet.hosts(),
@@ -36,7 +36,7 @@ impl Session {
     }
 
     /// A name for an address, where one is known without asking.
-    pub fn name_of(&self, address: IpAddr) -> Option<String> {
+    pub(crate) fn name_of(&self, address: IpAddr) -> Option<String> {
         let Session::Lab(internet) = self else { return None };
         internet.scenario().names().into_iter().find(|(known, _)| *known == address).map(|(_, name)| name)
     }
@@ -44,7 +44,7 @@ impl Session {
 
 impl Place {
     /// Runs `main` on this network: in virtual time in a lab, on the kernel's sockets otherwise.
-    pub fn run<F, Fut, R>(self, main: F) -> Result<R, Failure>
+    pub(crate) fn run<F, Fut, R>(self, main: F) -> Result<R, Failure>
     where
         F: FnOnce(Session) -> Fut + Send + 'static,
         Fut: Future<Output = R> + 'static,

@@ -291,21 +291,25 @@ impl LinkSpec {
 
     /// All settings that differ from "nothing", in the order of the pipeline: reads back to the same link.
     pub fn show(&self) -> String {
-        let mut parts = Vec::new();
-        if let Some(mtu) = self.mtu {
-            parts.push(format!("mtu={mtu}"));
-        }
-        let (down, up) = (self.down.show(), self.up.show());
-        for ((key, down), (_, up)) in down.into_iter().zip(up) {
+        let settings: Vec<String> =
+            self.properties().into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        settings.join(", ")
+    }
+
+    /// Keys and values of [`LinkSpec::show`].
+    pub fn properties(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> =
+            self.mtu.map(|mtu| ("mtu".to_string(), mtu.to_string())).into_iter().collect();
+        for ((key, down), (_, up)) in self.down.show().into_iter().zip(self.up.show()) {
             match (down, up) {
                 (None, None) => {}
-                (Some(down), Some(up)) if down == up => parts.push(format!("{key}={down}")),
-                (Some(down), Some(up)) => parts.push(format!("{key}={down}/{up}")),
-                (Some(down), None) => parts.push(format!("{key}_down={down}")),
-                (None, Some(up)) => parts.push(format!("{key}_up={up}")),
+                (Some(down), Some(up)) if down == up => all.push((key.to_string(), down)),
+                (Some(down), Some(up)) => all.push((key.to_string(), format!("{down}/{up}"))),
+                (Some(down), None) => all.push((format!("{key}_down"), down)),
+                (None, Some(up)) => all.push((format!("{key}_up"), up)),
             }
         }
-        parts.join(", ")
+        all
     }
 }
 

@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::{Outcome, output, resolve};
 
 /// Runs the command. Each way gets a network of its own, started afresh: none warms the path for the next.
-pub fn run(url: Url, place: Place, args: &UrlArgs, extra_trust: Option<Vec<u8>>) -> Outcome {
+pub(crate) fn run(url: Url, place: Place, args: &UrlArgs, extra_trust: Option<Vec<u8>>) -> Outcome {
     if url.scheme() != "https" {
         return Err(Failure::usage("--compare needs https", "HTTP/2 and HTTP/3 are spoken over TLS"));
     }
@@ -125,5 +125,5 @@ fn as_json(url: &Url, rows: &[Row]) -> String {
             })
         })
         .collect();
-    format!("{}\n", json!({"schema_version": 1, "target": url.as_str(), "ways": rows}))
+    thru_report::json::line("compare", &json!({"target": url.as_str(), "ways": rows}))
 }

@@ -5,6 +5,7 @@ use thru_names::resolver::{ResolverConfig, iana_root_hints};
 use thru_names::text::parse_name;
 use thru_probe::Recorder;
 use thru_probe::dig::{DigAnswer, DigRequest, dig};
+use thru_report::{json as report_json, text::tools};
 
 use crate::Outcome;
 use crate::args::{DigArgs, OwnArgs};
@@ -14,12 +15,12 @@ use crate::place::Place;
 use crate::session::Session;
 
 /// Runs the command.
-pub fn run(args: &DigArgs) -> Outcome {
+pub(crate) fn run(args: &DigArgs) -> Outcome {
     let (own, words) = OwnArgs::split(&args.words)?;
     let request = DigRequest::parse(&words).map_err(|usage| Failure::usage(usage.what, usage.hint))?;
     let name = thru_names::text::name_text(&request.name);
     let place = Place::choose(&own, &name)?;
-    let json = own.json;
+    let (json, style) = (own.json, output::style(own.color));
     place.run(move |session| async move {
         let recorder = Recorder::new(session.network());
         let answer =
@@ -29,7 +30,16 @@ pub fn run(args: &DigArgs) -> Outcome {
                 hint: "ask another server with @SERVER, or from the root down with +trace".to_string(),
                 excerpt: None,
             })?;
-        output::print(&if json { as_json(&answer) } else { as_text(&request, &answer) });
+        if json {
+            output::print(&as_json(&answer));
+        } else if request.short {
+            output::print(&tools::lookup_short(&as_shown(&request, &answer), &style));
+        } else {
+            for step in &answer.steps {
+                output::print(&format!(";; {}\n", thru_report::text::escape(&step.to_string())));
+            }
+            output::print(&tools::lookup(&as_shown(&request, &answer), &style));
+        }
         // As with dig itself, an answer is an answer, whatever it says.
         Ok(HEALTHY)
     })?
@@ -46,58 +56,49 @@ fn roots(session: &Session) -> ResolverConfig {
     ResolverConfig::new(hints)
 }
 
-fn as_text(request: &DigRequest, answer: &DigAnswer) -> String {
-    let mut out = String::new();
-    if request.short {
-        for line in &answer.short {
-            out.push_str(&format!("{line}\n"));
-        }
-        return out;
+fn as_shown(request: &DigRequest, answer: &DigAnswer) -> tools::Lookup {
+    tools::Lookup {
+        name: thru_names::text::name_text(&request.name),
+        kind: thru_names::text::type_text(request.record_type),
+        server: answer.server.map(|server| server.to_string()).unwrap_or_default(),
+        transport: if answer.over_tcp { "tcp" } else { "udp" }.to_string(),
+        rcode: answer.rcode.clone(),
+        flags: answer.flags.iter().map(ToString::to_string).collect(),
+        answer: records(&answer.answers),
+        authority: records(&answer.authorities),
+        additional: records(&answer.additionals),
+        extended_errors: answer
+            .extended_error
+            .iter()
+            .map(|(code, text)| format!("{code} ({text})"))
+            .collect(),
+        took: answer.took.as_nanos() as u64,
+        bytes: answer.size,
+        failed: None,
     }
-    if request.trace {
-        for step in &answer.steps {
-            out.push_str(&format!(";; {step}\n"));
-        }
-    }
-    out.push_str(&format!(";; ->>HEADER<<- status: {}, id: {}\n", answer.rcode, answer.id));
-    out.push_str(&format!(
-        ";; flags: {}; ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n",
-        answer.flags.join(" "),
-        answer.answers.len(),
-        answer.authorities.len(),
-        answer.additionals.len()
-    ));
-    if let Some((version, size)) = answer.edns {
-        out.push_str(&format!("; EDNS: version: {version}, udp: {size}\n"));
-    }
-    if let Some((code, text)) = &answer.extended_error {
-        out.push_str(&format!("; EDE: {code} ({text})\n"));
-    }
-    out.push_str(&format!("\n;; QUESTION SECTION:\n;{}\n", answer.question));
-    for (title, lines) in
-        [("ANSWER", &answer.answers), ("AUTHORITY", &answer.authorities), ("ADDITIONAL", &answer.additionals)]
-    {
-        if !lines.is_empty() {
-            out.push_str(&format!("\n;; {title} SECTION:\n{}\n", lines.join("\n")));
-        }
-    }
-    out.push_str(&format!("\n;; Query time: {}\n", super::ping::milliseconds(answer.took)));
-    if let Some(server) = answer.server {
-        let over = if answer.over_tcp { "TCP" } else { "UDP" };
-        out.push_str(&format!(";; SERVER: {}#{} ({over})\n", server.ip(), server.port()));
-    }
-    out.push_str(&format!(";; MSG SIZE  rcvd: {}\n", answer.size));
-    out
+}
+
+/// Master-file lines, `name ttl class type data`, in columns.
+fn records(lines: &[String]) -> Vec<tools::Record> {
+    lines
+        .iter()
+        .map(|line| {
+            let mut words = line.splitn(5, [' ', '\t']);
+            let mut next = || words.next().unwrap_or_default().to_string();
+            let (name, ttl, class, kind, data) = (next(), next(), next(), next(), next());
+            tools::Record { name, ttl: ttl.parse().unwrap_or_default(), class, kind, data }
+        })
+        .collect()
 }
 
 fn as_json(answer: &DigAnswer) -> String {
     let value = json!({
-        "schema_version": 1, "question": answer.question, "status": answer.rcode, "id": answer.id,
+        "question": answer.question, "status": answer.rcode, "id": answer.id,
         "flags": answer.flags, "server": answer.server, "tcp": answer.over_tcp,
         "took_nanos": answer.took.as_nanos() as u64, "size": answer.size,
         "extended_error": answer.extended_error.as_ref().map(|(code, text)| json!({"code": code, "text": text})),
         "answers": answer.answers, "authorities": answer.authorities, "additionals": answer.additionals,
-        "short": answer.short,
+        "short": answer.short, "steps": answer.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
-    format!("{value}\n")
+    report_json::line("dig", &value)
 }

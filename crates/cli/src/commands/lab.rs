@@ -5,12 +5,15 @@ use thru_lab::run::{Report, check, request};
 use thru_lab::{Scenario, builtin};
 use url::Url;
 
-use crate::args::LabCommand;
+use thru_lab::scenario::ServiceKind;
+use thru_report::{json as report_json, text::lab as view};
+
+use crate::args::{Color, LabCommand};
 use crate::failure::{FAULT, Failure, HEALTHY};
 use crate::{Outcome, output, place};
 
 /// Runs the command.
-pub fn run(command: &LabCommand) -> Outcome {
+pub(crate) fn run(command: &LabCommand) -> Outcome {
     match command {
         LabCommand::List { json } => list(*json),
         LabCommand::Show { lab, expanded, set, json } => {
@@ -30,62 +33,69 @@ pub fn run(command: &LabCommand) -> Outcome {
 fn list(json: bool) -> Outcome {
     let labs: Vec<Scenario> = builtin::names().filter_map(Scenario::builtin).collect();
     if json {
-        let labs: Vec<_> = labs.iter().map(|lab| json!({"name": lab.name, "about": lab.about})).collect();
-        output::print(&format!("{}\n", json!({"schema_version": 1, "labs": labs})));
-    } else {
-        let width = labs.iter().map(|lab| lab.name.len()).max().unwrap_or(0);
-        let mut out = String::new();
         for lab in &labs {
-            out.push_str(&format!("{:width$}  {}\n", lab.name, lab.about));
+            output::print(&report_json::line("lab", &json!({"name": lab.name, "about": lab.about})));
         }
-        output::print(&out);
-        eprintln!("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.");
+        return Ok(HEALTHY);
     }
+    let summaries: Vec<view::Summary> = labs
+        .iter()
+        .map(|lab| view::Summary {
+            name: lab.name.clone(),
+            title: lab.about.clone(),
+            nodes: lab.nodes.len(),
+            links: lab.links.len(),
+        })
+        .collect();
+    output::print(&view::list(&summaries, &output::style(Color::Auto)));
+    eprintln!("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.");
     Ok(HEALTHY)
 }
 
 fn as_text(scenario: &Scenario) -> String {
-    let mut out = format!("{}: {}\n\nNODES\n", scenario.name, scenario.about);
-    let name_width = scenario.nodes.iter().map(|node| node.name.len()).max().unwrap_or(0);
-    for node in &scenario.nodes {
-        let addresses: Vec<String> = node
-            .interfaces
+    let addresses = |node: &thru_lab::scenario::Node| {
+        let all = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+        all.map(|(address, _)| address.to_string()).collect()
+    };
+    let target = scenario.target.as_deref().unwrap_or("https://www.shop.lab/");
+    let lab = view::Lab {
+        name: scenario.name.clone(),
+        description: scenario.about.clone(),
+        nodes: scenario
+            .nodes
             .iter()
-            .flat_map(|interface| &interface.addresses)
-            .map(|(address, _)| address.to_string())
-            .collect();
-        let line = format!("{:name_width$}  {:8}", node.name, node.kind.word());
-        // Routers have many addresses: the rest goes below, aligned.
-        let mut lines = addresses.chunks(2).map(|pair| pair.join("  "));
-        out.push_str(format!("{line}  {}", lines.next().unwrap_or_default()).trim_end());
-        out.push('\n');
-        for more in lines {
-            out.push_str(&format!("{:width$}  {more}\n", "", width = name_width + 10));
-        }
-    }
-    out.push_str("\nLINKS (down/up: towards the left, towards the right)\n");
-    let link_width = scenario.links.iter().map(|link| link.name.len()).max().unwrap_or(0);
-    for link in &scenario.links {
-        let settings = link.spec.show();
-        out.push_str(format!("{:link_width$}  {}", link.name, settings).trim_end());
-        out.push('\n');
-    }
-    out.push_str("\nSERVICES\n");
-    let service_width = scenario.services.iter().map(|service| service.name.len()).max().unwrap_or(0);
-    for service in &scenario.services {
-        let what = match &service.kind {
-            thru_lab::scenario::ServiceKind::Web(web) => web.names.join(", "),
-            thru_lab::scenario::ServiceKind::Dns(dns) => format!("{} zones", dns.zones.len()),
-            thru_lab::scenario::ServiceKind::Resolver(_) => "recursive".to_string(),
-        };
-        out.push_str(&format!(
-            "{:service_width$}  {:8}  on {:name_width$}  {what}\n",
-            service.name,
-            service.kind.word(),
-            scenario.nodes[service.on].name
-        ));
-    }
-    out
+            .map(|node| view::Node {
+                name: node.name.clone(),
+                kind: node.kind.word().to_string(),
+                addresses: addresses(node),
+            })
+            .collect(),
+        links: scenario
+            .links
+            .iter()
+            .map(|link| view::Link { name: link.name.clone(), properties: link.spec.properties() })
+            .collect(),
+        services: scenario
+            .services
+            .iter()
+            .map(|service| view::Service {
+                node: scenario.nodes[service.on].name.clone(),
+                kind: service.kind.word().to_string(),
+                detail: match &service.kind {
+                    ServiceKind::Web(web) => web.names.join(", "),
+                    ServiceKind::Dns(dns) => {
+                        format!("{} zone{}", dns.zones.len(), if dns.zones.len() == 1 { "" } else { "s" })
+                    }
+                    ServiceKind::Resolver(_) => "resolves from the root down".to_string(),
+                },
+            })
+            .collect(),
+        try_this: vec![
+            format!("thru {target} --on lab:{}", scenario.name),
+            format!("thru lab run {}", scenario.name),
+        ],
+    };
+    view::show(&lab, &output::style(Color::Auto))
 }
 
 fn as_json(scenario: &Scenario) -> String {
@@ -112,10 +122,10 @@ fn as_json(scenario: &Scenario) -> String {
         })
         .collect();
     let value = json!({
-        "schema_version": 1, "name": scenario.name, "about": scenario.about, "seed": scenario.seed,
+        "name": scenario.name, "about": scenario.about, "seed": scenario.seed,
         "target": scenario.target, "nodes": nodes, "links": links, "services": services,
     });
-    format!("{value}\n")
+    report_json::line("lab", &value)
 }
 
 fn checks(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
@@ -151,8 +161,8 @@ fn checks(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
     }
     let total = scenario.checks.len();
     if json {
-        let value = json!({"schema_version": 1, "lab": scenario.name, "seed": seed, "failed": failed, "checks": results});
-        output::print(&format!("{value}\n"));
+        let value = json!({"lab": scenario.name, "seed": seed, "failed": failed, "checks": results});
+        output::print(&report_json::line("run", &value));
     } else {
         output::print(&format!("{} of {total} passed\n", total - failed));
     }
@@ -178,11 +188,11 @@ fn verify(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
     let difference = if same { None } else { Some(first_difference(&first, &second)) };
     if json {
         let value = json!({
-            "schema_version": 1, "lab": scenario.name, "seed": seed, "same": same,
+            "lab": scenario.name, "seed": seed, "same": same,
             "digest": format!("{:016x}", first.digest), "frames": first.trace.packets.len(),
             "bytes": first_file.len(), "difference": difference,
         });
-        output::print(&format!("{value}\n"));
+        output::print(&report_json::line("verify", &value));
     } else {
         let mut out = format!(
             "lab {}, seed {seed}: {} frames, {} bytes of pcapng, digest {:016x}\n",

@@ -1,21 +1,18 @@
 //! `thru ping`: echo requests, one line for each answer as it comes.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use serde_json::json;
+use thru_net::IcmpErrorKind;
 use thru_probe::Recorder;
-use thru_probe::ping::{Answer, Echo, PingOptions, PingResult, ping};
+use thru_probe::ping::{Answer, Echo, PingOptions, ping};
+use thru_report::{json as report_json, text::tools};
 
-use crate::Outcome;
 use crate::args::PingArgs;
 use crate::failure::{FAULT, Failure, HEALTHY};
 use crate::place::{self, Place};
-use crate::session::Session;
-use crate::{output, resolve};
+use crate::{Outcome, output, resolve};
 
-/// Runs the command.
-pub fn run(args: &PingArgs) -> Outcome {
+/// Runs the command. With `--json`: one object for each echo, and one at the end.
+pub(crate) fn run(args: &PingArgs) -> Outcome {
     let host = place::host(&args.host)?;
     let place = Place::choose(&args.place, &host)?;
     let family = place::family(&args.place);
@@ -26,58 +23,73 @@ pub fn run(args: &PingArgs) -> Outcome {
         ttl: None,
         payload: usize::from(args.size),
     };
-    let json = args.place.json;
+    let (json, style) = (args.place.json, output::style(args.place.color));
     place.run(move |session| async move {
         let recorder = Recorder::new(session.network());
         let target = resolve::host(&session, &recorder, &host, family).await?;
         if !json {
-            output::print(&format!("PING {host} ({target}) {} bytes of data\n", options.payload));
+            output::print(&tools::ping_start(&host, target, options.payload, &style));
         }
         let result = ping(&recorder, None, target, "idle", options, |echo| {
-            if !json {
-                output::print(&line(&session, target, echo));
-            }
+            output::print(&if json {
+                let echo = as_shown(echo);
+                let value = json!({
+                    "sequence": echo.sequence, "from": echo.from, "bytes": echo.bytes, "ttl": echo.ttl,
+                    "rtt_nanos": echo.rtt, "error": echo.error,
+                });
+                report_json::line("echo", &value)
+            } else {
+                tools::ping_line(&as_shown(echo), &style)
+            });
         })
         .await
-        .map_err(|error| cannot_ping(&error))?;
-        if json {
-            output::print(&as_json(&host, target, &result));
+        .map_err(|error| {
+            Failure::undecided(
+                format!("cannot ping from this machine: {error}"),
+                "allow it with `sysctl net.ipv4.ping_group_range=\"0 2147483647\"`, or try `--on lab`",
+            )
+        })?;
+        let echoes: Vec<tools::Echo> = result.echoes.iter().map(as_shown).collect();
+        output::print(&if json {
+            let rtts: Vec<u64> =
+                echoes.iter().filter_map(|echo| echo.rtt.filter(|_| echo.error.is_none())).collect();
+            let value = json!({
+                "host": host, "address": target, "sent": echoes.len(), "received": result.received(),
+                "rtt_min_nanos": rtts.iter().min(), "rtt_max_nanos": rtts.iter().max(),
+                "rtt_avg_nanos": rtts.iter().sum::<u64>().checked_div(rtts.len() as u64),
+            });
+            report_json::line("ping", &value)
         } else {
-            output::print(&summary(&host, &result));
-        }
+            tools::ping_end(&host, &echoes, &style)
+        });
         Ok(if result.received() > 0 { HEALTHY } else { FAULT })
     })?
 }
 
-fn cannot_ping(error: &std::io::Error) -> Failure {
-    Failure::undecided(
-        format!("cannot ping from this machine: {error}"),
-        "allow it with `sysctl net.ipv4.ping_group_range=\"0 2147483647\"`, or try `--on lab`",
-    )
-}
-
-fn line(session: &Session, target: IpAddr, echo: &Echo) -> String {
-    let sequence = echo.sequence;
+fn as_shown(echo: &Echo) -> tools::Echo {
+    let shown = tools::Echo { sequence: u64::from(echo.sequence) + 1, ..tools::Echo::default() };
     match &echo.answer {
-        Some(Answer::Reply { from, ttl, rtt, bytes }) => {
-            let ttl = ttl.map(|ttl| format!(" ttl={ttl}")).unwrap_or_default();
-            format!("{bytes} bytes from {from}: seq={sequence}{ttl} time={}\n", milliseconds(*rtt))
-        }
-        Some(Answer::Error { from, kind, rtt }) => {
-            let name = session.name_of(*from).map(|name| format!("{name} ")).unwrap_or_default();
-            format!(
-                "seq={sequence} {name}({from}) says: {} after {}\n",
-                error_words(*kind),
-                milliseconds(*rtt)
-            )
-        }
-        None => format!("seq={sequence} no answer from {target}\n"),
+        Some(Answer::Reply { from, ttl, rtt, bytes }) => tools::Echo {
+            from: Some(*from),
+            ttl: *ttl,
+            // The answer's ICMP header counts too, as ping counts.
+            bytes: *bytes + 8,
+            rtt: Some(rtt.as_nanos() as u64),
+            ..shown
+        },
+        Some(Answer::Error { from, kind, rtt }) => tools::Echo {
+            from: Some(*from),
+            rtt: Some(rtt.as_nanos() as u64),
+            error: Some(error_words(*kind)),
+            ..shown
+        },
+        None => shown,
     }
 }
 
 /// An ICMP error in words.
-pub fn error_words(kind: thru_net::IcmpErrorKind) -> String {
-    use thru_net::IcmpErrorKind as Kind;
+pub(crate) fn error_words(kind: IcmpErrorKind) -> String {
+    use IcmpErrorKind as Kind;
     match kind {
         Kind::NetworkUnreachable => "no route to the network".into(),
         Kind::HostUnreachable => "host unreachable".into(),
@@ -90,49 +102,4 @@ pub fn error_words(kind: thru_net::IcmpErrorKind) -> String {
         Kind::ReassemblyTimeExceeded => "fragments did not arrive in time".into(),
         Kind::ParameterProblem => "a header field is wrong".into(),
     }
-}
-
-/// `31.208 ms`.
-pub fn milliseconds(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1000.0)
-}
-
-fn summary(host: &str, result: &PingResult) -> String {
-    let (sent, received) = (result.echoes.len(), result.received());
-    let lost = if sent == 0 { 0.0 } else { 100.0 * (sent - received) as f64 / sent as f64 };
-    let mut out =
-        format!("\n--- {host} ping statistics ---\n{sent} sent, {received} received, {lost:.0}% lost\n");
-    let rtts: Vec<Duration> = result.rtts().collect();
-    if let (Some(min), Some(max)) = (rtts.iter().min(), rtts.iter().max()) {
-        let average = rtts.iter().sum::<Duration>() / rtts.len() as u32;
-        out.push_str(&format!(
-            "rtt min {}, avg {}, max {}\n",
-            milliseconds(*min),
-            milliseconds(average),
-            milliseconds(*max)
-        ));
-    }
-    out
-}
-
-fn as_json(host: &str, target: IpAddr, result: &PingResult) -> String {
-    let nanos = |time: Duration| time.as_nanos() as u64;
-    let echoes: Vec<_> = result
-        .echoes
-        .iter()
-        .map(|echo| match &echo.answer {
-            Some(Answer::Reply { from, ttl, rtt, bytes }) => {
-                json!({"seq": echo.sequence, "from": from, "ttl": ttl, "rtt_nanos": nanos(*rtt), "bytes": bytes})
-            }
-            Some(Answer::Error { from, kind, rtt }) => {
-                json!({"seq": echo.sequence, "from": from, "error": error_words(*kind), "rtt_nanos": nanos(*rtt)})
-            }
-            None => json!({"seq": echo.sequence}),
-        })
-        .collect();
-    let value = json!({
-        "schema_version": 1, "host": host, "address": target,
-        "sent": result.echoes.len(), "received": result.received(), "echoes": echoes,
-    });
-    format!("{value}\n")
 }

@@ -21,7 +21,7 @@ use crate::session::Session;
 use crate::{Outcome, output};
 
 /// Runs the command.
-pub fn run(text: &str, args: &UrlArgs) -> Outcome {
+pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     let url = place::url(text)?;
     let place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
     if args.write.is_some() && matches!(place, Place::Host) {
@@ -71,7 +71,7 @@ async fn follow(session: &Session, options: &JourneyOptions, key_log: &KeyLogBuf
 }
 
 /// How this session's user asks for `url`.
-pub fn journey_options(
+pub(crate) fn journey_options(
     session: &Session,
     url: Url,
     key_log: &KeyLogBuffer,
@@ -124,7 +124,7 @@ fn adjust(options: &mut JourneyOptions, args: &UrlArgs) {
 }
 
 /// No step takes longer than this.
-pub fn limit_steps(options: &mut JourneyOptions, limit: Duration) {
+pub(crate) fn limit_steps(options: &mut JourneyOptions, limit: Duration) {
     options.connect_limit = options.connect_limit.min(limit);
     options.tls.limit = options.tls.limit.min(limit);
     options.limits.wait = options.limits.wait.min(limit);

@@ -1,0 +1,192 @@
+//! The command as its users meet it: usage errors in two lines, exit codes, the same bytes for the same seed.
+
+use std::process::{Command, Output};
+
+fn thru(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thru"))
+        .args(args)
+        .env_remove("SSLKEYLOGFILE")
+        .env_remove("COLUMNS")
+        .env_remove("CLICOLOR_FORCE")
+        .output()
+        .expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("all output is UTF-8")
+}
+
+/// Bad input: exit code 2, nothing on standard output, the two lines on standard error.
+#[track_caller]
+fn check_usage(args: &[&str], expected: &str) {
+    let output = thru(args);
+    assert_eq!(text(&output.stderr).trim_end(), expected, "{args:?}");
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    assert!(output.stdout.is_empty(), "{args:?}");
+}
+
+#[test]
+fn slips_get_one_line_and_a_hint() {
+    check_usage(
+        &["pnig"],
+        "error: there is no command `pnig`\nhint: did you mean `thru ping`? For a host of that name write https://pnig/",
+    );
+    check_usage(
+        &["ftp://x"],
+        "error: cannot follow a request of scheme `ftp`\nhint: use http:// or https://",
+    );
+    check_usage(
+        &["https://"],
+        "error: `https://` is not a URL: empty host\nhint: write it like https://www.shop.lab/path",
+    );
+    check_usage(
+        &["www.shop.lab", "--sed", "3"],
+        "error: unexpected argument `--sed` found\nhint: a similar argument exists: `--seed`",
+    );
+    check_usage(
+        &["www.shop.lab", "--seed", "x"],
+        "error: invalid value `x` for `--seed <N>`: invalid digit found in string\nhint: `thru --help` shows how it is used",
+    );
+    check_usage(
+        &["www.shop.lab", "--http", "4"],
+        "error: invalid value `4` for `--http <VERSION>`\nhint: possible values: 1.1, 2, 3",
+    );
+    check_usage(
+        &["www.shop.lab", "--set", "home--ips.loss=4%"],
+        "error: there is no link `home--ips` in lab `internet`\nhint: did you mean `home--isp`?",
+    );
+    check_usage(
+        &["www.shop.lab", "--set", "home--isp.loss=4"],
+        "error: `4` has no unit\nhint: write a percentage from 0% to 100%, as in `0.5%`",
+    );
+    check_usage(
+        &["www.shop.lab", "--on", "lba"],
+        "error: there is no network `lba`\nhint: use `host`, `lab`, `lab:NAME` or `lab:FILE`; `thru lab list` shows the names",
+    );
+    check_usage(
+        &["www.shop.lab", "--on", "lab:intrenet"],
+        "error: there is no lab `intrenet`\nhint: did you mean `internet`?",
+    );
+    check_usage(
+        &["example.org", "--seed", "3"],
+        "error: --seed and --set are for labs, and this runs on the host's network\nhint: add `--on lab`, or use a name under .lab",
+    );
+    check_usage(
+        &["lab", "shwo"],
+        "error: unrecognized subcommand `shwo`\nhint: a similar subcommand exists: `show`",
+    );
+    check_usage(
+        &["dig", "www.shop.lab", "+shrot"],
+        text(&thru(&["dig", "www.shop.lab", "+shrot"]).stderr).trim_end(),
+    );
+    check_usage(
+        &["lab", "show", "/nonexistent/x.toml"],
+        "error: cannot read the scenario `/nonexistent/x.toml`: No such file or directory (os error 2)\n\
+         hint: give the path of a TOML file, or one of `thru lab list`",
+    );
+}
+
+#[test]
+fn a_scenario_error_points_at_its_line() {
+    let folder = std::env::temp_dir().join(format!("thru-cli-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("bad.toml");
+    std::fs::write(&file, "nodes = [\"a\", \"b\"]\nlinks = [\"a -- b { dely=10ms }\"]\n").unwrap();
+    let path = file.to_str().unwrap();
+    check_usage(
+        &["lab", "show", path],
+        &format!(
+            "error: {path}:2:20: unknown link setting `dely`\nhint: did you mean `delay`?\n  \
+             links = [\"a -- b {{ dely=10ms }}\"]\n                     ^^^^"
+        ),
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let help = thru(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("Exit codes: 0 healthy, 1 fault found"));
+    assert!(help.stderr.is_empty());
+    assert_eq!(text(&thru(&["--version"]).stdout), format!("thru {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(thru(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn the_same_seed_writes_the_same_capture_in_two_processes_and_another_differs() {
+    let folder = std::env::temp_dir().join(format!("thru-seed-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let capture = |name: &str, seed: &str, more: &[&str]| {
+        let file = folder.join(name);
+        let mut args = vec!["https://www.shop.lab", "--seed", seed, "-w", file.to_str().unwrap()];
+        args.extend(more);
+        let output = thru(&args);
+        assert!(text(&output.stderr).contains("packets written to"), "{}", text(&output.stderr));
+        (std::fs::read(&file).unwrap(), output.stdout)
+    };
+    for more in [&[][..], &["--http", "1.1"], &["--http", "3"], &["--set", "home--isp.loss=4%"]] {
+        let first = capture("a", "7", more);
+        assert!(first == capture("b", "7", more), "{more:?}");
+        assert!(first.0 != capture("c", "8", more).0, "{more:?}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn verify_prints_the_digest() {
+    let output = thru(&["lab", "verify", "internet", "--seed", "5"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("seed 5") && said.contains("digest") && said.contains("the same, to the byte"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_tools_work_on_the_internet() {
+    let ping = thru(&["ping", "www.shop.lab", "-c", "2"]);
+    assert_eq!(ping.status.code(), Some(0), "{}", text(&ping.stderr));
+    let route = thru(&["route", "old.bank.lab"]);
+    assert_eq!(route.status.code(), Some(0));
+    assert!(text(&route.stdout).contains("bng1.access.lab"), "{}", text(&route.stdout));
+    let dig = thru(&["dig", "www.shop.lab", "AAAA", "+short"]);
+    assert_eq!(text(&dig.stdout), "2001:db8:b:1::10\n");
+    let dig = thru(&["dig", "www.shop.lab", "--on", "lab", "--json"]);
+    assert!(text(&dig.stdout).starts_with("{\"schema\":1,\"kind\":\"dig\""), "{}", text(&dig.stdout));
+    let list = thru(&["lab", "list"]);
+    assert!(text(&list.stdout).lines().any(|line| line.starts_with("internet")), "{}", text(&list.stdout));
+}
+
+#[test]
+fn expanded_labs_can_be_run_from_a_file() {
+    let folder = std::env::temp_dir().join(format!("thru-expanded-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("copy.toml");
+    std::fs::write(&file, thru(&["lab", "show", "internet", "--expanded"]).stdout).unwrap();
+    let place = format!("lab:{}", file.display());
+    let output = thru(&["ping", "www.shop.lab", "-c", "1", "--on", &place]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn secrets_go_where_asked() {
+    let file = std::env::temp_dir().join(format!("thru-keys-{}", std::process::id()));
+    let output = thru(&["https://www.shop.lab", "--keylog", file.to_str().unwrap()]);
+    assert!(output.status.code().is_some());
+    let keys = std::fs::read_to_string(&file).unwrap();
+    assert!(keys.contains("CLIENT_TRAFFIC_SECRET_0 "), "{keys}");
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[test]
+fn output_is_plain_and_narrow_when_piped() {
+    let output = thru(&["https://www.shop.lab"]);
+    let said = text(&output.stdout);
+    assert!(!said.contains('\u{1b}'), "no escape sequences");
+    for line in said.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
