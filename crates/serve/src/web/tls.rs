@@ -19,6 +19,8 @@ use super::{Door, ServeError, Shared, Site, TlsVersions, http};
 
 /// How long a client may take for its side of the handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes of a TLS record.
+const RECORD: usize = 4096;
 /// Sessions a site remembers for resumption.
 const SESSIONS: usize = 256;
 
@@ -66,6 +68,9 @@ impl PreparedSite {
         // Sessions are kept here and clients get a reference: rustls' encrypted tickets draw from the kernel and
         // would not repeat under a seed.
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+        // A record is of use only when all of it has come. The largest (16 kB) do not fit into the ten segments a
+        // connection may begin with (RFC 6928), so the head of the answer would come a round trip late.
+        config.max_fragment_size = Some(RECORD);
         Ok(PreparedSite { site, tls: Some(Arc::new(config)), key: Some(key) })
     }
 }
