@@ -4,10 +4,13 @@
 //! entry that has become too early stays, fires, finds nothing due and is set again, which is cheaper than moving
 //! it at each acknowledgement.
 
+use core::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use thru_wire::Instant;
 
-/// Bits of time below the finest slot: 2^16 ns, about 66 µs. Deadlines are exact all the same; the
-/// slots only sort.
+/// Bits of time below the finest slot: 2^16 ns, about 66 µs. Deadlines are exact all the same: what shares the
+/// slot whose time has come is put in order.
 const TICK_BITS: u32 = 16;
 /// 64 slots a level: one machine word says which of them are occupied.
 const LEVEL_BITS: u32 = 6;
@@ -15,6 +18,8 @@ const SLOTS: usize = 1 << LEVEL_BITS;
 /// Eight levels of six bits over sixteen cover all of a `u64`.
 const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
+/// The level of a node that has left the slots and is in order.
+const IN_ORDER: u8 = u8::MAX;
 
 /// An entry of a [`Wheel`]; stale once it has fired or was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,10 @@ pub struct Wheel {
     levels: [Level; LEVELS],
     nodes: Vec<Node>,
     free: u32,
+    /// Deadlines of slots whose time has come, by time and then by age; stale ones stay until they surface.
+    in_order: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    /// Rises with each entry.
+    serial: u64,
     /// Slots are relative to this: no entry lies before it.
     now: u64,
     len: usize,
@@ -52,6 +61,7 @@ struct Slot {
 struct Node {
     at: u64,
     key: u64,
+    serial: u64,
     previous: u32,
     next: u32,
     level: u8,
@@ -72,6 +82,8 @@ impl Wheel {
             levels: core::array::from_fn(|_| Level { occupied: 0, slots: [slot; SLOTS] }),
             nodes: Vec::new(),
             free: NONE,
+            in_order: BinaryHeap::new(),
+            serial: 0,
             now: 0,
             len: 0,
             next: Instant::NEVER,
@@ -81,7 +93,9 @@ impl Wheel {
 
     /// Adds a deadline; one that has passed fires at the next [`Wheel::pop`].
     pub fn insert(&mut self, at: Instant, key: u64) -> TimerHandle {
-        let node = Node { at: at.nanos(), key, previous: NONE, next: NONE, level: 0, slot: 0 };
+        self.serial += 1;
+        let node =
+            Node { at: at.nanos(), key, serial: self.serial, previous: NONE, next: NONE, level: 0, slot: 0 };
         let index = if self.free == NONE {
             self.nodes.push(node);
             (self.nodes.len() - 1) as u32
@@ -114,23 +128,27 @@ impl Wheel {
         self.next
     }
 
-    /// An entry that is due at `now`, taken out; entries of one slot come in the order they were added.
+    /// The entry that is due first of those due at `now`, taken out; of equal ones the oldest.
     pub fn pop(&mut self, now: Instant) -> Option<u64> {
         while self.next <= now && self.len > 0 {
-            match self.first(now.nanos()) {
-                Some(index) => {
-                    let key = self.nodes[index as usize].key;
-                    self.unlink(index);
-                    self.release(index);
-                    self.next = self.bound();
-                    return Some(key);
-                }
-                None => {
-                    self.next = self.bound();
-                    if self.next <= now {
-                        continue;
-                    }
-                }
+            let slot = self.earliest_slot();
+            let ordered = self.in_order.peek().map_or(u64::MAX, |Reverse((at, _, _))| *at);
+            let bound = slot.map_or(u64::MAX, |(bound, _, _)| bound);
+            self.next = Instant::from_nanos(bound.min(ordered));
+            if self.next > now {
+                break;
+            }
+            if let Some((_, level, slot)) = slot.filter(|_| bound <= ordered) {
+                self.turn(level, slot);
+                continue;
+            }
+            let Some(Reverse((_, serial, index))) = self.in_order.pop() else { break };
+            self.work += 1;
+            let node = self.nodes[index as usize];
+            if node.serial == serial && node.level == IN_ORDER {
+                self.release(index);
+                self.next = self.bound();
+                return Some(node.key);
             }
         }
         None
@@ -151,41 +169,30 @@ impl Wheel {
         self.work
     }
 
-    /// An entry due at `now` from the earliest occupied slot. Without one, either that slot's bound becomes exact
-    /// or its entries move down a level: each call makes progress.
-    fn first(&mut self, now: u64) -> Option<u32> {
-        let (level, slot) = self.earliest_slot()?;
-        let mut index = self.levels[level].slots[slot].head;
-        if level == 0 {
-            let mut earliest = u64::MAX;
-            while index != NONE {
-                self.work += 1;
-                let node = self.nodes[index as usize];
-                if node.at <= now {
-                    return Some(index);
-                }
-                earliest = earliest.min(node.at);
-                index = node.next;
-            }
-            self.levels[0].slots[slot].earliest = earliest;
-            return None;
-        }
-        // The bound of this slot has come: nothing lies before the slot's start, so the wheel may turn to it.
-        let shift = TICK_BITS + LEVEL_BITS * level as u32;
-        let bound = self.levels[level].slots[slot].earliest;
-        self.now = self.now.max(bound >> shift << shift);
+    /// The time of a slot has come: its entries move down, or, from the finest level, into order.
+    fn turn(&mut self, level: usize, slot: usize) {
+        let Slot { head: mut index, earliest: bound, .. } = self.levels[level].slots[slot];
         self.levels[level].occupied &= !(1 << slot);
         self.levels[level].slots[slot] = Slot { head: NONE, tail: NONE, earliest: u64::MAX };
+        // Nothing lies before the slot's start, so the wheel may turn to it.
+        let shift = TICK_BITS + LEVEL_BITS * level as u32;
+        self.now = self.now.max(bound >> shift << shift);
         while index != NONE {
-            let next = self.nodes[index as usize].next;
-            self.link(index);
+            let node = &mut self.nodes[index as usize];
+            let next = node.next;
+            if level == 0 {
+                node.level = IN_ORDER;
+                self.in_order.push(Reverse((node.at, node.serial, index)));
+                self.work += 1;
+            } else {
+                self.link(index);
+            }
             index = next;
         }
-        None
     }
 
     /// The occupied slot with the earliest bound, the finest level first.
-    fn earliest_slot(&self) -> Option<(usize, usize)> {
+    fn earliest_slot(&self) -> Option<(u64, usize, usize)> {
         let mut best = None;
         for (number, level) in self.levels.iter().enumerate() {
             if level.occupied == 0 {
@@ -200,14 +207,13 @@ impl Wheel {
                 best = Some((earliest, number, slot));
             }
         }
-        best.map(|(_, level, slot)| (level, slot))
+        best
     }
 
     fn bound(&self) -> Instant {
-        match self.earliest_slot() {
-            Some((level, slot)) => Instant::from_nanos(self.levels[level].slots[slot].earliest),
-            None => Instant::NEVER,
-        }
+        let slots = self.earliest_slot().map_or(u64::MAX, |(bound, _, _)| bound);
+        let ordered = self.in_order.peek().map_or(u64::MAX, |Reverse((at, _, _))| *at);
+        Instant::from_nanos(slots.min(ordered))
     }
 
     /// Puts a node where its deadline belongs: the level of the highest bits in which it differs from now.
@@ -235,6 +241,9 @@ impl Wheel {
     fn unlink(&mut self, index: u32) {
         self.work += 1;
         let node = self.nodes[index as usize];
+        if node.level == IN_ORDER {
+            return;
+        }
         let (level, slot) = (node.level as usize, node.slot as usize);
         match node.previous {
             NONE => self.levels[level].slots[slot].head = node.next,
@@ -252,9 +261,15 @@ impl Wheel {
     }
 
     fn release(&mut self, index: u32) {
-        self.nodes[index as usize].next = self.free;
+        let node = &mut self.nodes[index as usize];
+        node.next = self.free;
+        // Its place in the order, if it has one, is stale now.
+        node.serial = 0;
         self.free = index;
         self.len -= 1;
+        if self.len == 0 {
+            self.in_order.clear();
+        }
     }
 }
 

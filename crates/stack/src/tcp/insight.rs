@@ -226,42 +226,83 @@ impl Insight {
     }
 
     /// All events kept, oldest first. `sent` and `received` are how far both streams have come by now: from there
-    /// the 32-bit numbers are widened backwards.
+    /// the 32-bit numbers of the last events are widened backwards, those of the first ones forwards from the beginning.
     pub(crate) fn events(&self, sent: u64, received: u64) -> Vec<TcpEvent> {
-        let (mut near_sent, mut near_received) = (sent, received);
+        let (mut near_sent, mut near_received) = (0, 0);
         let mut events: Vec<TcpEvent> = Vec::with_capacity(self.first.len() + self.last.len());
-        for stored in self.last.iter().rev().chain(self.first.iter().rev()) {
-            let what = match stored.what.clone() {
-                StoredKind::Sent { flags, seq, ack, len, window, retransmission } => {
-                    near_sent = widen(near_sent, seq);
-                    if flags.ack() {
-                        near_received = widen(near_received, ack);
-                    }
-                    let ack = if flags.ack() { near_received } else { 0 };
-                    TcpEventKind::Sent { flags, seq: near_sent, ack, len, window, retransmission }
-                }
-                StoredKind::Received { flags, seq, ack, len, window, ttl } => {
-                    near_received = widen(near_received, seq);
-                    if flags.ack() {
-                        near_sent = widen(near_sent, ack);
-                    }
-                    let ack = if flags.ack() { near_sent } else { 0 };
-                    TcpEventKind::Received { flags, seq: near_received, ack, len, window, ttl }
-                }
-                StoredKind::State(state) => TcpEventKind::State(state),
-                StoredKind::Timeout(rto) => TcpEventKind::Timeout { rto },
-                StoredKind::FastRecovery => TcpEventKind::FastRecovery,
-                StoredKind::ZeroWindow => TcpEventKind::ZeroWindow,
-                StoredKind::Rare(rare) => *rare,
-            };
-            events.push(TcpEvent { at: stored.at, what });
-        }
-        events.reverse();
+        events.extend(self.first.iter().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
+        (near_sent, near_received) = (sent, received);
         events
+            .extend(self.last.iter().rev().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
+        events[self.first.len()..].reverse();
+        events
+    }
+}
+
+impl Stored {
+    fn widened(&self, near_sent: &mut u64, near_received: &mut u64) -> TcpEvent {
+        let what = match self.what.clone() {
+            StoredKind::Sent { flags, seq, ack, len, window, retransmission } => {
+                *near_sent = widen(*near_sent, seq);
+                if flags.ack() {
+                    *near_received = widen(*near_received, ack);
+                }
+                let ack = if flags.ack() { *near_received } else { 0 };
+                TcpEventKind::Sent { flags, seq: *near_sent, ack, len, window, retransmission }
+            }
+            StoredKind::Received { flags, seq, ack, len, window, ttl } => {
+                *near_received = widen(*near_received, seq);
+                if flags.ack() {
+                    *near_sent = widen(*near_sent, ack);
+                }
+                let ack = if flags.ack() { *near_sent } else { 0 };
+                TcpEventKind::Received { flags, seq: *near_received, ack, len, window, ttl }
+            }
+            StoredKind::State(state) => TcpEventKind::State(state),
+            StoredKind::Timeout(rto) => TcpEventKind::Timeout { rto },
+            StoredKind::FastRecovery => TcpEventKind::FastRecovery,
+            StoredKind::ZeroWindow => TcpEventKind::ZeroWindow,
+            StoredKind::Rare(rare) => *rare,
+        };
+        TcpEvent { at: self.at, what }
     }
 }
 
 /// The number with these low 32 bits that lies nearest to `near`.
 fn widen(near: u64, low: u32) -> u64 {
     near.saturating_add_signed(i64::from(low.wrapping_sub(near as u32) as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(seq: u64) -> TcpEventKind {
+        TcpEventKind::Sent { flags: Flags::ACK, seq, ack: 1, len: 1_000, window: 9, retransmission: false }
+    }
+
+    #[test]
+    fn the_first_and_the_last_events_are_kept_with_their_true_numbers() {
+        let mut insight = Insight::new(true);
+        let step = 100_000_007u64;
+        for index in 0..1_000 {
+            insight.record(Instant::from_nanos(index), sent(index * step));
+        }
+        let events = insight.events(1_000 * step, 1);
+        assert_eq!(events.len(), FIRST + LAST);
+        let kept = (0..FIRST as u64).chain(1_000 - LAST as u64..1_000);
+        for (event, index) in events.iter().zip(kept) {
+            assert_eq!((event.at, &event.what), (Instant::from_nanos(index), &sent(index * step)));
+        }
+    }
+
+    #[test]
+    fn events_are_small_and_cost_nothing_before_they_happen() {
+        assert!(size_of::<Stored>() <= 40, "{}", size_of::<Stored>());
+        let insight = Insight::new(true);
+        assert_eq!((insight.first.capacity(), insight.last.capacity()), (0, 0));
+        let mut silent = Insight::new(false);
+        silent.record(Instant::START, sent(1));
+        assert_eq!(silent.first.capacity(), 0);
+    }
 }

@@ -155,10 +155,12 @@ impl HalfOpen {
         connection.nxt = iss + 1;
         connection.last_received = self.began;
         connection.last_sent = self.last_sent;
+        let repeated = self.last_sent != self.answered;
         connection.syn = Syn {
             due: false,
             sent_at: Some(self.last_sent),
-            retransmissions: u32::from(self.retransmissions),
+            // A SYN ACK that was repeated, for whatever reason, measures nothing (Karn).
+            retransmissions: u32::from(self.retransmissions).max(u32::from(repeated)),
         };
         connection.peer_window.begin(u64::from(self.peer_window), connection.irs, iss);
         connection.announce_window(true);
@@ -189,7 +191,7 @@ impl HalfOpen {
             retransmission,
         };
         insight.record(self.answered, sent(false));
-        if self.retransmissions > 0 {
+        if repeated {
             insight.record(self.last_sent, sent(true));
         }
         connection.set_state(self.began, State::SynReceived);

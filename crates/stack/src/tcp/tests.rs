@@ -1,6 +1,7 @@
 //! Tests of the whole: traces with times, one file per RFC, and a pair of hosts over a bad link.
 
 mod listening;
+mod operations;
 mod pair;
 mod rfc1122;
 mod rfc2018;
@@ -14,3 +15,4 @@ mod rfc9293_closing;
 mod scale;
 mod trace;
 mod transfer;
+mod transitions;

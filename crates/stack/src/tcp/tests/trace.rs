@@ -212,6 +212,27 @@ impl Trace {
         self.out.pop_front().map(|(_, segment)| segment)
     }
 
+    /// Whatever was sent is of no interest.
+    pub(crate) fn forget_output(&mut self) {
+        while let Some((_, segment)) = self.out.pop_front() {
+            let (header, _) = Header::parse(&segment.bytes, None).unwrap();
+            if header.flags.syn() {
+                self.initial.insert(header.dst_port, header.seq.0);
+            }
+        }
+    }
+
+    /// Jumps to the next deadline, whatever is sent.
+    pub(crate) fn pass(&mut self) {
+        let due = self.tcp.next_deadline();
+        if !due.is_never() {
+            self.now = self.now.max(due);
+            self.tcp.handle_deadline(self.now, &self.way);
+            self.pump();
+            self.forget_output();
+        }
+    }
+
     /// Nothing was sent.
     pub(crate) fn silence(&mut self) -> &mut Trace {
         if let Some((at, segment)) = self.out.front() {
