@@ -99,7 +99,10 @@ fn run(input: &Input) -> u64 {
     if let Some((down, up)) = input.outage {
         let at = world.now() + Duration::from_millis(u64::from(down));
         world.schedule(at, Box::new(move |world| world.set_up(link, false)));
-        world.schedule(at + Duration::from_millis(u64::from(up)), Box::new(move |world| world.set_up(link, true)));
+        world.schedule(
+            at + Duration::from_millis(u64::from(up)),
+            Box::new(move |world| world.set_up(link, true)),
+        );
     }
     let sender = world.with_host(nodes[0], |host, _| host.udp_bind("0.0.0.0:7".parse().expect("an address")));
     let sender = sender.expect("a free port");

@@ -30,9 +30,15 @@ struct Crossing {
 enum Content {
     Udp(u8),
     Tcp(u16, u8),
-    Echo { reply: bool, identifier: u8 },
+    Echo {
+        reply: bool,
+        identifier: u8,
+    },
     /// An error that quotes a UDP datagram going the other way, cut to so many bytes.
-    Error { kind: u8, cut: u8 },
+    Error {
+        kind: u8,
+        cut: u8,
+    },
     /// Any payload under any protocol, checksums mended.
     Raw(u8, Vec<u8>),
     /// Not even an IP packet.
@@ -54,7 +60,8 @@ fn build(crossing: &Crossing) -> (Vec<u8>, bool) {
         Content::Udp(count) => ip / Udp::new(src_port, dst_port) / vec![7; usize::from(*count)],
         Content::Tcp(flags, count) => {
             let seq = SeqNumber(u32::from(crossing.seconds_later));
-            ip / Tcp { src_port, dst_port, seq, flags: Flags(flags & 0x1ff), ..Tcp::default() } / vec![7; usize::from(*count)]
+            ip / Tcp { src_port, dst_port, seq, flags: Flags(flags & 0x1ff), ..Tcp::default() }
+                / vec![7; usize::from(*count)]
         }
         Content::Echo { reply, identifier } => {
             let (identifier, sequence) = (u16::from(*identifier), 1);
@@ -62,7 +69,8 @@ fn build(crossing: &Crossing) -> (Vec<u8>, bool) {
             ip / if *reply { Icmpv4::EchoReply { identifier, sequence } } else { request } / b"ping"
         }
         Content::Error { kind, cut } => {
-            let quoted = (Ipv4::new(dst, src, Protocol(0)) / Udp::new(dst_port, src_port) / &[7; 64]).to_vec();
+            let quoted =
+                (Ipv4::new(dst, src, Protocol(0)) / Udp::new(dst_port, src_port) / &[7; 64]).to_vec();
             let error = match kind % 3 {
                 0 => Icmpv4::DestinationUnreachable(Unreachable::from_code(kind / 3, 1400)),
                 1 => Icmpv4::TimeExceeded { code: 0 },

@@ -36,7 +36,8 @@ fn host(input: &Input) -> Host {
     let mut host = Host::new(HostConfig { forwarding: input.router, ..HostConfig::default() });
     let medium = if input.ethernet { Medium::Ethernet } else { Medium::Ip };
     for index in 0..=u8::from(input.router) {
-        let id = host.add_interface(InterfaceConfig { name: format!("eth{index}"), medium, mac: MAC, mtu: 1500 });
+        let id =
+            host.add_interface(InterfaceConfig { name: format!("eth{index}"), medium, mac: MAC, mtu: 1500 });
         for address in [format!("10.0.{index}.1/24"), format!("fd00:{index}::1/64")] {
             host.add_address(id, address.parse::<Cidr>().expect("an address"));
         }

@@ -6,7 +6,8 @@ use thru_wire::icmpv4::{Icmpv4, Icmpv4View};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(view) = Icmpv4View::new(bytes) {
-        let (quoted, extensions) = (view.quoted().map_or(0, <[u8]>::len), view.extensions().map_or(0, <[u8]>::len));
+        let (quoted, extensions) =
+            (view.quoted().map_or(0, <[u8]>::len), view.extensions().map_or(0, <[u8]>::len));
         assert!(quoted + extensions <= view.payload().len());
     }
     if let Ok((message, payload)) = Icmpv4::parse_quoted(bytes) {

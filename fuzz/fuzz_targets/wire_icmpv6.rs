@@ -9,7 +9,8 @@ use thru_wire::ndp::NdpView;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(view) = Icmpv6View::new(bytes) {
-        let (quoted, extensions) = (view.quoted().map_or(0, <[u8]>::len), view.extensions().map_or(0, <[u8]>::len));
+        let (quoted, extensions) =
+            (view.quoted().map_or(0, <[u8]>::len), view.extensions().map_or(0, <[u8]>::len));
         assert!(quoted + extensions <= view.payload().len());
     }
     if let Ok(view) = NdpView::new(bytes) {

@@ -16,7 +16,12 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // The option list alone, so that every byte of the input counts.
     if let Ok(options) = TcpOptions::parse(&bytes[..bytes.len().min(40)]) {
-        let _ = (options.extra.fast_open(), options.extra.user_timeout(), options.extra.md5(), options.extra.acc_ecn());
+        let _ = (
+            options.extra.fast_open(),
+            options.extra.user_timeout(),
+            options.extra.md5(),
+            options.extra.acc_ecn(),
+        );
         check(Tcp { options, ..Tcp::default() }, b"");
     }
 });

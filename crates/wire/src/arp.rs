@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(Arp::parse(&bytes), Err(error));
         assert_eq!(
             error.to_string(),
-            "ARP: ARP's address lengths needs 518 bytes at offset 8, but only 20 are there"
+            "ARP is cut short: 518 bytes wanted at offset 8 (says ARP's address lengths), 20 there"
         );
     }
 }

@@ -148,7 +148,7 @@ impl fmt::Display for ParseError {
                 let bytes = if *need == 1 { "byte" } else { "bytes" };
                 write!(
                     f,
-                    "{layer}: {claimed_by} needs {need} {bytes} at offset {at}, but only {have} are there"
+                    "{layer} is cut short: {need} {bytes} wanted at offset {at} (says {claimed_by}), {have} there"
                 )
             }
             ParseError::Illegal { layer, at, what } => write!(f, "{layer}: {what} (offset {at})"),
