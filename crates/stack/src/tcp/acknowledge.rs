@@ -165,13 +165,6 @@ impl Connection {
         if premature { self.sample_timestamps(segment) } else { None }
     }
 
-    /// Whether the first SACK block lies at or below the acknowledgement: a duplicate arrived there.
-    fn reports_duplicate(&self, segment: &Segment) -> bool {
-        let ack = seq::place(self.una, segment.header.ack);
-        let first = segment.header.options.sack.iter().next();
-        first.is_some_and(|(_, right)| seq::place(self.una, right) <= ack)
-    }
-
     /// RFC 7323 4.1, to the millisecond.
     pub(crate) fn sample_timestamps(&mut self, segment: &Segment) -> Option<Duration> {
         let (state, theirs) = self.options.timestamps.zip(segment.header.options.timestamps)?;

@@ -47,7 +47,7 @@ pub struct TcpConfig {
     /// Challenge acknowledgements the whole host sends per second (RFC 5961 7); a random half of it is spread over
     /// the seconds, so that nobody can count others' challenges by its own.
     pub challenge_acks_per_second: u32,
-    /// Whether [`Tcp::events`] are recorded.
+    /// Whether [`Tcp::events`](super::Tcp::events) are recorded.
     pub events: bool,
 }
 

@@ -1,5 +1,7 @@
 //! Questions to a peer: whether its window is still closed (RFC 9293 3.8.6.1), whether it still lives (3.8.4).
 
+use core::time::Duration;
+
 use thru_wire::Instant;
 
 use super::connection::{Connection, Context};
@@ -64,13 +66,16 @@ impl Connection {
 
     pub(crate) fn on_keepalive(&mut self, cx: &mut Context<'_>) {
         let Some(idle) = cx.config.keepalive else { return };
+        // Whatever the settings say, time passes between two questions.
+        let interval = cx.config.keepalive_interval.max(Duration::from_millis(1));
+        let idle = idle.max(Duration::from_millis(1));
         if matches!(self.state, State::SynSent | State::SynReceived | State::Closed | State::TimeWait) {
             return;
         }
         let due = self.last_received + idle;
         // Data on its way, or waiting for a window, asks the same question with its own timers.
         if due > cx.now || !self.runs.is_empty() || !self.timers.persist.is_never() {
-            self.timers.keepalive = due.max(cx.now + cx.config.keepalive_interval.min(idle));
+            self.timers.keepalive = due.max(cx.now + interval.min(idle));
             return;
         }
         if self.probe.unanswered >= cx.config.keepalive_probes {
@@ -80,7 +85,7 @@ impl Connection {
         }
         self.probe.unanswered += 1;
         self.probe.due = true;
-        self.timers.keepalive = cx.now + cx.config.keepalive_interval;
+        self.timers.keepalive = cx.now + interval;
     }
 
     /// The peer is gone; a RST tells it, should it come back (as Linux does).

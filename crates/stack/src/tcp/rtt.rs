@@ -9,6 +9,9 @@ const INITIAL_RTO: Duration = Duration::from_secs(1);
 /// RFC 6298 5.7: after a SYN was lost and nothing could be measured.
 const CAUTIOUS_RTO: Duration = Duration::from_secs(3);
 
+/// G of RFC 6298 2.3: also on a path without delay, time must pass before something is sent again.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
 /// What is known of the path's delay.
 #[derive(Clone, Debug)]
 pub(crate) struct Rtt {
@@ -77,7 +80,7 @@ impl Rtt {
     pub(crate) fn rto(&self, config: &TcpConfig) -> Duration {
         let base = match self.smoothed {
             None => self.initial,
-            Some(smoothed) => smoothed + (self.variation * 4).max(config.min_rto),
+            Some(smoothed) => smoothed + (self.variation * 4).max(config.min_rto).max(GRANULARITY),
         };
         backed_off(base, self.backoff).min(config.max_rto)
     }
@@ -137,6 +140,14 @@ mod tests {
         rtt.sample(ms(180));
         assert_eq!((rtt.smoothed(), rtt.variation()), (Some(ms(110)), Duration::from_micros(57_500)));
         assert_eq!(rtt.rto(&config), ms(340));
+    }
+
+    #[test]
+    fn a_timeout_is_never_zero() {
+        let config = TcpConfig { min_rto: Duration::ZERO, ..TcpConfig::default() };
+        let mut rtt = Rtt::new();
+        rtt.sample(Duration::ZERO);
+        assert_eq!(rtt.rto(&config), ms(1));
     }
 
     #[test]
