@@ -107,7 +107,7 @@ pub(crate) struct UrlArgs {
     /// Trust only the certificates in this PEM file
     #[arg(long, value_name = "FILE.pem")]
     pub cacert: Option<PathBuf>,
-    /// Show the route even if all is well
+    /// Show the route even if all is well (in a lab it is always shown)
     #[arg(long)]
     pub route: bool,
 }

@@ -7,7 +7,8 @@ const PURE: [&str; 6] = ["wire", "stack", "sim", "names", "trace", "diagnose"];
 
 /// Crates in the order of the map: each may use only those before it.
 const ORDER: [&str; 13] = [
-    "wire", "stack", "sim", "names", "trace", "diagnose", "os", "net", "probe", "serve", "lab", "report", "cli",
+    "wire", "stack", "sim", "names", "trace", "diagnose", "os", "net", "probe", "serve", "lab", "report",
+    "cli",
 ];
 
 const FORBIDDEN: [(&str, &str); 7] = [
@@ -62,7 +63,10 @@ fn arrows_only_run_down_the_map() {
         for line in dependencies.lines().filter(|line| line.starts_with("thru-")) {
             let used = line.trim_start_matches("thru-").split(['.', ' ', '=']).next().unwrap_or_default();
             let position = ORDER.iter().position(|other| *other == used);
-            assert!(position.is_some_and(|position| position < index), "{name} uses {used}, which is not above it");
+            assert!(
+                position.is_some_and(|position| position < index),
+                "{name} uses {used}, which is not above it"
+            );
         }
     }
 }

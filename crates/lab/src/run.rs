@@ -73,6 +73,7 @@ impl Internet {
             other_resolvers: self.other_resolvers(),
             control_site: control.filter(|control| control.host_str() != Some(host.as_str())),
             hosts: self.hosts(),
+            always_route: true,
             quality: Some(journey::quality::QualityBudget::LAB),
             ..JourneyOptions::new(url, tls)
         }

@@ -243,4 +243,3 @@ fn telling(code: &str) -> usize {
     ];
     ORDER.iter().position(|known| *known == code).unwrap_or(ORDER.len())
 }
-

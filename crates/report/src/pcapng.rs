@@ -151,6 +151,8 @@ fn enhanced_packet(packet: &Packet, epoch: u64, says: &[String]) -> Block {
     block.u32(packet.interface).u32((at >> 32) as u32).u32(at as u32);
     block.u32(length).u32(length).padded(&packet.bytes);
     let dropped = match &packet.fate {
+        // A comment of its own says it better already.
+        PacketFate::Dropped(_) if packet.comment.is_some() => None,
         PacketFate::Passed => None,
         PacketFate::Dropped(reason) => Some(format!("dropped: {reason}")),
     };

@@ -117,7 +117,7 @@ fn adjust(options: &mut JourneyOptions, args: &UrlArgs) {
         Http::Three => HttpVersion::Http3,
     });
     options.family = place::family(&args.place);
-    options.always_route = args.route;
+    options.always_route |= args.route;
     if let Some(limit) = args.timeout {
         limit_steps(options, limit);
     }

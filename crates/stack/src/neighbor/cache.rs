@@ -18,8 +18,9 @@ pub(crate) type Key = (InterfaceId, IpAddr);
 
 /// Entries kept. Linux's `gc_thresh3` is 1024 for the same purpose.
 const ENTRIES_MAX: usize = 1024;
-/// Packets that wait for one resolution; the oldest is given up first (RFC 4861 7.2.2, RFC 1122 2.3.2.2).
-const PENDING_MAX: usize = 3;
+/// Packets that wait for one resolution; the oldest is given up first (RFC 4861 7.2.2, RFC 1122 2.3.2.2). As many as a
+/// first flight of ten segments or a traceroute's first wave and some more (Linux: 200 kB of them).
+const PENDING_MAX: usize = 32;
 /// MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT (RFC 4861 10).
 const SOLICITATIONS: u8 = 3;
 /// RETRANS_TIMER (RFC 4861 10).
