@@ -37,7 +37,6 @@ fn addresses_follow_the_order_of_declaration() {
     assert_eq!(addresses(&scenario, "pc2"), ["10.0.1.2/24", "2001:db8:ffff:1::2/64"]);
     let more = TWO
         .replace("\"pc2\"]", "\"pc2\", \"pc3\"]")
-        .replacen("]\n", "]\n", 1)
         .replace("loss=1% }\"]", "loss=1% }\", \"pc3 -- r1\"]");
     let more = Scenario::parse(&more, "x.toml").unwrap();
     assert_eq!(
