@@ -184,7 +184,13 @@ impl Traveller<'_> {
         self.inspector = Some(inspector.clone());
         let asking = self.over_stream(&destination, connected);
         let result = quality::beside(&self.recorder, remote.ip(), self.options.quality, asking).await;
-        if let Some(info) = inspector.info() {
+        // An exchange notes its connection itself; one that failed in the handshake is noted here.
+        let noted = self
+            .recorder
+            .spans()
+            .iter()
+            .any(|span| span.what == "connection" && span.start == started.nanos());
+        if let Some(info) = inspector.info().filter(|_| !noted) {
             connect::note_connection(&self.recorder, None, remote, started, &info, &inspector.events());
         }
         match result {
@@ -305,6 +311,7 @@ impl Traveller<'_> {
 
     /// The way and its quality: once, at the end, for the address that was used last.
     async fn look_around(&self) {
+        controls::other_family(&self.recorder, self.options.connect_limit).await;
         let Some(target) = self.target else { return };
         let way =
             if self.options.always_route && !self.has_route() { self.route(target).await } else { None };
@@ -338,6 +345,7 @@ async fn over_stream(
     request: &Request,
 ) -> Result<Answer, Failure> {
     let network = recorder.network();
+    let (inspector, remote, started) = (connected.stream.inspector(), connected.remote, network.now());
     let client = if destination.secure {
         let alpn: &[&str] = match options.http {
             Some(HttpVersion::Http1) => &["http/1.1"],
@@ -356,6 +364,10 @@ async fn over_stream(
         Failure { span, code: problem.code, text: problem.text }
     })?;
     let result = client.exchange(recorder, parent, request, &options.limits).await;
+    // Before the goodbye: its bytes are still on their way and would look like bytes that nobody acknowledges.
+    if let Some(info) = inspector.info().filter(|_| parent.is_none()) {
+        connect::note_connection(recorder, None, remote, started, &info, &inspector.events());
+    }
     client.close().await;
     result
 }

@@ -65,7 +65,8 @@ impl Pki {
         let (from, to) = AUTHORITY_LIFE;
         let root = Authority::new("Throughline Lab Root", PKI_SEED, from, to);
         let issuing = root.intermediate("Throughline Lab CA 1", from, to);
-        let unknown = Authority::new("Nobody's Root", PKI_SEED, from, to);
+        let unknown =
+            Authority::new("Nobody's Root", PKI_SEED, from, to).intermediate("Nobody's CA 1", from, to);
         Pki { root, issuing, unknown }
     }
 

@@ -35,9 +35,8 @@ fn addresses_follow_the_order_of_declaration() {
         ["10.0.0.2/24", "2001:db8:ffff::2/64", "10.0.1.1/24", "2001:db8:ffff:1::1/64"]
     );
     assert_eq!(addresses(&scenario, "pc2"), ["10.0.1.2/24", "2001:db8:ffff:1::2/64"]);
-    let more = TWO
-        .replace("\"pc2\"]", "\"pc2\", \"pc3\"]")
-        .replace("loss=1% }\"]", "loss=1% }\", \"pc3 -- r1\"]");
+    let more =
+        TWO.replace("\"pc2\"]", "\"pc2\", \"pc3\"]").replace("loss=1% }\"]", "loss=1% }\", \"pc3 -- r1\"]");
     let more = Scenario::parse(&more, "x.toml").unwrap();
     assert_eq!(
         addresses(&more, "pc2"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hickory_proto::rr::RecordType;
 use thru_names::text::parse_name;
 use thru_net::ConnectOptions;
-use thru_trace::{Family, Layer, SpanId};
+use thru_trace::{Family, Layer, Outcome, SpanId};
 use url::{Host, Url};
 
 use super::JourneyOptions;
@@ -38,6 +38,25 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
     }
     if let Some(config) = &options.from_root {
         resolve::control::control_iterate(recorder, None, &name, wanted, config.clone()).await;
+    }
+}
+
+/// An address was overtaken by one of the other family: was that one lost packet, or does the family not work?
+pub async fn other_family(recorder: &Recorder, limit: Duration) {
+    let overtaken = recorder.spans().into_iter().find(|span| {
+        span.what == "connect" && span.parent.is_none() && matches!(span.outcome, Outcome::Skipped { .. })
+    });
+    let Some(remote) = overtaken.and_then(|span| span.socket("tcp.remote")) else { return };
+    let control =
+        recorder.open(None, Layer::Tcp, "control", format!("does {remote} answer when asked again?"));
+    recorder.set(control, "control.kind", "other_family");
+    let wishes = ConnectOptions { limit: Some(limit), ..ConnectOptions::default() };
+    match connect::single(recorder, Some(control), remote, wishes).await {
+        Ok(_) => recorder.ok(control),
+        Err(span) => {
+            let code = recorder.code(span).unwrap_or_else(|| "tcp.timeout".to_owned());
+            recorder.fail(control, code, "no connection either");
+        }
     }
 }
 

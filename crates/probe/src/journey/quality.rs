@@ -45,6 +45,16 @@ pub fn suspicious(info: Option<&TcpInfo>, short: Option<(usize, usize)>, rtt_spr
     connection || lost || rtt_spread.is_some_and(|spread| spread > 2.0)
 }
 
+/// Whether the request got there with difficulty: a connection attempt that was overtaken by a later one, a SYN or a
+/// question that had to be repeated. One lost packet looks like a broken address family: only more packets tell.
+fn struggled(recorder: &Recorder) -> bool {
+    recorder.spans().iter().any(|span| match span.what.as_str() {
+        "connect" => !span.is_ok() || span.int("tcp.syn_retransmissions").is_some_and(|times| times > 0),
+        "dns.query" => !span.is_ok() || span.int("dns.tries").is_some_and(|tries| tries > 1),
+        _ => false,
+    })
+}
+
 /// A transfer that takes longer than this gets pings beside it, to see what it does to the way.
 const LOADED_AFTER: Duration = Duration::from_millis(200);
 
@@ -93,7 +103,7 @@ pub async fn look(
         (Some(min), Some(max)) if !min.is_zero() => Some(max.as_secs_f64() / min.as_secs_f64()),
         _ => None,
     };
-    if !suspicious(info, Some((short.echoes.len(), short.received())), spread) {
+    if !suspicious(info, Some((short.echoes.len(), short.received())), spread) && !struggled(recorder) {
         return;
     }
     // Who may not ping a moment later could not a moment before either; nothing to add.

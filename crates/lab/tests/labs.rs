@@ -1,0 +1,38 @@
+//! Every built-in lab, run: the internet is healthy, and each injected fault is found for what it is.
+
+use thru_lab::run::check;
+use thru_lab::{Scenario, builtin};
+
+/// Runs every check of a lab with these seeds; gives the complaints.
+fn complaints(name: &str, seeds: std::ops::RangeInclusive<u64>) -> Vec<String> {
+    let scenario = Scenario::builtin(name).expect("it is built in");
+    let mut complaints = Vec::new();
+    for seed in seeds {
+        for wanted in &scenario.checks {
+            match check(&scenario, seed, wanted) {
+                Ok(result) if result.passed() => {}
+                Ok(result) => complaints.push(format!(
+                    "{name}, seed {seed}, {}: {} (seen: {})",
+                    wanted.name,
+                    result.complaints.join("; "),
+                    result.seen
+                )),
+                Err(error) => complaints.push(format!("{name}, seed {seed}, {}: {error}", wanted.name)),
+            }
+        }
+    }
+    complaints
+}
+
+#[test]
+fn every_fault_is_found_for_what_it_is() {
+    let faults = builtin::names().filter(|name| *name != "internet");
+    let complaints: Vec<String> = faults.flat_map(|name| complaints(name, 1..=5)).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn the_healthy_internet_raises_no_alarm() {
+    let complaints = complaints("internet", 1..=20);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
