@@ -112,3 +112,21 @@ fn a_timeout_that_was_premature_teaches_the_longer_round_trip() {
     trace.at(400).expect("ACK seq=1 len=10").at(450).send(&format!("ACK seq=101 ack=11 ts=3/{first}"));
     assert_eq!(trace.info().max_rtt, Some(super::pair::ms(350)));
 }
+
+/// The costliest lesson of others: a frame that waited in a queue of ours must not look like a slow network.
+#[test]
+fn a_sample_ends_when_the_frame_arrived_not_when_it_was_looked_at() {
+    let mut trace = Trace::client(TcpConfig::default());
+    trace.expect("SYN seq=0").at(30);
+    let syn_ack = trace.bytes_of("SYN ACK seq=500 ack=1 mss=1000 sackok ts=1/0");
+    trace.at(400).deliver(syn_ack);
+    trace.expect("ACK seq=1 ack=501").write(3_000);
+    trace.expect("ACK seq=1 len=988").expect("ACK seq=989 len=988").expect("ACK seq=1977 len=988");
+    trace.expect("ACK seq=2965 len=36").at(430);
+    let echo = trace.last_timestamp.unwrap().value;
+    let acknowledgement = trace.bytes_of(&format!("ACK seq=501 ack=3001 ts=2/{echo}"));
+    trace.at(600).deliver(acknowledgement);
+    let info = trace.info();
+    let thirty = Some(super::pair::ms(30));
+    assert_eq!((info.rtt, info.min_rtt, info.max_rtt), (thirty, thirty, thirty));
+}
