@@ -18,9 +18,11 @@ pub(crate) type Key = (InterfaceId, IpAddr);
 
 /// Entries kept. Linux's `gc_thresh3` is 1024 for the same purpose.
 const ENTRIES_MAX: usize = 1024;
-/// Packets that wait for one resolution; the oldest is given up first (RFC 4861 7.2.2, RFC 1122 2.3.2.2). As many as a
-/// first flight of ten segments or a traceroute's first wave and some more (Linux: 200 kB of them).
+/// Packets that wait for one resolution; the oldest is given up first (RFC 4861 7.2.2, RFC 1122 2.3.2.2). Enough for
+/// a flight of probes or an initial window: Linux keeps about a hundred.
 const PENDING_MAX: usize = 32;
+/// Bytes that wait for all resolutions together, so that a scan of a prefix can't fill the memory.
+const PENDING_BYTES_MAX: usize = 1 << 20;
 /// MAX_MULTICAST_SOLICIT and MAX_UNICAST_SOLICIT (RFC 4861 10).
 const SOLICITATIONS: u8 = 3;
 /// RETRANS_TIMER (RFC 4861 10).
@@ -118,6 +120,8 @@ pub(crate) struct NeighborCache {
     timers: BTreeSet<(Instant, Key)>,
     /// Entries in the order in which the eviction hand will look at them.
     hand: VecDeque<Key>,
+    /// Bytes of all packets that wait.
+    pending_bytes: usize,
     random: Random,
 }
 
@@ -127,6 +131,7 @@ impl NeighborCache {
             entries: HashMap::with_hasher(KeyedState::new(seed, "neighbors")),
             timers: BTreeSet::new(),
             hand: VecDeque::new(),
+            pending_bytes: 0,
             random: Random::new(seed, "neighbors"),
         }
     }
@@ -144,18 +149,15 @@ impl NeighborCache {
     /// A packet wants to go to `key`.
     pub(crate) fn resolve(&mut self, now: Instant, key: Key, packet: Packet) -> Resolve {
         let Some(neighbor) = self.entries.get_mut(&key) else {
-            let pending = VecDeque::from([packet]);
-            let state = State::Incomplete { asked: 1, ask_at: now + RETRANSMIT, pending };
-            self.insert(key, state);
+            let mut pending = VecDeque::new();
+            queue(&mut pending, &mut self.pending_bytes, packet);
+            self.insert(key, State::Incomplete { asked: 1, ask_at: now + RETRANSMIT, pending });
             return Resolve::QueuedAsk;
         };
         neighbor.used = true;
         match &mut neighbor.state {
             State::Incomplete { pending, .. } => {
-                if pending.len() == PENDING_MAX {
-                    pending.pop_front();
-                }
-                pending.push_back(packet);
+                queue(pending, &mut self.pending_bytes, packet);
                 Resolve::Queued
             }
             State::Reachable { mac, until } if now < *until => Resolve::To(*mac, packet),
@@ -222,6 +224,7 @@ impl NeighborCache {
             State::Incomplete { asked, ask_at, pending } => {
                 if *asked == SOLICITATIONS {
                     let pending = core::mem::take(pending);
+                    self.pending_bytes -= bytes_of(&pending);
                     self.remove(key);
                     return Some(Due::Failed(pending));
                 }
@@ -261,6 +264,7 @@ impl NeighborCache {
         let neighbor = self.entries.get_mut(&key)?;
         let State::Incomplete { pending, .. } = &mut neighbor.state else { return None };
         let pending = core::mem::take(pending);
+        self.pending_bytes -= bytes_of(&pending);
         let state = if confirmed {
             State::Reachable { mac, until: now + self.reachable_time() }
         } else {
@@ -302,6 +306,9 @@ impl NeighborCache {
             if let Some(deadline) = neighbor.state.deadline() {
                 self.timers.remove(&(deadline, key));
             }
+            if let State::Incomplete { pending, .. } = &neighbor.state {
+                self.pending_bytes -= bytes_of(pending);
+            }
             self.entries.remove(&key);
         }
     }
@@ -319,6 +326,20 @@ impl NeighborCache {
         let base = REACHABLE.as_nanos() as u64;
         Duration::from_nanos(base / 2 + self.random.below(base))
     }
+}
+
+/// Lets a packet wait; makes room among those that wait for the same neighbour, or gives the new one up.
+fn queue(pending: &mut VecDeque<Packet>, total: &mut usize, packet: Packet) {
+    while pending.len() >= PENDING_MAX || *total + packet.len() > PENDING_BYTES_MAX {
+        let Some(oldest) = pending.pop_front() else { return };
+        *total -= oldest.len();
+    }
+    *total += packet.len();
+    pending.push_back(packet);
+}
+
+fn bytes_of(pending: &VecDeque<Packet>) -> usize {
+    pending.iter().map(Packet::len).sum()
 }
 
 #[cfg(test)]

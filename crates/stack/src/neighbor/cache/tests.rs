@@ -11,7 +11,9 @@ fn key() -> Key {
 }
 
 fn packet() -> Packet {
-    Packet::with_room(0)
+    let mut packet = Packet::with_room(1_500);
+    packet.extend(&[0; 1_500]);
+    packet
 }
 
 /// A cache in which the neighbour is in the state of this name.
@@ -148,12 +150,34 @@ fn timers_and_entries_stay_in_step() {
             }
             _ => while cache.due(now).is_some() {},
         }
-        assert!(cache.len() <= ENTRIES_MAX);
+        assert!(cache.len() <= ENTRIES_MAX && cache.pending_bytes <= PENDING_BYTES_MAX);
     }
     assert_eq!(cache.hand.len(), cache.entries.len());
+    let waiting = cache.entries.values().map(|neighbor| match &neighbor.state {
+        State::Incomplete { pending, .. } => bytes_of(pending),
+        _ => 0,
+    });
+    assert_eq!(cache.pending_bytes, waiting.sum::<usize>());
     let with_deadline = cache.entries.values().filter(|neighbor| neighbor.state.deadline().is_some()).count();
     assert_eq!(cache.timers.len(), with_deadline);
     for (at, key) in &cache.timers {
         assert_eq!(cache.entries[key].state.deadline(), Some(*at));
     }
+}
+
+#[test]
+fn what_waits_is_bounded_for_one_and_for_all() {
+    let mut cache = NeighborCache::new(1);
+    for _ in 0..200 {
+        cache.resolve(Instant::START, key(), packet());
+    }
+    assert_eq!(cache.pending_bytes, PENDING_MAX * 1_500);
+    for host in 0..1_000_u32 {
+        let key = (InterfaceId(0), IpAddr::V4(core::net::Ipv4Addr::from_bits(0x0a00_0000 + host)));
+        assert!(
+            matches!(cache.resolve(Instant::START, key, packet()), Resolve::QueuedAsk),
+            "asked all the same"
+        );
+    }
+    assert!(cache.pending_bytes <= PENDING_BYTES_MAX);
 }
