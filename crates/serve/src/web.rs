@@ -156,7 +156,8 @@ pub struct Behaviour {
     pub delivery: Delivery,
 }
 
-/// How a connection is received.
+/// How a connection is received. QUIC knows the first, the second (it refuses) and [`Door::Silent`]; the others are
+/// about TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Door {
     /// As it should be.

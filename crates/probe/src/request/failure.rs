@@ -14,10 +14,11 @@ pub(super) fn of_hyper(error: &hyper::Error, began: bool) -> Problem {
         let (code, text) = alert::of_tls(error);
         return Problem::new(code, text);
     }
-    if let Some(error) = alert::find::<h2::Error>(error)
-        && !error.is_io()
-    {
-        return of_http2(error);
+    if let Some(error) = alert::find::<h2::Error>(error) {
+        return match error.get_io() {
+            Some(error) => of_io(error, began),
+            None => of_http2(error),
+        };
     }
     if let Some(error) = alert::find::<io::Error>(error) {
         return of_io(error, began);
@@ -41,11 +42,12 @@ fn of_http2(error: &h2::Error) -> Problem {
 
 fn of_io(error: &io::Error, began: bool) -> Problem {
     match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             let when = if began { "in the middle of the answer" } else { "before an answer came" };
             Problem::new("http.reset", format!("the connection was reset {when}"))
         }
-        io::ErrorKind::UnexpectedEof => closed(began),
+        // A broken pipe is how h2 calls the end of the connection, and what writing after that end gives.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => closed(began),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             Problem::new("http.protocol", format!("the answer breaks the rules of HTTP: {error}"))
         }

@@ -8,6 +8,7 @@ use crate::testing::{Place, SHOP, Visitor, in_lab, on_host, url};
 
 const VERSIONS: [&str; 3] = ["http/1.1", "h2", "h3"];
 
+mod clients;
 mod determinism;
 mod healthy;
 mod hostile;

@@ -60,6 +60,9 @@ impl Default for QuicOptions {
     }
 }
 
+/// When to ask a silent server with a socket that hears ICMP.
+const KNOCK_AFTER: Duration = Duration::from_secs(1);
+
 impl TlsClient {
     /// Connects to `remote` by QUIC and does the handshake with `host`. With 0-RTT it returns at once and the
     /// handshake goes on.
@@ -107,15 +110,36 @@ impl TlsClient {
         } else {
             connecting
         };
-        match self.network.timeout(self.limit, connecting).await {
+        let mut heard = None;
+        let result = tokio::select! {
+            biased;
+            result = self.network.timeout(self.limit, connecting) => result,
+            report = self.refusal(remote) => {
+                heard = Some(report);
+                None
+            }
+        };
+        match result {
             Some(Ok(connection)) => {
                 let connection = make(connection, Early::None);
                 connection.record(recorder, false);
                 recorder.ok(span);
                 Ok(connection)
             }
-            Some(Err(error)) => Err(self.quic_failure(recorder, span, &name, remote, &error).await),
-            None => Err(self.quic_failure(recorder, span, &name, remote, &ConnectionError::TimedOut).await),
+            Some(Err(error)) => Err(self.quic_failure(recorder, span, &name, remote, &error, heard).await),
+            None => {
+                Err(self.quic_failure(recorder, span, &name, remote, &ConnectionError::TimedOut, heard).await)
+            }
+        }
+    }
+
+    /// Completes when it is certain that nobody listens at `remote`.
+    async fn refusal(&self, remote: SocketAddr) -> thru_net::IcmpReport {
+        // A server that is there has answered by now, or is so far away that one more datagram does not matter.
+        self.network.sleep(KNOCK_AFTER).await;
+        match self.knock(remote).await {
+            Some(report) if report.kind == IcmpErrorKind::PortUnreachable => report,
+            Some(_) | None => std::future::pending().await,
         }
     }
 
@@ -136,14 +160,17 @@ impl TlsClient {
         name: &ServerName<'_>,
         remote: SocketAddr,
         error: &ConnectionError,
+        heard: Option<thru_net::IcmpReport>,
     ) -> Failure {
         if let Some((code, text)) = self.certificate_failure(recorder, span, name) {
             return Failure::record(recorder, span, code, text);
         }
         let (mut code, mut text) = of_connection(error);
-        if code == "quic.timeout"
-            && let Some(report) = self.knock(remote).await
-        {
+        let heard = match heard {
+            None if code == "quic.timeout" => self.knock(remote).await,
+            heard => heard,
+        };
+        if let Some(report) = heard {
             recorder.set(span, "icmp.kind", format!("{:?}", report.kind));
             recorder.set(span, "icmp.from", report.from);
             recorder.set(span, "icmp.type", i64::from(report.icmp_type));
@@ -156,7 +183,7 @@ impl TlsClient {
         Failure::record(recorder, span, code, text)
     }
 
-    /// Nobody answered: quinn is deaf to ICMP, so ask once more with a socket that is not.
+    /// Nobody answers, and quinn is deaf to ICMP: asks with a socket that is not.
     ///
     /// The datagram is a QUIC long header of a version reserved for this (RFC 9000 15: 0x?a?a?a?a), which a QUIC
     /// server answers with Version Negotiation if it is at least 1200 bytes long.
@@ -216,7 +243,7 @@ impl QuicConnection {
             }
             Some(Err(error)) => {
                 self.told = true;
-                Err(self.tls.quic_failure(recorder, self.span, &self.name, remote, &error).await)
+                Err(self.tls.quic_failure(recorder, self.span, &self.name, remote, &error, None).await)
             }
         }
     }

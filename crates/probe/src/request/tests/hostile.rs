@@ -130,3 +130,101 @@ async fn a_connection_may_end_anywhere() {
     assert!(words.iter().any(|word| word.starts_with("tls.")), "{words:?}");
     assert!(words.contains("http.truncated"), "{words:?}");
 }
+
+/// A frame of HTTP/2 (RFC 9113 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+/// `:status: 200` (RFC 7541 appendix A, entry 8).
+const STATUS_200: u8 = 0x88;
+
+/// A server that agrees on HTTP/2, waits for a request, says `answer`, word for word, and closes.
+async fn check_http2(answer: Vec<u8>, expected: &str) {
+    let place = Place::host();
+    let certificate = place.certificate(SHOP);
+    let provider = thru_net::tls::crypto_provider(&place.server);
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificate.chain().to_vec(), certificate.key())
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let told = answer.clone();
+    let server = place
+        .serve_by_hand(move |stream| {
+            let (acceptor, answer) = (acceptor.clone(), told.clone());
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut heard = Vec::new();
+                // The preface, SETTINGS, WINDOW_UPDATE, and then a HEADERS frame somewhere.
+                while !heard.windows(4).any(|window| window == [HEADERS, END_STREAM | END_HEADERS, 0, 0]) {
+                    if stream.read_buf(&mut heard).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+                let _ = stream.read_to_end(&mut heard).await;
+            }
+        })
+        .await;
+    let visitor = place.visitor();
+    let mut client = visitor.over_tls(server.secure(), SHOP, "h2").await.unwrap();
+    let result = visitor.get(&mut client, "/").await;
+    let word = match &result {
+        Ok(answer) => format!("ok {} bytes", answer.bytes),
+        Err(failure) => failure.code.clone(),
+    };
+    assert_eq!(word, expected, "{:?}: {result:?}", &answer[..answer.len().min(60)]);
+}
+
+#[tokio::test]
+async fn every_broken_answer_over_http2_has_its_word() {
+    let settings = frame(SETTINGS, 0, 0, &[]);
+    let after_settings = |frames: &[Vec<u8>]| [settings.clone(), frames.concat()].concat();
+    let head = |block: &[u8]| frame(HEADERS, END_HEADERS, 1, block);
+    let data = |bytes: &[u8], flags| frame(0, flags, 1, bytes);
+    let error_code = |code: u32| code.to_be_bytes();
+    let goaway = |last: u32, code: u32| frame(GOAWAY, 0, 0, &[last.to_be_bytes(), error_code(code)].concat());
+
+    check_http2(after_settings(&[head(&[STATUS_200]), data(b"hello", END_STREAM)]), "ok 5 bytes").await;
+    check_http2(Vec::new(), "http.closed").await;
+    check_http2(settings.clone(), "http.closed").await;
+    check_http2(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec(), "http.protocol").await;
+    check_http2(vec![0xff; 4000], "http.protocol").await;
+    check_http2(after_settings(&[goaway(0, 0)]), "http.closed").await;
+    check_http2(after_settings(&[goaway(0, 11)]), "http.closed").await;
+    check_http2(after_settings(&[frame(RST_STREAM, 0, 1, &error_code(2))]), "http.reset").await;
+    check_http2(after_settings(&[head(&[STATUS_200])]), "http.truncated").await;
+    check_http2(after_settings(&[head(&[STATUS_200]), data(b"half", 0)]), "http.truncated").await;
+    let cut =
+        after_settings(&[head(&[STATUS_200]), data(b"half", 0), frame(RST_STREAM, 0, 1, &error_code(2))]);
+    check_http2(cut, "http.reset").await;
+    // `content-length: 9` (name: entry 28 of the static table), and five bytes.
+    let short = head(&[STATUS_200, 0x0f, 0x0d, 1, b'9']);
+    check_http2(after_settings(&[short, data(b"hello", END_STREAM)]), "http.protocol").await;
+    // A header compressed by a rule that does not exist.
+    check_http2(after_settings(&[head(&[0xff, 0xff, 0xff, 0xff, 0x0f])]), "http.protocol").await;
+    // Fifteen fields of 1 kB are much, ninety are too much.
+    let field: Vec<u8> = [&[0x00, 1, b'x', 0x7f, 0x81, 0x07][..], &[b'y'; 1024]].concat();
+    let first = [&[STATUS_200][..], &field.repeat(15)].concat();
+    let much = [head(&first), data(b"hello", END_STREAM)];
+    check_http2(after_settings(&much), "ok 5 bytes").await;
+    let mut too_much = vec![frame(HEADERS, 0, 1, &first)];
+    too_much.extend((0..4).map(|_| frame(CONTINUATION, 0, 1, &field.repeat(15))));
+    too_much.extend([frame(CONTINUATION, END_HEADERS, 1, &field.repeat(15)), data(b"hello", END_STREAM)]);
+    check_http2(after_settings(&too_much), "http.protocol").await;
+    // Data on a stream nobody opened.
+    check_http2(after_settings(&[frame(0, 0, 7, b"hello")]), "http.protocol").await;
+}
