@@ -30,7 +30,8 @@ pub fn attach_frames(trace: &mut Trace) {
         .enumerate()
         .filter_map(|(place, packet)| Some((place, look(&packet.bytes)?)))
         .collect();
-    let found: Vec<Vec<u64>> = trace.spans.iter().map(|span| frames_of(trace, span, &looks)).collect();
+    let mut found: Vec<Vec<u64>> = trace.spans.iter().map(|span| frames_of(trace, span, &looks)).collect();
+    gather(trace, &mut found);
     for (span, frames) in trace.spans.iter_mut().zip(found) {
         if frames.is_empty() {
             continue;
@@ -41,6 +42,24 @@ pub fn attach_frames(trace: &mut Trace) {
         } else {
             span.frames = frames;
         }
+    }
+}
+
+/// A span without a flow of its own, a check or a whole lookup, stands on the frames of its parts.
+fn gather(trace: &Trace, found: &mut [Vec<u64>]) {
+    let own: Vec<bool> = found.iter().map(|frames| !frames.is_empty()).collect();
+    // Parts come after what they are a part of, so going backwards each part is whole before its parent needs it.
+    for place in (0..found.len()).rev() {
+        let span = &trace.spans[place];
+        let parent = span.parent.map(|parent| parent.0 as usize).filter(|&parent| parent < place);
+        if let Some(parent) = parent.filter(|&parent| !own[parent]) {
+            let frames = found[place].clone();
+            found[parent].extend(frames);
+        }
+    }
+    for frames in found {
+        frames.sort_unstable();
+        frames.dedup();
     }
 }
 
@@ -73,9 +92,19 @@ fn frames_of(trace: &Trace, span: &Span, looks: &[(usize, Look)]) -> Vec<u64> {
         .collect()
 }
 
-/// Whether a frame belongs to the flow of a span; `None` when the span has no flow, or the frame cannot be read.
+/// Whether a frame belongs to the flow of a span or, if it has none, of its parts; `None` when there is no flow, or the
+/// frame cannot be read.
 pub fn belongs(trace: &Trace, span: &Span, packet: &Packet) -> Option<bool> {
-    Some(Flow::of(trace, span)?.has(&look(&packet.bytes)?))
+    let look = look(&packet.bytes)?;
+    if let Some(flow) = Flow::of(trace, span) {
+        return Some(flow.has(&look));
+    }
+    let parts = trace
+        .spans
+        .iter()
+        .filter(|part| part.id > span.id && trace.within(part, |around| around.id == span.id));
+    let flows: Vec<Flow> = parts.filter_map(|part| Flow::of(trace, part)).collect();
+    (!flows.is_empty()).then(|| flows.iter().any(|flow| flow.has(&look)))
 }
 
 /// The TTL of a packet of this host that is no reset, and the packet's number: seen on the same link as the frames of

@@ -112,7 +112,10 @@ fn questions_pings_and_hops_get_theirs() {
     );
     attach_frames(&mut capture.0);
     let frames: Vec<&[u64]> = capture.0.spans.iter().map(|span| span.frames.as_slice()).collect();
-    assert_eq!(frames, [&[1, 2][..], &[3, 4], &[], &[5]]);
+    assert_eq!(frames, [&[1, 2][..], &[3, 4], &[5], &[5]], "the route stands on the frames of its hops");
+    let packet = &capture.0.packets;
+    assert_eq!(belongs(&capture.0, &capture.0.spans[2], &packet[4]), Some(true));
+    assert_eq!(belongs(&capture.0, &capture.0.spans[2], &packet[0]), Some(false));
 }
 
 #[test]
