@@ -259,8 +259,10 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
     let acked = value("tcp.bytes_acked");
     let what = if in_handshake { "the first message of the handshake" } else { "the request" };
     let subject = facts.subject();
-    // Slack: SYN and FIN each count one byte of sequence space.
-    let unheard = matches!((sent, acked), (Some(sent), Some(acked)) if sent > acked + 2) && gap == 0;
+    // What is not acknowledged although it was sent again did not arrive; what was sent last, a goodbye for one, may
+    // simply not be acknowledged yet.
+    let resent = value("tcp.retransmissions").unwrap_or(0) + value("tcp.timeouts").unwrap_or(0) > 0;
+    let unheard = matches!((sent, acked), (Some(sent), Some(acked)) if sent > acked) && resent && gap == 0;
     let waited = ms(stalled.nanos());
     let black_hole = format!(
         "Large packets from {subject} are lost on the way, and the server is not told to send smaller ones."

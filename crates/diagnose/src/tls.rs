@@ -37,6 +37,8 @@ struct Certificate {
     until: String,
     from: String,
     names: Vec<String>,
+    /// Whether it says where its issuer's certificate can be fetched, as far as the probe told.
+    names_issuer: Option<bool>,
 }
 
 fn chain(span: &Span) -> Vec<Certificate> {
@@ -55,6 +57,10 @@ fn chain(span: &Span) -> Vec<Certificate> {
             names: match map.get("sans") {
                 Some(Value::List(names)) => names.iter().filter_map(crate::tcp::plain).collect(),
                 _ => Vec::new(),
+            },
+            names_issuer: match map.get("aia") {
+                Some(Value::Bool(says)) => Some(*says),
+                _ => None,
             },
         }),
         _ => None,
@@ -264,7 +270,10 @@ impl Case<'_> {
         // An interception would show on other sites too.
         let elsewhere = self.facts.control("other_site");
         let private_root = self.chain.last().is_some_and(|top| top.subject == top.issuer);
-        let lone = self.chain.len() == 1 && !private_root;
+        // An authority with intermediates says in each certificate where they can be had (RFC 5280 4.2.2.1; the
+        // rules of the public web demand it). One that does not has none that the server could have forgotten.
+        let root_issued = self.chain.first().is_some_and(|leaf| leaf.names_issuer == Some(false));
+        let lone = self.chain.len() == 1 && !private_root && !root_issued;
         let mut causes = vec!["TLS11"];
         if elsewhere.is_none() {
             causes.push("TLS15");
@@ -282,6 +291,12 @@ impl Case<'_> {
         )
         .cite(self.failed, says)
         .rule_out("TLS10", "the certificate is not signed by itself");
+        if root_issued {
+            vote = vote.rule_out(
+                "TLS12",
+                "the certificate names no place for an intermediate, as those below an intermediate do",
+            );
+        }
         match elsewhere {
             Some(site) if site.is_ok() => {
                 vote = vote

@@ -341,6 +341,19 @@ fn a_stall_without_gap_and_control_is_a_set() {
 }
 
 #[test]
+fn a_goodbye_that_is_not_acknowledged_yet_is_no_lost_request() {
+    let mut visit = Visit::new();
+    visit
+        .lookup()
+        .connect()
+        .handshake()
+        .answer_fails("http.timeout", 10_000, |step| step)
+        .counters(&[("tcp.bytes_sent", 635), ("tcp.bytes_acked", 537)])
+        .control(Layer::Tcp, "small_mss", Err("http.timeout"));
+    fails(&visit, Layer::App, &["APP05"]);
+}
+
+#[test]
 fn a_server_that_never_answers() {
     let mut visit = stalled("http.timeout", 0);
     visit.control(Layer::Tcp, "small_mss", Err("http.timeout"));
@@ -361,12 +374,11 @@ fn lost_in_small_packets_too() {
 #[test]
 fn requests_that_never_reach_the_server() {
     let mut visit = Visit::new();
-    visit
-        .lookup()
-        .connect()
-        .handshake()
-        .answer_fails("http.timeout", 10_000, |step| step)
-        .counters(&[("tcp.bytes_sent", 9_000), ("tcp.bytes_acked", 600)]);
+    visit.lookup().connect().handshake().answer_fails("http.timeout", 10_000, |step| step).counters(&[
+        ("tcp.bytes_sent", 9_000),
+        ("tcp.bytes_acked", 600),
+        ("tcp.timeouts", 5),
+    ]);
     fails(&visit, Layer::Ip, &["IP10", "TCP11", "FW12"]);
     visit.control(Layer::Tcp, "small_mss", Ok(()));
     let verdict = fails(&visit, Layer::Ip, &["IP10"]);
@@ -389,7 +401,7 @@ fn handshakes_that_stand_still() {
     let verdict = judged(&large);
     assert_eq!((verdict.layer, verdict.causes[0].as_str()), (Layer::Ip, "IP09"));
     fails(
-        &stalled(&[("tcp.bytes_sent", 1_700), ("tcp.bytes_acked", 0)]),
+        &stalled(&[("tcp.bytes_sent", 1_700), ("tcp.bytes_acked", 0), ("tcp.timeouts", 5)]),
         Layer::Tls,
         &["TLS21", "FW10", "IP10"],
     );
@@ -479,6 +491,13 @@ fn an_unknown_authority() {
     let mut lone = tls_fails("tls.unknown_ca", &private[..1]);
     lone.control(Layer::Tls, "other_site", Ok(()));
     fails(&lone, Layer::Tls, &["TLS11", "TLS12"]);
+    // Unless it comes straight from a root.
+    if let Some(thru_trace::Value::List(chain)) = lone.trace.spans[3].values.get_mut("tls.chain")
+        && let thru_trace::Value::Map(leaf) = &mut chain[0]
+    {
+        leaf.insert("aia".into(), false.into());
+    }
+    assert!(ruled_out(&fails(&lone, Layer::Tls, &["TLS11"]), "TLS12"));
     let mut everywhere = tls_fails("tls.unknown_ca", &private);
     everywhere.control(Layer::Tls, "other_site", Err("tls.unknown_ca"));
     fails(&everywhere, Layer::Tls, &["TLS15", "TLS11"]);

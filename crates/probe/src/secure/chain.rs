@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use thru_trace::Value;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 /// Names shown of one certificate; some carry thousands.
@@ -14,7 +15,8 @@ const NAMES: usize = 100;
 /// Bytes shown of one text from a certificate.
 const TEXT: usize = 512;
 
-/// A chain as a span's value: `subject`, `issuer`, `not_before`, `not_after` (RFC 3339) and `sans` of each certificate.
+/// A chain as a span's value: `subject`, `issuer`, `not_before`, `not_after` (RFC 3339) and `sans` of each certificate,
+/// and `aia`: whether it says where its issuer's certificate can be fetched (RFC 5280 4.2.2.1).
 pub fn describe(chain: &[CertificateDer<'_>]) -> Value {
     Value::List(chain.iter().map(|certificate| describe_one(certificate)).collect())
 }
@@ -31,7 +33,17 @@ fn describe_one(der: &[u8]) -> Value {
     text("not_before", rfc3339(certificate.validity().not_before));
     text("not_after", rfc3339(certificate.validity().not_after));
     map.insert("sans".to_owned(), Value::List(names(&certificate).into_iter().map(Value::Text).collect()));
+    map.insert("aia".to_owned(), Value::Bool(names_issuer(&certificate)));
     Value::Map(map)
+}
+
+fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
+    certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityInfoAccess(access) => {
+            access.iter().any(|entry| entry.access_method == OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS)
+        }
+        _ => false,
+    })
 }
 
 /// Names and addresses a certificate is for.

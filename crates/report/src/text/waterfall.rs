@@ -3,7 +3,7 @@
 use super::escape::for_style;
 use super::layout::{fit, right, time, width, wrap};
 use super::{Mark, Paint, Style, heading, paint};
-use thru_trace::{Outcome, Span, Trace};
+use thru_trace::{Layer, Outcome, Span, Trace};
 
 /// Steps of one parent beyond these are counted, not drawn.
 const SIBLINGS_MAX: usize = 12;
@@ -185,50 +185,61 @@ fn mark(span: &Span) -> Mark {
     }
 }
 
-/// The step in plain words, then its label.
+/// The step in plain words. Built from values where there are any, so that what tells steps apart comes early: a
+/// narrow terminal cuts the end.
 fn name(span: &Span) -> String {
-    let verb = match span.what.as_str() {
-        "resolve" => "find the address",
-        "dns.query" => "ask",
-        "dns.step" => "resolver asks",
-        "connect" => "connect",
-        "handshake" => "encrypt",
-        "exchange" => "ask for the page",
-        "request" => "send the request",
-        "wait" => "wait for the server",
-        "transfer" => "receive the answer",
-        "segment" => "",
-        other => other,
+    let label = span.label.as_str();
+    let with = |verb: &str, object: Option<String>| match object {
+        Some(object) if !object.is_empty() => format!("{verb} {object}"),
+        _ => verb.to_owned(),
     };
-    match (verb, span.label.as_str()) {
-        ("", label) => label.to_owned(),
-        (verb, "") => verb.to_owned(),
-        // These three happen once inside their exchange: a label would repeat it.
-        (verb, _) if matches!(span.what.as_str(), "request" | "wait" | "transfer") => verb.to_owned(),
-        (verb, label) if label.starts_with(verb) => label.to_owned(),
-        (verb, label) => format!("{verb} {label}"),
+    let of = |key: &str| span.text(key).map(|text| text.trim_end_matches('.').to_owned());
+    let server = || span.address("dns.server").map(|address| address.to_string());
+    match span.what.as_str() {
+        "resolve" => with("find the address of", of("dns.name").or(Some(label.to_owned()))),
+        what @ ("dns.query" | "dns.step") => match (server(), of("dns.type")) {
+            (Some(server), Some(kind)) if what == "dns.query" => format!("ask {server}: {kind}"),
+            (Some(server), _) => format!("it asks {server}"),
+            _ => with("ask", Some(label.to_owned())),
+        },
+        "connect" => with("connect to", of("tcp.remote").or(Some(label.to_owned()))),
+        "handshake" if span.layer == Layer::Quic => String::from("connect with encryption (QUIC)"),
+        "handshake" => String::from("agree on encryption"),
+        "request" => String::from("send the request"),
+        "wait" => String::from("wait for the server"),
+        "transfer" => String::from("receive the answer"),
+        what if label.is_empty() => what.to_owned(),
+        "exchange" | "segment" => label.to_owned(),
+        what if label.starts_with(what) => label.to_owned(),
+        what => format!("{what} {label}"),
     }
 }
 
 fn check_name(span: &Span) -> String {
-    let kind = match (span.what.as_str(), span.text("control.kind")) {
-        ("control", Some("other_resolver")) => "another name server",
-        ("control", Some("iterate")) => "asking from the root down ourselves",
-        ("control", Some("checking_disabled")) => "asking without signature checks",
-        ("control", Some("small_mss")) => "the same request in small packets",
-        ("control", Some("other_port")) => "another port of the same server",
-        ("control", Some("ping")) => "ping",
-        ("control", Some("other_site")) => "another site, to prove our own way out",
-        ("control", Some("other_family")) => "the other IP version",
-        ("route", _) => "the way there",
-        ("ping", _) => "ping",
-        _ => "",
+    let target = |verb: &str| match span.address("ping.target") {
+        Some(address) => format!("{verb} {address}"),
+        None => format!("{verb} {}", span.label),
     };
-    match kind {
-        "" => span.label.clone(),
-        kind if span.label.is_empty() => kind.to_owned(),
-        kind if span.label.to_lowercase().starts_with(kind) => span.label.clone(),
-        kind => format!("{kind}, {}", span.label),
+    let port = || match span.int("port") {
+        Some(port) => format!("port {port} of the same server"),
+        None => String::from("another port of the same server"),
+    };
+    match (span.what.as_str(), span.text("control.kind"), span.text("ping.purpose")) {
+        ("control", Some("other_resolver"), _) => String::from("another name server"),
+        ("control", Some("iterate"), _) => {
+            String::from("asking the name's own servers ourselves, from the root down")
+        }
+        ("control", Some("checking_disabled"), _) => String::from("asking without a check of signatures"),
+        ("control", Some("small_mss"), _) => String::from("the same request in small packets"),
+        ("control", Some("other_port"), _) => port(),
+        ("control", Some("ping"), _) => String::from("pings to the server"),
+        ("control", Some("other_site"), _) => String::from("another site, to prove our own way out"),
+        ("control", Some("other_family"), _) => String::from("the other IP version"),
+        ("route", ..) => span.label.clone(),
+        ("ping", _, Some("loaded")) => format!("{} while the answer was loaded", target("ping")),
+        ("ping", _, Some("hop")) => target("ping the router"),
+        ("ping", ..) => target("ping"),
+        _ => span.label.clone(),
     }
 }
 
