@@ -67,12 +67,24 @@ pub fn diagnose(trace: &Trace) -> Verdict {
             })
             .then(other.confidence.partial_cmp(&vote.confidence).unwrap_or(Ordering::Equal))
     });
-    let mut votes = votes.into_iter().map(|(_, vote)| vote);
+    let mut votes: Vec<Vote> = votes.into_iter().map(|(_, vote)| vote).collect();
+    root_cause_first(&mut votes);
+    let mut votes = votes.into_iter();
     let Some(first) = votes.next() else {
         return without_votes(&facts);
     };
     let also = also(&first, votes);
     first.into_verdict(also)
+}
+
+/// A disturbance that another one explains is its symptom: a SYN lost on a link that loses packets. The one that
+/// explains is named.
+fn root_cause_first(votes: &mut [Vote]) {
+    let Some(first) = votes.first().filter(|vote| vote.severity == Severity::Disturbed) else { return };
+    let explains_first = |vote: &Vote| first.causes.iter().all(|cause| vote.explains.contains(cause));
+    if let Some(root) = votes.iter().skip(1).position(explains_first) {
+        votes[..=root + 1].rotate_right(1);
+    }
 }
 
 /// The other findings, unless the first one explains them.

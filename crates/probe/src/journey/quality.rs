@@ -22,9 +22,9 @@ pub struct QualityBudget {
 }
 
 impl QualityBudget {
-    /// In a lab packets are free.
+    /// In a lab packets are free: a loss of 4 % takes one of 40 pings there and back with 96 %.
     pub const LAB: QualityBudget =
-        QualityBudget { short: 10, long: 100, interval: Duration::from_millis(20) };
+        QualityBudget { short: 40, long: 100, interval: Duration::from_millis(20) };
     /// On a real network: at most some 200 packets.
     pub const REAL: QualityBudget = QualityBudget { short: 5, long: 20, interval: Duration::from_millis(50) };
 
