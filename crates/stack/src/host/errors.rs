@@ -106,6 +106,10 @@ impl Host {
     /// Answers a TCP segment that a hook refuses with a RST (RFC 9293 3.10.7.1), anything else with ICMP.
     pub(super) fn reject_with_reset(&mut self, now: Instant, about: &[u8]) {
         let Some(header) = Header::parse(about) else { return };
+        if self.tables.is_group(header.dst) || self.tables.is_group(header.src) || header.src.is_unspecified()
+        {
+            return;
+        }
         let segment = match header.upper(about) {
             Upper::Protocol { protocol: protocol::TCP, at, .. } if header.fragment.0 == 0 => {
                 &about[at..header.total_len]

@@ -14,6 +14,7 @@ use crate::header::{Header, Upper};
 use crate::hook::Place;
 use crate::icmp::send::Tell;
 use crate::packet::Packet;
+use crate::tcp::Path;
 
 /// How a packet came to us.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,11 @@ impl Host {
             self.stats.malformed += 1;
             return;
         };
+        if self.tables.is_local(header.src) {
+            // Somebody uses our address, to make us talk to ourselves.
+            self.stats.malformed += 1;
+            return;
+        }
         let end = start + header.total_len;
         if self.hook.is_some() {
             let packet = Packet::from_frame(bytes, start, end);
