@@ -2,6 +2,8 @@
 
 use super::page::{PARALLEL, PageLoad, Way, load};
 use super::*;
+use crate::testing::in_lab_over;
+use thru_sim::link::{Chance, Loss, Pipe};
 
 async fn load_page(place: &Place, remote: std::net::SocketAddr, way: Way) -> Result<PageLoad, Failure> {
     let visitor = place.visitor();
@@ -104,4 +106,32 @@ fn no_server_is_a_failure_of_the_connection() {
         let failure = load_page(&place, closed, Way::Http3).await.unwrap_err();
         assert_eq!(failure.code, "quic.refused", "{failure}");
     });
+}
+
+/// Whatever a line of that quality does, a page arrives whole.
+#[test]
+fn pages_arrive_whole_over_a_bad_line() {
+    for seed in 1..=10 {
+        for way in Way::ALL {
+            let pipe = Pipe {
+                delay: Duration::from_millis(15),
+                loss: Loss::Random(Chance(50_000_000)),
+                duplicate: Chance(10_000_000),
+                reorder: Chance(10_000_000),
+                reorder_by: Duration::from_millis(2),
+                ..Pipe::default()
+            };
+            let page = in_lab_over(pipe, seed, move |_, place| async move {
+                let server = place.serve(vec![place.shop()]).await;
+                load_page(&place, server.secure(), way).await
+            });
+            let page = page.unwrap_or_else(|failure| panic!("{way}, seed {seed}: {failure}"));
+            assert_eq!(page.failed(), 0, "{way}, seed {seed}");
+            assert_eq!(page.loads.len(), 31, "{way}, seed {seed}");
+            assert!(
+                page.loads[1..].iter().all(|load| load.bytes == pages::OBJECT_BYTES),
+                "{way}, seed {seed}"
+            );
+        }
+    }
 }
