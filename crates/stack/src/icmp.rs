@@ -1,10 +1,10 @@
 //! ICMP errors told and heard.
 //!
 //! - [`IcmpReport`]: an error that came back, for the socket whose packet it quotes.
-//! - [`send`]: which errors may be told, and what they quote.
-//! - [`receive`]: what an error means, and which packet of ours it is about.
-//! - [`path_mtu`]: what "too big" teaches.
-//! - [`limit`]: how many may leave in a second.
+//! - `send`: which errors may be told, and what they quote.
+//! - `receive`: what an error means, and which packet of ours it is about.
+//! - `path_mtu`: what "too big" teaches.
+//! - `limit`: how many may leave in a second.
 
 use core::net::{IpAddr, SocketAddr};
 

@@ -4,15 +4,21 @@
 //! Start with [`Host`]. The rule of the loop: after every call that takes `now`, drain
 //! [`Host::poll_transmit`], then ask [`Host::next_deadline`].
 //!
-//! - [`host`]: interfaces, the way in and the way out, forwarding.
+//! - [`host`]: interfaces, the way in and the way out, forwarding. Start there to follow a packet.
+//! - `header`, `packet`: the fields that decide, and the bytes on their way with room for a link header.
 //! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
 //! - `fragment`: taking packets apart and, in bounded memory, together again.
 //! - [`icmp`]: errors told and errors heard; path MTU.
 //! - [`udp`], [`raw`]: datagram sockets.
-//! - [`tcp`]: split by mechanism, one file each.
+//! - [`tcp`]: split by mechanism, one file each; [`timer`]: its wheel.
 //! - [`hook`]: where NAT and firewalls look at passing packets.
 //! - [`random`]: one reproducible stream per purpose.
+//! - `testing`: two hosts and a link in memory, for tests and fuzzing.
+//!
+//! Deliberately absent below TCP: router discovery and SLAAC (addresses and routes are configured), duplicate
+//! address detection, redirects, MLD and IGMP (only the groups every node is in are heard), IPv4 source routes
+//! (refused) and record route (passed on unfilled), zones of link-local addresses in socket calls.
 
 pub(crate) mod fragment;
 pub mod frame;

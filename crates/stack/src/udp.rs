@@ -1,6 +1,6 @@
 //! UDP sockets (RFC 768): who listens where, what waits for the application.
 //!
-//! [`Sockets`] is a table and its queues; packets are made and taken apart by [`crate::host`]. Demultiplexing is one
+//! `Sockets` is a table and its queues; packets are made and taken apart by `host`. Demultiplexing is one
 //! hash of the port, then the address: exact before wildcard. `[::]` takes IPv4 too where no IPv4 socket has the port.
 
 use core::net::{IpAddr, SocketAddr};
