@@ -59,3 +59,106 @@ fn names_are_asked_from_the_root_down_by_the_resolver() {
         assert!(steps.iter().any(|step| own.contains(step)), "{server} was asked: {steps:?}");
     }
 }
+
+/// The internet with a timeline added.
+fn with_timeline(timeline: &str) -> Scenario {
+    Scenario::parse(&format!("use = \"internet\"\nname = \"timed\"\n{timeline}"), "timed.toml")
+        .expect("it is legal")
+}
+
+/// Pings the shop ten times a second for `seconds`; for each second, how many came back.
+async fn ping_seconds(internet: &Internet, seconds: u16) -> Vec<usize> {
+    let shop = internet.scenario().node("web-shop").unwrap();
+    let target = internet.scenario().address(shop, false).unwrap();
+    let recorder = thru_probe::Recorder::new(internet.client());
+    let options = thru_probe::ping::PingOptions {
+        count: seconds * 10,
+        interval: Duration::from_millis(100),
+        ..Default::default()
+    };
+    let result = thru_probe::ping::ping(&recorder, None, target, "idle", options, |_| {}).await.unwrap();
+    let replied =
+        |echo: &thru_probe::ping::Echo| matches!(echo.answer, Some(thru_probe::ping::Answer::Reply { .. }));
+    result.echoes.chunks(10).map(|second| second.iter().filter(|echo| replied(echo)).count()).collect()
+}
+
+#[test]
+fn a_link_goes_down_for_a_while() {
+    let timeline = "[[at]]\nt = \"950ms\"\nfor = \"2s\"\nlink = \"home--isp\"\nup = false\n";
+    let seconds = on(with_timeline(timeline), |internet| async move { ping_seconds(&internet, 4).await });
+    assert_eq!(seconds, [10, 0, 0, 10]);
+}
+
+#[test]
+fn a_route_is_lost_and_found_again() {
+    let timeline = "[[at]]\nt = \"1950ms\"\nfor = \"1s\"\nnode = \"transit-a2\"\nroutes = [\"203.0.113.0/26 blackhole\"]\n";
+    let seconds = on(with_timeline(timeline), |internet| async move { ping_seconds(&internet, 4).await });
+    assert_eq!(seconds, [10, 10, 0, 10]);
+}
+
+#[test]
+fn rules_and_link_settings_come_and_go() {
+    let timeline = "[[at]]\nt = \"950ms\"\nfor = \"1s\"\nnode = \"hosting\"\nrules = [\"drop icmp\"]\n\
+        [[at]]\nt = \"2950ms\"\nlink = \"home--isp\"\nset = \"loss_up=100%\"\n";
+    let seconds = on(with_timeline(timeline), |internet| async move { ping_seconds(&internet, 4).await });
+    assert_eq!(seconds, [10, 0, 10, 0]);
+}
+
+#[test]
+fn a_site_fails_for_a_while_and_the_date_jumps() {
+    let timeline = "[[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"shop\"\nset = { status = 503 }\n\
+        [[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"resolver\"\nset = { behaviour = \"refused\" }\n\
+        [[at]]\nt = \"4s\"\ndate = \"2026-06-15\"\n";
+    let seen = |seconds: u64| {
+        let url = "https://www.shop.lab/".parse().unwrap();
+        let at = Duration::from_secs(seconds);
+        // By its own address: the resolver is out of order at the same time.
+        let adjust = |options: &mut thru_probe::journey::JourneyOptions| {
+            options.hosts.push(("www.shop.lab".to_string(), "203.0.113.10".parse().unwrap()));
+        };
+        let report = crate::run::request(with_timeline(timeline), 1, url, at, adjust).unwrap();
+        (report.status, report.verdict.causes)
+    };
+    assert_eq!(seen(0), (Some(200), vec![]));
+    assert_eq!(seen(2), (Some(503), vec!["H103".to_string()]));
+    assert_eq!(seen(3), (Some(200), vec![]));
+    assert_eq!(seen(5), (None, vec!["TLS07".to_string()]));
+}
+
+#[test]
+fn a_resolver_refuses_for_a_while() {
+    let timeline =
+        "[[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"resolver\"\nset = { behaviour = \"refused\" }\n";
+    let seen = on(with_timeline(timeline), |internet| async move {
+        let mut seen = Vec::new();
+        for seconds in [0, 2, 4] {
+            let network = internet.client();
+            network.sleep_until(thru_wire::Instant::from_millis(seconds * 1000)).await;
+            let recorder = thru_probe::Recorder::new(network);
+            let request = thru_probe::dig::DigRequest::parse(&["www.shop.lab"]).unwrap();
+            let answer =
+                thru_probe::dig::dig(&recorder, &request, internet.resolver_config(), &[]).await.unwrap();
+            seen.push(answer.rcode);
+        }
+        seen
+    });
+    assert_eq!(seen, ["NOERROR", "REFUSED", "NOERROR"]);
+}
+
+#[test]
+fn a_drop_far_away_is_told_on_the_packet_that_left() {
+    let mut scenario = Scenario::builtin("internet").unwrap();
+    scenario.apply_set("home--isp.loss_up=100%").unwrap();
+    let trace = on(scenario, |internet| async move {
+        let recorder = thru_probe::Recorder::new(internet.client());
+        let target = "203.0.113.10".parse().unwrap();
+        let options = thru_probe::ping::PingOptions { count: 1, ..Default::default() };
+        thru_probe::ping::ping(&recorder, None, target, "idle", options, |_| {}).await.unwrap();
+        let mut trace = Trace::default();
+        internet.finish(&mut trace);
+        trace
+    });
+    assert_eq!(trace.interfaces, ["laptop--lan"], "one packet, although its addresses changed in the NAT");
+    let comments: Vec<&str> = trace.packets.iter().filter_map(|packet| packet.comment.as_deref()).collect();
+    assert_eq!(comments, ["dropped on home--isp: lost on the wire (link impairment)"]);
+}

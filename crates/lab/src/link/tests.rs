@@ -1,4 +1,5 @@
 use super::*;
+use thru_sim::queue::QueueConfig;
 
 fn spec(options: &str) -> Result<LinkSpec, String> {
     let mut spec = LinkSpec::default();

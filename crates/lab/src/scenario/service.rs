@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use thru_names::zone::Zone;
+
 use crate::item::{Reader, Str};
 use crate::source::{Error, suggest};
 use crate::{date, units};
@@ -219,7 +221,7 @@ impl ServiceKind {
             ServiceKind::Dns(spec) => {
                 if let Some(zones) = reader.texts("zone")? {
                     spec.zones =
-                        zones.iter().map(|zone| expand(zone, addresses)).collect::<Result<_, _>>()?;
+                        zones.iter().map(|zone| read_zone(zone, addresses)).collect::<Result<_, _>>()?;
                 }
                 behaviour(reader, &mut spec.behaviour)?;
                 set(&mut spec.up, reader.bool("up")?);
@@ -358,6 +360,24 @@ fn host_name(name: &Str) -> Result<String, Error> {
     } else {
         Err(name.error(format!("`{}` is not a host name", name.text), "write a name such as `www.shop.lab`"))
     }
+}
+
+/// A zone's text with its addresses filled in, tried out.
+fn read_zone(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>) -> Result<String, Error> {
+    let text = expand(zone, addresses)?;
+    let Err(error) = Zone::parse(&text, None) else { return Ok(text) };
+    // The line's place; the whole zone's where the fault is of the whole.
+    let mut start = 0;
+    let mut place = zone.span.part(0, 1);
+    for (number, line) in zone.text.split_inclusive('\n').enumerate() {
+        if number + 1 == error.line {
+            let blanks = line.len() - line.trim_start().len();
+            place = zone.span.part(start + blanks, line.trim().len());
+        }
+        start += line.len();
+    }
+    let hint = error.hint.unwrap_or_else(|| "zones are in master-file form: NAME TTL TYPE DATA".to_string());
+    Err(Error::at(&place, format!("not a zone: {}", error.what), hint))
 }
 
 /// Replaces `{node}` by the node's address: IPv6 after the word AAAA, else IPv4.

@@ -272,6 +272,30 @@ hint: begin with nodes = ["pc1", "pc2"] and links = ["pc1 -- pc2"]"#,
 }
 
 #[test]
+fn a_zone_error_points_at_its_line() {
+    check_refused(
+        r#"
+nodes = ["ns"]
+[service.root]
+kind = "dns"
+on = "ns"
+zone = """
+$ORIGIN .
+$TTL 60
+@   SOA  a. b. 1 2 3 4 5
+@   NS   a.
+www A    192.0.2.300
+"""
+"#,
+        r#"
+x.toml:11:1: not a zone: `192.0.2.300` is not an IPv4 address
+hint: zones are in master-file form: NAME TTL TYPE DATA
+  www A    192.0.2.300
+  ^^^^^^^^^^^^^^^^^^^^"#,
+    );
+}
+
+#[test]
 fn a_file_may_use_another_and_change_it() {
     let text = "use = \"internet\"\nname = \"worse\"\nset = [\"home--isp.loss=4%\"]\n\
         [service.shop]\nstatus = 503\n\

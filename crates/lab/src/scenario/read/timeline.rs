@@ -1,0 +1,119 @@
+//! `[[at]]`.
+
+use super::rules::{route_line, rule};
+use super::{node_addresses, unknown_node};
+use crate::item::{Item, Kind, Reader, Table};
+use crate::link::LinkSpec;
+use crate::scenario::service::read_date;
+use crate::scenario::{Change, Event, Scenario, ServiceKind};
+use crate::source::{Error, suggest};
+use crate::units;
+
+pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Event>, Error> {
+    let mut ordered = Vec::new();
+    for table in tables {
+        let reader = Reader::new(table, "an [[at]]");
+        let Some(at) = reader.quantity("t", units::duration)? else {
+            return Err(reader.error("an [[at]] without its time", "write t = \"5s\""));
+        };
+        ordered.push((at, *table));
+    }
+    ordered.sort_by_key(|(at, _)| *at);
+    // Later changes of a service build on earlier ones.
+    let mut services: Vec<ServiceKind> =
+        scenario.services.iter().map(|service| service.kind.clone()).collect();
+    let mut events = Vec::new();
+    for (at, table) in ordered {
+        let reader = Reader::new(table, "an [[at]]");
+        reader.get("t");
+        let lasts = reader.quantity("for", units::duration)?;
+        let before = events.len();
+        let mut push = |change| events.push(Event { at, lasts, change });
+        let set = reader.get("set");
+        let up = reader.bool("up")?;
+        if let Some(name) = reader.text("link")? {
+            let link = scenario.link(&name.text).ok_or_else(|| {
+                name.error(format!("there is no link `{}`", name.text), scenario.suggest_link(&name.text))
+            })?;
+            if let Some(up) = up {
+                push(Change::Up { link, up });
+            }
+            if let Some(set) = set {
+                push(Change::Link { link, settings: link_settings(set)? });
+            }
+        } else if let Some(name) = reader.text("service")? {
+            let service = scenario.service(&name.text).ok_or_else(|| {
+                let names = scenario.services.iter().map(|service| service.name.as_str());
+                name.error(format!("there is no service `{}`", name.text), suggest(&name.text, names))
+            })?;
+            let mut to = services[service].clone();
+            if let Some(set) = set {
+                let patch =
+                    Reader::new(set.table("set")?, format!("the settings of service `{}`", name.text));
+                to.apply(&patch, &|node| node_addresses(&scenario.nodes, node))?;
+                patch.finish()?;
+            }
+            if let Some(up) = up {
+                match &mut to {
+                    ServiceKind::Dns(spec) => spec.up = up,
+                    ServiceKind::Resolver(spec) => spec.up = up,
+                    ServiceKind::Web(spec) => spec.up = up,
+                }
+            }
+            if set.is_some() || up.is_some() {
+                if lasts.is_none() {
+                    services[service] = to.clone();
+                }
+                push(Change::Service { service, to: Box::new(to) });
+            }
+        } else if let Some(name) = reader.text("node")? {
+            let node = scenario.node(&name.text).ok_or_else(|| unknown_node(&name, &scenario.nodes))?;
+            if let Some(lines) = reader.texts("routes")? {
+                let routes = lines
+                    .iter()
+                    .map(|line| route_line(line, node, &scenario.nodes))
+                    .collect::<Result<_, _>>()?;
+                push(Change::Routes { node, routes });
+            }
+            if let Some(lines) = reader.texts("rules")? {
+                push(Change::Rules { node, rules: lines.iter().map(rule).collect::<Result<_, _>>()? });
+            }
+        }
+        if let Some(unix_nanos) = read_date(&reader, "date")? {
+            push(Change::Date { unix_nanos });
+        }
+        if events.len() == before {
+            return Err(reader.error(
+                "an [[at]] that changes nothing",
+                "name a link with set or up, a service with set or up, a node with routes or rules, or a date",
+            ));
+        }
+        for key in ["link", "service", "node", "routes", "rules"] {
+            reader.get(key);
+        }
+        reader.finish()?;
+    }
+    Ok(events)
+}
+
+/// Settings as a string in the link language or as a table; tried out, so that errors show where they stand.
+fn link_settings(set: &Item) -> Result<Vec<(String, String)>, Error> {
+    let mut scratch = LinkSpec::default();
+    let mut settings = Vec::new();
+    if let Kind::Table(table) = &set.kind {
+        for (key, value) in &table.entries {
+            let value = value.text(&key.text)?;
+            scratch.set(&key.view(), &value.view().trimmed())?;
+            settings.push((key.text.clone(), value.text));
+        }
+    } else {
+        let text = set.text("set")?;
+        scratch.apply(&text.view())?;
+        for option in text.view().split(',') {
+            if let Some((key, value)) = option.split_once('=') {
+                settings.push((key.text.to_string(), value.text.to_string()));
+            }
+        }
+    }
+    Ok(settings)
+}
