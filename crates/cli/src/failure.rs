@@ -38,7 +38,7 @@ impl Failure {
 
     /// Tells the user, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        eprint!("{self}");
+        crate::output::say(&self.to_string());
         ExitCode::from(self.code)
     }
 }

@@ -49,7 +49,7 @@ fn run() -> ExitCode {
         None => match &cli.url.url {
             Some(url) => commands::url::run(url, &cli.url),
             None => {
-                eprint!("{}", Cli::command().render_help());
+                output::say(&Cli::command().render_help().to_string());
                 return ExitCode::from(failure::USAGE);
             }
         },
@@ -73,13 +73,13 @@ fn report_bug(panic: &panic::PanicHookInfo<'_>) {
         .unwrap_or_else(|| "no message".to_string());
     let place =
         panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-    eprintln!("error: this is a bug in thru: {what}{place}");
-    eprintln!(
-        "hint: please report it at {}/issues with the command you ran (thru {})",
+    output::say(&format!(
+        "error: this is a bug in thru: {what}{place}\n\
+         hint: please report it at {}/issues with the command you ran (thru {})\n",
         env!("CARGO_PKG_REPOSITORY"),
         env!("CARGO_PKG_VERSION")
-    );
+    ));
     if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
-        eprintln!("{}", std::backtrace::Backtrace::force_capture());
+        output::say(&format!("{}\n", std::backtrace::Backtrace::force_capture()));
     }
 }

@@ -39,6 +39,11 @@ pub(crate) fn print(text: &str) {
     write(text.as_bytes());
 }
 
+/// Writes to standard error. If nobody listens there either, there is nobody left to tell.
+pub(crate) fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// [`print`] for bytes.
 pub(crate) fn write(bytes: &[u8]) {
     let mut out = io::stdout().lock();
@@ -46,6 +51,6 @@ pub(crate) fn write(bytes: &[u8]) {
     if let Err(error) = result
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        eprintln!("error: cannot write to standard output: {error}");
+        say(&format!("error: cannot write to standard output: {error}\n"));
     }
 }

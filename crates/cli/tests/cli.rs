@@ -190,3 +190,16 @@ fn output_is_plain_and_narrow_when_piped() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
+
+#[test]
+fn a_reader_that_has_gone_is_no_panic() {
+    // `thru 2>&1 | true`: both ends closed before anything is written.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_thru"))
+        .stdout(writer.try_clone().expect("a second handle"))
+        .stderr(writer)
+        .status()
+        .expect("thru runs");
+    assert_eq!(status.code(), Some(2));
+}

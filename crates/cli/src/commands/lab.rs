@@ -48,7 +48,7 @@ fn list(json: bool) -> Outcome {
         })
         .collect();
     output::print(&view::list(&summaries, &output::style(Color::Auto)));
-    eprintln!("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.");
+    output::say("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.\n");
     Ok(HEALTHY)
 }
 

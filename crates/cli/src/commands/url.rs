@@ -140,7 +140,7 @@ fn save(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure>
         thru_report::pcapng::write_with_verdict(trace, verdict, &mut file)
             .and_then(|()| file.flush())
             .map_err(|error| cannot("write", path, &error))?;
-        eprintln!("{} packets written to {}", trace.packets.len(), path.display());
+        output::say(&format!("{} packets written to {}\n", trace.packets.len(), path.display()));
     }
     let from_environment = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
     for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
