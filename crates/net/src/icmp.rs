@@ -68,19 +68,7 @@ impl IcmpSocket {
     }
 }
 
-/// What an ICMP error means: RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1 and RFC 4443 3.
+/// What an ICMP error means; a type nobody has heard of is one that nobody can answer.
 pub(crate) fn error_kind(v6: bool, icmp_type: u8, code: u8, info: u32) -> IcmpErrorKind {
-    match (v6, icmp_type, code) {
-        (false, 3, 1 | 7 | 12) => IcmpErrorKind::HostUnreachable,
-        (false, 3, 2) => IcmpErrorKind::ProtocolUnreachable,
-        (false, 3, 3) | (true, 1, 4) => IcmpErrorKind::PortUnreachable,
-        (false, 3, 4) | (true, 2, _) => IcmpErrorKind::PacketTooBig { mtu: info },
-        (false, 3, 5) => IcmpErrorKind::SourceRouteFailed,
-        (false, 3, 9 | 10 | 13) | (true, 1, 1 | 5 | 6) => IcmpErrorKind::AdministrativelyProhibited,
-        (true, 1, 3) => IcmpErrorKind::HostUnreachable,
-        (false, 11, 1) | (true, 3, 1) => IcmpErrorKind::ReassemblyTimeExceeded,
-        (false, 11, _) | (true, 3, _) => IcmpErrorKind::TimeExceeded,
-        (false, 12, _) | (true, 4, _) => IcmpErrorKind::ParameterProblem,
-        _ => IcmpErrorKind::NetworkUnreachable,
-    }
+    IcmpErrorKind::of(v6, icmp_type, code, info.to_be_bytes()).unwrap_or(IcmpErrorKind::ParameterProblem)
 }

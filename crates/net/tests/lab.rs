@@ -10,6 +10,7 @@ use support::{SERVER, SERVER_V6, with_two_hosts};
 use thru_net::lab::{LabError, LabOptions, run};
 use thru_net::{IcmpEvent, UdpEvent};
 use thru_sim::link::Pipe;
+use thru_stack::Medium;
 use thru_wire::Instant;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -23,6 +24,7 @@ fn a_ping_takes_exactly_the_links_delays() {
     for target in [IpAddr::V4(SERVER), IpAddr::V6(SERVER_V6)] {
         let rtts = with_two_hosts(
             1,
+            Medium::Ethernet,
             wire(Duration::from_nanos(20_000_123)),
             HOUR,
             move |lab, client, _| async move {
@@ -50,25 +52,33 @@ fn a_ping_takes_exactly_the_links_delays() {
 
 #[test]
 fn datagrams_and_their_icmp_errors_arrive() {
-    with_two_hosts(1, wire(Duration::from_millis(5)), HOUR, |_, client, server| async move {
-        let at = SocketAddr::from((SERVER, 7));
-        let echo = server.bind_udp(at).await.unwrap();
-        tokio::spawn(async move {
-            let received = echo.receive().await.unwrap();
-            echo.send_to(&received.payload, received.from).await.unwrap();
-        });
-        let socket = client.bind_udp("0.0.0.0:0".parse().unwrap()).await.unwrap();
-        socket.send_to(b"one", at).await.unwrap();
-        assert_eq!(socket.receive().await.unwrap().payload.as_ref(), b"one");
-        socket.send_to(b"two", SocketAddr::from((SERVER, 8))).await.unwrap();
-        let UdpEvent::Icmp(report) = socket.receive_event().await.unwrap() else { panic!("no error came") };
-        assert_eq!(report.quoted_destination.port(), 8);
-    });
+    with_two_hosts(
+        1,
+        Medium::Ethernet,
+        wire(Duration::from_millis(5)),
+        HOUR,
+        |_, client, server| async move {
+            let at = SocketAddr::from((SERVER, 7));
+            let echo = server.bind_udp(at).await.unwrap();
+            tokio::spawn(async move {
+                let received = echo.receive().await.unwrap();
+                echo.send_to(&received.payload, received.from).await.unwrap();
+            });
+            let socket = client.bind_udp("0.0.0.0:0".parse().unwrap()).await.unwrap();
+            socket.send_to(b"one", at).await.unwrap();
+            assert_eq!(socket.receive().await.unwrap().payload.as_ref(), b"one");
+            socket.send_to(b"two", SocketAddr::from((SERVER, 8))).await.unwrap();
+            let UdpEvent::Icmp(report) = socket.receive_event().await.unwrap() else {
+                panic!("no error came")
+            };
+            assert_eq!(report.quoted_destination.port(), 8);
+        },
+    );
 }
 
 #[test]
 fn our_timers_and_tokios_fire_in_order() {
-    let order = with_two_hosts(1, Pipe::default(), HOUR, |lab, client, _| async move {
+    let order = with_two_hosts(1, Medium::Ethernet, Pipe::default(), HOUR, |lab, client, _| async move {
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for micros in [900, 100, 2_500, 1_700] {

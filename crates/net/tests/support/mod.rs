@@ -15,7 +15,7 @@ pub(crate) const SERVER_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 
 const CLIENT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 /// Runs `main` with the networks of two hosts that `pipe` joins in both directions.
-pub(crate) fn with_two_hosts<F, Fut, R>(seed: u64, pipe: Pipe, limit: Duration, main: F) -> R
+pub(crate) fn with_two_hosts<F, Fut, R>(seed: u64, medium: Medium, pipe: Pipe, limit: Duration, main: F) -> R
 where
     F: FnOnce(Lab, Network, Network) -> Fut + Send + 'static,
     Fut: Future<Output = R> + 'static,
@@ -23,17 +23,17 @@ where
 {
     let options = LabOptions { name: "two hosts".to_owned(), seed, epoch_unix_nanos: 0, limit };
     let result = run(options, move |lab| async move {
-        let (client, server) = two_hosts(&lab, pipe);
+        let (client, server) = two_hosts(&lab, medium, pipe);
         main(lab, client, server).await
     });
     result.unwrap_or_else(|error| panic!("{error}; seed {seed}"))
 }
 
-fn two_hosts(lab: &Lab, pipe: Pipe) -> (Network, Network) {
+fn two_hosts(lab: &Lab, medium: Medium, pipe: Pipe) -> (Network, Network) {
     let config = LinkConfig { a_to_b: pipe.clone(), b_to_a: pipe };
     let interface = |last: u8| InterfaceConfig {
         name: "eth0".to_owned(),
-        medium: Medium::Ethernet,
+        medium,
         mac: MacAddr([2, 0, 0, 0, 0, last]),
         mtu: 1500,
     };

@@ -9,7 +9,7 @@ use thru_wire::tcp::SeqNumber;
 use super::Host;
 use super::ingress::Arrival;
 use crate::header::{Header, Origin, Upper, protocol};
-use crate::icmp::receive::{Quote, meaning};
+use crate::icmp::receive::Quote;
 use crate::icmp::send::{self, Tell};
 use crate::icmp::{IcmpErrorKind, IcmpReport};
 use crate::raw::{RawPacket, RawProtocol};
@@ -51,7 +51,7 @@ impl Host {
         rest: [u8; 4],
     ) {
         let v6 = header.src.is_ipv6();
-        let Some(kind) = meaning(v6, icmp_type, icmp_code, rest) else { return };
+        let Some(kind) = IcmpErrorKind::of(v6, icmp_type, icmp_code, rest) else { return };
         let Some(quote) = Quote::parse(&packet[at + 8..]) else { return };
         // Only what we sent: otherwise anyone could tell us anything about anyone.
         if quote.src.is_ipv6() != v6 || !self.tables.is_local(quote.src) {

@@ -61,37 +61,39 @@ impl Quote {
     }
 }
 
-/// What an ICMP message says if it is an error; `rest` are its bytes 4 to 7.
-pub(crate) fn meaning(v6: bool, icmp_type: u8, code: u8, rest: [u8; 4]) -> Option<IcmpErrorKind> {
-    use IcmpErrorKind as Kind;
-    if v6 {
-        return Some(match (icmp_type, code) {
-            // RFC 4443 3.1: 1 prohibited, 5 policy on the source, 6 reject route, 7 error in source routing header.
-            (1, 1 | 5 | 6) => Kind::AdministrativelyProhibited,
-            (1, 2 | 3) => Kind::HostUnreachable,
-            (1, 4) => Kind::PortUnreachable,
-            (1, 7) => Kind::SourceRouteFailed,
-            (1, _) => Kind::NetworkUnreachable,
-            (2, _) => Kind::PacketTooBig { mtu: u32::from_be_bytes(rest) },
-            (3, 1) => Kind::ReassemblyTimeExceeded,
-            (3, _) => Kind::TimeExceeded,
-            (4, 1) => Kind::ProtocolUnreachable,
-            (4, _) => Kind::ParameterProblem,
+impl IcmpErrorKind {
+    /// What an ICMP message of that type and code says if it is an error; `rest` are its bytes 4 to 7.
+    pub fn of(v6: bool, icmp_type: u8, code: u8, rest: [u8; 4]) -> Option<IcmpErrorKind> {
+        use IcmpErrorKind as Kind;
+        if v6 {
+            return Some(match (icmp_type, code) {
+                // RFC 4443 3.1: 1 prohibited, 5 policy on the source, 6 reject route, 7 error in source routing header.
+                (1, 1 | 5 | 6) => Kind::AdministrativelyProhibited,
+                (1, 2 | 3) => Kind::HostUnreachable,
+                (1, 4) => Kind::PortUnreachable,
+                (1, 7) => Kind::SourceRouteFailed,
+                (1, _) => Kind::NetworkUnreachable,
+                (2, _) => Kind::PacketTooBig { mtu: u32::from_be_bytes(rest) },
+                (3, 1) => Kind::ReassemblyTimeExceeded,
+                (3, _) => Kind::TimeExceeded,
+                (4, 1) => Kind::ProtocolUnreachable,
+                (4, _) => Kind::ParameterProblem,
+                _ => return None,
+            });
+        }
+        Some(match (icmp_type, code) {
+            // RFC 1122 3.2.2.1, RFC 1812 5.2.7.1.
+            (3, 1 | 7 | 8 | 12) => Kind::HostUnreachable,
+            (3, 2) => Kind::ProtocolUnreachable,
+            (3, 3) => Kind::PortUnreachable,
+            (3, 4) => Kind::PacketTooBig { mtu: u32::from(u16::from_be_bytes([rest[2], rest[3]])) },
+            (3, 5) => Kind::SourceRouteFailed,
+            (3, 9 | 10 | 13 | 14 | 15) => Kind::AdministrativelyProhibited,
+            (3, _) => Kind::NetworkUnreachable,
+            (11, 1) => Kind::ReassemblyTimeExceeded,
+            (11, _) => Kind::TimeExceeded,
+            (12, _) => Kind::ParameterProblem,
             _ => return None,
-        });
+        })
     }
-    Some(match (icmp_type, code) {
-        // RFC 1122 3.2.2.1, RFC 1812 5.2.7.1.
-        (3, 1 | 7 | 8 | 12) => Kind::HostUnreachable,
-        (3, 2) => Kind::ProtocolUnreachable,
-        (3, 3) => Kind::PortUnreachable,
-        (3, 4) => Kind::PacketTooBig { mtu: u32::from(u16::from_be_bytes([rest[2], rest[3]])) },
-        (3, 5) => Kind::SourceRouteFailed,
-        (3, 9 | 10 | 13 | 14 | 15) => Kind::AdministrativelyProhibited,
-        (3, _) => Kind::NetworkUnreachable,
-        (11, 1) => Kind::ReassemblyTimeExceeded,
-        (11, _) => Kind::TimeExceeded,
-        (12, _) => Kind::ParameterProblem,
-        _ => return None,
-    })
 }
