@@ -90,11 +90,20 @@ fn thru_arguments(command: &str) -> Option<Vec<String>> {
 
 fn run(arguments: &[String]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thru"));
-    let output =
-        command.args(arguments).env("COLUMNS", "80").env("NO_COLOR", "1").output().expect("thru runs");
+    let output = command
+        .args(arguments)
+        .current_dir(root())
+        .env("COLUMNS", "80")
+        .env("NO_COLOR", "1")
+        .output()
+        .expect("thru runs");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn readme() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")
+    root().join("README.md")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

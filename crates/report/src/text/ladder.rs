@@ -169,13 +169,8 @@ fn dns(resolves: &[&Span], connected: bool) -> Rung {
     };
     match &last.outcome {
         Outcome::Ok => {
-            let addresses: Vec<String> = resolves
-                .iter()
-                .filter_map(|span| span.list("dns.addresses"))
-                .flatten()
-                .map(said)
-                .take(4)
-                .collect();
+            let addresses: Vec<String> =
+                last.list("dns.addresses").into_iter().flatten().map(said).take(4).collect();
             let name = last.text("dns.name").unwrap_or(&last.label).trim_end_matches('.');
             Rung::new(Mark::Ok, format!("{name} is at {}", addresses.join(" and ")))
         }
