@@ -95,13 +95,13 @@ pub(crate) struct UrlArgs {
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
     #[arg(long, conflicts_with_all = ["http", "write"])]
     pub compare: bool,
-    /// Write the packets to a pcapng file (labs only)
+    /// Write the packets to a pcapng file, with names, secrets and comments (labs only; - is standard output)
     #[arg(short, long, value_name = "FILE.pcapng")]
     pub write: Option<PathBuf>,
-    /// Append the TLS secrets to a file (also: SSLKEYLOGFILE)
-    #[arg(long, value_name = "FILE")]
+    /// Append the TLS secrets to a file (also: SSLKEYLOGFILE); without FILE to thru.keys
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "thru.keys")]
     pub keylog: Option<PathBuf>,
-    /// Give up after this long, as in 5s
+    /// No step of the request may take longer than this, as in 5s
     #[arg(long, value_parser = duration, value_name = "TIME")]
     pub timeout: Option<Duration>,
     /// Trust only the certificates in this PEM file

@@ -5,7 +5,7 @@ use thru_lab::run::{Report, check, request};
 use thru_lab::{Scenario, builtin};
 use url::Url;
 
-use thru_lab::scenario::ServiceKind;
+use thru_lab::scenario::{CheckKind, ServiceKind};
 use thru_report::{json as report_json, text::lab as view};
 
 use crate::args::{Color, LabCommand};
@@ -170,7 +170,11 @@ fn checks(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
 }
 
 fn verify(scenario: &Scenario, seed: Option<u64>, json: bool) -> Outcome {
-    let Some(target) = &scenario.target else {
+    let first_check = scenario.checks.iter().find_map(|check| match &check.kind {
+        CheckKind::Url { url, .. } => Some(url),
+        _ => None,
+    });
+    let Some(target) = scenario.target.as_ref().or(first_check) else {
         return Err(Failure::usage(
             format!("lab `{}` has no target", scenario.name),
             "write target = \"https://...\" in it: the request that is run twice",

@@ -46,11 +46,17 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     })??;
     save(args, &trace, &verdict)?;
     let style = output::style(args.place.color);
-    output::print(&if args.place.json {
+    let report = if args.place.json {
         thru_report::json::render(&trace, &verdict)
     } else {
         thru_report::text::render(&trace, &verdict, &style)
-    });
+    };
+    // Standard output is for one kind of data: with the packets there, the report is talk.
+    if is_standard_output(args) {
+        eprint!("{report}");
+    } else {
+        output::print(&report);
+    }
     Ok(exit_code(&verdict))
 }
 
@@ -132,9 +138,17 @@ pub(crate) fn limit_steps(options: &mut JourneyOptions, limit: Duration) {
     options.limits.total = options.limits.total.min(limit);
 }
 
+fn is_standard_output(args: &UrlArgs) -> bool {
+    args.write.as_deref() == Some(Path::new("-"))
+}
+
 /// Writes the files that were asked for: packets and secrets.
 fn save(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
-    if let Some(path) = &args.write {
+    if is_standard_output(args) {
+        let mut file = Vec::new();
+        thru_report::pcapng::write_with_verdict(trace, verdict, &mut file).expect("memory takes all");
+        output::write(&file);
+    } else if let Some(path) = &args.write {
         let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
         let mut file = BufWriter::new(file);
         thru_report::pcapng::write_with_verdict(trace, verdict, &mut file)

@@ -7,19 +7,19 @@ use std::time::Duration;
 use hickory_proto::rr::Name;
 use thru_names::resolver::{Answer, ResolverConfig};
 use thru_names::responder::Responder;
-use thru_names::text::parse_name;
+use thru_names::text::{name_text, parse_name, reverse_name};
 use thru_names::zone::Zone;
 use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
 use thru_serve::pki::{Authority, CertifiedKey, LeafRequest, self_signed};
 use thru_serve::web::{
-    Answer as Page, Behaviour, Delivery, HttpVersions, Options, Server, Site, TlsVersions,
+    self, Answer as Page, Behaviour, Delivery, HttpVersions, Options, Server, Site, TlsVersions,
 };
 use tokio::task::JoinHandle;
 
 use super::{Internet, StartError};
 use crate::scenario::ServiceKind;
-use crate::scenario::service::{DnsBehaviour, DnsSpec, Http, Issuer, ResolverSpec, WebSpec};
+use crate::scenario::service::{DnsBehaviour, DnsSpec, Door, Http, Issuer, ResolverSpec, WebSpec};
 
 /// Where a service runs: web sites that share node and port are one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,7 +199,7 @@ impl Internet {
                 http3: speaks(Http::Three),
             },
             alt_svc: (web.alt_svc && speaks(Http::Three)).then(|| format!("h3=\":{}\"; ma=86400", web.port)),
-            behaviour: Behaviour { think: web.think, answer, delivery, ..Behaviour::default() },
+            behaviour: Behaviour { door: door(web.door), think: web.think, answer, delivery },
             ..Site::new(web.names[0].clone(), self.shared.pki.certify(web, self.scenario().date)?)
         })
     }
@@ -215,7 +215,10 @@ impl Internet {
             .zones
             .iter()
             .map(|zone| Zone::parse(zone, None).map_err(|error| StartError(format!("read a zone: {error}"))));
-        let zones: Vec<Zone> = zones.collect::<Result<_, _>>()?;
+        let mut zones: Vec<Zone> = zones.collect::<Result<_, _>>()?;
+        if spec.reverse {
+            zones.extend(self.reverse_zones(node)?);
+        }
         let network = self.network_of(node);
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
@@ -230,6 +233,32 @@ impl Internet {
             running.handles.push(handle);
         }
         Ok(running)
+    }
+
+    /// `in-addr.arpa` and `ip6.arpa`, with the label of every node that has one.
+    fn reverse_zones(&self, node: usize) -> Result<Vec<Zone>, StartError> {
+        let nodes = &self.scenario().nodes;
+        let own = nodes[node].label.clone().unwrap_or_else(|| format!("{}.lab", nodes[node].name));
+        let mut zones = Vec::new();
+        for (origin, v6) in [("in-addr.arpa.", false), ("ip6.arpa.", true)] {
+            let mut text = format!(
+                "$ORIGIN {origin}\n$TTL 3600\n@ SOA {own}. hostmaster.nic.lab. 1 7200 3600 1209600 300\n@ NS {own}.\n"
+            );
+            for node in nodes {
+                let Some(label) = node.label.as_ref().filter(|label| label.ends_with(".lab")) else {
+                    continue;
+                };
+                let addresses = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+                for (address, _) in addresses.filter(|(address, _)| address.is_ipv6() == v6) {
+                    text.push_str(&format!("{} PTR {label}.\n", name_text(&reverse_name(*address))));
+                }
+            }
+            zones.push(
+                Zone::parse(&text, None)
+                    .map_err(|error| StartError(format!("name the addresses: {error}")))?,
+            );
+        }
+        Ok(zones)
     }
 
     /// One resolver for each address of the node. Price: what was learned by way of IPv4 is not known to IPv6.
@@ -287,6 +316,17 @@ impl Internet {
             Slot::Web { .. } => false,
         });
         own.flat_map(|(_, running)| &running.handles).flat_map(DnsHandle::log).collect()
+    }
+}
+
+fn door(door: Door) -> web::Door {
+    match door {
+        Door::Open => web::Door::Open,
+        Door::Close => web::Door::CloseOnAccept,
+        Door::Silent => web::Door::Silent,
+        Door::CloseAfterHello => web::Door::CloseAfterHello,
+        Door::SilentAfterHello => web::Door::SilentAfterHello,
+        Door::Plain => web::Door::PlainOnTlsPort,
     }
 }
 

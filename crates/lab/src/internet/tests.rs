@@ -162,3 +162,19 @@ fn a_drop_far_away_is_told_on_the_packet_that_left() {
     let comments: Vec<&str> = trace.packets.iter().filter_map(|packet| packet.comment.as_deref()).collect();
     assert_eq!(comments, ["dropped on home--isp: lost on the wire (link impairment)"]);
 }
+
+#[test]
+fn addresses_have_names() {
+    let names = on(Scenario::builtin("internet").unwrap(), |internet| async move {
+        let mut names = Vec::new();
+        for address in ["192.0.2.1", "2001:db8:b:1::10", "192.168.1.1"] {
+            let recorder = thru_probe::Recorder::new(internet.client());
+            let request = thru_probe::dig::DigRequest::parse(&["-x", address]).unwrap();
+            let answer =
+                thru_probe::dig::dig(&recorder, &request, internet.resolver_config(), &[]).await.unwrap();
+            names.push(format!("{} {}", answer.rcode, answer.short.join(" ")));
+        }
+        names
+    });
+    assert_eq!(names, ["NOERROR bng1.access.lab.", "NOERROR www.shop.lab.", "NXDOMAIN "]);
+}

@@ -64,6 +64,8 @@ impl DnsBehaviour {
 pub struct DnsSpec {
     /// Zones as master-file text; `{node}` stands for the node's address.
     pub zones: Vec<String>,
+    /// Whether it also tells the names of addresses (PTR), for every node with a label of the form `name.lab`.
+    pub reverse: bool,
     /// How it behaves.
     pub behaviour: DnsBehaviour,
     /// Whether it runs at all; if not, its ports are closed.
@@ -125,6 +127,40 @@ impl Issuer {
     }
 }
 
+/// How a site receives connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// As it should be.
+    #[default]
+    Open,
+    /// Accepts, then closes at once.
+    Close,
+    /// Accepts, then neither reads nor writes.
+    Silent,
+    /// Closes after the client's hello.
+    CloseAfterHello,
+    /// Never answers the client's hello.
+    SilentAfterHello,
+    /// The TLS port speaks plain HTTP.
+    Plain,
+}
+
+impl Door {
+    const NAMES: [(&'static str, Door); 6] = [
+        ("open", Door::Open),
+        ("close", Door::Close),
+        ("silent", Door::Silent),
+        ("close-after-hello", Door::CloseAfterHello),
+        ("silent-after-hello", Door::SilentAfterHello),
+        ("plain", Door::Plain),
+    ];
+
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        Door::NAMES.iter().find(|(_, known)| *known == self).map_or("open", |(name, _)| name)
+    }
+}
+
 /// One web site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WebSpec {
@@ -150,6 +186,8 @@ pub struct WebSpec {
     pub port: u16,
     /// Port of plain HTTP; `None` (0 in the file): not served.
     pub plain_port: Option<u16>,
+    /// How connections are received.
+    pub door: Door,
     /// Status of every answer, if not the page's own.
     pub status: Option<u16>,
     /// Time between a request and its answer.
@@ -178,6 +216,7 @@ impl Default for WebSpec {
             issuer: Issuer::Lab,
             port: 443,
             plain_port: Some(80),
+            door: Door::Open,
             status: None,
             think: Duration::ZERO,
             silent: false,
@@ -223,6 +262,7 @@ impl ServiceKind {
                     spec.zones =
                         zones.iter().map(|zone| read_zone(zone, addresses)).collect::<Result<_, _>>()?;
                 }
+                set(&mut spec.reverse, reader.bool("reverse")?);
                 behaviour(reader, &mut spec.behaviour)?;
                 set(&mut spec.up, reader.bool("up")?);
             }
@@ -287,6 +327,9 @@ impl WebSpec {
         }
         if let Some(port) = reader.integer("plain_port", 0, 65_535)? {
             self.plain_port = (port > 0).then_some(port as u16);
+        }
+        if let Some(door) = reader.text("door")? {
+            self.door = word(&door, &Door::NAMES, "door")?;
         }
         if let Some(status) = reader.integer("status", 200, 599)? {
             self.status = Some(status as u16);

@@ -263,6 +263,7 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
         ServiceKind::Dns(spec) => {
             let mut lines = behaviour(&spec.behaviour, spec.up);
             let zones: Vec<String> = spec.zones.iter().map(|zone| quote(zone)).collect();
+            lines.push(format!("reverse = {}", spec.reverse));
             lines.push(format!("zone = [{}]", zones.join(", ")));
             lines
         }
@@ -288,6 +289,7 @@ fn web(spec: &WebSpec) -> Vec<String> {
         issuer,
         port,
         plain_port,
+        door,
         status,
         think,
         silent,
@@ -318,6 +320,7 @@ fn web(spec: &WebSpec) -> Vec<String> {
         format!("port = {port}"),
         format!("think = {}", quote(&units::show_duration(*think))),
         format!("silent = {silent}"),
+        format!("door = {}", quote(door.word())),
         format!("up = {up}"),
     ];
     lines.push(format!("plain_port = {}", plain_port.unwrap_or(0)));
