@@ -56,6 +56,7 @@ pub fn diagnose(trace: &Trace) -> Verdict {
     for (stage, rule) in rules().iter().enumerate() {
         votes.extend(rule(&facts).into_iter().map(|vote| (stage, vote)));
     }
+    drop_consequences(&mut votes);
     // Stable: rules list their own votes likeliest first.
     votes.sort_by(|(stage, vote), (other_stage, other)| {
         vote.severity
@@ -67,9 +68,7 @@ pub fn diagnose(trace: &Trace) -> Verdict {
             })
             .then(other.confidence.partial_cmp(&vote.confidence).unwrap_or(Ordering::Equal))
     });
-    let mut votes: Vec<Vote> = votes.into_iter().map(|(_, vote)| vote).collect();
-    root_cause_first(&mut votes);
-    let mut votes = votes.into_iter();
+    let mut votes = votes.into_iter().map(|(_, vote)| vote);
     let Some(first) = votes.next() else {
         return without_votes(&facts);
     };
@@ -77,23 +76,29 @@ pub fn diagnose(trace: &Trace) -> Verdict {
     first.into_verdict(also)
 }
 
-/// A disturbance that another one explains is its symptom: a SYN lost on a link that loses packets. The one that
-/// explains is named.
-fn root_cause_first(votes: &mut [Vote]) {
-    let Some(first) = votes.first().filter(|vote| vote.severity == Severity::Disturbed) else { return };
-    let explains_first = |vote: &Vote| first.causes.iter().all(|cause| vote.explains.contains(cause));
-    if let Some(root) = votes.iter().skip(1).position(explains_first) {
-        votes[..=root + 1].rotate_right(1);
-    }
+/// Takes out disturbances that another one explains: on a lossy way the first packet of a connection gets lost now and
+/// then, and is no fault of its own.
+fn drop_consequences(votes: &mut Vec<(usize, Vote)>) {
+    let explained: Vec<Vec<&'static str>> = (0..votes.len())
+        .map(|place| {
+            let others = votes.iter().enumerate().filter(|(other, _)| *other != place);
+            others.flat_map(|(_, (_, vote))| vote.explains.iter().copied()).collect()
+        })
+        .collect();
+    let mut explained = explained.iter();
+    votes.retain(|(_, vote)| {
+        let explained = explained.next().map_or(&[][..], Vec::as_slice);
+        // Of a set, one member that is explained will do: the others need not be true.
+        vote.severity == Severity::Broken || !vote.causes.iter().any(|cause| explained.contains(cause))
+    });
 }
 
-/// The other findings, unless the first one explains them.
+/// The other findings, unless they are named already.
 fn also(first: &Vote, others: impl Iterator<Item = Vote>) -> Vec<Also> {
     let mut also: Vec<Also> = Vec::new();
     for vote in others {
         let explained = vote.causes.iter().all(|cause| {
-            first.explains.contains(cause)
-                || first.causes.contains(cause)
+            first.causes.contains(cause)
                 || also.iter().any(|other| other.causes.iter().any(|named| named == cause))
         });
         if !explained {

@@ -49,7 +49,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
             format!("{subject} works, but about {percent:.0} % of all packets are lost on the way{at}."),
         )
         .cost(cost(facts, retransmissions + i64::from(out_of_order > 0)))
-        .explains(&["TCP07", "IP13", "IP14", "DNS11", "TCP18", "IP21", "IP31", "DNS02", "DNS38", "Q01"])
+        .explains(&["TCP07", "TCP18", "DNS11"])
         .cite_if(
             busiest,
             format!(
@@ -93,7 +93,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     };
     Some(
         vote.cost(cost(facts, retransmissions))
-            .explains(&["TCP07", "TCP18", "IP21", "DNS11"])
+            .explains(&["TCP07", "TCP18", "DNS11"])
             .cite_if(connection, repaired)
             .network("check the slowest link on the way for errors and limits"),
     )

@@ -40,7 +40,6 @@ fn by_pings(facts: &Facts<'_>) -> Option<Vote> {
         ),
     )
     .cost(busy - idle_avg)
-    .explains(&["APP01", "DNS45", "DNS18", "TLS34"])
     .cite(calm, format!("at idle times a ping takes {}", ms(idle_avg)))
     .cite(loaded, format!("while the answer was downloaded, pings took {} on average", ms(busy)))
     .rule_out("IP26", "a far away server is slow at idle times too");

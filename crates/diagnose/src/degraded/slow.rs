@@ -52,20 +52,37 @@ fn lookup(facts: &Facts<'_>) -> Option<Vote> {
             .rule_out("DNS02", "the same server answers other questions")
             .network("repair the name server or the device before it: it drops questions for IPv6 addresses")
         } else {
-            Vote::disturbed(
-                &["DNS02"],
+            // Asked once, it may have been one lost packet.
+            let once = silent.int("dns.tries").unwrap_or(1) <= 1;
+            let causes: &[&str] = if once { &["DNS02", "IP19"] } else { &["DNS02"] };
+            let vote = Vote::disturbed(
+                causes,
                 0.85,
                 format!(
-                    "{} works, but the first name server does not answer, which cost {}.",
+                    "{} works, but the first name server did not answer, which cost {}.",
                     facts.subject(),
                     ms(took)
                 ),
             )
             .cost(took)
-            .cite(silent, "this name server did not answer")
+            .cite(
+                silent,
+                format!(
+                    "this name server did not answer, asked {}",
+                    times(silent.int("dns.tries").unwrap_or(1))
+                ),
+            )
             .cite(answered, "the next one did")
             .network("repair the first name server, or hand out another one")
-            .user("take the silent name server out of the network settings")
+            .user("if it stays silent, take it out of the network settings");
+            if once {
+                vote.probe(
+                    "ask the silent name server again: an answer means that one packet was lost",
+                    causes,
+                )
+            } else {
+                vote
+            }
         });
     }
     if let Some(retried) = queries.iter().copied().find(|span| span.int("dns.tries").unwrap_or(1) > 1) {

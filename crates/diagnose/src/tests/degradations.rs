@@ -59,15 +59,21 @@ fn loss_explains_a_lost_first_packet() {
     visit.lookup();
     visit.step(1_020, Visit::connect_step(SERVER).set("tcp.syn_retransmissions", 1).set_ms("tcp.rtt", 20));
     visit.handshake().answer().counters(&[]).ping("203.0.113.10", "idle", 100, 95, 20);
-    let verdict = judged(&visit);
-    // The retry cost more, so it comes first; the loss is mentioned, or the other way round.
-    let all: Vec<&str> = verdict
-        .causes
-        .iter()
-        .chain(verdict.also.iter().flat_map(|also| &also.causes))
-        .map(String::as_str)
-        .collect();
-    assert!(all.contains(&"IP19"), "{all:?}");
+    let verdict = disturbed(&visit, Layer::Ip, &["IP19"]);
+    assert!(verdict.also.is_empty(), "{:?}", verdict.also);
+}
+
+#[test]
+fn loss_explains_a_family_that_was_late_but_not_one_that_fails() {
+    let mut late = Visit::new();
+    late.lookup();
+    late.step(270, Visit::connect_step(SERVER_V6).skipped("another address answered first"));
+    late.connect().handshake().answer().counters(&[]).ping("203.0.113.10", "idle", 100, 95, 20);
+    assert!(disturbed(&late, Layer::Ip, &["IP19"]).also.is_empty());
+    let mut broken = Visit::new();
+    broken.lookup().connect_to_fails(SERVER_V6, "tcp.timeout", 10_000, |step| step);
+    broken.connect().handshake().answer().counters(&[]).ping("203.0.113.10", "idle", 100, 95, 20);
+    assert_eq!(disturbed(&broken, Layer::Ip, &["IP13"]).also[0].causes, ["IP19"]);
 }
 
 #[test]
@@ -163,7 +169,7 @@ fn a_lookup_with_one_silent_server() {
         visit.connect().handshake().answer().counters(&[]);
         visit
     };
-    disturbed(&slow("198.51.100.54"), Layer::Dns, &["DNS02"]);
+    disturbed(&slow("198.51.100.54"), Layer::Dns, &["DNS02", "IP19"]);
     disturbed(&slow("198.51.100.53"), Layer::Dns, &["DNS38"]);
 }
 
