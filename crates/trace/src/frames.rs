@@ -294,8 +294,9 @@ impl Flow {
             .spans
             .iter()
             .filter(|other| {
-                other.what == "connect" && other.is_ok() && other.start <= span.start && beside(other)
+                other.what == "connect" || other.what == "handshake" && other.layer == Layer::Quic
             })
+            .filter(|other| other.is_ok() && other.id < span.id && other.start <= span.start && beside(other))
             .filter(|other| !trace.is_check(span) || shares_check(trace, span, other))
             .max_by_key(|other| (other.end, other.id))
             .and_then(Flow::named)

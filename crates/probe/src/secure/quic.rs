@@ -75,6 +75,7 @@ impl TlsClient {
         options: QuicOptions,
     ) -> Result<QuicConnection, Failure> {
         let span = recorder.open(parent, Layer::Quic, "handshake", format!("QUIC with {host} at {remote}"));
+        recorder.set(span, "quic.remote", remote.to_string());
         let fail = |code: &str, text: String| Failure::record(recorder, span, code, text);
         let name = server_name(host).map_err(|text| fail("tls.wrong_name", text))?;
         if matches!(name, ServerName::DnsName(_)) {

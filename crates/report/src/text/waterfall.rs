@@ -46,6 +46,8 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
                 );
                 let took = match span.outcome {
                     Outcome::Skipped { .. } => String::from("skipped"),
+                    // A packet seen is a moment, not a duration.
+                    _ if span.what == "segment" && span.nanos() == 0 => String::new(),
                     _ => time(span.nanos(), style),
                 };
                 let bar = match span.outcome {
@@ -59,7 +61,7 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
                 let line = format!(
                     "{} {label} {} {}",
                     mark.sign(style),
-                    paint(&bar, tone, style),
+                    paint(bar.trim_end(), tone, style) + &" ".repeat(bar.len() - bar.trim_end().len()),
                     right(&took, TIME_COLUMNS)
                 );
                 out.push_str(line.trim_end());
@@ -199,7 +201,7 @@ fn name(span: &Span) -> String {
         "resolve" => with("find the address of", of("dns.name").or(Some(label.to_owned()))),
         what @ ("dns.query" | "dns.step") => match (server(), of("dns.type")) {
             (Some(server), Some(kind)) if what == "dns.query" => format!("ask {server}: {kind}"),
-            (Some(server), _) => format!("it asks {server}"),
+            (server, _) if what == "dns.step" => with("it asks", of("dns.server_name").or(server)),
             _ => with("ask", Some(label.to_owned())),
         },
         "connect" => with("connect to", of("tcp.remote").or(Some(label.to_owned()))),

@@ -78,7 +78,7 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("IP17", "rate limit by dropping", "Something on the way drops every packet above a fixed rate."),
     fault(
         "IP18",
-        "queue too long (bufferbloat)",
+        "queue too long, bufferbloat",
         "A slow link on the way has a very long queue, so every packet waits as soon as the link is busy.",
     ),
     fault(
