@@ -3,7 +3,7 @@
 use crate::facts::{Facts, ms, remote};
 use crate::thresholds::NEIGHBOUR_WAIT;
 use crate::vote::Vote;
-use thru_trace::{Span, Trace};
+use thru_trace::{Span, Trace, Value};
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.connected().is_some() || facts.delivered().is_some() {
@@ -55,9 +55,10 @@ fn no_route(attempt: &Span) -> Vote {
 }
 
 fn unreachable(facts: &Facts<'_>, attempt: &Span) -> Vote {
-    let router = attempt
-        .address("icmp.from")
-        .map_or_else(|| String::from("a router on the way"), |from| format!("the router {from}"));
+    let router = attempt.address("icmp.from").map_or_else(
+        || String::from("a router on the way"),
+        |from| format!("the router {}", facts.trace.named(from)),
+    );
     let to = remote(attempt);
     let delay = attempt.nanos_of("icmp.delay");
     let near = delay.map(ms).unwrap_or_default();
@@ -97,7 +98,7 @@ fn unreachable(facts: &Facts<'_>, attempt: &Span) -> Vote {
 fn routing_loop(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let route = looping_route(facts.trace);
     let between = route.and_then(|route| route.list("route.loop")).map(|hops| {
-        let hops: Vec<String> = hops.iter().filter_map(crate::tcp::plain).collect();
+        let hops: Vec<String> = hops.iter().filter_map(|hop| place(facts, hop)).collect();
         hops.join(" and ")
     });
     let summary = match &between {
@@ -112,7 +113,10 @@ fn routing_loop(facts: &Facts<'_>, attempt: &Span) -> Vote {
         (true, false) => 0.9,
         (false, _) => 0.9,
     };
-    let from = attempt.address("icmp.from").map(|from| format!(" by {from}")).unwrap_or_default();
+    let from = attempt
+        .address("icmp.from")
+        .map(|from| format!(" by {}", facts.trace.named(from)))
+        .unwrap_or_default();
     let mut vote = Vote::broken(&["IP06"], confidence, summary);
     if exceeded {
         vote = vote.cite(
@@ -131,4 +135,15 @@ fn routing_loop(facts: &Facts<'_>, attempt: &Span) -> Vote {
                 .unwrap_or_else(|| String::from("the routers of the circle"))
         ))
         .user("nothing to repair here; tell the provider the routers' addresses")
+}
+
+/// A router of a list, with its name where one is known.
+fn place(facts: &Facts<'_>, value: &Value) -> Option<String> {
+    match value {
+        Value::Address(address) => Some(facts.trace.named(*address)),
+        Value::Text(text) => {
+            Some(text.parse().map_or_else(|_| text.clone(), |address| facts.trace.named(address)))
+        }
+        _ => None,
+    }
 }

@@ -105,9 +105,10 @@ fn answered_ttl(facts: &Facts<'_>, address: Option<IpAddr>) -> Option<(u8, Optio
 }
 
 fn prohibited(facts: &Facts<'_>, attempt: &Span) -> Vote {
-    let device = attempt
-        .address("icmp.from")
-        .map_or_else(|| String::from("a firewall on the way"), |from| format!("the firewall {from}"));
+    let device = attempt.address("icmp.from").map_or_else(
+        || String::from("a firewall on the way"),
+        |from| format!("the firewall {}", facts.trace.named(from)),
+    );
     Vote::broken(
         &["FW03"],
         0.97,
@@ -180,12 +181,14 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let stopped = facts.trace.all("route").find(|route| route.bool("route.reached") == Some(false));
     let nothing_else =
         facts.unanswered_ping().or(facts.control("other_port").filter(|span| span.code().is_some()));
-    let last = stopped.and_then(|route| route.address("route.last_responding"));
+    let last = stopped
+        .and_then(|route| route.address("route.last_responding"))
+        .map(|address| facts.trace.named(address));
     let vote = if nothing_else.is_some() || stopped.is_some() {
         Vote::broken(
             &["IP05", "TCP06", "FW01", "IP07", "TCP03"],
             0.9,
-            match last {
+            match &last {
                 Some(last) => {
                     format!("Nothing comes back from {}: packets vanish after {last}.", facts.subject())
                 }
@@ -215,18 +218,29 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
         )
         .cite(attempt, says)
     };
-    vote.rule_out("TCP01", "a closed port answers with a refusal")
-        .rule_out("IP04", "no router said that there is no way")
-        .probe("ping the server: an answer leaves only causes that concern this port", &["FW01", "IP05", "TCP06"])
-        .probe("connect to another port of the same server: any answer, even a refusal, shows that the server is up", &[
-            "FW01", "IP05", "TCP06", "IP07",
-        ])
-        .probe("trace the way with TCP packets to this port and to another: a null route stops both at the same hop", &[
-            "IP05", "FW01",
-        ])
-        .probe("try from another network, and again after some minutes", &["IP07", "TCP03"])
-        .service("check that the server is up and its firewall allows the port")
-        .user("nothing to repair here unless other sites fail too")
+    let mut vote = vote
+        .rule_out("TCP01", "a closed port answers with a refusal")
+        .rule_out("IP04", "no router said that there is no way");
+    // What was tried already need not be suggested.
+    if facts.unanswered_ping().is_none() {
+        vote = vote.probe(
+            "ping the server: an answer leaves only causes that concern this port",
+            &["FW01", "IP05", "TCP06"],
+        );
+    }
+    if facts.control("other_port").is_none() {
+        vote = vote.probe(
+            "connect to another port of the same server: any answer, even a refusal, shows that the server is up",
+            &["FW01", "IP05", "TCP06", "IP07"],
+        );
+    }
+    vote.probe(
+        "trace the way with TCP packets to this port and to another: a null route stops both at the same hop",
+        &["IP05", "FW01"],
+    )
+    .probe("try from another network, and again after some minutes", &["IP07", "TCP03"])
+    .service("check that the server is up and its firewall allows the port")
+    .user("nothing to repair here unless other sites fail too")
 }
 
 /// Connections that were made and then stood still: nothing of the answer came, or it stopped.
@@ -275,7 +289,7 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
             _ => vote,
         };
         vote.network("let the messages \"packet too big\" (ICMP) through, or limit the segment size (MSS clamping) on the router of the narrow link")
-            .user("until then, lower the MTU of this machine's network interface (1280 works everywhere)")
+            .user("as a stopgap, lower the MTU of this machine's network interface (1280 works everywhere)")
             .service("allow incoming \"packet too big\" messages (ICMP) at the server")
     };
     if unheard {
@@ -299,7 +313,7 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
                 .cite(small, "the same request in small packets is answered")
                 .rule_out("TLS21", "the same message passes when it is cut into small packets")
                 .network("let the messages \"packet too big\" (ICMP) through on the narrow link")
-                .user("until then, lower the MTU of this machine's network interface"),
+                .user("as a stopgap, lower the MTU of this machine's network interface"),
             _ => vote.probe("send the same bytes in small packets; send a small message with the same name; send the same size with another name", causes),
         };
     }

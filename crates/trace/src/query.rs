@@ -58,6 +58,14 @@ impl Trace {
             .or_else(|| self.packets.iter().find(|packet| packet.number == number))
     }
 
+    /// An address for people: with its name, where one was learned.
+    pub fn named(&self, address: std::net::IpAddr) -> String {
+        match self.names.iter().find(|(known, _)| *known == address) {
+            Some((_, name)) => format!("{} ({address})", name.trim_end_matches('.')),
+            None => address.to_string(),
+        }
+    }
+
     /// The last instant of any span, in nanoseconds.
     pub fn end(&self) -> u64 {
         self.spans.iter().map(|span| span.end).max().unwrap_or(0)

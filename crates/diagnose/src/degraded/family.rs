@@ -128,7 +128,7 @@ fn broken_family(
     .network(format!("repair {} on the way, or stop offering it to this machine", version(lost)))
     .service(format!("check that the server is reachable over {} from outside", version(lost)))
     .user(format!(
-        "until then, turn {} off or use the switch {}",
+        "as a stopgap, turn {} off or use the switch {}",
         version(lost),
         if lost == Family::V6 { "-4" } else { "-6" }
     ))

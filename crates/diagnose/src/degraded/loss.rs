@@ -182,12 +182,7 @@ fn place<'a>(facts: &Facts<'a>, target: &Pings<'a>) -> Option<Place<'a>> {
     let begin = (0..counts.len()).max_by(|&one, &other| {
         likelihood(&counts, one).partial_cmp(&likelihood(&counts, other)).unwrap_or(std::cmp::Ordering::Equal)
     })?;
-    let name = |address: IpAddr| {
-        facts.trace.names.iter().find(|(known, _)| *known == address).map_or_else(
-            || address.to_string(),
-            |(_, name)| format!("{} ({address})", name.trim_end_matches('.')),
-        )
-    };
+    let name = |address: IpAddr| facts.trace.named(address);
     let text = match (begin, hops.get(begin)) {
         (0, Some(first)) => format!("between this machine and its first router {}", name(first.address)),
         (n, Some(hop)) => {

@@ -104,5 +104,5 @@ fn with_remedy(vote: Vote) -> Vote {
     vote.network(
         "turn on a fair, short queue (FQ-CoDel or CAKE) at the slow link, usually the home router's uplink",
     )
-    .user("until then, limit large transfers to a little below the line's speed")
+    .user("as a stopgap, limit large transfers to a little below the line's speed")
 }

@@ -190,6 +190,7 @@ fn ip(trace: &Trace, connects: &[&Span], handshakes: &[&Span], style: &Style) ->
             _ if connects.iter().any(|span| span.failed_with("tcp.refused")) => {
                 Rung::new(Mark::Ok, "packets reach the server and come back")
             }
+            _ if answers_pings(trace) => Rung::new(Mark::Ok, "pings reach the server and come back"),
             _ => Rung {
                 word: Some("unclear"),
                 ..Rung::new(Mark::Idle, "nothing has come back from the server")
@@ -213,6 +214,12 @@ fn ip(trace: &Trace, connects: &[&Span], handshakes: &[&Span], style: &Style) ->
         said.push_str(&format!(", round trip {}", time(rtt, style)));
     }
     Rung::new(Mark::Ok, said)
+}
+
+/// Whether a ping to the server, not to a router on the way, was answered.
+fn answers_pings(trace: &Trace) -> bool {
+    let mut pings = trace.all("ping").filter(|ping| ping.text("ping.purpose") != Some("hop"));
+    pings.any(|ping| ping.int("ping.received").unwrap_or(0) > 0)
 }
 
 fn tcp(connects: &[&Span], connections: &[&Span], style: &Style) -> Rung {

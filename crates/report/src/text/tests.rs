@@ -165,7 +165,7 @@ fn odd_traces_and_widths_do_not_panic() {
         long.add(Step::new(Layer::Http, "object", &format!("/object/{n}")).under(parent).at_ms(n, n + 10));
     }
     let text = render(&long, &diagnose(&long), &Style::default());
-    assert!(text.contains("and 28 more"), "{text}");
+    assert!(text.contains("and 32 more"), "{text}");
 }
 
 #[test]

@@ -6,9 +6,11 @@ use super::{Mark, Paint, Style, heading, paint};
 use thru_trace::{Layer, Outcome, Span, Trace};
 
 /// Steps of one parent beyond these are counted, not drawn.
-const SIBLINGS_MAX: usize = 12;
+const SIBLINGS_MAX: usize = 8;
 /// Deeper steps are left to the JSON.
 const DEPTH_MAX: usize = 3;
+/// Checks beyond these are left to the JSON.
+const CHECKS_MAX: usize = 24;
 const TIME_COLUMNS: usize = 8;
 
 /// The bars, with their heading; nothing when there is no span.
@@ -35,10 +37,13 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
     for row in &rows {
         match row {
             Row::More { depth, count } => {
-                out.push_str(&for_style(&format!("  {}… and {count} more\n", "  ".repeat(*depth)), style));
+                out.push_str(&for_style(&format!("  {}… and {count} more", "  ".repeat(*depth)), style));
+                out.push('\n');
             }
             Row::Step { depth, span } => {
                 let mark = mark(span);
+                // A packet seen is a moment, not a step that went well or not.
+                let moment = span.what == "segment" && span.nanos() == 0;
                 let label = fit(
                     &format!("{}{}", "  ".repeat(*depth), for_style(&name(span), style)),
                     label_columns - 2,
@@ -46,8 +51,7 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
                 );
                 let took = match span.outcome {
                     Outcome::Skipped { .. } => String::from("skipped"),
-                    // A packet seen is a moment, not a duration.
-                    _ if span.what == "segment" && span.nanos() == 0 => String::new(),
+                    _ if moment => String::new(),
                     _ => time(span.nanos(), style),
                 };
                 let bar = match span.outcome {
@@ -60,7 +64,7 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
                 };
                 let line = format!(
                     "{} {label} {} {}",
-                    mark.sign(style),
+                    if moment { String::from(" ") } else { mark.sign(style) },
                     paint(bar.trim_end(), tone, style) + &" ".repeat(bar.len() - bar.trim_end().len()),
                     right(&took, TIME_COLUMNS)
                 );
@@ -86,17 +90,47 @@ pub(super) fn checks(trace: &Trace, style: &Style) -> String {
         return String::new();
     }
     let mut out = heading("Extra checks, to tell causes apart", style);
-    for check in checks.iter().take(2 * SIBLINGS_MAX) {
+    let mut shown: Vec<String> = Vec::new();
+    for check in &checks {
+        let name = check_name(trace, check);
+        // Of several trains of pings to one place the longest says it all.
+        let longer = |other: &&Span| {
+            check_name(trace, other) == name && count(other, "ping.sent") > count(check, "ping.sent")
+        };
+        if shown.contains(&name) || check.what == "ping" && checks.iter().any(longer) {
+            continue;
+        }
+        if shown.len() == CHECKS_MAX {
+            break;
+        }
         let plain = Style { color: false, ..*style };
-        let mark = mark(check);
+        let mark = check_mark(check);
         let start = format!("{} ", mark.sign(&plain));
-        let line = format!("{}: {}", check_name(check), check_result(trace, check, style));
+        let line = format!("{name}: {}", check_result(trace, check, style));
         let lines = wrap(&for_style(&line, style), &start, style.width);
         let (head, rest) = lines.split_at(start.len());
-        out.push_str(&paint(head, if mark == Mark::Failed { Paint::Bad } else { Paint::Good }, style));
+        let tone = match mark {
+            Mark::Failed => Paint::Bad,
+            Mark::Slow => Paint::Warn,
+            _ => Paint::Good,
+        };
+        out.push_str(&paint(head, tone, style));
         out.push_str(rest);
+        shown.push(name);
     }
     out
+}
+
+fn count(span: &Span, key: &str) -> i64 {
+    span.int(key).unwrap_or(0)
+}
+
+/// Pings that came back only in part are neither well nor failed.
+fn check_mark(span: &Span) -> Mark {
+    if span.what == "ping" && span.is_ok() && count(span, "ping.received") < count(span, "ping.sent") {
+        return Mark::Slow;
+    }
+    mark(span)
 }
 
 enum Row<'a> {
@@ -217,9 +251,9 @@ fn name(span: &Span) -> String {
     }
 }
 
-fn check_name(span: &Span) -> String {
+fn check_name(trace: &Trace, span: &Span) -> String {
     let target = |verb: &str| match span.address("ping.target") {
-        Some(address) => format!("{verb} {address}"),
+        Some(address) => format!("{verb} {}", trace.named(address)),
         None => format!("{verb} {}", span.label),
     };
     let port = || match span.int("port") {
@@ -247,8 +281,18 @@ fn check_name(span: &Span) -> String {
 
 fn check_result(trace: &Trace, span: &Span, style: &Style) -> String {
     let took = time(span.nanos(), style);
+    // A check that is a ping says what the ping says.
+    if span.text("control.kind") == Some("ping")
+        && let Some(ping) = trace.children_of(span.id, "ping").next()
+    {
+        return check_result(trace, ping, style);
+    }
     if let Outcome::Failed { text, .. } = &span.outcome {
-        return format!("{text}, {took}");
+        let last = span.address("route.last_responding").map(|address| trace.named(address));
+        return match last {
+            Some(last) => format!("{text}; the last to answer was {last}"),
+            None => format!("{text}, {took}"),
+        };
     }
     if let Outcome::Skipped { why } = &span.outcome {
         return format!("not done, {why}");
@@ -270,10 +314,8 @@ fn check_result(trace: &Trace, span: &Span, style: &Style) -> String {
                 Some(true) => format!("reached in {hops} {}", if hops == 1 { "hop" } else { "hops" }),
                 _ => format!(
                     "not reached; the last to answer was {}",
-                    span.text("route.last_responding")
-                        .map(str::to_owned)
-                        .or_else(|| span.address("route.last_responding").map(|address| address.to_string()))
-                        .unwrap_or_else(|| String::from("nobody"))
+                    span.address("route.last_responding")
+                        .map_or_else(|| String::from("nobody"), |address| trace.named(address))
                 ),
             }
         }
