@@ -44,7 +44,7 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// [`print`] for bytes.
+/// [`print()`] for bytes.
 pub(crate) fn write(bytes: &[u8]) {
     let mut out = io::stdout().lock();
     let result = out.write_all(bytes).and_then(|()| out.flush());

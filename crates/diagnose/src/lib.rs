@@ -10,7 +10,7 @@
 //! - `facts`: the trace as the rules see it.
 //! - `thresholds`: every number a rule compares with, and why it is that number.
 //! - `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
-//! - [`recheck`]: whether the frames a verdict cites exist and say what they are cited for.
+//! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
 mod degraded;
 mod dns;

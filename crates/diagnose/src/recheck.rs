@@ -10,9 +10,8 @@ use thru_trace::{PacketFate, Span, Trace, Verdict, fault, frames};
 pub fn recheck(trace: &Trace, verdict: &Verdict) -> Vec<String> {
     let mut wrong = Vec::new();
     for cause in &verdict.causes {
-        match fault::by_id(cause) {
-            None => wrong.push(format!("{cause} is not in the catalogue")),
-            Some(_) => {}
+        if fault::by_id(cause).is_none() {
+            wrong.push(format!("{cause} is not in the catalogue"));
         }
     }
     let leading = verdict.causes.first().and_then(|cause| fault::layer_of(cause));

@@ -1,6 +1,6 @@
 //! Trace and verdict for programs: stable and versioned.
 //!
-//! One object for a request ([`render`]), one object a line for streams ([`line`]: pings, hops, flows). Words instead
+//! One object for a request ([`render`]), one object a line for streams ([`line()`]: pings, hops, flows). Words instead
 //! of numbers wherever a value is one of a few; times are nanoseconds since the network's start, and
 //! `epoch_unix_nanos` says when that was. Within one `schema` fields may be added; none changes its meaning or goes
 //! away.

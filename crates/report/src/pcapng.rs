@@ -45,7 +45,7 @@ pub fn write(trace: &Trace, out: impl Write) -> io::Result<()> {
     write_blocks(trace, None, out)
 }
 
-/// As [`write`], and each frame the verdict cites carries the statement it proves as a comment.
+/// As [`write()`], and each frame the verdict cites carries the statement it proves as a comment.
 ///
 /// # Errors
 /// Whatever `out` fails with.

@@ -3,7 +3,7 @@
 //! [`render`] is the whole answer in the order a person reads: what is wrong, which layer, where the time went,
 //! what proves it, what to do. Every word that may come from the network is escaped; meaning never hangs on colour.
 //!
-//! - [`escape`]: shows what must not reach a terminal.
+//! - [`mod@escape`]: shows what must not reach a terminal.
 //! - [`ladder`], [`waterfall`], [`answer`]: the parts of the answer.
 //! - [`tools`]: `thru ping`, `thru route`, `thru dig`.
 //! - [`lab`]: `thru lab list` and `thru lab show`.

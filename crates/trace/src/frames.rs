@@ -127,6 +127,9 @@ pub fn other_ttl(trace: &Trace, beside: &Span, host: IpAddr) -> Option<(u8, u64)
     best.map(|(_, ttl, number)| (ttl, number))
 }
 
+/// Source, destination and ports of the packet that an ICMP error quotes.
+pub type Quoted = (IpAddr, IpAddr, Option<(u16, u16)>);
+
 /// What a frame says of itself, as far as flows need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
@@ -145,7 +148,7 @@ pub struct Look {
     /// Type and code, of ICMP for either version.
     pub icmp: Option<(u8, u8)>,
     /// The packet an ICMP error is about: who sent it, to whom, with which ports.
-    pub about: Option<(IpAddr, IpAddr, Option<(u16, u16)>)>,
+    pub about: Option<Quoted>,
 }
 
 impl Look {
@@ -218,7 +221,7 @@ fn ports(transport: &[u8]) -> Option<(u16, u16)> {
 }
 
 /// The quoted packet may be cut after its first bytes of transport.
-fn quoted(bytes: &[u8]) -> Option<(IpAddr, IpAddr, Option<(u16, u16)>)> {
+fn quoted(bytes: &[u8]) -> Option<Quoted> {
     match bytes.first()? >> 4 {
         4 => {
             let ip = Ipv4View::new(bytes).ok()?;

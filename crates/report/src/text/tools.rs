@@ -167,7 +167,7 @@ pub fn route(route: &Route, style: &Style) -> String {
     let mut cells: Vec<Vec<String>> = Vec::new();
     for hop in &route.hops {
         let lost = hop.sent.saturating_sub(hop.received);
-        let percent = if hop.sent == 0 { 0 } else { lost * 100 / hop.sent };
+        let percent = (lost * 100).checked_div(hop.sent).unwrap_or(0);
         let mut numbers = match hop.rtt {
             Some((least, average, most)) => vec![time(least, style), time(average, style), time(most, style)],
             None => vec![String::new(), String::new(), String::new()],
