@@ -2,7 +2,7 @@
 //!
 //! - [`MacAddr`]: parsing, printing, multicast mapping, EUI-64 link-local addresses.
 //! - [`IpPrefix`] and [`Cidr`]: a network, and an address within its network.
-//! - [`Category`]: what [`category`] says about an address.
+//! - [`Category`]: what [`category()`] says about an address.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

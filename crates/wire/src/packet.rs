@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Lengths, protocol numbers and checksums come out right: each layer says what the next one is, unless
-//! the next one is bytes, which leaves the number as it was set. [`dissect`] goes the other way.
+//! the next one is bytes, which leaves the number as it was set. [`dissect()`] goes the other way.
 
 use core::net::IpAddr;
 use core::ops::Div;
