@@ -11,8 +11,11 @@ use hickory_proto::serialize::binary::BinEncodable;
 /// A type as users write it, any case: `a`, `AAAA`, `TYPE65` (RFC 3597 section 5). `None`: no such type.
 pub fn parse_type(text: &str) -> Option<RecordType> {
     let upper = text.to_ascii_uppercase();
-    if upper == "IXFR" {
-        return Some(RecordType::IXFR);
+    // Two that the codec knows and does not read.
+    match upper.as_str() {
+        "IXFR" => return Some(RecordType::IXFR),
+        "ANY" => return Some(RecordType::ANY),
+        _ => {}
     }
     if let Some(number) = upper.strip_prefix("TYPE") {
         return number.parse::<u16>().ok().map(RecordType::from);

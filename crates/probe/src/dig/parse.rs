@@ -142,3 +142,6 @@ fn read_name(text: &str) -> Result<Name, DigUsage> {
 fn usage(what: String, hint: &str) -> DigUsage {
     DigUsage { what, hint: hint.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;
