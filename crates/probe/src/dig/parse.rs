@@ -29,6 +29,8 @@ impl DigRequest {
             patience: Patience { tries: 3, timeout: Duration::from_secs(5) },
         };
         let mut name = None;
+        // What a name without a type means: PTR after -x.
+        let mut usual_type = RecordType::A;
         let mut record_type = None;
         let mut words = arguments.iter().map(AsRef::as_ref);
         while let Some(word) = words.next() {
@@ -42,7 +44,7 @@ impl DigRequest {
                         usage(format!("`{text}` is not an address"), "write -x 192.0.2.1 or -x 2001:db8::1")
                     })?;
                     name = Some(reverse_name(address));
-                    record_type.get_or_insert(RecordType::PTR);
+                    usual_type = RecordType::PTR;
                 }
                 "-t" => record_type = Some(read_type(value("a type")?)?),
                 "-q" => name = Some(read_name(value("a name")?)?),
@@ -86,8 +88,7 @@ impl DigRequest {
                 }
             }
         }
-        request.record_type =
-            record_type.unwrap_or(if name.is_some() { RecordType::A } else { RecordType::NS });
+        request.record_type = record_type.unwrap_or(if name.is_some() { usual_type } else { RecordType::NS });
         request.name = name.unwrap_or_else(Name::root);
         Ok(request)
     }
