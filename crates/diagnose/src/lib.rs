@@ -77,12 +77,18 @@ pub fn diagnose(trace: &Trace) -> Verdict {
 }
 
 /// Takes out disturbances that another one explains: on a lossy way the first packet of a connection gets lost now and
-/// then, and is no fault of its own.
+/// then, and is no fault of its own. So does a set one of whose members another disturbance has shown to be the case.
 fn drop_consequences(votes: &mut Vec<(usize, Vote)>) {
     let explained: Vec<Vec<&'static str>> = (0..votes.len())
         .map(|place| {
             let others = votes.iter().enumerate().filter(|(other, _)| *other != place);
-            others.flat_map(|(_, (_, vote))| vote.explains.iter().copied()).collect()
+            let is_set = votes[place].1.causes.len() > 1;
+            others
+                .flat_map(|(_, (_, vote))| {
+                    let shown = is_set && vote.causes.len() == 1 && vote.severity == Severity::Disturbed;
+                    vote.explains.iter().chain(vote.causes.iter().filter(move |_| shown)).copied()
+                })
+                .collect()
         })
         .collect();
     let mut explained = explained.iter();
