@@ -197,6 +197,14 @@ impl Item {
         }
     }
 
+    /// How many there are, if it is a list.
+    pub(crate) fn count(&self) -> usize {
+        match &self.kind {
+            Kind::Array(items) => items.len(),
+            _ => 1,
+        }
+    }
+
     /// A list of tables, as `[[key]]` makes.
     pub(crate) fn tables(&self, key: &str) -> Result<Vec<&Table>, Error> {
         match &self.kind {

@@ -126,6 +126,26 @@ fn a_site_fails_for_a_while_and_the_date_jumps() {
 }
 
 #[test]
+fn a_site_moves_to_another_port_and_back() {
+    let timeline = "[[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"shop\"\nset = { port = 8443 }\n";
+    let seen = on(with_timeline(timeline), |internet| async move {
+        let mut seen = Vec::new();
+        for seconds in [0, 2, 4] {
+            let network = internet.client();
+            network.sleep_until(thru_wire::Instant::from_millis(seconds * 1000)).await;
+            let open = |port| {
+                let remote = SocketAddr::new("203.0.113.10".parse().unwrap(), port);
+                let network = network.clone();
+                async move { network.connect_tcp(remote, thru_net::ConnectOptions::default()).await.is_ok() }
+            };
+            seen.push((open(443).await, open(8443).await));
+        }
+        seen
+    });
+    assert_eq!(seen, [(true, false), (false, true), (true, false)]);
+}
+
+#[test]
 fn a_resolver_refuses_for_a_while() {
     let timeline =
         "[[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"resolver\"\nset = { behaviour = \"refused\" }\n";

@@ -47,28 +47,38 @@ impl Internet {
             tokio::spawn(async move {
                 let at = Instant::START + at;
                 network.sleep_until(at).await;
-                let (undo, slot) = internet.change(&internet.scenario().timeline[index].change);
-                internet.renew(slot).await;
+                let (undo, slots) = internet.change(&internet.scenario().timeline[index].change);
+                internet.renew(slots).await;
                 if let Some(lasts) = lasts {
                     network.sleep_until(at + lasts).await;
-                    let slot = internet.undo(undo);
-                    internet.renew(slot).await;
+                    let slots = internet.undo(undo);
+                    internet.renew(slots).await;
                 }
             });
         }
     }
 
-    async fn renew(&self, slot: Option<Slot>) {
-        if let Some(slot) = slot
-            && let Err(error) = self.start_slot(slot).await
-        {
-            // The port was free a moment ago and the settings were checked when the file was read.
-            panic!("a changed service does not start: {error}");
+    async fn renew(&self, slots: Vec<Slot>) {
+        for slot in slots {
+            if let Err(error) = self.start_slot(slot).await {
+                // The port was free a moment ago and the settings were checked when the file was read.
+                panic!("a changed service does not start: {error}");
+            }
         }
     }
 
-    /// Makes the change; tells how to undo it, and which service has to be started anew.
-    fn change(&self, change: &Change) -> (Undo, Option<Slot>) {
+    /// Changes a service; gives what it was, and the places where servers have to be started anew: a changed port
+    /// leaves one and takes another.
+    fn replace_service(&self, service: usize, to: ServiceKind) -> (ServiceKind, Vec<Slot>) {
+        let left = self.slot_of(service);
+        let before = std::mem::replace(&mut self.state().services[service], to);
+        let mut slots = vec![left, self.slot_of(service)];
+        slots.dedup();
+        (before, slots)
+    }
+
+    /// Makes the change; tells how to undo it, and what has to be started anew.
+    fn change(&self, change: &Change) -> (Undo, Vec<Slot>) {
         match change {
             Change::Link { link, settings } => {
                 let before = self.state().links[*link].clone();
@@ -78,45 +88,42 @@ impl Internet {
                         .expect("checked when the file was read");
                 }
                 self.set_link(*link, spec);
-                (Undo::Link(*link, Box::new(before)), None)
+                (Undo::Link(*link, Box::new(before)), Vec::new())
             }
             Change::Up { link, up } => {
                 let mut world = self.shared.lab.world();
                 let before = world.is_up(self.shared.links[*link]);
                 world.set_up(self.shared.links[*link], *up);
-                (Undo::Up(*link, before), None)
+                (Undo::Up(*link, before), Vec::new())
             }
             Change::Service { service, to } => {
-                let before = std::mem::replace(&mut self.state().services[*service], (**to).clone());
-                (Undo::Service(*service, Box::new(before)), Some(self.slot_of(*service)))
+                let (before, slots) = self.replace_service(*service, (**to).clone());
+                (Undo::Service(*service, Box::new(before)), slots)
             }
             Change::Routes { node, routes } => {
                 let new: Vec<Route> = routes.iter().map(build::route).collect();
                 let before = self.replace_routes(*node, &[], &new);
-                (Undo::Routes(*node, new, before), None)
+                (Undo::Routes(*node, new, before), Vec::new())
             }
             Change::Rules { node, rules } => {
                 if let Some(firewall) = &self.shared.firewalls[*node] {
                     firewall.set_rules(build::rules(rules));
                 }
-                (Undo::Rules(*node, self.scenario().nodes[*node].rules.clone()), None)
+                (Undo::Rules(*node, self.scenario().nodes[*node].rules.clone()), Vec::new())
             }
             Change::Date { unix_nanos } => {
                 let before = self.shared.lab.epoch();
                 self.shared.lab.set_epoch(unix_nanos.saturating_sub(self.shared.lab.now().nanos()));
-                (Undo::Epoch(before), None)
+                (Undo::Epoch(before), Vec::new())
             }
         }
     }
 
-    fn undo(&self, undo: Undo) -> Option<Slot> {
+    fn undo(&self, undo: Undo) -> Vec<Slot> {
         match undo {
             Undo::Link(link, spec) => self.set_link(link, *spec),
             Undo::Up(link, up) => self.shared.lab.world().set_up(self.shared.links[link], up),
-            Undo::Service(service, before) => {
-                self.state().services[service] = *before;
-                return Some(self.slot_of(service));
-            }
+            Undo::Service(service, before) => return self.replace_service(service, *before).1,
             Undo::Routes(node, remove, add) => {
                 self.replace_routes(node, &remove, &add);
             }
@@ -127,7 +134,7 @@ impl Internet {
             }
             Undo::Epoch(epoch) => self.shared.lab.set_epoch(epoch),
         }
-        None
+        Vec::new()
     }
 
     /// Removes `remove`, and whatever `add` has a prefix of; gives back the latter.

@@ -46,6 +46,7 @@ impl Read<'_> {
                 "run `thru` once for each value with --set LINK.KEY=VALUE",
             ));
         }
+        bounded(&root)?;
         let name = root.text("name")?.map_or_else(|| stem(&source.name), |name| name.text);
         let about = root.text("about")?.map(|about| about.text).unwrap_or_default();
         let seed = root.integer("seed", 0, i64::MAX)?.unwrap_or(1) as u64;
@@ -184,6 +185,20 @@ impl Read<'_> {
         root.finish()?;
         Ok(scenario)
     }
+}
+
+/// Every router gets a route to every link: more of them would take gigabytes.
+const COUNTS_MAX: [(&str, usize); 5] =
+    [("nodes", 1000), ("links", 1500), ("set", 1000), ("at", 1000), ("check", 1000)];
+
+fn bounded(root: &Reader<'_>) -> Result<(), Error> {
+    for (key, most) in COUNTS_MAX {
+        if let Some(item) = root.get(key).filter(|item| item.count() > most) {
+            let message = format!("{} {key} are more than a lab can have", item.count());
+            return Err(Error::at(&item.span, message, format!("keep to {most}")));
+        }
+    }
+    Ok(())
 }
 
 /// 2026-03-02T09:00:00Z: a Monday morning.

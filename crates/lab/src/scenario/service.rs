@@ -1,6 +1,7 @@
 //! What runs on the nodes: name servers, resolvers, web sites.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thru_names::zone::Zone;
@@ -63,7 +64,7 @@ impl DnsBehaviour {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DnsSpec {
     /// Zones as master-file text; `{node}` stands for the node's address.
-    pub zones: Vec<String>,
+    pub zones: Vec<Arc<str>>,
     /// Whether it also tells the names of addresses (PTR), for every node with a label of the form `name.lab`.
     pub reverse: bool,
     /// How it behaves.
@@ -406,9 +407,9 @@ fn host_name(name: &Str) -> Result<String, Error> {
 }
 
 /// A zone's text with its addresses filled in, tried out.
-fn read_zone(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>) -> Result<String, Error> {
+fn read_zone(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>) -> Result<Arc<str>, Error> {
     let text = expand(zone, addresses)?;
-    let Err(error) = Zone::parse(&text, None) else { return Ok(text) };
+    let Err(error) = Zone::parse(&text, None) else { return Ok(text.into()) };
     // The line's place; the whole zone's where the fault is of the whole.
     let mut start = 0;
     let mut place = zone.span.part(0, 1);

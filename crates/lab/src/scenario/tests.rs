@@ -272,6 +272,16 @@ hint: begin with nodes = ["pc1", "pc2"] and links = ["pc1 -- pc2"]"#,
 }
 
 #[test]
+fn the_size_of_a_lab_is_bounded() {
+    let names: Vec<String> = (0..1001).map(|n| format!("\"n{n}\"")).collect();
+    let error = Scenario::parse(&format!("nodes = [{}]", names.join(", ")), "x.toml").unwrap_err();
+    assert_eq!(
+        (error.headline().as_str(), error.hint.as_str()),
+        ("x.toml:1:9: 1001 nodes are more than a lab can have", "keep to 1000")
+    );
+}
+
+#[test]
 fn a_zone_error_points_at_its_line() {
     check_refused(
         r#"
