@@ -144,19 +144,12 @@ impl Place {
 
     pub(crate) fn visitor_who(&self, options: TlsOptions) -> Visitor {
         let key_log = KeyLogBuffer::default();
-        // Real time is dear; in virtual time the default limits cost nothing.
-        let (limit, limits) = if self.client.is_virtual() {
-            (options.limit, Limits::default())
-        } else {
-            let short = Duration::from_millis(400);
-            (short * 2, Limits { wait: short, stall: short, ..Limits::default() })
-        };
-        let options = TlsOptions { key_log: Some(key_log.clone()), limit, ..options };
+        let options = TlsOptions { key_log: Some(key_log.clone()), ..options };
         Visitor {
             recorder: Recorder::new(self.client.clone()),
             tls: TlsClient::new(&self.client, options),
             key_log,
-            limits,
+            limits: Limits::default(),
         }
     }
 }

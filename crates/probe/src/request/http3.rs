@@ -32,28 +32,48 @@ impl std::fmt::Debug for QuicClient {
 /// HTTP/3's own state on a connection.
 struct Session {
     sender: SendRequest<OpenStreams, Bytes>,
-    driver: Option<JoinHandle<()>>,
+    driver: Driver,
+}
+
+type Control = h3::client::Connection<h3_quinn::Connection, Bytes>;
+
+/// What reads the server's control streams.
+enum Driver {
+    /// Until it is known whether the server took the early data, nobody may take the streams it opens: if it did
+    /// not, they belong to the session that begins anew, and giving them up would close them.
+    Waiting(Box<Control>),
+    Running(JoinHandle<()>),
+    /// The original of a clone has it.
+    Elsewhere,
 }
 
 impl Session {
-    async fn new(network: &Network, connection: &quinn::Connection) -> Result<Session, Problem> {
-        let (mut driver, sender) = h3::client::builder()
+    async fn new(connection: &quinn::Connection) -> Result<Session, Problem> {
+        let (control, sender) = h3::client::builder()
             .send_grease(false)
             .max_field_section_size(HEAD_MAX)
             .build(h3_quinn::Connection::new(connection.clone()))
             .await
             .map_err(|error| failure::of_http3_connection(&error, false))?;
-        let driver = network.spawn(async move {
-            // Whoever waits for an answer hears of its end too.
-            let _ = driver.wait_idle().await;
-        });
-        Ok(Session { sender, driver: Some(driver) })
+        Ok(Session { sender, driver: Driver::Waiting(Box::new(control)) })
+    }
+
+    /// From now on the server's control streams are read.
+    fn run(&mut self, network: &Network) {
+        let driver = std::mem::replace(&mut self.driver, Driver::Elsewhere);
+        self.driver = match driver {
+            Driver::Waiting(mut control) => Driver::Running(network.spawn(async move {
+                // Whoever waits for an answer hears of the end too.
+                let _ = control.wait_idle().await;
+            })),
+            other => other,
+        };
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        if let Some(driver) = &self.driver {
+        if let Driver::Running(driver) = &self.driver {
             driver.abort();
         }
     }
@@ -61,13 +81,16 @@ impl Drop for Session {
 
 impl QuicClient {
     pub(super) async fn new(network: &Network, quic: QuicConnection) -> Result<QuicClient, Problem> {
-        let session = Session::new(network, &quic.connection).await?;
+        let mut session = Session::new(&quic.connection).await?;
+        if !quic.is_early() {
+            session.run(network);
+        }
         Ok(QuicClient { network: network.clone(), session, quic: Some(quic), renewed: false })
     }
 
     /// A second handle for requests at the same time.
     pub(super) fn share(&self) -> QuicClient {
-        let session = Session { sender: self.session.sender.clone(), driver: None };
+        let session = Session { sender: self.session.sender.clone(), driver: Driver::Elsewhere };
         QuicClient { network: self.network.clone(), session, quic: None, renewed: false }
     }
 
@@ -75,7 +98,9 @@ impl QuicClient {
     pub(super) async fn finish(&mut self, recorder: &Recorder) {
         if let Some(quic) = &mut self.quic {
             // A failure is in the span `handshake`; the exchange failed by itself then.
-            let _ = quic.finish(recorder).await;
+            if quic.finish(recorder).await.is_ok() {
+                self.session.run(&self.network);
+            }
         }
     }
 
@@ -115,10 +140,12 @@ impl QuicClient {
     async fn renew_if_refused(&mut self) -> Result<bool, Problem> {
         let Some(quic) = self.quic.as_mut().filter(|_| !self.renewed) else { return Ok(false) };
         if !matches!(quic.settle().await, Some(Ok(false))) {
+            self.session.run(&self.network);
             return Ok(false);
         }
         self.renewed = true;
-        self.session = Session::new(&self.network, &quic.connection).await?;
+        self.session = Session::new(&quic.connection).await?;
+        self.session.run(&self.network);
         Ok(true)
     }
 

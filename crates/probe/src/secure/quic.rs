@@ -204,6 +204,11 @@ impl TlsClient {
 }
 
 impl QuicConnection {
+    /// Whether what is sent now is early data.
+    pub fn is_early(&self) -> bool {
+        matches!(self.accepted, Early::Pending(_))
+    }
+
     /// Waits for the handshake of a 0-RTT connection; tells whether the server took the early data. If it did not, all
     /// streams opened so far are gone. `None`: there was no early data.
     pub async fn settle(&mut self) -> Option<Result<bool, ConnectionError>> {

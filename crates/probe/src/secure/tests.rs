@@ -137,20 +137,23 @@ async fn every_answer_that_is_no_handshake_has_its_word() {
 }
 
 /// A hello's answer that never ends its record is only waited for as long as allowed.
-#[tokio::test]
-async fn a_handshake_that_hangs_is_given_up() {
-    let place = Place::host();
-    let server = place
-        .serve_by_hand(|mut stream| async move {
-            let _ = stream.write_all(b"\x16\x03\x03\x10\0\x02").await;
-            let mut rest = Vec::new();
-            let _ = stream.read_to_end(&mut rest).await;
-        })
-        .await;
-    let visitor = place.visitor();
-    let stream = visitor.dial(server.secure()).await;
-    let failure = visitor.tls.secure(&visitor.recorder, None, SHOP, &[], stream).await.err().unwrap();
-    assert_eq!(failure.code, "tls.timeout");
-    assert!(failure.text.contains("6 bytes"), "{failure}");
-    assert_eq!(visitor.value("handshake", "tls.bytes_received"), Some(Value::Int(6)));
+#[test]
+fn a_handshake_that_hangs_is_given_up() {
+    in_lab(async |place| {
+        let server = place
+            .serve_by_hand(|mut stream| async move {
+                let _ = stream.write_all(b"\x16\x03\x03\x10\0\x02").await;
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest).await;
+            })
+            .await;
+        let visitor = place.visitor();
+        let stream = visitor.dial(server.secure()).await;
+        let failure = visitor.tls.secure(&visitor.recorder, None, SHOP, &[], stream).await.err().unwrap();
+        assert_eq!(failure.code, "tls.timeout");
+        assert!(failure.text.contains("6 bytes"), "{failure}");
+        assert_eq!(visitor.value("handshake", "tls.bytes_received"), Some(Value::Int(6)));
+        let span = visitor.last("handshake");
+        assert_eq!(span.end - span.start, 10_000_000_000, "to the nanosecond");
+    });
 }

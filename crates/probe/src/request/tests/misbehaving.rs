@@ -25,11 +25,21 @@ async fn check(place: &Place, behaviour: Behaviour, path: &str, words: [&str; 3]
     visitors
 }
 
-async fn every_behaviour_has_its_word(place: Place) {
+fn answer(answer: SiteAnswer) -> Behaviour {
+    Behaviour { answer, ..Behaviour::default() }
+}
+
+fn delivery(delivery: Delivery) -> Behaviour {
+    Behaviour { delivery, ..Behaviour::default() }
+}
+
+fn door(door: Door) -> Behaviour {
+    Behaviour { door, ..Behaviour::default() }
+}
+
+/// What a client learns at once.
+async fn misbehaviour_has_its_word(place: Place) {
     let millis = Duration::from_millis;
-    let answer = |answer| Behaviour { answer, ..Behaviour::default() };
-    let delivery = |delivery| Behaviour { delivery, ..Behaviour::default() };
-    let door = |door| Behaviour { door, ..Behaviour::default() };
 
     let out = SiteAnswer::Status { code: 503, retry_after: Some(30) };
     for visitor in check(&place, answer(out), "/", ["http.status.503"; 3]).await {
@@ -38,10 +48,6 @@ async fn every_behaviour_has_its_word(place: Place) {
     }
     let gone = SiteAnswer::Status { code: 404, retry_after: None };
     check(&place, answer(gone), "/", ["http.status.404"; 3]).await;
-    for visitor in check(&place, answer(SiteAnswer::Never), "/", ["http.timeout"; 3]).await {
-        assert!(matches!(visitor.last("request").outcome, Outcome::Ok));
-        assert!(matches!(visitor.last("wait").outcome, Outcome::Failed { .. }));
-    }
     check(&place, answer(SiteAnswer::Close), "/", ["http.closed", "http.reset", "http.reset"]).await;
     let thinking = Behaviour { think: millis(30), ..Behaviour::default() };
     for visitor in check(&place, thinking, "/", ["ok"; 3]).await {
@@ -53,30 +59,42 @@ async fn every_behaviour_has_its_word(place: Place) {
         let transfer = visitor.last("transfer");
         assert!(transfer.end - transfer.start >= 30_000_000, "{transfer:?}");
     }
-    for visitor in check(&place, delivery(Delivery::Stall { after: 20_000 }), "/", ["http.stalled"; 3]).await
-    {
-        assert_eq!(visitor.value("exchange", "http.bytes"), Some(Value::Int(20_000)));
-        assert!(matches!(visitor.last("transfer").outcome, Outcome::Failed { .. }));
-    }
     let broken = ["http.truncated", "http.reset", "http.reset"];
     check(&place, delivery(Delivery::Break { after: 20_000 }), "/", broken).await;
     // Reset if our hello comes after the other side has closed.
     let closed = "tls.closed or tls.reset";
     check(&place, door(Door::CloseOnAccept), "/", [closed, closed, "quic.refused"]).await;
-    check(&place, door(Door::Silent), "/", ["tls.timeout", "tls.timeout", "quic.timeout"]).await;
     check(&place, door(Door::PlainOnTlsPort), "/", ["tls.not_tls", "tls.not_tls", "ok"]).await;
     check(&place, door(Door::CloseAfterHello), "/", ["tls.closed", "tls.closed", "ok"]).await;
-    check(&place, door(Door::SilentAfterHello), "/", ["tls.timeout", "tls.timeout", "ok"]).await;
 }
 
 #[test]
-fn every_behaviour_has_its_word_on_the_host() {
-    on_host(every_behaviour_has_its_word);
+fn misbehaviour_has_its_word_on_the_host() {
+    on_host(misbehaviour_has_its_word);
 }
 
 #[test]
-fn every_behaviour_has_its_word_in_a_lab() {
-    in_lab(every_behaviour_has_its_word);
+fn misbehaviour_has_its_word_in_a_lab() {
+    in_lab(misbehaviour_has_its_word);
+}
+
+/// What takes patience is tested in virtual time only.
+#[test]
+fn silence_has_its_word() {
+    in_lab(async |place| {
+        for visitor in check(&place, answer(SiteAnswer::Never), "/", ["http.timeout"; 3]).await {
+            assert!(matches!(visitor.last("request").outcome, Outcome::Ok));
+            assert!(matches!(visitor.last("wait").outcome, Outcome::Failed { .. }));
+        }
+        for visitor in
+            check(&place, delivery(Delivery::Stall { after: 20_000 }), "/", ["http.stalled"; 3]).await
+        {
+            assert_eq!(visitor.value("exchange", "http.bytes"), Some(Value::Int(20_000)));
+            assert!(matches!(visitor.last("transfer").outcome, Outcome::Failed { .. }));
+        }
+        check(&place, door(Door::Silent), "/", ["tls.timeout", "tls.timeout", "quic.timeout"]).await;
+        check(&place, door(Door::SilentAfterHello), "/", ["tls.timeout", "tls.timeout", "ok"]).await;
+    });
 }
 
 #[test]

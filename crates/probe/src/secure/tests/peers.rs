@@ -214,7 +214,10 @@ fn ngtcp2_is_understood_over_http3() {
             assert_eq!((answer.status, answer.bytes), (200, 200_000));
             assert_eq!(answer.body, thru_serve::web::pages::pattern(9, 0, 64 * 1024));
             assert_eq!(visitor.text("handshake", "tls.alpn"), "h3");
-            assert_eq!(visitor.value("handshake", "tls.early_data"), Some(Value::Bool(early)));
+            // GnuTLS takes early data only if the age of the ticket is right to a few milliseconds; rustls tells it
+            // in whole seconds. So it is refused now and then, and the request has to arrive all the same.
+            let taken = visitor.value("handshake", "tls.early_data");
+            assert!(matches!(taken, Some(Value::Bool(taken)) if early || !taken), "{taken:?}");
             client.close().await;
         }
     });
