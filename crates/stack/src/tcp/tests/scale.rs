@@ -102,21 +102,3 @@ fn a_syn_flood_is_bounded() {
     }
     assert_eq!(tcp.population(), (128, 0, 0));
 }
-
-/// For measuring by hand: `time cargo test --release -p thru-stack --lib -- --ignored a_gigabyte`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn a_gigabyte() {
-    let mut pair = Duo::over(Link { delay: core::time::Duration::from_micros(50), ..Link::default() });
-    let (_, client, server) = pair.established();
-    let data = vec![7; 65_536];
-    let (mut buffer, mut received) = (vec![0; 65_536], 0usize);
-    while received < 1 << 30 {
-        while pair.ends[CLIENT].write(pair.now, client, &data).unwrap() > 0 {}
-        pair.step();
-        while let Ok(Some(read)) = pair.ends[SERVER].read(pair.now, server, &mut buffer) {
-            received += read;
-        }
-    }
-    println!("{:?} segments, {} steps", pair.sent, pair.steps);
-}
