@@ -46,7 +46,7 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
         .map_err(|error| {
             Failure::undecided(
                 format!("cannot ping from this machine: {error}"),
-                "allow it with `sysctl net.ipv4.ping_group_range=\"0 2147483647\"`, or try `--on lab`",
+                "run as root, allow it with `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, or try `--on lab`",
             )
         })?;
         let echoes: Vec<tools::Echo> = result.echoes.iter().map(as_shown).collect();

@@ -46,7 +46,9 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
         let mut vote = Vote::disturbed(
             &["IP19"],
             if by_pings { 0.92 } else { 0.75 },
-            format!("{subject} works, but about {percent:.0} % of all round trips lose a packet on the way{at}."),
+            format!(
+                "{subject} works, but about {percent:.0} % of all round trips lose a packet on the way{at}."
+            ),
         )
         .cost(cost(facts, retransmissions + i64::from(out_of_order > 0)))
         .explains(&["TCP07", "TCP18", "DNS11"])

@@ -12,8 +12,7 @@ use tokio::io::unix::AsyncFd;
 use super::udp::{Heard, receive, report, send, without_port};
 use crate::icmp::{IcmpEvent, IcmpSocket, Socket as AnySocket, error_kind};
 
-const REMEDY: &str =
-    "may not send echo requests; run as root, or `sysctl -w net.ipv4.ping_group_range='0 2147483647'`";
+const FORBIDDEN: &str = "this user may not send echo requests";
 
 pub(crate) fn open(to: IpAddr) -> io::Result<IcmpSocket> {
     let v6 = to.is_ipv6();
@@ -21,7 +20,7 @@ pub(crate) fn open(to: IpAddr) -> io::Result<IcmpSocket> {
         Ok(socket) => (socket, false),
         Err(_) => match DatagramSocket::raw_icmp(v6) {
             Ok(socket) => (socket, true),
-            Err(error) => return Err(io::Error::new(error.kind(), REMEDY)),
+            Err(error) => return Err(io::Error::new(error.kind(), FORBIDDEN)),
         },
     };
     let mut identifier = [0; 2];
