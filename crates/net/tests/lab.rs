@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use support::{SERVER, SERVER_V6, with_two_hosts};
 use thru_net::lab::{LabError, LabOptions, run};
-use thru_net::{IcmpEvent, UdpEvent};
+use thru_net::{ConnectOptions, IcmpEvent, UdpEvent};
 use thru_sim::link::Pipe;
 use thru_stack::Medium;
 use thru_wire::Instant;
@@ -72,6 +72,24 @@ fn datagrams_and_their_icmp_errors_arrive() {
                 panic!("no error came")
             };
             assert_eq!(report.quoted_destination.port(), 8);
+        },
+    );
+}
+
+#[test]
+fn a_listener_on_port_0_tells_the_port_that_was_chosen() {
+    with_two_hosts(
+        1,
+        Medium::Ethernet,
+        wire(Duration::from_millis(5)),
+        HOUR,
+        |_, client, server| async move {
+            let listener = server.listen_tcp(SocketAddr::from((SERVER, 0)), 1).await.unwrap();
+            let address = listener.local_addr();
+            assert_ne!(address.port(), 0);
+            let connected = client.connect_tcp(address, ConnectOptions::default()).await.unwrap();
+            let (accepted, peer) = listener.accept().await.unwrap();
+            assert_eq!((connected.local_addr(), accepted.local_addr()), (peer, address));
         },
     );
 }

@@ -72,7 +72,12 @@ fn last_icmp(events: &[TcpEvent]) -> Option<thru_stack::icmp::IcmpReport> {
 }
 
 pub(crate) fn listen(own: &Arc<OwnNetwork>, local: SocketAddr, backlog: usize) -> io::Result<TcpListener> {
-    let id = own.with(|host, _| host.tcp_listen(local, backlog)).map_err(|error| match error {
+    let listened = own.with(|host, _| {
+        let id = host.tcp_listen(local, backlog)?;
+        // Port 0 was a wish: the stack has chosen.
+        Ok((id, host.tcp_listener_addr(id).unwrap_or(local)))
+    });
+    let (id, local) = listened.map_err(|error| match error {
         ListenError::AddressInUse => io::Error::from(io::ErrorKind::AddrInUse),
         ListenError::AddressNotAvailable => io::Error::from(io::ErrorKind::AddrNotAvailable),
     })?;
