@@ -1,8 +1,10 @@
-//! Fuzz targets for every parser in `wire`, for scripted operations on `stack`, and for `sim`'s NAT and links.
+//! Fuzz targets for every parser in `wire`, for scripted operations on `stack`, for `names`, and for `sim`'s NAT and links.
 //!
 //! - `wire_*`: views take any bytes; a value that was parsed is emitted and parsed again, and must be the same.
 //! - `stack_frames`: any frames into a host and a router.
 //! - `stack_script`: two hosts, a bad link, and a script of what applications and the network do.
+//! - `names_zone`, `names_answer`, `names_resolve`: any text as a zone, any bytes as a query, any servers around
+//!   the iterative resolver.
 //! - `sim_nat`: packets of any kind through a NAT; what it passes has the right checksums.
 //! - `sim_link`: any impairments; what comes out went in.
 //!
