@@ -15,7 +15,7 @@ use thru_probe::journey::{self, HttpVersion, JourneyOptions};
 use thru_probe::ping::{PingOptions, ping};
 use thru_probe::resolve::{ResolveOptions, record_steps, resolve};
 use thru_probe::secure::{TlsOptions, Trust};
-use thru_trace::{Layer, SpanId, Status, Trace, Value, Verdict};
+use thru_trace::{Layer, Span, SpanId, Status, Trace, Value, Verdict};
 use thru_wire::Instant;
 use url::Url;
 
@@ -115,12 +115,15 @@ impl Internet {
             let (at, kind) = (first.at.nanos(), type_text(answer.record_type));
             let asked =
                 queries.iter().find(|(_, start, end, rtype)| *rtype == kind && (*start..=*end).contains(&at));
-            let Some((parent, ..)) = asked else { continue };
+            let Some((parent, _, asked_until, _)) = asked else { continue };
             // The steps are written by the one who knows how, and moved over.
             let recorder = Recorder::new(self.client());
             let top = recorder.open(None, Layer::Dns, "resolve", "");
             record_steps(&recorder, top, &answer.steps);
-            for mut span in recorder.spans().into_iter().skip(1) {
+            // The resolver may go on when the one who asked has given up: that is no part of this request's story.
+            let in_time = |span: &Span| span.start <= *asked_until;
+            for mut span in recorder.spans().into_iter().skip(1).filter(in_time) {
+                span.end = span.end.min(*asked_until);
                 span.id = SpanId(trace.spans.len() as u32);
                 span.parent = Some(*parent);
                 trace.spans.push(span);
