@@ -120,7 +120,7 @@ async fn attempt(
         Ok(stream) => {
             recorder.ok(span);
             recorder.set(span, "tcp.local", stream.local_addr().to_string());
-            note_handshake(recorder, span, started, &stream.events());
+            note_handshake(recorder, span, &stream.events());
             if let Some(info) = stream.info() {
                 note_info(recorder, span, &info);
             } else {
@@ -148,7 +148,7 @@ fn note_info(recorder: &Recorder, span: SpanId, info: &TcpInfo) {
 }
 
 /// One child span a segment, and how often the SYN went out again.
-fn note_handshake(recorder: &Recorder, span: SpanId, started: Instant, events: &[TcpEvent]) {
+fn note_handshake(recorder: &Recorder, span: SpanId, events: &[TcpEvent]) {
     let mut syn_retransmissions = 0u32;
     let mut segments = 0;
     for event in events {
@@ -184,11 +184,10 @@ fn note_handshake(recorder: &Recorder, span: SpanId, started: Instant, events: &
         }
     }
     recorder.set(span, "tcp.syn_retransmissions", syn_retransmissions);
-    let _ = started;
 }
 
 fn note_failure(recorder: &Recorder, span: SpanId, started: Instant, error: &ConnectError) {
-    note_handshake(recorder, span, started, &error.events);
+    note_handshake(recorder, span, &error.events);
     let icmp = match &error.kind {
         ConnectErrorKind::TimedOut { icmp } | ConnectErrorKind::Unreachable { icmp, .. } => icmp.as_ref(),
         _ => None,
