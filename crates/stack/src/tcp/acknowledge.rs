@@ -55,9 +55,11 @@ impl Connection {
         self.probe.answered();
         let rtt = self.measure(segment, advanced, &delivered);
         if advanced || sacked || duplicate {
-            let rate = self.delivery.take(self.rtt.min());
             let repairing = self.recovery.in_recovery();
+            let lost_before = self.runs.lost_bytes();
             self.judge_loss(cx, advanced, flight);
+            let lost = self.runs.lost_bytes();
+            let rate = self.delivery.take(segment.at, self.rtt.min(), lost);
             let threshold = self.congestion.slow_start_threshold();
             let in_slow_start = self.congestion.window() < threshold;
             // In slow start a window that was half used may double (RFC 7661 4.2, and Linux).
@@ -66,10 +68,14 @@ impl Connection {
                 now: segment.at,
                 delivered: delivered.bytes,
                 acked: delivered.acked,
+                newly_lost: lost - lost_before,
+                total_delivered: self.delivery.delivered,
                 rate,
                 rtt,
-                in_flight: before,
-                ce_count: 0,
+                shortest_rtt: delivered.newest.map(|newest| segment.at.since(newest)),
+                prior_in_flight: before,
+                in_flight: self.runs.in_flight(),
+                ce_bytes: 0,
                 app_limited: !used,
                 // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
                 in_recovery: repairing || self.recovery.in_recovery(),

@@ -11,7 +11,7 @@ pub use super::rate::RateSample;
 mod cubic;
 mod reno;
 
-/// What an acknowledgement tells a controller.
+/// What an acknowledgement tells a controller. Bytes everywhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Ack {
     /// Arrival of the frame that brought it.
@@ -20,31 +20,83 @@ pub struct Ack {
     pub delivered: u64,
     /// Bytes newly acknowledged cumulatively.
     pub acked: u64,
-    /// How fast data was delivered, if that could be measured.
+    /// Bytes newly believed lost because of it.
+    pub newly_lost: u64,
+    /// Bytes the connection has delivered so far, this acknowledgement included: the clock that rounds are counted by.
+    pub total_delivered: u64,
+    /// How fast data was delivered; `None` if nothing was.
     pub rate: Option<RateSample>,
     /// Round-trip time of this acknowledgement, if it was unambiguous.
     pub rtt: Option<Duration>,
-    /// Bytes in the network, before this acknowledgement.
+    /// The shortest of the unambiguous round-trip times it measures: that of what left last, without the wait of
+    /// delayed acknowledgements.
+    pub shortest_rtt: Option<Duration>,
+    /// Bytes in the network, before this acknowledgement and after it.
+    pub prior_in_flight: u64,
+    /// See above; what it showed to be lost is not in there any more.
     pub in_flight: u64,
-    /// Bytes the network marked as having met congestion (ECN).
-    pub ce_count: u64,
+    /// Bytes of what was delivered that the network had marked as having met congestion (ECN).
+    pub ce_bytes: u64,
     /// Whether the sender, not the window, limited what was in flight: then the window proves nothing.
     pub app_limited: bool,
     /// Whether lost data is being sent again after fast retransmit: loss-based windows stand still.
     pub in_recovery: bool,
 }
 
+/// What leaves, before it is counted as in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// When.
+    pub now: Instant,
+    /// Bytes in the network before it.
+    pub in_flight: u64,
+    /// Bytes the connection has delivered so far.
+    pub total_delivered: u64,
+    /// Whether the application had too little to send at the last occasion.
+    pub app_limited: bool,
+}
+
+/// A stretch of bytes that left as one segment and is believed lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Its length.
+    pub len: u64,
+    /// Bytes in the network just after it had left.
+    pub tx_in_flight: u64,
+    /// Bytes believed lost since it had left, its own included.
+    pub lost_since: u64,
+    /// Whether the application had too little to send when it left.
+    pub app_limited: bool,
+}
+
 /// A congestion controller. It is told what happens and answers with a window and a pace.
 /// Bytes everywhere; integer arithmetic only, so that each machine gives the same packets.
+///
+/// Order of the calls for one acknowledgement: each [`Lost`] stretch; then [`on_loss`](Controller::on_loss),
+/// [`on_undo`](Controller::on_undo) or [`on_recovered`](Controller::on_recovered) if one is due; then
+/// [`on_ack`](Controller::on_ack); then [`on_ecn`](Controller::on_ecn) if marks are to be answered.
 pub trait Controller: Debug + Send {
     /// An acknowledgement arrived. A window never shrinks here for want of growth (RFC 9438 4.2).
     fn on_ack(&mut self, ack: &Ack);
+    /// Something leaves.
+    fn on_sent(&mut self, _sent: &Sent) {}
+    /// A stretch is believed lost: told one by one, but only to a controller that
+    /// [wants to know](Controller::wants_lost).
+    fn on_lost(&mut self, _now: Instant, _lost: &Lost) {}
+    /// Whether [`Controller::on_lost`] does anything.
+    fn wants_lost(&self) -> bool {
+        false
+    }
     /// Loss was noticed, once per round: a recovery begins. `in_flight` is what was sent and is unacknowledged.
     fn on_loss(&mut self, now: Instant, in_flight: u64);
     /// The retransmission timer ran out.
     fn on_timeout(&mut self, now: Instant, in_flight: u64);
     /// Everything that was lost has been repaired.
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {}
+    /// Nothing had been lost (Eifel, F-RTO, D-SACK): what the recovery or timeout begun last took is given back.
+    fn on_undo(&mut self, now: Instant);
+    /// The network marked packets instead of dropping them; told once per round (RFC 3168 6.1.2).
+    fn on_ecn(&mut self, now: Instant, in_flight: u64);
     /// Nothing was sent for longer than a retransmission timeout (RFC 5681 4.1).
     fn on_idle(&mut self, now: Instant);
     /// The largest segment has changed.
@@ -56,6 +108,19 @@ pub trait Controller: Debug + Send {
     /// Bytes per second at which to send; `None`: as fast as the window allows.
     fn pacing_rate(&self) -> Option<u64> {
         None
+    }
+    /// Bytes that may leave in one burst when paced.
+    fn send_quantum(&self) -> u64 {
+        u64::MAX
+    }
+    /// Whether the window already is what may be in flight during recovery: then proportional rate reduction
+    /// (RFC 9937) keeps its hands off.
+    fn owns_recovery_window(&self) -> bool {
+        false
+    }
+    /// What it is doing, in a word, for the history.
+    fn phase(&self) -> &'static str {
+        if self.window() < self.slow_start_threshold() { "slow start" } else { "avoidance" }
     }
 }
 

@@ -139,6 +139,12 @@ pub(crate) struct Connection {
 impl Connection {
     /// A connection that has sent and received nothing.
     pub(crate) fn new(pair: Pair, iss: u64, options: Negotiated, config: &TcpConfig) -> Connection {
+        let congestion =
+            controller(config.congestion, u64::from(options.mss), config.initial_window_segments);
+        let mut runs = Runs::default();
+        if congestion.wants_lost() {
+            runs.take_notes();
+        }
         Connection {
             pair,
             state: State::Closed,
@@ -148,12 +154,12 @@ impl Connection {
             nxt: iss,
             queue: SendQueue::new(iss + 1, config.send_buffer),
             closing: false,
-            runs: Runs::default(),
+            runs,
             scoreboard: Ranges::default(),
             peer_window: PeerWindow::default(),
             syn: Syn::default(),
             recovery: Recovery::default(),
-            congestion: controller(config.congestion, u64::from(options.mss), config.initial_window_segments),
+            congestion,
             window_was_full: false,
             last_small: iss,
             last_sent: Instant::START,

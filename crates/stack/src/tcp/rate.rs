@@ -5,15 +5,39 @@ use thru_wire::Instant;
 
 use super::runs::Run;
 
-/// A measurement of the rate at which data was delivered.
+/// A measurement of the rate at which data was delivered, from the newest stretch an acknowledgement delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateSample {
     /// Bytes delivered over `interval`.
     pub delivered: u64,
     /// The longer of the time it took to send them and the time it took to acknowledge them.
     pub interval: Duration,
+    /// Whether the interval can be trusted: one shorter than any round trip tells of bunched acknowledgements, not of
+    /// the network.
+    pub valid: bool,
     /// Whether the application had too little to send meanwhile: the network may be faster.
     pub app_limited: bool,
+    /// Bytes the connection had delivered when the newest stretch left.
+    pub prior_delivered: u64,
+    /// Bytes in the network just after it had left.
+    pub tx_in_flight: u64,
+    /// Bytes believed lost between its departure and this acknowledgement.
+    pub lost: u64,
+    /// How long ago it left; ambiguous if it had left before.
+    pub rtt: Duration,
+    /// Whether it had left before.
+    pub retransmitted: bool,
+}
+
+impl RateSample {
+    /// Bytes per second; `None` if the interval can't be trusted.
+    pub fn rate(&self) -> Option<u64> {
+        let nanos = self.interval.as_nanos();
+        if !self.valid || nanos == 0 {
+            return None;
+        }
+        u64::try_from(u128::from(self.delivered) * 1_000_000_000 / nanos).ok()
+    }
 }
 
 /// The sender's count of what was delivered and when.
@@ -28,23 +52,57 @@ pub(crate) struct Delivery {
     sample: Option<Pending>,
 }
 
+/// What a run carries from its departure to the acknowledgement that delivers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Bytes the connection had delivered, and when the last of those was.
+    pub(crate) delivered: u64,
+    pub(crate) delivered_at: Instant,
+    /// When the first byte of that flight had left.
+    pub(crate) flight_began: Instant,
+    /// Low half of the bytes believed lost by then.
+    lost: u32,
+    /// Bytes in the network, this run included.
+    tx_in_flight: u32,
+    pub(crate) app_limited: bool,
+}
+
+impl Stamp {
+    /// Bytes believed lost since then, if by now that are `lost`.
+    pub(crate) fn lost_since(&self, lost: u64) -> u64 {
+        u64::from((lost as u32).wrapping_sub(self.lost))
+    }
+
+    pub(crate) fn tx_in_flight(&self) -> u64 {
+        u64::from(self.tx_in_flight)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    prior_delivered: u64,
-    prior_at: Instant,
+    stamp: Stamp,
     send_elapsed: Duration,
     sent_at: Instant,
-    app_limited: bool,
+    end: u64,
+    retransmitted: bool,
 }
 
 impl Delivery {
-    /// The stamps of a run that leaves now.
-    pub(crate) fn stamp(&mut self, now: Instant, nothing_in_flight: bool) -> (u64, Instant, Instant, bool) {
-        if nothing_in_flight {
+    /// The stamp of a run of `len` bytes that leaves now, with `in_flight` in the network before it and `lost` bytes
+    /// believed lost so far.
+    pub(crate) fn stamp(&mut self, now: Instant, len: u32, in_flight: u64, lost: u64) -> Stamp {
+        if in_flight == 0 {
             self.flight_began = now;
             self.delivered_at = now;
         }
-        (self.delivered, self.delivered_at, self.flight_began, self.limited_until > 0)
+        Stamp {
+            delivered: self.delivered,
+            delivered_at: self.delivered_at,
+            flight_began: self.flight_began,
+            lost: lost as u32,
+            tx_in_flight: u32::try_from(in_flight + u64::from(len)).unwrap_or(u32::MAX),
+            app_limited: self.limited_until > 0,
+        }
     }
 
     /// The application has nothing more to send although it could.
@@ -52,42 +110,46 @@ impl Delivery {
         self.limited_until = (self.delivered + in_flight).max(1);
     }
 
+    pub(crate) fn is_app_limited(&self) -> bool {
+        self.limited_until > 0
+    }
+
     /// `run` was delivered, as an acknowledgement that arrived at `now` says.
     pub(crate) fn delivered(&mut self, run: &Run, now: Instant) {
         self.delivered += u64::from(run.len);
         self.delivered_at = now;
         // The most recently sent run speaks for the latest flight.
-        if self
-            .sample
-            .is_none_or(|sample| (run.delivered, run.sent_at) > (sample.prior_delivered, sample.sent_at))
-        {
+        if self.sample.is_none_or(|newest| (run.sent_at, run.end()) > (newest.sent_at, newest.end)) {
             self.sample = Some(Pending {
-                prior_delivered: run.delivered,
-                prior_at: run.delivered_at,
-                send_elapsed: run.sent_at.since(run.flight_began),
+                stamp: run.stamp,
+                send_elapsed: run.sent_at.since(run.stamp.flight_began),
                 sent_at: run.sent_at,
-                app_limited: run.app_limited,
+                end: run.end(),
+                retransmitted: run.retransmitted,
             });
             self.flight_began = run.sent_at;
         }
     }
 
-    /// The sample of one acknowledgement, after all it delivered was counted. `None` if it is shorter than any
-    /// round trip: then the interval tells of bunched acknowledgements, not of the network.
-    pub(crate) fn take(&mut self, min_rtt: Option<Duration>) -> Option<RateSample> {
-        let pending = self.sample.take()?;
+    /// The sample of one acknowledgement that arrived at `now`, after all it delivered was counted; `lost`: bytes
+    /// believed lost so far.
+    pub(crate) fn take(&mut self, now: Instant, min_rtt: Option<Duration>, lost: u64) -> Option<RateSample> {
         if self.limited_until > 0 && self.delivered > self.limited_until {
             self.limited_until = 0;
         }
-        let ack_elapsed = self.delivered_at.since(pending.prior_at);
-        let interval = pending.send_elapsed.max(ack_elapsed);
-        if interval.is_zero() || min_rtt.is_some_and(|min| interval < min) {
-            return None;
-        }
+        let Pending { stamp, send_elapsed, sent_at, end: _, retransmitted } = self.sample.take()?;
+        let ack_elapsed = self.delivered_at.since(stamp.delivered_at);
+        let interval = send_elapsed.max(ack_elapsed);
         Some(RateSample {
-            delivered: self.delivered - pending.prior_delivered,
+            delivered: self.delivered - stamp.delivered,
             interval,
-            app_limited: pending.app_limited,
+            valid: !interval.is_zero() && min_rtt.is_none_or(|min| interval >= min),
+            app_limited: stamp.app_limited,
+            prior_delivered: stamp.delivered,
+            tx_in_flight: stamp.tx_in_flight(),
+            lost: stamp.lost_since(lost),
+            rtt: now.since(sent_at),
+            retransmitted,
         })
     }
 }

@@ -58,6 +58,7 @@ impl Connection {
             self.congestion.on_recovered(cx.now, self.runs.in_flight());
         }
         let lost = if self.options.sack { self.judge_by_sack() } else { self.judge_by_count(advanced) };
+        self.tell_lost(cx.now);
         if lost > 0 && self.recovery.phase == Phase::Open {
             self.enter_recovery(cx, before);
         }
@@ -96,6 +97,13 @@ impl Connection {
         }
     }
 
+    /// The controller hears of each stretch that was marked lost, before it hears that a recovery or timeout begins.
+    pub(crate) fn tell_lost(&mut self, now: Instant) {
+        for lost in self.runs.notes() {
+            self.congestion.on_lost(now, &lost);
+        }
+    }
+
     fn enter_recovery(&mut self, cx: &mut Context<'_>, before: u64) {
         self.congestion.on_loss(cx.now, before);
         self.recovery.phase = Phase::Recovery { until: self.nxt };
@@ -123,11 +131,12 @@ impl Connection {
         }
         self.recovery.retries += 1;
         self.rtt.back_off();
+        let flight = self.nxt - self.una;
+        self.runs.lose_all(reneged);
+        self.tell_lost(cx.now);
         if self.recovery.retries == 1 {
-            let flight = self.nxt - self.una;
             self.congestion.on_timeout(cx.now, flight);
         }
-        self.runs.lose_all(reneged);
         if reneged {
             self.scoreboard.clear();
         }

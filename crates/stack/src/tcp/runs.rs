@@ -5,21 +5,20 @@ use std::collections::{BTreeSet, VecDeque};
 
 use thru_wire::Instant;
 
+use super::congestion::Lost;
+use super::rate::Stamp;
+
 /// One transmission's worth of sequence numbers. A FIN counts one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) start: u64,
     /// When it last left.
     pub(crate) sent_at: Instant,
-    /// Bytes the connection had delivered when it left, when the last of those was delivered, and when the
-    /// first byte of that flight had left: the three stamps of a delivery rate sample.
-    pub(crate) delivered: u64,
-    pub(crate) delivered_at: Instant,
-    pub(crate) flight_began: Instant,
+    /// What a delivery rate sample needs of the moment it left.
+    pub(crate) stamp: Stamp,
     pub(crate) len: u32,
     pub(crate) fate: Fate,
     pub(crate) retransmitted: bool,
-    pub(crate) app_limited: bool,
 }
 
 impl Run {
@@ -51,6 +50,11 @@ pub(crate) struct Runs {
     resent: VecDeque<(u64, Instant)>,
     /// Bytes believed to be in the network (RFC 6675 calls it pipe).
     in_flight: u64,
+    /// Bytes ever believed lost.
+    lost_bytes: u64,
+    /// Losses nobody was told of yet, if somebody asked for them.
+    notes: Vec<Lost>,
+    takes_notes: bool,
     /// Every run below was judged by the rule of three.
     judged: u64,
     /// Runs touched so far, for tests of cost.
@@ -64,6 +68,51 @@ impl Runs {
 
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
+    }
+
+    /// Bytes ever believed lost.
+    pub(crate) fn lost_bytes(&self) -> u64 {
+        self.lost_bytes
+    }
+
+    /// From now on, each loss is noted for [`Runs::notes`].
+    pub(crate) fn take_notes(&mut self) {
+        self.takes_notes = true;
+    }
+
+    /// The losses since the last call, in the order they were noticed.
+    pub(crate) fn notes(&mut self) -> impl Iterator<Item = Lost> + '_ {
+        self.notes.drain(..)
+    }
+
+    /// `self.runs[index]` is believed lost. Every such belief comes through here.
+    fn lose(&mut self, index: usize) -> u64 {
+        let Some(run) = self.runs.get(index) else { return 0 };
+        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
+            let len = u64::from(run.len);
+            self.lost_bytes += len;
+            if self.takes_notes {
+                self.notes.push(Lost {
+                    len,
+                    tx_in_flight: run.stamp.tx_in_flight(),
+                    lost_since: run.stamp.lost_since(self.lost_bytes),
+                    app_limited: run.stamp.app_limited,
+                });
+            }
+        }
+        self.take_out(index)
+    }
+
+    /// `self.runs[index]` has to be sent again, whyever.
+    fn take_out(&mut self, index: usize) -> u64 {
+        let Some(run) = self.runs.get_mut(index) else { return 0 };
+        let len = u64::from(run.len);
+        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
+            self.in_flight -= len;
+        }
+        run.fate = Fate::Lost;
+        self.lost.insert(run.start);
+        len
     }
 
     pub(crate) fn first(&self) -> Option<&Run> {
@@ -122,7 +171,14 @@ impl Runs {
             leaves(gone);
         }
         if self.runs.is_empty() {
-            *self = Runs { judged: self.judged, work: self.work, ..Runs::default() };
+            *self = Runs {
+                judged: self.judged,
+                work: self.work,
+                lost_bytes: self.lost_bytes,
+                takes_notes: self.takes_notes,
+                notes: core::mem::take(&mut self.notes),
+                ..Runs::default()
+            };
         }
     }
 
@@ -157,7 +213,7 @@ impl Runs {
         self.judged = edge;
         let mut newly = 0;
         let mut index = self.runs.partition_point(|run| run.start < from);
-        while let Some(run) = self.runs.get_mut(index) {
+        while let Some(run) = self.runs.get(index) {
             if run.end() > edge {
                 // Judged when the edge has passed its end.
                 self.judged = run.start;
@@ -165,10 +221,7 @@ impl Runs {
             }
             self.work += 1;
             if run.fate == Fate::InFlight {
-                run.fate = Fate::Lost;
-                self.lost.insert(run.start);
-                self.in_flight -= u64::from(run.len);
-                newly += u64::from(run.len);
+                newly += self.lose(index);
             }
             index += 1;
         }
@@ -177,13 +230,8 @@ impl Runs {
 
     /// The first run is lost, unless that is known already (RFC 6582 3.2, for peers without SACK).
     pub(crate) fn lose_first(&mut self) -> u64 {
-        match self.runs.front_mut() {
-            Some(run) if matches!(run.fate, Fate::InFlight | Fate::Resent) => {
-                run.fate = Fate::Lost;
-                self.lost.insert(run.start);
-                self.in_flight -= u64::from(run.len);
-                u64::from(run.len)
-            }
+        match self.runs.front() {
+            Some(run) if matches!(run.fate, Fate::InFlight | Fate::Resent) => self.lose(0),
             _ => 0,
         }
     }
@@ -199,15 +247,12 @@ impl Runs {
             self.resent.pop_front();
             self.work += 1;
             let index = self.runs.partition_point(|run| run.start < start);
-            if let Some(run) = self.runs.get_mut(index)
+            if let Some(run) = self.runs.get(index)
                 && run.start == start
                 && run.fate == Fate::Resent
                 && run.sent_at == sent_at
             {
-                run.fate = Fate::Lost;
-                self.lost.insert(start);
-                self.in_flight -= u64::from(run.len);
-                newly += u64::from(run.len);
+                newly += self.lose(index);
             }
         }
         newly
@@ -216,28 +261,25 @@ impl Runs {
     /// The timer ran out: everything not selectively acknowledged is lost (RFC 6675 5.1). With `reneged`, the peer
     /// has thrown away what it had reported, and that is lost too.
     pub(crate) fn lose_all(&mut self, reneged: bool) {
-        for run in &mut self.runs {
+        for index in 0..self.runs.len() {
             self.work += 1;
-            if run.fate == Fate::Sacked && !reneged {
-                continue;
+            if self.runs[index].fate != Fate::Sacked || reneged {
+                self.lose(index);
             }
-            run.fate = Fate::Lost;
-            self.lost.insert(run.start);
         }
         self.resent.clear();
-        self.in_flight = 0;
+        debug_assert_eq!(self.in_flight, 0);
     }
 
-    /// Runs longer than `mss` can't get through (RFC 1191 6.5): they are lost, in pieces that can.
+    /// Runs longer than `mss` can't get through (RFC 1191 6.5): they are sent again in pieces that can. No sign of
+    /// congestion, so nothing is counted or noted as lost.
     pub(crate) fn lose_longer_than(&mut self, mss: u32) -> u64 {
         let mut newly = 0;
-        for run in &mut self.runs {
+        for index in 0..self.runs.len() {
             self.work += 1;
+            let run = &self.runs[index];
             if run.len > mss && matches!(run.fate, Fate::InFlight | Fate::Resent) {
-                run.fate = Fate::Lost;
-                self.lost.insert(run.start);
-                self.in_flight -= u64::from(run.len);
-                newly += u64::from(run.len);
+                newly += self.take_out(index);
             }
         }
         newly

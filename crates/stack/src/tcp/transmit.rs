@@ -3,6 +3,7 @@
 use thru_wire::Instant;
 use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
 
+use super::congestion::Sent;
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
@@ -193,20 +194,16 @@ impl Connection {
 
     /// A run that leaves now.
     fn stamp(&mut self, now: Instant, start: u64, len: u32) -> Run {
-        let (delivered, delivered_at, flight_began, app_limited) =
-            self.delivery.stamp(now, self.runs.in_flight() == 0);
+        let in_flight = self.runs.in_flight();
+        self.congestion.on_sent(&Sent {
+            now,
+            in_flight,
+            total_delivered: self.delivery.delivered,
+            app_limited: self.delivery.is_app_limited(),
+        });
+        let stamp = self.delivery.stamp(now, len, in_flight, self.runs.lost_bytes());
         self.last_sent = now;
-        Run {
-            start,
-            sent_at: now,
-            delivered,
-            delivered_at,
-            flight_began,
-            len,
-            fate: Fate::InFlight,
-            retransmitted: false,
-            app_limited,
-        }
+        Run { start, sent_at: now, stamp, len, fate: Fate::InFlight, retransmitted: false }
     }
 
     fn arm_retransmit(&mut self, cx: &Context<'_>) {

@@ -20,6 +20,17 @@ pub(crate) struct Cubic {
     /// Bytes acknowledged that have not grown the window yet, times the target's distance.
     credit: u64,
     after_timeout: bool,
+    /// What the last reduction took.
+    before: Option<Before>,
+}
+
+/// The state before a reduction, for the case that it was made in error (RFC 9438 4.9).
+#[derive(Clone, Debug)]
+struct Before {
+    window: u64,
+    threshold: u64,
+    max: u64,
+    epoch: Option<Epoch>,
 }
 
 /// A stretch of congestion avoidance.
@@ -49,6 +60,7 @@ impl Cubic {
             epoch: None,
             credit: 0,
             after_timeout: false,
+            before: None,
         }
     }
 
@@ -66,6 +78,12 @@ impl Cubic {
     }
 
     fn reduce(&mut self, in_flight: u64) {
+        self.before = Some(Before {
+            window: self.window,
+            threshold: self.threshold,
+            max: self.max,
+            epoch: self.epoch.clone(),
+        });
         // RFC 9438 4.7: fast convergence gives room to newcomers.
         self.max = if self.window < self.max { self.window * 17 / 20 } else { self.window };
         // RFC 9438 4.6 lets the flight take the window's place: a window nobody filled says nothing.
@@ -132,6 +150,21 @@ impl Controller for Cubic {
 
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
         self.after_timeout = false;
+    }
+
+    fn on_undo(&mut self, _now: Instant) {
+        // RFC 9438 4.9.1 and 4.9.2: W_max, K, the epoch, window and threshold as they were.
+        if let Some(before) = self.before.take() {
+            self.window = self.window.max(before.window);
+            self.threshold = self.threshold.max(before.threshold);
+            (self.max, self.epoch) = (before.max, before.epoch);
+            self.credit = 0;
+        }
+        self.after_timeout = false;
+    }
+
+    fn on_ecn(&mut self, now: Instant, in_flight: u64) {
+        self.on_loss(now, in_flight);
     }
 
     fn on_idle(&mut self, _now: Instant) {

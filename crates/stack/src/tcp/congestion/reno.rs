@@ -15,12 +15,22 @@ pub(crate) struct Reno {
     acked: u64,
     /// After a timeout, an acknowledgement may speak for much that arrived long ago: growth is limited until then.
     after_timeout: bool,
+    /// Window and threshold before the last reduction.
+    before: (u64, u64),
 }
 
 impl Reno {
     pub(crate) fn new(mss: u64, initial: u32) -> Reno {
         let initial = mss * u64::from(initial.max(1));
-        Reno { mss, initial, window: initial, threshold: u64::MAX, acked: 0, after_timeout: false }
+        Reno {
+            mss,
+            initial,
+            window: initial,
+            threshold: u64::MAX,
+            acked: 0,
+            after_timeout: false,
+            before: (0, u64::MAX),
+        }
     }
 
     /// RFC 5681 equation 4. What limited transmit sent beyond the window doesn't count (3.2 step 2).
@@ -47,6 +57,7 @@ impl Controller for Reno {
     }
 
     fn on_loss(&mut self, _now: Instant, in_flight: u64) {
+        self.before = (self.window, self.threshold);
         self.threshold = self.half(in_flight);
         self.window = self.threshold;
         self.acked = 0;
@@ -54,6 +65,7 @@ impl Controller for Reno {
     }
 
     fn on_timeout(&mut self, _now: Instant, in_flight: u64) {
+        self.before = (self.window, self.threshold);
         self.threshold = self.half(in_flight);
         self.window = self.mss;
         self.acked = 0;
@@ -62,6 +74,17 @@ impl Controller for Reno {
 
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
         self.after_timeout = false;
+    }
+
+    fn on_undo(&mut self, _now: Instant) {
+        let (window, threshold) = self.before;
+        self.window = self.window.max(window);
+        self.threshold = self.threshold.max(threshold);
+        self.after_timeout = false;
+    }
+
+    fn on_ecn(&mut self, now: Instant, in_flight: u64) {
+        self.on_loss(now, in_flight);
     }
 
     fn on_idle(&mut self, _now: Instant) {

@@ -5,13 +5,10 @@ fn run(start: u64, len: u32, at: u64) -> Run {
     Run {
         start,
         sent_at: Instant::from_millis(at),
-        delivered: 0,
-        delivered_at: Instant::START,
-        flight_began: Instant::START,
+        stamp: Stamp::default(),
         len,
         fate: Fate::InFlight,
         retransmitted: false,
-        app_limited: false,
     }
 }
 

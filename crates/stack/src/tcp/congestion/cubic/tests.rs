@@ -12,8 +12,12 @@ fn ack(now: u64, acked: u64) -> Ack {
         acked,
         rate: None,
         rtt: Some(Duration::from_millis(100)),
+        newly_lost: 0,
+        total_delivered: 0,
+        shortest_rtt: None,
+        prior_in_flight: 0,
         in_flight: 0,
-        ce_count: 0,
+        ce_bytes: 0,
         app_limited: false,
         in_recovery: false,
     }
