@@ -5,7 +5,7 @@
 //!
 //! - the tables: `demux` (one keyed hash), `slab`, and what they hold: `listen` (half-open objects and listeners),
 //!   `connection` (the control block), `time_wait`. No call looks at all connections.
-//! - the calls of an application: `calls`.
+//! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`].
@@ -16,6 +16,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use thru_wire::Instant;
 use thru_wire::tcp::SeqNumber;
@@ -39,6 +40,7 @@ mod input;
 mod insight;
 mod isn;
 mod listen;
+mod options;
 mod path;
 mod probe;
 mod queue;
@@ -52,6 +54,7 @@ mod segment;
 mod seq;
 mod settle;
 mod slab;
+mod stats;
 mod time_wait;
 mod transmit;
 mod window;
@@ -59,7 +62,9 @@ mod window;
 pub use config::{Congestion, TcpConfig, TcpConnectOptions};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
+pub use options::{OptionError, SocketOptions};
 pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
+pub use stats::TcpStats;
 
 use challenge::ChallengeLimit;
 use connection::{Connection, Context};
@@ -110,6 +115,9 @@ pub enum State {
 #[derive(Debug)]
 pub struct Tcp {
     config: TcpConfig,
+    /// What sockets begin with.
+    defaults: Arc<SocketOptions>,
+    stats: TcpStats,
     secrets: Secrets,
     challenge: ChallengeLimit,
     demux: Demux,
@@ -135,6 +143,7 @@ macro_rules! context {
             config: &$tcp.config,
             challenge: &mut $tcp.challenge,
             wakes: &mut $tcp.wakes,
+            stats: &mut $tcp.stats,
             out: &mut $tcp.out,
         }
     };
@@ -146,6 +155,8 @@ impl Tcp {
     pub fn new(config: TcpConfig, seed: u64) -> Tcp {
         let random = Random::new(seed, "tcp challenge limit");
         Tcp {
+            defaults: Arc::new(SocketOptions::new(&config)),
+            stats: TcpStats::default(),
             secrets: Secrets::new(seed),
             challenge: ChallengeLimit::new(config.challenge_acks_per_second, random),
             demux: Demux::new(seed),
@@ -239,6 +250,11 @@ impl Tcp {
         }
     }
 
+    /// What was counted so far.
+    pub fn stats(&self) -> &TcpStats {
+        &self.stats
+    }
+
     /// How many wakers were woken so far.
     pub fn wakes(&self) -> u64 {
         self.wakes
@@ -248,6 +264,10 @@ impl Tcp {
         self.visits += 1;
         let mut cx = context!(self, segment.at);
         if let Some(connection) = self.connections.get_mut(index) {
+            if segment.ttl < connection.settings.min_ttl {
+                cx.stats.min_ttl_drops += 1;
+                return;
+            }
             connection.on_segment(&mut cx, segment);
         }
         self.settle(index, segment.at);
@@ -281,12 +301,13 @@ impl Tcp {
             return;
         }
         listener.half_open += 1;
+        let limit = listener.settings.mss_limit;
         let now = segment.at;
         let isn = self.secrets.isn(&segment.pair, now);
         let iss = beyond.map_or(isn, |beyond| isn.max(beyond));
         let offset = self.secrets.timestamp_offset(&segment.pair);
         let remote = segment.pair.remote.address;
-        let offer = Negotiated::offer(&self.config, remote, path.mtu(remote), None, offset);
+        let offer = Negotiated::offer(&self.config, remote, path.mtu(remote), limit, offset);
         let mut half_open = HalfOpen::new(segment, handle, iss, offer, &self.config);
         self.out.push_back(half_open.syn_ack(now));
         let index = self.half_open.insert(half_open);
@@ -326,7 +347,10 @@ impl Tcp {
             return;
         }
         let pair = half_open.pair;
-        let mut connection = Box::new(half_open.finish(&self.config));
+        let Some(settings) = self.listeners.get(listener).map(|listener| listener.settings.clone()) else {
+            return;
+        };
+        let mut connection = Box::new(half_open.finish(&self.config, settings));
         connection.limit_to_mtu(path.mtu(pair.remote.address));
         self.forget_half_open(index);
         let mut cx = context!(self, segment.at);

@@ -27,14 +27,14 @@ pub(super) struct NoRoute;
 impl Host {
     /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
     pub(super) fn send_segment(&mut self, now: Instant, segment: SegmentOut) {
-        let SegmentOut { src, dst, ecn, ttl, bytes } = segment;
+        let SegmentOut { src, dst, ecn, class, ttl, bytes } = segment;
         let dont_fragment = !self.tables.path(dst).fragment_on_the_way;
         let origin = Origin {
             src,
             dst,
             protocol: protocol::TCP,
             ttl: ttl.unwrap_or(self.config.ttl),
-            class: ecn & 3,
+            class: class & !3 | ecn & 3,
             dont_fragment,
             ..self.numbers(src, dst, protocol::TCP, &bytes)
         };

@@ -16,7 +16,8 @@ use crate::icmp::send::icmp_checksum;
 use crate::packet::Packet;
 use crate::raw::{RawError, RawId, RawPacket, RawProtocol};
 use crate::tcp::{
-    ConnectError, ListenError, ListenerId, Path, TcpConnectOptions, TcpError, TcpEvent, TcpId, TcpInfo,
+    ConnectError, ListenError, ListenerId, OptionError, Path, SocketOptions, TcpConnectOptions, TcpError,
+    TcpEvent, TcpId, TcpInfo, TcpStats,
 };
 use crate::udp::{UdpDatagram, UdpError, UdpId, UdpSend};
 
@@ -119,6 +120,81 @@ impl Host {
         self.begin(now);
         self.tcp.release(now, id);
         self.finish(now);
+    }
+
+    /// Like [`Host::tcp_listen`], with options for the listener and the connections that it will give.
+    pub fn tcp_listen_with(
+        &mut self,
+        local: SocketAddr,
+        backlog: usize,
+        options: SocketOptions,
+    ) -> Result<ListenerId, ListenError> {
+        self.tcp.listen_with(&self.tables, local, backlog, options)
+    }
+
+    /// What a socket that nobody told otherwise begins with.
+    pub fn tcp_default_options(&self) -> SocketOptions {
+        self.tcp.default_options()
+    }
+
+    /// The options of a connection, until it is released.
+    pub fn tcp_options(&self, id: TcpId) -> Option<&SocketOptions> {
+        self.tcp.options(id)
+    }
+
+    /// Changes the options of a connection; what follows from a change happens at once.
+    pub fn tcp_set_options(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        options: &SocketOptions,
+    ) -> Result<(), OptionError> {
+        self.begin(now);
+        let result = self.tcp.set_options(now, id, options);
+        self.finish(now);
+        result
+    }
+
+    /// The options of a listener.
+    pub fn tcp_listener_options(&self, id: ListenerId) -> Option<&SocketOptions> {
+        self.tcp.listener_options(id)
+    }
+
+    /// Changes the options of a listener and of the connections that it will give.
+    pub fn tcp_set_listener_options(
+        &mut self,
+        id: ListenerId,
+        options: &SocketOptions,
+    ) -> Result<(), OptionError> {
+        self.tcp.set_listener_options(id, options)
+    }
+
+    /// `TCP_QUICKACK`: acknowledge at once for a while, or delay; the connection goes on adapting from there.
+    pub fn tcp_set_quick_ack(&mut self, now: Instant, id: TcpId, quick: bool) -> Result<(), OptionError> {
+        self.begin(now);
+        let result = self.tcp.set_quick_ack(now, id, quick);
+        self.finish(now);
+        result
+    }
+
+    /// Whether a connection acknowledges at once now.
+    pub fn tcp_quick_ack(&self, id: TcpId) -> Option<bool> {
+        self.tcp.quick_ack(id)
+    }
+
+    /// `SO_ERROR`: what ended the connection, once.
+    pub fn tcp_take_error(&mut self, id: TcpId) -> Option<TcpError> {
+        self.tcp.take_error(id)
+    }
+
+    /// What the buffers of a connection hold at most now, in bytes: to send, to receive.
+    pub fn tcp_buffers(&self, id: TcpId) -> Option<(usize, usize)> {
+        self.tcp.buffers(id)
+    }
+
+    /// What TCP has counted so far.
+    pub fn tcp_stats(&self) -> &TcpStats {
+        self.tcp.stats()
     }
 
     /// Switches Nagle's algorithm off or on.

@@ -37,6 +37,11 @@ impl AckPolicy {
         self.quick = 0;
     }
 
+    /// Whether what arrives is acknowledged at once.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.quick > 0
+    }
+
     /// A segment brought what was known: tell which.
     pub(crate) fn report_duplicate(&mut self, start: u64, end: u64) {
         self.duplicate = Some((start, end));
@@ -53,6 +58,14 @@ impl Connection {
             self.ack.now = true;
         } else if self.timers.delayed_ack.is_never() {
             self.timers.delayed_ack = cx.now + cx.config.delayed_ack;
+        }
+    }
+
+    /// `TCP_QUICKACK`.
+    pub(crate) fn set_quick_ack(&mut self, quick: bool) {
+        self.ack.quick = if quick { QUICK } else { 0 };
+        if quick && !self.timers.delayed_ack.is_never() {
+            self.ack.now = true;
         }
     }
 

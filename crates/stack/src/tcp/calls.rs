@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::task::Waker;
+use std::sync::Arc;
 
 use thru_wire::Instant;
 
@@ -10,8 +11,8 @@ use super::demux::{Endpoint, Pair, Target};
 use super::handshake::Negotiated;
 use super::listen::Listener;
 use super::{
-    ConnectError, ListenError, ListenerId, Path, State, Tcp, TcpConnectOptions, TcpError, TcpEvent, TcpId,
-    TcpInfo, context, seq,
+    ConnectError, ListenError, ListenerId, Path, SocketOptions, State, Tcp, TcpConnectOptions, TcpError,
+    TcpEvent, TcpId, TcpInfo, context, seq,
 };
 
 /// Objects a host holds at most; numbers are 32 bits wide.
@@ -26,6 +27,17 @@ impl Tcp {
         local: SocketAddr,
         backlog: usize,
     ) -> Result<ListenerId, ListenError> {
+        self.listen_with(path, local, backlog, self.default_options())
+    }
+
+    /// Like [`Tcp::listen`], with these options for the listener and the connections that it will give.
+    pub fn listen_with(
+        &mut self,
+        path: &dyn Path,
+        local: SocketAddr,
+        backlog: usize,
+        options: SocketOptions,
+    ) -> Result<ListenerId, ListenError> {
         if !local.ip().is_unspecified() && !path.is_local(local.ip()) {
             return Err(ListenError::AddressNotAvailable);
         }
@@ -38,7 +50,14 @@ impl Tcp {
         } else if self.demux.listener_at(&local).is_some() {
             return Err(ListenError::AddressInUse);
         }
-        let listener = Listener { local, backlog, half_open: 0, ready: Default::default(), waker: None };
+        let listener = Listener {
+            local,
+            backlog,
+            settings: Arc::new(options),
+            half_open: 0,
+            ready: Default::default(),
+            waker: None,
+        };
         let index = self.listeners.insert(listener);
         self.demux.set_listener(local, index);
         Ok(ListenerId(self.listeners.handle(index)))
@@ -109,18 +128,26 @@ impl Tcp {
             None => source,
         };
         let pair = self.choose_pair(address, local.map_or(0, |local| local.port()), remote)?;
+        let settings = self.settings_for(&options);
         let offset = self.secrets.timestamp_offset(&pair);
         let mtu = path.mtu(remote.address);
-        let offer = Negotiated::offer(&self.config, remote.address, mtu, options.mss_limit, offset);
+        let offer = Negotiated::offer(&self.config, remote.address, mtu, settings.mss_limit, offset);
         let iss = seq::initial(self.secrets.isn(&pair, now));
-        let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config));
-        connection.nodelay |= options.nodelay;
+        let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config, settings));
         let cx = context!(self, now);
         connection.open(&cx);
         let index = self.connections.insert(connection);
         self.demux.set(pair, Target::Connection(index));
         self.settle(index, now);
         Ok(TcpId(self.connections.handle(index)))
+    }
+
+    /// The options a new connection begins with; the host's own object where nothing differs.
+    fn settings_for(&self, wishes: &TcpConnectOptions) -> Arc<SocketOptions> {
+        let mut options = wishes.socket.unwrap_or(*self.defaults);
+        options.nodelay |= wishes.nodelay;
+        options.mss_limit = wishes.mss_limit.or(options.mss_limit);
+        if options == *self.defaults { self.defaults.clone() } else { Arc::new(options) }
     }
 
     fn choose_pair(&mut self, address: IpAddr, port: u16, remote: Endpoint) -> Result<Pair, ConnectError> {
@@ -152,7 +179,7 @@ impl Tcp {
     /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full. Before the handshake is done, bytes wait.
     pub fn write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
         let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
-        if let Some(error) = &connection.error {
+        if let (Some(error), false) = (&connection.error, connection.error_told) {
             return Err(error.clone());
         }
         if connection.closing || matches!(connection.state, State::Closed | State::TimeWait) {
@@ -177,7 +204,7 @@ impl Tcp {
             }
             return Ok(Some(read));
         }
-        if let Some(error) = &connection.error {
+        if let (Some(error), false) = (&connection.error, connection.error_told) {
             return Err(error.clone());
         }
         let over =
@@ -274,7 +301,10 @@ impl Tcp {
     /// Switches Nagle's algorithm off or on.
     pub fn set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) {
         if let Some((index, connection)) = self.connection_mut(id) {
-            connection.nodelay = nodelay;
+            if connection.settings.nodelay != nodelay {
+                let options = SocketOptions { nodelay, ..*connection.settings };
+                connection.adopt(now, &options);
+            }
             self.settle(index, now);
         }
     }
@@ -303,12 +333,12 @@ impl Tcp {
         connection.insight.events(sent, received)
     }
 
-    fn connection(&self, id: TcpId) -> Option<&Connection> {
+    pub(super) fn connection(&self, id: TcpId) -> Option<&Connection> {
         let connection = self.connections.get(self.connections.resolve(id.0)?)?;
         (!connection.released).then_some(&**connection)
     }
 
-    fn connection_mut(&mut self, id: TcpId) -> Option<(u32, &mut Connection)> {
+    pub(super) fn connection_mut(&mut self, id: TcpId) -> Option<(u32, &mut Connection)> {
         let index = self.connections.resolve(id.0)?;
         let connection = self.connections.get_mut(index)?;
         (!connection.released).then_some((index, &mut **connection))

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use super::SocketOptions;
+
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
@@ -91,6 +93,8 @@ pub enum Congestion {
 /// Wishes for one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TcpConnectOptions {
+    /// All options of the socket; `None`: the host's defaults. The two wishes below come on top.
+    pub socket: Option<SocketOptions>,
     /// Announce and use no larger segments than this: a way past an MTU black hole.
     pub mss_limit: Option<u16>,
     /// Switch Nagle's algorithm off.

@@ -2,6 +2,7 @@
 
 use core::task::Waker;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use thru_wire::Instant;
 use thru_wire::tcp::Flags;
@@ -21,7 +22,7 @@ use super::recovery::Recovery;
 use super::rtt::Rtt;
 use super::runs::Runs;
 use super::window::{OwnWindow, PeerWindow};
-use super::{SegmentOut, State, TcpConfig, TcpError, TcpInfo};
+use super::{SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpInfo, TcpStats};
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
 
@@ -32,6 +33,7 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a TcpConfig,
     pub(crate) challenge: &'a mut ChallengeLimit,
     pub(crate) wakes: &'a mut u64,
+    pub(crate) stats: &'a mut TcpStats,
     /// Segments that leave ahead of all data.
     pub(crate) out: &'a mut VecDeque<SegmentOut>,
 }
@@ -122,8 +124,11 @@ pub(crate) struct Connection {
     /// The last ICMP error about this connection (RFC 5927: remembered, not obeyed).
     pub(crate) last_icmp: Option<IcmpReport>,
 
-    pub(crate) nodelay: bool,
+    /// What the application has set.
+    pub(crate) settings: Arc<SocketOptions>,
     pub(crate) error: Option<TcpError>,
+    /// `SO_ERROR` was read: calls don't fail with it any more.
+    pub(crate) error_told: bool,
     pub(crate) released: bool,
     pub(crate) read_waker: Option<Waker>,
     pub(crate) write_waker: Option<Waker>,
@@ -138,9 +143,16 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has sent and received nothing.
-    pub(crate) fn new(pair: Pair, iss: u64, options: Negotiated, config: &TcpConfig) -> Connection {
+    pub(crate) fn new(
+        pair: Pair,
+        iss: u64,
+        options: Negotiated,
+        config: &TcpConfig,
+        settings: Arc<SocketOptions>,
+    ) -> Connection {
+        let (send, receive) = settings.buffers(config);
         let congestion =
-            controller(config.congestion, u64::from(options.mss), config.initial_window_segments);
+            controller(settings.congestion, u64::from(options.mss), config.initial_window_segments);
         let mut runs = Runs::default();
         if congestion.wants_lost() {
             runs.take_notes();
@@ -152,7 +164,7 @@ impl Connection {
             iss,
             una: iss,
             nxt: iss,
-            queue: SendQueue::new(iss + 1, config.send_buffer),
+            queue: SendQueue::new(iss + 1, send),
             closing: false,
             runs,
             scoreboard: Ranges::default(),
@@ -166,7 +178,7 @@ impl Connection {
             delivery: Delivery::default(),
             rtt: Rtt::new(),
             irs: 0,
-            receive: Receive::new(0, config.receive_buffer),
+            receive: Receive::new(0, receive),
             own_window: OwnWindow::default(),
             peer_fin: None,
             ack: AckPolicy::default(),
@@ -176,8 +188,9 @@ impl Connection {
             timers: Timers::NONE,
             last_challenge: None,
             last_icmp: None,
-            nodelay: config.nodelay,
+            settings,
             error: None,
+            error_told: false,
             released: false,
             read_waker: None,
             write_waker: None,

@@ -153,7 +153,7 @@ impl Connection {
         if !flags.syn() {
             return;
         }
-        self.meet_peer(cx, segment);
+        self.meet_peer(segment);
         if flags.ack() {
             self.una = ack;
             if let (Some(sent_at), 0) = (self.syn.sent_at, self.syn.retransmissions) {
@@ -173,9 +173,9 @@ impl Connection {
     }
 
     /// Takes in the peer's SYN.
-    pub(crate) fn meet_peer(&mut self, cx: &Context<'_>, segment: &Segment) {
+    pub(crate) fn meet_peer(&mut self, segment: &Segment) {
         self.irs = seq::initial(segment.header.seq);
-        self.receive = Receive::new(self.irs + 1, cx.config.receive_buffer);
+        self.receive = Receive::new(self.irs + 1, self.receive.limit());
         self.ack.last_sent = self.irs + 1;
         self.options.agree(&segment.header.options, self.pair.remote.address, segment.at);
         self.congestion.on_mss(u64::from(self.options.mss));
@@ -191,8 +191,8 @@ impl Connection {
         self.syn.due = false;
         self.last_received = segment.at;
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
-        if let Some(keepalive) = cx.config.keepalive {
-            self.timers.keepalive = cx.now + keepalive;
+        if self.settings.keepalive {
+            self.timers.keepalive = cx.now + self.settings.keepalive_idle;
         }
         self.wake_all(cx);
     }

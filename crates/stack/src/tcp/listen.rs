@@ -5,6 +5,7 @@
 
 use core::task::Waker;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use thru_wire::Instant;
 use thru_wire::tcp::{Flags, SeqNumber};
@@ -15,7 +16,7 @@ use super::handshake::{Negotiated, Syn};
 use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::segment::{Segment, bare};
-use super::{SegmentOut, State, TcpConfig, seq};
+use super::{SegmentOut, SocketOptions, State, TcpConfig, seq};
 use crate::timer::TimerHandle;
 
 /// A port with an open ear.
@@ -23,6 +24,7 @@ use crate::timer::TimerHandle;
 pub(crate) struct Listener {
     pub(crate) local: Endpoint,
     pub(crate) backlog: usize,
+    pub(crate) settings: Arc<SocketOptions>,
     /// Half-open connections that will land here.
     pub(crate) half_open: usize,
     /// Numbers of connections that nobody has accepted yet.
@@ -146,11 +148,11 @@ impl HalfOpen {
     }
 
     /// The connection that comes out of it; the segment that finished the handshake is handed to it next.
-    pub(crate) fn finish(&self, config: &TcpConfig) -> Connection {
+    pub(crate) fn finish(&self, config: &TcpConfig, settings: Arc<SocketOptions>) -> Connection {
         let iss = seq::initial(self.iss);
-        let mut connection = Connection::new(self.pair, iss, self.options, config);
+        let mut connection = Connection::new(self.pair, iss, self.options, config, settings);
         connection.irs = seq::initial(self.irs);
-        connection.receive = Receive::new(connection.irs + 1, config.receive_buffer);
+        connection.receive = Receive::new(connection.irs + 1, connection.receive.limit());
         connection.ack.last_sent = connection.irs + 1;
         connection.nxt = iss + 1;
         connection.last_received = self.began;

@@ -42,6 +42,8 @@ pub struct SegmentOut {
     pub dst: IpAddr,
     /// The two ECN bits.
     pub ecn: u8,
+    /// The six upper bits of the traffic class, in their place; the two lower ones are `ecn`.
+    pub class: u8,
     /// TTL or hop limit; `None`: the host's.
     pub ttl: Option<u8>,
     /// TCP header with checksum, and payload.

@@ -7,6 +7,9 @@ use thru_wire::Instant;
 use super::connection::{Connection, Context};
 use super::{State, TcpError};
 
+/// As long as this a cork may hold back what would not fill a segment, as in Linux.
+const CORK: Duration = Duration::from_millis(200);
+
 /// State of both kinds of probes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Probe {
@@ -33,12 +36,14 @@ impl Connection {
         let waits = self.is_synchronized()
             && self.runs.is_empty()
             && (self.queue.end() > self.nxt || (self.closing && !self.fin_sent()))
-            && self.peer_window_blocks();
+            && (self.settings.cork || self.peer_window_blocks());
         if !waits {
             self.timers.persist = Instant::NEVER;
             self.probe.asked = 0;
         } else if self.timers.persist.is_never() {
-            self.timers.persist = cx.now + self.persist_timeout(cx, self.probe.asked);
+            let blocked = self.peer_window_blocks();
+            let wait = if blocked { self.persist_timeout(cx, self.probe.asked) } else { CORK };
+            self.timers.persist = cx.now + wait;
         }
     }
 
@@ -49,6 +54,11 @@ impl Connection {
     }
 
     pub(crate) fn on_persist(&mut self, cx: &mut Context<'_>) {
+        if !self.peer_window_blocks() {
+            // What a cork held back has waited long enough.
+            self.probe.force_small = true;
+            return;
+        }
         if self.probe.unanswered > cx.config.data_retries {
             let icmp = self.last_icmp.clone();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
@@ -65,10 +75,12 @@ impl Connection {
     }
 
     pub(crate) fn on_keepalive(&mut self, cx: &mut Context<'_>) {
-        let Some(idle) = cx.config.keepalive else { return };
+        if !self.settings.keepalive {
+            return;
+        }
         // Whatever the settings say, time passes between two questions.
-        let interval = cx.config.keepalive_interval.max(Duration::from_millis(1));
-        let idle = idle.max(Duration::from_millis(1));
+        let interval = self.settings.keepalive_interval.max(Duration::from_millis(1));
+        let idle = self.settings.keepalive_idle.max(Duration::from_millis(1));
         if matches!(self.state, State::SynSent | State::SynReceived | State::Closed | State::TimeWait) {
             return;
         }
@@ -78,7 +90,7 @@ impl Connection {
             self.timers.keepalive = due.max(cx.now + interval.min(idle));
             return;
         }
-        if self.probe.unanswered >= cx.config.keepalive_probes {
+        if self.probe.unanswered >= self.settings.keepalive_probes {
             let icmp = self.last_icmp.clone();
             self.abort_silently_dead(cx, TcpError::TimedOut { icmp });
             return;

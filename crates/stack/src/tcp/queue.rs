@@ -74,6 +74,11 @@ impl SendQueue {
         self.limit
     }
 
+    /// What is held beyond a smaller limit stays.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Place after the last byte written.
     pub(crate) fn end(&self) -> u64 {
         self.end

@@ -79,6 +79,11 @@ impl Receive {
         self.limit
     }
 
+    /// What was allowed to the peer already stays allowed.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Ranges that arrived after a gap.
     pub(crate) fn ranges(&self) -> &Ranges {
         &self.ranges

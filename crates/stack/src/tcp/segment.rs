@@ -91,7 +91,7 @@ pub(crate) fn emit(pair: &Pair, header: &Header, len: usize, fill: impl FnOnce(&
     let written = header.write_header(Sum::of(payload), payload.len(), &pseudo, &mut front);
     debug_assert_eq!(written, header_len);
     bytes[..header_len].copy_from_slice(&front[..header_len]);
-    SegmentOut { src: pair.local.address, dst: pair.remote.address, ecn: 0, ttl: None, bytes }
+    SegmentOut { src: pair.local.address, dst: pair.remote.address, ecn: 0, class: 0, ttl: None, bytes }
 }
 
 /// The RST that answers a segment nobody expects (RFC 9293 3.10.7.1); none for a RST.

@@ -2,6 +2,7 @@
 
 mod listening;
 mod operations;
+mod options;
 mod pair;
 mod rfc1122;
 mod rfc2018;

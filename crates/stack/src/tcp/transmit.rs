@@ -126,6 +126,12 @@ impl Connection {
         self.closing && run.end() == self.fin_end()
     }
 
+    /// RFC 9293 3.7.4, in Minshall's variant: one small segment at a time; under a cork, none.
+    fn waits_for_company(&self) -> bool {
+        let nagle = !self.settings.nodelay && self.last_small > self.una;
+        (self.settings.cork || nagle) && !self.probe.force_small
+    }
+
     fn new_data(&self) -> New {
         let end = self.queue.end();
         let unsent = end.saturating_sub(self.nxt);
@@ -146,7 +152,7 @@ impl Connection {
             }
             len = whole;
             fin = false;
-        } else if len < mss && !fin && !self.nodelay && self.last_small > self.una {
+        } else if len < mss && !fin && self.waits_for_company() {
             return New::Idle;
         }
         let load = self.network_load();
@@ -292,6 +298,9 @@ impl Connection {
             self.ack.now = owed && !told_blocks;
         }
         let queue = &self.queue;
-        emit(&self.pair, &header, len as usize, |bytes| queue.copy(start, len as usize, bytes))
+        let mut segment =
+            emit(&self.pair, &header, len as usize, |bytes| queue.copy(start, len as usize, bytes));
+        self.settings.mark(&mut segment);
+        segment
     }
 }

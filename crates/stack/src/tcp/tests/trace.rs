@@ -39,9 +39,15 @@ pub(crate) struct Trace {
 impl Trace {
     /// A host that listens on port 80.
     pub(crate) fn server(config: TcpConfig) -> Trace {
+        let options = SocketOptions::new(&config);
+        Trace::server_with(config, options)
+    }
+
+    /// A host that listens on port 80 with these options.
+    pub(crate) fn server_with(config: TcpConfig, options: SocketOptions) -> Trace {
         let mut trace = Trace::new(config);
         let local = trace.local;
-        trace.listener = Some(trace.tcp.listen(&trace.way, local, 4).unwrap());
+        trace.listener = Some(trace.tcp.listen_with(&trace.way, local, 4, options).unwrap());
         trace
     }
 
@@ -273,6 +279,16 @@ impl Trace {
 
     pub(crate) fn read_error(&mut self) -> TcpError {
         self.tcp.read(self.now, self.id.unwrap(), &mut [0; 9]).unwrap_err()
+    }
+
+    /// The error that comes after what can still be read.
+    pub(crate) fn read_error_after_data(&mut self) -> TcpError {
+        loop {
+            match self.tcp.read(self.now, self.id.unwrap(), &mut [0; 4_096]) {
+                Ok(read) => assert!(read.is_some_and(|len| len > 0), "{read:?}"),
+                Err(error) => return error,
+            }
+        }
     }
 
     pub(crate) fn shutdown(&mut self) -> &mut Trace {
