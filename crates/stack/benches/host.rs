@@ -52,7 +52,7 @@ fn forward(payload: usize) -> Duration {
         let batch: Vec<Bytes> = frames.iter().map(|frame| Bytes::from(frame.to_vec())).collect();
         let start = cpu_time();
         for bytes in batch {
-            host.handle_frame(now, InterfaceId(0), Frame { bytes, rx_time: now });
+            host.handle_frame(now, InterfaceId(0), Frame::new(bytes, now));
             assert!(host.poll_transmit().is_some(), "forwarded");
         }
         spent += cpu_time() - start;

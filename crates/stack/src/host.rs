@@ -13,7 +13,7 @@ use bytes::Bytes;
 use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 
 use crate::fragment::reassemble::Reassembler;
-use crate::frame::Frame;
+use crate::frame::{Frame, Offloads};
 use crate::hook::Hook;
 use crate::icmp::limit::RateLimit;
 use crate::icmp::send::Tell;
@@ -235,6 +235,19 @@ impl Host {
         if let Some(interface) = self.tables.interfaces.get_mut(interface.0 as usize) {
             interface.config.mtu = mtu;
         }
+    }
+
+    /// Says what the device below an interface does for the host; by default nothing. Frames that leave by it may need
+    /// that much from now on; what arrives may be offloaded whatever is said here.
+    pub fn set_offloads(&mut self, interface: InterfaceId, offloads: Offloads) {
+        if let Some(interface) = self.tables.interfaces.get_mut(interface.0 as usize) {
+            interface.offloads = offloads;
+        }
+    }
+
+    /// What was said with [`Host::set_offloads`].
+    pub fn offloads(&self, interface: InterfaceId) -> Offloads {
+        self.tables.interface(interface).map_or(Offloads::default(), |interface| interface.offloads)
     }
 
     /// A neighbour that is known without asking: a static ARP or NDP entry.

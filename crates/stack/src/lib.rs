@@ -8,6 +8,7 @@
 //! - `header`, `packet`: the fields that decide, and the bytes on their way with room for a link header.
 //! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
+//! - [`offload`]: super-segments, for links and devices that carry them.
 //! - `fragment`: taking packets apart and, in bounded memory, together again.
 //! - [`icmp`]: errors told and errors heard; path MTU.
 //! - [`udp`], [`raw`]: datagram sockets.
@@ -27,6 +28,7 @@ pub mod hook;
 pub mod host;
 pub mod icmp;
 pub(crate) mod neighbor;
+pub mod offload;
 mod packet;
 pub mod random;
 pub mod raw;
@@ -37,5 +39,5 @@ pub mod testing;
 pub mod timer;
 pub mod udp;
 
-pub use frame::Frame;
+pub use frame::{Frame, Offload, Offloads};
 pub use host::{Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};

@@ -198,7 +198,7 @@ impl Pair {
         let arrival = self.in_flight.first_key_value().map_or(Instant::NEVER, |(&(at, _), _)| at);
         if arrival <= now {
             if let Some((_, (to, bytes))) = self.in_flight.pop_first() {
-                let frame = Frame { bytes, rx_time: now };
+                let frame = Frame::new(bytes, now);
                 self.host(to).handle_frame(now, InterfaceId(0), frame);
             }
         } else if self.a.next_deadline() <= now {

@@ -183,7 +183,7 @@ impl World {
                 host.host.handle_frame(
                     now,
                     interface,
-                    thru_stack::Frame { bytes: packet.bytes, rx_time: now },
+                    thru_stack::Frame::new(packet.bytes, now),
                 );
                 self.settle(node);
             }

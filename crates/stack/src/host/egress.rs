@@ -209,7 +209,7 @@ impl Host {
 
     pub(super) fn transmit(&mut self, now: Instant, out: InterfaceId, bytes: Bytes) {
         self.stats.frames_sent += 1;
-        self.outgoing.push_back((out, Frame { bytes, rx_time: now }));
+        self.outgoing.push_back((out, Frame::new(bytes, now)));
     }
 
     /// Shows a packet to the hook, if there is one, and does what it says; gives the packet back if it goes on.

@@ -2,17 +2,18 @@
 
 use core::net::IpAddr;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::ethernet::{EtherType, EthernetView};
 
 use super::tables::Kind;
 use super::{Host, InterfaceId, Medium};
 use crate::fragment::reassemble::{Fragment, FragmentKey, Outcome, V6Fragment};
-use crate::frame::Frame;
+use crate::frame::{Checksum, Frame};
 use crate::header::{Header, Upper};
 use crate::hook::Place;
 use crate::icmp::send::Tell;
+use crate::offload::segment::{Segments, complete_checksum};
 use crate::packet::Packet;
 use crate::tcp::Path;
 
@@ -24,14 +25,17 @@ pub(super) struct Arrival {
     /// The frame was for more than one station.
     pub(super) to_group: bool,
     pub(super) rx_time: Instant,
+    /// Whether the checksum of the upper layer has to be verified here.
+    pub(super) verify: bool,
 }
 
 impl Host {
     pub(super) fn receive_frame(&mut self, now: Instant, id: InterfaceId, frame: Frame) {
         let Some(interface) = self.tables.interface(id) else { return };
-        let mut arrival = Arrival { interface: Some(id), to_group: false, rx_time: frame.rx_time };
+        let verify = frame.offload.checksum.must_be_verified();
+        let mut arrival = Arrival { interface: Some(id), to_group: false, rx_time: frame.rx_time, verify };
         if interface.config.medium == Medium::Ip {
-            return self.receive_ip(now, arrival, frame.bytes, 0);
+            return self.receive_ip(now, arrival, frame, 0);
         }
         let Ok(ethernet) = EthernetView::new(&frame.bytes) else {
             self.stats.malformed += 1;
@@ -49,17 +53,18 @@ impl Host {
         match ethernet.ethertype() {
             EtherType::ARP => self.receive_arp(now, id, &frame.bytes[start..]),
             EtherType::IPV4 if frame.bytes.get(start).is_some_and(|byte| byte >> 4 == 4) => {
-                self.receive_ip(now, arrival, frame.bytes, start);
+                self.receive_ip(now, arrival, frame, start);
             }
             EtherType::IPV6 if frame.bytes.get(start).is_some_and(|byte| byte >> 4 == 6) => {
-                self.receive_ip(now, arrival, frame.bytes, start);
+                self.receive_ip(now, arrival, frame, start);
             }
             _ => self.stats.malformed += 1,
         }
     }
 
-    /// The packet that starts at `start` of `bytes`, from a link.
-    fn receive_ip(&mut self, now: Instant, arrival: Arrival, bytes: Bytes, start: usize) {
+    /// The packet that starts at `start` of a frame's bytes, from a link.
+    fn receive_ip(&mut self, now: Instant, arrival: Arrival, frame: Frame, start: usize) {
+        let Frame { bytes, offload, .. } = frame;
         let Some(header) = Header::parse(&bytes[start..]).filter(may_come_from_a_link) else {
             self.stats.malformed += 1;
             return;
@@ -70,17 +75,46 @@ impl Host {
             return;
         }
         let end = start + header.total_len;
+        let Some(id) = arrival.interface else { return };
+        let kind = self.tables.kind(id, header.dst);
+        let untouched = self.hook.is_none() && kind != Kind::Other;
+        if !untouched && !offload.is_packet() {
+            return self.receive_as_packets(
+                now,
+                arrival,
+                Frame { bytes, rx_time: arrival.rx_time, offload },
+                start,
+            );
+        }
         if self.hook.is_some() {
             let packet = Packet::from_frame(bytes, start, end);
             return self.receive_hooked(now, arrival, header, packet);
         }
-        let Some(id) = arrival.interface else { return };
-        match self.tables.kind(id, header.dst) {
+        match kind {
             Kind::Local | Kind::LocalGroup => self.deliver(now, arrival, header, bytes.slice(start..end)),
             Kind::Other => {
                 self.forward(now, arrival, header, Packet::from_frame(bytes, start, end));
             }
             Kind::OtherGroup => self.stats.not_for_us += 1,
+        }
+    }
+
+    /// The same, for who has to see packets as they are on a wire: hooks, and links that the packet goes out by.
+    fn receive_as_packets(&mut self, now: Instant, mut arrival: Arrival, frame: Frame, start: usize) {
+        arrival.verify = false;
+        let Frame { bytes, rx_time, offload } = frame;
+        if let Some(segmentation) = offload.segmentation {
+            let Some(packets) = Segments::of(&bytes, start, segmentation) else {
+                self.stats.malformed += 1;
+                return;
+            };
+            for packet in packets {
+                self.receive_ip(now, arrival, Frame::new(packet, rx_time), start);
+            }
+        } else if let Checksum::Partial { start: from, offset } = offload.checksum {
+            let mut packet = BytesMut::from(bytes);
+            complete_checksum(&mut packet, from, offset);
+            self.receive_ip(now, arrival, Frame::new(packet.freeze(), rx_time), start);
         }
     }
 
@@ -114,7 +148,7 @@ impl Host {
     /// A packet from ourselves to ourselves.
     pub(super) fn receive_looped(&mut self, now: Instant, packet: Bytes) {
         let Some(header) = Header::parse(&packet) else { return };
-        let arrival = Arrival { interface: None, to_group: false, rx_time: now };
+        let arrival = Arrival { interface: None, to_group: false, rx_time: now, verify: true };
         let packet = packet.slice(..header.total_len);
         self.deliver(now, arrival, header, packet);
     }

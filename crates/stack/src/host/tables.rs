@@ -7,6 +7,7 @@ use thru_wire::address::{ALL_NODES, ALL_ROUTERS, solicited_node};
 use thru_wire::{Cidr, Instant, MacAddr};
 
 use super::{InterfaceConfig, InterfaceId, Medium};
+use crate::frame::Offloads;
 use crate::icmp::path_mtu::{PathMtu, PathMtuCache};
 use crate::route::{Route, RouteTable, RouteTarget};
 use crate::tcp::Path;
@@ -20,6 +21,8 @@ pub(super) struct Interface {
     pub(super) config: InterfaceConfig,
     /// In the order in which they were added.
     pub(super) addresses: Vec<Cidr>,
+    /// What the device below does for us.
+    pub(super) offloads: Offloads,
 }
 
 /// Where a packet goes next.
@@ -82,7 +85,7 @@ impl Tables {
     pub(super) fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId {
         let id = InterfaceId(self.interfaces.len() as u32);
         let link_local = (config.medium == Medium::Ethernet).then(|| config.mac.link_local());
-        self.interfaces.push(Interface { config, addresses: Vec::new() });
+        self.interfaces.push(Interface { config, addresses: Vec::new(), offloads: Offloads::default() });
         if let Some(cidr) = link_local.and_then(|address| Cidr::new(address.into(), 64)) {
             self.add_address(id, cidr);
         }

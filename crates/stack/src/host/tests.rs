@@ -26,6 +26,7 @@ mod hooks;
 mod hostile;
 mod local;
 mod neighbors;
+mod offload;
 mod path_mtu;
 mod raw;
 mod udp;
@@ -99,7 +100,7 @@ impl Bench {
 
     /// A frame arrives on an interface.
     fn frame(&mut self, interface: u32, bytes: Vec<u8>) -> &mut Bench {
-        let frame = Frame { bytes: Bytes::from(bytes), rx_time: self.now };
+        let frame = Frame::new(Bytes::from(bytes), self.now);
         self.host.handle_frame(self.now, InterfaceId(interface), frame);
         self
     }

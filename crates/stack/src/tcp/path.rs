@@ -29,8 +29,10 @@ pub struct SegmentIn {
     pub ecn: u8,
     /// Arrival of the frame.
     pub rx_time: Instant,
-    /// TCP header and payload; the checksum is verified here.
+    /// TCP header and payload.
     pub bytes: Bytes,
+    /// Whether the checksum was verified before, or never had to be; otherwise TCP verifies it.
+    pub verified: bool,
 }
 
 /// A segment that wants to leave, to be put into an IP packet.

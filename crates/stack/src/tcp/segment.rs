@@ -31,7 +31,8 @@ impl Segment {
             return None;
         }
         let pseudo = PseudoHeader::new(arrived.src, arrived.dst, Protocol::TCP);
-        let (header, payload) = Header::parse(&arrived.bytes, Some(&pseudo)).ok()?;
+        let to_verify = (!arrived.verified).then_some(&pseudo);
+        let (header, payload) = Header::parse(&arrived.bytes, to_verify).ok()?;
         let payload = arrived.bytes.slice(arrived.bytes.len() - payload.len()..);
         if header.src_port == 0 || header.dst_port == 0 {
             return None;

@@ -55,7 +55,7 @@ fn the_frame_of_a_forwarded_packet_is_the_one_that_came() {
     frame.extend_from_slice(&packet);
     let frame = frame.into_boxed_slice();
     let place = frame.as_ptr();
-    let frame = Frame { bytes: Bytes::from(frame), rx_time: bench.now };
+    let frame = Frame::new(Bytes::from(frame), bench.now);
     bench.host.handle_frame(bench.now, InterfaceId(0), frame);
     let (_, out) = bench.host.poll_transmit().unwrap();
     assert_eq!(out.bytes.as_ptr(), place, "no copy when nobody else holds the bytes");

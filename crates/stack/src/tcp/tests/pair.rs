@@ -217,6 +217,7 @@ impl Duo {
                 ecn: 0,
                 rx_time: arrives,
                 bytes: segment.bytes.into(),
+                verified: false,
             };
             self.ends[to].handle_segment(&self.ways[to], arrived);
         }

@@ -96,6 +96,7 @@ fn a_syn_flood_is_bounded() {
             ecn: 0,
             rx_time: Instant::from_millis(u64::from(source)),
             bytes: syn.bytes.into(),
+            verified: false,
         };
         tcp.handle_segment(&way, arrived);
         while tcp.poll_transmit(Instant::from_millis(u64::from(source)), &way).is_some() {}

@@ -160,7 +160,15 @@ impl Trace {
         let pair = Pair { local: Endpoint::from(self.peer), remote: Endpoint::from(self.local) };
         let payload = pattern(from.unwrap_or(header.seq.0 as usize), len);
         let out = emit(&pair, &header, len, |bytes| bytes.extend_from_slice(&payload));
-        SegmentIn { src: out.src, dst: out.dst, ttl: 57, ecn: 0, rx_time: self.now, bytes: out.bytes.into() }
+        SegmentIn {
+            src: out.src,
+            dst: out.dst,
+            ttl: 57,
+            ecn: 0,
+            rx_time: self.now,
+            bytes: out.bytes.into(),
+            verified: false,
+        }
     }
 
     /// The next segment that was sent, now, must look so.
