@@ -308,6 +308,10 @@ impl Driver for LabDriver {
         self.shared.world().cancel_timer(key);
     }
 
+    fn is_virtual(&self) -> bool {
+        true
+    }
+
     fn random(&self, purpose: &str, bytes: &mut [u8]) {
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         let stream = format!("{purpose}/node {}/draw {draw}", self.node.0);

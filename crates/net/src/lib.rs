@@ -7,12 +7,14 @@
 //! - [`sleep`]: timers that follow the network's clock.
 //! - [`kernel`]: the host network: kernel sockets, the real clock.
 //! - [`own`]: sockets over a [`thru_stack::Host`], wherever that host lives.
+//! - [`iface`]: our own stack in real time on a device of the machine.
 //! - [`lab`]: the runtime in virtual time: [`lab::run`].
 //! - [`tls`]: rustls crypto that repeats under a seed and is truly random outside a lab.
 //! - [`quic`], [`http`]: quinn and hyper on a network's sockets and clock.
 
 pub mod http;
 pub mod icmp;
+pub mod iface;
 pub mod kernel;
 pub mod lab;
 pub mod network;

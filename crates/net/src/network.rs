@@ -92,7 +92,7 @@ impl Network {
         Network(Kind::Kernel)
     }
 
-    /// `host`, or `lab:NAME`.
+    /// `host`, `iface:NAME` or `lab:NAME`.
     pub fn name(&self) -> String {
         match &self.0 {
             Kind::Kernel => "host".to_owned(),
@@ -102,7 +102,10 @@ impl Network {
 
     /// Whether time is virtual.
     pub fn is_virtual(&self) -> bool {
-        matches!(self.0, Kind::Own(_))
+        match &self.0 {
+            Kind::Kernel => false,
+            Kind::Own(own) => own.driver.is_virtual(),
+        }
     }
 
     /// Time since the network's start: never the wall clock.

@@ -32,6 +32,8 @@ pub trait Driver: Send + Sync {
     fn set_timer(&self, at: Instant, waker: Waker) -> u64;
     /// Forgets a timer.
     fn cancel_timer(&self, key: u64);
+    /// Whether time is virtual, and everything random repeats under the network's seed.
+    fn is_virtual(&self) -> bool;
     /// Random bytes from the stream `purpose`.
     fn random(&self, purpose: &str, bytes: &mut [u8]);
 }

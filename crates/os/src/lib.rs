@@ -5,11 +5,20 @@
 //! - [`datagram`]: UDP and ICMP sockets that tell TTL, ECN and ICMP errors.
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
+//! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings.
+//! - [`netlink`]: links, addresses and routes of this network namespace.
+//! - [`namespace`]: fresh network namespaces, without root where the kernel allows it.
+//! - [`timer`]: wakes exact to the clock, not to tokio's millisecond. [`watch`]: descriptors under tokio's eyes.
 
 #![allow(unsafe_code)]
 
 pub mod clock;
 pub mod datagram;
+pub mod device;
 pub mod entropy;
+pub mod namespace;
+pub mod netlink;
 pub mod resolv;
 pub mod tcp_info;
+pub mod timer;
+pub mod watch;

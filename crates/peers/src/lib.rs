@@ -72,3 +72,31 @@ fn install(package: &str) {
         apt(&arguments);
     }
 }
+
+/// Whether `test` may make network namespaces here and now: as root, or inside a user namespace. Otherwise the test
+/// runs again inside a user namespace of its own, as a process of its own, and the caller returns; where that can't be
+/// had either, it is said loudly that it did not run. `test` is its whole name, as `cargo test -- --exact` wants it.
+pub fn may_make_networks(test: &str) -> bool {
+    const INSIDE: &str = "THRU_TEST_NAMESPACE";
+    if is_root() || std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let unshare = |program: &std::path::Path, arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--net", "--"])
+            .arg(program)
+            .args(arguments)
+            .env(INSIDE, "1");
+        command
+    };
+    let possible = unshare(std::path::Path::new("true"), &[]).stderr(Stdio::null()).status();
+    if !possible.is_ok_and(|status| status.success()) {
+        not_run(test, "this user may not make user namespaces: run it as root");
+        return false;
+    }
+    let program = std::env::current_exe().expect("a test knows its program");
+    let status = unshare(&program, &["--exact", test, "--nocapture"]).status();
+    assert!(status.is_ok_and(|status| status.success()), "{test} failed inside its user namespace");
+    false
+}

@@ -1,0 +1,107 @@
+//! The task between a device and its host.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use thru_os::clock;
+use thru_os::device::{Offload, Received, Sending};
+use thru_stack::{Frame, InterfaceId};
+use tokio::io::unix::AsyncFd;
+
+use super::Wire;
+
+/// Frames that are fetched before the host's answers leave.
+const BATCH: usize = 64;
+/// Batches before other tasks get their turn.
+const TURNS: usize = 8;
+
+/// Runs until it is aborted.
+pub(super) async fn run(wire: Arc<Wire>, device: AsyncFd<OwnedFd>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            biased;
+            ready = device.readable() => {
+                let Ok(mut ready) = ready else { return };
+                if receive(&wire, &mut batch) {
+                    tokio::task::yield_now().await;
+                } else {
+                    ready.clear_ready();
+                }
+            }
+            expired = wire.timer.expired() => {
+                if expired.is_err() {
+                    return;
+                }
+                expire(&wire);
+            }
+            () = room(&wire, &device) => {
+                let mut state = wire.state();
+                wire.settle(&mut state);
+            }
+        }
+        if wire.state().failed.is_some() {
+            return;
+        }
+    }
+}
+
+/// Moves frames from the device into the host. Whether there may be more.
+fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
+    for _ in 0..TURNS {
+        let mut state = wire.state();
+        let count = state.receive(batch, BATCH);
+        for received in batch.drain(..) {
+            state.stats.received.0 += 1;
+            state.stats.received.1 += received.bytes.len() as u64;
+            let frame = frame(received);
+            state.host.handle_frame(clock::now(), InterfaceId(0), frame);
+        }
+        wire.settle(&mut state);
+        if count < BATCH {
+            return false;
+        }
+    }
+    true
+}
+
+/// Carries out what is due.
+fn expire(wire: &Wire) {
+    let mut state = wire.state();
+    let now = clock::now();
+    state.armed = thru_wire::Instant::NEVER;
+    if state.host.next_deadline() <= now {
+        state.host.handle_deadline(now);
+    }
+    while let Some(entry) = state.timers.first_entry() {
+        if entry.key().0 > now {
+            break;
+        }
+        entry.remove().wake();
+    }
+    wire.settle(&mut state);
+}
+
+/// Completes when frames wait and the device has room for some.
+async fn room(wire: &Wire, device: &AsyncFd<OwnedFd>) {
+    loop {
+        if wire.state().queue.is_empty() {
+            wire.queued.notified().await;
+            continue;
+        }
+        let Ok(mut ready) = device.writable().await else { return std::future::pending().await };
+        ready.clear_ready();
+        return;
+    }
+}
+
+/// A frame as the host takes it.
+fn frame(received: Received) -> Frame {
+    let Received { bytes, rx_time, offload: _ } = received;
+    Frame { bytes, rx_time }
+}
+
+/// A frame as the device takes it.
+pub(super) fn sending(frame: Frame) -> Sending {
+    Sending { bytes: frame.bytes, offload: Offload::NONE }
+}

@@ -1,0 +1,7 @@
+//! Our stack against the Linux kernel, over devices in network namespaces that each test makes for itself.
+//!
+//! - `place`: a namespace whose kernel is the peer of a host of ours.
+//! - `transfer`: bulk both ways, for every congestion control of ours; the kernel at both ends as the control.
+
+mod place;
+mod transfer;

@@ -1,0 +1,202 @@
+//! Bulk transfers, intact to the byte.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use thru_net::{ConnectOptions, Network};
+use thru_stack::tcp::{Congestion, TcpConfig};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::place::{KERNEL, OURS, Place, address, ours, socket};
+
+/// Long enough to leave slow start and to fill every buffer many times.
+const BYTES: usize = 100_000_000;
+/// Nothing here takes so long; a stall becomes a failure.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Bytes that tell their place: a shift, a swap or a hole shows. Its length is prime, so that no power of two hides one.
+fn pattern() -> Vec<u8> {
+    const LENGTH: usize = 65_537;
+    let mut state = 0x2545_f491_u32;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    (0..LENGTH).map(next).collect()
+}
+
+/// Compares what comes with the pattern.
+struct Checker {
+    pattern: Vec<u8>,
+    position: usize,
+}
+
+impl Checker {
+    fn new() -> Checker {
+        Checker { pattern: pattern(), position: 0 }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let expected = &self.pattern[self.position % self.pattern.len()..];
+            let length = expected.len().min(bytes.len());
+            assert!(expected[..length] == bytes[..length], "the bytes from {} on differ", self.position);
+            self.position += length;
+            bytes = &bytes[length..];
+        }
+    }
+}
+
+fn kernel_sends(mut stream: TcpStream) -> JoinHandle<u32> {
+    std::thread::spawn(move || {
+        let pattern = pattern();
+        let mut left = BYTES;
+        while left > 0 {
+            let length = left.min(pattern.len());
+            stream.write_all(&pattern[..length]).expect("the connection lives");
+            left -= length;
+        }
+        stream.shutdown(Shutdown::Write).expect("the connection lives");
+        // The other side closes when it has everything.
+        assert_eq!(stream.read(&mut [0]).expect("a clean end"), 0);
+        thru_os::tcp_info::read(&stream).map_or(0, |info| info.total_retransmissions)
+    })
+}
+
+fn kernel_receives(mut stream: TcpStream) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut checker = Checker::new();
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            match stream.read(&mut buffer).expect("the connection lives") {
+                0 => break,
+                length => checker.take(&buffer[..length]),
+            }
+        }
+        assert_eq!(checker.position, BYTES);
+    })
+}
+
+async fn we_send(stream: &mut thru_net::TcpStream) {
+    let pattern = pattern();
+    let mut left = BYTES;
+    while left > 0 {
+        let length = left.min(pattern.len());
+        stream.write_all(&pattern[..length]).await.expect("the connection lives");
+        left -= length;
+    }
+    stream.shutdown().await.expect("the connection lives");
+    assert_eq!(stream.read(&mut [0]).await.expect("a clean end"), 0);
+}
+
+async fn we_receive(stream: &mut thru_net::TcpStream) {
+    let mut checker = Checker::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match stream.read(&mut buffer).await.expect("the connection lives") {
+            0 => break,
+            length => checker.take(&buffer[..length]),
+        }
+    }
+    assert_eq!(checker.position, BYTES);
+    stream.shutdown().await.expect("the connection lives");
+}
+
+/// We connect to a listener of the kernel's; then bytes flow up, then down, each on a connection of its own.
+async fn both_ways(network: &Network, listener: &TcpListener) -> [thru_net::TcpInfo; 2] {
+    let to = listener.local_addr().expect("it is bound");
+    let mut up = network.connect_tcp(to, ConnectOptions::default()).await.expect("the kernel listens");
+    let receiver = kernel_receives(listener.accept().expect("we have connected").0);
+    we_send(&mut up).await;
+    receiver.join().expect("the kernel's side got everything");
+    let mut down = network.connect_tcp(to, ConnectOptions::default()).await.expect("the kernel listens");
+    let sender = kernel_sends(listener.accept().expect("we have connected").0);
+    we_receive(&mut down).await;
+    sender.join().expect("the kernel's side sent everything");
+    [up.info().expect("known"), down.info().expect("known")]
+}
+
+#[track_caller]
+fn run<F: Future>(main: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { tokio::time::timeout(LIMIT, main).await.expect("no stall") })
+}
+
+/// Our stack as client over a clean TUN device: nothing is sent twice, nobody resets.
+fn clean(test: &str, congestion: Congestion, offload: bool, kernel: &str) {
+    let Some(place) = Place::new(test) else { return };
+    let Some(tun) = place.tun(test, false, offload) else { return };
+    let listener = place.within(|| TcpListener::bind(socket(kernel, 0))).expect("the kernel listens");
+    run(async {
+        let iface = ours(tun, TcpConfig { congestion, ..TcpConfig::default() });
+        let [up, down] = both_ways(&iface.network(), &listener).await;
+        assert_eq!(up.bytes_acked, BYTES as u64);
+        assert_eq!(up.retransmissions, 0, "{up:?}");
+        assert_eq!(down.duplicates_received, 0, "{down:?}");
+        assert_eq!(iface.stats().dropped, 0);
+    });
+    assert_eq!(place.retransmissions(), 0);
+    assert_eq!(place.resets_sent(), 0);
+}
+
+#[test]
+fn new_reno_over_a_clean_tun() {
+    clean("transfer::new_reno_over_a_clean_tun", Congestion::NewReno, false, KERNEL[0]);
+}
+
+#[test]
+fn cubic_over_a_clean_tun() {
+    clean("transfer::cubic_over_a_clean_tun", Congestion::Cubic, false, KERNEL[1]);
+}
+
+/// The kernel connects to us.
+#[test]
+fn our_listener_serves_the_kernel() {
+    let test = "transfer::our_listener_serves_the_kernel";
+    let Some(place) = Place::new(test) else { return };
+    let Some(tun) = place.tun(test, true, false) else { return };
+    run(async {
+        let iface = ours(tun, TcpConfig::default());
+        let network = iface.network();
+        let listener = network.listen_tcp(socket(OURS[0], 8_080), 16).await.expect("our port is free");
+        for upload in [true, false] {
+            let (theirs, accepted) = tokio::join!(place.connect(socket(OURS[0], 8_080)), async {
+                listener.accept().await.expect("the kernel connects")
+            },);
+            let (mut stream, peer) = accepted;
+            assert_eq!(peer.ip(), address(KERNEL[0]));
+            if upload {
+                let sender = kernel_sends(theirs);
+                we_receive(&mut stream).await;
+                assert_eq!(sender.join().expect("sent"), 0, "retransmissions of the kernel's");
+            } else {
+                let receiver = kernel_receives(theirs);
+                we_send(&mut stream).await;
+                receiver.join().expect("received");
+                assert_eq!(stream.info().expect("known").retransmissions, 0);
+            }
+        }
+    });
+    assert_eq!(place.resets_sent(), 0);
+}
+
+/// The control: the same bytes with the kernel at both ends.
+#[test]
+fn the_kernel_at_both_ends() {
+    let test = "transfer::the_kernel_at_both_ends";
+    let Some(place) = Place::new(test) else { return };
+    let (listener, stream) = place.within(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        (listener, stream)
+    });
+    let receiver = kernel_receives(listener.accept().expect("connected").0);
+    // Over loopback the kernel now and then prunes its own receive queue and sends again: that is no fault here.
+    kernel_sends(stream).join().expect("sent");
+    receiver.join().expect("received");
+    assert_eq!(place.resets_sent(), 0);
+}

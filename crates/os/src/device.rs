@@ -1,0 +1,156 @@
+//! Interfaces as devices: frames in batches, each with what its interface knows about it.
+//!
+//! - [`Device`]: the one interface of all of them. Start there.
+//! - [`tun`]: TUN and TAP, with segmentation offload where the kernel gives it.
+//! - [`packet`]: packet sockets (`AF_PACKET`) with memory-mapped rings.
+//! - [`virtio`]: the header in which both tell offloads.
+//!
+//! Devices never block: wait until the file descriptor is readable or writable ([`Device::fd`]), then call.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+
+use bytes::Bytes;
+use thru_wire::{Instant, MacAddr};
+
+pub mod packet;
+pub mod tun;
+pub mod virtio;
+
+/// A network interface that gives and takes frames in batches.
+pub trait Device: Send {
+    /// What it is and what it can do.
+    fn properties(&self) -> &Properties;
+
+    /// The descriptor to wait on: readable when frames can be had, writable when there is room again.
+    fn fd(&self) -> RawFd;
+
+    /// Adds at most `limit` frames to `frames`; how many. 0: there is none now.
+    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize>;
+
+    /// Sends frames from the front until there are no more or no room; how many left. Those that did not leave stay.
+    /// A frame that the interface refuses for good (it is down, or the frame is too large) counts as gone: the wire
+    /// loses frames too.
+    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize>;
+}
+
+/// What a device is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties {
+    /// The interface's name, as in `eth0`.
+    pub name: String,
+    /// Whether frames begin with an Ethernet header; otherwise with the IP header.
+    pub ethernet: bool,
+    /// The interface's own hardware address; all zeros where it has none.
+    pub mac: MacAddr,
+    /// Largest IP packet, in bytes.
+    pub mtu: usize,
+    /// What the device does for those who send.
+    pub offloads: Offloads,
+}
+
+/// What a device does for those who send. `Default`: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offloads {
+    /// It completes [`Checksum::Partial`].
+    pub checksum: bool,
+    /// It cuts super-segments of TCP over IPv4 and IPv6, of at most 65,535 bytes of IP.
+    pub segmentation: bool,
+}
+
+/// A frame that arrived.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// From the Ethernet header on, or from the IP header on.
+    pub bytes: Bytes,
+    /// When it arrived: the kernel's time stamp where there is one, else when it was fetched.
+    pub rx_time: Instant,
+    /// What the device did or left undone.
+    pub offload: Offload,
+}
+
+impl Received {
+    /// The two ECN bits (RFC 3168 5) of an IP packet; 0 for anything else.
+    pub fn ecn(&self, ethernet: bool) -> u8 {
+        let Some(packet) = ip_packet(&self.bytes, ethernet) else { return 0 };
+        match (packet.first().map(|byte| byte >> 4), packet.get(1)) {
+            (Some(4), Some(tos)) => tos & 3,
+            (Some(6), Some(class)) => (class >> 4) & 3,
+            _ => 0,
+        }
+    }
+}
+
+/// A frame to send.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// From the Ethernet header on, or from the IP header on.
+    pub bytes: Bytes,
+    /// What is left for the device to do; no more than its [`Offloads`] say.
+    pub offload: Offload,
+}
+
+/// What a frame still needs before it is packets on a wire, or what its device has done for us already. The fields
+/// are those of [`virtio`]'s header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offload {
+    /// The frame stands for several TCP segments.
+    pub segmentation: Option<Segmentation>,
+    /// The state of the checksum of the layer above IP.
+    pub checksum: Checksum,
+}
+
+impl Offload {
+    /// One packet with a complete checksum that nobody has verified.
+    pub const NONE: Offload = Offload { segmentation: None, checksum: Checksum::Full };
+}
+
+/// How a super-segment is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segmentation {
+    /// Payload bytes of each packet; the last may have fewer. Never 0.
+    pub segment_size: u16,
+    /// Bytes in front of the payload: link, IP and TCP headers with their options. On arrival only a hint.
+    pub header_len: u16,
+    /// CWR belongs on the first packet only (RFC 3168 6.1.2).
+    pub cwr_once: bool,
+}
+
+/// The checksum of the layer above IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// In the bytes and complete; on arrival it has to be verified.
+    Full,
+    /// The field at `start + offset` holds the folded sum of the pseudo header only, not inverted. On arrival: the
+    /// frame never was on a wire, so there is nothing to verify.
+    Partial {
+        /// Offset of the upper layer's header in the frame.
+        start: u16,
+        /// Offset of the field in that header.
+        offset: u16,
+    },
+    /// On arrival: the interface verified it.
+    Verified,
+}
+
+/// The IP packet of a frame, if it is one; VLAN tags are not looked behind.
+fn ip_packet(frame: &[u8], ethernet: bool) -> Option<&[u8]> {
+    if !ethernet {
+        return Some(frame);
+    }
+    match frame.get(12..14)? {
+        [0x08, 0x00] | [0x86, 0xdd] => frame.get(14..),
+        _ => None,
+    }
+}
+
+/// Whether a frame's IP header is version 6.
+pub(crate) fn is_v6(frame: &[u8], ethernet: bool) -> bool {
+    ip_packet(frame, ethernet).and_then(<[u8]>::first).is_some_and(|byte| byte >> 4 == 6)
+}
+
+/// The error of the last system call.
+pub(crate) fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}

@@ -1,0 +1,368 @@
+//! Packet sockets (packet(7)) with memory-mapped rings: frames of an existing interface, beside the kernel's own
+//! stack. Frames cross into and out of the rings without a system call each.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use thru_wire::Instant;
+
+use super::{Checksum, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio};
+use crate::{clock, netlink};
+
+/// What a packet socket is opened with.
+#[derive(Clone, Debug)]
+pub struct PacketConfig {
+    /// The interface.
+    pub interface: String,
+    /// Hear frames for other stations too: needed if the station has a hardware address of its own.
+    pub promiscuous: bool,
+    /// Let the kernel cut super-segments, and take those that come. Needs slots of 128 KiB.
+    pub offload: bool,
+}
+
+/// A packet socket on one interface.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: OwnedFd,
+    properties: Properties,
+    with_header: bool,
+    ring: Ring,
+    receive_slot: usize,
+    send_slot: usize,
+    /// Frames that the kernel had no room for, ever.
+    dropped: u64,
+}
+
+const PACKET_ADD_MEMBERSHIP: libc::c_int = 1;
+const PACKET_RX_RING: libc::c_int = 5;
+const PACKET_STATISTICS: libc::c_int = 6;
+const PACKET_VERSION: libc::c_int = 10;
+const PACKET_LOSS: libc::c_int = 14;
+const PACKET_VNET_HDR: libc::c_int = 15;
+const PACKET_TX_RING: libc::c_int = 13;
+const PACKET_QDISC_BYPASS: libc::c_int = 20;
+const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+const PACKET_MR_PROMISC: u16 = 1;
+const TPACKET_V2: libc::c_int = 1;
+const STATUS_KERNEL: u32 = 0;
+const STATUS_USER: u32 = 1;
+const STATUS_CHECKSUM_NOT_READY: u32 = 1 << 3;
+const STATUS_CHECKSUM_VALID: u32 = 1 << 7;
+const STATUS_SEND_REQUEST: u32 = 1;
+const STATUS_WRONG_FORMAT: u32 = 4;
+/// `TPACKET2_HDRLEN` without the address behind it: where a frame to send begins in its slot.
+const SEND_AT: usize = 32;
+
+/// `struct tpacket_req`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct RingRequest {
+    block_size: u32,
+    blocks: u32,
+    frame_size: u32,
+    frames: u32,
+}
+
+/// `struct tpacket2_hdr`.
+#[repr(C)]
+struct SlotHeader {
+    status: AtomicU32,
+    len: u32,
+    captured: u32,
+    mac: u16,
+    net: u16,
+    seconds: u32,
+    nanos: u32,
+    vlan_tci: u16,
+    vlan_tpid: u16,
+    padding: [u8; 4],
+}
+
+impl PacketSocket {
+    /// Opens it. Needs `CAP_NET_RAW` in this network namespace.
+    pub fn open(config: &PacketConfig) -> io::Result<PacketSocket> {
+        let link = netlink::link(&config.interface)?;
+        // Protocol 0: nothing is received until the rings stand and it is bound.
+        // SAFETY: no pointers; the descriptor is ours from here on.
+        let socket = unsafe {
+            let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+            OwnedFd::from_raw_fd(check(libc::socket(libc::AF_PACKET, kind, 0))?)
+        };
+        set(&socket, PACKET_VERSION, &TPACKET_V2)?;
+        let with_header = set(&socket, PACKET_VNET_HDR, &1_i32).is_ok();
+        // Malformed frames are passed over instead of stopping the ring.
+        set(&socket, PACKET_LOSS, &1_i32)?;
+        let _ = set(&socket, PACKET_IGNORE_OUTGOING, &1_i32);
+        let _ = set(&socket, PACKET_QDISC_BYPASS, &1_i32);
+        let offload = config.offload && with_header;
+        let request = Ring::request(offload);
+        set(&socket, PACKET_RX_RING, &request)?;
+        set(&socket, PACKET_TX_RING, &request)?;
+        let ring = Ring::map(&socket, request)?;
+        bind(&socket, link.index)?;
+        if config.promiscuous {
+            join(&socket, link.index)?;
+        }
+        let offloads = Offloads { checksum: with_header, segmentation: offload };
+        let properties = Properties {
+            name: config.interface.clone(),
+            ethernet: true,
+            mac: link.mac,
+            mtu: link.mtu,
+            offloads,
+        };
+        Ok(PacketSocket { socket, properties, with_header, ring, receive_slot: 0, send_slot: 0, dropped: 0 })
+    }
+
+    /// Frames that the kernel had to drop because the ring was full, since the socket was opened.
+    pub fn dropped(&mut self) -> u64 {
+        let mut counts = [0_u32; 2];
+        let mut length = size_of_val(&counts) as libc::socklen_t;
+        // SAFETY: pointer and length describe `counts`; the kernel resets its counters.
+        let result = unsafe {
+            let (fd, at) = (self.socket.as_raw_fd(), counts.as_mut_ptr().cast());
+            libc::getsockopt(fd, libc::SOL_PACKET, PACKET_STATISTICS, at, &raw mut length)
+        };
+        if result == 0 {
+            self.dropped += u64::from(counts[1]);
+        }
+        self.dropped
+    }
+
+    fn receive(&mut self, clocks: Clocks) -> Option<Received> {
+        let slot = self.ring.receive(self.receive_slot);
+        // SAFETY: the slot lies in the mapping, is aligned, and begins with this header; its status is atomic because
+        // the kernel writes it too.
+        let header = unsafe { &*slot.cast::<SlotHeader>() };
+        let status = header.status.load(Ordering::Acquire);
+        if status & STATUS_USER == 0 {
+            return None;
+        }
+        let size = self.ring.request.frame_size as usize;
+        let room = size.saturating_sub(usize::from(header.mac));
+        let captured = (header.captured as usize).min(room);
+        // SAFETY: while the status says so the slot is ours; the range was bounded by the slot.
+        let data = unsafe { std::slice::from_raw_parts(slot.add(usize::from(header.mac)), captured) };
+        let mut offload = Offload::NONE;
+        if self.with_header && usize::from(header.mac) >= virtio::LEN {
+            // SAFETY: the header stands directly before the frame, within the slot.
+            let bytes = unsafe {
+                let at = slot.add(usize::from(header.mac) - virtio::LEN);
+                &*at.cast::<[u8; virtio::LEN]>()
+            };
+            offload = virtio::read(bytes);
+        } else if status & (STATUS_CHECKSUM_NOT_READY | STATUS_CHECKSUM_VALID) != 0 {
+            offload.checksum = Checksum::Verified;
+        }
+        let whole = header.captured == header.len;
+        let rx_time = clocks.instant(header.seconds, header.nanos);
+        let frame = whole.then(|| Received { bytes: Bytes::copy_from_slice(data), rx_time, offload });
+        header.status.store(STATUS_KERNEL, Ordering::Release);
+        self.receive_slot = (self.receive_slot + 1) % self.ring.request.frames as usize;
+        // A frame that did not fit its slot is of no use: its checksum can't be verified.
+        frame.or_else(|| self.receive(clocks))
+    }
+
+    /// Writes a frame into the next slot: `false` if the kernel still holds it.
+    fn stage(&mut self, frame: &Sending) -> bool {
+        let slot = self.ring.send(self.send_slot);
+        // SAFETY: as in `receive`.
+        let header = unsafe { &mut *slot.cast::<SlotHeader>() };
+        let status = header.status.load(Ordering::Acquire);
+        if status != STATUS_KERNEL && status & STATUS_WRONG_FORMAT == 0 {
+            return false;
+        }
+        let front = if self.with_header { virtio::LEN } else { 0 };
+        let total = front + frame.bytes.len();
+        if SEND_AT + total > self.ring.request.frame_size as usize {
+            // Larger than any slot: it can never leave.
+            return true;
+        }
+        // SAFETY: the slot is ours while its status says so, and the range was bounded by the slot.
+        let room = unsafe { std::slice::from_raw_parts_mut(slot.add(SEND_AT), total) };
+        room[front..].copy_from_slice(&frame.bytes);
+        if self.with_header {
+            room[..front].copy_from_slice(&virtio::write(frame.offload, is_v6(&frame.bytes, true)));
+        }
+        header.len = total as u32;
+        header.status.store(STATUS_SEND_REQUEST, Ordering::Release);
+        self.send_slot = (self.send_slot + 1) % self.ring.request.frames as usize;
+        true
+    }
+
+    /// Tells the kernel to send what stands in the ring.
+    fn flush(&self) -> io::Result<()> {
+        // SAFETY: no data is given: the ring holds it.
+        let result = unsafe { libc::send(self.socket.as_raw_fd(), std::ptr::null(), 0, libc::MSG_DONTWAIT) };
+        if result >= 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENETDOWN | libc::EMSGSIZE | libc::EINVAL) => Ok(()),
+            _ => Err(error),
+        }
+    }
+}
+
+impl Device for PacketSocket {
+    fn properties(&self) -> &Properties {
+        &self.properties
+    }
+
+    fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+        let clocks = Clocks::read();
+        for count in 0..limit {
+            match self.receive(clocks) {
+                Some(frame) => frames.push(frame),
+                None => return Ok(count),
+            }
+        }
+        Ok(limit)
+    }
+
+    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+        let mut sent = 0;
+        while let Some(frame) = frames.pop_front() {
+            if !self.stage(&frame) {
+                frames.push_front(frame);
+                break;
+            }
+            sent += 1;
+        }
+        if sent > 0 || !frames.is_empty() {
+            self.flush()?;
+        }
+        Ok(sent)
+    }
+}
+
+/// The kernel stamps frames with the date; we count from our start. Both clocks, read together.
+#[derive(Clone, Copy)]
+struct Clocks {
+    now: Instant,
+    date: u64,
+}
+
+impl Clocks {
+    fn read() -> Clocks {
+        Clocks { now: clock::now(), date: clock::unix_time().as_nanos() as u64 }
+    }
+
+    fn instant(self, seconds: u32, nanos: u32) -> Instant {
+        let stamp = u64::from(seconds) * 1_000_000_000 + u64::from(nanos);
+        let age = self.date.saturating_sub(stamp);
+        // A date that was set meanwhile makes no frame older than a second.
+        if age > 1_000_000_000 { self.now } else { Instant::from_nanos(self.now.nanos().saturating_sub(age)) }
+    }
+}
+
+/// The receive ring and the send ring, mapped one behind the other.
+#[derive(Debug)]
+struct Ring {
+    base: *mut u8,
+    request: RingRequest,
+}
+
+// SAFETY: the mapping belongs to this value alone, and it is used through `&mut` only.
+unsafe impl Send for Ring {}
+
+impl std::fmt::Debug for RingRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} slots of {} bytes", self.frames, self.frame_size)
+    }
+}
+
+impl Ring {
+    fn request(offload: bool) -> RingRequest {
+        if offload {
+            RingRequest { block_size: 1 << 17, blocks: 64, frame_size: 1 << 17, frames: 64 }
+        } else {
+            RingRequest { block_size: 1 << 17, blocks: 64, frame_size: 1 << 11, frames: 64 * 64 }
+        }
+    }
+
+    fn map(socket: &OwnedFd, request: RingRequest) -> io::Result<Ring> {
+        let length = Ring::length(request);
+        // SAFETY: a new mapping of the socket's rings at a place the kernel chooses.
+        let base = unsafe {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            libc::mmap(std::ptr::null_mut(), length, access, libc::MAP_SHARED, socket.as_raw_fd(), 0)
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Ring { base: base.cast(), request })
+    }
+
+    fn length(request: RingRequest) -> usize {
+        2 * request.block_size as usize * request.blocks as usize
+    }
+
+    fn receive(&self, slot: usize) -> *mut u8 {
+        // SAFETY: the slot's number is below the number of slots, so it lies in the first half of the mapping.
+        unsafe { self.base.add(slot * self.request.frame_size as usize) }
+    }
+
+    fn send(&self, slot: usize) -> *mut u8 {
+        let half = Ring::length(self.request) / 2;
+        // SAFETY: the same in the second half.
+        unsafe { self.base.add(half + slot * self.request.frame_size as usize) }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made with this length, and nothing refers to it any more.
+        unsafe { libc::munmap(self.base.cast(), Ring::length(self.request)) };
+    }
+}
+
+/// Sets an option of the packet level.
+fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: pointer and length describe `value`, which the kernel only reads.
+    check(unsafe {
+        let at = std::ptr::from_ref(value).cast();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, at, length)
+    })
+    .map(drop)
+}
+
+/// Binds to all protocols of an interface.
+fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
+    let address = libc::sockaddr_ll {
+        sll_family: libc::AF_PACKET as u16,
+        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
+        sll_ifindex: index as libc::c_int,
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    let length = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: pointer and length describe `address`.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
+}
+
+/// Makes the interface hear everything, as long as the socket lives.
+fn join(socket: &OwnedFd, index: u32) -> io::Result<()> {
+    /// `struct packet_mreq`.
+    #[repr(C)]
+    struct Membership {
+        index: libc::c_int,
+        kind: u16,
+        length: u16,
+        address: [u8; 8],
+    }
+    let wanted =
+        Membership { index: index as libc::c_int, kind: PACKET_MR_PROMISC, length: 0, address: [0; 8] };
+    set(socket, PACKET_ADD_MEMBERSHIP, &wanted)
+}
