@@ -17,6 +17,7 @@ use std::time::Duration;
 use thru_os::clock;
 use thru_os::device::{Device, Properties, Received, Sending};
 use thru_os::timer::Timer;
+use thru_stack::frame::Offloads;
 use thru_stack::route::{Route, RouteTarget};
 use thru_stack::tcp::TcpConfig;
 use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
@@ -95,6 +96,8 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> Host {
         mac: options.mac.unwrap_or_else(|| random_mac(seed)),
         mtu: properties.mtu,
     });
+    let segmentation = if properties.offloads.segmentation { 65_535 } else { 0 };
+    host.set_offloads(interface, Offloads { segmentation, checksum: properties.offloads.checksum });
     for address in &options.addresses {
         host.add_address(interface, *address);
     }

@@ -4,7 +4,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use thru_os::clock;
-use thru_os::device::{Offload, Received, Sending};
+use thru_os::device::{self as os, Received, Sending};
+use thru_stack::frame as stack;
 use thru_stack::{Frame, InterfaceId};
 use tokio::io::unix::AsyncFd;
 
@@ -97,11 +98,31 @@ async fn room(wire: &Wire, device: &AsyncFd<OwnedFd>) {
 
 /// A frame as the host takes it.
 fn frame(received: Received) -> Frame {
-    let Received { bytes, rx_time, offload: _ } = received;
-    Frame { bytes, rx_time }
+    let Received { bytes, rx_time, offload } = received;
+    let segmentation = offload.segmentation.map(|wanted| stack::Segmentation {
+        segment_size: wanted.segment_size,
+        header_len: wanted.header_len,
+        cwr_once: wanted.cwr_once,
+    });
+    let checksum = match offload.checksum {
+        os::Checksum::Full => stack::Checksum::Full,
+        os::Checksum::Partial { start, offset } => stack::Checksum::Partial { start, offset },
+        os::Checksum::Verified => stack::Checksum::Verified,
+    };
+    Frame { bytes, rx_time, offload: stack::Offload { segmentation, checksum } }
 }
 
 /// A frame as the device takes it.
 pub(super) fn sending(frame: Frame) -> Sending {
-    Sending { bytes: frame.bytes, offload: Offload::NONE }
+    let stack::Offload { segmentation, checksum } = frame.offload;
+    let segmentation = segmentation.map(|wanted| os::Segmentation {
+        segment_size: wanted.segment_size,
+        header_len: wanted.header_len,
+        cwr_once: wanted.cwr_once,
+    });
+    let checksum = match checksum {
+        stack::Checksum::Partial { start, offset } => os::Checksum::Partial { start, offset },
+        stack::Checksum::Full | stack::Checksum::Verified => os::Checksum::Full,
+    };
+    Sending { bytes: frame.bytes, offload: os::Offload { segmentation, checksum } }
 }
