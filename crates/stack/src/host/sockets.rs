@@ -219,6 +219,12 @@ impl Host {
         self.tcp.info(id)
     }
 
+    /// How many half-open objects, connections (with those only the application still knows) and TIME-WAIT objects
+    /// there are.
+    pub fn tcp_population(&self) -> (usize, usize, usize) {
+        self.tcp.population()
+    }
+
     /// What happened on the connection so far, bounded: the first 64 events and the last 192.
     pub fn tcp_events(&self, id: TcpId) -> Vec<TcpEvent> {
         self.tcp.events(id)

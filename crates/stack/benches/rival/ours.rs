@@ -1,0 +1,150 @@
+//! Two of our hosts, back to back.
+
+use std::time::Duration;
+
+use thru_stack::tcp::{ListenerId, TcpConfig, TcpConnectOptions, TcpId};
+use thru_stack::testing::{A4, B4};
+use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_wire::{Cidr, Instant, MacAddr};
+
+use crate::meter::{Cost, Meter};
+
+/// Idle connections go to several ports: one has no more than 65,535 counterparts.
+const IDLE_PORTS: u16 = 8;
+const LINK: InterfaceId = InterfaceId(0);
+
+pub(crate) struct Ours {
+    a: Host,
+    b: Host,
+    now: Instant,
+    listeners: Vec<ListenerId>,
+    bulk: Option<(TcpId, TcpId)>,
+    /// Frames with payload that crossed.
+    full: u64,
+    block: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Ours {
+    pub(crate) fn new(buffer: usize) -> Ours {
+        let host = |seed, address| {
+            let tcp = TcpConfig { send_buffer: buffer, receive_buffer: buffer, ..TcpConfig::default() };
+            let mut host = Host::new(HostConfig { seed, tcp, ..HostConfig::default() });
+            let id = host.add_interface(InterfaceConfig {
+                name: "eth0".into(),
+                medium: Medium::Ip,
+                mac: MacAddr::default(),
+                mtu: 1_500,
+            });
+            host.add_address(id, Cidr::new(address, 24).expect("a legal prefix length"));
+            host
+        };
+        let (a, mut b) = (host(1, A4), host(2, B4));
+        let listeners = (0..=IDLE_PORTS)
+            .map(|port| b.tcp_listen((B4, 1_000 + port).into(), 128).expect("a free port"))
+            .collect();
+        Ours {
+            a,
+            b,
+            now: Instant::from_millis(1),
+            listeners,
+            bulk: None,
+            full: 0,
+            block: vec![7; 65_536],
+            buffer: vec![0; 65_536],
+        }
+    }
+
+    /// Everything one side wants to send reaches the other, then the other way round. Whether anything moved.
+    fn exchange(&mut self) -> bool {
+        let mut moved = false;
+        while let Some((_, frame)) = self.a.poll_transmit() {
+            moved = true;
+            self.full += u64::from(frame.bytes.len() > 600);
+            self.b.handle_frame(self.now, LINK, frame);
+        }
+        while let Some((_, frame)) = self.b.poll_transmit() {
+            moved = true;
+            self.a.handle_frame(self.now, LINK, frame);
+        }
+        moved
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        if self.a.next_deadline() <= self.now {
+            self.a.handle_deadline(self.now);
+        }
+        if self.b.next_deadline() <= self.now {
+            self.b.handle_deadline(self.now);
+        }
+    }
+
+    fn open(&mut self, port: u16) -> (TcpId, TcpId) {
+        let to = (B4, 1_000 + port).into();
+        let client =
+            self.a.tcp_connect(self.now, None, to, TcpConnectOptions::default()).expect("a free port");
+        while self.exchange() {}
+        (client, self.b.tcp_accept(self.listeners[usize::from(port)]).expect("a finished handshake"))
+    }
+
+    /// Connections on which nothing happens.
+    pub(crate) fn add_idle(&mut self, count: usize) {
+        for index in 0..count {
+            self.open(1 + index as u16 % IDLE_PORTS);
+            self.pass(Duration::from_micros(10));
+        }
+    }
+
+    /// Carries so many bytes over one connection.
+    pub(crate) fn transfer(&mut self, bytes: u64) -> Cost {
+        let (client, server) = match self.bulk {
+            Some(ends) => ends,
+            None => self.open(0),
+        };
+        self.bulk = Some((client, server));
+        let (mut written, mut read) = (0, 0);
+        let before = self.full;
+        let meter = Meter::start();
+        while read < bytes {
+            let wanted = (bytes - written).min(self.block.len() as u64) as usize;
+            written += self.a.tcp_write(self.now, client, &self.block[..wanted]).expect("open") as u64;
+            while let Some((_, frame)) = self.a.poll_transmit() {
+                self.full += u64::from(frame.bytes.len() > 600);
+                self.b.handle_frame(self.now, LINK, frame);
+            }
+            while let Ok(Some(len @ 1..)) = self.b.tcp_read(self.now, server, &mut self.buffer) {
+                read += len as u64;
+            }
+            while let Some((_, frame)) = self.b.poll_transmit() {
+                self.a.handle_frame(self.now, LINK, frame);
+            }
+            self.pass(Duration::from_micros(20));
+        }
+        meter.stop(self.full - before, bytes)
+    }
+
+    /// Connects, sends a byte, closes on both sides; so many times.
+    pub(crate) fn connections(&mut self, times: u64) -> Cost {
+        let meter = Meter::start();
+        for index in 0..times {
+            let (client, server) = self.open(1 + index as u16 % IDLE_PORTS);
+            let mut byte = [0];
+            assert_eq!(self.a.tcp_write(self.now, client, b"x"), Ok(1));
+            self.a.tcp_release(self.now, client);
+            self.exchange();
+            assert_eq!(self.b.tcp_read(self.now, server, &mut byte), Ok(Some(1)));
+            assert_eq!(self.b.tcp_read(self.now, server, &mut byte), Ok(Some(0)));
+            self.b.tcp_release(self.now, server);
+            while self.exchange() {}
+            // In real time at this rate TIME-WAIT would fill every port; at one a millisecond 60,000 wait.
+            self.pass(Duration::from_millis(1));
+        }
+        meter.stop(times, times)
+    }
+
+    /// Connections in TIME-WAIT.
+    pub(crate) fn waiting(&self) -> usize {
+        self.a.tcp_population().2 + self.b.tcp_population().2
+    }
+}
