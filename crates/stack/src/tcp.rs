@@ -32,8 +32,10 @@ mod challenge;
 mod config;
 pub mod congestion;
 mod connection;
+mod cookies;
 mod demux;
 mod error;
+mod half_open;
 mod handshake;
 mod icmp;
 mod input;
@@ -59,7 +61,7 @@ mod time_wait;
 mod transmit;
 mod window;
 
-pub use config::{Congestion, TcpConfig, TcpConnectOptions};
+pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
 pub use options::{OptionError, SocketOptions};
@@ -68,11 +70,12 @@ pub use stats::TcpStats;
 
 use challenge::ChallengeLimit;
 use connection::{Connection, Context};
+use cookies::Cookies;
 use demux::{Demux, Endpoint, Pair, Target};
-use handshake::Negotiated;
+use half_open::HalfOpen;
 use isn::Secrets;
-use listen::{HalfOpen, Listener, OnHalfOpen};
-use segment::{Segment, reset_for};
+use listen::Listener;
+use segment::Segment;
 use slab::Slab;
 use time_wait::{OnTimeWait, TimeWait};
 
@@ -119,6 +122,7 @@ pub struct Tcp {
     defaults: Arc<SocketOptions>,
     stats: TcpStats,
     secrets: Secrets,
+    cookies: Cookies,
     challenge: ChallengeLimit,
     demux: Demux,
     listeners: Slab<Listener>,
@@ -158,6 +162,7 @@ impl Tcp {
             defaults: Arc::new(SocketOptions::new(&config)),
             stats: TcpStats::default(),
             secrets: Secrets::new(seed),
+            cookies: Cookies::new(seed),
             challenge: ChallengeLimit::new(config.challenge_acks_per_second, random),
             demux: Demux::new(seed),
             listeners: Slab::new(),
@@ -269,100 +274,6 @@ impl Tcp {
                 return;
             }
             connection.on_segment(&mut cx, segment);
-        }
-        self.settle(index, segment.at);
-    }
-
-    /// `beyond`: a former connection of this pair used numbers up to here.
-    fn on_listener(&mut self, path: &dyn Path, segment: &Segment, beyond: Option<SeqNumber>) {
-        let flags = segment.flags();
-        let Some(index) = self.demux.listener(segment.pair.local) else {
-            self.out.extend(reset_for(segment));
-            return;
-        };
-        // RFC 9293 3.10.7.2: first RST, then ACK, then SYN.
-        if flags.rst() {
-            return;
-        }
-        if flags.ack() {
-            self.out.extend(reset_for(segment));
-            return;
-        }
-        // RFC 9293 3.10.7.2 has no word for SYN with FIN; nobody honest sends it.
-        if flags.syn() && !flags.fin() {
-            self.on_syn(path, segment, index, beyond);
-        }
-    }
-
-    fn on_syn(&mut self, path: &dyn Path, segment: &Segment, index: u32, beyond: Option<SeqNumber>) {
-        let handle = self.listeners.handle(index);
-        let Some(listener) = self.listeners.get_mut(index) else { return };
-        if !listener.takes_syn() {
-            return;
-        }
-        listener.half_open += 1;
-        let limit = listener.settings.mss_limit;
-        let now = segment.at;
-        let isn = self.secrets.isn(&segment.pair, now);
-        let iss = beyond.map_or(isn, |beyond| isn.max(beyond));
-        let offset = self.secrets.timestamp_offset(&segment.pair);
-        let remote = segment.pair.remote.address;
-        let offer = Negotiated::offer(&self.config, remote, path.mtu(remote), limit, offset);
-        let mut half_open = HalfOpen::new(segment, handle, iss, offer, &self.config);
-        self.out.push_back(half_open.syn_ack(now));
-        let index = self.half_open.insert(half_open);
-        self.demux.set(segment.pair, Target::HalfOpen(index));
-        self.arm_half_open(now, index);
-    }
-
-    fn on_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
-        self.visits += 1;
-        let Some(half_open) = self.half_open.get_mut(index) else { return };
-        match half_open.on_segment(segment) {
-            OnHalfOpen::Ignore => {}
-            OnHalfOpen::Repeat => {
-                let again = half_open.syn_ack(segment.at);
-                self.out.push_back(again);
-            }
-            OnHalfOpen::Reset => self.out.extend(reset_for(segment)),
-            OnHalfOpen::Forget => self.forget_half_open(index),
-            OnHalfOpen::Challenge => {
-                if self.challenge.allow(segment.at, &mut None) {
-                    self.out.push_back(half_open.challenge());
-                }
-            }
-            OnHalfOpen::Finished => self.finish_half_open(path, index, segment),
-        }
-    }
-
-    fn finish_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
-        let Some(half_open) = self.half_open.get(index) else { return };
-        let Some(listener) = self.listeners.resolve(half_open.listener) else {
-            self.forget_half_open(index);
-            self.out.extend(reset_for(segment));
-            return;
-        };
-        // Accept queue full: silence, and the SYN ACK will be repeated.
-        if self.listeners.get(listener).is_none_or(Listener::is_full) {
-            return;
-        }
-        let pair = half_open.pair;
-        let Some(settings) = self.listeners.get(listener).map(|listener| listener.settings.clone()) else {
-            return;
-        };
-        let mut connection = Box::new(half_open.finish(&self.config, settings));
-        connection.limit_to_mtu(path.mtu(pair.remote.address));
-        self.forget_half_open(index);
-        let mut cx = context!(self, segment.at);
-        connection.on_segment(&mut cx, segment);
-        let index = self.connections.insert(connection);
-        self.demux.set(pair, Target::Connection(index));
-        if let Some(listener) = self.listeners.get_mut(listener) {
-            listener.ready.push_back(index);
-            if let Some(waker) = listener.waker.take() {
-                self.wakes += 1;
-                waker.wake();
-            }
         }
         self.settle(index, segment.at);
     }

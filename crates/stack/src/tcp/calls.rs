@@ -50,14 +50,7 @@ impl Tcp {
         } else if self.demux.listener_at(&local).is_some() {
             return Err(ListenError::AddressInUse);
         }
-        let listener = Listener {
-            local,
-            backlog,
-            settings: Arc::new(options),
-            half_open: 0,
-            ready: Default::default(),
-            waker: None,
-        };
+        let listener = Listener::new(local, backlog, options);
         let index = self.listeners.insert(listener);
         self.demux.set_listener(local, index);
         Ok(ListenerId(self.listeners.handle(index)))
@@ -131,7 +124,7 @@ impl Tcp {
         let settings = self.settings_for(&options);
         let offset = self.secrets.timestamp_offset(&pair);
         let mtu = path.mtu(remote.address);
-        let offer = Negotiated::offer(&self.config, remote.address, mtu, settings.mss_limit, offset);
+        let offer = Negotiated::offer(&self.config, &settings, remote.address, mtu, offset);
         let iss = seq::initial(self.secrets.isn(&pair, now));
         let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config, settings));
         let cx = context!(self, now);

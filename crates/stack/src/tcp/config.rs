@@ -49,6 +49,10 @@ pub struct TcpConfig {
     /// Challenge acknowledgements the whole host sends per second (RFC 5961 7); a random half of it is spread over
     /// the seconds, so that nobody can count others' challenges by its own.
     pub challenge_acks_per_second: u32,
+    /// When SYNs are answered by cookies (RFC 4987 3.6).
+    pub syn_cookies: SynCookies,
+    /// What a finished handshake meets when the accept queue is full.
+    pub accept_overflow: AcceptOverflow,
     /// Whether [`Tcp::events`](super::Tcp::events) are recorded.
     pub events: bool,
 }
@@ -76,6 +80,8 @@ impl Default for TcpConfig {
             keepalive_probes: 9,
             fin_wait2: Duration::from_secs(60),
             challenge_acks_per_second: 1_000,
+            syn_cookies: SynCookies::WhenFull,
+            accept_overflow: AcceptOverflow::Drop,
             events: true,
         }
     }
@@ -88,6 +94,26 @@ pub enum Congestion {
     NewReno,
     /// RFC 9438.
     Cubic,
+}
+
+/// When SYNs are answered by cookies, as Linux's `tcp_syncookies`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never: SYNs are dropped while too many connections are half open.
+    Never,
+    /// While as many connections are half open as the listener's backlog says.
+    WhenFull,
+    /// Always: nothing is remembered of a SYN.
+    Always,
+}
+
+/// What a finished handshake meets when the accept queue is full, as Linux's `tcp_abort_on_overflow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptOverflow {
+    /// Silence: the SYN ACK is repeated, and the peer's next answer may find room.
+    Drop,
+    /// RST.
+    Reset,
 }
 
 /// Wishes for one connection.

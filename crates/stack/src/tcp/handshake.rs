@@ -9,7 +9,7 @@ use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::rtt::{SYN_LINEAR, syn_ack_timeout, syn_timeout};
 use super::segment::{Segment, reset_for};
-use super::{State, TcpConfig, TcpError, seq};
+use super::{SocketOptions, State, TcpConfig, TcpError, seq};
 
 /// Segments smaller than this make headers the traffic: a peer can't ask for them (as Linux's `tcp_min_snd_mss`).
 const SMALLEST_MSS: usize = 48;
@@ -61,20 +61,22 @@ impl Negotiated {
     /// What we offer towards a peer `mtu` bytes away.
     pub(crate) fn offer(
         config: &TcpConfig,
+        settings: &SocketOptions,
         remote: core::net::IpAddr,
         mtu: usize,
-        limit: Option<u16>,
         offset: u32,
     ) -> Negotiated {
         let own = mtu.saturating_sub(header_bytes(remote)).clamp(SMALLEST_MSS, usize::from(u16::MAX));
-        let own_mss = limit.map_or(own as u16, |limit| limit.max(SMALLEST_MSS as u16).min(own as u16));
+        let own_mss =
+            settings.mss_limit.map_or(own as u16, |limit| limit.max(SMALLEST_MSS as u16).min(own as u16));
+        let rich = !settings.no_options;
         Negotiated {
             mss: own_mss,
             peer_mss: own_mss,
             own_mss,
-            scale: config.window_scaling.then(|| (shift(config.receive_buffer), 0)),
-            sack: config.sack,
-            timestamps: config.timestamps.then_some(TimestampState {
+            scale: (rich && config.window_scaling).then(|| (shift(config.receive_buffer), 0)),
+            sack: rich && config.sack,
+            timestamps: (rich && config.timestamps).then_some(TimestampState {
                 offset,
                 recent: 0,
                 recent_at: Instant::START,

@@ -1,23 +1,24 @@
-//! Listeners: half-open connections as small objects, and a queue of finished ones (RFC 9293 3.10.7.2, RFC 4987).
+//! Listeners: SYNs become half-open connections or cookies, and finished handshakes wait in the accept queue
+//! (RFC 9293 3.10.7.2, RFC 4987).
 //!
-//! Overflow is silent, as in Linux: with a full accept queue, SYNs and final acknowledgements are dropped, and the
-//! peer tries again. Nothing larger than [`HalfOpen`] exists before the handshake is done.
+//! Overflow is silent, as in Linux, unless [`TcpConfig::accept_overflow`](super::TcpConfig::accept_overflow) says
+//! otherwise: with a full accept queue, SYNs and final acknowledgements are dropped, and the peer tries again.
 
 use core::task::Waker;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use thru_wire::Instant;
-use thru_wire::tcp::{Flags, SeqNumber};
+use thru_wire::tcp::SeqNumber;
 
-use super::connection::Connection;
-use super::demux::{Endpoint, Pair};
-use super::handshake::{Negotiated, Syn};
-use super::insight::TcpEventKind;
-use super::receive::Receive;
-use super::segment::{Segment, bare};
-use super::{SegmentOut, SocketOptions, State, TcpConfig, seq};
-use crate::timer::TimerHandle;
+use super::config::{AcceptOverflow, SynCookies};
+use super::connection::{Connection, Context};
+use super::cookies::{Kept, LIFE};
+use super::demux::{Endpoint, Target};
+use super::half_open::{HalfOpen, OnHalfOpen};
+use super::handshake::Negotiated;
+use super::segment::{Segment, reset_for};
+use super::{Path, SocketOptions, Tcp, TcpStats, context};
 
 /// A port with an open ear.
 #[derive(Debug)]
@@ -30,173 +31,250 @@ pub(crate) struct Listener {
     /// Numbers of connections that nobody has accepted yet.
     pub(crate) ready: VecDeque<u32>,
     pub(crate) waker: Option<Waker>,
+    /// Until when a cookie of ours may come back.
+    cookies_until: Option<Instant>,
+}
+
+/// What becomes of a SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnSyn {
+    Remember,
+    Cookie,
+    Drop,
 }
 
 impl Listener {
+    pub(crate) fn new(local: Endpoint, backlog: usize, options: SocketOptions) -> Listener {
+        Listener {
+            local,
+            backlog,
+            settings: Arc::new(options),
+            half_open: 0,
+            ready: VecDeque::new(),
+            waker: None,
+            cookies_until: None,
+        }
+    }
+
     /// Linux lets one more in than the backlog says.
     pub(crate) fn is_full(&self) -> bool {
         self.ready.len() > self.backlog
     }
 
-    /// Whether one more SYN is remembered.
-    pub(crate) fn takes_syn(&self) -> bool {
-        !self.is_full() && self.half_open < self.backlog.max(1)
+    fn on_syn(&self, cookies: SynCookies, stats: &mut TcpStats) -> OnSyn {
+        if self.is_full() {
+            stats.listen_overflows += 1;
+            stats.listen_drops += 1;
+            return OnSyn::Drop;
+        }
+        let crowded = self.half_open >= self.backlog.max(1);
+        match cookies {
+            SynCookies::Always => OnSyn::Cookie,
+            SynCookies::WhenFull if crowded => {
+                stats.half_open_cookies += 1;
+                OnSyn::Cookie
+            }
+            SynCookies::Never if crowded => {
+                stats.half_open_drops += 1;
+                stats.listen_drops += 1;
+                OnSyn::Drop
+            }
+            _ => OnSyn::Remember,
+        }
     }
 }
 
-/// Between SYN and the acknowledgement of our SYN ACK.
-#[derive(Debug)]
-pub(crate) struct HalfOpen {
-    pub(crate) pair: Pair,
-    /// Handle of the listener.
-    pub(crate) listener: u64,
-    iss: SeqNumber,
-    irs: SeqNumber,
-    /// As on the wire, unscaled.
-    window: u16,
-    peer_window: u16,
-    ttl: u8,
-    pub(crate) retransmissions: u8,
-    options: Negotiated,
-    /// Arrival of the SYN, and when the SYN ACK left first and last.
-    began: Instant,
-    answered: Instant,
-    last_sent: Instant,
-    pub(crate) timer: Option<TimerHandle>,
-}
-
-/// What a segment does to a half-open connection.
-#[derive(Debug)]
-pub(crate) enum OnHalfOpen {
-    Ignore,
-    /// The SYN again: the SYN ACK may be lost.
-    Repeat,
-    /// It is refused, or acknowledges what we never sent.
-    Reset,
-    /// The peer takes it back.
-    Forget,
-    /// Someone who doesn't know our numbers must show that he does.
-    Challenge,
-    /// The handshake is done.
-    Finished,
-}
-
-impl HalfOpen {
-    pub(crate) fn new(
-        segment: &Segment,
-        listener: u64,
-        iss: SeqNumber,
-        mut options: Negotiated,
-        config: &TcpConfig,
-    ) -> HalfOpen {
-        options.agree(&segment.header.options, segment.pair.remote.address, segment.at);
-        HalfOpen {
-            pair: segment.pair,
-            listener,
-            iss,
-            irs: segment.header.seq,
-            window: config.receive_buffer.min(usize::from(u16::MAX)) as u16,
-            peer_window: segment.header.window,
-            ttl: segment.ttl,
-            retransmissions: 0,
-            options,
-            began: segment.at,
-            answered: segment.at,
-            last_sent: segment.at,
-            timer: None,
+impl Tcp {
+    /// `beyond`: a former connection of this pair used numbers up to here.
+    pub(super) fn on_listener(&mut self, path: &dyn Path, segment: &Segment, beyond: Option<SeqNumber>) {
+        let flags = segment.flags();
+        let Some(index) = self.demux.listener(segment.pair.local) else {
+            self.refuse(segment);
+            return;
+        };
+        // RFC 9293 3.10.7.2: first RST, then ACK, then SYN.
+        if flags.rst() {
+            return;
+        }
+        if flags.ack() {
+            if flags.syn() || !self.on_cookie(path, segment, index) {
+                self.refuse(segment);
+            }
+            return;
+        }
+        // RFC 9293 3.10.7.2 has no word for SYN with FIN; nobody honest sends it.
+        if flags.syn() && !flags.fin() {
+            self.on_syn(path, segment, index, beyond);
         }
     }
 
-    pub(crate) fn syn_ack(&mut self, now: Instant) -> SegmentOut {
-        self.last_sent = now;
-        let options = self.options.syn_options(now);
-        bare(&self.pair, Flags::SYN | Flags::ACK, self.iss, self.irs + 1, self.window, options)
+    /// RST, as nobody expects this segment.
+    fn refuse(&mut self, segment: &Segment) {
+        if let Some(reset) = reset_for(segment) {
+            self.stats.resets_sent += 1;
+            self.out.push_back(reset);
+        }
     }
 
-    /// An acknowledgement of where we are.
-    pub(crate) fn challenge(&self) -> SegmentOut {
-        bare(&self.pair, Flags::ACK, self.iss + 1, self.irs + 1, self.window, Default::default())
+    fn on_syn(&mut self, path: &dyn Path, segment: &Segment, index: u32, beyond: Option<SeqNumber>) {
+        let handle = self.listeners.handle(index);
+        let Some(listener) = self.listeners.get_mut(index) else { return };
+        let decision = listener.on_syn(self.config.syn_cookies, &mut self.stats);
+        let now = segment.at;
+        match decision {
+            OnSyn::Drop => return,
+            OnSyn::Cookie => listener.cookies_until = Some(now + LIFE),
+            OnSyn::Remember => listener.half_open += 1,
+        }
+        let settings = listener.settings.clone();
+        let offer = self.offer_to(path, segment, &settings);
+        if decision == OnSyn::Cookie {
+            self.send_cookie(segment, offer, settings);
+            return;
+        }
+        let isn = self.secrets.isn(&segment.pair, now);
+        let iss = beyond.map_or(isn, |beyond| isn.max(beyond));
+        let mut half_open = HalfOpen::new(segment, handle, iss, offer, settings, &self.config);
+        self.out.push_back(half_open.syn_ack(now));
+        let index = self.half_open.insert(half_open);
+        self.demux.set(segment.pair, Target::HalfOpen(index));
+        self.arm_half_open(now, index);
     }
 
-    pub(crate) fn on_segment(&self, segment: &Segment) -> OnHalfOpen {
-        let header = &segment.header;
-        let expected = self.irs + 1;
-        if header.flags.syn() && !header.flags.ack() && header.seq == self.irs {
-            return OnHalfOpen::Repeat;
+    /// What we would agree to with whoever sent this.
+    fn offer_to(&self, path: &dyn Path, segment: &Segment, settings: &SocketOptions) -> Negotiated {
+        let remote = segment.pair.remote.address;
+        let offset = self.secrets.timestamp_offset(&segment.pair);
+        Negotiated::offer(&self.config, settings, remote, path.mtu(remote), offset)
+    }
+
+    /// A SYN ACK that is forgotten at once.
+    fn send_cookie(&mut self, segment: &Segment, offer: Negotiated, settings: Arc<SocketOptions>) {
+        let (pair, now) = (&segment.pair, segment.at);
+        let mut half_open = HalfOpen::new(segment, 0, SeqNumber(0), offer, settings, &self.config);
+        half_open.iss = self.cookies.make(pair, segment.header.seq, half_open.options.peer_mss, now);
+        half_open.keep_in_timestamp(now);
+        self.out.push_back(half_open.syn_ack(now));
+        self.stats.cookies_sent += 1;
+    }
+
+    /// An acknowledgement for a listener may bring a cookie back. Whether it was dealt with.
+    fn on_cookie(&mut self, path: &dyn Path, segment: &Segment, index: u32) -> bool {
+        let now = segment.at;
+        let Some(listener) = self.listeners.get(index) else { return false };
+        if listener.cookies_until.is_none_or(|until| until < now) {
+            return false;
         }
-        if header.flags.rst() {
-            return if header.seq == expected {
-                OnHalfOpen::Forget
-            } else if header.seq.in_window(expected, u32::from(self.window)) {
-                OnHalfOpen::Challenge
-            } else {
-                OnHalfOpen::Ignore
-            };
-        }
-        let old = self
+        let settings = listener.settings.clone();
+        let iss = SeqNumber(segment.header.ack.0.wrapping_sub(1));
+        let irs = SeqNumber(segment.header.seq.0.wrapping_sub(1));
+        let Some(mss) = self.cookies.check(&segment.pair, irs, iss, now) else {
+            self.stats.cookies_failed += 1;
+            return false;
+        };
+        self.stats.cookies_received += 1;
+        let offset = self.secrets.timestamp_offset(&segment.pair);
+        let offer = self.offer_to(path, segment, &settings);
+        let kept = segment
+            .header
             .options
             .timestamps
-            .zip(header.options.timestamps)
-            .is_some_and(|(state, theirs)| (theirs.value.wrapping_sub(state.recent) as i32) < 0);
-        if old || !header.seq.in_window(expected, u32::from(self.window).max(1)) || header.flags.syn() {
-            return OnHalfOpen::Challenge;
+            .map_or(Kept::default(), |stamps| Kept::read_from(stamps.echo.wrapping_sub(offset)));
+        let theirs = kept.options(mss, &segment.header.options);
+        let handle = self.listeners.handle(index);
+        let half_open = HalfOpen::from_cookie(segment, handle, iss, &theirs, offer, settings, &self.config);
+        if self.has_room(index, segment) {
+            let connection = Box::new(half_open.finish(&self.config));
+            self.add_to_queue(path, index, connection, segment);
         }
-        if !header.flags.ack() {
-            return OnHalfOpen::Ignore;
-        }
-        if header.ack != self.iss + 1 { OnHalfOpen::Reset } else { OnHalfOpen::Finished }
+        true
     }
 
-    /// The connection that comes out of it; the segment that finished the handshake is handed to it next.
-    pub(crate) fn finish(&self, config: &TcpConfig, settings: Arc<SocketOptions>) -> Connection {
-        let iss = seq::initial(self.iss);
-        let mut connection = Connection::new(self.pair, iss, self.options, config, settings);
-        connection.irs = seq::initial(self.irs);
-        connection.receive = Receive::new(connection.irs + 1, connection.receive.limit());
-        connection.ack.last_sent = connection.irs + 1;
-        connection.nxt = iss + 1;
-        connection.last_received = self.began;
-        connection.last_sent = self.last_sent;
-        let repeated = self.last_sent != self.answered;
-        connection.syn = Syn {
-            due: false,
-            sent_at: Some(self.last_sent),
-            // A SYN ACK that was repeated, for whatever reason, measures nothing (Karn).
-            retransmissions: u32::from(self.retransmissions).max(u32::from(repeated)),
-        };
-        connection.peer_window.begin(u64::from(self.peer_window), connection.irs, iss);
-        connection.announce_window(true);
-        let insight = &mut connection.insight;
-        insight.segments_received = 1;
-        insight.segments_sent = 1 + u64::from(self.retransmissions);
-        insight.syn_retransmissions = u64::from(self.retransmissions);
-        insight.retransmissions = u64::from(self.retransmissions);
-        insight.timeouts = u64::from(self.retransmissions);
-        // Half-open objects are too small to keep a diary: the two segments they are made of are told now.
-        insight.record(
-            self.began,
-            TcpEventKind::Received {
-                flags: Flags::SYN,
-                seq: 0,
-                ack: 0,
-                len: 0,
-                window: u32::from(self.peer_window),
-                ttl: self.ttl,
-            },
-        );
-        let sent = |retransmission| TcpEventKind::Sent {
-            flags: Flags::SYN | Flags::ACK,
-            seq: 0,
-            ack: 1,
-            len: 0,
-            window: u32::from(self.window),
-            retransmission,
-        };
-        insight.record(self.answered, sent(false));
-        if repeated {
-            insight.record(self.last_sent, sent(true));
+    pub(super) fn on_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+        self.visits += 1;
+        let Some(half_open) = self.half_open.get_mut(index) else { return };
+        if segment.ttl < half_open.settings.min_ttl {
+            self.stats.min_ttl_drops += 1;
+            return;
         }
-        connection.set_state(self.began, State::SynReceived);
-        connection
+        match half_open.on_segment(segment) {
+            OnHalfOpen::Ignore => {}
+            OnHalfOpen::Repeat => {
+                let again = half_open.syn_ack(segment.at);
+                self.stats.syn_retransmissions += 1;
+                self.out.push_back(again);
+            }
+            OnHalfOpen::Reset => self.refuse(segment),
+            OnHalfOpen::Forget => {
+                self.stats.attempt_fails += 1;
+                self.forget_half_open(index);
+            }
+            OnHalfOpen::Challenge => {
+                if self.challenge.allow(segment.at, &mut None) {
+                    self.stats.challenge_acks += 1;
+                    self.out.push_back(half_open.challenge());
+                }
+            }
+            OnHalfOpen::Wait => self.stats.deferred_accepts += 1,
+            OnHalfOpen::Finished => self.finish_half_open(path, index, segment),
+        }
+    }
+
+    fn finish_half_open(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
+        let Some(handle) = self.half_open.get(index).map(|half_open| half_open.listener) else { return };
+        let Some(listener) = self.listeners.resolve(handle) else {
+            self.forget_half_open(index);
+            self.refuse(segment);
+            return;
+        };
+        if !self.has_room(listener, segment) {
+            if self.config.accept_overflow == AcceptOverflow::Reset {
+                self.forget_half_open(index);
+            }
+            return;
+        }
+        let Some(half_open) = self.half_open.get(index) else { return };
+        let connection = Box::new(half_open.finish(&self.config));
+        self.forget_half_open(index);
+        self.add_to_queue(path, listener, connection, segment);
+    }
+
+    /// Whether the accept queue takes one more; if not, silence (the SYN ACK will be repeated) or RST.
+    fn has_room(&mut self, listener: u32, segment: &Segment) -> bool {
+        if self.listeners.get(listener).is_some_and(|listener| !listener.is_full()) {
+            return true;
+        }
+        self.stats.listen_overflows += 1;
+        self.stats.listen_drops += 1;
+        if self.config.accept_overflow == AcceptOverflow::Reset {
+            self.stats.overflow_resets += 1;
+            self.refuse(segment);
+        }
+        false
+    }
+
+    /// A connection that only needs `segment` to be established joins the accept queue.
+    fn add_to_queue(
+        &mut self,
+        path: &dyn Path,
+        listener: u32,
+        mut connection: Box<Connection>,
+        segment: &Segment,
+    ) {
+        let pair = connection.pair;
+        connection.limit_to_mtu(path.mtu(pair.remote.address));
+        let mut cx = context!(self, segment.at);
+        connection.on_segment(&mut cx, segment);
+        self.stats.passive_opens += 1;
+        let index = self.connections.insert(connection);
+        self.demux.set(pair, Target::Connection(index));
+        if let Some(listener) = self.listeners.get_mut(listener) {
+            listener.ready.push_back(index);
+            if let Some(waker) = listener.waker.take() {
+                self.wakes += 1;
+                waker.wake();
+            }
+        }
+        self.settle(index, segment.at);
     }
 }

@@ -156,8 +156,11 @@ impl Tcp {
             return;
         }
         half_open.retransmissions += 1;
-        let again = half_open.syn_ack(now);
-        self.out.push_back(again);
+        if !half_open.is_waiting(now) {
+            let again = half_open.syn_ack(now);
+            self.stats.syn_retransmissions += 1;
+            self.out.push_back(again);
+        }
         self.arm_half_open(now, index);
     }
 

@@ -6,6 +6,7 @@ mod options;
 mod pair;
 mod rfc1122;
 mod rfc2018;
+mod rfc4987;
 mod rfc5681;
 mod rfc5927;
 mod rfc5961;

@@ -1,6 +1,7 @@
 //! Listeners: backlog, half-open connections, and what overflow does (as Linux does).
 
 use core::task::Waker;
+use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
@@ -39,14 +40,34 @@ fn a_full_accept_queue_drops_syns_and_final_acknowledgements() {
 }
 
 #[test]
-fn half_open_connections_are_bounded_by_the_backlog() {
-    let mut trace = Trace::server(plain());
+fn a_full_accept_queue_may_reset_instead() {
+    let mut trace = Trace::server(TcpConfig { accept_overflow: AcceptOverflow::Reset, ..plain() });
     trace.at(0);
-    for port in 1..=4 {
+    for port in 1..=6 {
         trace.port(port).send("SYN seq=100").expect("SYN ACK ack=101");
+        if port <= 4 {
+            trace.send("ACK seq=101 ack=1").silence();
+        }
     }
-    trace.port(5).send("SYN seq=100").silence();
-    assert_eq!(trace.tcp.population(), (4, 0, 0));
+    trace.port(5).send("ACK seq=101 ack=1").silence();
+    trace.port(6).send("ACK seq=101 ack=1").expect("RST seq=1");
+    assert_eq!(trace.tcp.population(), (0, 5, 0));
+    assert_eq!((trace.tcp.stats().overflow_resets, trace.tcp.stats().listen_overflows), (1, 1));
+}
+
+#[test]
+fn a_deferred_connection_waits_for_its_first_data() {
+    let options =
+        SocketOptions { defer_accept: Some(Duration::from_secs(5)), ..SocketOptions::new(&plain()) };
+    let mut trace = Trace::server_with(plain(), options);
+    trace.at(0).send("SYN seq=100").expect("SYN ACK ack=101").send("ACK seq=101 ack=1").silence();
+    let listener = trace.listener.unwrap();
+    assert_eq!((trace.tcp.accept(listener), trace.tcp.stats().deferred_accepts), (None, 1));
+    // It is known to wait: its SYN ACK need not be repeated.
+    trace.at(3_500).send("ACK seq=101 ack=1 len=10").expect("ACK ack=111").accept();
+    // One that says nothing is asked once more when the time is over, and then accepted.
+    trace.port(9).send("SYN seq=100").expect("SYN ACK ack=101").send("ACK seq=101 ack=1");
+    trace.at(10_500).expect("SYN ACK ack=101").send("ACK seq=101 ack=1").silence().accept();
 }
 
 #[test]

@@ -1,0 +1,236 @@
+//! Half-open connections: small objects between a SYN and the acknowledgement of our SYN ACK (RFC 9293 3.10.7.2,
+//! RFC 4987). Nothing larger exists before the handshake is done.
+
+use std::sync::Arc;
+
+use thru_wire::Instant;
+use thru_wire::tcp::{Flags, SeqNumber, TcpOptions};
+
+use super::connection::Connection;
+use super::cookies::Kept;
+use super::demux::Pair;
+use super::handshake::{Negotiated, Syn};
+use super::insight::TcpEventKind;
+use super::receive::Receive;
+use super::segment::{Segment, bare};
+use super::{SegmentOut, SocketOptions, State, TcpConfig, seq};
+use crate::timer::TimerHandle;
+
+/// Between SYN and the acknowledgement of our SYN ACK.
+#[derive(Debug)]
+pub(crate) struct HalfOpen {
+    pub(crate) pair: Pair,
+    /// Handle of the listener.
+    pub(crate) listener: u64,
+    pub(crate) iss: SeqNumber,
+    irs: SeqNumber,
+    /// As on the wire, unscaled.
+    window: u16,
+    peer_window: u16,
+    ttl: u8,
+    pub(crate) retransmissions: u8,
+    pub(crate) options: Negotiated,
+    pub(crate) settings: Arc<SocketOptions>,
+    /// It came back as a cookie: nobody knows when its segments left.
+    cookie: bool,
+    /// The handshake is done but for data that is waited for.
+    pub(crate) waits_for_data: bool,
+    /// Arrival of the SYN, and when the SYN ACK left first and last.
+    began: Instant,
+    answered: Instant,
+    last_sent: Instant,
+    pub(crate) timer: Option<TimerHandle>,
+}
+
+/// What a segment does to a half-open connection.
+#[derive(Debug)]
+pub(crate) enum OnHalfOpen {
+    Ignore,
+    /// The SYN again: the SYN ACK may be lost.
+    Repeat,
+    /// It is refused, or acknowledges what we never sent.
+    Reset,
+    /// The peer takes it back.
+    Forget,
+    /// Someone who doesn't know our numbers must show that he does.
+    Challenge,
+    /// The handshake is done but for data that is waited for (`TCP_DEFER_ACCEPT`).
+    Wait,
+    /// The handshake is done.
+    Finished,
+}
+
+impl HalfOpen {
+    pub(crate) fn new(
+        segment: &Segment,
+        listener: u64,
+        iss: SeqNumber,
+        mut options: Negotiated,
+        settings: Arc<SocketOptions>,
+        config: &TcpConfig,
+    ) -> HalfOpen {
+        options.agree(&segment.header.options, segment.pair.remote.address, segment.at);
+        HalfOpen {
+            pair: segment.pair,
+            listener,
+            iss,
+            irs: segment.header.seq,
+            window: settings.buffers(config).1.min(usize::from(u16::MAX)) as u16,
+            peer_window: segment.header.window,
+            ttl: segment.ttl,
+            retransmissions: 0,
+            options,
+            settings,
+            cookie: false,
+            waits_for_data: false,
+            began: segment.at,
+            answered: segment.at,
+            last_sent: segment.at,
+            timer: None,
+        }
+    }
+
+    /// What a cookie and the acknowledgement that brought it back tell of a connection.
+    pub(crate) fn from_cookie(
+        segment: &Segment,
+        listener: u64,
+        iss: SeqNumber,
+        theirs: &TcpOptions,
+        mut options: Negotiated,
+        settings: Arc<SocketOptions>,
+        config: &TcpConfig,
+    ) -> HalfOpen {
+        options.agree(theirs, segment.pair.remote.address, segment.at);
+        let mut half_open = HalfOpen::new(segment, listener, iss, options, settings, config);
+        half_open.options = options;
+        half_open.irs = SeqNumber(segment.header.seq.0.wrapping_sub(1));
+        half_open.cookie = true;
+        half_open
+    }
+
+    /// Before a SYN ACK with a cookie: what was agreed on goes into the low bits of our timestamp.
+    pub(crate) fn keep_in_timestamp(&mut self, now: Instant) {
+        let kept =
+            Kept { scale: self.options.scale.map(|(_, peer)| peer), sack: self.options.sack, ecn: false };
+        match &mut self.options.timestamps {
+            Some(state) => {
+                let clock = state.value(now).wrapping_sub(state.offset);
+                state.offset = state.offset.wrapping_sub(clock.wrapping_sub(kept.hide_in(clock)));
+            }
+            None => (self.options.scale, self.options.sack) = (None, false),
+        }
+    }
+
+    pub(crate) fn syn_ack(&mut self, now: Instant) -> SegmentOut {
+        self.last_sent = now;
+        let options = self.options.syn_options(now);
+        let mut segment =
+            bare(&self.pair, Flags::SYN | Flags::ACK, self.iss, self.irs + 1, self.window, options);
+        self.settings.mark(&mut segment);
+        segment
+    }
+
+    /// Its peer has said what it has to, and is waited for: no SYN ACK needs to be repeated.
+    pub(crate) fn is_waiting(&self, now: Instant) -> bool {
+        self.waits_for_data && self.settings.defer_accept.is_some_and(|time| now.since(self.began) < time)
+    }
+
+    /// An acknowledgement of where we are.
+    pub(crate) fn challenge(&self) -> SegmentOut {
+        bare(&self.pair, Flags::ACK, self.iss + 1, self.irs + 1, self.window, Default::default())
+    }
+
+    pub(crate) fn on_segment(&mut self, segment: &Segment) -> OnHalfOpen {
+        let header = &segment.header;
+        let expected = self.irs + 1;
+        if header.flags.syn() && !header.flags.ack() && header.seq == self.irs {
+            return OnHalfOpen::Repeat;
+        }
+        if header.flags.rst() {
+            return if header.seq == expected {
+                OnHalfOpen::Forget
+            } else if header.seq.in_window(expected, u32::from(self.window)) {
+                OnHalfOpen::Challenge
+            } else {
+                OnHalfOpen::Ignore
+            };
+        }
+        let old = self
+            .options
+            .timestamps
+            .zip(header.options.timestamps)
+            .is_some_and(|(state, theirs)| (theirs.value.wrapping_sub(state.recent) as i32) < 0);
+        if old || !header.seq.in_window(expected, u32::from(self.window).max(1)) || header.flags.syn() {
+            return OnHalfOpen::Challenge;
+        }
+        if !header.flags.ack() {
+            return OnHalfOpen::Ignore;
+        }
+        if header.ack != self.iss + 1 {
+            return OnHalfOpen::Reset;
+        }
+        let waits = self.settings.defer_accept.is_some_and(|time| segment.at.since(self.began) < time);
+        if waits && segment.payload.is_empty() && !header.flags.fin() {
+            self.waits_for_data = true;
+            return OnHalfOpen::Wait;
+        }
+        OnHalfOpen::Finished
+    }
+
+    /// The connection that comes out of it; the segment that finished the handshake is handed to it next.
+    pub(crate) fn finish(&self, config: &TcpConfig) -> Connection {
+        let iss = seq::initial(self.iss);
+        let mut connection = Connection::new(self.pair, iss, self.options, config, self.settings.clone());
+        connection.irs = seq::initial(self.irs);
+        connection.receive = Receive::new(connection.irs + 1, connection.receive.limit());
+        connection.ack.last_sent = connection.irs + 1;
+        connection.nxt = iss + 1;
+        connection.last_received = self.began;
+        connection.last_sent = self.last_sent;
+        let repeated = self.last_sent != self.answered;
+        connection.syn = Syn {
+            due: false,
+            sent_at: (!self.cookie).then_some(self.last_sent),
+            // A SYN ACK that was repeated, for whatever reason, measures nothing (Karn).
+            retransmissions: u32::from(self.retransmissions).max(u32::from(repeated)),
+        };
+        connection.peer_window.begin(u64::from(self.peer_window), connection.irs, iss);
+        connection.announce_window(true);
+        if self.cookie {
+            connection.set_state(self.began, State::SynReceived);
+            return connection;
+        }
+        let insight = &mut connection.insight;
+        insight.segments_received = 1;
+        insight.segments_sent = 1 + u64::from(self.retransmissions);
+        insight.syn_retransmissions = u64::from(self.retransmissions);
+        insight.retransmissions = u64::from(self.retransmissions);
+        insight.timeouts = u64::from(self.retransmissions);
+        // Half-open objects are too small to keep a diary: the two segments they are made of are told now.
+        insight.record(
+            self.began,
+            TcpEventKind::Received {
+                flags: Flags::SYN,
+                seq: 0,
+                ack: 0,
+                len: 0,
+                window: u32::from(self.peer_window),
+                ttl: self.ttl,
+            },
+        );
+        let sent = |retransmission| TcpEventKind::Sent {
+            flags: Flags::SYN | Flags::ACK,
+            seq: 0,
+            ack: 1,
+            len: 0,
+            window: u32::from(self.window),
+            retransmission,
+        };
+        insight.record(self.answered, sent(false));
+        if repeated {
+            insight.record(self.last_sent, sent(true));
+        }
+        connection.set_state(self.began, State::SynReceived);
+        connection
+    }
+}
