@@ -203,7 +203,7 @@ impl Wire {
             state.queue.push_back(task::sending(frame));
         }
         state.flush();
-        if !state.queue.is_empty() {
+        if !state.queue.is_empty() || state.device.is_stuck() {
             self.queued.notify_one();
         }
         let timers = state.timers.first_key_value().map_or(Instant::NEVER, |((at, _), _)| *at);
@@ -217,7 +217,7 @@ impl Wire {
 
 impl State {
     fn flush(&mut self) {
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !self.device.is_stuck() {
             return;
         }
         if let Err(error) = self.device.send_batch(&mut self.queue) {

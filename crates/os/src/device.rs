@@ -33,6 +33,12 @@ pub trait Device: Send {
     /// A frame that the interface refuses for good (it is down, or the frame is too large) counts as gone: the wire
     /// loses frames too.
     fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize>;
+
+    /// Whether frames that were taken have not left, and nobody will tell when they can: call
+    /// [`Device::send_batch`] again soon.
+    fn is_stuck(&self) -> bool {
+        false
+    }
 }
 
 /// What a device is and can do.

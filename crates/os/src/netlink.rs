@@ -78,6 +78,14 @@ pub fn set_mtu(index: u32, mtu: usize) -> io::Result<()> {
     exchange(message).map(drop)
 }
 
+/// Changes how many frames may wait in front of an interface.
+pub fn set_queue(index: u32, frames: u32) -> io::Result<()> {
+    let mut message = Message::new(libc::RTM_NEWLINK, libc::NLM_F_ACK);
+    message.link_header(index, 0, 0);
+    message.attribute(libc::IFLA_TXQLEN, &frames.to_ne_bytes());
+    exchange(message).map(drop)
+}
+
 /// Changes an interface's hardware address.
 pub fn set_mac(index: u32, mac: MacAddr) -> io::Result<()> {
     let mut message = Message::new(libc::RTM_NEWLINK, libc::NLM_F_ACK);

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thru_os::clock;
 use thru_os::device::{self as os, Received, Sending};
@@ -15,6 +16,8 @@ use super::Wire;
 const BATCH: usize = 64;
 /// Batches before other tasks get their turn.
 const TURNS: usize = 8;
+/// How long to wait for an interface that has no room and does not tell when it has.
+const STUCK: Duration = Duration::from_millis(1);
 
 /// Runs until it is aborted.
 pub(super) async fn run(wire: Arc<Wire>, device: AsyncFd<OwnedFd>) {
@@ -83,16 +86,23 @@ fn expire(wire: &Wire) {
     wire.settle(&mut state);
 }
 
-/// Completes when frames wait and the device has room for some.
+/// Completes when frames wait and the device may have room for some.
 async fn room(wire: &Wire, device: &AsyncFd<OwnedFd>) {
     loop {
-        if wire.state().queue.is_empty() {
-            wire.queued.notified().await;
-            continue;
+        let (waiting, stuck) = {
+            let state = wire.state();
+            (!state.queue.is_empty(), state.device.is_stuck())
+        };
+        if stuck {
+            tokio::time::sleep(STUCK).await;
+            return;
         }
-        let Ok(mut ready) = device.writable().await else { return std::future::pending().await };
-        ready.clear_ready();
-        return;
+        if waiting {
+            let Ok(mut ready) = device.writable().await else { return std::future::pending().await };
+            ready.clear_ready();
+            return;
+        }
+        wire.queued.notified().await;
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) async fn connect(
     remote: SocketAddr,
     options: ConnectOptions,
 ) -> Result<TcpStream, ConnectError> {
-    let wishes = TcpConnectOptions { mss_limit: options.mss_limit, nodelay: options.nodelay, ..Default::default() };
+    let wishes =
+        TcpConnectOptions { mss_limit: options.mss_limit, nodelay: options.nodelay, ..Default::default() };
     let id = own
         .with(|host, now| host.tcp_connect(now, None, remote, wishes))
         .map_err(|error| ConnectError { kind: not_started(&error), events: Vec::new() })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use thru_net::iface::{Iface, IfaceOptions, attach};
 use thru_os::device::Device;
+use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
@@ -47,6 +48,17 @@ impl Place {
             }
             Err(error) => panic!("a TUN device: {error}"),
         }
+    }
+
+    /// A packet socket on one end of a wire whose other end is the kernel's, up and with addresses.
+    pub(crate) fn packet_socket(&self, offload: bool) -> PacketSocket {
+        let opened = self.within(|| {
+            netlink::add_veth("thru0", "thru1")?;
+            configure("thru0", KERNEL)?;
+            netlink::set_up(netlink::link("thru1")?.index, true)?;
+            PacketSocket::open(&PacketConfig { interface: "thru1".to_owned(), promiscuous: true, offload })
+        });
+        opened.expect("who may make networks may open packet sockets")
     }
 
     /// Runs `call` where the kernel's sockets are ours to open.

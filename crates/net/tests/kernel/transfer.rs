@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thru_net::{ConnectOptions, Network};
+use thru_os::device::Device;
 use thru_stack::tcp::{Congestion, TcpConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -13,8 +14,11 @@ use crate::place::{KERNEL, OURS, Place, address, ours, socket};
 
 /// Long enough to leave slow start and to fill every buffer many times.
 const BYTES: usize = 100_000_000;
+/// Segments of 69,000 that may be sent again although none was lost. On an idle machine there is none; on a loaded one
+/// a process may wait for its turn longer than a tail-loss probe does (RFC 8985 7.2: two round trips, here 60 µs).
+const SPURIOUS: u64 = 20;
 /// Nothing here takes so long; a stall becomes a failure.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Bytes that tell their place: a shift, a swap or a hole shows. Its length is prime, so that no power of two hides one.
 fn pattern() -> Vec<u8> {
@@ -126,31 +130,51 @@ fn run<F: Future>(main: F) -> F::Output {
     runtime.block_on(async { tokio::time::timeout(LIMIT, main).await.expect("no stall") })
 }
 
-/// Our stack as client over a clean TUN device: nothing is sent twice, nobody resets.
-fn clean(test: &str, congestion: Congestion, offload: bool, kernel: &str) {
-    let Some(place) = Place::new(test) else { return };
-    let Some(tun) = place.tun(test, false, offload) else { return };
+/// Our stack as client over a clean device: we send nothing twice, nobody resets, and where the wire keeps the order
+/// (`in_order`) the kernel sends nothing twice either.
+fn clean(place: &Place, device: impl Device + 'static, congestion: Congestion, kernel: &str, in_order: bool) {
     let listener = place.within(|| TcpListener::bind(socket(kernel, 0))).expect("the kernel listens");
     run(async {
-        let iface = ours(tun, TcpConfig { congestion, ..TcpConfig::default() });
+        let iface = ours(device, TcpConfig { congestion, ..TcpConfig::default() });
         let [up, down] = both_ways(&iface.network(), &listener).await;
         assert_eq!(up.bytes_acked, BYTES as u64);
-        assert_eq!(up.retransmissions, 0, "{up:?}");
-        assert_eq!(down.duplicates_received, 0, "{down:?}");
+        assert!(up.retransmissions <= SPURIOUS, "{up:?}");
+        assert!(!in_order || down.duplicates_received <= SPURIOUS, "{down:?}");
         assert_eq!(iface.stats().dropped, 0);
     });
-    assert_eq!(place.retransmissions(), 0);
+    assert!(!in_order || place.retransmissions() <= SPURIOUS);
     assert_eq!(place.resets_sent(), 0);
 }
 
 #[test]
-fn new_reno_over_a_clean_tun() {
-    clean("transfer::new_reno_over_a_clean_tun", Congestion::NewReno, false, KERNEL[0]);
+fn new_reno_over_a_plain_tun() {
+    let test = "transfer::new_reno_over_a_plain_tun";
+    let Some(place) = Place::new(test) else { return };
+    let Some(tun) = place.tun(test, false, false) else { return };
+    clean(&place, tun, Congestion::NewReno, KERNEL[0], true);
 }
 
 #[test]
-fn cubic_over_a_clean_tun() {
-    clean("transfer::cubic_over_a_clean_tun", Congestion::Cubic, false, KERNEL[1]);
+fn cubic_over_a_tun_with_offload() {
+    let test = "transfer::cubic_over_a_tun_with_offload";
+    let Some(place) = Place::new(test) else { return };
+    let Some(tun) = place.tun(test, false, true) else { return };
+    clean(&place, tun, Congestion::Cubic, KERNEL[1], true);
+}
+
+#[test]
+fn cubic_over_a_packet_socket() {
+    let Some(place) = Place::new("transfer::cubic_over_a_packet_socket") else { return };
+    let device = place.packet_socket(false);
+    // A veth wire has a queue on each processor: what the kernel sends from two of them may change places.
+    clean(&place, device, Congestion::Cubic, KERNEL[1], false);
+}
+
+#[test]
+fn new_reno_over_a_packet_socket_with_offload() {
+    let Some(place) = Place::new("transfer::new_reno_over_a_packet_socket_with_offload") else { return };
+    let device = place.packet_socket(true);
+    clean(&place, device, Congestion::NewReno, KERNEL[0], false);
 }
 
 /// The kernel connects to us.
@@ -172,12 +196,13 @@ fn our_listener_serves_the_kernel() {
             if upload {
                 let sender = kernel_sends(theirs);
                 we_receive(&mut stream).await;
-                assert_eq!(sender.join().expect("sent"), 0, "retransmissions of the kernel's");
+                let again = sender.join().expect("sent");
+                assert!(u64::from(again) <= SPURIOUS, "the kernel sent {again} segments again");
             } else {
                 let receiver = kernel_receives(theirs);
                 we_send(&mut stream).await;
                 receiver.join().expect("received");
-                assert_eq!(stream.info().expect("known").retransmissions, 0);
+                assert!(stream.info().expect("known").retransmissions <= SPURIOUS);
             }
         }
     });

@@ -19,7 +19,8 @@ pub struct PacketConfig {
     pub interface: String,
     /// Hear frames for other stations too: needed if the station has a hardware address of its own.
     pub promiscuous: bool,
-    /// Let the kernel cut super-segments, and take those that come. Needs slots of 128 KiB.
+    /// Let the kernel cut super-segments. Those that come are taken in any case: on a virtual wire, and where the
+    /// interface coalesces, they do.
     pub offload: bool,
 }
 
@@ -32,6 +33,10 @@ pub struct PacketSocket {
     ring: Ring,
     receive_slot: usize,
     send_slot: usize,
+    /// Frames that stand in the ring although the kernel was told to send.
+    stuck: bool,
+    /// For frames that do not fit a slot.
+    large: Vec<u8>,
     /// Frames that the kernel had no room for, ever.
     dropped: u64,
 }
@@ -39,6 +44,7 @@ pub struct PacketSocket {
 const PACKET_ADD_MEMBERSHIP: libc::c_int = 1;
 const PACKET_RX_RING: libc::c_int = 5;
 const PACKET_STATISTICS: libc::c_int = 6;
+const PACKET_COPY_THRESH: libc::c_int = 7;
 const PACKET_VERSION: libc::c_int = 10;
 const PACKET_LOSS: libc::c_int = 14;
 const PACKET_VNET_HDR: libc::c_int = 15;
@@ -49,12 +55,16 @@ const PACKET_MR_PROMISC: u16 = 1;
 const TPACKET_V2: libc::c_int = 1;
 const STATUS_KERNEL: u32 = 0;
 const STATUS_USER: u32 = 1;
+const STATUS_COPY: u32 = 1 << 1;
 const STATUS_CHECKSUM_NOT_READY: u32 = 1 << 3;
 const STATUS_CHECKSUM_VALID: u32 = 1 << 7;
 const STATUS_SEND_REQUEST: u32 = 1;
 const STATUS_WRONG_FORMAT: u32 = 4;
 /// `TPACKET2_HDRLEN` without the address behind it: where a frame to send begins in its slot.
 const SEND_AT: usize = 32;
+
+/// Largest frame with its headers.
+const LARGE: libc::c_int = (virtio::LEN + 14 + 65_536) as libc::c_int;
 
 /// `struct tpacket_req`.
 #[repr(C)]
@@ -98,10 +108,13 @@ impl PacketSocket {
         let _ = set(&socket, PACKET_IGNORE_OUTGOING, &1_i32);
         let _ = set(&socket, PACKET_QDISC_BYPASS, &1_i32);
         let offload = config.offload && with_header;
-        let request = Ring::request(offload);
-        set(&socket, PACKET_RX_RING, &request)?;
-        set(&socket, PACKET_TX_RING, &request)?;
-        let ring = Ring::map(&socket, request)?;
+        // Frames that do not fit a slot wait in the socket's queue, whole.
+        set(&socket, PACKET_COPY_THRESH, &LARGE)?;
+        enlarge(&socket);
+        let (receive, send) = (Ring::request(false), Ring::request(offload));
+        set(&socket, PACKET_RX_RING, &receive)?;
+        set(&socket, PACKET_TX_RING, &send)?;
+        let ring = Ring::map(&socket, receive, send)?;
         bind(&socket, link.index)?;
         if config.promiscuous {
             join(&socket, link.index)?;
@@ -114,7 +127,17 @@ impl PacketSocket {
             mtu: link.mtu,
             offloads,
         };
-        Ok(PacketSocket { socket, properties, with_header, ring, receive_slot: 0, send_slot: 0, dropped: 0 })
+        Ok(PacketSocket {
+            socket,
+            properties,
+            with_header,
+            ring,
+            receive_slot: 0,
+            send_slot: 0,
+            stuck: false,
+            large: Vec::new(),
+            dropped: 0,
+        })
     }
 
     /// Frames that the kernel had to drop because the ring was full, since the socket was opened.
@@ -133,7 +156,7 @@ impl PacketSocket {
     }
 
     fn receive(&mut self, clocks: Clocks) -> Option<Received> {
-        let slot = self.ring.receive(self.receive_slot);
+        let slot = self.ring.receive_slot(self.receive_slot);
         // SAFETY: the slot lies in the mapping, is aligned, and begins with this header; its status is atomic because
         // the kernel writes it too.
         let header = unsafe { &*slot.cast::<SlotHeader>() };
@@ -141,7 +164,7 @@ impl PacketSocket {
         if status & STATUS_USER == 0 {
             return None;
         }
-        let size = self.ring.request.frame_size as usize;
+        let size = self.ring.receive.frame_size as usize;
         let room = size.saturating_sub(usize::from(header.mac));
         let captured = (header.captured as usize).min(room);
         // SAFETY: while the status says so the slot is ours; the range was bounded by the slot.
@@ -157,18 +180,41 @@ impl PacketSocket {
         } else if status & (STATUS_CHECKSUM_NOT_READY | STATUS_CHECKSUM_VALID) != 0 {
             offload.checksum = Checksum::Verified;
         }
-        let whole = header.captured == header.len;
         let rx_time = clocks.instant(header.seconds, header.nanos);
-        let frame = whole.then(|| Received { bytes: Bytes::copy_from_slice(data), rx_time, offload });
+        let whole = header.captured == header.len;
+        let bytes = whole.then(|| Bytes::copy_from_slice(data));
         header.status.store(STATUS_KERNEL, Ordering::Release);
-        self.receive_slot = (self.receive_slot + 1) % self.ring.request.frames as usize;
-        // A frame that did not fit its slot is of no use: its checksum can't be verified.
-        frame.or_else(|| self.receive(clocks))
+        self.receive_slot = (self.receive_slot + 1) % self.ring.receive.frames as usize;
+        match bytes {
+            Some(bytes) => Some(Received { bytes, rx_time, offload }),
+            // Without a copy the rest of it is lost, and with it the frame.
+            None if status & STATUS_COPY == 0 => self.receive(clocks),
+            None => match self.receive_large() {
+                Some((bytes, offload)) => Some(Received { bytes, rx_time, offload }),
+                None => self.receive(clocks),
+            },
+        }
+    }
+
+    /// The next frame of the socket's queue: one that did not fit its slot.
+    fn receive_large(&mut self) -> Option<(Bytes, Offload)> {
+        self.large.resize(LARGE as usize, 0);
+        // SAFETY: pointer and length describe the buffer.
+        let read = unsafe {
+            let (fd, at) = (self.socket.as_raw_fd(), self.large.as_mut_ptr().cast());
+            libc::recv(fd, at, self.large.len(), libc::MSG_DONTWAIT)
+        };
+        let bytes = &self.large[..usize::try_from(read).ok()?];
+        if !self.with_header {
+            return Some((Bytes::copy_from_slice(bytes), Offload::NONE));
+        }
+        let (header, frame) = bytes.split_first_chunk()?;
+        Some((Bytes::copy_from_slice(frame), virtio::read(header)))
     }
 
     /// Writes a frame into the next slot: `false` if the kernel still holds it.
     fn stage(&mut self, frame: &Sending) -> bool {
-        let slot = self.ring.send(self.send_slot);
+        let slot = self.ring.send_slot(self.send_slot);
         // SAFETY: as in `receive`.
         let header = unsafe { &mut *slot.cast::<SlotHeader>() };
         let status = header.status.load(Ordering::Acquire);
@@ -177,7 +223,7 @@ impl PacketSocket {
         }
         let front = if self.with_header { virtio::LEN } else { 0 };
         let total = front + frame.bytes.len();
-        if SEND_AT + total > self.ring.request.frame_size as usize {
+        if SEND_AT + total > self.ring.send.frame_size as usize {
             // Larger than any slot: it can never leave.
             return true;
         }
@@ -189,14 +235,19 @@ impl PacketSocket {
         }
         header.len = total as u32;
         header.status.store(STATUS_SEND_REQUEST, Ordering::Release);
-        self.send_slot = (self.send_slot + 1) % self.ring.request.frames as usize;
+        self.send_slot = (self.send_slot + 1) % self.ring.send.frames as usize;
         true
     }
 
     /// Tells the kernel to send what stands in the ring.
-    fn flush(&self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         // SAFETY: no data is given: the ring holds it.
         let result = unsafe { libc::send(self.socket.as_raw_fd(), std::ptr::null(), 0, libc::MSG_DONTWAIT) };
+        let frames = self.ring.send.frames as usize;
+        let last = self.ring.send_slot((self.send_slot + frames - 1) % frames);
+        // SAFETY: the slot lies in the mapping and begins with its status.
+        let status = unsafe { &*last.cast::<AtomicU32>() }.load(Ordering::Acquire);
+        self.stuck = status == STATUS_SEND_REQUEST;
         if result >= 0 {
             return Ok(());
         }
@@ -237,10 +288,14 @@ impl Device for PacketSocket {
             }
             sent += 1;
         }
-        if sent > 0 || !frames.is_empty() {
+        if sent > 0 || self.stuck || !frames.is_empty() {
             self.flush()?;
         }
         Ok(sent)
+    }
+
+    fn is_stuck(&self) -> bool {
+        self.stuck
     }
 }
 
@@ -268,7 +323,8 @@ impl Clocks {
 #[derive(Debug)]
 struct Ring {
     base: *mut u8,
-    request: RingRequest,
+    receive: RingRequest,
+    send: RingRequest,
 }
 
 // SAFETY: the mapping belongs to this value alone, and it is used through `&mut` only.
@@ -280,17 +336,24 @@ impl std::fmt::Debug for RingRequest {
     }
 }
 
+impl RingRequest {
+    fn length(self) -> usize {
+        self.block_size as usize * self.blocks as usize
+    }
+}
+
 impl Ring {
-    fn request(offload: bool) -> RingRequest {
-        if offload {
+    /// 8 MiB: slots for whole super-segments, or for packets of an Ethernet.
+    fn request(large: bool) -> RingRequest {
+        if large {
             RingRequest { block_size: 1 << 17, blocks: 64, frame_size: 1 << 17, frames: 64 }
         } else {
             RingRequest { block_size: 1 << 17, blocks: 64, frame_size: 1 << 11, frames: 64 * 64 }
         }
     }
 
-    fn map(socket: &OwnedFd, request: RingRequest) -> io::Result<Ring> {
-        let length = Ring::length(request);
+    fn map(socket: &OwnedFd, receive: RingRequest, send: RingRequest) -> io::Result<Ring> {
+        let length = receive.length() + send.length();
         // SAFETY: a new mapping of the socket's rings at a place the kernel chooses.
         let base = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -299,29 +362,24 @@ impl Ring {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(Ring { base: base.cast(), request })
+        Ok(Ring { base: base.cast(), receive, send })
     }
 
-    fn length(request: RingRequest) -> usize {
-        2 * request.block_size as usize * request.blocks as usize
+    fn receive_slot(&self, slot: usize) -> *mut u8 {
+        // SAFETY: the slot's number is below the number of slots, so it lies in the first part of the mapping.
+        unsafe { self.base.add(slot * self.receive.frame_size as usize) }
     }
 
-    fn receive(&self, slot: usize) -> *mut u8 {
-        // SAFETY: the slot's number is below the number of slots, so it lies in the first half of the mapping.
-        unsafe { self.base.add(slot * self.request.frame_size as usize) }
-    }
-
-    fn send(&self, slot: usize) -> *mut u8 {
-        let half = Ring::length(self.request) / 2;
-        // SAFETY: the same in the second half.
-        unsafe { self.base.add(half + slot * self.request.frame_size as usize) }
+    fn send_slot(&self, slot: usize) -> *mut u8 {
+        // SAFETY: the same in the second part.
+        unsafe { self.base.add(self.receive.length() + slot * self.send.frame_size as usize) }
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
         // SAFETY: the mapping was made with this length, and nothing refers to it any more.
-        unsafe { libc::munmap(self.base.cast(), Ring::length(self.request)) };
+        unsafe { libc::munmap(self.base.cast(), self.receive.length() + self.send.length()) };
     }
 }
 
@@ -334,6 +392,23 @@ fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, at, length)
     })
     .map(drop)
+}
+
+/// The slots are the limit of what is under way, not the socket's buffers; as large as the system allows.
+fn enlarge(socket: &OwnedFd) {
+    let wanted: libc::c_int = 16 << 20;
+    let length = size_of_val(&wanted) as libc::socklen_t;
+    for option in [libc::SO_SNDBUFFORCE, libc::SO_RCVBUFFORCE, libc::SO_SNDBUF, libc::SO_RCVBUF] {
+        // The first two need `CAP_NET_ADMIN` over the whole machine; the others give what they can, at most as much.
+        // SAFETY: pointer and length describe `wanted`, which the kernel only reads.
+        let set = unsafe {
+            let at = (&raw const wanted).cast();
+            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, at, length)
+        };
+        if set == 0 && option == libc::SO_RCVBUFFORCE {
+            return;
+        }
+    }
 }
 
 /// Binds to all protocols of an interface.

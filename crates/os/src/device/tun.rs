@@ -48,6 +48,8 @@ const TUN_F_TSO_ECN: libc::c_uint = 8;
 
 /// Largest frame: a super-segment of 64 KiB with its headers.
 const LARGEST: usize = virtio::LEN + 14 + 65_536;
+/// Frames that may wait for us.
+const QUEUE: u32 = 8_192;
 /// Room that is allocated at once.
 const ROOM: usize = 4 * LARGEST;
 
@@ -79,6 +81,8 @@ impl Tun {
             (file, name, false)
         };
         let link = netlink::link(&name)?;
+        // What the kernel sends beyond this is lost, and the usual 500 are less than a window of 1 MiB.
+        netlink::set_queue(link.index, QUEUE)?;
         let mac = if config.tap { link.mac } else { MacAddr::UNSPECIFIED };
         let properties = Properties { name, ethernet: config.tap, mac, mtu: link.mtu, offloads };
         Ok(Tun { file, properties, with_header, room: BytesMut::new() })
