@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use bytes::BufMut;
+use bytes::{BufMut, BytesMut};
 use thru_wire::ParseError;
 use thru_wire::checksum;
 use thru_wire::ipv4::{self, Ipv4, Ipv4View, Protocol};
@@ -227,7 +227,7 @@ impl Origin {
     }
 
     /// A packet of this header in front of what begins at `start` of `buffer`, where there is room for it.
-    pub(crate) fn packet_around(&self, mut buffer: Vec<u8>, start: usize) -> Option<Packet> {
+    pub(crate) fn packet_around(&self, mut buffer: BytesMut, start: usize) -> Option<Packet> {
         let header = start.checked_sub(base_len(self.src))?;
         let payload_len = buffer.len() - start;
         self.emit(payload_len, &mut &mut buffer[header..start])?;

@@ -3,7 +3,7 @@
 //! - [`Host`]: calls and packets in, packets and deadlines out.
 //! - `tables`: interfaces, addresses, routes: what TCP may ask.
 //! - `ingress`: from a frame to a decision; `deliver`: packets for this host; `forward`: packets for others.
-//! - `egress`: packets of this host, fragmentation, the last step to a link; `neighbors`: ARP and NDP.
+//! - `egress`: packets of this host (`lanes`: the short way of TCP's), fragmentation, the last step to a link; `neighbors`: ARP and NDP.
 //! - `errors`: ICMP errors told and heard; `sockets`: what applications call.
 
 use core::net::IpAddr;
@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 
+use crate::buffers::BufferPool;
 use crate::fragment::reassemble::Reassembler;
 use crate::frame::{Frame, Offloads};
 use crate::hook::Hook;
@@ -28,11 +29,13 @@ mod errors;
 mod forward;
 mod identification;
 mod ingress;
+mod lanes;
 mod neighbors;
 mod sockets;
 mod tables;
 
 use identification::Identification;
+use lanes::Lanes;
 use tables::Tables;
 
 /// What a host is made with.
@@ -138,6 +141,9 @@ pub struct Host {
     config: HostConfig,
     tables: Tables,
     neighbors: NeighborCache,
+    lanes: Lanes,
+    /// Between these, all was well with the last segment that arrived.
+    good_between: Option<ingress::Between>,
     reassembler: Reassembler,
     errors_limit: RateLimit,
     identification: Identification,
@@ -145,6 +151,8 @@ pub struct Host {
     raw: raw::Sockets,
     tcp: Tcp,
     hook: Option<Box<dyn Hook>>,
+    /// The packet that the hook looks at.
+    hook_packet: Vec<u8>,
     /// When the hook wants to be called.
     hook_deadline: Instant,
     /// Packets from this host to itself.
@@ -171,6 +179,8 @@ impl Host {
     pub fn new(config: HostConfig) -> Host {
         Host {
             tables: Tables::new(config.seed, config.forwarding),
+            lanes: Lanes::default(),
+            good_between: None,
             neighbors: NeighborCache::new(config.seed),
             reassembler: Reassembler::new(config.seed),
             errors_limit: RateLimit::per_second(config.icmp_errors_per_second),
@@ -179,6 +189,7 @@ impl Host {
             raw: raw::Sockets::new(config.seed),
             tcp: Tcp::new(config.tcp.clone(), config.seed),
             hook: None,
+            hook_packet: Vec::new(),
             hook_deadline: Instant::NEVER,
             looped: VecDeque::new(),
             outgoing: VecDeque::new(),
@@ -217,12 +228,12 @@ impl Host {
 
     /// Adds a route; adding the same one twice changes nothing.
     pub fn add_route(&mut self, route: Route) {
-        self.tables.routes.add(route);
+        self.tables.add_route(route);
     }
 
     /// Takes away the best route of exactly this prefix. `false` if there is none.
     pub fn remove_route(&mut self, prefix: IpPrefix) -> bool {
-        self.tables.routes.remove(prefix)
+        self.tables.remove_route(prefix)
     }
 
     /// The routing table: longest prefix first, then lowest metric.
@@ -232,22 +243,29 @@ impl Host {
 
     /// Changes the largest IP packet of an interface, in bytes.
     pub fn set_mtu(&mut self, interface: InterfaceId, mtu: usize) {
-        if let Some(interface) = self.tables.interfaces.get_mut(interface.0 as usize) {
-            interface.config.mtu = mtu;
-        }
+        self.tables.set_mtu(interface, mtu);
     }
 
     /// Says what the device below an interface does for the host; by default nothing. Frames that leave by it may need
     /// that much from now on; what arrives may be offloaded whatever is said here.
     pub fn set_offloads(&mut self, interface: InterfaceId, offloads: Offloads) {
-        if let Some(interface) = self.tables.interfaces.get_mut(interface.0 as usize) {
-            interface.offloads = offloads;
-        }
+        self.tables.set_offloads(interface, offloads);
     }
 
     /// What was said with [`Host::set_offloads`].
     pub fn offloads(&self, interface: InterfaceId) -> Offloads {
         self.tables.interface(interface).map_or(Offloads::default(), |interface| interface.offloads)
+    }
+
+    /// Takes buffers from this pool, and gives them back to it, from now on; the hosts of one process do well to share
+    /// one, since data flows one way. At first each host has its own.
+    pub fn share_buffers(&mut self, pool: BufferPool) {
+        self.tcp.share_buffers(pool);
+    }
+
+    /// The pool of this host's buffers, for a device that makes frames or is done with them.
+    pub fn buffer_pool(&self) -> &BufferPool {
+        self.tcp.buffer_pool()
     }
 
     /// A neighbour that is known without asking: a static ARP or NDP entry.

@@ -6,6 +6,7 @@
 //!
 //! - [`host`]: interfaces, the way in and the way out, forwarding. Start there to follow a packet.
 //! - `header`, `packet`: the fields that decide, and the bytes on their way with room for a link header.
+//! - `buffers`: what frames are made in, used again.
 //! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
 //! - [`offload`]: super-segments, for links and devices that carry them.
@@ -21,6 +22,7 @@
 //! address detection, redirects, MLD and IGMP (only the groups every node is in are heard), IPv4 source routes
 //! (refused) and record route (passed on unfilled), zones of link-local addresses in socket calls.
 
+mod buffers;
 pub(crate) mod fragment;
 pub mod frame;
 mod header;
@@ -39,5 +41,6 @@ pub mod testing;
 pub mod timer;
 pub mod udp;
 
+pub use buffers::BufferPool;
 pub use frame::{Frame, Offload, Offloads};
 pub use host::{Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};

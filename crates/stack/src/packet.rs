@@ -1,6 +1,6 @@
 //! An IP packet on its way through the host, with room in front for a link header.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Bytes that an Ethernet header takes.
 pub(crate) const HEADROOM: usize = 14;
@@ -9,7 +9,7 @@ pub(crate) const HEADROOM: usize = 14;
 /// packet made with [`Packet::with_room`] becomes a frame without copying.
 #[derive(Debug)]
 pub(crate) struct Packet {
-    buffer: Vec<u8>,
+    buffer: BytesMut,
     /// Where the IP header begins.
     start: usize,
     /// It was put together from fragments no larger than this: if it is passed on, it goes out like that again.
@@ -30,20 +30,20 @@ pub(crate) struct WasFragmented {
 impl Packet {
     /// An empty packet with room for a link header in front and for `len` bytes of IP.
     pub(crate) fn with_room(len: usize) -> Packet {
-        let mut buffer = Vec::with_capacity(HEADROOM + len);
+        let mut buffer = BytesMut::with_capacity(HEADROOM + len);
         buffer.resize(HEADROOM, 0);
         Packet { buffer, start: HEADROOM, fragment: None }
     }
 
     /// The packet that begins at `start` of `bytes` and ends at `end`.
     pub(crate) fn from_frame(bytes: Bytes, start: usize, end: usize) -> Packet {
-        let mut buffer = Vec::from(bytes);
+        let mut buffer = BytesMut::from(bytes);
         buffer.truncate(end);
         Packet { buffer, start, fragment: None }
     }
 
     /// The packet that begins at `start` of `buffer`.
-    pub(crate) fn from_buffer(buffer: Vec<u8>, start: usize) -> Packet {
+    pub(crate) fn from_buffer(buffer: BytesMut, start: usize) -> Packet {
         Packet { buffer, start, fragment: None }
     }
 
@@ -63,7 +63,7 @@ impl Packet {
     }
 
     /// Where something that writes itself can be appended.
-    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn end(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
@@ -72,33 +72,32 @@ impl Packet {
         self.buffer.len() - self.start
     }
 
-    /// The bare packet as a hook wants to see it; give it back with [`Packet::set_vec`].
-    pub(crate) fn take_vec(&mut self) -> Vec<u8> {
-        let mut vec = core::mem::take(&mut self.buffer);
-        vec.drain(..self.start);
-        self.start = 0;
-        vec
-    }
-
-    /// Puts back what [`Packet::take_vec`] gave.
-    pub(crate) fn set_vec(&mut self, vec: Vec<u8>) {
-        self.buffer = vec;
-        self.start = 0;
+    /// Puts these bytes in the place of the packet's.
+    pub(crate) fn replace(&mut self, bytes: &[u8]) {
+        if self.len() == bytes.len() {
+            self.bytes_mut().copy_from_slice(bytes);
+        } else {
+            self.buffer.truncate(self.start);
+            self.buffer.extend_from_slice(bytes);
+        }
     }
 
     /// The bare packet, shared from now on.
-    pub(crate) fn into_bytes(self) -> Bytes {
-        Bytes::from(self.buffer).slice(self.start..)
+    pub(crate) fn into_bytes(mut self) -> Bytes {
+        self.buffer.advance(self.start);
+        self.buffer.freeze()
     }
 
     /// The packet behind `header`: a frame.
     pub(crate) fn into_frame(mut self, header: &[u8; HEADROOM]) -> Bytes {
-        if self.start < HEADROOM {
-            self.buffer.splice(..self.start, header.iter().copied());
-            return Bytes::from(self.buffer);
-        }
-        let frame = self.start - HEADROOM;
+        let Some(frame) = self.start.checked_sub(HEADROOM) else {
+            let mut buffer = BytesMut::with_capacity(HEADROOM + self.len());
+            buffer.extend_from_slice(header);
+            buffer.extend_from_slice(self.bytes());
+            return buffer.freeze();
+        };
         self.buffer[frame..self.start].copy_from_slice(header);
-        Bytes::from(self.buffer).slice(frame..)
+        self.buffer.advance(frame);
+        self.buffer.freeze()
     }
 }

@@ -108,6 +108,11 @@ impl Sockets {
         self.sockets.get(&id).map(|socket| socket.protocol)
     }
 
+    /// Whether somebody wants any packets.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
     /// Whether somebody wants such packets.
     pub(crate) fn wants(&self, protocol: RawProtocol) -> bool {
         !self.wanted.is_empty() && self.wanted.contains_key(&protocol)

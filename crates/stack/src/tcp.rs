@@ -21,6 +21,7 @@ use std::sync::Arc;
 use thru_wire::Instant;
 use thru_wire::tcp::SeqNumber;
 
+use crate::buffers::{BufferPool, Spare};
 use crate::icmp::IcmpReport;
 use crate::random::Random;
 use crate::timer::{TimerHandle, Wheel};
@@ -134,6 +135,8 @@ pub struct Tcp {
     ready: VecDeque<u32>,
     /// Segments that leave ahead of those: answers that belong to no connection, and last words.
     out: VecDeque<SegmentOut>,
+    /// Buffers for what leaves, and what is left of what arrived.
+    spare: Spare,
     wakes: u64,
     /// Connections, half-open and TIME-WAIT objects looked at so far, to show that none is looked at without need.
     visits: u64,
@@ -149,6 +152,7 @@ macro_rules! context {
             wakes: &mut $tcp.wakes,
             stats: &mut $tcp.stats,
             out: &mut $tcp.out,
+            spare: &mut $tcp.spare,
         }
     };
 }
@@ -172,6 +176,7 @@ impl Tcp {
             wheel: Wheel::new(),
             ready: VecDeque::new(),
             out: VecDeque::new(),
+            spare: Spare::default(),
             wakes: 0,
             visits: 0,
             config,
@@ -180,13 +185,24 @@ impl Tcp {
 
     /// A segment for one of our addresses.
     pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {
-        let Some(segment) = Segment::parse(&segment) else { return };
-        match self.demux.find(&segment.pair) {
+        let Some(segment) = Segment::parse(segment) else { return };
+        match self.demux.find_for_segment(&segment.pair) {
             Some(Target::Connection(index)) => self.on_connection(index, &segment),
             Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),
             Some(Target::TimeWait(index)) => self.on_time_wait(path, index, &segment),
             None => self.on_listener(path, &segment, None),
         }
+        self.spare.give(segment.payload);
+    }
+
+    /// Shares buffers with others; see [`Host::share_buffers`](crate::Host::share_buffers).
+    pub fn share_buffers(&mut self, pool: BufferPool) {
+        self.spare = Spare::new(pool);
+    }
+
+    /// Where this TCP takes its buffers from.
+    pub fn buffer_pool(&self) -> &BufferPool {
+        self.spare.pool()
     }
 
     /// Whether a segment with this number is in flight between these ends: what an ICMP error has to quote before

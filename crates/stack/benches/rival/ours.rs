@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thru_stack::tcp::{ListenerId, TcpConfig, TcpConnectOptions, TcpId};
 use thru_stack::testing::{A4, B4};
-use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_stack::{BufferPool, Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::{Cidr, Instant, MacAddr};
 
 use crate::meter::{Cost, Meter};
@@ -39,7 +39,10 @@ impl Ours {
             host.add_address(id, Cidr::new(address, 24).expect("a legal prefix length"));
             host
         };
-        let (a, mut b) = (host(1, A4), host(2, B4));
+        let (mut a, mut b) = (host(1, A4), host(2, B4));
+        let pool = BufferPool::default();
+        a.share_buffers(pool.clone());
+        b.share_buffers(pool);
         let listeners = (0..=IDLE_PORTS)
             .map(|port| b.tcp_listen((B4, 1_000 + port).into(), 128).expect("a free port"))
             .collect();

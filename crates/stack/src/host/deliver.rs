@@ -86,6 +86,10 @@ impl Host {
         if arrival.to_group || !unicast || header.src.is_unspecified() {
             return;
         }
+        self.hand_to_tcp(arrival, header, bytes);
+    }
+
+    pub(super) fn hand_to_tcp(&mut self, arrival: Arrival, header: &Header, bytes: Bytes) {
         let segment = SegmentIn {
             src: header.src,
             dst: header.dst,

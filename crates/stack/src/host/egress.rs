@@ -6,12 +6,13 @@ use bytes::Bytes;
 use thru_wire::Instant;
 use thru_wire::MacAddr;
 use thru_wire::ethernet::EtherType;
+use thru_wire::ipv4::Ipv4;
 
 use super::tables::NextHop;
 use super::{Host, InterfaceId};
 use crate::fragment::split;
 use crate::frame::Frame;
-use crate::header::{Header, Origin, base_len, protocol};
+use crate::header::{Header, Origin, base_len, protocol, set_ipv4_checksum};
 use crate::hook::{Judgement, Place};
 use crate::icmp::path_mtu::PathMtu;
 use crate::icmp::send::{Tell, fill_checksum};
@@ -27,6 +28,36 @@ pub(super) struct NoRoute;
 impl Host {
     /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
     pub(super) fn send_segment(&mut self, now: Instant, segment: SegmentOut) {
+        if let Some(segment) = self.send_in_lane(now, segment) {
+            self.send_segment_slowly(now, segment);
+        }
+    }
+
+    /// The short way, for a segment whose lane is known and that fits there; gives back any other.
+    fn send_in_lane(&mut self, now: Instant, segment: SegmentOut) -> Option<SegmentOut> {
+        let (IpAddr::V4(src), IpAddr::V4(dst), None) = (segment.src, segment.dst, &self.hook) else {
+            return Some(segment);
+        };
+        let flow = || self.identification.flow(segment.src, segment.dst, protocol::TCP);
+        let lane = self.lanes.find(&self.tables, segment.src, segment.dst, flow);
+        let total_len = Ipv4::MIN_LEN + segment.bytes.len();
+        let Some(lane) = lane.filter(|lane| total_len <= lane.mtu) else { return Some(segment) };
+        let SegmentOut { ecn, class, ttl, bytes, .. } = segment;
+        let mut buffer = bytes.into_buffer();
+        let start = SegmentBytes::HEADROOM - Ipv4::MIN_LEN;
+        let id = self.identification.next_of(lane.flow) as u16;
+        let header = &mut buffer[start..SegmentBytes::HEADROOM];
+        header[..4].copy_from_slice(&[0x45, class & !3 | ecn & 3, (total_len >> 8) as u8, total_len as u8]);
+        header[4..6].copy_from_slice(&id.to_be_bytes());
+        header[6..12].copy_from_slice(&[0x40, 0, ttl.unwrap_or(self.config.ttl), protocol::TCP, 0, 0]);
+        header[12..16].copy_from_slice(&src.octets());
+        header[16..].copy_from_slice(&dst.octets());
+        set_ipv4_checksum(header);
+        self.put_on_link(now, lane.out, lane.next_hop, Packet::from_buffer(buffer, start));
+        None
+    }
+
+    fn send_segment_slowly(&mut self, now: Instant, segment: SegmentOut) {
         let SegmentOut { src, dst, ecn, class, ttl, bytes } = segment;
         let dont_fragment = !self.tables.path(dst).fragment_on_the_way;
         let origin = Origin {
@@ -223,9 +254,10 @@ impl Host {
         mut packet: Packet,
     ) -> Option<(Header, Packet)> {
         let Some(hook) = &mut self.hook else { return Some((header, packet)) };
-        let mut bytes = packet.take_vec();
-        let judgement = hook.judge(now, place, input, output, &mut bytes);
-        packet.set_vec(bytes);
+        self.hook_packet.clear();
+        self.hook_packet.extend_from_slice(packet.bytes());
+        let judgement = hook.judge(now, place, input, output, &mut self.hook_packet);
+        packet.replace(&self.hook_packet);
         if judgement == Judgement::Accept {
             // The hook may have rewritten anything: believe only what can be read again.
             let header = Header::parse(packet.bytes())?;

@@ -99,7 +99,7 @@ impl Host {
     fn learn_path_mtu(&mut self, now: Instant, kind: IcmpErrorKind, quote: &Quote) {
         if let IcmpErrorKind::PacketTooBig { mtu } = kind {
             let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
-            self.tables.path_mtus.told(now, quote.dst, mtu, quote.total_len);
+            self.tables.told(now, quote.dst, mtu, quote.total_len);
         }
     }
 

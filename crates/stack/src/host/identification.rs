@@ -24,7 +24,16 @@ impl Identification {
 
     /// The next identification towards `dst`; the low 16 bits are IPv4's.
     pub(super) fn next(&mut self, src: IpAddr, dst: IpAddr, protocol: u8) -> u32 {
-        let hash = self.hash(src, dst, protocol, &[]);
+        self.next_of(self.flow(src, dst, protocol))
+    }
+
+    /// What [`Identification::next_of`] takes: the same for all packets of one protocol between two addresses.
+    pub(super) fn flow(&self, src: IpAddr, dst: IpAddr, protocol: u8) -> u64 {
+        self.hash(src, dst, protocol, &[])
+    }
+
+    /// The next identification of a flow.
+    pub(super) fn next_of(&mut self, hash: u64) -> u32 {
         let counter = &mut self.counters[(hash & 0xff) as usize];
         *counter = counter.wrapping_add(1);
         ((hash >> 32) as u32).wrapping_add(*counter)

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::ethernet::{EtherType, EthernetView};
 
@@ -10,7 +10,7 @@ use super::tables::Kind;
 use super::{Host, InterfaceId, Medium};
 use crate::fragment::reassemble::{Fragment, FragmentKey, Outcome, V6Fragment};
 use crate::frame::{Checksum, Frame};
-use crate::header::{Header, Upper};
+use crate::header::{Header, Upper, base_len, protocol};
 use crate::hook::Place;
 use crate::icmp::send::Tell;
 use crate::offload::segment::{Segments, complete_checksum};
@@ -27,6 +27,15 @@ pub(super) struct Arrival {
     pub(super) rx_time: Instant,
     /// Whether the checksum of the upper layer has to be verified here.
     pub(super) verify: bool,
+}
+
+/// Addresses of a packet, the interface it came in by, and the version of the tables that judged them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Between {
+    id: InterfaceId,
+    src: IpAddr,
+    dst: IpAddr,
+    version: u64,
 }
 
 impl Host {
@@ -69,6 +78,9 @@ impl Host {
             self.stats.malformed += 1;
             return;
         };
+        if self.is_plain_tcp(&arrival, &header) {
+            return self.receive_plain_tcp(arrival, &header, bytes, start);
+        }
         if self.tables.is_local(header.src) {
             // Somebody uses our address, to make us talk to ourselves.
             self.stats.malformed += 1;
@@ -97,6 +109,36 @@ impl Host {
             }
             Kind::OtherGroup => self.stats.not_for_us += 1,
         }
+    }
+
+    /// Whether a packet is what most packets are: a segment for us, between addresses that were found good before,
+    /// without anything to look at on the way.
+    fn is_plain_tcp(&mut self, arrival: &Arrival, header: &Header) -> bool {
+        let plain = header.protocol == protocol::TCP
+            && header.len == base_len(header.src)
+            && !header.is_v4_fragment()
+            && !arrival.to_group
+            && self.hook.is_none()
+            && !self.raw.is_wanted();
+        let Some(id) = arrival.interface.filter(|_| plain) else { return false };
+        let between = Between { id, src: header.src, dst: header.dst, version: self.tables.version };
+        if self.good_between == Some(between) {
+            return true;
+        }
+        let good = !self.tables.is_local(header.src)
+            && !self.tables.is_group(header.src)
+            && !header.src.is_unspecified()
+            && self.tables.kind(id, header.dst) == Kind::Local;
+        if good {
+            self.good_between = Some(between);
+        }
+        good
+    }
+
+    fn receive_plain_tcp(&mut self, arrival: Arrival, header: &Header, mut bytes: Bytes, start: usize) {
+        bytes.truncate(start + header.total_len);
+        bytes.advance(start + header.len);
+        self.hand_to_tcp(arrival, header, bytes);
     }
 
     /// The same, for who has to see packets as they are on a wire: hooks, and links that the packet goes out by.

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, SocketAddr};
 use core::task::Waker;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::checksum::PseudoHeader;
 use thru_wire::ipv4::Protocol;
@@ -354,7 +354,7 @@ impl Host {
             RawProtocol::Ipv4(_) | RawProtocol::PingV4(_) => false,
             RawProtocol::Ipv6(_) | RawProtocol::PingV6(_) => true,
         };
-        let mut packet = Packet::from_buffer(Vec::from(packet), 0);
+        let mut packet = Packet::from_buffer(BytesMut::from(packet), 0);
         let total_len = packet.len();
         if total_len < if wants_v6 { 40 } else { 20 } || total_len > 65_535 {
             return Err(RawError::Malformed);

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::{BTreeMap, BTreeSet};
 
 use thru_wire::address::{ALL_NODES, ALL_ROUTERS, solicited_node};
-use thru_wire::{Cidr, Instant, MacAddr};
+use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 
 use super::{InterfaceConfig, InterfaceId, Medium};
 use crate::frame::Offloads;
@@ -61,6 +61,8 @@ pub(super) struct Tables {
     /// Directed broadcast addresses of the links.
     broadcasts: BTreeSet<Ipv4Addr>,
     forwarding: bool,
+    /// Rises with every change of interfaces, addresses, routes and path MTUs.
+    pub(super) version: u64,
     /// The time of the call being handled.
     pub(super) now: Instant,
 }
@@ -74,6 +76,7 @@ impl Tables {
             local: BTreeMap::new(),
             broadcasts: BTreeSet::new(),
             forwarding,
+            version: 0,
             now: Instant::START,
         }
     }
@@ -83,6 +86,7 @@ impl Tables {
     }
 
     pub(super) fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId {
+        self.version += 1;
         let id = InterfaceId(self.interfaces.len() as u32);
         let link_local = (config.medium == Medium::Ethernet).then(|| config.mac.link_local());
         self.interfaces.push(Interface { config, addresses: Vec::new(), offloads: Offloads::default() });
@@ -92,7 +96,38 @@ impl Tables {
         id
     }
 
+    pub(super) fn add_route(&mut self, route: Route) {
+        self.version += 1;
+        self.routes.add(route);
+    }
+
+    pub(super) fn remove_route(&mut self, prefix: IpPrefix) -> bool {
+        self.version += 1;
+        self.routes.remove(prefix)
+    }
+
+    pub(super) fn set_mtu(&mut self, id: InterfaceId, mtu: usize) {
+        self.version += 1;
+        if let Some(interface) = self.interfaces.get_mut(id.0 as usize) {
+            interface.config.mtu = mtu;
+        }
+    }
+
+    pub(super) fn set_offloads(&mut self, id: InterfaceId, offloads: Offloads) {
+        self.version += 1;
+        if let Some(interface) = self.interfaces.get_mut(id.0 as usize) {
+            interface.offloads = offloads;
+        }
+    }
+
+    /// See [`PathMtuCache::told`].
+    pub(super) fn told(&mut self, now: Instant, dst: IpAddr, mtu: usize, len: usize) -> Option<PathMtu> {
+        self.version += 1;
+        self.path_mtus.told(now, dst, mtu, len)
+    }
+
     pub(super) fn add_address(&mut self, id: InterfaceId, cidr: Cidr) {
+        self.version += 1;
         let Some(interface) = self.interfaces.get_mut(id.0 as usize) else { return };
         if interface.addresses.iter().any(|other| other.address() == cidr.address()) {
             return;
@@ -104,6 +139,7 @@ impl Tables {
     }
 
     pub(super) fn remove_address(&mut self, id: InterfaceId, address: IpAddr) -> bool {
+        self.version += 1;
         let Some(interface) = self.interfaces.get_mut(id.0 as usize) else { return false };
         let Some(place) = interface.addresses.iter().position(|cidr| cidr.address() == address) else {
             return false;

@@ -58,6 +58,11 @@ impl PathMtuCache {
         (now < entry.expires).then_some(entry.path)
     }
 
+    /// Whether anything was told about this destination, however long ago.
+    pub(crate) fn knows(&self, destination: IpAddr) -> bool {
+        self.entries.contains_key(&destination)
+    }
+
     /// A router said that a packet of `quoted_len` bytes to `destination` is too big and that `mtu` (0: it didn't
     /// say) would do. The caller has checked that the packet was ours. Answers what is believed from now on, or
     /// `None` if the message changes nothing: a path MTU only shrinks this way (RFC 8201 4).

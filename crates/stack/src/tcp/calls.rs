@@ -188,9 +188,11 @@ impl Tcp {
     /// `Ok(None)`: nothing there yet. `Ok(Some(0))`: the peer has closed its side. What arrived before an error is
     /// given first.
     pub fn read(&mut self, now: Instant, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> {
-        let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
+        let index = self.connections.resolve(id.0).ok_or(TcpError::Unknown)?;
+        let connection = self.connections.get_mut(index).filter(|connection| !connection.released);
+        let connection = connection.ok_or(TcpError::Unknown)?;
         if connection.receive.unread() > 0 {
-            let read = connection.receive.read(buffer);
+            let read = connection.receive.read(buffer, &mut self.spare);
             connection.window_may_have_opened();
             if connection.ack.now {
                 self.settle(index, now);

@@ -23,6 +23,7 @@ use super::rtt::Rtt;
 use super::runs::Runs;
 use super::window::{OwnWindow, PeerWindow};
 use super::{SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpInfo, TcpStats};
+use crate::buffers::Spare;
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
 
@@ -36,6 +37,7 @@ pub(crate) struct Context<'a> {
     pub(crate) stats: &'a mut TcpStats,
     /// Segments that leave ahead of all data.
     pub(crate) out: &'a mut VecDeque<SegmentOut>,
+    pub(crate) spare: &'a mut Spare,
 }
 
 impl Context<'_> {

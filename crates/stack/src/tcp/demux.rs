@@ -34,6 +34,8 @@ pub(crate) enum Target {
 pub(crate) struct Demux {
     pairs: HashMap<Pair, Target, KeyedState>,
     listeners: HashMap<Endpoint, u32, KeyedState>,
+    /// What was found last: segments come in trains.
+    recent: Option<(Pair, Target)>,
 }
 
 impl Demux {
@@ -41,6 +43,7 @@ impl Demux {
         Demux {
             pairs: HashMap::with_hasher(KeyedState::new(seed, "tcp pairs")),
             listeners: HashMap::with_hasher(KeyedState::new(seed, "tcp listeners")),
+            recent: None,
         }
     }
 
@@ -48,12 +51,26 @@ impl Demux {
         self.pairs.get(pair).copied()
     }
 
+    /// The same for a segment that arrived: the next one of its train is found without a search.
+    pub(crate) fn find_for_segment(&mut self, pair: &Pair) -> Option<Target> {
+        if let Some((recent, target)) = &self.recent
+            && recent == pair
+        {
+            return Some(*target);
+        }
+        let found = self.find(pair);
+        self.recent = found.map(|target| (*pair, target));
+        found
+    }
+
     /// Also replaces, when an object becomes one of another size.
     pub(crate) fn set(&mut self, pair: Pair, target: Target) {
+        self.recent = None;
         self.pairs.insert(pair, target);
     }
 
     pub(crate) fn remove(&mut self, pair: &Pair) {
+        self.recent = None;
         self.pairs.remove(pair);
     }
 

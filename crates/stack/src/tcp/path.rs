@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::ops::{Deref, DerefMut};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 
 /// What TCP asks the IP layer.
@@ -55,27 +55,26 @@ pub struct SegmentOut {
 /// A segment in a buffer with room in front for the headers below, so that a frame takes one allocation.
 #[derive(Clone, Debug)]
 pub struct SegmentBytes {
-    buffer: Vec<u8>,
+    buffer: BytesMut,
 }
 
 impl SegmentBytes {
     /// Room for an IPv6 and an Ethernet header.
     pub const HEADROOM: usize = 40 + 14;
 
-    /// Room, and then `len` zero bytes, with capacity for `more`.
-    pub(crate) fn with_capacity(len: usize, more: usize) -> SegmentBytes {
-        let mut buffer = Vec::with_capacity(SegmentBytes::HEADROOM + len + more);
+    /// Room, and then `len` zero bytes, in an empty buffer that is large enough.
+    pub(crate) fn in_buffer(mut buffer: BytesMut, len: usize) -> SegmentBytes {
         buffer.resize(SegmentBytes::HEADROOM + len, 0);
         SegmentBytes { buffer }
     }
 
     /// Where more can be appended.
-    pub(crate) fn end(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn end(&mut self) -> &mut BytesMut {
         &mut self.buffer
     }
 
     /// The whole buffer: the segment starts at [`SegmentBytes::HEADROOM`].
-    pub fn into_buffer(self) -> Vec<u8> {
+    pub fn into_buffer(self) -> BytesMut {
         self.buffer
     }
 }
@@ -96,6 +95,8 @@ impl DerefMut for SegmentBytes {
 
 impl From<SegmentBytes> for Bytes {
     fn from(segment: SegmentBytes) -> Bytes {
-        Bytes::from(segment.buffer).slice(SegmentBytes::HEADROOM..)
+        let mut buffer = segment.buffer;
+        buffer.advance(SegmentBytes::HEADROOM);
+        buffer.freeze()
     }
 }

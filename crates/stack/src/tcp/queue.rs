@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 
 /// Small writes gather in pieces of this size.
 const PIECE: usize = 16 * 1024;
@@ -106,7 +106,7 @@ impl SendQueue {
     }
 
     /// Appends `len` bytes from `place` on to `out`.
-    pub(crate) fn copy(&self, place: u64, len: usize, out: &mut Vec<u8>) {
+    pub(crate) fn copy(&self, place: u64, len: usize, out: &mut impl BufMut) {
         if len == 0 {
             return;
         }
@@ -123,7 +123,7 @@ impl SendQueue {
             if count == 0 {
                 return;
             }
-            out.extend_from_slice(&bytes[from..from + count]);
+            out.put_slice(&bytes[from..from + count]);
             place += count as u64;
             left -= count;
             index += 1;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Buf, Bytes};
 
 use super::ranges::Ranges;
+use crate::buffers::Spare;
 
 /// Payloads below this are copied together: a shared slice keeps its whole frame alive.
 const SHARE_FROM: usize = 512;
@@ -130,7 +131,7 @@ impl Receive {
     }
 
     /// Copies out what is ready; the number of bytes copied.
-    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> usize {
+    pub(crate) fn read(&mut self, buffer: &mut [u8], spare: &mut Spare) -> usize {
         let mut copied = 0;
         while copied < buffer.len() && self.unread > 0 {
             if self.ready.is_empty() {
@@ -142,7 +143,7 @@ impl Receive {
             piece.advance(count);
             self.memory = self.memory.saturating_sub(count);
             if piece.is_empty() {
-                self.ready.pop_front();
+                self.ready.pop_front().map(|piece| spare.give(piece));
                 self.memory = self.memory.saturating_sub(OVERHEAD);
             }
             copied += count;

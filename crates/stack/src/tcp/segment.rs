@@ -1,6 +1,6 @@
 //! Segments as they come from and go to the IP layer.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::checksum::{PseudoHeader, Sum};
 use thru_wire::ipv4::Protocol;
@@ -23,7 +23,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// `None` if it is damaged, malformed, or from where no segment can come.
-    pub(crate) fn parse(arrived: &SegmentIn) -> Option<Segment> {
+    pub(crate) fn parse(mut arrived: SegmentIn) -> Option<Segment> {
         if arrived.src.is_ipv4() != arrived.dst.is_ipv4()
             || arrived.src.is_multicast()
             || arrived.src.is_unspecified()
@@ -33,7 +33,8 @@ impl Segment {
         let pseudo = PseudoHeader::new(arrived.src, arrived.dst, Protocol::TCP);
         let to_verify = (!arrived.verified).then_some(&pseudo);
         let (header, payload) = Header::parse(&arrived.bytes, to_verify).ok()?;
-        let payload = arrived.bytes.slice(arrived.bytes.len() - payload.len()..);
+        let header_len = arrived.bytes.len() - payload.len();
+        arrived.bytes.advance(header_len);
         if header.src_port == 0 || header.dst_port == 0 {
             return None;
         }
@@ -43,7 +44,7 @@ impl Segment {
                 remote: Endpoint { address: arrived.src, port: header.src_port },
             },
             header,
-            payload,
+            payload: arrived.bytes,
             ttl: arrived.ttl,
             at: arrived.rx_time,
         })
@@ -78,13 +79,19 @@ pub(crate) fn bare(
         urgent: 0,
         options,
     };
-    emit(pair, &header, 0, |_| {})
+    let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + header.header_len());
+    emit(buffer, pair, &header, |_| {})
 }
 
-/// A segment whose payload of `len` bytes `fill` appends.
-pub(crate) fn emit(pair: &Pair, header: &Header, len: usize, fill: impl FnOnce(&mut Vec<u8>)) -> SegmentOut {
+/// A segment in `buffer`, which is empty, whose payload `fill` appends.
+pub(crate) fn emit(
+    buffer: BytesMut,
+    pair: &Pair,
+    header: &Header,
+    fill: impl FnOnce(&mut BytesMut),
+) -> SegmentOut {
     let header_len = header.header_len();
-    let mut bytes = SegmentBytes::with_capacity(header_len, len);
+    let mut bytes = SegmentBytes::in_buffer(buffer, header_len);
     fill(bytes.end());
     let pseudo = PseudoHeader::new(pair.local.address, pair.remote.address, Protocol::TCP);
     let mut front = [0; Header::MAX_LEN];

@@ -1,5 +1,6 @@
 //! What leaves next: lost data first, then new data within both windows, then a bare acknowledgement.
 
+use bytes::BytesMut;
 use thru_wire::Instant;
 use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
 
@@ -8,7 +9,7 @@ use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
 use super::segment::emit;
-use super::{SegmentOut, State, seq};
+use super::{SegmentBytes, SegmentOut, State, seq};
 
 /// What a connection would send now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,10 @@ impl Connection {
                 // and needs no repair if it is lost. Linux does the same.
                 Some(self.build_bare(cx.now, Flags::ACK, self.una - 1))
             }
-            Plan::Ack => Some(self.build_bare(cx.now, Flags::ACK, self.nxt)),
+            Plan::Ack => {
+                let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN);
+                Some(self.build(buffer, cx.now, Flags::ACK, self.nxt, 0, false))
+            }
             Plan::Nothing => {
                 self.watch_peer_window(cx);
                 None
@@ -183,7 +187,7 @@ impl Connection {
         self.timers.persist = Instant::NEVER;
         self.arm_retransmit(cx);
         let push = start + u64::from(len) == self.queue.end();
-        self.build_payload(cx.now, start, len, fin, push, false)
+        self.build_payload(cx, start, len, fin, push, false)
     }
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
@@ -195,7 +199,7 @@ impl Connection {
         let end = start + u64::from(len);
         let fin = self.closing && end == self.fin_end();
         let push = end >= self.queue.end();
-        self.build_payload(cx.now, start, len - u32::from(fin), fin, push, true)
+        self.build_payload(cx, start, len - u32::from(fin), fin, push, true)
     }
 
     /// A run that leaves now.
@@ -220,7 +224,7 @@ impl Connection {
 
     fn build_payload(
         &mut self,
-        now: Instant,
+        cx: &mut Context<'_>,
         start: u64,
         len: u32,
         fin: bool,
@@ -235,16 +239,26 @@ impl Connection {
             flags |= Flags::FIN;
         }
         self.insight.bytes_sent += u64::from(len);
-        self.build(now, flags, start, len, again)
+        let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
+        self.build(buffer, cx.now, flags, start, len, again)
     }
 
     /// A segment without payload.
     pub(crate) fn build_bare(&mut self, now: Instant, flags: Flags, start: u64) -> SegmentOut {
         let again = flags.syn() && self.syn.retransmissions > 0;
-        self.build(now, flags, start, 0, again)
+        let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + Header::MAX_LEN);
+        self.build(buffer, now, flags, start, 0, again)
     }
 
-    fn build(&mut self, now: Instant, flags: Flags, start: u64, len: u32, again: bool) -> SegmentOut {
+    fn build(
+        &mut self,
+        buffer: BytesMut,
+        now: Instant,
+        flags: Flags,
+        start: u64,
+        len: u32,
+        again: bool,
+    ) -> SegmentOut {
         let syn = flags.syn();
         let mut options = if syn {
             self.options.syn_options(now)
@@ -298,8 +312,7 @@ impl Connection {
             self.ack.now = owed && !told_blocks;
         }
         let queue = &self.queue;
-        let mut segment =
-            emit(&self.pair, &header, len as usize, |bytes| queue.copy(start, len as usize, bytes));
+        let mut segment = emit(buffer, &self.pair, &header, |bytes| queue.copy(start, len as usize, bytes));
         self.settings.mark(&mut segment);
         segment
     }

@@ -18,7 +18,7 @@ fn any_order_gives_the_stream_and_leaves_no_memory() {
             let to = (from + 1 + random.below(most) as usize).min(data.len());
             receive.insert(500 + from as u64, Bytes::copy_from_slice(&data[from..to]));
             let mut buffer = vec![0; random.below(4_000) as usize];
-            let read = receive.read(&mut buffer);
+            let read = receive.read(&mut buffer, &mut Spare::default());
             out.extend_from_slice(&buffer[..read]);
             let early: usize = receive.early.values().map(|piece| piece.len()).sum();
             let ranged: u64 = receive.ranges.iter().map(|range| range.end - range.start).sum();

@@ -159,7 +159,7 @@ impl Trace {
         }
         let pair = Pair { local: Endpoint::from(self.peer), remote: Endpoint::from(self.local) };
         let payload = pattern(from.unwrap_or(header.seq.0 as usize), len);
-        let out = emit(&pair, &header, len, |bytes| bytes.extend_from_slice(&payload));
+        let out = emit(Default::default(), &pair, &header, |bytes| bytes.extend_from_slice(&payload));
         SegmentIn {
             src: out.src,
             dst: out.dst,
