@@ -3,6 +3,7 @@
 //! Start with [`Tcp`]: every connection and listener of one host. It asks the IP layer through [`Path`],
 //! takes [`SegmentIn`] and gives [`SegmentOut`]. After every call that takes `now`, drain [`Tcp::poll_transmit`].
 //!
+//! - the beginning: `handshake`, `half_open`, `listen`, `cookies`, `fastopen`.
 //! - the tables: `demux` (one keyed hash), `slab`, and what they hold: `listen` (half-open objects and listeners),
 //!   `connection` (the control block), `time_wait`. No call looks at all connections.
 //! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
@@ -36,6 +37,7 @@ mod connection;
 mod cookies;
 mod demux;
 mod error;
+mod fastopen;
 mod half_open;
 mod handshake;
 mod icmp;
@@ -73,6 +75,7 @@ use challenge::ChallengeLimit;
 use connection::{Connection, Context};
 use cookies::Cookies;
 use demux::{Demux, Endpoint, Pair, Target};
+use fastopen::FastOpen;
 use half_open::HalfOpen;
 use isn::Secrets;
 use listen::Listener;
@@ -124,6 +127,7 @@ pub struct Tcp {
     stats: TcpStats,
     secrets: Secrets,
     cookies: Cookies,
+    fast_open: FastOpen,
     challenge: ChallengeLimit,
     demux: Demux,
     listeners: Slab<Listener>,
@@ -151,6 +155,7 @@ macro_rules! context {
             challenge: &mut $tcp.challenge,
             wakes: &mut $tcp.wakes,
             stats: &mut $tcp.stats,
+            fast_open: &mut $tcp.fast_open,
             out: &mut $tcp.out,
             spare: &mut $tcp.spare,
         }
@@ -167,6 +172,7 @@ impl Tcp {
             stats: TcpStats::default(),
             secrets: Secrets::new(seed),
             cookies: Cookies::new(seed),
+            fast_open: FastOpen::new(seed),
             challenge: ChallengeLimit::new(config.challenge_acks_per_second, random),
             demux: Demux::new(seed),
             listeners: Slab::new(),

@@ -64,6 +64,32 @@ impl Host {
         result
     }
 
+    /// Starts a connection whose first bytes are known; with Fast Open (RFC 7413) they may leave with the SYN. How
+    /// many bytes were taken.
+    pub fn tcp_connect_with_data(
+        &mut self,
+        now: Instant,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        options: TcpConnectOptions,
+        data: &[u8],
+    ) -> Result<(TcpId, usize), ConnectError> {
+        self.begin(now);
+        let result = self.tcp.connect_with_data(now, &self.tables, local, remote, options, data);
+        self.finish(now);
+        result
+    }
+
+    /// A new key for Fast Open cookies; those under the key in use so far are still taken (RFC 7413 5.1).
+    pub fn tcp_rotate_fast_open_key(&mut self, key: [u8; 16]) {
+        self.tcp.rotate_fast_open_key(key);
+    }
+
+    /// Forgets what is known of servers that open fast: cookies, refusals, losses, a black hole.
+    pub fn tcp_forget_fast_open(&mut self) {
+        self.tcp.forget_fast_open();
+    }
+
     /// Whether the handshake is done: `None` while it lasts.
     pub fn tcp_connected(&self, id: TcpId) -> Option<Result<(), TcpError>> {
         self.tcp.connected(id)

@@ -127,6 +127,8 @@ impl Tcp {
         let offer = Negotiated::offer(&self.config, &settings, remote.address, mtu, offset);
         let iss = seq::initial(self.secrets.isn(&pair, now));
         let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config, settings));
+        connection.fast_open = self.fast_open.begin(&self.config, &connection.settings, &pair, now);
+        self.stats.active_opens += 1;
         let cx = context!(self, now);
         connection.open(&cx);
         let index = self.connections.insert(connection);
@@ -141,6 +143,23 @@ impl Tcp {
         options.nodelay |= wishes.nodelay;
         options.mss_limit = wishes.mss_limit.or(options.mss_limit);
         if options == *self.defaults { self.defaults.clone() } else { Arc::new(options) }
+    }
+
+    /// Starts a connection whose first bytes are known (`sendto` with `MSG_FASTOPEN`): where Fast Open is asked for
+    /// and a cookie known, they leave with the SYN. How many bytes were taken.
+    pub fn connect_with_data(
+        &mut self,
+        now: Instant,
+        path: &dyn Path,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        options: TcpConnectOptions,
+        data: &[u8],
+    ) -> Result<(TcpId, usize), ConnectError> {
+        let id = self.connect(now, path, local, remote, options)?;
+        // A new connection fails no write.
+        let written = self.write(now, id, data).unwrap_or(0);
+        Ok((id, written))
     }
 
     fn choose_pair(&mut self, address: IpAddr, port: u16, remote: Endpoint) -> Result<Pair, ConnectError> {
@@ -164,7 +183,7 @@ impl Tcp {
         let Some(connection) = self.connection(id) else { return Some(Err(TcpError::Unknown)) };
         match (&connection.error, connection.state) {
             (Some(error), _) => Some(Err(error.clone())),
-            (None, State::SynSent | State::SynReceived) => None,
+            (None, State::SynSent | State::SynReceived) if !connection.may_write_early() => None,
             _ => Some(Ok(())),
         }
     }
@@ -180,6 +199,7 @@ impl Tcp {
         }
         let written = connection.queue.push(data);
         if written > 0 {
+            connection.start_waiting_syn();
             self.settle(index, now);
         }
         Ok(written)
@@ -226,7 +246,8 @@ impl Tcp {
     /// Woken when connected, writable or failed; at once if that is so already.
     pub fn write_waker(&mut self, id: TcpId, waker: &Waker) {
         if let Some((_, connection)) = self.connection_mut(id) {
-            let handshake = matches!(connection.state, State::SynSent | State::SynReceived);
+            let handshake = matches!(connection.state, State::SynSent | State::SynReceived)
+                && !connection.may_write_early();
             let waits = connection.error.is_none()
                 && !matches!(connection.state, State::Closed | State::TimeWait)
                 && !connection.closing
@@ -341,8 +362,21 @@ impl Tcp {
 }
 
 impl Connection {
+    /// Whether bytes written now may leave before the handshake is done (RFC 7413): with a SYN that waits for them,
+    /// or in answer to data that a SYN brought.
+    fn may_write_early(&self) -> bool {
+        self.fast_open.as_ref().is_some_and(|opening| opening.waits || !self.active)
+    }
+
+    fn start_waiting_syn(&mut self) {
+        if self.fast_open.as_ref().is_some_and(|opening| opening.waits) {
+            self.syn.due = true;
+        }
+    }
+
     /// RFC 9293 3.10.4: no more data will be written.
     fn close(&mut self, now: Instant) {
+        self.start_waiting_syn();
         if self.closing || matches!(self.state, State::Closed | State::TimeWait) {
             return;
         }

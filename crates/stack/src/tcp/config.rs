@@ -53,6 +53,14 @@ pub struct TcpConfig {
     pub syn_cookies: SynCookies,
     /// What a finished handshake meets when the accept queue is full.
     pub accept_overflow: AcceptOverflow,
+    /// Whether sockets that ask for it open fast as clients (RFC 7413).
+    pub fast_open_client: bool,
+    /// Whether listeners that ask for it give cookies and take data from SYNs (RFC 7413).
+    pub fast_open_server: bool,
+    /// How long a server that took no data from a SYN, or gave no cookie, is asked no more (RFC 7413 4.1.3.1).
+    pub fast_open_refusal: Duration,
+    /// How long no connection opens fast after one that did heard nothing more; doubles each time, up to 64 times.
+    pub fast_open_black_hole: Duration,
     /// Whether [`Tcp::events`](super::Tcp::events) are recorded.
     pub events: bool,
 }
@@ -82,6 +90,10 @@ impl Default for TcpConfig {
             challenge_acks_per_second: 1_000,
             syn_cookies: SynCookies::WhenFull,
             accept_overflow: AcceptOverflow::Drop,
+            fast_open_client: true,
+            fast_open_server: true,
+            fast_open_refusal: Duration::from_secs(900),
+            fast_open_black_hole: Duration::from_secs(3_600),
             events: true,
         }
     }

@@ -11,6 +11,7 @@ use super::ack::AckPolicy;
 use super::challenge::ChallengeLimit;
 use super::congestion::{Controller, controller};
 use super::demux::Pair;
+use super::fastopen::{FastOpen, Opening};
 use super::handshake::{Negotiated, Syn};
 use super::insight::{Insight, TcpEventKind};
 use super::probe::Probe;
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) challenge: &'a mut ChallengeLimit,
     pub(crate) wakes: &'a mut u64,
     pub(crate) stats: &'a mut TcpStats,
+    pub(crate) fast_open: &'a mut FastOpen,
     /// Segments that leave ahead of all data.
     pub(crate) out: &'a mut VecDeque<SegmentOut>,
     pub(crate) spare: &'a mut Spare,
@@ -100,6 +102,7 @@ pub(crate) struct Connection {
     pub(crate) scoreboard: Ranges,
     pub(crate) peer_window: PeerWindow,
     pub(crate) syn: Syn,
+    pub(crate) fast_open: Option<Box<Opening>>,
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Box<dyn Controller>,
     /// Whether the congestion window, and nothing else, ended the last burst.
@@ -172,6 +175,7 @@ impl Connection {
             scoreboard: Ranges::default(),
             peer_window: PeerWindow::default(),
             syn: Syn::default(),
+            fast_open: None,
             recovery: Recovery::default(),
             congestion,
             window_was_full: false,
@@ -234,6 +238,9 @@ impl Connection {
 
     /// The connection is over: nothing is sent or awaited any more. What can be read can still be read.
     pub(crate) fn end(&mut self, cx: &mut Context<'_>, error: Option<TcpError>) {
+        if matches!(error, Some(TcpError::TimedOut { .. } | TcpError::Unreachable(_))) {
+            self.fast_open_failed(cx);
+        }
         if let Some(error) = error {
             self.insight.record(cx.now, TcpEventKind::Error(error.clone()));
             self.error.get_or_insert(error);

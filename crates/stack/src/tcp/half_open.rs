@@ -35,6 +35,8 @@ pub(crate) struct HalfOpen {
     cookie: bool,
     /// The handshake is done but for data that is waited for.
     pub(crate) waits_for_data: bool,
+    /// A cookie to hand on in the SYN ACK (RFC 7413).
+    pub(crate) fast_open: Option<[u8; 8]>,
     /// Arrival of the SYN, and when the SYN ACK left first and last.
     began: Instant,
     answered: Instant,
@@ -83,6 +85,7 @@ impl HalfOpen {
             settings,
             cookie: false,
             waits_for_data: false,
+            fast_open: None,
             began: segment.at,
             answered: segment.at,
             last_sent: segment.at,
@@ -123,7 +126,10 @@ impl HalfOpen {
 
     pub(crate) fn syn_ack(&mut self, now: Instant) -> SegmentOut {
         self.last_sent = now;
-        let options = self.options.syn_options(now);
+        let mut options = self.options.syn_options(now);
+        if let Some(cookie) = &self.fast_open {
+            options.extra.push_fast_open(cookie);
+        }
         let mut segment =
             bare(&self.pair, Flags::SYN | Flags::ACK, self.iss, self.irs + 1, self.window, options);
         self.settings.mark(&mut segment);
@@ -177,8 +183,8 @@ impl HalfOpen {
         OnHalfOpen::Finished
     }
 
-    /// The connection that comes out of it; the segment that finished the handshake is handed to it next.
-    pub(crate) fn finish(&self, config: &TcpConfig) -> Connection {
+    /// A connection that knows both sides' numbers; nothing else has happened yet.
+    pub(crate) fn connection(&self, config: &TcpConfig) -> Connection {
         let iss = seq::initial(self.iss);
         let mut connection = Connection::new(self.pair, iss, self.options, config, self.settings.clone());
         connection.irs = seq::initial(self.irs);
@@ -187,6 +193,14 @@ impl HalfOpen {
         connection.nxt = iss + 1;
         connection.last_received = self.began;
         connection.last_sent = self.last_sent;
+        connection.peer_window.begin(u64::from(self.peer_window), connection.irs, iss);
+        connection.announce_window(true);
+        connection
+    }
+
+    /// The connection that comes out of it; the segment that finished the handshake is handed to it next.
+    pub(crate) fn finish(&self, config: &TcpConfig) -> Connection {
+        let mut connection = self.connection(config);
         let repeated = self.last_sent != self.answered;
         connection.syn = Syn {
             due: false,
@@ -194,8 +208,6 @@ impl HalfOpen {
             // A SYN ACK that was repeated, for whatever reason, measures nothing (Karn).
             retransmissions: u32::from(self.retransmissions).max(u32::from(repeated)),
         };
-        connection.peer_window.begin(u64::from(self.peer_window), connection.irs, iss);
-        connection.announce_window(true);
         if self.cookie {
             connection.set_state(self.began, State::SynReceived);
             return connection;

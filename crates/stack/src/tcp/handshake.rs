@@ -1,6 +1,8 @@
 //! The beginning: what SYNs offer and agree on, and the client's side of the three-way handshake (RFC 9293 3.5).
 
+use bytes::BytesMut;
 use thru_wire::Instant;
+use thru_wire::tcp::Tcp as Header;
 use thru_wire::tcp::{Flags, TcpOptions, Timestamps};
 
 use super::ack::header_bytes;
@@ -9,7 +11,7 @@ use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::rtt::{SYN_LINEAR, syn_ack_timeout, syn_timeout};
 use super::segment::{Segment, reset_for};
-use super::{SocketOptions, State, TcpConfig, TcpError, seq};
+use super::{SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
 
 /// Segments smaller than this make headers the traffic: a peer can't ask for them (as Linux's `tcp_min_snd_mss`).
 const SMALLEST_MSS: usize = 48;
@@ -132,7 +134,7 @@ impl Connection {
     /// RFC 9293 3.10.1: an active open.
     pub(crate) fn open(&mut self, cx: &Context<'_>) {
         self.active = true;
-        self.syn.due = true;
+        self.syn.due = self.fast_open.as_ref().is_none_or(|opening| !opening.waits);
         self.last_received = cx.now;
         self.set_state(cx.now, State::SynSent);
     }
@@ -158,6 +160,11 @@ impl Connection {
         self.meet_peer(segment);
         if flags.ack() {
             self.una = ack;
+            self.fast_open_answered(cx, segment, ack);
+            // What a SYN brought along and was not taken is sent again, as if for the first time.
+            self.nxt = ack;
+            self.queue.acknowledge(ack);
+            self.insight.bytes_acked += ack - (self.iss + 1);
             if let (Some(sent_at), 0) = (self.syn.sent_at, self.syn.retransmissions) {
                 self.rtt.sample(segment.at.since(sent_at));
             } else {
@@ -169,6 +176,8 @@ impl Connection {
             self.on_payload(cx, segment, self.irs + 1);
         } else {
             // Both sides called at once (RFC 9293 3.5 figure 8).
+            self.nxt = self.iss + 1;
+            self.fast_open = None;
             self.set_state(cx.now, State::SynReceived);
             self.syn.due = true;
         }
@@ -190,6 +199,10 @@ impl Connection {
     /// Our SYN is acknowledged and theirs known.
     pub(crate) fn establish(&mut self, cx: &mut Context<'_>, segment: &Segment) {
         self.timers.retransmit = Instant::NEVER;
+        if !self.runs.is_empty() {
+            // Answers that left before the handshake was done.
+            self.timers.retransmit = cx.now + self.rtt.rto(cx.config);
+        }
         self.syn.due = false;
         self.last_received = segment.at;
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
@@ -238,6 +251,12 @@ impl Connection {
         self.nxt = self.nxt.max(self.iss + 1);
         self.timers.retransmit = now + self.syn_rto(config);
         self.last_sent = now;
-        self.build_bare(now, flags, self.iss)
+        let mut options = self.options.syn_options(now);
+        self.add_fast_open(&mut options);
+        let len = self.fast_open_payload(again, &options);
+        self.nxt = self.nxt.max(self.iss + 1 + u64::from(len));
+        self.insight.bytes_sent += u64::from(len);
+        let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
+        self.build(buffer, now, flags, self.iss, len, again)
     }
 }

@@ -15,6 +15,7 @@ use super::config::{AcceptOverflow, SynCookies};
 use super::connection::{Connection, Context};
 use super::cookies::{Kept, LIFE};
 use super::demux::{Endpoint, Target};
+use super::fastopen::Pending;
 use super::half_open::{HalfOpen, OnHalfOpen};
 use super::handshake::Negotiated;
 use super::segment::{Segment, reset_for};
@@ -33,6 +34,7 @@ pub(crate) struct Listener {
     pub(crate) waker: Option<Waker>,
     /// Until when a cookie of ours may come back.
     cookies_until: Option<Instant>,
+    pub(crate) fast_open: Pending,
 }
 
 /// What becomes of a SYN.
@@ -53,6 +55,7 @@ impl Listener {
             ready: VecDeque::new(),
             waker: None,
             cookies_until: None,
+            fast_open: Pending::default(),
         }
     }
 
@@ -124,7 +127,7 @@ impl Tcp {
         match decision {
             OnSyn::Drop => return,
             OnSyn::Cookie => listener.cookies_until = Some(now + LIFE),
-            OnSyn::Remember => listener.half_open += 1,
+            OnSyn::Remember => {}
         }
         let settings = listener.settings.clone();
         let offer = self.offer_to(path, segment, &settings);
@@ -135,6 +138,12 @@ impl Tcp {
         let isn = self.secrets.isn(&segment.pair, now);
         let iss = beyond.map_or(isn, |beyond| isn.max(beyond));
         let mut half_open = HalfOpen::new(segment, handle, iss, offer, settings, &self.config);
+        if self.on_fast_open(segment, index, &mut half_open) {
+            return;
+        }
+        if let Some(listener) = self.listeners.get_mut(index) {
+            listener.half_open += 1;
+        }
         self.out.push_back(half_open.syn_ack(now));
         let index = self.half_open.insert(half_open);
         self.demux.set(segment.pair, Target::HalfOpen(index));
@@ -261,11 +270,16 @@ impl Tcp {
         mut connection: Box<Connection>,
         segment: &Segment,
     ) {
-        let pair = connection.pair;
-        connection.limit_to_mtu(path.mtu(pair.remote.address));
+        connection.limit_to_mtu(path.mtu(connection.pair.remote.address));
         let mut cx = context!(self, segment.at);
         connection.on_segment(&mut cx, segment);
+        self.join_queue(listener, connection, segment.at);
+    }
+
+    /// The tables and the accept queue get a connection.
+    pub(super) fn join_queue(&mut self, listener: u32, connection: Box<Connection>, now: Instant) {
         self.stats.passive_opens += 1;
+        let pair = connection.pair;
         let index = self.connections.insert(connection);
         self.demux.set(pair, Target::Connection(index));
         if let Some(listener) = self.listeners.get_mut(listener) {
@@ -275,6 +289,6 @@ impl Tcp {
                 waker.wake();
             }
         }
-        self.settle(index, segment.at);
+        self.settle(index, now);
     }
 }

@@ -130,6 +130,7 @@ impl Connection {
             return;
         }
         self.recovery.retries += 1;
+        self.suspect_black_hole(cx, self.recovery.retries);
         self.rtt.back_off();
         let flight = self.nxt - self.una;
         self.runs.lose_all(reneged);

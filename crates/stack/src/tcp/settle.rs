@@ -31,6 +31,10 @@ pub(super) fn owner(key: u64) -> Target {
 impl Tcp {
     pub(super) fn settle(&mut self, index: u32, now: Instant) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        if connection.fast_open.is_some() {
+            self.settle_fast_open(index, now);
+        }
+        let Some(connection) = self.connections.get_mut(index) else { return };
         match connection.state {
             State::Closed => self.detach(index),
             State::TimeWait if connection.attached => self.shrink_to_time_wait(index, now),

@@ -12,6 +12,7 @@ mod rfc5927;
 mod rfc5961;
 mod rfc6298;
 mod rfc7323;
+mod rfc7413;
 mod rfc9293;
 mod rfc9293_closing;
 mod scale;

@@ -79,10 +79,11 @@ impl Connection {
                 if self.syn.due {
                     return Plan::Syn;
                 }
-                if self.state == State::SynReceived && self.ack.now {
-                    return Plan::Ack;
+                // RFC 7413 3: who took data from a SYN may answer at once.
+                if self.state == State::SynSent || self.fast_open.is_none() {
+                    let owes = self.state == State::SynReceived && self.ack.now;
+                    return if owes { Plan::Ack } else { Plan::Nothing };
                 }
-                return Plan::Nothing;
             }
             _ => {}
         }
@@ -250,7 +251,7 @@ impl Connection {
         self.build(buffer, now, flags, start, 0, again)
     }
 
-    fn build(
+    pub(crate) fn build(
         &mut self,
         buffer: BytesMut,
         now: Instant,
@@ -261,7 +262,9 @@ impl Connection {
     ) -> SegmentOut {
         let syn = flags.syn();
         let mut options = if syn {
-            self.options.syn_options(now)
+            let mut options = self.options.syn_options(now);
+            self.add_fast_open(&mut options);
+            options
         } else {
             TcpOptions {
                 timestamps: self
@@ -312,7 +315,8 @@ impl Connection {
             self.ack.now = owed && !told_blocks;
         }
         let queue = &self.queue;
-        let mut segment = emit(buffer, &self.pair, &header, |bytes| queue.copy(start, len as usize, bytes));
+        let first = start + u64::from(syn);
+        let mut segment = emit(buffer, &self.pair, &header, |bytes| queue.copy(first, len as usize, bytes));
         self.settings.mark(&mut segment);
         segment
     }

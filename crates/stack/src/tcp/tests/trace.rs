@@ -2,7 +2,7 @@
 //!
 //! `at(0).send("SYN seq=100").expect("SYN ACK ack=101")`. The peer's numbers are what the script says; ours are told
 //! relative to our initial one, so our SYN is `seq=0`. Words after the flags: `seq ack len win mss ws sackok
-//! ts=value/echo sack=a-b,c-d`. An expectation compares the flags, the length, and what it names.
+//! ts=value/echo sack=a-b,c-d fo=cookie`. An expectation compares the flags, the length, and what it names.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -34,6 +34,8 @@ pub(crate) struct Trace {
     written: usize,
     /// The timestamp our last segment carried.
     pub(crate) last_timestamp: Option<Timestamps>,
+    /// The Fast Open cookie it carried, in hexadecimal.
+    pub(crate) last_cookie: Option<String>,
 }
 
 impl Trace {
@@ -62,6 +64,28 @@ impl Trace {
         trace
     }
 
+    /// The host calls port 80 of the peer again, from `port`, with these first bytes; its SYN waits to be expected.
+    pub(crate) fn call(&mut self, port: u16, options: SocketOptions, first: usize) -> &mut Trace {
+        let options = TcpConnectOptions { socket: Some(options), ..TcpConnectOptions::default() };
+        self.local.set_port(port);
+        self.initial.clear();
+        let data = pattern(0, first);
+        let (local, peer) = (self.local, self.peer);
+        let called =
+            self.tcp.connect_with_data(self.now, &self.way, Some(local), peer, options, &data).unwrap();
+        assert_eq!(called.1, first);
+        (self.id, self.written) = (Some(called.0), first);
+        self.pump();
+        self
+    }
+
+    /// A host that has not called yet.
+    pub(crate) fn caller(config: TcpConfig) -> Trace {
+        let mut trace = Trace::new(config);
+        (trace.local, trace.peer) = ("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+        trace
+    }
+
     fn new(config: TcpConfig) -> Trace {
         Trace {
             tcp: Tcp::new(config, 42),
@@ -75,6 +99,7 @@ impl Trace {
             initial: BTreeMap::new(),
             written: 0,
             last_timestamp: None,
+            last_cookie: None,
         }
     }
 
@@ -147,6 +172,7 @@ impl Trace {
                 "mss" => header.options.mss = Some(number() as u16),
                 "ws" => header.options.window_scale = Some(number() as u8),
                 "sackok" => header.options.sack_permitted = true,
+                "fo" => assert!(header.options.extra.push_raw(34, &hex(value))),
                 "ts" => header.options.timestamps = Some(stamps(value)),
                 "sack" => {
                     for (left, right) in blocks(value) {
@@ -198,6 +224,8 @@ impl Trace {
                 "ws" => header.options.window_scale.map(u64::from) == Some(number()),
                 "sackok" => header.options.sack_permitted,
                 "echo" => header.options.timestamps.map(|stamps| u64::from(stamps.echo)) == Some(number()),
+                "fo" => header.options.extra.fast_open() == Some(&hex(value)[..]),
+                "nofo" => header.options.extra.fast_open().is_none(),
                 "bare" => header.options == TcpOptions::NONE,
                 "sack" => {
                     let ours: Vec<(u32, u32)> = header.options.sack.iter().map(|(l, r)| (l.0, r.0)).collect();
@@ -218,6 +246,8 @@ impl Trace {
         );
         assert_eq!(payload.len(), wanted_len, "sent: {shown}\nexpected: {text}");
         self.last_timestamp = header.options.timestamps;
+        let shown = |cookie: &[u8]| cookie.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.last_cookie = header.options.extra.fast_open().map(shown);
         self
     }
 
@@ -394,6 +424,13 @@ fn flag_of(name: &str) -> Flags {
         "URG" => Flags::URG,
         other => panic!("no word of a trace: {other}"),
     }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    text.as_bytes()
+        .chunks(2)
+        .map(|two| u8::from_str_radix(core::str::from_utf8(two).unwrap(), 16).unwrap())
+        .collect()
 }
 
 fn stamps(text: &str) -> Timestamps {
