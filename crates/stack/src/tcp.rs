@@ -9,7 +9,7 @@
 //! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
-//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`].
+//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
 //! - what a connection tells about itself: `insight`.
 //!
@@ -46,6 +46,7 @@ mod insight;
 mod isn;
 mod listen;
 mod options;
+mod pacing;
 mod path;
 mod probe;
 mod queue;

@@ -80,6 +80,9 @@ impl Connection {
                 // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
                 in_recovery: repairing || self.recovery.in_recovery(),
             });
+            if self.congestion.limits_itself() {
+                self.delivery.app_limited(self.runs.in_flight());
+            }
         }
         if advanced {
             self.restart_retransmit(cx);

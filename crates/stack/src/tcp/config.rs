@@ -38,6 +38,8 @@ pub struct TcpConfig {
     pub window_scaling: bool,
     /// The congestion controller of new connections.
     pub congestion: Congestion,
+    /// Whether controllers without a pace of their own are paced, at the rate of their window (as Linux with `fq`).
+    pub pacing: bool,
     /// Whether new connections start with Nagle's algorithm switched off.
     pub nodelay: bool,
     /// Between two unanswered keepalive probes.
@@ -83,6 +85,7 @@ impl Default for TcpConfig {
             sack: true,
             window_scaling: true,
             congestion: Congestion::Cubic,
+            pacing: false,
             nodelay: false,
             keepalive_interval: Duration::from_secs(75),
             keepalive_probes: 9,
@@ -104,8 +107,12 @@ impl Default for TcpConfig {
 pub enum Congestion {
     /// RFC 5681 and 6582.
     NewReno,
-    /// RFC 9438.
+    /// RFC 9438, with HyStart++ (RFC 9406).
     Cubic,
+    /// BBR version 1 (draft-cardwell-iccrg-bbr-congestion-control-00). Paces.
+    Bbr1,
+    /// BBR version 3 (draft-ietf-ccwg-bbr). Paces.
+    Bbr3,
 }
 
 /// When SYNs are answered by cookies, as Linux's `tcp_syncookies`.

@@ -8,8 +8,14 @@ use thru_wire::Instant;
 use super::Congestion;
 pub use super::rate::RateSample;
 
+mod bbr1;
+mod bbr3;
 mod cubic;
+mod filter;
+mod hystart;
 mod reno;
+#[cfg(test)]
+mod testing;
 
 /// What an acknowledgement tells a controller. Bytes everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +49,35 @@ pub struct Ack {
     pub in_recovery: bool,
 }
 
+impl Ack {
+    /// One that says nothing, to start from in tests.
+    #[cfg(test)]
+    pub(crate) fn nothing(now: Instant) -> Ack {
+        Ack {
+            now,
+            delivered: 0,
+            acked: 0,
+            newly_lost: 0,
+            total_delivered: 0,
+            rate: None,
+            rtt: None,
+            shortest_rtt: None,
+            prior_in_flight: 0,
+            in_flight: 0,
+            ce_bytes: 0,
+            app_limited: false,
+            in_recovery: false,
+        }
+    }
+}
+
 /// What leaves, before it is counted as in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     /// When.
     pub now: Instant,
+    /// Its length.
+    pub len: u64,
     /// Bytes in the network before it.
     pub in_flight: u64,
     /// Bytes the connection has delivered so far.
@@ -76,6 +106,11 @@ pub struct Lost {
 /// [`on_undo`](Controller::on_undo) or [`on_recovered`](Controller::on_recovered) if one is due; then
 /// [`on_ack`](Controller::on_ack); then [`on_ecn`](Controller::on_ecn) if marks are to be answered.
 pub trait Controller: Debug + Send {
+    /// The handshake is done; `rtt`: how long it took, if that could be measured; `sack`: whether the peer reports
+    /// what arrives after a gap, so that more than one loss per round trip is seen.
+    fn on_established(&mut self, _now: Instant, _rtt: Option<Duration>, _sack: bool) {}
+    /// It takes over a living connection: window and threshold of the controller before it.
+    fn take_over(&mut self, window: u64, threshold: u64);
     /// An acknowledgement arrived. A window never shrinks here for want of growth (RFC 9438 4.2).
     fn on_ack(&mut self, ack: &Ack);
     /// Something leaves.
@@ -118,16 +153,23 @@ pub trait Controller: Debug + Send {
     fn owns_recovery_window(&self) -> bool {
         false
     }
+    /// Whether it now sends less than it could on purpose: rates measured meanwhile say nothing of the network.
+    fn limits_itself(&self) -> bool {
+        false
+    }
     /// What it is doing, in a word, for the history.
     fn phase(&self) -> &'static str {
         if self.window() < self.slow_start_threshold() { "slow start" } else { "avoidance" }
     }
 }
 
-/// A controller of the kind asked for, with an initial window of `initial` segments of `mss` bytes.
-pub(crate) fn controller(kind: Congestion, mss: u64, initial: u32) -> Box<dyn Controller> {
+/// A controller of the kind asked for, with an initial window of `initial` segments of `mss` bytes. `seed` gives its
+/// random choices.
+pub(crate) fn controller(kind: Congestion, mss: u64, initial: u32, seed: u64) -> Box<dyn Controller> {
     match kind {
         Congestion::NewReno => Box::new(reno::Reno::new(mss, initial)),
         Congestion::Cubic => Box::new(cubic::Cubic::new(mss, initial)),
+        Congestion::Bbr1 => Box::new(bbr1::Bbr1::new(mss, initial, seed)),
+        Congestion::Bbr3 => Box::new(bbr3::Bbr3::new(mss, initial, seed)),
     }
 }

@@ -14,6 +14,7 @@ use super::demux::Pair;
 use super::fastopen::{FastOpen, Opening};
 use super::handshake::{Negotiated, Syn};
 use super::insight::{Insight, TcpEventKind};
+use super::pacing::Pacer;
 use super::probe::Probe;
 use super::queue::SendQueue;
 use super::ranges::Ranges;
@@ -23,7 +24,7 @@ use super::recovery::Recovery;
 use super::rtt::Rtt;
 use super::runs::Runs;
 use super::window::{OwnWindow, PeerWindow};
-use super::{SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpInfo, TcpStats};
+use super::{Congestion, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpInfo, TcpStats};
 use crate::buffers::Spare;
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
@@ -62,6 +63,8 @@ pub(crate) struct Timers {
     pub(crate) persist: Instant,
     /// Ask a silent peer whether it still lives.
     pub(crate) keepalive: Instant,
+    /// The pace allows the next segment.
+    pub(crate) pace: Instant,
     /// Nobody is left who could read what a peer in FIN-WAIT-2 may still send.
     pub(crate) linger: Instant,
 }
@@ -72,12 +75,13 @@ impl Timers {
         delayed_ack: Instant::NEVER,
         persist: Instant::NEVER,
         keepalive: Instant::NEVER,
+        pace: Instant::NEVER,
         linger: Instant::NEVER,
     };
 
     pub(crate) fn earliest(&self) -> Instant {
-        let Timers { retransmit, delayed_ack, persist, keepalive, linger } = *self;
-        retransmit.min(delayed_ack).min(persist).min(keepalive).min(linger)
+        let Timers { retransmit, delayed_ack, persist, keepalive, pace, linger } = *self;
+        retransmit.min(delayed_ack).min(persist).min(keepalive).min(pace).min(linger)
     }
 }
 
@@ -105,6 +109,7 @@ pub(crate) struct Connection {
     pub(crate) fast_open: Option<Box<Opening>>,
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Box<dyn Controller>,
+    pub(crate) pacer: Pacer,
     /// Whether the congestion window, and nothing else, ended the last burst.
     pub(crate) window_was_full: bool,
     /// Place after the last segment below full size (Minshall's variant of Nagle's algorithm).
@@ -157,7 +162,7 @@ impl Connection {
     ) -> Connection {
         let (send, receive) = settings.buffers(config);
         let congestion =
-            controller(settings.congestion, u64::from(options.mss), config.initial_window_segments);
+            controller(settings.congestion, u64::from(options.mss), config.initial_window_segments, iss);
         let mut runs = Runs::default();
         if congestion.wants_lost() {
             runs.take_notes();
@@ -178,6 +183,7 @@ impl Connection {
             fast_open: None,
             recovery: Recovery::default(),
             congestion,
+            pacer: Pacer::default(),
             window_was_full: false,
             last_small: iss,
             last_sent: Instant::START,
@@ -204,6 +210,19 @@ impl Connection {
             wheel: None,
             queued: false,
             attached: true,
+        }
+    }
+
+    /// Another controller takes over, with the window of the one before. `initial`: the initial window in segments.
+    pub(crate) fn use_controller(&mut self, kind: Congestion, initial: u32) {
+        let (window, threshold) = (self.congestion.window(), self.congestion.slow_start_threshold());
+        self.congestion = controller(kind, u64::from(self.options.mss), initial, self.iss);
+        if self.congestion.wants_lost() {
+            self.runs.take_notes();
+        }
+        if self.is_synchronized() {
+            self.congestion.on_established(self.last_received, self.rtt.smoothed(), self.options.sack);
+            self.congestion.take_over(window, threshold);
         }
     }
 
@@ -294,6 +313,10 @@ impl Connection {
         if self.timers.keepalive <= cx.now {
             self.timers.keepalive = Instant::NEVER;
             self.on_keepalive(cx);
+        }
+        if self.timers.pace <= cx.now {
+            // Whoever calls looks what can be sent.
+            self.timers.pace = Instant::NEVER;
         }
         if self.timers.linger <= cx.now {
             self.timers.linger = Instant::NEVER;

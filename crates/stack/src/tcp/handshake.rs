@@ -205,6 +205,7 @@ impl Connection {
         }
         self.syn.due = false;
         self.last_received = segment.at;
+        self.congestion.on_established(segment.at, self.rtt.smoothed(), self.options.sack);
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
         if self.settings.keepalive {
             self.timers.keepalive = cx.now + self.settings.keepalive_idle;

@@ -166,8 +166,12 @@ impl Tcp {
         options: &SocketOptions,
     ) -> Result<(), OptionError> {
         options.check()?;
+        let initial = self.config.initial_window_segments;
         let (index, connection) = self.connection_mut(id).ok_or(OptionError::Unknown)?;
         if *connection.settings != *options {
+            if options.congestion != connection.settings.congestion {
+                connection.use_controller(options.congestion, initial);
+            }
             connection.adopt(now, options);
             self.settle(index, now);
         }

@@ -9,7 +9,7 @@ use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
 use super::segment::emit;
-use super::{SegmentBytes, SegmentOut, State, seq};
+use super::{SegmentBytes, SegmentOut, State, pacing, seq};
 
 /// What a connection would send now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ enum New {
 impl Connection {
     /// The next segment, if one is due.
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>) -> Option<SegmentOut> {
-        match self.plan() {
+        match self.plan(cx) {
             Plan::Syn => Some(self.build_syn(cx.now, cx.config)),
             Plan::Again { start, len } => Some(self.send_again(cx, start, len)),
             Plan::New { len, fin } => Some(self.send_new(cx, len, fin)),
@@ -72,7 +72,7 @@ impl Connection {
         }
     }
 
-    fn plan(&mut self) -> Plan {
+    fn plan(&mut self, cx: &Context<'_>) -> Plan {
         match self.state {
             State::Closed | State::Listen | State::TimeWait => return Plan::Nothing,
             State::SynSent | State::SynReceived => {
@@ -93,17 +93,22 @@ impl Connection {
                 (lost.start, self.network_load() + u64::from(len) <= self.congestion.window());
             // What lies beyond a window that has shrunk would be refused; the first byte goes all the same, as a probe.
             let allowed = start == self.una || start + u64::from(len) <= self.una + self.peer_window.size();
-            if allowed && (fits || self.recovery.force || self.network_load() == 0) {
+            let goes = allowed && (fits || self.recovery.force || self.network_load() == 0);
+            if goes && self.pace_allows(cx) {
                 return Plan::Again { start, len };
             }
-            self.window_was_full = true;
+            self.window_was_full |= !goes;
         } else {
             match self.new_data() {
-                New::Send { len, fin } => return Plan::New { len: len as u32, fin },
+                New::Send { len, fin } => {
+                    if self.pace_allows(cx) {
+                        return Plan::New { len: len as u32, fin };
+                    }
+                }
                 New::Congestion => self.window_was_full = true,
                 New::Idle | New::PeerWindow => {
                     self.window_was_full = false;
-                    if self.queue.end() <= self.nxt {
+                    if self.queue.end() <= self.nxt && self.network_load() < self.congestion.window() {
                         self.delivery.app_limited(self.runs.in_flight());
                     }
                 }
@@ -113,6 +118,37 @@ impl Connection {
             return Plan::Probe;
         }
         if self.ack.now { Plan::Ack } else { Plan::Nothing }
+    }
+
+    /// Whether data may leave now; if not, the timer says when.
+    fn pace_allows(&mut self, cx: &Context<'_>) -> bool {
+        if self.pacing_rate(cx).is_none() {
+            return true;
+        }
+        let departure = self.pacer.departure();
+        let allows = departure <= cx.now;
+        self.timers.pace = if allows { Instant::NEVER } else { departure };
+        allows
+    }
+
+    /// Bytes per second at which data leaves now; `None`: as windows allow.
+    pub(crate) fn pacing_rate(&self, cx: &Context<'_>) -> Option<u64> {
+        match self.congestion.pacing_rate() {
+            None if cx.config.pacing => pacing::rate_of_window(self.congestion.as_ref(), &self.rtt),
+            rate => rate,
+        }
+    }
+
+    /// Tells the pacer of `len` bytes that leave.
+    fn pace(&mut self, cx: &Context<'_>, len: u32) {
+        if let Some(rate) = self.pacing_rate(cx) {
+            let mss = u64::from(self.options.mss);
+            let quantum = match self.congestion.send_quantum() {
+                u64::MAX => pacing::quantum_of_rate(rate, mss),
+                quantum => quantum,
+            };
+            self.pacer.sent(cx.now, u64::from(len), rate, quantum);
+        }
     }
 
     /// Bytes in the network. Without SACK each duplicate acknowledgement says that one more segment has left it
@@ -178,6 +214,7 @@ impl Connection {
             self.congestion.on_idle(cx.now);
         }
         let start = self.nxt;
+        self.pace(cx, len);
         let run = self.stamp(cx.now, start, len + u32::from(fin));
         self.runs.push(run);
         self.nxt = run.end();
@@ -192,6 +229,7 @@ impl Connection {
     }
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
+        self.pace(cx, len);
         let stamp = self.stamp(cx.now, start, len);
         self.runs.resend(start, len, &stamp);
         self.recovery.force = false;
@@ -208,6 +246,7 @@ impl Connection {
         let in_flight = self.runs.in_flight();
         self.congestion.on_sent(&Sent {
             now,
+            len: u64::from(len),
             in_flight,
             total_delivered: self.delivery.delivered,
             app_limited: self.delivery.is_app_limited(),

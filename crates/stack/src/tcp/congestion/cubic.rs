@@ -2,6 +2,7 @@
 
 use thru_wire::Instant;
 
+use super::hystart::{Growth, HyStart};
 use super::{Ack, Controller};
 
 /// Beyond this the cubic is as steep as anybody needs, and its arithmetic stays in 64 bits.
@@ -14,8 +15,12 @@ pub(crate) struct Cubic {
     initial: u64,
     window: u64,
     threshold: u64,
-    /// Window before the last reduction (W_max).
+    /// Where the curve's plateau lies (W_max): the window before the last reduction, or a little below.
     max: u64,
+    /// Window before the last reduction (cwnd_prior): from here on the estimate grows like Reno proper.
+    prior: u64,
+    /// The first slow start has not ended.
+    hystart: Option<HyStart>,
     epoch: Option<Epoch>,
     /// Bytes acknowledged that have not grown the window yet, times the target's distance.
     credit: u64,
@@ -30,6 +35,7 @@ struct Before {
     window: u64,
     threshold: u64,
     max: u64,
+    prior: u64,
     epoch: Option<Epoch>,
 }
 
@@ -44,8 +50,8 @@ struct Epoch {
     /// What Reno would have (W_est), and bytes acknowledged that have not grown it yet.
     estimate: u64,
     estimate_credit: u64,
-    /// Window at the last reduction (cwnd_prior): from here on the estimate grows like Reno proper.
-    prior: u64,
+    /// The latest acknowledgement.
+    seen: Instant,
 }
 
 impl Cubic {
@@ -57,6 +63,8 @@ impl Cubic {
             window: initial,
             threshold: u64::MAX,
             max: 0,
+            prior: 0,
+            hystart: Some(HyStart::default()),
             epoch: None,
             credit: 0,
             after_timeout: false,
@@ -73,7 +81,7 @@ impl Cubic {
             origin: self.max.max(self.window),
             estimate: self.window,
             estimate_credit: 0,
-            prior: self.max,
+            seen: now,
         }
     }
 
@@ -82,8 +90,11 @@ impl Cubic {
             window: self.window,
             threshold: self.threshold,
             max: self.max,
+            prior: self.prior,
             epoch: self.epoch.clone(),
         });
+        self.hystart = None;
+        self.prior = self.window;
         // RFC 9438 4.7: fast convergence gives room to newcomers.
         self.max = if self.window < self.max { self.window * 17 / 20 } else { self.window };
         // RFC 9438 4.6 lets the flight take the window's place: a window nobody filled says nothing.
@@ -95,11 +106,34 @@ impl Cubic {
 }
 
 impl Controller for Cubic {
+    fn take_over(&mut self, window: u64, threshold: u64) {
+        (self.window, self.threshold) = (window.max(self.mss), threshold);
+        self.hystart = None;
+    }
+
     fn on_ack(&mut self, ack: &Ack) {
-        if ack.in_recovery || ack.app_limited {
+        if ack.in_recovery {
+            return;
+        }
+        if ack.app_limited {
+            // RFC 9438 4.2: time in which the window was not put to use MUST NOT count.
+            if let Some(epoch) = &mut self.epoch {
+                epoch.began += ack.now.since(epoch.seen);
+                epoch.seen = ack.now;
+            }
             return;
         }
         if self.window < self.threshold {
+            if let Some(hystart) = &mut self.hystart {
+                match hystart.on_ack(ack, self.mss) {
+                    Growth::By(bytes) => self.window += bytes,
+                    Growth::Stop => {
+                        self.threshold = self.window;
+                        self.hystart = None;
+                    }
+                }
+                return;
+            }
             let acked = if self.after_timeout { ack.acked.min(2 * self.mss) } else { ack.acked };
             self.window = (self.window + acked).min(self.threshold.max(self.window));
             return;
@@ -109,6 +143,7 @@ impl Controller for Cubic {
             Some(epoch) => epoch,
             None => self.begin(ack.now),
         };
+        epoch.seen = ack.now;
         // RFC 9438 4.2: the target is the curve one round trip ahead, between the window and half again of it.
         let elapsed = ack.now.since(epoch.began) + ack.rtt.unwrap_or_default();
         let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).min(LONGEST_MILLIS);
@@ -116,7 +151,7 @@ impl Controller for Cubic {
         let target = curve.clamp(self.window, self.window + self.window / 2);
 
         // RFC 9438 4.3, the Reno-friendly region: alpha = 3 (1 - beta) / (1 + beta) = 9/17, or 1 above cwnd_prior.
-        epoch.estimate_credit += if epoch.estimate >= epoch.prior { ack.acked * 17 } else { ack.acked * 9 };
+        epoch.estimate_credit += if epoch.estimate >= self.prior { ack.acked * 17 } else { ack.acked * 9 };
         let step = self.window * 17;
         if epoch.estimate_credit >= step {
             epoch.estimate += mss * (epoch.estimate_credit / step);
@@ -144,6 +179,8 @@ impl Controller for Cubic {
     fn on_timeout(&mut self, _now: Instant, in_flight: u64) {
         // RFC 9438 4.8.
         self.reduce(in_flight);
+        // The first avoidance after a timeout starts on the plateau: K is 0 and W_max the window it starts with.
+        self.max = 0;
         self.window = self.mss;
         self.after_timeout = true;
     }
@@ -157,7 +194,7 @@ impl Controller for Cubic {
         if let Some(before) = self.before.take() {
             self.window = self.window.max(before.window);
             self.threshold = self.threshold.max(before.threshold);
-            (self.max, self.epoch) = (before.max, before.epoch);
+            (self.max, self.prior, self.epoch) = (before.max, before.prior, before.epoch);
             self.credit = 0;
         }
         self.after_timeout = false;
@@ -177,6 +214,7 @@ impl Controller for Cubic {
         let rescale = |bytes: u64| bytes / self.mss * mss;
         let (window, initial, max) = (rescale(self.window), rescale(self.initial), rescale(self.max));
         (self.window, self.initial, self.max) = (window.max(mss), initial, max);
+        self.prior = rescale(self.prior);
         self.mss = mss;
         self.epoch = None;
     }
@@ -187,6 +225,16 @@ impl Controller for Cubic {
 
     fn slow_start_threshold(&self) -> u64 {
         self.threshold
+    }
+
+    fn phase(&self) -> &'static str {
+        if self.window >= self.threshold {
+            "avoidance"
+        } else if self.hystart.as_ref().is_some_and(HyStart::is_conservative) {
+            "conservative slow start"
+        } else {
+            "slow start"
+        }
     }
 }
 

@@ -40,6 +40,10 @@ impl Reno {
 }
 
 impl Controller for Reno {
+    fn take_over(&mut self, window: u64, threshold: u64) {
+        (self.window, self.threshold) = (window.max(self.mss), threshold);
+    }
+
     fn on_ack(&mut self, ack: &Ack) {
         if ack.in_recovery || ack.app_limited {
             return;

@@ -7,19 +7,10 @@ const MSS: u64 = 1_448;
 
 fn ack(now: u64, acked: u64) -> Ack {
     Ack {
-        now: Instant::from_millis(now),
         delivered: acked,
         acked,
-        rate: None,
         rtt: Some(Duration::from_millis(100)),
-        newly_lost: 0,
-        total_delivered: 0,
-        shortest_rtt: None,
-        prior_in_flight: 0,
-        in_flight: 0,
-        ce_bytes: 0,
-        app_limited: false,
-        in_recovery: false,
+        ..Ack::nothing(Instant::from_millis(now))
     }
 }
 
