@@ -82,7 +82,7 @@ use isn::Secrets;
 use listen::Listener;
 use segment::Segment;
 use slab::Slab;
-use time_wait::{OnTimeWait, TimeWait};
+use time_wait::TimeWaits;
 
 /// A connection of one host. Never used again for another connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +134,7 @@ pub struct Tcp {
     listeners: Slab<Listener>,
     half_open: Slab<HalfOpen>,
     connections: Slab<Box<Connection>>,
-    time_wait: Slab<TimeWait>,
+    time_wait: TimeWaits,
     wheel: Wheel,
     /// Connections that may have something to send, each once, first come first served.
     ready: VecDeque<u32>,
@@ -179,7 +179,7 @@ impl Tcp {
             listeners: Slab::new(),
             half_open: Slab::new(),
             connections: Slab::new(),
-            time_wait: Slab::new(),
+            time_wait: TimeWaits::new(seed),
             wheel: Wheel::new(),
             ready: VecDeque::new(),
             out: VecDeque::new(),
@@ -196,8 +196,10 @@ impl Tcp {
         match self.demux.find_for_segment(&segment.pair) {
             Some(Target::Connection(index)) => self.on_connection(index, &segment),
             Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),
-            Some(Target::TimeWait(index)) => self.on_time_wait(path, index, &segment),
-            None => self.on_listener(path, &segment, None),
+            None => match self.time_wait.find(&segment.pair) {
+                Some(place) => self.on_time_wait(path, place, &segment),
+                None => self.on_listener(path, &segment, None),
+            },
         }
         self.spare.give(segment.payload);
     }
@@ -271,9 +273,9 @@ impl Tcp {
         while let Some(key) = self.wheel.pop(now) {
             self.visits += 1;
             match settle::owner(key) {
-                Target::Connection(index) => self.connection_deadline(now, path, index),
-                Target::HalfOpen(index) => self.half_open_deadline(now, index),
-                Target::TimeWait(index) => self.time_wait_deadline(now, index),
+                Some(Target::Connection(index)) => self.connection_deadline(now, path, index),
+                Some(Target::HalfOpen(index)) => self.half_open_deadline(now, index),
+                None => self.time_wait_deadline(now),
             }
         }
     }
@@ -299,26 +301,6 @@ impl Tcp {
             connection.on_segment(&mut cx, segment);
         }
         self.settle(index, segment.at);
-    }
-
-    fn on_time_wait(&mut self, path: &dyn Path, index: u32, segment: &Segment) {
-        self.visits += 1;
-        let Some(object) = self.time_wait.get_mut(index) else { return };
-        match object.on_segment(segment) {
-            OnTimeWait::Ignore => {}
-            OnTimeWait::Answer(answer) => self.out.push_back(answer),
-            OnTimeWait::Restart(answer) => {
-                object.ends = segment.at + self.config.time_wait;
-                self.out.push_back(answer);
-            }
-            OnTimeWait::MakeRoom { beyond } => {
-                // Without a listener there is nothing to make room for.
-                if self.demux.listener(segment.pair.local).is_some() {
-                    self.end_time_wait(segment.at, index);
-                    self.on_listener(path, segment, Some(beyond));
-                }
-            }
-        }
     }
 
     /// Numbers of objects of the three sizes: half-open, connections (with those only the application still knows),

@@ -120,12 +120,14 @@ impl Tcp {
             Some(wanted) => wanted,
             None => source,
         };
-        let pair = self.choose_pair(address, local.map_or(0, |local| local.port()), remote)?;
+        let pair = self.choose_pair(now, address, local.map_or(0, |local| local.port()), remote)?;
         let settings = self.settings_for(&options);
         let offset = self.secrets.timestamp_offset(&pair);
         let mtu = path.mtu(remote.address);
         let offer = Negotiated::offer(&self.config, &settings, remote.address, mtu, offset);
-        let iss = seq::initial(self.secrets.isn(&pair, now));
+        let isn = self.secrets.isn(&pair, now);
+        let beyond = self.reuse_time_wait(now, &pair);
+        let iss = seq::initial(beyond.map_or(isn, |beyond| isn.max(beyond)));
         let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config, settings));
         connection.fast_open = self.fast_open.begin(&self.config, &connection.settings, &pair, now);
         self.stats.active_opens += 1;
@@ -162,19 +164,30 @@ impl Tcp {
         Ok((id, written))
     }
 
-    fn choose_pair(&mut self, address: IpAddr, port: u16, remote: Endpoint) -> Result<Pair, ConnectError> {
+    fn choose_pair(
+        &mut self,
+        now: Instant,
+        address: IpAddr,
+        port: u16,
+        remote: Endpoint,
+    ) -> Result<Pair, ConnectError> {
         let pair = |port| Pair { local: Endpoint { address, port }, remote };
         if port != 0 {
-            return if self.demux.find(&pair(port)).is_some() {
-                Err(ConnectError::AddressInUse)
-            } else {
-                Ok(pair(port))
-            };
+            let taken = self.demux.find(&pair(port)).is_some()
+                || !self.time_wait.may_reuse(&self.config, now, &pair(port));
+            return if taken { Err(ConnectError::AddressInUse) } else { Ok(pair(port)) };
         }
-        let demux = &self.demux;
-        let free =
+        let (demux, time_wait) = (&self.demux, &self.time_wait);
+        let unused =
             |port| demux.find(&pair(port)).is_none() && demux.listener(Endpoint { address, port }).is_none();
-        let port = self.secrets.port(Endpoint { address, port: 0 }, remote, free);
+        let free = |port| unused(port) && time_wait.find(&pair(port)).is_none();
+        let local = Endpoint { address, port: 0 };
+        if let Some(port) = self.secrets.port(local, remote, free) {
+            return Ok(pair(port));
+        }
+        // Only where all ports are taken, one that merely waits.
+        let reusable = |port| unused(port) && time_wait.may_reuse(&self.config, now, &pair(port));
+        let port = self.secrets.port(local, remote, reusable);
         port.map(pair).ok_or(ConnectError::NoPorts)
     }
 

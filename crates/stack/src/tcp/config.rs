@@ -28,6 +28,13 @@ pub struct TcpConfig {
     pub data_retries: u32,
     /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
     pub time_wait: Duration,
+    /// TIME-WAIT objects at most; beyond, connections end without.
+    pub time_wait_most: usize,
+    /// Whether a call of ours may take the place of a TIME-WAIT of the same ends, a second after it began, if both
+    /// sides had timestamps (RFC 6191, as Linux's `tcp_tw_reuse`).
+    pub time_wait_reuse: bool,
+    /// Whether a RST ends TIME-WAIT, which RFC 1337 advises against.
+    pub time_wait_assassination: bool,
     /// How long a silent connection waits before the peer is probed; `None`: never probed.
     pub keepalive: Option<Duration>,
     /// Offer timestamps (RFC 7323 3).
@@ -80,6 +87,9 @@ impl Default for TcpConfig {
             syn_ack_retries: 5,
             data_retries: 15,
             time_wait: Duration::from_secs(60),
+            time_wait_most: 262_144,
+            time_wait_reuse: true,
+            time_wait_assassination: false,
             keepalive: None,
             timestamps: true,
             sack: true,

@@ -21,12 +21,11 @@ pub(crate) struct Pair {
     pub(crate) remote: Endpoint,
 }
 
-/// What a pair of ends belongs to: objects of three sizes.
+/// What a pair of ends belongs to. The smallest objects, those in TIME-WAIT, have a table of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     HalfOpen(u32),
     Connection(u32),
-    TimeWait(u32),
 }
 
 /// The tables. Neither is ever iterated.

@@ -6,7 +6,6 @@ use thru_wire::Instant;
 use super::connection::Context;
 use super::demux::Target;
 use super::rtt::syn_ack_timeout;
-use super::time_wait::TimeWait;
 use super::{Path, State, Tcp, context};
 
 /// The key of a wheel entry: the kind above the number.
@@ -14,17 +13,19 @@ fn key(target: Target) -> u64 {
     match target {
         Target::Connection(index) => u64::from(index),
         Target::HalfOpen(index) => 1 << 32 | u64::from(index),
-        Target::TimeWait(index) => 2 << 32 | u64::from(index),
     }
 }
 
-/// Whose entry of the wheel it is.
-pub(super) fn owner(key: u64) -> Target {
+/// The key of the one entry that all TIME-WAIT objects share.
+pub(super) const TIME_WAIT_KEY: u64 = 2 << 32;
+
+/// Whose entry of the wheel it is; `None`: that of the TIME-WAIT objects.
+pub(super) fn owner(key: u64) -> Option<Target> {
     let index = key as u32;
     match key >> 32 {
-        0 => Target::Connection(index),
-        1 => Target::HalfOpen(index),
-        _ => Target::TimeWait(index),
+        0 => Some(Target::Connection(index)),
+        1 => Some(Target::HalfOpen(index)),
+        _ => None,
     }
 }
 
@@ -78,7 +79,7 @@ impl Tcp {
     }
 
     /// Segments don't find it any more. What the application can still read or ask stays until it lets go.
-    fn detach(&mut self, index: u32) {
+    pub(super) fn detach(&mut self, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         if connection.attached {
             connection.attached = false;
@@ -89,58 +90,6 @@ impl Tcp {
         self.remove_timer(wheel.map(|(handle, _)| handle));
         if released {
             self.connections.remove(index);
-        }
-    }
-
-    /// TIME-WAIT: a small object takes the place.
-    fn shrink_to_time_wait(&mut self, index: u32, now: Instant) {
-        let handle = self.connections.handle(index);
-        let Some(connection) = self.connections.get_mut(index) else { return };
-        if connection.ack.now {
-            let acknowledgement = connection.build_bare(now, thru_wire::tcp::Flags::ACK, connection.nxt);
-            self.out.push_back(acknowledgement);
-        }
-        connection.attached = false;
-        let held = (!connection.released).then_some(handle);
-        let ends = now + self.config.time_wait;
-        let mut object = TimeWait::new(connection, ends, held);
-        let pair = connection.pair;
-        let wheel = connection.wheel.take();
-        let released = connection.released;
-        self.remove_timer(wheel.map(|(handle, _)| handle));
-        if released {
-            self.connections.remove(index);
-        }
-        object.timer = None;
-        let place = self.time_wait.insert(object);
-        self.demux.set(pair, Target::TimeWait(place));
-        self.arm_time_wait(place);
-    }
-
-    fn arm_time_wait(&mut self, index: u32) {
-        if let Some(object) = self.time_wait.get_mut(index) {
-            object.timer = Some(self.wheel.insert(object.ends, key(Target::TimeWait(index))));
-        }
-    }
-
-    pub(super) fn time_wait_deadline(&mut self, now: Instant, index: u32) {
-        let Some(object) = self.time_wait.get_mut(index) else { return };
-        object.timer = None;
-        if object.ends > now {
-            // It was restarted meanwhile.
-            self.arm_time_wait(index);
-        } else {
-            self.end_time_wait(now, index);
-        }
-    }
-
-    pub(super) fn end_time_wait(&mut self, now: Instant, index: u32) {
-        let Some(object) = self.time_wait.remove(index) else { return };
-        self.demux.remove(&object.pair);
-        self.remove_timer(object.timer);
-        let held = object.held.and_then(|handle| self.connections.resolve(handle));
-        if let Some(connection) = held.and_then(|index| self.connections.get_mut(index)) {
-            connection.set_state(now, State::Closed);
         }
     }
 

@@ -179,3 +179,70 @@ fn rfc_6191_timestamps_decide_first() {
     // A lower number, but surely later.
     trace.at(30).send("SYN seq=50 ts=2000/0").expect("SYN ACK ack=51 echo=2000");
 }
+
+/// A client whose connection from port 5000 has ended in TIME-WAIT.
+fn waiting_client(config: TcpConfig, stamps: [&str; 2]) -> Trace {
+    let mut trace = Trace::client(config);
+    trace.expect("SYN seq=0").send(&format!("SYN ACK seq=500 ack=1 {}", stamps[0])).expect("ACK seq=1");
+    trace.shutdown().expect("FIN ACK seq=1").send(&format!("FIN ACK seq=501 ack=2 {}", stamps[1]));
+    trace.expect("ACK seq=2 ack=502").release();
+    assert_eq!(trace.tcp.population(), (0, 0, 1));
+    trace
+}
+
+#[test]
+fn rfc_6191_a_call_of_ours_takes_the_place_a_second_after_the_wait_began() {
+    let config = TcpConfig { sack: false, window_scaling: false, ..TcpConfig::default() };
+    let mut trace = waiting_client(config, ["ts=9/0", "ts=10/0"]);
+    let (local, peer) = ("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+    let again = |trace: &mut Trace| {
+        trace.tcp.connect(trace.now, &trace.way, Some(local), peer, TcpConnectOptions::default())
+    };
+    trace.at(1_000);
+    assert_eq!(again(&mut trace), Err(ConnectError::AddressInUse));
+    trace.at(1_001);
+    trace.id = Some(again(&mut trace).unwrap());
+    trace.pump();
+    // Far beyond what the old connection may still have in the network.
+    let segment = trace.take().unwrap();
+    let (header, _) = thru_wire::tcp::Tcp::parse(&segment.bytes, None).unwrap();
+    let ahead = header.seq.0.wrapping_sub(trace.initial_number());
+    assert!((65_539..1 << 31).contains(&ahead), "{ahead}");
+    assert_eq!((trace.tcp.population(), trace.tcp.stats().time_waits_reused), ((0, 1, 0), 1));
+}
+
+#[test]
+fn without_timestamps_nothing_takes_the_place_of_ours() {
+    let mut trace = waiting_client(plain(), ["", ""]);
+    let (local, peer) = ("10.0.0.1:5000".parse().unwrap(), "10.0.0.2:80".parse().unwrap());
+    let again = |trace: &mut Trace| {
+        trace.tcp.connect(trace.now, &trace.way, Some(local), peer, TcpConnectOptions::default())
+    };
+    trace.at(59_999);
+    assert_eq!(again(&mut trace), Err(ConnectError::AddressInUse));
+    trace.at(60_000);
+    assert!(again(&mut trace).is_ok());
+    assert_eq!(trace.tcp.stats().time_waits, 1);
+}
+
+#[test]
+fn rfc_1337_may_be_switched_off() {
+    let config = TcpConfig { time_wait_assassination: true, ..plain() };
+    let mut trace = waiting_client(config, ["", ""]);
+    trace.at(10).send("RST seq=503").silence();
+    assert_eq!(trace.tcp.population(), (0, 0, 1));
+    trace.send("RST seq=502").silence();
+    assert_eq!(trace.tcp.population(), (0, 0, 0));
+}
+
+#[test]
+fn too_many_in_time_wait_end_without() {
+    let mut trace = Trace::server(TcpConfig { time_wait_most: 1, ..plain() });
+    trace.at(0);
+    for port in 1..=2 {
+        trace.port(port).send("SYN seq=100").expect("SYN ACK ack=101").send("ACK seq=101 ack=1").accept();
+        trace.shutdown().expect("FIN ACK seq=1").send("FIN ACK seq=101 ack=2").expect("ACK seq=2 ack=102");
+        trace.state([State::TimeWait, State::Closed][usize::from(port) - 1]);
+    }
+    assert_eq!((trace.tcp.population(), trace.tcp.stats().time_wait_overflows), ((0, 2, 1), 1));
+}

@@ -391,6 +391,11 @@ impl Trace {
         self
     }
 
+    /// Our initial number, as it was last expected.
+    pub(crate) fn initial_number(&self) -> u32 {
+        self.iss()
+    }
+
     fn iss(&self) -> u32 {
         self.initial.get(&self.peer.port()).copied().unwrap_or(0)
     }
