@@ -7,57 +7,89 @@
 //!
 //! What is in the pool has no influence on what a host does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 
+use crate::tcp::shelved::{Piece, Run};
+
 /// What one buffer holds: a packet of an Ethernet link, with room in front and to spare.
 pub(crate) const BUFFER: usize = 2_048;
-/// Buffers kept in a pool: 4 MiB.
-const MOST: usize = 2_048;
+/// What one block holds: what an application writes at once, or the payload of a super-segment.
+pub(crate) const BLOCK: usize = 65_536;
+/// Buffers and blocks kept in a pool: 4 MiB each.
+const MOST_BUFFERS: usize = 2_048;
+const MOST_BLOCKS: usize = 64;
 /// Buffers that a host keeps to itself, and how many it exchanges with the pool at once.
 const NEAR: usize = 64;
 const BATCH: usize = 32;
+/// Containers kept of each kind, and the entries of the largest that is worth keeping.
+const SHELF: usize = 64;
+const ENTRIES: usize = 65_536;
 
 /// Buffers that nobody uses now, for all who hold a clone of this.
 #[derive(Clone, Debug, Default)]
-pub struct BufferPool(Arc<Mutex<Vec<BytesMut>>>);
+pub struct BufferPool(Arc<Mutex<Stock>>);
+
+#[derive(Debug, Default)]
+struct Stock {
+    buffers: Vec<BytesMut>,
+    blocks: Vec<BytesMut>,
+}
 
 impl BufferPool {
     /// An empty buffer with room for `len` bytes.
     pub fn take(&self, len: usize) -> BytesMut {
-        if len > BUFFER {
-            return BytesMut::with_capacity(len);
-        }
-        self.lock().pop().unwrap_or_else(fresh)
+        let taken = match len {
+            ..=BUFFER => self.lock().buffers.pop(),
+            ..=BLOCK => self.lock().blocks.pop(),
+            _ => None,
+        };
+        taken.unwrap_or_else(|| fresh(len))
     }
 
     /// Takes a buffer back, if nobody else holds it and it is worth keeping.
     pub fn give(&self, bytes: Bytes) {
-        if let Some(buffer) = reclaim(bytes) {
-            let mut buffers = self.lock();
-            if buffers.len() < MOST {
-                buffers.push(buffer);
+        match bytes.try_into_mut().ok().and_then(reclaim) {
+            Some(Reclaimed::Buffer(buffer)) => {
+                let mut stock = self.lock();
+                if stock.buffers.len() < MOST_BUFFERS {
+                    stock.buffers.push(buffer);
+                }
             }
+            Some(Reclaimed::Block(block)) => self.give_block(block),
+            None => {}
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<BytesMut>> {
-        // Nothing can be half done in a list of empty buffers.
+    fn give_block(&self, block: BytesMut) {
+        let mut stock = self.lock();
+        if stock.blocks.len() < MOST_BLOCKS {
+            stock.blocks.push(block);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stock> {
+        // Nothing can be half done in lists of empty buffers.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One host's way to a pool: most calls need no lock.
+/// One host's way to a pool, without a lock in most calls, and containers that its connections use in turns: those of
+/// a connection that has nothing to keep hold no memory.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
     pool: BufferPool,
     near: Vec<BytesMut>,
+    pub(crate) runs: Shelf<Run>,
+    pub(crate) pieces: Shelf<Piece>,
+    pub(crate) ready: Shelf<Bytes>,
 }
 
 impl Spare {
     pub(crate) fn new(pool: BufferPool) -> Spare {
-        Spare { pool, near: Vec::new() }
+        Spare { pool, ..Spare::default() }
     }
 
     pub(crate) fn pool(&self) -> &BufferPool {
@@ -67,42 +99,98 @@ impl Spare {
     /// An empty buffer with room for `len` bytes.
     pub(crate) fn take(&mut self, len: usize) -> BytesMut {
         if len > BUFFER {
-            return BytesMut::with_capacity(len);
+            return self.pool.take(len);
         }
         if self.near.is_empty() {
-            let mut buffers = self.pool.lock();
+            let buffers = &mut self.pool.lock().buffers;
             let rest = buffers.len().saturating_sub(BATCH);
             self.near.extend(buffers.drain(rest..));
         }
-        self.near.pop().unwrap_or_else(fresh)
+        self.near.pop().unwrap_or_else(|| fresh(BUFFER))
     }
 
     /// Takes a buffer back, if nobody else holds it and it is worth keeping.
     pub(crate) fn give(&mut self, bytes: Bytes) {
-        let Some(buffer) = reclaim(bytes) else { return };
-        self.near.push(buffer);
+        if let Ok(buffer) = bytes.try_into_mut() {
+            self.give_mut(buffer);
+        }
+    }
+
+    /// The same.
+    pub(crate) fn give_mut(&mut self, buffer: BytesMut) {
+        match reclaim(buffer) {
+            Some(Reclaimed::Buffer(buffer)) => self.near.push(buffer),
+            Some(Reclaimed::Block(block)) => return self.pool.give_block(block),
+            None => return,
+        }
         if self.near.len() >= NEAR {
-            let mut buffers = self.pool.lock();
-            let room = MOST.saturating_sub(buffers.len()).min(BATCH);
+            let buffers = &mut self.pool.lock().buffers;
+            let room = MOST_BUFFERS.saturating_sub(buffers.len()).min(BATCH);
             let rest = self.near.len() - BATCH;
             buffers.extend(self.near.drain(rest..).take(room));
         }
     }
 }
 
+/// Empty containers of one kind.
+#[derive(Debug)]
+pub(crate) struct Shelf<T>(Vec<VecDeque<T>>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Shelf<T> {
+        Shelf(Vec::new())
+    }
+}
+
+impl<T> Shelf<T> {
+    /// Gives `container` room, if it has none at all.
+    pub(crate) fn fill(&mut self, container: &mut VecDeque<T>) {
+        if container.capacity() == 0
+            && let Some(room) = self.0.pop()
+        {
+            *container = room;
+        }
+    }
+
+    /// Takes the room of an empty container; it holds no memory afterwards.
+    pub(crate) fn empty(&mut self, container: &mut VecDeque<T>) {
+        let mut room = core::mem::take(container);
+        room.clear();
+        if room.capacity() > 0 && room.capacity() <= ENTRIES && self.0.len() < SHELF {
+            self.0.push(room);
+        }
+    }
+}
+
+/// An empty buffer that is worth keeping.
+enum Reclaimed {
+    Buffer(BytesMut),
+    Block(BytesMut),
+}
+
 /// A buffer that can be given away as [`Bytes`] and taken back without touching the allocator: `bytes` counts the
 /// holders of a split buffer in a place of its own, which stays with it.
-fn fresh() -> BytesMut {
-    let mut buffer = BytesMut::with_capacity(BUFFER);
-    drop(buffer.split_off(BUFFER));
+fn fresh(len: usize) -> BytesMut {
+    let size = match len {
+        ..=BUFFER => BUFFER,
+        ..=BLOCK => BLOCK,
+        larger => return BytesMut::with_capacity(larger),
+    };
+    let mut buffer = BytesMut::with_capacity(size);
+    drop(buffer.split_off(size));
     buffer
 }
 
-fn reclaim(bytes: Bytes) -> Option<BytesMut> {
-    let mut buffer = bytes.try_into_mut().ok()?;
+fn reclaim(mut buffer: BytesMut) -> Option<Reclaimed> {
     buffer.clear();
     // Its beginning may have been cut off on the way.
-    buffer.try_reclaim(BUFFER).then_some(buffer)
+    if !buffer.try_reclaim(BUFFER) {
+        return None;
+    }
+    if buffer.try_reclaim(BLOCK) {
+        return Some(Reclaimed::Block(buffer));
+    }
+    (buffer.capacity() < 2 * BUFFER).then_some(Reclaimed::Buffer(buffer))
 }
 
 #[cfg(test)]
@@ -131,14 +219,28 @@ mod tests {
     fn what_one_host_gives_another_takes_and_the_pool_is_bounded() {
         let pool = BufferPool::default();
         let (mut receiver, mut sender) = (Spare::new(pool.clone()), Spare::new(pool.clone()));
-        let frames: Vec<Bytes> = (0..3 * MOST).map(|_| sender.take(100).freeze()).collect();
+        let frames: Vec<Bytes> = (0..3 * MOST_BUFFERS).map(|_| sender.take(100).freeze()).collect();
         for frame in frames {
             receiver.give(frame);
         }
-        assert_eq!(pool.lock().len(), MOST);
+        assert_eq!(pool.lock().buffers.len(), MOST_BUFFERS);
         assert!(receiver.near.len() <= NEAR);
         sender.take(100);
-        assert_eq!(pool.lock().len(), MOST - BATCH);
+        assert_eq!(pool.lock().buffers.len(), MOST_BUFFERS - BATCH);
+    }
+
+    #[test]
+    fn blocks_come_back_as_blocks_when_their_last_slice_does() {
+        let mut spare = Spare::default();
+        let mut block = spare.take(BLOCK);
+        let place = block.as_ptr();
+        block.extend_from_slice(&[1; 50_000]);
+        let (first, second) = (block.split_to(20_000).freeze(), block.freeze());
+        spare.give(second);
+        assert!(spare.pool.lock().blocks.is_empty());
+        spare.give(first);
+        assert_eq!(spare.take(BLOCK).as_ptr(), place);
+        assert!(spare.near.is_empty());
     }
 
     #[test]

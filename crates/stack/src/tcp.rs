@@ -57,6 +57,11 @@ mod recovery;
 mod rtt;
 mod runs;
 mod segment;
+/// What the containers hold that connections use in turns.
+pub(crate) mod shelved {
+    pub(crate) use super::queue::Piece;
+    pub(crate) use super::runs::Run;
+}
 mod seq;
 mod settle;
 mod slab;

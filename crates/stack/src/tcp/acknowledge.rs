@@ -34,7 +34,7 @@ impl Connection {
         let sacked = self.options.sack && self.take_sack(segment, ack, &mut delivered);
         let advanced = ack > self.una;
         if advanced {
-            self.advance(ack, segment.at, &mut delivered);
+            self.advance(cx, ack, segment.at, &mut delivered);
         }
         let window_changed = ack >= self.una && self.update_peer_window(cx, segment, place, ack);
         // RFC 5681 2: a duplicate changes nothing and carries nothing.
@@ -92,7 +92,7 @@ impl Connection {
         }
     }
 
-    fn advance(&mut self, ack: u64, at: Instant, delivered: &mut Delivered) {
+    fn advance(&mut self, cx: &mut Context<'_>, ack: u64, at: Instant, delivered: &mut Delivered) {
         let data_end = self.queue.end();
         // SYN and FIN count in sequence numbers, not in bytes.
         let bytes = ack.min(data_end).saturating_sub(self.una.max(self.iss + 1));
@@ -108,7 +108,8 @@ impl Connection {
         });
         self.una = ack;
         self.nxt = self.nxt.max(ack);
-        self.queue.acknowledge(ack);
+        self.queue.acknowledge(ack, cx.spare);
+        self.runs.give_room(cx.spare);
         self.scoreboard.remove_below(ack);
     }
 

@@ -203,14 +203,16 @@ impl Tcp {
 
     /// Takes as many bytes as fit in the send buffer; `Ok(0)` means full. Before the handshake is done, bytes wait.
     pub fn write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
-        let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
+        let index = self.connections.resolve(id.0).ok_or(TcpError::Unknown)?;
+        let connection = self.connections.get_mut(index).filter(|connection| !connection.released);
+        let connection = connection.ok_or(TcpError::Unknown)?;
         if let (Some(error), false) = (&connection.error, connection.error_told) {
             return Err(error.clone());
         }
         if connection.closing || matches!(connection.state, State::Closed | State::TimeWait) {
             return Err(TcpError::WriteAfterShutdown);
         }
-        let written = connection.queue.push(data);
+        let written = connection.queue.push(data, &mut self.spare);
         if written > 0 {
             connection.start_waiting_syn();
             self.settle(index, now);

@@ -272,8 +272,7 @@ impl Connection {
 
     /// Lets go of everything that serves sending.
     pub(crate) fn forget_sending(&mut self) {
-        let end = self.queue.end();
-        self.queue.acknowledge(end);
+        self.queue.clear();
         self.runs = Runs::default();
         self.scoreboard.clear();
     }

@@ -163,7 +163,7 @@ impl Connection {
             self.fast_open_answered(cx, segment, ack);
             // What a SYN brought along and was not taken is sent again, as if for the first time.
             self.nxt = ack;
-            self.queue.acknowledge(ack);
+            self.queue.acknowledge(ack, cx.spare);
             self.insight.bytes_acked += ack - (self.iss + 1);
             if let (Some(sent_at), 0) = (self.syn.sent_at, self.syn.retransmissions) {
                 self.rtt.sample(segment.at.since(sent_at));

@@ -266,6 +266,7 @@ impl Connection {
 
     fn on_bytes(&mut self, cx: &mut Context<'_>, place: u64, end: u64, payload: bytes::Bytes) {
         let before = self.receive.next();
+        self.receive.take_room(cx.spare);
         match self.receive.insert(place, payload) {
             Arrival::InOrder { filled } => {
                 let len = self.receive.next() - before;

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::buffers::{BLOCK, Spare};
 
 /// Small writes gather in pieces of this size.
 const PIECE: usize = 16 * 1024;
@@ -14,7 +16,7 @@ const OVERHEAD: usize = 64;
 pub(crate) struct SendQueue {
     pieces: VecDeque<Piece>,
     /// The last, still growing piece.
-    tail: Vec<u8>,
+    tail: BytesMut,
     /// Place of the first byte kept.
     start: u64,
     /// Place after the last byte written.
@@ -22,27 +24,29 @@ pub(crate) struct SendQueue {
     limit: usize,
 }
 
+/// Shared bytes of the rope.
 #[derive(Debug)]
-struct Piece {
+pub(crate) struct Piece {
     start: u64,
     bytes: Bytes,
 }
 
 impl SendQueue {
     pub(crate) fn new(start: u64, limit: usize) -> SendQueue {
-        SendQueue { pieces: VecDeque::new(), tail: Vec::new(), start, end: start, limit }
+        SendQueue { pieces: VecDeque::new(), tail: BytesMut::new(), start, end: start, limit }
     }
 
     /// Takes what fits.
-    pub(crate) fn push(&mut self, data: &[u8]) -> usize {
+    pub(crate) fn push(&mut self, data: &[u8], spare: &mut Spare) -> usize {
         let taken = data.len().min(self.space());
         let mut data = &data[..taken];
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
+                spare.pieces.fill(&mut self.pieces);
                 self.close_tail();
-                // One allocation for a large write; small ones start small and share a piece.
+                // A block for a large write; small ones start small and share a piece.
                 let size = if self.end == self.start { data.len().max(512) } else { data.len().max(PIECE) };
-                self.tail.reserve_exact(size.min(256 * 1024));
+                self.tail = if size > BLOCK / 4 { spare.take(BLOCK) } else { BytesMut::with_capacity(size) };
             }
             let room = (self.tail.capacity() - self.tail.len()).min(data.len());
             self.tail.extend_from_slice(&data[..room]);
@@ -85,14 +89,9 @@ impl SendQueue {
     }
 
     /// Forgets bytes before `place`.
-    pub(crate) fn acknowledge(&mut self, place: u64) {
+    pub(crate) fn acknowledge(&mut self, place: u64, spare: &mut Spare) {
         let place = place.min(self.end);
         self.start = self.start.max(place);
-        if self.start == self.end {
-            self.pieces = VecDeque::new();
-            self.tail = Vec::new();
-            return;
-        }
         while let Some(first) = self.pieces.front_mut() {
             let done = place.saturating_sub(first.start);
             if done < first.bytes.len() as u64 {
@@ -101,8 +100,42 @@ impl SendQueue {
                 first.start += done;
                 break;
             }
-            self.pieces.pop_front();
+            if let Some(piece) = self.pieces.pop_front() {
+                spare.give(piece.bytes);
+            }
         }
+        if self.start == self.end {
+            spare.pieces.empty(&mut self.pieces);
+            spare.give_mut(core::mem::take(&mut self.tail));
+        }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.start = self.end;
+        self.pieces = VecDeque::new();
+        self.tail = BytesMut::new();
+    }
+
+    /// Bytes from `place` on that can be shared: what lies in the first two pieces there. Closes the last piece.
+    #[cfg(test)]
+    pub(crate) fn shareable(&mut self, place: u64) -> usize {
+        self.close_tail();
+        let index = self.pieces.partition_point(|piece| piece.end() <= place);
+        let last = self.pieces.get(index + 1).or_else(|| self.pieces.get(index));
+        last.map_or(0, |piece| (piece.end() - place) as usize)
+    }
+
+    /// The same bytes, shared: as many as [`SendQueue::shareable`] said at most.
+    #[cfg(test)]
+    pub(crate) fn share(&self, place: u64, len: usize) -> [Option<Bytes>; 2] {
+        let index = self.pieces.partition_point(|piece| piece.end() <= place);
+        let Some(first) = self.pieces.get(index) else { return [None, None] };
+        let from = (place - first.start) as usize;
+        let until = (from + len).min(first.bytes.len());
+        let rest = len - (until - from);
+        let second = self.pieces.get(index + 1).filter(|_| rest > 0);
+        [Some(first.bytes.slice(from..until)), second.map(|piece| piece.bytes.slice(..rest))]
     }
 
     /// Appends `len` bytes from `place` on to `out`.
@@ -112,7 +145,7 @@ impl SendQueue {
         }
         debug_assert!(place >= self.start && place + len as u64 <= self.end);
         let (mut place, mut left) = (place, len);
-        let mut index = self.pieces.partition_point(|piece| piece.start + piece.bytes.len() as u64 <= place);
+        let mut index = self.pieces.partition_point(|piece| piece.end() <= place);
         while left > 0 {
             let (start, bytes) = match self.pieces.get(index) {
                 Some(piece) => (piece.start, &piece.bytes[..]),
@@ -130,11 +163,18 @@ impl SendQueue {
         }
     }
 
+    /// What the last piece holds so far becomes a piece of its own; what it has room for stays.
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             let start = self.end - self.tail.len() as u64;
-            self.pieces.push_back(Piece { start, bytes: Bytes::from(core::mem::take(&mut self.tail)) });
+            self.pieces.push_back(Piece { start, bytes: self.tail.split().freeze() });
         }
+    }
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
     }
 }
 
@@ -155,7 +195,7 @@ mod tests {
                     written.extend_from_slice(&data);
                 }
             } else {
-                let taken = queue.push(&data);
+                let taken = queue.push(&data, &mut Spare::default());
                 written.extend_from_slice(&data[..taken]);
             }
             let from = acknowledged + random.below((written.len() - acknowledged) as u64 + 1) as usize;
@@ -163,9 +203,12 @@ mod tests {
             let mut copy = Vec::new();
             queue.copy(1_000 + from as u64, len, &mut copy);
             assert_eq!(copy, written[from..from + len]);
+            let shared = queue.shareable(1_000 + from as u64).min(len);
+            let pieces = queue.share(1_000 + from as u64, shared);
+            assert_eq!(pieces.into_iter().flatten().collect::<Vec<_>>().concat(), copy[..shared]);
             if random.below(3) == 0 {
                 acknowledged = from;
-                queue.acknowledge(1_000 + from as u64);
+                queue.acknowledge(1_000 + from as u64, &mut Spare::default());
             }
         }
     }
@@ -173,8 +216,8 @@ mod tests {
     #[test]
     fn an_empty_queue_holds_no_memory() {
         let mut queue = SendQueue::new(0, 1 << 20);
-        assert_eq!(queue.push(&[7; 100_000]), 100_000);
-        queue.acknowledge(100_000);
+        assert_eq!(queue.push(&[7; 100_000], &mut Spare::default()), 100_000);
+        queue.acknowledge(100_000, &mut Spare::default());
         assert_eq!((queue.pieces.capacity(), queue.tail.capacity()), (0, 0));
         assert_eq!(queue.space(), 1 << 20);
     }
@@ -182,7 +225,7 @@ mod tests {
     #[test]
     fn takes_no_more_than_its_limit() {
         let mut queue = SendQueue::new(0, 1_000);
-        assert_eq!(queue.push(&[1; 700]), 700);
-        assert!(queue.push(&[1; 700]) <= 300);
+        assert_eq!(queue.push(&[1; 700], &mut Spare::default()), 700);
+        assert!(queue.push(&[1; 700], &mut Spare::default()) <= 300);
     }
 }

@@ -111,6 +111,11 @@ impl Receive {
         2 * self.limit + 64 * 1024
     }
 
+    /// A container for what arrives, if there is none.
+    pub(crate) fn take_room(&mut self, spare: &mut Spare) {
+        spare.ready.fill(&mut self.ready);
+    }
+
     /// Payload from `place` on, already cut to the window.
     pub(crate) fn insert(&mut self, place: u64, mut payload: Bytes) -> Arrival {
         let end = place + payload.len() as u64;
@@ -150,7 +155,7 @@ impl Receive {
             self.unread -= count;
         }
         if self.unread == 0 {
-            self.ready = VecDeque::new();
+            spare.ready.empty(&mut self.ready);
             if self.early.is_empty() {
                 self.memory = 0;
             }

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use thru_wire::Instant;
 
+use crate::buffers::Spare;
+
 use super::congestion::Lost;
 use super::rate::Stamp;
 
@@ -131,6 +133,18 @@ impl Runs {
         self.work
     }
 
+    /// Without runs, their container goes back to where others can use it.
+    pub(crate) fn give_room(&mut self, spare: &mut Spare) {
+        if self.runs.is_empty() {
+            spare.runs.empty(&mut self.runs);
+        }
+    }
+
+    /// A container for runs, if there is none.
+    pub(crate) fn take_room(&mut self, spare: &mut Spare) {
+        spare.runs.fill(&mut self.runs);
+    }
+
     /// A run that was just sent for the first time.
     pub(crate) fn push(&mut self, run: Run) {
         debug_assert!(self.runs.back().is_none_or(|last| last.end() == run.start));
@@ -171,7 +185,9 @@ impl Runs {
             leaves(gone);
         }
         if self.runs.is_empty() {
+            let runs = core::mem::take(&mut self.runs);
             *self = Runs {
+                runs,
                 judged: self.judged,
                 work: self.work,
                 lost_bytes: self.lost_bytes,

@@ -216,6 +216,7 @@ impl Connection {
         let start = self.nxt;
         self.pace(cx, len);
         let run = self.stamp(cx.now, start, len + u32::from(fin));
+        self.runs.take_room(cx.spare);
         self.runs.push(run);
         self.nxt = run.end();
         if u64::from(len) < self.largest_now() {
