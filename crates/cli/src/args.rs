@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Route(RouteArgs),
     /// Ask a name server (dig's spellings: @server +short +trace -x)
     Dig(DigArgs),
+    /// Run packetdrill scripts against our own TCP, in virtual time
+    Drill(DrillArgs),
     /// List, show, run and verify labs
     #[command(subcommand)]
     Lab(LabCommand),
@@ -124,6 +126,23 @@ pub(crate) enum Http {
     /// HTTP/3
     #[value(name = "3")]
     Three,
+}
+
+/// `thru drill`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DrillArgs {
+    /// Scripts, or folders with scripts that end in .pkt
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Whose habits the stack has: linux or freebsd; without, as each script shows
+    #[arg(long, value_name = "NAME")]
+    pub persona: Option<String>,
+    /// One line of JSON for each script
+    #[arg(long)]
+    pub json: bool,
+    /// Show what happened in each script
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// `thru ping`.

@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod dig;
+pub(crate) mod drill;
 pub(crate) mod lab;
 pub(crate) mod ping;
 pub(crate) mod route;

@@ -30,6 +30,7 @@ mod forward;
 mod identification;
 mod ingress;
 mod lanes;
+mod look;
 mod neighbors;
 mod sockets;
 mod tables;

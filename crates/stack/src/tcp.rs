@@ -11,7 +11,7 @@
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
-//! - what a connection tells about itself: `insight`.
+//! - what a connection tells about itself: `insight`; what is asked about it: `look`.
 //!
 //! Places of sequence numbers are 64 bits wide inside (`seq`), so nothing wraps but on the wire.
 
@@ -45,6 +45,7 @@ mod input;
 mod insight;
 mod isn;
 mod listen;
+mod look;
 mod options;
 mod pacing;
 mod path;
@@ -73,6 +74,7 @@ mod window;
 pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
+pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
 pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
 pub use stats::TcpStats;

@@ -16,7 +16,7 @@ mod seq;
 
 pub use flags::Flags;
 pub use option::{AccEcnCounters, TcpOption, TcpOptionIter};
-pub use options::{ExtraOptions, SackBlocks, TcpOptions, Timestamps};
+pub use options::{ExtraOptions, OptionLayout, SackBlocks, TcpOptions, Timestamps};
 pub use seq::SeqNumber;
 
 /// Looks at the bytes of a TCP segment.

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use thru_wire::tcp::OptionLayout;
+
 use super::SocketOptions;
 
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
@@ -43,6 +45,8 @@ pub struct TcpConfig {
     pub sack: bool,
     /// Offer window scaling (RFC 7323 2).
     pub window_scaling: bool,
+    /// In which order options are written.
+    pub option_layout: OptionLayout,
     /// The congestion controller of new connections.
     pub congestion: Congestion,
     /// Whether controllers without a pace of their own are paced, at the rate of their window (as Linux with `fq`).
@@ -94,6 +98,7 @@ impl Default for TcpConfig {
             timestamps: true,
             sack: true,
             window_scaling: true,
+            option_layout: OptionLayout::TimestampsFirst,
             congestion: Congestion::Cubic,
             pacing: false,
             nodelay: false,

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use thru_wire::Instant;
 use thru_wire::tcp::Tcp as Header;
-use thru_wire::tcp::{Flags, TcpOptions, Timestamps};
+use thru_wire::tcp::{Flags, OptionLayout, TcpOptions, Timestamps};
 
 use super::ack::header_bytes;
 use super::connection::{Connection, Context};
@@ -40,6 +40,8 @@ pub(crate) struct Negotiated {
     pub(crate) scale: Option<(u8, u8)>,
     pub(crate) sack: bool,
     pub(crate) timestamps: Option<TimestampState>,
+    /// In which order our SYN writes all that.
+    pub(crate) layout: OptionLayout,
 }
 
 /// RFC 7323 4.
@@ -83,6 +85,7 @@ impl Negotiated {
                 recent: 0,
                 recent_at: Instant::START,
             }),
+            layout: config.option_layout,
         }
     }
 
@@ -120,6 +123,7 @@ impl Negotiated {
             timestamps: self
                 .timestamps
                 .map(|state| Timestamps { value: state.value(now), echo: state.recent }),
+            layout: self.layout,
             ..TcpOptions::default()
         }
     }

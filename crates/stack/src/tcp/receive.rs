@@ -163,6 +163,17 @@ impl Receive {
         copied
     }
 
+    /// Copies what is ready and keeps it; the number of bytes copied.
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> usize {
+        let mut copied = 0;
+        for piece in self.ready.iter().map(|piece| &piece[..]).chain([&self.tail[..]]) {
+            let count = piece.len().min(buffer.len() - copied);
+            buffer[copied..copied + count].copy_from_slice(&piece[..count]);
+            copied += count;
+        }
+        copied
+    }
+
     /// Throws away everything: nobody will read it.
     pub(crate) fn clear(&mut self) {
         *self = Receive::new(self.next, self.limit);

@@ -27,6 +27,18 @@ pub struct TcpOptions {
     pub sack: SackBlocks,
     /// Every other option.
     pub extra: ExtraOptions,
+    /// In which order they are written. Reading doesn't tell.
+    pub layout: OptionLayout,
+}
+
+/// In which order options are written, and where padding goes. Receivers don't care; observers tell systems apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OptionLayout {
+    /// As Linux: MSS, SACK-permitted with timestamps, window scale, SACK; each word is padded with NOP.
+    #[default]
+    TimestampsFirst,
+    /// As FreeBSD: MSS, window scale, SACK-permitted, timestamps, SACK; padding before what needs it, the rest is EOL.
+    ScaleFirst,
 }
 
 /// The timestamps option (RFC 7323 section 3.2).
@@ -47,6 +59,7 @@ impl TcpOptions {
         timestamps: None,
         sack: SackBlocks::NONE,
         extra: ExtraOptions::NONE,
+        layout: OptionLayout::TimestampsFirst,
     };
 
     /// Reads the options from the end of the fixed header on. Of two of a kind that can be there only
@@ -84,6 +97,9 @@ impl TcpOptions {
 
     /// Bytes they take in a header, a multiple of 4.
     pub fn padded_len(&self) -> usize {
+        if self.layout == OptionLayout::ScaleFirst {
+            return self.scale_first().1.next_multiple_of(4);
+        }
         self.plan().2.next_multiple_of(4)
     }
 
@@ -121,6 +137,12 @@ impl TcpOptions {
 
     /// Writes them, padded to a multiple of 4; returns how many bytes they take.
     pub(super) fn emit(&self, out: &mut [u8]) -> usize {
+        if self.layout == OptionLayout::ScaleFirst {
+            let (bytes, len) = self.scale_first();
+            let padded = len.next_multiple_of(4);
+            out[..padded].copy_from_slice(&bytes[..padded]);
+            return padded;
+        }
         let (blocks, extra, len, aligned) = self.plan();
         let mut at = 0;
         let mut put = |bytes: &[u8]| {
@@ -163,8 +185,57 @@ impl TcpOptions {
         put(&self.extra.bytes[..extra]);
         debug_assert_eq!(at, len, "options were planned with another length");
         let padded = len.next_multiple_of(4);
-        out[len..padded].fill(0);
+        // Behind other options Linux pads with NOP, too.
+        out[len..padded].fill(u8::from(extra > 0));
         padded
+    }
+
+    /// The bytes of [`OptionLayout::ScaleFirst`], and how many before the final padding with zeros.
+    fn scale_first(&self) -> ([u8; ROOM], usize) {
+        let mut bytes = [0; ROOM];
+        let mut len = 0;
+        // What doesn't fit any more is left out.
+        let mut put = |pad: usize, option: &[u8]| {
+            if len + pad + option.len() <= ROOM {
+                bytes[len..len + pad].fill(1);
+                bytes[len + pad..len + pad + option.len()].copy_from_slice(option);
+                len += pad + option.len();
+            }
+            len
+        };
+        // NOPs that bring a place to `rest` beyond a multiple of four.
+        let to = |place: usize, rest: usize| (rest + 4 - place % 4) % 4;
+        let mut at = 0;
+        if let Some(mss) = self.mss {
+            let [high, low] = mss.to_be_bytes();
+            at = put(0, &[2, 4, high, low]);
+        }
+        if let Some(shift) = self.window_scale {
+            at = put(1 - at % 2, &[3, 3, shift.min(14)]);
+        }
+        if self.sack_permitted {
+            at = put(at % 2, &[4, 2]);
+        }
+        if let Some(timestamps) = self.timestamps {
+            let mut option = [8, 10, 0, 0, 0, 0, 0, 0, 0, 0];
+            option[2..6].copy_from_slice(&timestamps.value.to_be_bytes());
+            option[6..].copy_from_slice(&timestamps.echo.to_be_bytes());
+            at = put(to(at, 2), &option);
+        }
+        let extra = self.extra.fitting(ROOM - at);
+        let room = (ROOM - at).saturating_sub(to(at, 2) + 2 + extra) / 8;
+        let blocks = self.sack.len().min(room);
+        if blocks > 0 {
+            let mut option = [0; 34];
+            option[..2].copy_from_slice(&[5, (2 + 8 * blocks) as u8]);
+            for (slot, (left, right)) in option[2..].chunks_exact_mut(8).zip(self.sack.iter().take(blocks)) {
+                slot[..4].copy_from_slice(&left.0.to_be_bytes());
+                slot[4..].copy_from_slice(&right.0.to_be_bytes());
+            }
+            put(to(at, 2), &option[..2 + 8 * blocks]);
+        }
+        put(0, &self.extra.bytes[..extra]);
+        (bytes, len)
     }
 }
 

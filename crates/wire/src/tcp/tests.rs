@@ -187,12 +187,47 @@ prop_compose! {
                 mss, window_scale: shift, sack_permitted: permitted, timestamps: stamps.map(|(value, echo)| Timestamps { value, echo }),
                 sack: blocks.into_iter().map(|(left, right)| (SeqNumber(left), SeqNumber(right))).collect(),
                 extra: ExtraOptions::NONE,
+                layout: OptionLayout::default(),
             },
         }
     }
 }
 
+#[test]
+fn the_scale_comes_first_where_it_should() {
+    let with = |change: fn(&mut TcpOptions)| {
+        let mut header = syn();
+        header.options.layout = OptionLayout::ScaleFirst;
+        change(&mut header.options);
+        let mut out = Vec::new();
+        header.emit_into(&[], &pseudo(), &mut out);
+        out[20..].to_vec()
+    };
+    let stamps = [8, 10, 1, 2, 3, 4, 0, 0, 0, 0];
+    assert_eq!(with(|_| {}), [&[2, 4, 5, 180, 1, 3, 3, 7, 4, 2][..], &stamps].concat());
+    let without_sack = with(|options| options.sack_permitted = false);
+    assert_eq!(without_sack, [&[2, 4, 5, 180, 1, 3, 3, 7, 1, 1][..], &stamps].concat());
+    let bare = with(|options| (options.timestamps, options.window_scale) = (None, None));
+    assert_eq!(bare, [2, 4, 5, 180, 4, 2, 0, 0]);
+}
+
 proptest! {
+    #[test]
+    fn either_layout_says_the_same(header in any_header(), payload in proptest::collection::vec(any::<u8>(), 0..100)) {
+        let mut out = Vec::new();
+        let mut other = header;
+        other.options.layout = OptionLayout::ScaleFirst;
+        other.emit_into(&payload, &pseudo(), &mut out);
+        prop_assert_eq!(out.len(), other.header_len() + payload.len());
+        let (parsed, rest) = Tcp::parse(&out, Some(&pseudo())).unwrap();
+        prop_assert_eq!(rest, &payload[..]);
+        let blocks = parsed.options.sack.len();
+        prop_assert_eq!(parsed.options.sack.as_slice(), &header.options.sack.as_slice()[..blocks]);
+        let mut expected = header;
+        expected.options.sack = parsed.options.sack;
+        prop_assert_eq!(parsed, expected);
+    }
+
     #[test]
     fn round_trip(header in any_header(), payload in proptest::collection::vec(any::<u8>(), 0..100)) {
         let mut out = Vec::new();

@@ -1,0 +1,106 @@
+//! `thru drill`: scripts in the packetdrill language against our own stack, in virtual time.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use thru_drill::{Options, Outcome as Result_, Persona, Verdict};
+use thru_report::text::escape;
+
+use crate::Outcome;
+use crate::args::DrillArgs;
+use crate::failure::{FAULT, Failure, HEALTHY};
+use crate::output;
+
+/// Most bytes of a script: far more than any has.
+const LARGEST: u64 = 4 << 20;
+
+/// Runs the command.
+pub(crate) fn run(args: &DrillArgs) -> Outcome {
+    let persona = match args.persona.as_deref() {
+        None => None,
+        Some(name) => Some(Persona::named(name).ok_or_else(|| {
+            Failure::usage(format!("there is no persona `{name}`"), "use `linux` or `freebsd`")
+        })?),
+    };
+    let mut files = Vec::new();
+    for path in &args.files {
+        collect(path, true, &mut files)?;
+    }
+    if files.is_empty() {
+        return Err(Failure::usage("there are no scripts there", "scripts are files that end in .pkt"));
+    }
+    let options = Options { persona, verbose: args.verbose };
+    let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+    for file in &files {
+        let outcome = run_file(file, &options)?;
+        match outcome.verdict {
+            Verdict::Pass => passed += 1,
+            Verdict::Fail => failed += 1,
+            Verdict::Skip => skipped += 1,
+        }
+        tell(file, &outcome, args);
+    }
+    if !args.json {
+        output::print(&format!("{passed} passed, {failed} failed, {skipped} skipped\n"));
+    }
+    Ok(if failed > 0 { FAULT } else { HEALTHY })
+}
+
+/// The runner is chosen by the extension.
+fn run_file(file: &Path, options: &Options) -> Result<Result_, Failure> {
+    let unreadable = |what: String| {
+        Failure::usage(format!("cannot read {}: {what}", file.display()), "is the path right?")
+    };
+    let length = fs::metadata(file).map_err(|error| unreadable(error.to_string()))?.len();
+    if length > LARGEST {
+        return Err(unreadable(format!("it has {length} bytes, more than any script")));
+    }
+    let source = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    Ok(thru_drill::run(&String::from_utf8_lossy(&source), options))
+}
+
+fn tell(file: &Path, outcome: &Result_, args: &DrillArgs) {
+    let name = file.to_string_lossy();
+    if args.json {
+        let line = json!({
+            "file": name,
+            "result": outcome.verdict.word(),
+            "reason": outcome.reason,
+            "line": outcome.line,
+        });
+        return output::print(&format!("{line}\n"));
+    }
+    for line in &outcome.log {
+        output::print(&format!("    {}\n", escape(line)));
+    }
+    let (word, name) = (outcome.verdict.word(), escape(&name));
+    match outcome.verdict {
+        Verdict::Pass => output::print(&format!("{word}  {name}\n")),
+        _ => output::print(&format!("{word}  {name}:{}: {}\n", outcome.line, escape(&outcome.reason))),
+    }
+}
+
+/// Scripts under `path`, in the order of their names. A file that is named is one, whatever its name.
+fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    if path.is_dir() {
+        let unreadable =
+            |error| Failure::usage(format!("cannot read {}: {error}", path.display()), "is the path right?");
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path).map_err(unreadable)? {
+            entries.push(entry.map_err(unreadable)?.path());
+        }
+        entries.sort();
+        for entry in entries {
+            // A link could lead back here.
+            if !entry.is_symlink() {
+                collect(&entry, false, files)?;
+            }
+        }
+        return Ok(());
+    }
+    if named || path.extension().is_some_and(|extension| extension == "pkt") {
+        files.push(path.to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Scripts in the packetdrill language, run over our own stack in virtual time and without privileges.
+//!
+//! - [`parse`](parse()): from text to a [`script::Script`]; every error names its line.
+//! - [`run`](run()): carries a script out against a [`thru_stack::Host`] and says [`Verdict::Pass`],
+//!   [`Verdict::Fail`] or [`Verdict::Skip`], with the reason and the line. What can't apply is skipped, never passed.
+//! - [`persona`]: values with which one stack is held against scripts written for Linux or for FreeBSD.
+//!
+//! Inside `run`: `flow` (a connection as the script numbers it), `inject` (packets to the host), `observed` and
+//! `expect` (packets from it), `kernel` (system calls over the host), `shell` and `sysctl` (what shell lines mean).
+
+mod parse;
+pub mod persona;
+mod run;
+pub mod script;
+mod text;
+
+pub use parse::{Error, parse};
+pub use persona::Persona;
+pub use run::{Options, Outcome, Verdict, run};
