@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use thru_wire::Instant;
-
 use super::{ListenerId, SocketOptions, State, Tcp, TcpConfig, TcpError, TcpId};
 
 /// What an application could do with a connection now without waiting (the events of `poll`).
@@ -92,17 +90,10 @@ impl Tcp {
                     self.half_open.iter().filter(|object| ours(object.pair.local.port)).count()
                 }
                 State::TimeWait => {
-                    self.time_wait.iter().filter(|object| ours(object.pair.local.port)).count()
+                    self.time_wait.local_ports().into_iter().filter(|port| ours(*port)).count()
                 }
                 _ => 0,
             }
-    }
-
-    /// Ends everything that is in TIME-WAIT (FreeBSD's `tcpdrop -s TIME_WAIT`).
-    pub fn forget_time_wait(&mut self, now: Instant) {
-        for index in self.time_wait.numbers() {
-            self.end_time_wait(now, index);
-        }
     }
 
     /// New settings for what begins from now on; living connections take the timers and limits among them, too.

@@ -66,12 +66,6 @@ impl<T> Slab<T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
-    /// The numbers taken.
-    pub(crate) fn numbers(&self) -> Vec<u32> {
-        let taken = |(index, entry): (usize, &Entry<T>)| entry.value.is_some().then_some(index as u32);
-        self.entries.iter().enumerate().filter_map(taken).collect()
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }

@@ -104,6 +104,11 @@ impl TimeWaits {
         config.time_wait_reuse && self.facts(place).recent.is_some() && waited > 1_000
     }
 
+    /// Our ports of all objects. It takes as long as there are objects.
+    pub(crate) fn local_ports(&self) -> Vec<u16> {
+        [self.v4.local_ports(), self.v6.local_ports()].concat()
+    }
+
     fn set_recent(&mut self, place: Place, recent: u32) {
         match place {
             Place::V4(number) => self.v4.set_recent(number, recent),
@@ -254,6 +259,13 @@ impl Tcp {
             self.end_time_wait(now, place);
         }
         self.arm_time_wait(now);
+    }
+
+    /// Ends everything that is in TIME-WAIT (FreeBSD's `tcpdrop -s TIME_WAIT`).
+    pub fn forget_time_wait(&mut self, now: Instant) {
+        while let Some((place, _)) = self.time_wait.first(now.nanos() / 1_000_000) {
+            self.end_time_wait(now, place);
+        }
     }
 
     fn end_time_wait(&mut self, now: Instant, place: Place) {

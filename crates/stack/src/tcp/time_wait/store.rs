@@ -105,6 +105,13 @@ where
         }
     }
 
+    /// Our ports of all objects, the one that ends first in front.
+    pub(super) fn local_ports(&self) -> Vec<u16> {
+        let step = |number: &u32| Some(self.at(*number).next).filter(|next| *next != NONE);
+        let numbers = core::iter::successors(Some(self.head).filter(|head| *head != NONE), step);
+        numbers.map(|number| Self::unpack(&self.at(number).pair).local.port).collect()
+    }
+
     pub(super) fn set_recent(&mut self, number: u32, recent: u32) {
         self.at_mut(number).recent = recent;
     }
