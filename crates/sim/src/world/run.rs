@@ -180,11 +180,7 @@ impl World {
         let End { node, port } = entry.ends[1 - direction.index()];
         match (&mut self.nodes[node.0 as usize].device, port) {
             (Device::Host(host), Port::Interface(interface)) => {
-                host.host.handle_frame(
-                    now,
-                    interface,
-                    thru_stack::Frame::new(packet.bytes, now),
-                );
+                host.host.handle_frame(now, interface, thru_stack::Frame::new(packet.bytes, now));
                 self.settle(node);
             }
             (Device::Switch(switch), Port::Switch(port)) => {

@@ -6,6 +6,7 @@ use thru_wire::Instant;
 
 use super::congestion::Ack;
 use super::connection::{Connection, Context};
+use super::handshake::TimestampState;
 use super::runs::Run;
 use super::segment::Segment;
 use super::seq;
@@ -13,97 +14,160 @@ use super::seq;
 /// The sender remembers no more ranges than this of what the peer reports; a peer that reports more is up to no good.
 const MOST_RANGES: usize = 1_024;
 
-/// What one acknowledgement delivered.
-#[derive(Default)]
-struct Delivered {
-    bytes: u64,
-    acked: u64,
+/// What one acknowledgement tells.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// The place it acknowledges, and SND.UNA before.
+    pub(crate) ack: u64,
+    pub(crate) prior_una: u64,
+    /// What was sent and unacknowledged before.
+    pub(crate) flight: u64,
+    /// Bytes newly delivered, and those acknowledged cumulatively.
+    pub(crate) bytes: u64,
+    pub(crate) acked: u64,
+    /// Whether it moved SND.UNA on; whether blocks told something new.
+    pub(crate) advanced: bool,
+    pub(crate) sacked: bool,
+    /// A duplicate (RFC 5681 2) while something is out; and whether it has the form of one in any case.
+    pub(crate) duplicate: bool,
+    pub(crate) duplicate_in_form: bool,
+    /// Duplicates in a row before it.
+    pub(crate) duplicates_before: u64,
+    /// Bytes it reports to have arrived twice, and whether these are the tail loss probe's.
+    pub(crate) dsacked: u64,
+    pub(crate) probe_duplicated: bool,
+    /// Whether something was delivered that was sent once, before the present recovery or timeout.
+    pub(crate) original: bool,
+    /// Where what was sent once begins that arrived after something sent later.
+    late: Option<u64>,
+    /// The timestamp it echoes.
+    pub(crate) echo: Option<u32>,
     /// When the oldest and the newest run left that it delivered and that had been sent only once.
     oldest: Option<Instant>,
     newest: Option<Instant>,
     /// When the newest left of those that had been sent more than once: they measure nothing by themselves (Karn).
-    resent: Option<Instant>,
+    pub(crate) resent: Option<Instant>,
+}
+
+/// What has to be known of the connection while runs are delivered.
+#[derive(Clone, Copy)]
+struct Before {
+    at: Instant,
+    /// The highest place known to have arrived.
+    highest: u64,
+    /// End of the present recovery or timeout.
+    until: u64,
+    min_rtt: Option<Duration>,
+    timestamps: Option<(TimestampState, u32)>,
 }
 
 impl Connection {
     /// `ack` lies between SND.UNA - MAX.SND.WND and SND.NXT.
     pub(crate) fn on_ack(&mut self, cx: &mut Context<'_>, segment: &Segment, place: u64, ack: u64) {
         let before = self.runs.in_flight();
-        let flight = self.nxt - self.una;
-        let mut delivered = Delivered::default();
-        let sacked = self.options.sack && self.take_sack(segment, ack, &mut delivered);
-        let advanced = ack > self.una;
-        if advanced {
-            self.advance(cx, ack, segment.at, &mut delivered);
+        let mut news = News {
+            ack,
+            prior_una: self.una,
+            flight: self.nxt - self.una,
+            echo: self.options.timestamps.and(segment.header.options.timestamps).map(|theirs| theirs.echo),
+            duplicates_before: u64::from(self.recovery.duplicates),
+            ..News::default()
+        };
+        let known = Before {
+            at: segment.at,
+            highest: self.scoreboard.last().map_or(self.una, |range| range.end.max(self.una)),
+            until: self.recovery.until(),
+            min_rtt: self.rtt.min(),
+            timestamps: self.options.timestamps.zip(news.echo),
+        };
+        if self.options.sack && !segment.header.options.sack.is_empty() {
+            self.take_dsack(segment, ack, &mut news);
+            self.take_sack(segment, ack, known, &mut news);
+        }
+        news.advanced = ack > self.una;
+        if news.advanced {
+            self.advance(cx, ack, known, &mut news);
+        }
+        if let Some(low) = news.late.filter(|_| self.options.sack) {
+            self.note_reordering(low, cx);
         }
         let window_changed = ack >= self.una && self.update_peer_window(cx, segment, place, ack);
         // RFC 5681 2: a duplicate changes nothing and carries nothing.
-        let duplicate =
-            !advanced && ack == self.una && segment.len() == 0 && !window_changed && !self.runs.is_empty();
-        if duplicate {
+        news.duplicate_in_form = !news.advanced && ack == self.una && segment.len() == 0 && !window_changed;
+        news.duplicate = news.duplicate_in_form && !self.runs.is_empty();
+        if news.duplicate {
             self.insight.duplicate_acks_received += 1;
-            self.recovery.duplicates += 1;
+            self.recovery.duplicates += u32::from(!self.options.sack);
         }
-        if advanced {
-            self.recovery.duplicates = 0;
+        if news.advanced {
+            self.advance_duplicates(&mut news);
             self.recovery.retries = 0;
+            self.recovery.struggles_since = Instant::NEVER;
             self.rtt.forget_backoff();
         } else if self.peer_window.size() == 0 && ack == self.una {
             // The peer lives, it only has no room: it may take as long as it likes (RFC 9293 3.8.6.1).
             self.recovery.retries = 0;
         }
         self.probe.answered();
-        let rtt = self.measure(segment, advanced, &delivered);
-        if advanced || sacked || duplicate {
-            let repairing = self.recovery.in_recovery();
-            let lost_before = self.runs.lost_bytes();
-            self.judge_loss(cx, advanced, flight);
-            let lost = self.runs.lost_bytes();
-            let rate = self.delivery.take(segment.at, self.rtt.min(), lost);
-            let threshold = self.congestion.slow_start_threshold();
-            let in_slow_start = self.congestion.window() < threshold;
-            // In slow start a window that was half used may double (RFC 7661 4.2, and Linux).
-            let used = self.window_was_full || (in_slow_start && 2 * before >= self.congestion.window());
-            self.congestion.on_ack(&Ack {
-                now: segment.at,
-                delivered: delivered.bytes,
-                acked: delivered.acked,
-                newly_lost: lost - lost_before,
-                total_delivered: self.delivery.delivered,
-                rate,
-                rtt,
-                shortest_rtt: delivered.newest.map(|newest| segment.at.since(newest)),
-                prior_in_flight: before,
-                in_flight: self.runs.in_flight(),
-                ce_bytes: 0,
-                app_limited: !used,
-                // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
-                in_recovery: repairing || self.recovery.in_recovery(),
-            });
-            if self.congestion.limits_itself() {
-                self.delivery.app_limited(self.runs.in_flight());
-            }
+        let rtt = self.measure(segment, &news);
+        self.recovery.timer_set = false;
+        if news.advanced || news.sacked || news.duplicate_in_form || news.dsacked > 0 {
+            self.answer_news(cx, &news, before, rtt);
         }
-        if advanced {
-            self.restart_retransmit(cx);
+        if news.advanced {
+            if !self.recovery.timer_set {
+                self.restart_timer(cx);
+            }
             if self.queue.space() * 3 >= self.queue.limit() {
                 cx.wake(&mut self.write_waker);
             }
         }
     }
 
-    fn advance(&mut self, cx: &mut Context<'_>, ack: u64, at: Instant, delivered: &mut Delivered) {
+    /// Recovery and the controller hear of it. `before`: bytes in the network before.
+    fn answer_news(&mut self, cx: &mut Context<'_>, news: &News, before: u64, rtt: Option<Duration>) {
+        let repairing = self.recovery.in_recovery();
+        let lost_before = self.runs.lost_bytes();
+        self.judge_loss(cx, news);
+        let lost = self.runs.lost_bytes();
+        let rate = self.delivery.take(cx.now, self.rtt.min(), lost);
+        let threshold = self.congestion.slow_start_threshold();
+        let in_slow_start = self.congestion.window() < threshold;
+        // In slow start a window that was half used may double (RFC 7661 4.2, and Linux).
+        let used = self.window_was_full || (in_slow_start && 2 * before >= self.congestion.window());
+        self.congestion.on_ack(&Ack {
+            now: cx.now,
+            delivered: news.bytes,
+            acked: news.acked,
+            newly_lost: lost - lost_before,
+            total_delivered: self.delivery.delivered,
+            rate,
+            rtt,
+            shortest_rtt: news.newest.map(|newest| cx.now.since(newest)),
+            prior_in_flight: before,
+            in_flight: self.runs.in_flight(),
+            ce_bytes: 0,
+            app_limited: !used,
+            // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
+            in_recovery: repairing || self.recovery.in_recovery(),
+        });
+        if self.congestion.limits_itself() {
+            self.delivery.app_limited(self.runs.in_flight());
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>, ack: u64, known: Before, news: &mut News) {
         let data_end = self.queue.end();
         // SYN and FIN count in sequence numbers, not in bytes.
         let bytes = ack.min(data_end).saturating_sub(self.una.max(self.iss + 1));
         self.insight.bytes_acked += bytes;
-        delivered.acked = ack - self.una;
-        let (delivery, recovery) = (&mut self.delivery, &mut self.recovery);
+        news.acked = ack - self.una;
+        let (delivery, rack) = (&mut self.delivery, &mut self.recovery.rack);
         self.runs.acknowledge(ack, |run| {
             if run.fate != super::runs::Fate::Sacked {
-                delivered.note(&run);
-                delivery.delivered(&run, at);
-                recovery.delivered(run.sent_at);
+                news.note(&run, &known);
+                delivery.delivered(&run, known.at);
+                rack.delivered(&run, known.at, known.min_rtt, known.answers(&run));
             }
         });
         self.una = ack;
@@ -113,10 +177,9 @@ impl Connection {
         self.scoreboard.remove_below(ack);
     }
 
-    /// Takes in the blocks of a segment. Whether anything was new.
-    fn take_sack(&mut self, segment: &Segment, ack: u64, delivered: &mut Delivered) -> bool {
-        let before = delivered.bytes;
-        let at = segment.at;
+    /// Takes in the blocks of a segment.
+    fn take_sack(&mut self, segment: &Segment, ack: u64, known: Before, news: &mut News) {
+        let before = news.bytes;
         for (left, right) in segment.header.options.sack.iter() {
             let (mut left, mut right) = (seq::place(self.una, left), seq::place(self.una, right));
             // RFC 2883: a block at or below the acknowledgement tells of a duplicate; so does nonsense, of nothing.
@@ -136,25 +199,26 @@ impl Connection {
                 right = known.start;
             }
             let Some(joined) = self.scoreboard.insert(whole_left, whole_right, MOST_RANGES) else { continue };
-            let (delivery, recovery) = (&mut self.delivery, &mut self.recovery);
-            self.runs.sack((left, right), (joined.start, joined.end), |run| {
-                delivered.note(run);
-                delivery.delivered(run, at);
-                recovery.delivered(run.sent_at);
+            let (delivery, rack) = (&mut self.delivery, &mut self.recovery.rack);
+            let mss = u32::from(self.options.mss);
+            self.runs.sack((left, right), (joined.start, joined.end), mss, |run| {
+                news.note(run, &known);
+                delivery.delivered(run, known.at);
+                rack.delivered(run, known.at, known.min_rtt, known.answers(run));
             });
         }
-        delivered.bytes > before
+        news.sacked = news.bytes > before;
     }
 
     /// A round-trip time from this acknowledgement, by the arrival of its frame: from when the oldest run
     /// it delivers had left, or, if that left more than once, as the echoed timestamp decides.
-    fn measure(&mut self, segment: &Segment, advanced: bool, delivered: &Delivered) -> Option<Duration> {
-        if let Some(resent) = delivered.resent {
-            return if advanced { self.measure_resent(segment, resent) } else { None };
+    fn measure(&mut self, segment: &Segment, news: &News) -> Option<Duration> {
+        if let Some(resent) = news.resent {
+            return if news.advanced { self.measure_resent(segment, resent) } else { None };
         }
-        let rtt = segment.at.since(delivered.oldest?);
+        let rtt = segment.at.since(news.oldest?);
         self.rtt.sample(rtt);
-        if let Some(newest) = delivered.newest {
+        if let Some(newest) = news.newest {
             self.rtt.shortest(segment.at.since(newest));
         }
         Some(rtt)
@@ -189,14 +253,25 @@ impl Connection {
     }
 }
 
-impl Delivered {
-    fn note(&mut self, run: &Run) {
+impl News {
+    fn note(&mut self, run: &Run, known: &Before) {
         self.bytes += u64::from(run.len);
         if run.retransmitted {
             self.resent = Some(self.resent.map_or(run.sent_at, |newest| newest.max(run.sent_at)));
-        } else {
-            self.oldest = Some(self.oldest.map_or(run.sent_at, |oldest| oldest.min(run.sent_at)));
-            self.newest = Some(self.newest.map_or(run.sent_at, |newest| newest.max(run.sent_at)));
+            return;
         }
+        self.oldest = Some(self.oldest.map_or(run.sent_at, |oldest| oldest.min(run.sent_at)));
+        self.newest = Some(self.newest.map_or(run.sent_at, |newest| newest.max(run.sent_at)));
+        self.original |= run.end() <= known.until;
+        if run.end() <= known.highest {
+            self.late = Some(self.late.map_or(run.start, |low| low.min(run.start)));
+        }
+    }
+}
+
+impl Before {
+    /// Whether the echoed timestamp allows that the run's last transmission is meant (RFC 8985 6.2 step 2).
+    fn answers(&self, run: &Run) -> bool {
+        self.timestamps.is_none_or(|(state, echo)| echo.wrapping_sub(state.value(run.sent_at)) as i32 >= 0)
     }
 }

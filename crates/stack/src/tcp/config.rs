@@ -28,6 +28,12 @@ pub struct TcpConfig {
     pub syn_ack_retries: u32,
     /// How often the same data is sent again without any acknowledgement before the connection ends.
     pub data_retries: u32,
+    /// Probe for a lost tail before the timeout (RFC 8985 7; Linux: `tcp_early_retrans`).
+    pub tail_loss_probe: bool,
+    /// Look whether a timeout was spurious (RFC 5682; Linux: `tcp_frto`).
+    pub frto: bool,
+    /// Most segments by which reordering is believed to delay one (Linux: `tcp_max_reordering`).
+    pub max_reordering: u32,
     /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
     pub time_wait: Duration,
     /// TIME-WAIT objects at most; beyond, connections end without.
@@ -90,6 +96,9 @@ impl Default for TcpConfig {
             syn_retries: 6,
             syn_ack_retries: 5,
             data_retries: 15,
+            tail_loss_probe: true,
+            frto: true,
+            max_reordering: 300,
             time_wait: Duration::from_secs(60),
             time_wait_most: 262_144,
             time_wait_reuse: true,

@@ -126,6 +126,9 @@ pub trait Controller: Debug + Send {
     fn on_loss(&mut self, now: Instant, in_flight: u64);
     /// The retransmission timer ran out.
     fn on_timeout(&mut self, now: Instant, in_flight: u64);
+    /// The timer ran out in a recovery, or after a timeout, that has reduced the window already: it begins at one
+    /// segment again, but the threshold stays. The next undo still gives back what that first reduction took.
+    fn on_timeout_again(&mut self, _now: Instant) {}
     /// Everything that was lost has been repaired.
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {}
     /// Nothing had been lost (Eifel, F-RTO, D-SACK): what the recovery or timeout begun last took is given back.

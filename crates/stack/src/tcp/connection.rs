@@ -303,7 +303,7 @@ impl Connection {
         }
         if self.timers.retransmit <= cx.now {
             self.timers.retransmit = Instant::NEVER;
-            self.on_retransmit_timeout(cx);
+            self.on_retransmit_timer(cx);
         }
         if self.timers.persist <= cx.now {
             self.timers.persist = Instant::NEVER;
@@ -333,7 +333,7 @@ impl Connection {
             min_rtt: self.rtt.min(),
             max_rtt: self.rtt.max(),
             rto: self.rtt.rto(config),
-            congestion_window: self.congestion.window(),
+            congestion_window: self.send_window(),
             slow_start_threshold: self.congestion.slow_start_threshold(),
             bytes_in_flight: self.runs.in_flight(),
             peer_window: self.peer_window.size(),

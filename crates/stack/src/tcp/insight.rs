@@ -149,6 +149,8 @@ pub(crate) struct Insight {
     pub(crate) syn_retransmissions: u64,
     pub(crate) timeouts: u64,
     pub(crate) fast_recoveries: u64,
+    pub(crate) tail_loss_probes: u64,
+    pub(crate) undone: u64,
     pub(crate) duplicate_acks_received: u64,
     pub(crate) duplicates_received: u64,
     pub(crate) out_of_order_received: u64,

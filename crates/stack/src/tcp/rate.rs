@@ -131,6 +131,11 @@ impl Delivery {
         }
     }
 
+    /// What had been delivered when the newest run left that was delivered since the last sample was taken.
+    pub(crate) fn sample_prior(&self) -> Option<u64> {
+        self.sample.map(|newest| newest.stamp.delivered)
+    }
+
     /// The sample of one acknowledgement that arrived at `now`, after all it delivered was counted; `lost`: bytes
     /// believed lost so far.
     pub(crate) fn take(&mut self, now: Instant, min_rtt: Option<Duration>, lost: u64) -> Option<RateSample> {

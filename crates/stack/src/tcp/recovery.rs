@@ -1,15 +1,28 @@
-//! Loss: noticed by acknowledgements (RFC 6675 with SACK, RFC 6582 without) or by the timer (RFC 6298), and repaired.
-
-use core::time::Duration;
+//! Loss: noticed, judged, repaired, and taken back where it was none.
+//!
+//! With SACK, time decides what is lost ([`rack`], RFC 8985) and a probe finds a lost tail ([`tail`]); without, three
+//! duplicates do ([`count`], RFC 6582). The timer is the last resort ([`timeout`], RFC 6298). While lost data is sent
+//! again, [`prr`] says how much may leave (RFC 9937). [`undo`] (RFC 3522, RFC 2883) and [`frto`] (RFC 5682) notice that
+//! nothing was lost. Here: the phases, and the order in which an acknowledgement asks all of these.
 
 use thru_wire::Instant;
 
+use super::acknowledge::News;
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
-use super::{State, TcpError};
 
-/// DupThresh of RFC 6675.
-const DUPLICATES: u32 = 3;
+mod count;
+mod frto;
+pub(crate) mod prr;
+pub(crate) mod rack;
+pub(crate) mod tail;
+mod timeout;
+pub(crate) mod undo;
+
+use prr::Prr;
+use rack::Rack;
+use tail::TailProbe;
+use undo::Undo;
 
 /// Where the sender stands with loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -23,78 +36,200 @@ pub(crate) enum Phase {
     Loss { until: u64 },
 }
 
+/// What the one timer of unacknowledged data is set for (RFC 8985 8: they never run side by side).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Pending {
+    /// The retransmission timeout.
+    #[default]
+    Retransmit,
+    /// What was overtaken has had its time to arrive.
+    Reorder,
+    /// A probe of the tail.
+    Probe,
+}
+
 /// State of loss recovery.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Recovery {
     pub(crate) phase: Phase,
+    pub(crate) pending: Pending,
     /// Duplicate acknowledgements in a row.
     pub(crate) duplicates: u32,
-    /// The next lost run leaves even if the window is full (RFC 6675 5 step 4.3).
+    /// The next lost run leaves even if the window is full.
     pub(crate) force: bool,
+    /// New data leaves, and lost data waits, until the next acknowledgement (RFC 5682 2.1 step 2, and a hole that
+    /// filled by itself).
+    pub(crate) new_first: bool,
     /// Timeouts since something was last acknowledged.
     pub(crate) retries: u32,
-    /// When the most recently sent of all delivered runs had left.
-    newest_delivered: Option<Instant>,
+    /// When, since then, something first left again; [`Instant::NEVER`]: nothing did.
+    pub(crate) struggles_since: Instant,
+    /// This acknowledgement has set the timer already.
+    pub(crate) timer_set: bool,
+    /// Whether the next acknowledgements decide if the timeout was spurious.
+    pub(crate) frto: bool,
+    pub(crate) rack: Rack,
+    pub(crate) probe: TailProbe,
+    /// The last recovery or timeout; connections without any hold no memory for it.
+    pub(crate) episode: Option<Box<Episode>>,
+    /// Retransmissions, and segments reported to have arrived twice, in all the connection's time.
+    pub(crate) repeated: u32,
+    pub(crate) duplicated: u32,
+}
+
+/// What belongs to one recovery or timeout.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Episode {
+    pub(crate) prr: Prr,
+    pub(crate) undo: Undo,
+}
+
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery {
+            phase: Phase::Open,
+            pending: Pending::Retransmit,
+            duplicates: 0,
+            force: false,
+            new_first: false,
+            retries: 0,
+            struggles_since: Instant::NEVER,
+            timer_set: false,
+            frto: false,
+            rack: Rack::default(),
+            probe: TailProbe::default(),
+            episode: None,
+            repeated: 0,
+            duplicated: 0,
+        }
+    }
 }
 
 impl Recovery {
-    pub(crate) fn delivered(&mut self, sent_at: Instant) {
-        self.newest_delivered = Some(self.newest_delivered.map_or(sent_at, |newest| newest.max(sent_at)));
-    }
-
     pub(crate) fn in_recovery(&self) -> bool {
         matches!(self.phase, Phase::Recovery { .. })
+    }
+
+    /// Place at which the phase is over; the beginning of time if it is not one.
+    pub(crate) fn until(&self) -> u64 {
+        match self.phase {
+            Phase::Open => 0,
+            Phase::Recovery { until } | Phase::Loss { until } => until,
+        }
     }
 }
 
 impl Connection {
-    /// An acknowledgement was taken in: is something lost, or is all repaired? `before`: in the network before it.
-    pub(crate) fn judge_loss(&mut self, cx: &mut Context<'_>, advanced: bool, before: u64) {
-        if let Phase::Recovery { until } | Phase::Loss { until } = self.recovery.phase
+    /// Bytes that may be in the network now.
+    pub(crate) fn send_window(&self) -> u64 {
+        match &self.recovery.episode {
+            Some(episode) if self.recovery.in_recovery() && !self.congestion.owns_recovery_window() => {
+                episode.prr.window()
+            }
+            _ => self.congestion.window(),
+        }
+    }
+
+    /// Something left of which `again` says whether it had left before.
+    pub(crate) fn count_sent(&mut self, now: Instant, len: u32, again: bool) {
+        let in_recovery = self.recovery.in_recovery();
+        if let Some(episode) = &mut self.recovery.episode {
+            if in_recovery {
+                episode.prr.sent(u64::from(len));
+            }
+            if again {
+                episode.undo.sent_again(self.options.timestamps.map(|state| state.value(now)));
+            }
+        }
+        if again {
+            self.recovery.repeated = self.recovery.repeated.saturating_add(1);
+            self.recovery.struggles_since = self.recovery.struggles_since.min(now);
+        }
+    }
+
+    /// An acknowledgement was taken in: is something lost, is all repaired, was nothing lost at all?
+    pub(crate) fn judge_loss(&mut self, cx: &mut Context<'_>, news: &News) {
+        self.recovery.new_first = false;
+        self.adapt_reordering_window();
+        self.on_probe_answer(cx, news);
+        let lost_before = self.runs.lost_bytes();
+        self.judge_phase(cx, news);
+        if self.recovery.in_recovery() {
+            let safe = news.advanced && self.runs.lost_bytes() == lost_before;
+            self.allow_by_prr(self.delivered_for_prr(news), self.network_load(), safe);
+        }
+    }
+
+    fn judge_phase(&mut self, cx: &mut Context<'_>, news: &News) {
+        if self.suspect_reneging(cx, news) {
+            return;
+        }
+        if let Phase::Recovery { until } = self.recovery.phase
             && self.una >= until
+            && self.finish(cx, news, until)
         {
-            self.recovery.phase = Phase::Open;
+            return;
+        }
+        let reopened = match self.recovery.phase {
+            Phase::Recovery { .. } => {
+                if news.advanced && self.undo_partly(cx, news) {
+                    return;
+                }
+                self.undo_by_dsack(cx)
+            }
+            Phase::Loss { .. } => {
+                if self.follow_timeout(cx, news) {
+                    return;
+                }
+                false
+            }
+            Phase::Open => self.undo_by_dsack(cx),
+        };
+        let found = self.find_lost(cx, news);
+        self.tell_lost(cx.now);
+        let begins = match self.recovery.phase {
+            Phase::Recovery { .. } => false,
+            // A retransmission was lost after the timeout: congestion again.
+            Phase::Loss { .. } => found.again,
+            Phase::Open => found.lost > 0 || (reopened && self.runs.lost_runs() > 0),
+        };
+        if begins {
+            self.enter_recovery(cx, news.flight);
+        }
+    }
+
+    fn allow_by_prr(&mut self, delivered: u64, load: u64, safe: bool) {
+        if let Some(episode) = &mut self.recovery.episode {
+            episode.prr.on_ack(delivered, load, u64::from(self.options.mss), safe);
+        }
+    }
+
+    fn find_lost(&mut self, cx: &Context<'_>, news: &News) -> super::runs::Found {
+        if self.runs.is_empty() {
+            return Default::default();
+        }
+        if self.options.sack { self.find_overtaken(cx) } else { self.find_by_count(news) }
+    }
+
+    /// The end of a phase is acknowledged. `true`: the phase goes on all the same.
+    fn finish(&mut self, cx: &Context<'_>, news: &News, until: u64) -> bool {
+        let undone = self.may_undo(news);
+        if undone {
+            self.undo(cx.now, false);
+        } else {
+            self.recovery.rack.recovered();
+        }
+        if !self.options.sack && self.una == until {
+            // RFC 6582 4: duplicates of what was repaired must not begin another recovery.
             self.recovery.duplicates = 0;
+            return true;
+        }
+        self.recovery.phase = Phase::Open;
+        self.recovery.duplicates = 0;
+        if !undone {
             self.congestion.on_recovered(cx.now, self.runs.in_flight());
         }
-        let lost = if self.options.sack { self.judge_by_sack() } else { self.judge_by_count(advanced) };
-        self.tell_lost(cx.now);
-        if lost > 0 && self.recovery.phase == Phase::Open {
-            self.enter_recovery(cx, before);
-        }
-    }
-
-    /// RFC 6675 IsLost: three ranges, or more than two segments' worth of bytes, arrived above. And what was sent
-    /// again is lost again if something sent a quarter of a round trip later has arrived.
-    fn judge_by_sack(&mut self) -> u64 {
-        let enough = u64::from(DUPLICATES - 1) * u64::from(self.options.mss);
-        let (mut ranges, mut bytes, mut edge) = (0, 0, self.una);
-        for range in self.scoreboard.iter().rev() {
-            ranges += 1;
-            bytes += range.end - range.start;
-            if ranges >= DUPLICATES || bytes > enough {
-                edge = range.start;
-                break;
-            }
-        }
-        let mut lost = self.runs.lose_below(edge);
-        if let Some(newest) = self.recovery.newest_delivered {
-            let slack = self.rtt.min().unwrap_or_default() / 4;
-            lost += self.runs.lose_resent_before(newest - slack);
-        }
-        lost
-    }
-
-    /// RFC 6582: the third duplicate in a row, and then each partial acknowledgement.
-    fn judge_by_count(&mut self, advanced: bool) -> u64 {
-        match self.recovery.phase {
-            Phase::Open if self.recovery.duplicates == DUPLICATES => self.runs.lose_first(),
-            Phase::Recovery { .. } if advanced => {
-                self.recovery.force = true;
-                self.runs.lose_first()
-            }
-            _ => 0,
-        }
+        false
     }
 
     /// The controller hears of each stretch that was marked lost, before it hears that a recovery or timeout begins.
@@ -104,57 +239,25 @@ impl Connection {
         }
     }
 
-    fn enter_recovery(&mut self, cx: &mut Context<'_>, before: u64) {
-        self.congestion.on_loss(cx.now, before);
+    /// `flight`: what was sent and unacknowledged before.
+    fn enter_recovery(&mut self, cx: &Context<'_>, flight: u64) {
+        let window = self.congestion.window();
+        self.begin_undo();
+        self.congestion.on_loss(cx.now, flight);
+        let prr = Prr::begin(flight.min(window), self.congestion.slow_start_threshold());
+        self.recovery.episode.get_or_insert_default().prr = prr;
+        self.recovery.probe.forget();
+        self.recovery.frto = false;
         self.recovery.phase = Phase::Recovery { until: self.nxt };
-        self.recovery.force = true;
         self.insight.fast_recoveries += 1;
         self.insight.record(cx.now, TcpEventKind::FastRecovery);
     }
 
-    /// RFC 6298 5.4 to 5.7, RFC 5681 3.1, RFC 6675 5.1.
-    pub(crate) fn on_retransmit_timeout(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.state, State::SynSent | State::SynReceived) {
-            self.on_syn_timeout(cx);
-            return;
-        }
-        let Some(first) = self.runs.first() else { return };
-        // The peer threw away what it had reported (RFC 2018 8): it would be the first to be acknowledged.
-        let reneged = first.fate == super::runs::Fate::Sacked;
-        let rto = self.rtt.rto(cx.config);
-        self.insight.timeouts += 1;
-        self.insight.record(cx.now, TcpEventKind::Timeout { rto });
-        if self.recovery.retries >= cx.config.data_retries {
-            let icmp = self.last_icmp.clone();
-            self.end(cx, Some(TcpError::TimedOut { icmp }));
-            return;
-        }
-        self.recovery.retries += 1;
-        self.suspect_black_hole(cx, self.recovery.retries);
-        self.rtt.back_off();
-        let flight = self.nxt - self.una;
-        self.runs.lose_all(reneged);
-        self.tell_lost(cx.now);
-        if self.recovery.retries == 1 {
-            self.congestion.on_timeout(cx.now, flight);
-        }
-        if reneged {
-            self.scoreboard.clear();
-        }
-        self.recovery.phase = Phase::Loss { until: self.nxt };
-        self.recovery.duplicates = 0;
-        self.recovery.force = true;
-        self.timers.retransmit = cx.now + self.rtt.rto(cx.config);
-    }
-
-    /// After an acknowledgement of new data: the timer starts anew while something is unacknowledged (RFC 6298 5.2, 5.3).
-    pub(crate) fn restart_retransmit(&mut self, cx: &Context<'_>) {
-        self.timers.retransmit =
-            if self.runs.is_empty() { Instant::NEVER } else { cx.now + self.rtt.rto(cx.config) };
-    }
-
-    /// What a probe waits for, backed off `times` times.
-    pub(crate) fn persist_timeout(&self, cx: &Context<'_>, times: u32) -> Duration {
-        super::rtt::backed_off(self.rtt.rto(cx.config), times).min(cx.config.max_rto)
+    /// From here on, signs are collected that it is for nothing.
+    fn begin_undo(&mut self) {
+        // Segments that were sent again before and may still be on their way.
+        let probe = u32::from(self.recovery.probe.is_repetition());
+        let out = self.runs.resent_runs().max(probe);
+        self.recovery.episode.get_or_insert_default().undo.begin(self.una, out);
     }
 }

@@ -15,54 +15,56 @@ const GRANULARITY: Duration = Duration::from_millis(1);
 /// What is known of the path's delay.
 #[derive(Clone, Debug)]
 pub(crate) struct Rtt {
-    smoothed: Option<Duration>,
-    variation: Duration,
-    min: Option<Duration>,
-    max: Option<Duration>,
-    initial: Duration,
+    /// In nanoseconds, as the three below; none yet: [`UNKNOWN`].
+    smoothed: u64,
+    variation: u64,
+    min: u64,
+    max: u64,
+    /// Nothing was measured, and a SYN was lost.
+    cautious: bool,
     backoff: u32,
+}
+
+/// No sample yet.
+const UNKNOWN: u64 = u64::MAX;
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(UNKNOWN - 1)
+}
+
+fn known(nanos: u64) -> Option<Duration> {
+    (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
 }
 
 impl Rtt {
     pub(crate) fn new() -> Rtt {
-        Rtt {
-            smoothed: None,
-            variation: Duration::ZERO,
-            min: None,
-            max: None,
-            initial: INITIAL_RTO,
-            backoff: 0,
-        }
+        Rtt { smoothed: UNKNOWN, variation: 0, min: UNKNOWN, max: UNKNOWN, cautious: false, backoff: 0 }
     }
 
     /// A measured time; ends any backoff (RFC 6298 5.7, Karn: only unambiguous samples get here).
     pub(crate) fn sample(&mut self, rtt: Duration) {
         self.backoff = 0;
-        self.min = Some(self.min.map_or(rtt, |min| min.min(rtt)));
-        self.max = Some(self.max.map_or(rtt, |max| max.max(rtt)));
-        match self.smoothed {
-            None => {
-                self.variation = rtt / 2;
-                self.smoothed = Some(rtt);
-            }
-            Some(smoothed) => {
-                // RFC 6298 2.3, in this order: the variation uses the old mean.
-                self.variation = self.variation * 3 / 4 + smoothed.abs_diff(rtt) / 4;
-                self.smoothed = Some(smoothed * 7 / 8 + rtt / 8);
-            }
+        self.shortest(rtt);
+        let rtt = nanos(rtt);
+        self.max = if self.max == UNKNOWN { rtt } else { self.max.max(rtt) };
+        if self.smoothed == UNKNOWN {
+            self.variation = rtt / 2;
+            self.smoothed = rtt;
+        } else {
+            // RFC 6298 2.3, in this order: the variation uses the old mean.
+            self.variation = self.variation - self.variation / 4 + self.smoothed.abs_diff(rtt) / 4;
+            self.smoothed = self.smoothed - self.smoothed / 8 + rtt / 8;
         }
     }
 
     /// A time that counts for the minimum only: what was sent last and acknowledged met no delayed acknowledgement.
     pub(crate) fn shortest(&mut self, rtt: Duration) {
-        self.min = Some(self.min.map_or(rtt, |min| min.min(rtt)));
+        self.min = self.min.min(nanos(rtt));
     }
 
     /// RFC 6298 5.7: the first data after a lost SYN starts with a longer timeout.
     pub(crate) fn syn_was_lost(&mut self) {
-        if self.smoothed.is_none() {
-            self.initial = CAUTIOUS_RTO;
-        }
+        self.cautious = self.smoothed == UNKNOWN;
     }
 
     /// RFC 6298 5.5.
@@ -78,27 +80,28 @@ impl Rtt {
     /// The timeout now, backoff included. The floor is put under the variation rather than under the sum, as
     /// Linux does: on a steady path of 300 ms, a timeout of 301 ms would fire whenever an acknowledgement is delayed.
     pub(crate) fn rto(&self, config: &TcpConfig) -> Duration {
-        let base = match self.smoothed {
-            None => self.initial,
-            Some(smoothed) => smoothed + (self.variation * 4).max(config.min_rto).max(GRANULARITY),
+        let base = match self.smoothed() {
+            None if self.cautious => CAUTIOUS_RTO,
+            None => INITIAL_RTO,
+            Some(smoothed) => smoothed + (self.variation() * 4).max(config.min_rto).max(GRANULARITY),
         };
         backed_off(base, self.backoff).min(config.max_rto)
     }
 
     pub(crate) fn smoothed(&self) -> Option<Duration> {
-        self.smoothed
+        known(self.smoothed)
     }
 
     pub(crate) fn variation(&self) -> Duration {
-        self.variation
+        Duration::from_nanos(self.variation)
     }
 
     pub(crate) fn min(&self) -> Option<Duration> {
-        self.min
+        known(self.min)
     }
 
     pub(crate) fn max(&self) -> Option<Duration> {
-        self.max
+        known(self.max)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Runs of bytes that were sent and are not acknowledged cumulatively: when each was sent, how often, and what
-//! became of it. The sender's scoreboard (RFC 6675), delivery rates and, next, RACK read and write here.
+//! became of it. RACK (RFC 8985), the count of duplicates (RFC 6582) and delivery rates read and write here.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -52,15 +52,30 @@ pub(crate) struct Runs {
     resent: VecDeque<(u64, Instant)>,
     /// Bytes believed to be in the network (RFC 6675 calls it pipe).
     in_flight: u64,
+    /// Runs, and bytes of them, that were selectively acknowledged.
+    sacked: (u32, u64),
+    /// Runs whose retransmission is on its way.
+    resent_runs: u32,
     /// Bytes ever believed lost.
     lost_bytes: u64,
     /// Losses nobody was told of yet, if somebody asked for them.
     notes: Vec<Lost>,
     takes_notes: bool,
-    /// Every run below was judged by the rule of three.
+    /// No run below is on its first way: each run is passed once.
     judged: u64,
     /// Runs touched so far, for tests of cost.
     work: u64,
+}
+
+/// What a look for lost runs found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Bytes newly believed lost.
+    pub(crate) lost: u64,
+    /// Whether a retransmission is among them.
+    pub(crate) again: bool,
+    /// Whether something that was overtaken may still come.
+    pub(crate) waiting: bool,
 }
 
 impl Runs {
@@ -68,8 +83,29 @@ impl Runs {
         self.runs.is_empty()
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.runs.len()
+    }
+
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
+    }
+
+    /// Segments selectively acknowledged: runs, or, where one run was several segments, as many as its bytes make.
+    pub(crate) fn sacked_segments(&self, mss: u64) -> u64 {
+        let (runs, bytes) = self.sacked;
+        u64::from(runs).max(bytes / mss.max(1))
+    }
+
+    /// Runs believed lost and not sent again yet.
+    pub(crate) fn lost_runs(&self) -> usize {
+        self.lost.len()
+    }
+
+    /// Runs whose retransmission is on its way.
+    pub(crate) fn resent_runs(&self) -> u32 {
+        self.resent_runs
     }
 
     /// Bytes ever believed lost.
@@ -87,44 +123,23 @@ impl Runs {
         self.notes.drain(..)
     }
 
-    /// `self.runs[index]` is believed lost. Every such belief comes through here.
-    fn lose(&mut self, index: usize) -> u64 {
-        let Some(run) = self.runs.get(index) else { return 0 };
-        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
-            let len = u64::from(run.len);
-            self.lost_bytes += len;
-            if self.takes_notes {
-                self.notes.push(Lost {
-                    len,
-                    tx_in_flight: run.stamp.tx_in_flight(),
-                    lost_since: run.stamp.lost_since(self.lost_bytes),
-                    app_limited: run.stamp.app_limited,
-                });
-            }
-        }
-        self.take_out(index)
-    }
-
-    /// `self.runs[index]` has to be sent again, whyever.
-    fn take_out(&mut self, index: usize) -> u64 {
-        let Some(run) = self.runs.get_mut(index) else { return 0 };
-        let len = u64::from(run.len);
-        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
-            self.in_flight -= len;
-        }
-        run.fate = Fate::Lost;
-        self.lost.insert(run.start);
-        len
-    }
-
     pub(crate) fn first(&self) -> Option<&Run> {
         self.runs.front()
+    }
+
+    pub(crate) fn last(&self) -> Option<&Run> {
+        self.runs.back()
     }
 
     /// The lowest run to be sent again.
     pub(crate) fn next_lost(&self) -> Option<&Run> {
         let start = *self.lost.first()?;
         self.at(start)
+    }
+
+    /// Whether the run that begins here was ever sent again.
+    pub(crate) fn was_resent(&self, start: u64) -> bool {
+        self.at(start).is_some_and(|run| run.retransmitted)
     }
 
     /// How many runs were touched by all calls.
@@ -160,28 +175,11 @@ impl Runs {
                 break;
             }
             self.work += 1;
-            let gone = if first.end() <= to {
-                self.runs.pop_front();
-                self.lost.remove(&first.start);
-                first
-            } else {
-                let part = (to - first.start) as u32;
-                if self.lost.remove(&first.start) {
-                    self.lost.insert(to);
-                }
-                if let Some(rest) = self.runs.front_mut() {
-                    rest.start = to;
-                    rest.len -= part;
-                    if rest.fate == Fate::Resent {
-                        self.resent.push_front((to, rest.sent_at));
-                    }
-                }
-                Run { len: part, ..first }
-            };
-            match gone.fate {
-                Fate::InFlight | Fate::Resent => self.in_flight -= u64::from(gone.len),
-                Fate::Sacked | Fate::Lost => {}
+            if first.end() > to {
+                self.split(0, to);
             }
+            let Some(gone) = self.runs.pop_front() else { break };
+            self.uncount(&gone);
             leaves(gone);
         }
         if self.runs.is_empty() {
@@ -198,50 +196,87 @@ impl Runs {
         }
     }
 
-    /// `block` was reported as received, as part of `range`: runs wholly inside the range count as received.
-    /// A run that is reported in part waits for the rest: our own segments have the edges of runs.
-    pub(crate) fn sack(&mut self, block: (u64, u64), range: (u64, u64), mut delivered: impl FnMut(&Run)) {
+    /// `block` was reported as received, as part of `range`: runs wholly inside the range count as received. Of a run
+    /// longer than `mss`, which left as several segments, a part may. A shorter one that is reported in part waits for
+    /// the rest: our own segments have the edges of runs.
+    pub(crate) fn sack(
+        &mut self,
+        block: (u64, u64),
+        range: (u64, u64),
+        mss: u32,
+        mut delivered: impl FnMut(&Run),
+    ) {
         let mut index = self.runs.partition_point(|run| run.end() <= block.0);
-        while let Some(run) = self.runs.get_mut(index) {
+        while let Some(run) = self.runs.get(index).copied() {
             if run.start >= block.1 {
                 break;
             }
             self.work += 1;
-            if run.start >= range.0 && run.end() <= range.1 && run.fate != Fate::Sacked {
-                delivered(run);
-                if run.fate == Fate::Lost {
-                    self.lost.remove(&run.start);
-                } else {
-                    self.in_flight -= u64::from(run.len);
-                }
-                run.fate = Fate::Sacked;
+            if run.fate == Fate::Sacked {
+                index += 1;
+                continue;
+            }
+            if run.len > mss && run.start < range.0 {
+                self.split(index, range.0);
+                index += 1;
+                continue;
+            }
+            if run.len > mss && run.end() > range.1 {
+                self.split(index, range.1);
+                continue;
+            }
+            if run.start >= range.0 && run.end() <= range.1 {
+                delivered(&run);
+                self.turn(index, Fate::Sacked);
             }
             index += 1;
         }
     }
 
-    /// Runs below `edge` that are still on their first way are lost. Returns the bytes newly lost. Each run is looked at once.
-    pub(crate) fn lose_below(&mut self, edge: u64) -> u64 {
+    /// RFC 8985 6.2 step 5: what left before `newest` (the most recently sent of all that was delivered: when, and the
+    /// place after it), and at or before `limit`, is lost. Runs on their first way left in order, and so did
+    /// retransmissions: both are looked at from the front, and each is passed once.
+    pub(crate) fn lose_overtaken(&mut self, newest: (Instant, u64), limit: Instant) -> Found {
+        let mut found = Found::default();
         let from = self.judged;
-        if edge <= from {
-            return 0;
-        }
-        self.judged = edge;
-        let mut newly = 0;
         let mut index = self.runs.partition_point(|run| run.start < from);
-        while let Some(run) = self.runs.get(index) {
-            if run.end() > edge {
-                // Judged when the edge has passed its end.
-                self.judged = run.start;
-                break;
+        while let Some(run) = self.runs.get(index).copied() {
+            self.judged = run.start;
+            if run.fate == Fate::InFlight {
+                if (run.sent_at, run.end()) >= newest {
+                    break;
+                }
+                if run.sent_at > limit {
+                    found.waiting = true;
+                    break;
+                }
+                found.lost += self.lose(index);
             }
             self.work += 1;
-            if run.fate == Fate::InFlight {
-                newly += self.lose(index);
-            }
             index += 1;
         }
-        newly
+        while let Some(&(start, sent_at)) = self.resent.front() {
+            let index = self.runs.partition_point(|run| run.start < start);
+            let current = self
+                .runs
+                .get(index)
+                .copied()
+                .filter(|run| run.start == start && run.fate == Fate::Resent && run.sent_at == sent_at);
+            if let Some(run) = current {
+                if (sent_at, run.end()) >= newest {
+                    break;
+                }
+                if sent_at > limit {
+                    found.waiting = true;
+                    break;
+                }
+                found.again = true;
+                found.lost += self.lose(index);
+            }
+            self.resent.pop_front();
+            self.work += 1;
+        }
+        found
     }
 
     /// The first run is lost, unless that is known already (RFC 6582 3.2, for peers without SACK).
@@ -252,39 +287,37 @@ impl Runs {
         }
     }
 
-    /// Retransmissions that left before `limit` and were not delivered are lost too, since something sent after
-    /// it has arrived. Returns the bytes newly lost.
-    pub(crate) fn lose_resent_before(&mut self, limit: Instant) -> u64 {
-        let mut newly = 0;
-        while let Some(&(start, sent_at)) = self.resent.front() {
-            if sent_at >= limit {
-                break;
-            }
-            self.resent.pop_front();
-            self.work += 1;
-            let index = self.runs.partition_point(|run| run.start < start);
-            if let Some(run) = self.runs.get(index)
-                && run.start == start
-                && run.fate == Fate::Resent
-                && run.sent_at == sent_at
-            {
-                newly += self.lose(index);
-            }
-        }
-        newly
-    }
-
-    /// The timer ran out: everything not selectively acknowledged is lost (RFC 6675 5.1). With `reneged`, the peer
-    /// has thrown away what it had reported, and that is lost too.
-    pub(crate) fn lose_all(&mut self, reneged: bool) {
+    /// The timer ran out: the first run is lost, and so is what left at or before `limit` and was not selectively
+    /// acknowledged (RFC 6675 5.1, RFC 8985 6.3). With `reneged`, the peer has thrown away what it had reported, and
+    /// all of that is lost too.
+    pub(crate) fn lose_timed_out(&mut self, limit: Instant, reneged: bool) {
         for index in 0..self.runs.len() {
             self.work += 1;
-            if self.runs[index].fate != Fate::Sacked || reneged {
+            let run = &self.runs[index];
+            let lost = match run.fate {
+                Fate::Lost => false,
+                Fate::Sacked => reneged,
+                Fate::InFlight | Fate::Resent => index == 0 || reneged || run.sent_at <= limit,
+            };
+            if lost {
                 self.lose(index);
             }
         }
-        self.resent.clear();
-        debug_assert_eq!(self.in_flight, 0);
+    }
+
+    /// Nothing was lost after all: what was not sent again yet is on its way as before.
+    pub(crate) fn unlose(&mut self) {
+        for start in core::mem::take(&mut self.lost) {
+            self.work += 1;
+            let index = self.runs.partition_point(|run| run.start < start);
+            let Some(run) = self.runs.get(index).copied().filter(|run| run.start == start) else { continue };
+            self.judged = self.judged.min(start);
+            self.turn(index, if run.retransmitted { Fate::Resent } else { Fate::InFlight });
+            if run.retransmitted {
+                self.resent.push_back((start, run.sent_at));
+            }
+        }
+        self.resent.make_contiguous().sort_by_key(|&(_, sent_at)| sent_at);
     }
 
     /// Runs longer than `mss` can't get through (RFC 1191 6.5): they are sent again in pieces that can. No sign of
@@ -301,25 +334,107 @@ impl Runs {
         newly
     }
 
-    /// The lost run at `start` leaves again, cut to `len`. `stamp` carries the new stamps.
+    /// The lost run at `start`, or any other on its way, leaves again, cut to `len`. `stamp` carries the new stamps.
     pub(crate) fn resend(&mut self, start: u64, len: u32, stamp: &Run) {
-        let index = self.runs.partition_point(|run| run.start < start);
-        let Some(run) = self.runs.get_mut(index).filter(|run| run.start == start && run.fate == Fate::Lost)
-        else {
-            debug_assert!(false, "only lost runs are sent again");
+        let mut index = self.runs.partition_point(|run| run.start <= start).saturating_sub(1);
+        let Some(run) = self.runs.get(index).copied().filter(|run| {
+            run.start <= start && start + u64::from(len) <= run.end() && run.fate != Fate::Sacked
+        }) else {
+            debug_assert!(false, "only what was sent and not received is sent again");
             return;
         };
-        self.lost.remove(&start);
-        if len < run.len {
-            let rest = Run { start: start + u64::from(len), len: run.len - len, ..*run };
-            run.len = len;
-            self.lost.insert(rest.start);
-            self.runs.insert(index + 1, rest);
+        if run.start < start {
+            self.split(index, start);
+            index += 1;
         }
+        if start + u64::from(len) < run.end() {
+            self.split(index, start + u64::from(len));
+        }
+        self.turn(index, Fate::Resent);
         let run = &mut self.runs[index];
         *run = Run { start, len, fate: Fate::Resent, retransmitted: true, ..*stamp };
-        self.in_flight += u64::from(len);
         self.resent.push_back((start, stamp.sent_at));
+    }
+
+    /// `self.runs[index]` is believed lost. Every such belief comes through here.
+    fn lose(&mut self, index: usize) -> u64 {
+        let Some(run) = self.runs.get(index) else { return 0 };
+        if matches!(run.fate, Fate::InFlight | Fate::Resent) {
+            let len = u64::from(run.len);
+            self.lost_bytes += len;
+            if self.takes_notes {
+                self.notes.push(Lost {
+                    len,
+                    tx_in_flight: run.stamp.tx_in_flight(),
+                    lost_since: run.stamp.lost_since(self.lost_bytes),
+                    app_limited: run.stamp.app_limited,
+                });
+            }
+        }
+        self.take_out(index)
+    }
+
+    /// `self.runs[index]` has to be sent again, whyever.
+    fn take_out(&mut self, index: usize) -> u64 {
+        self.turn(index, Fate::Lost);
+        self.runs.get(index).map_or(0, |run| u64::from(run.len))
+    }
+
+    /// The one place where a fate changes, and the counts with it.
+    fn turn(&mut self, index: usize, fate: Fate) {
+        let Some(run) = self.runs.get(index).copied() else { return };
+        self.uncount(&run);
+        let run = Run { fate, ..run };
+        self.count(&run);
+        self.runs[index] = run;
+    }
+
+    fn count(&mut self, run: &Run) {
+        let len = u64::from(run.len);
+        match run.fate {
+            Fate::InFlight => self.in_flight += len,
+            Fate::Resent => {
+                self.in_flight += len;
+                self.resent_runs += 1;
+            }
+            Fate::Sacked => self.sacked = (self.sacked.0 + 1, self.sacked.1 + len),
+            Fate::Lost => {
+                self.lost.insert(run.start);
+            }
+        }
+    }
+
+    fn uncount(&mut self, run: &Run) {
+        let len = u64::from(run.len);
+        match run.fate {
+            Fate::InFlight => self.in_flight -= len,
+            Fate::Resent => {
+                self.in_flight -= len;
+                self.resent_runs -= 1;
+            }
+            Fate::Sacked => self.sacked = (self.sacked.0 - 1, self.sacked.1 - len),
+            Fate::Lost => {
+                self.lost.remove(&run.start);
+            }
+        }
+    }
+
+    /// Makes two runs of one: `place` lies within it.
+    fn split(&mut self, index: usize, place: u64) {
+        let Some(run) = self.runs.get(index).copied() else { return };
+        debug_assert!(run.start < place && place < run.end());
+        let first = Run { len: (place - run.start) as u32, ..run };
+        let second = Run { start: place, len: (run.end() - place) as u32, ..run };
+        self.uncount(&run);
+        self.count(&first);
+        self.count(&second);
+        self.runs[index] = first;
+        self.runs.insert(index + 1, second);
+        if run.fate == Fate::Resent {
+            // Beside its twin: the queue stays in the order of departure.
+            let after = self.resent.partition_point(|&(_, sent_at)| sent_at <= run.sent_at);
+            self.resent.insert(after, (place, run.sent_at));
+        }
     }
 
     fn at(&self, start: u64) -> Option<&Run> {

@@ -26,6 +26,11 @@ pub(crate) enum Plan {
         len: u32,
         fin: bool,
     },
+    /// The last segment again, or the next one, to provoke an acknowledgement.
+    TailProbe {
+        start: u64,
+        len: u32,
+    },
     /// A segment the peer can only answer: for a closed window or a silent peer.
     Probe,
     /// A bare acknowledgement.
@@ -55,6 +60,7 @@ impl Connection {
             Plan::Syn => Some(self.build_syn(cx.now, cx.config)),
             Plan::Again { start, len } => Some(self.send_again(cx, start, len)),
             Plan::New { len, fin } => Some(self.send_new(cx, len, fin)),
+            Plan::TailProbe { start, len } => Some(self.send_tail_probe(cx, start, len)),
             Plan::Probe => {
                 self.probe.due = false;
                 // RFC 9293 3.8.6.1 asks for a byte of new data; a number already acknowledged provokes the same answer
@@ -87,10 +93,13 @@ impl Connection {
             }
             _ => {}
         }
-        if let Some(lost) = self.runs.next_lost() {
+        if let Some(probe) = self.plan_tail_probe() {
+            return probe;
+        }
+        let new_first = self.recovery.new_first;
+        if let Some(lost) = self.runs.next_lost().filter(|_| !new_first) {
             let len = lost.len.min(u32::from(self.options.mss) + u32::from(self.has_fin(lost)));
-            let (start, fits) =
-                (lost.start, self.network_load() + u64::from(len) <= self.congestion.window());
+            let (start, fits) = (lost.start, self.network_load() + u64::from(len) <= self.send_window());
             // What lies beyond a window that has shrunk would be refused; the first byte goes all the same, as a probe.
             let allowed = start == self.una || start + u64::from(len) <= self.una + self.peer_window.size();
             let goes = allowed && (fits || self.recovery.force || self.network_load() == 0);
@@ -106,6 +115,7 @@ impl Connection {
                     }
                 }
                 New::Congestion => self.window_was_full = true,
+                New::Idle | New::PeerWindow if self.frto_found_nothing_new() => return self.plan(cx),
                 New::Idle | New::PeerWindow => {
                     self.window_was_full = false;
                     if self.queue.end() <= self.nxt && self.network_load() < self.congestion.window() {
@@ -151,6 +161,29 @@ impl Connection {
         }
     }
 
+    /// RFC 8985 7.3: the probe of the tail carries new data if the peer's window takes it, whatever the congestion
+    /// window and Nagle say; else the last segment again.
+    fn plan_tail_probe(&mut self) -> Option<Plan> {
+        if !core::mem::take(&mut self.recovery.probe.due) {
+            return None;
+        }
+        let unsent = self.queue.end().saturating_sub(self.nxt);
+        let len = unsent.min(self.largest_now());
+        if len > 0 && self.nxt + len <= self.una + self.peer_window.size() {
+            return Some(Plan::TailProbe { start: self.nxt, len: len as u32 });
+        }
+        let last = self.runs.last().filter(|last| last.fate != Fate::Sacked)?;
+        let len = last.len.min(u32::from(self.options.mss) + u32::from(self.has_fin(last)));
+        Some(Plan::TailProbe { start: last.end() - u64::from(len), len })
+    }
+
+    fn send_tail_probe(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
+        let again = start < self.nxt;
+        let segment = if again { self.send_again(cx, start, len) } else { self.send_new(cx, len, false) };
+        self.probe_sent(cx, again);
+        segment
+    }
+
     /// Bytes in the network. Without SACK each duplicate acknowledgement says that one more segment has left it
     /// (RFC 5681 3.2 inflates the window instead, which comes to the same).
     pub(crate) fn network_load(&self) -> u64 {
@@ -170,7 +203,7 @@ impl Connection {
     /// RFC 9293 3.7.4, in Minshall's variant: one small segment at a time; under a cork, none.
     fn waits_for_company(&self) -> bool {
         let nagle = !self.settings.nodelay && self.last_small > self.una;
-        (self.settings.cork || nagle) && !self.probe.force_small
+        (self.settings.cork || nagle) && !self.probe.force_small && !self.recovery.new_first
     }
 
     fn new_data(&self) -> New {
@@ -197,7 +230,7 @@ impl Connection {
             return New::Idle;
         }
         let load = self.network_load();
-        if load > 0 && load + len > self.congestion.window() {
+        if load > 0 && load + len > self.send_window() {
             return New::Congestion;
         }
         New::Send { len, fin }
@@ -217,6 +250,7 @@ impl Connection {
         self.pace(cx, len);
         let run = self.stamp(cx.now, start, len + u32::from(fin));
         self.runs.take_room(cx.spare);
+        let alone = self.runs.is_empty();
         self.runs.push(run);
         self.nxt = run.end();
         if u64::from(len) < self.largest_now() {
@@ -224,7 +258,8 @@ impl Connection {
         }
         self.probe.force_small = false;
         self.timers.persist = Instant::NEVER;
-        self.arm_retransmit(cx);
+        self.count_sent(cx.now, run.len, false);
+        self.arm_after_new(cx, alone);
         let push = start + u64::from(len) == self.queue.end();
         self.build_payload(cx, start, len, fin, push, false)
     }
@@ -235,7 +270,8 @@ impl Connection {
         self.runs.resend(start, len, &stamp);
         self.recovery.force = false;
         self.insight.retransmissions += 1;
-        self.arm_retransmit(cx);
+        self.count_sent(cx.now, len, true);
+        self.arm_after_repetition(cx, start);
         let end = start + u64::from(len);
         let fin = self.closing && end == self.fin_end();
         let push = end >= self.queue.end();
@@ -255,12 +291,6 @@ impl Connection {
         let stamp = self.delivery.stamp(now, len, in_flight, self.runs.lost_bytes());
         self.last_sent = now;
         Run { start, sent_at: now, stamp, len, fate: Fate::InFlight, retransmitted: false }
-    }
-
-    fn arm_retransmit(&mut self, cx: &Context<'_>) {
-        if self.timers.retransmit.is_never() {
-            self.timers.retransmit = cx.now + self.rtt.rto(cx.config);
-        }
     }
 
     fn build_payload(

@@ -337,6 +337,10 @@ impl Controller for Bbr3 {
         self.window = self.mss;
     }
 
+    fn on_timeout_again(&mut self, _now: Instant) {
+        self.window = self.mss;
+    }
+
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
         self.in_recovery = false;
         self.saved = false;

@@ -185,6 +185,11 @@ impl Controller for Cubic {
         self.after_timeout = true;
     }
 
+    fn on_timeout_again(&mut self, _now: Instant) {
+        self.window = self.mss;
+        self.after_timeout = true;
+    }
+
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
         self.after_timeout = false;
     }

@@ -76,6 +76,11 @@ impl Controller for Reno {
         self.after_timeout = true;
     }
 
+    fn on_timeout_again(&mut self, _now: Instant) {
+        self.window = self.mss;
+        self.after_timeout = true;
+    }
+
     fn on_recovered(&mut self, _now: Instant, _in_flight: u64) {
         self.after_timeout = false;
     }

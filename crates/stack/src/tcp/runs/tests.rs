@@ -25,6 +25,17 @@ fn check(runs: &Runs) {
         assert_eq!(runs.lost.contains(&run.start), run.fate == Fate::Lost, "{run:?}");
     }
     assert_eq!(runs.in_flight, in_flight);
+    let of = |fate| runs.runs.iter().filter(move |run| run.fate == fate);
+    let sacked: u64 = of(Fate::Sacked).map(|run| u64::from(run.len)).sum();
+    assert_eq!(runs.sacked, (of(Fate::Sacked).count() as u32, sacked));
+    assert_eq!(runs.resent_runs, of(Fate::Resent).count() as u32);
+    for run in of(Fate::InFlight) {
+        assert!(run.start >= runs.judged, "{run:?} would never be looked at again");
+    }
+    for run in of(Fate::Resent) {
+        assert!(runs.resent.contains(&(run.start, run.sent_at)), "{run:?} would never be looked at again");
+    }
+    assert!(runs.resent.iter().is_sorted_by_key(|&(_, sent_at)| sent_at));
     assert_eq!(runs.lost.len(), runs.runs.iter().filter(|run| run.fate == Fate::Lost).count());
 }
 
@@ -49,18 +60,34 @@ fn counters_agree_with_the_runs() {
                 4 if nxt > una => {
                     let left = una + random.below(nxt - una);
                     let right = left + 1 + random.below(nxt - left);
-                    runs.sack((left, right), (left, right), |_| {});
+                    runs.sack((left, right), (left, right), 500, |_| {});
                 }
                 5 => {
-                    runs.lose_below(una + random.below(nxt - una + 1));
+                    let newest = Instant::from_millis(step.saturating_sub(random.below(20)));
+                    let limit = Instant::from_millis(step.saturating_sub(random.below(40)));
+                    let in_flight = runs.in_flight();
+                    let found = runs.lose_overtaken((newest, una + random.below(nxt - una + 1)), limit);
+                    assert_eq!(in_flight - runs.in_flight(), found.lost);
                 }
                 6 => {
                     runs.lose_first();
-                    runs.lose_resent_before(Instant::from_millis(step.saturating_sub(random.below(20))));
+                    if let Some(last) = runs.last().copied().filter(|last| last.fate != Fate::Sacked) {
+                        let len = 1 + random.below(u64::from(last.len)) as u32;
+                        let start = last.end() - u64::from(len);
+                        runs.resend(start, len, &run(start, len, step));
+                    }
                 }
                 7 => match random.below(8) {
-                    0 => runs.lose_all(random.below(2) == 0),
+                    0 => {
+                        let limit = Instant::from_millis(step.saturating_sub(random.below(20)));
+                        runs.lose_timed_out(limit, random.below(2) == 0);
+                        assert!(runs.first().is_none_or(|first| first.fate != Fate::InFlight));
+                    }
                     1 => drop(runs.lose_longer_than(500)),
+                    2 | 3 => {
+                        runs.unlose();
+                        assert!(runs.lost.is_empty());
+                    }
                     _ => {}
                 },
                 _ => {
@@ -87,8 +114,10 @@ fn work_does_not_grow_with_the_window() {
         }
         // The first is lost; the others are reported one by one, each time as one growing block.
         for index in 1..window {
-            runs.sack((index * 1_000, (index + 1) * 1_000), (1_000, (index + 1) * 1_000), |_| {});
-            runs.lose_below((index * 1_000).saturating_sub(3_000));
+            let end = (index + 1) * 1_000;
+            runs.sack((index * 1_000, end), (1_000, end), 1_000, |_| {});
+            let newest = Instant::from_millis(index);
+            runs.lose_overtaken((newest, end), newest - core::time::Duration::from_millis(3));
         }
         runs.acknowledge(window * 1_000, |_| {});
         runs.work() / window

@@ -42,8 +42,11 @@ fn section_3_1_congestion_avoidance_grows_by_a_segment_a_round() {
     assert_eq!(trace.info().congestion_window, 5_000);
     trace.at(120).send("ACK seq=101 ack=16001");
     burst(&mut trace, 17, 4);
+    // That one ended the recovery. From here on, five acknowledged segments make one more.
     trace.send("ACK seq=101 ack=17001");
-    burst(&mut trace, 21, 2);
+    burst(&mut trace, 21, 1);
+    trace.at(160).send("ACK seq=101 ack=21001");
+    burst(&mut trace, 22, 5);
     assert_eq!(trace.info().congestion_window, 6_000);
 }
 
@@ -60,16 +63,19 @@ fn rfc_3042_limited_transmit_and_rfc_6582_fast_recovery() {
         (info.slow_start_threshold, info.duplicate_acks_received, info.fast_recoveries),
         (5_000, 3, 1)
     );
-    // Each further duplicate lets the window breathe.
-    for _ in 0..4 {
+    // RFC 9937: towards half the flight, one segment leaves for two that were delivered.
+    for index in 0..2 {
         trace.send("ACK seq=101 ack=1").silence();
+        trace
+            .send("ACK seq=101 ack=1")
+            .expect(&format!("ACK seq={} len=1000", 12_001 + 1_000 * index))
+            .silence();
     }
-    trace.send("ACK seq=101 ack=1").expect("ACK seq=12001 len=1000").silence();
     // A partial acknowledgement: the next hole leaves at once.
     trace.at(80).send("ACK seq=101 ack=3001").expect("ACK seq=3001 len=1000");
     trace.silence();
-    trace.at(120).send("ACK seq=101 ack=13001");
-    burst(&mut trace, 13, 5);
+    trace.at(120).send("ACK seq=101 ack=14001");
+    burst(&mut trace, 14, 5);
     assert_eq!(trace.info().fast_recoveries, 1);
 }
 

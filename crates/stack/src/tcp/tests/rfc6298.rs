@@ -116,7 +116,7 @@ fn a_timeout_that_was_premature_teaches_the_longer_round_trip() {
 /// The costliest lesson of others: a frame that waited in a queue of ours must not look like a slow network.
 #[test]
 fn a_sample_ends_when_the_frame_arrived_not_when_it_was_looked_at() {
-    let mut trace = Trace::client(TcpConfig::default());
+    let mut trace = Trace::client(TcpConfig { tail_loss_probe: false, ..TcpConfig::default() });
     trace.expect("SYN seq=0").at(30);
     let syn_ack = trace.bytes_of("SYN ACK seq=500 ack=1 mss=1000 sackok ts=1/0");
     trace.at(400).deliver(syn_ack);

@@ -111,6 +111,14 @@ impl Trace {
         trace
     }
 
+    /// The same over a path of 40 ms: established at 40.
+    pub(crate) fn established_over_40_ms(config: TcpConfig, with: &str) -> Trace {
+        let mut trace = Trace::server(config);
+        trace.at(0).send(&format!("SYN seq=100 win=65535 mss=1000 {with}")).expect("SYN ACK seq=0 ack=101");
+        trace.at(40).send("ACK seq=101 ack=1 win=65535").accept();
+        trace
+    }
+
     /// The peer calls from another port from here on.
     pub(crate) fn port(&mut self, port: u16) -> &mut Trace {
         self.peer.set_port(port);
