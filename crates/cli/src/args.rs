@@ -1,9 +1,12 @@
 //! The command line, declared once: help and parsing come from here.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use thru_wire::{Cidr, MacAddr};
 
 use crate::failure::Failure;
 
@@ -60,9 +63,21 @@ pub(crate) enum Color {
 /// Where and how, common to all that ask.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Where {
-    /// The network: host, lab, lab:NAME or lab:FILE. Names under .lab choose `lab` by themselves
+    /// The network: host, lab, lab:NAME, lab:FILE or iface:NAME. Names under .lab choose `lab` by themselves
     #[arg(long, value_name = "NETWORK")]
     pub on: Option<String>,
+    /// Our own stack's address on iface:NAME, as in 192.0.2.77/24; the kernel must not have it
+    #[arg(long, value_name = "ADDRESS/LENGTH")]
+    pub address: Vec<Cidr>,
+    /// The router to use on iface:NAME
+    #[arg(long, value_name = "ADDRESS")]
+    pub gateway: Vec<IpAddr>,
+    /// The resolver to ask on iface:NAME; else those of /etc/resolv.conf
+    #[arg(long, value_name = "ADDRESS")]
+    pub resolver: Vec<IpAddr>,
+    /// Our own stack's hardware address on iface:NAME; else a random one
+    #[arg(long, value_name = "MAC")]
+    pub mac: Option<MacAddr>,
     /// Seed of everything random in a lab: the same seed gives the same packets
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -97,7 +112,7 @@ pub(crate) struct UrlArgs {
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
     #[arg(long, conflicts_with_all = ["http", "write"])]
     pub compare: bool,
-    /// Write the packets to a pcapng file, with names, secrets and comments (labs only; - is standard output)
+    /// Write the packets to a pcapng file, with names, secrets and comments (on labs and iface:NAME; - is standard output)
     #[arg(short, long, value_name = "FILE.pcapng")]
     pub write: Option<PathBuf>,
     /// Append the TLS secrets to a file (also: SSLKEYLOGFILE); without FILE to thru.keys
@@ -219,7 +234,10 @@ impl OwnArgs {
                 continue;
             }
             own.push(word.clone());
-            if matches!(word.as_str(), "--on" | "--seed" | "--set" | "--color") {
+            if matches!(
+                word.as_str(),
+                "--on" | "--seed" | "--set" | "--color" | "--address" | "--gateway" | "--resolver" | "--mac"
+            ) {
                 own.extend(words.next().cloned());
             }
         }

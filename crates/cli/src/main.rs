@@ -3,12 +3,14 @@
 //! - [`args`]: the command line, declared once.
 //! - [`commands`]: one file per command.
 //! - [`place`]: which network a command runs on, and what URLs mean.
-//! - [`session`]: that network, running. [`resolve`]: from a host to an address.
+//! - [`session`]: that network, running. [`iface`]: our own stack on an interface of this machine.
+//!   [`resolve`]: from a host to an address.
 //! - [`output`]: width, colour, standard output. [`failure`]: errors in one line and a hint.
 
 mod args;
 mod commands;
 mod failure;
+mod iface;
 mod output;
 mod place;
 mod resolve;

@@ -9,12 +9,15 @@ use url::Url;
 
 use crate::args::Where;
 use crate::failure::Failure;
+use crate::iface::Wish;
 
 /// The network to run on.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// The kernel's.
     Host,
+    /// Our own stack on an interface of this machine.
+    Iface(Box<Wish>),
     /// A simulated one.
     Lab {
         /// What it looks like.
@@ -46,13 +49,10 @@ impl Place {
             }
             None if network == "lab" => Place::lab("internet", &place.set, place.seed),
             Some(("lab", name)) => Place::lab(name, &place.set, place.seed),
-            Some(("iface", _)) => Err(Failure::usage(
-                "running our stack on a real interface is not supported yet",
-                "use `--on host` or `--on lab`",
-            )),
+            Some(("iface", name)) => Ok(Place::Iface(Box::new(Wish::new(name, place)?))),
             _ => Err(Failure::usage(
                 format!("there is no network `{network}`"),
-                "use `host`, `lab`, `lab:NAME` or `lab:FILE`; `thru lab list` shows the names",
+                "use `host`, `lab`, `lab:NAME`, `lab:FILE` or `iface:NAME`; `thru lab list` shows the names",
             )),
         }
     }

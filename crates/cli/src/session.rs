@@ -1,9 +1,12 @@
 //! A network to work on, for as long as one command takes.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use thru_lab::Internet;
 use thru_net::Network;
+use thru_net::iface::Iface;
 use thru_net::lab::LabError;
 
 use crate::failure::Failure;
@@ -14,6 +17,8 @@ use crate::place::Place;
 pub(crate) enum Session {
     /// The kernel's.
     Host(Network),
+    /// Our own stack on an interface of this machine.
+    Iface(Arc<Iface>),
     /// A running lab, seen from its client.
     Lab(Internet),
 }
@@ -23,6 +28,7 @@ impl Session {
     pub(crate) fn network(&self) -> Network {
         match self {
             Session::Host(network) => network.clone(),
+            Session::Iface(iface) => iface.network(),
             Session::Lab(internet) => internet.client(),
         }
     }
@@ -30,7 +36,7 @@ impl Session {
     /// Names that need no DNS: a lab's nodes may be called by their own names.
     pub(crate) fn hosts(&self) -> Vec<(String, IpAddr)> {
         match self {
-            Session::Host(_) => Vec::new(),
+            Session::Host(_) | Session::Iface(_) => Vec::new(),
             Session::Lab(internet) => internet.hosts(),
         }
     }
@@ -51,16 +57,13 @@ impl Place {
         R: Send + 'static,
     {
         match self {
-            Place::Host => {
-                let runtime =
-                    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-                        Failure::undecided(
-                            format!("cannot start: {error}"),
-                            "the system is out of a resource",
-                        )
-                    })?;
-                Ok(runtime.block_on(async { main(Session::Host(Network::host())).await }))
-            }
+            Place::Host => Ok(real_time()?.block_on(async { main(Session::Host(Network::host())).await })),
+            Place::Iface(wish) => real_time()?.block_on(async {
+                let iface = Arc::new(wish.attach()?);
+                let result = main(Session::Iface(iface.clone())).await;
+                iface.settle(CLOSING).await;
+                Ok(result)
+            }),
             Place::Lab { scenario, seed } => {
                 let options = scenario.options(seed);
                 let result = thru_net::lab::run(options, move |lab| async move {
@@ -87,4 +90,14 @@ impl Place {
             }
         }
     }
+}
+
+/// How long connections may take to close after the answer is there.
+pub(crate) const CLOSING: Duration = Duration::from_secs(1);
+
+/// A runtime on the machine's clock.
+pub(crate) fn real_time() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::undecided(format!("cannot start: {error}"), "the system is out of a resource")
+    })
 }

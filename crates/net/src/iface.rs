@@ -25,10 +25,17 @@ use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use capture::Capture;
+
 use crate::network::{Kind, Network};
 use crate::own::{Driver, OwnNetwork};
 
+mod capture;
+mod open;
 mod task;
+
+pub use capture::Captured;
+pub use open::open;
 
 /// What our host on a device is made with.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +50,8 @@ pub struct IfaceOptions {
     pub resolvers: Vec<SocketAddr>,
     /// Settings of its TCP.
     pub tcp: TcpConfig,
+    /// Keep the frames that are sent and received, for [`Iface::captured`].
+    pub capture: bool,
 }
 
 /// Our host on a device. Dropping it takes the device away from under its sockets.
@@ -80,6 +89,7 @@ pub fn attach(device: Box<dyn Device>, options: IfaceOptions) -> io::Result<Ifac
         next_timer: 0,
         armed: Instant::NEVER,
         stats: IfaceStats::default(),
+        capture: options.capture.then(|| Capture::new(properties.ethernet)),
         failed: None,
     };
     let wire = Arc::new(Wire { state: Mutex::new(state), timer: Timer::new()?, queued: Notify::new() });
@@ -120,6 +130,11 @@ fn random_mac(seed: u64) -> MacAddr {
 }
 
 impl Iface {
+    /// Name of the interface, as in `eth0`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The network as our host sees it.
     pub fn network(&self) -> Network {
         let (driver, resolvers) = (self.wire.clone(), self.resolvers.clone());
@@ -139,6 +154,21 @@ impl Iface {
     /// Why the device no longer works, if it doesn't.
     pub fn failure(&self) -> Option<String> {
         self.wire.state().failed.clone()
+    }
+
+    /// The frames so far, if they are kept; as Ethernet frames, whatever the device carries.
+    pub fn captured(&self) -> Vec<Captured> {
+        self.wire.state().capture.as_ref().map(Capture::frames).unwrap_or_default()
+    }
+
+    /// Waits until every connection is closed (TIME-WAIT needs no more packets), at most this long: what applications
+    /// let go of still closes in the background.
+    pub async fn settle(&self, limit: Duration) {
+        let end = clock::now() + limit;
+        let network = self.network();
+        while self.with_host(|host, _| host.tcp_population()).1 > 0 && clock::now() < end {
+            network.sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// The interface of the host; it has one.
@@ -177,6 +207,7 @@ struct State {
     /// What the timer is set to.
     armed: Instant,
     stats: IfaceStats,
+    capture: Option<Capture>,
     failed: Option<String>,
 }
 
@@ -197,6 +228,9 @@ impl Wire {
             if state.queue.len() >= QUEUE {
                 state.stats.dropped += 1;
                 continue;
+            }
+            if let Some(capture) = &mut state.capture {
+                capture.keep(&frame, true);
             }
             state.stats.sent.0 += 1;
             state.stats.sent.1 += frame.bytes.len() as u64;

@@ -77,7 +77,7 @@ async fn one(
 /// Packets that the client's links have carried so far; 0 where nobody counts them.
 fn packets(session: &Session) -> u64 {
     match session {
-        Session::Host(_) => 0,
+        Session::Host(_) | Session::Iface(_) => 0,
         Session::Lab(internet) => internet.client_packets(),
     }
 }

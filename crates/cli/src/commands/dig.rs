@@ -47,7 +47,7 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
 
 fn roots(session: &Session) -> ResolverConfig {
     let hints = match session {
-        Session::Host(_) => iana_root_hints(),
+        Session::Host(_) | Session::Iface(_) => iana_root_hints(),
         Session::Lab(internet) => {
             let name = parse_name("a.root-servers.lab.").expect("a legal name");
             vec![(name, internet.root_hints())]

@@ -17,7 +17,7 @@ use url::Url;
 use crate::args::{Http, UrlArgs};
 use crate::failure::Failure;
 use crate::place::{self, Place};
-use crate::session::Session;
+use crate::session::{CLOSING, Session};
 use crate::{Outcome, output};
 
 /// Runs the command.
@@ -26,8 +26,8 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     let place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
     if args.write.is_some() && matches!(place, Place::Host) {
         return Err(Failure::usage(
-            "packets can be written in labs only, so far",
-            "leave out -w, or ask on a lab with `--on lab`",
+            "packets can be written where our own stack runs, so far",
+            "leave out -w, or ask with `--on iface:NAME` or `--on lab`",
         ));
     }
     let extra_trust = match &args.cacert {
@@ -66,9 +66,13 @@ async fn follow(session: &Session, options: &JourneyOptions, key_log: &KeyLogBuf
             let report = internet.follow(options, key_log).await;
             (report.trace, report.verdict)
         }
-        Session::Host(network) => {
-            let mut trace = journey::run(network, options).await.trace;
+        Session::Host(_) | Session::Iface(_) => {
+            let mut trace = journey::run(&session.network(), options).await.trace;
             trace.key_log = key_log.text();
+            if let Session::Iface(iface) = session {
+                iface.settle(CLOSING).await;
+                crate::iface::fill(iface, &mut trace);
+            }
             attach_frames(&mut trace);
             let verdict = thru_diagnose::diagnose(&trace);
             (trace, verdict)
@@ -85,7 +89,7 @@ pub(crate) fn journey_options(
 ) -> Result<JourneyOptions, Failure> {
     let mut options = match session {
         Session::Lab(internet) => internet.journey_options(url, key_log),
-        Session::Host(_) => {
+        Session::Host(_) | Session::Iface(_) => {
             let trust = if extra_trust.is_some() { Trust::none() } else { Trust::system() };
             let tls = TlsOptions { trust, key_log: Some(key_log.clone()), ..TlsOptions::default() };
             JourneyOptions {

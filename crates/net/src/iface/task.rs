@@ -59,6 +59,9 @@ fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
             state.stats.received.0 += 1;
             state.stats.received.1 += received.bytes.len() as u64;
             let frame = frame(received);
+            if let Some(capture) = &mut state.capture {
+                capture.keep(&frame, false);
+            }
             state.host.handle_frame(clock::now(), InterfaceId(0), frame);
         }
         wire.settle(&mut state);
