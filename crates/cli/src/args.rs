@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Dig(DigArgs),
     /// Run packetdrill scripts against our own TCP, in virtual time
     Drill(DrillArgs),
+    /// Read a capture file: lines, trees, hex, JSON, columns
+    Read(ReadArgs),
     /// List, show, run and verify labs
     #[command(subcommand)]
     Lab(LabCommand),
@@ -249,6 +251,46 @@ impl OwnArgs {
             },
         }
     }
+}
+
+/// `thru read`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// The capture: pcap or pcapng, also as gzip, zstd or lz4; - is standard input
+    pub file: PathBuf,
+    /// Show each packet's whole tree
+    #[arg(short = 'V', long)]
+    pub tree: bool,
+    /// Show each packet's bytes
+    #[arg(short = 'x', visible_short_alias = 'X', long)]
+    pub hex: bool,
+    /// One JSON object a packet
+    #[arg(long, conflicts_with_all = ["tree", "hex"])]
+    pub json: bool,
+    /// Only these fields, tabs between: ip.src,tcp.port
+    #[arg(short = 'f', long, visible_short_alias = 'e', value_name = "FIELD,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json"])]
+    pub fields: Vec<String>,
+    /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Stop after so many packets
+    #[arg(short, long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Begin each line with the packet's number
+    #[arg(short = '#', long)]
+    pub number: bool,
+    /// How times are written; repeated letters as in tcpdump: -t none, -tt epoch, -ttt delta, -tttt date, -ttttt since the first
+    #[arg(short, action = clap::ArgAction::Count)]
+    pub time: u8,
+    /// Show MAC addresses in lines
+    #[arg(long)]
+    pub link: bool,
+    /// Numbers instead of names: always so; accepted for the sake of habit
+    #[arg(short, action = clap::ArgAction::Count, hide = true)]
+    pub numeric: u8,
+    /// Verify the checksums of IPv4, TCP and UDP
+    #[arg(long)]
+    pub checksums: bool,
 }
 
 /// `thru lab`.

@@ -5,5 +5,6 @@ pub(crate) mod dig;
 pub(crate) mod drill;
 pub(crate) mod lab;
 pub(crate) mod ping;
+pub(crate) mod read;
 pub(crate) mod route;
 pub(crate) mod url;

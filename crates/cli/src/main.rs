@@ -48,6 +48,7 @@ fn run() -> ExitCode {
         Some(Command::Route(args)) => commands::route::run(&args),
         Some(Command::Dig(args)) => commands::dig::run(&args),
         Some(Command::Drill(args)) => commands::drill::run(&args),
+        Some(Command::Read(args)) => commands::read::run(&args),
         Some(Command::Lab(command)) => commands::lab::run(&command),
         None => match &cli.url.url {
             Some(url) => commands::url::run(url, &cli.url),

@@ -1,0 +1,190 @@
+//! `thru read`: a capture file as lines, trees, hex, JSON or columns.
+
+mod save;
+mod source;
+
+use std::io::{self, Write};
+
+use thru_dissect::field::FieldDef;
+use thru_dissect::file::{FileError, Interface, Item, Reader, Record};
+use thru_dissect::show::{self, JsonScratch, LineOptions, TimeStyle};
+use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
+
+use self::save::Save;
+use crate::args::ReadArgs;
+use crate::failure::{self, Failure};
+use crate::{Outcome, output};
+
+/// Output is handed on in pieces of this size.
+const PIECE: usize = 64 << 10;
+
+/// Runs the command.
+pub(crate) fn run(args: &ReadArgs) -> Outcome {
+    let path = args.file.display();
+    let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
+        Failure::usage(
+            format!("cannot read `{path}`: {error}"),
+            "give the path of a pcap or pcapng file, or - for standard input",
+        )
+    })?;
+    let mut job = Job::new(args)?;
+    let mut save = match &args.write {
+        Some(to) => Some(Save::new(to, &reader)?),
+        None => None,
+    };
+    let ended = every_item(&mut reader, &mut job, save.as_mut());
+    job.flush();
+    if let Some(save) = save {
+        save.finish(job.kept)?;
+    }
+    match ended? {
+        None => Ok(failure::HEALTHY),
+        Some(error) => Err(Failure {
+            code: failure::FAULT,
+            ..Failure::usage(format!("cannot read all of `{path}`: {error}"), "what comes before it was read")
+        }),
+    }
+}
+
+/// Reads to the end, or until nobody wants more; gives what was wrong with the file.
+fn every_item<R: io::Read>(
+    reader: &mut Reader<R>,
+    job: &mut Job<'_>,
+    mut save: Option<&mut Save>,
+) -> Result<Option<FileError>, Failure> {
+    while !job.is_done() {
+        let keep = match reader.next() {
+            Ok(None) => break,
+            Err(error) => return Ok(Some(error)),
+            Ok(Some(Item::Packet(record))) => job.packet(&record, save.is_none()),
+            Ok(Some(Item::Section(_))) => {
+                job.interfaces.clear();
+                true
+            }
+            Ok(Some(Item::Interface(_))) => {
+                job.interfaces = reader.interfaces().to_vec();
+                true
+            }
+            Ok(Some(Item::Secrets { kind, bytes })) => {
+                job.dissector.secrets(kind, bytes);
+                true
+            }
+            Ok(Some(_)) => true,
+        };
+        if let Some(save) = save.as_deref_mut().filter(|_| keep) {
+            save.pass(reader)?;
+        }
+    }
+    Ok(None)
+}
+
+/// What is made of the packets.
+struct Job<'a> {
+    args: &'a ReadArgs,
+    line: LineOptions,
+    fields: Vec<Vec<&'static FieldDef>>,
+    dissector: Dissector,
+    interfaces: Vec<Interface>,
+    arena: Arena,
+    scratch: JsonScratch,
+    out: Vec<u8>,
+    /// So many packets were shown or written.
+    kept: u64,
+    /// The reader of our output has gone.
+    closed: bool,
+}
+
+impl<'a> Job<'a> {
+    fn new(args: &'a ReadArgs) -> Result<Job<'a>, Failure> {
+        let time = match args.time {
+            0 => TimeStyle::Clock,
+            1 => TimeStyle::None,
+            2 => TimeStyle::Epoch,
+            3 => TimeStyle::Delta,
+            4 => TimeStyle::Date,
+            _ => TimeStyle::First,
+        };
+        let mut fields = Vec::new();
+        for name in &args.fields {
+            let defs = fields_named(name);
+            if defs.is_empty() {
+                return Err(Failure::usage(
+                    format!("there is no field `{name}`"),
+                    "fields have Wireshark's names, as in ip.src or tcp.flags.syn",
+                ));
+            }
+            fields.push(defs);
+        }
+        Ok(Job {
+            args,
+            line: LineOptions { time, number: args.number, link: args.link },
+            fields,
+            dissector: Dissector::new(Options { verify_checksums: args.checksums }),
+            interfaces: Vec::new(),
+            arena: Arena::new(),
+            scratch: JsonScratch::default(),
+            out: Vec::with_capacity(PIECE * 2),
+            kept: 0,
+            closed: false,
+        })
+    }
+
+    fn is_done(&self) -> bool {
+        self.closed || self.args.count.is_some_and(|count| self.kept >= count)
+    }
+
+    /// Takes a packet; `true` if it is among those that were asked for.
+    fn packet(&mut self, record: &Record<'_>, show: bool) -> bool {
+        let comments: Vec<String> = record.comments().collect();
+        let interface = self.interfaces.get(record.interface as usize);
+        let meta = Meta { comments: &comments, ..Meta::of(record, interface) };
+        let tree = self.dissector.dissect(&meta, record.bytes, &mut self.arena);
+        self.kept += 1;
+        if show {
+            write(&mut self.out, tree, self.args, &self.line, &self.fields, &mut self.scratch);
+            if self.out.len() >= PIECE {
+                self.flush();
+            }
+        }
+        true
+    }
+
+    /// Hands on what was written. A reader that has gone is no error, but nobody needs more.
+    fn flush(&mut self) {
+        if let Err(error) = io::stdout().lock().write_all(&self.out) {
+            self.closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                output::say(&format!("error: cannot write to standard output: {error}\n"));
+            }
+        }
+        self.out.clear();
+    }
+}
+
+/// Writes a packet in the form that was asked for.
+fn write(
+    out: &mut Vec<u8>,
+    tree: Tree<'_>,
+    args: &ReadArgs,
+    line: &LineOptions,
+    fields: &[Vec<&'static FieldDef>],
+    scratch: &mut JsonScratch,
+) {
+    if args.json {
+        return show::json_line(out, tree, scratch);
+    }
+    if !fields.is_empty() {
+        return show::columns(out, tree, fields, b'\t');
+    }
+    if args.tree {
+        show::outline(out, tree);
+    } else {
+        show::line(out, tree, line);
+    }
+    if args.hex {
+        show::hex_dump(out, tree);
+    }
+    if args.tree {
+        out.push(b'\n');
+    }
+}

@@ -1,0 +1,53 @@
+//! Writing a part of a capture to another file, block by block as it stands.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use thru_dissect::file::{Format, Reader, Writer};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// The file that is written.
+pub(crate) struct Save {
+    path: PathBuf,
+    writer: Writer<Box<dyn Write>>,
+}
+
+impl Save {
+    /// Opens the file; it will have the format of the one that is read.
+    pub(crate) fn new<R: Read>(path: &Path, reader: &Reader<R>) -> Result<Save, Failure> {
+        let out: Box<dyn Write> = if path == Path::new("-") {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(File::create(path).map_err(|error| cannot(path, &error))?))
+        };
+        let format = match (reader.is_pcapng(), reader.counts_nanoseconds()) {
+            (true, _) => Format::Pcapng,
+            (false, true) => Format::PcapNanos,
+            (false, false) => Format::PcapMicros,
+        };
+        let mut save = Save { path: path.to_owned(), writer: Writer::copy(out, format) };
+        if let Some(header) = reader.raw_header() {
+            save.writer.raw(header).map_err(|error| cannot(path, &error))?;
+        }
+        Ok(save)
+    }
+
+    /// Passes on what the reader gave last.
+    pub(crate) fn pass<R: Read>(&mut self, reader: &Reader<R>) -> Result<(), Failure> {
+        self.writer.raw(reader.raw()).map_err(|error| cannot(&self.path, &error))
+    }
+
+    /// Ends the file and says how much is in it.
+    pub(crate) fn finish(mut self, packets: u64) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| cannot(&self.path, &error))?;
+        output::say(&format!("{packets} packets written to {}\n", self.path.display()));
+        Ok(())
+    }
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Failure {
+    Failure::undecided(format!("cannot write `{}`: {error}", path.display()), "")
+}

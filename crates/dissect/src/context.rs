@@ -1,0 +1,206 @@
+//! What a dissector works with: the tree under construction, who talks to whom, what was remembered.
+
+use crate::cursor::{Cursor, Data, Read, Short};
+use crate::field::{FieldDef, Protocol};
+use crate::protocols::expert;
+use crate::state::State;
+use crate::tree::{Arena, Field, SOURCES_MAX, Source};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Layers within layers stop here: tunnels in tunnels exist, hundreds of them only in attacks.
+const LAYERS_MAX: usize = 48;
+
+/// So many fields may a packet have: more is an attack on memory.
+pub(crate) const FIELDS_MAX: usize = 20_000;
+
+/// The work on one packet.
+pub(crate) struct Context<'a> {
+    pub(crate) arena: &'a mut Arena,
+    pub(crate) state: &'a mut State,
+    /// How deep new fields are.
+    pub(crate) depth: u8,
+    /// The frame's number.
+    pub(crate) number: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) time: u64,
+    /// The packet was cut when it was captured: what is missing was on the wire.
+    pub(crate) is_cut: bool,
+    /// Innermost addresses.
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) src_port: u16,
+    pub(crate) dst_port: u16,
+    /// The packet is quoted in an ICMP error: nothing is learned from it.
+    pub(crate) is_quoted: bool,
+}
+
+/// A place in the tree whose length is not known yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Open(usize);
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(arena: &'a mut Arena, state: &'a mut State, number: u64, time: u64) -> Context<'a> {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Context {
+            arena,
+            state,
+            depth: 0,
+            number,
+            time,
+            is_cut: false,
+            src: nobody,
+            dst: nobody,
+            src_port: 0,
+            dst_port: 0,
+            is_quoted: false,
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, field: Field) {
+        if self.arena.fields.len() < FIELDS_MAX {
+            self.arena.fields.push(field);
+        }
+    }
+
+    /// Adds a field of bytes `at..at + len` of `data`.
+    #[inline]
+    pub(crate) fn add(&mut self, def: &'static FieldDef, data: Data<'_>, at: usize, len: usize, value: u64) {
+        let (start, depth) = (data.at + at as u32, self.depth);
+        self.push(Field { def, value, start, len: len as u32, depth, source: data.source, flags: 0 });
+    }
+
+    /// Adds a field whose words were kept in the arena.
+    pub(crate) fn add_text(
+        &mut self,
+        def: &'static FieldDef,
+        data: Data<'_>,
+        at: usize,
+        len: usize,
+        kept: u64,
+    ) {
+        let (start, depth, flags) = (data.at + at as u32, self.depth, Field::IN_TEXT);
+        self.push(Field { def, value: kept, start, len: len as u32, depth, source: data.source, flags });
+    }
+
+    /// Adds words read from `data` but written differently.
+    pub(crate) fn add_words(&mut self, def: &'static FieldDef, data: Data<'_>, words: &[u8]) {
+        let kept = self.arena.keep(words);
+        self.add_text(def, data, 0, data.len(), kept);
+    }
+
+    /// Adds a field for filters, which repeats another.
+    pub(crate) fn hide(&mut self, def: &'static FieldDef, data: Data<'_>, at: usize, len: usize, value: u64) {
+        let (start, depth, flags) = (data.at + at as u32, self.depth, Field::HIDDEN);
+        self.push(Field { def, value, start, len: len as u32, depth, source: data.source, flags });
+    }
+
+    /// Adds what was concluded, not read.
+    #[inline]
+    pub(crate) fn conclude(&mut self, def: &'static FieldDef, value: u64) {
+        let flags = Field::GENERATED;
+        self.push(Field { def, value, start: 0, len: 0, depth: self.depth, source: 0, flags });
+    }
+
+    /// Adds words that were concluded.
+    pub(crate) fn conclude_words(&mut self, def: &'static FieldDef, words: &[u8]) {
+        let value = self.arena.keep(words);
+        let flags = Field::GENERATED | Field::IN_TEXT;
+        self.push(Field { def, value, start: 0, len: 0, depth: self.depth, source: 0, flags });
+    }
+
+    /// Opens a subtree that begins at `at` of `data`; what is added until [`Context::close`] belongs to it.
+    pub(crate) fn open(&mut self, def: &'static FieldDef, data: Data<'_>, at: usize, value: u64) -> Open {
+        let place = self.arena.fields.len();
+        self.add(def, data, at, data.len().saturating_sub(at), value);
+        self.depth += 1;
+        Open(place)
+    }
+
+    /// Ends a subtree; `len` is its length in bytes.
+    pub(crate) fn close(&mut self, open: Open, len: usize) {
+        self.depth -= 1;
+        if let Some(field) = self.arena.fields.get_mut(open.0) {
+            field.len = len as u32;
+        }
+    }
+
+    /// Sets the value of an open subtree.
+    pub(crate) fn set(&mut self, open: Open, value: u64) {
+        if let Some(field) = self.arena.fields.get_mut(open.0) {
+            field.value = value;
+        }
+    }
+
+    /// A subtree over all of `data`, whose content may turn out short: the subtree is closed either way.
+    pub(crate) fn within<T>(
+        &mut self,
+        def: &'static FieldDef,
+        data: Data<'_>,
+        read: impl FnOnce(&mut Self) -> Read<T>,
+    ) -> Read<T> {
+        let open = self.open(def, data, 0, 0);
+        let depth = self.depth;
+        let result = read(self);
+        self.depth = depth;
+        self.close(open, data.len());
+        result
+    }
+
+    /// A layer over `data`. Whatever goes wrong inside is told in the tree and goes no further.
+    pub(crate) fn layer<'d>(
+        &mut self,
+        protocol: &'static Protocol,
+        data: Data<'d>,
+        read: impl FnOnce(&mut Self, &mut Cursor<'d>) -> Read,
+    ) {
+        if self.arena.layers.len() >= LAYERS_MAX {
+            return;
+        }
+        self.arena.layers.push(protocol);
+        let outside = self.depth;
+        self.depth = 0;
+        let place = self.arena.fields.len();
+        self.add(&protocol.layer, data, 0, data.len(), 0);
+        self.depth = 1;
+        let mut cursor = data.cursor();
+        if read(self, &mut cursor) == Err(Short) {
+            self.depth = 0;
+            self.note_short(data);
+        }
+        // Within a layer the cursor stands where the payload begins, unless all of it was this layer's.
+        if let Some(field) = self.arena.fields.get_mut(place) {
+            field.len = cursor.pos as u32;
+        }
+        self.depth = outside;
+    }
+
+    fn note_short(&mut self, data: Data<'_>) {
+        let cut = self.is_cut && data.source == 0;
+        let protocol = if cut { &expert::SHORT } else { &expert::MALFORMED };
+        self.arena.layers.push(protocol);
+        self.add(&protocol.layer, data, data.len(), 0, 0);
+    }
+
+    /// Notes something wrong or remarkable, as Wireshark's expert does, with its field's name.
+    pub(crate) fn expert(&mut self, def: &'static FieldDef) {
+        self.conclude(def, 1);
+    }
+
+    /// Dissects bytes that are not the frame's: `read` sees them as a source of their own.
+    pub(crate) fn with_source(
+        &mut self,
+        name: &'static str,
+        bytes: Vec<u8>,
+        read: impl FnOnce(&mut Self, Data<'_>),
+    ) {
+        if self.arena.sources.len() >= SOURCES_MAX {
+            return;
+        }
+        // The place is taken now, so that sources found within get later numbers; the bytes come after the reading.
+        self.arena.sources.push(Source { name, bytes: Vec::new() });
+        let place = self.arena.sources.len();
+        read(self, Data { bytes: &bytes, at: 0, source: place as u8 });
+        self.arena.sources[place - 1].bytes = bytes;
+    }
+}

@@ -1,0 +1,192 @@
+//! Text to tokens with their columns, for both languages.
+
+use super::FilterError;
+
+/// A token.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    /// Letters, digits and what names and addresses are made of.
+    Word(String),
+    /// Text in double quotes, escapes undone; as a raw string if marked.
+    Text(Vec<u8>),
+    /// An operator or a bracket.
+    Sign(&'static str),
+    End,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) column: usize,
+    pub(super) length: usize,
+}
+
+impl Token {
+    pub(super) fn error(&self, message: impl Into<String>) -> FilterError {
+        FilterError { column: self.column, length: self.length.max(1), message: message.into() }
+    }
+
+    /// As the user wrote it, roughly.
+    pub(super) fn shown(&self) -> String {
+        match &self.kind {
+            Kind::Word(word) => format!("`{word}`"),
+            Kind::Text(_) => String::from("the text"),
+            Kind::Sign(sign) => format!("`{sign}`"),
+            Kind::End => String::from("the end"),
+        }
+    }
+}
+
+/// A filter is not longer than this: nobody writes such, and parsers recurse.
+pub(super) const LENGTH_MAX: usize = 64 << 10;
+
+/// Cuts a text up. `signs`: operators, longest first; `in_words`: which characters words hold besides letters and
+/// digits.
+pub(super) fn tokens(
+    text: &str,
+    signs: &[&'static str],
+    in_words: fn(char) -> bool,
+) -> Result<Vec<Token>, FilterError> {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() > LENGTH_MAX {
+        return Err(FilterError { column: LENGTH_MAX, length: 1, message: "the filter is too long".into() });
+    }
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while at < chars.len() {
+        let column = at;
+        let c = chars[at];
+        if c.is_whitespace() {
+            at += 1;
+            continue;
+        }
+        let kind = if c == '"' {
+            Kind::Text(quoted(&chars, &mut at, false)?)
+        } else if matches!(c, 'r' | 'R') && chars.get(at + 1) == Some(&'"') {
+            at += 1;
+            Kind::Text(quoted(&chars, &mut at, true)?)
+        } else if c == '\'' && chars.get(at + 2) == Some(&'\'') {
+            at += 3;
+            Kind::Word((u32::from(chars[at - 2])).to_string())
+        } else if c.is_alphanumeric() || in_words(c) {
+            while at < chars.len() && (chars[at].is_alphanumeric() || in_words(chars[at])) {
+                // `1..5` is a range.
+                if chars[at] == '.' && chars.get(at + 1) == Some(&'.') {
+                    break;
+                }
+                at += 1;
+            }
+            Kind::Word(chars[column..at].iter().collect())
+        } else {
+            let starts = |sign: &&&'static str| sign.chars().eq(chars[at..].iter().copied().take(sign.chars().count()));
+            let Some(sign) = signs.iter().find(starts) else {
+                let message = format!("`{}` has no meaning here", c.escape_debug());
+                return Err(FilterError { column, length: 1, message });
+            };
+            at += sign.chars().count();
+            Kind::Sign(sign)
+        };
+        tokens.push(Token { kind, column, length: at - column });
+    }
+    tokens.push(Token { kind: Kind::End, column: chars.len(), length: 0 });
+    Ok(tokens)
+}
+
+fn quoted(chars: &[char], at: &mut usize, raw: bool) -> Result<Vec<u8>, FilterError> {
+    let begins = *at;
+    *at += 1;
+    let mut bytes = Vec::new();
+    loop {
+        let Some(&c) = chars.get(*at) else {
+            let message = String::from("the text does not end: a `\"` is missing");
+            return Err(FilterError { column: begins, length: chars.len() - begins, message });
+        };
+        *at += 1;
+        match c {
+            '"' => return Ok(bytes),
+            '\\' if !raw => {
+                let escaped = chars.get(*at).copied().unwrap_or('\\');
+                *at += 1;
+                match escaped {
+                    'n' => bytes.push(b'\n'),
+                    'r' => bytes.push(b'\r'),
+                    't' => bytes.push(b'\t'),
+                    '0' => bytes.push(0),
+                    'x' => {
+                        let digits: String = chars[(*at).min(chars.len())..].iter().take(2).collect();
+                        let byte = u8::from_str_radix(&digits, 16).map_err(|_| FilterError {
+                            column: *at - 2,
+                            length: 2,
+                            message: String::from("two hexadecimal digits follow `\\x`"),
+                        })?;
+                        *at += 2;
+                        bytes.push(byte);
+                    }
+                    other => bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+                }
+            }
+            c => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// A walk over tokens.
+pub(super) struct Tokens {
+    tokens: Vec<Token>,
+    at: usize,
+    /// Brackets within brackets, bounded: parsers recurse.
+    pub(super) depth: usize,
+}
+
+/// So deep may brackets be.
+pub(super) const DEPTH_MAX: usize = 100;
+
+impl Tokens {
+    pub(super) fn new(tokens: Vec<Token>) -> Tokens {
+        Tokens { tokens, at: 0, depth: 0 }
+    }
+
+    pub(super) fn peek(&self) -> &Token {
+        &self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    pub(super) fn peek_second(&self) -> &Token {
+        &self.tokens[(self.at + 1).min(self.tokens.len() - 1)]
+    }
+
+    pub(super) fn next(&mut self) -> Token {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    /// Whether the next token is one of these signs or words; if so it is taken.
+    pub(super) fn take(&mut self, wanted: &[&str]) -> Option<Token> {
+        let found = match &self.peek().kind {
+            Kind::Sign(sign) => wanted.contains(sign),
+            Kind::Word(word) => wanted.contains(&word.as_str()),
+            _ => false,
+        };
+        found.then(|| self.next())
+    }
+
+    /// Enters a bracket or a negation.
+    pub(super) fn enter(&mut self) -> Result<(), FilterError> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(self.peek().error("brackets are nested too deeply"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    pub(super) fn expect(&mut self, sign: &'static str) -> Result<Token, FilterError> {
+        match self.take(&[sign]) {
+            Some(token) => Ok(token),
+            None => Err(self.peek().error(format!("`{sign}` is missing before {}", self.peek().shown()))),
+        }
+    }
+}

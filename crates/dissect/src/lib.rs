@@ -1,0 +1,27 @@
+//! Captures: files, frames to trees of named fields, filters, streams.
+//!
+//! It opens nothing and knows no clock: bytes come from the caller, times from the capture. Names of fields are
+//! Wireshark's.
+//!
+//! - [`Dissector`]: packets in, [`Tree`]s out. Start here.
+//! - [`file`]: pcap and pcapng, read and written.
+//! - [`field`]: what a field is. [`tree`]: the fields that were found.
+//! - `cursor`, `context`: what a dissector works with. `protocols`: a file for each protocol or family.
+//! - [`show`]: trees as lines, outlines, hex, JSON and columns.
+//! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
+
+mod context;
+mod cursor;
+mod dissector;
+pub mod field;
+pub mod file;
+mod protocols;
+pub mod show;
+mod state;
+mod streams;
+pub mod tree;
+
+pub use dissector::{Dissector, Meta};
+pub use protocols::{fields_named, protocols};
+pub use state::Options;
+pub use tree::{Arena, Field, Tree, Value};

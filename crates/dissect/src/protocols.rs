@@ -1,0 +1,100 @@
+//! The protocols, a file each or a file for each family, and the tables that say which follows which.
+//!
+//! A small protocol is a [`protocol!`](crate::field::protocol) declaration and a function that walks a cursor; see
+//! `ntp` for one that is easy to copy. [`ALL`] lists them, `ports` decides who gets which port.
+
+pub(crate) mod arp;
+pub(crate) mod data;
+pub(crate) mod ethernet;
+pub(crate) mod expert;
+pub(crate) mod frame;
+pub(crate) mod icmp;
+pub(crate) mod icmpv6;
+pub(crate) mod igmp;
+pub(crate) mod ip;
+pub(crate) mod ipv6;
+pub(crate) mod link;
+pub(crate) mod names;
+pub(crate) mod ports;
+pub(crate) mod tcp;
+pub(crate) mod udp;
+
+use crate::field::{FieldDef, Protocol};
+
+/// Every protocol there is.
+pub(crate) static ALL: &[&Protocol] = &[
+    &frame::FRAME,
+    &ethernet::ETH,
+    &ethernet::VLAN,
+    &ethernet::LLC,
+    &ethernet::STP,
+    &link::NULL,
+    &link::SLL,
+    &link::RAW,
+    &arp::ARP,
+    &ip::IP,
+    &ipv6::IPV6,
+    &ipv6::HOPOPTS,
+    &ipv6::DSTOPTS,
+    &ipv6::ROUTING,
+    &ipv6::FRAGHDR,
+    &icmp::ICMP,
+    &icmpv6::ICMPV6,
+    &igmp::IGMP,
+    &udp::UDP,
+    &tcp::TCP,
+    &data::DATA,
+    &expert::MALFORMED,
+    &expert::SHORT,
+];
+
+/// Names that stand for several fields: `ip.addr` is `ip.src` and `ip.dst`.
+pub(crate) static ALIASES: &[(&str, &[&FieldDef])] = &[
+    ("eth.addr", &[&ethernet::DST, &ethernet::SRC]),
+    ("ip.addr", &[&ip::SRC, &ip::DST]),
+    ("ipv6.addr", &[&ipv6::SRC, &ipv6::DST]),
+    ("tcp.port", &[&tcp::SRC_PORT, &tcp::DST_PORT]),
+    ("udp.port", &[&udp::SRC_PORT, &udp::DST_PORT]),
+];
+
+/// The fields that a name stands for: one, several for an alias such as `ip.addr`, none if there is no such name. A
+/// protocol's name stands for its layer.
+pub fn fields_named(name: &str) -> Vec<&'static FieldDef> {
+    if let Some((_, fields)) = ALIASES.iter().find(|(alias, _)| *alias == name) {
+        return fields.to_vec();
+    }
+    let layers = ALL.iter().map(|protocol| &protocol.layer).filter(|layer| layer.name == name);
+    let fields = ALL.iter().flat_map(|protocol| protocol.fields).copied().filter(|field| field.name == name);
+    layers.chain(fields).collect()
+}
+
+/// The name of a field that a wrong one was probably meant to be.
+pub(crate) fn nearest_field(wrong: &str) -> Option<&'static str> {
+    let fields = ALL.iter().flat_map(|protocol| protocol.fields.iter().copied().chain([&protocol.layer]));
+    let near = fields.map(|field| (distance(wrong, field.name), field.name)).min()?;
+    (near.0 <= 1 + wrong.len() / 6).then_some(near.1)
+}
+
+/// How many letters have to be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let change = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// Every protocol.
+pub fn protocols() -> &'static [&'static Protocol] {
+    ALL
+}
+
+/// Fields that tell most about a packet in one line, in the order of the packet.
+pub(crate) static TELLING: &[&str] = &["stp.type", "igmp.type", "igmp.maddr"];

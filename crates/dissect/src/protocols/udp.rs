@@ -1,0 +1,68 @@
+//! UDP (RFC 768).
+
+use super::names::{self, CHECKSUM_STATUS};
+use super::{ip, ports};
+use crate::context::Context;
+use crate::cursor::Data;
+use crate::field::protocol;
+
+protocol! { UDP "udp" "UDP" "User Datagram Protocol";
+    SRC_PORT: u16 "udp.srcport" "Source Port";
+    DST_PORT: u16 "udp.dstport" "Destination Port";
+    PORT: u16 "udp.port" "Source or Destination Port";
+    LENGTH: u16 "udp.length" "Length";
+    CHECKSUM: u16 "udp.checksum" "Checksum", hex;
+    STATUS: u8 "udp.checksum.status" "Checksum Status", names(CHECKSUM_STATUS);
+    STREAM: u32 "udp.stream" "Stream index";
+    TIME_RELATIVE: relative "udp.time_relative" "Time since first frame";
+    TIME_DELTA: relative "udp.time_delta" "Time since previous frame";
+    PAYLOAD: bytes "udp.payload" "Payload";
+    LENGTH_BAD: none "udp.length.bad" "Bad length value";
+    CHECKSUM_BAD: none "udp.checksum.bad" "Bad checksum";
+}
+
+pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
+    cx.layer(&UDP, datagram, |cx, c| {
+        let src = c.u16(cx, &SRC_PORT)?;
+        let dst = c.u16(cx, &DST_PORT)?;
+        (cx.src_port, cx.dst_port) = (src, dst);
+        let claimed = usize::from(c.u16(cx, &LENGTH)?);
+        let checksum = c.u16(cx, &CHECKSUM)?;
+        if claimed != 0 && claimed < 8 || (claimed > datagram.len() && !cx.is_cut) {
+            cx.expert(&LENGTH_BAD);
+        }
+        let whole = if claimed == 0 { datagram } else { datagram.first(claimed) };
+        let status = status(cx, checksum, whole, claimed);
+        cx.conclude(&STATUS, status);
+        if status == names::BAD {
+            cx.expert(&CHECKSUM_BAD);
+        }
+        let payload = whole.from(8);
+        if !cx.is_quoted {
+            let (a, b) = ((cx.src, src), (cx.dst, dst));
+            let time = cx.time;
+            let flow = cx.state.udp.flow(a, b);
+            let (stream, first, previous) =
+                (flow.index, *flow.first.get_or_insert(time), flow.previous.replace(time));
+            cx.conclude(&STREAM, stream);
+            cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
+            cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
+        }
+        if !payload.is_empty() {
+            cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
+            ports::datagram(cx, payload);
+        }
+        Ok(())
+    });
+}
+
+fn status(cx: &Context<'_>, checksum: u16, datagram: Data<'_>, claimed: usize) -> u64 {
+    if checksum == 0 {
+        return names::NOT_PRESENT;
+    }
+    let whole = claimed == datagram.len();
+    if !cx.state.options.verify_checksums || !whole || cx.is_quoted {
+        return names::UNVERIFIED;
+    }
+    if ip::transport_sum(cx, 17, datagram.bytes) == 0 { names::GOOD } else { names::BAD }
+}

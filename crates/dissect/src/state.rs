@@ -1,0 +1,45 @@
+//! What is remembered from packet to packet. All of it is bounded.
+
+use crate::streams::analysis::TcpFlow;
+use crate::streams::fragments::Fragments;
+use crate::streams::table::{Flows, Recent, UdpFlow};
+use std::net::IpAddr;
+
+/// How to dissect.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Verify the checksums of IPv4, TCP and UDP. Off, as in Wireshark: captures of outgoing packets show what the
+    /// network card would have filled in.
+    pub verify_checksums: bool,
+}
+
+/// From and to, identifier and sequence number of an echo request.
+type Echo = (IpAddr, IpAddr, u16, u16);
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) options: Options,
+    pub(crate) clock: Clock,
+    pub(crate) tcp: Flows<TcpFlow>,
+    pub(crate) udp: Flows<UdpFlow>,
+    pub(crate) fragments: Fragments,
+    /// Frame and time of echo requests.
+    pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
+}
+
+/// Times of the first frame and the one before.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    first: Option<u64>,
+    previous: u64,
+}
+
+impl Clock {
+    /// The times of the first frame and of the one before this.
+    pub(crate) fn at(&mut self, time: u64) -> (u64, u64) {
+        let first = *self.first.get_or_insert(time);
+        let previous = if self.previous == 0 { time } else { self.previous };
+        self.previous = time;
+        (first, previous)
+    }
+}

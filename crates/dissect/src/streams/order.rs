@@ -1,0 +1,98 @@
+//! A direction's bytes in order, as far as protocols above need them: what does not end a message waits for the rest.
+
+/// What waits may be this long: a message is rarely longer, and an attacker must not fill the memory.
+const WAITING_MAX: usize = 1 << 20;
+/// Segments that came too early are kept up to this much.
+const EARLY_MAX: usize = 256 << 10;
+
+/// The bytes that one side of a connection has sent, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    /// The next sequence number in order; `None` before the first segment.
+    next: Option<u32>,
+    /// Bytes of a message that has not ended.
+    pub(crate) waiting: Vec<u8>,
+    /// Segments behind a gap: sequence number and bytes.
+    early: Vec<(u32, Vec<u8>)>,
+    /// A gap was given up: what follows may begin anywhere in a message.
+    pub(crate) broken: bool,
+}
+
+/// What a segment brings.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Brings<'a> {
+    /// Nothing new.
+    Nothing,
+    /// The next bytes, straight from the segment.
+    Next(&'a [u8]),
+    /// It closed a gap: the next bytes, and those of segments that had come too early.
+    Joined(Vec<u8>),
+}
+
+impl Order {
+    /// Where the stream begins, or begins anew.
+    pub(crate) fn begin(&mut self, next: u32) {
+        *self = Order { next: Some(next), ..Order::default() };
+    }
+
+    /// Takes a segment's payload.
+    pub(crate) fn take<'a>(&mut self, seq: u32, bytes: &'a [u8]) -> Brings<'a> {
+        let next = *self.next.get_or_insert(seq);
+        let ahead = seq.wrapping_sub(next) as i32;
+        if ahead > 0 {
+            self.keep_early(seq, bytes);
+            return Brings::Nothing;
+        }
+        let known = ahead.unsigned_abs() as usize;
+        let Some(fresh) = bytes.get(known..).filter(|fresh| !fresh.is_empty()) else {
+            return Brings::Nothing;
+        };
+        self.next = Some(next.wrapping_add(fresh.len() as u32));
+        if self.early.is_empty() {
+            return Brings::Next(fresh);
+        }
+        let mut joined = fresh.to_vec();
+        self.join(&mut joined);
+        if joined.len() == fresh.len() { Brings::Next(fresh) } else { Brings::Joined(joined) }
+    }
+
+    /// Keeps the beginning of a message until more comes.
+    pub(crate) fn wait(&mut self, bytes: &[u8]) {
+        if self.waiting.len() + bytes.len() <= WAITING_MAX {
+            self.waiting.extend_from_slice(bytes);
+        } else {
+            self.waiting = Vec::new();
+            self.broken = true;
+        }
+    }
+
+    fn keep_early(&mut self, seq: u32, bytes: &[u8]) {
+        let have: usize = self.early.iter().map(|(_, bytes)| bytes.len() + 32).sum();
+        if have + bytes.len() > EARLY_MAX {
+            // The gap was never seen to close: the capture lacks it. Go on behind it.
+            self.early.clear();
+            self.waiting = Vec::new();
+            self.broken = true;
+            self.next = Some(seq.wrapping_add(bytes.len() as u32));
+            return;
+        }
+        let known = self.early.iter().any(|(start, kept)| *start == seq && kept.len() >= bytes.len());
+        if !known {
+            self.early.push((seq, bytes.to_vec()));
+        }
+    }
+
+    /// Adds the segments that now follow without a gap.
+    fn join(&mut self, joined: &mut Vec<u8>) {
+        while let Some(next) = self.next {
+            let fits = |(seq, _): &(u32, Vec<u8>)| seq.wrapping_sub(next) as i32 <= 0;
+            let Some(place) = self.early.iter().position(fits) else { return };
+            let (seq, bytes) = self.early.swap_remove(place);
+            let known = next.wrapping_sub(seq) as usize;
+            if let Some(fresh) = bytes.get(known..) {
+                joined.extend_from_slice(fresh);
+                self.next = Some(next.wrapping_add(fresh.len() as u32));
+            }
+        }
+    }
+}

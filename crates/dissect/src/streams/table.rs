@@ -1,0 +1,109 @@
+//! Tables with a bound: what was not used for long is forgotten when room is needed.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+
+/// A map of at most `2 * HALF` entries. Two generations: what is looked up moves to the young one; when that is full,
+/// the old one is forgotten. A capture of any length thus needs the same memory, and nothing is ever scanned.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V, const HALF: usize> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+impl<K, V, const HALF: usize> Default for Recent<K, V, HALF> {
+    fn default() -> Self {
+        Recent { young: HashMap::new(), old: HashMap::new() }
+    }
+}
+
+impl<K: Hash + Eq + Clone, V, const HALF: usize> Recent<K, V, HALF> {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        if self.young.len() >= HALF {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, value);
+    }
+
+    /// The entry, now among the young.
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        if !self.old.is_empty()
+            && !self.young.contains_key(key)
+            && let Some((key, value)) = self.old.remove_entry(key)
+        {
+            self.insert(key, value);
+        }
+        self.young.get_mut(key)
+    }
+
+    pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        if self.get_mut(&key).is_none() {
+            self.insert(key.clone(), make());
+        }
+        self.young.get_mut(&key).expect("it was found or inserted")
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.young.remove(key).or_else(|| self.old.remove(key))
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Copy, const HALF: usize> Recent<K, V, HALF> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<V> {
+        self.get_mut(key).copied()
+    }
+}
+
+/// An address and a port.
+pub(crate) type End = (IpAddr, u16);
+
+/// Flows between two ends, numbered in the order in which they were first seen.
+#[derive(Debug)]
+pub(crate) struct Flows<F> {
+    known: Recent<(End, End), F, 32_768>,
+    count: u64,
+}
+
+impl<F> Default for Flows<F> {
+    fn default() -> Self {
+        Flows { known: Recent::default(), count: 0 }
+    }
+}
+
+impl<F: NewFlow> Flows<F> {
+    /// The flow between two ends, whichever of them sends.
+    pub(crate) fn flow(&mut self, a: End, b: End) -> &mut F {
+        let key = if a <= b { (a, b) } else { (b, a) };
+        let count = &mut self.count;
+        self.known.entry(key, || {
+            *count += 1;
+            F::new(*count - 1)
+        })
+    }
+
+    /// Gives the flow's place to a new one between the same ends, which gets the next number.
+    pub(crate) fn renew(&mut self, a: End, b: End) -> &mut F {
+        self.known.remove(&if a <= b { (a, b) } else { (b, a) });
+        self.flow(a, b)
+    }
+}
+
+/// How a flow begins.
+pub(crate) trait NewFlow {
+    fn new(index: u64) -> Self;
+}
+
+/// What is remembered of a UDP flow.
+#[derive(Debug)]
+pub(crate) struct UdpFlow {
+    pub(crate) index: u64,
+    pub(crate) first: Option<u64>,
+    pub(crate) previous: Option<u64>,
+}
+
+impl NewFlow for UdpFlow {
+    fn new(index: u64) -> UdpFlow {
+        UdpFlow { index, first: None, previous: None }
+    }
+}
