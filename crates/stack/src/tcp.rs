@@ -29,6 +29,7 @@ use crate::timer::{TimerHandle, Wheel};
 
 mod ack;
 mod acknowledge;
+mod autotune;
 mod calls;
 mod challenge;
 mod config;
@@ -46,6 +47,7 @@ mod insight;
 mod isn;
 mod listen;
 mod look;
+mod memory;
 mod options;
 mod pacing;
 mod path;
@@ -87,6 +89,7 @@ use fastopen::FastOpen;
 use half_open::HalfOpen;
 use isn::Secrets;
 use listen::Listener;
+use memory::Memory;
 use segment::Segment;
 use slab::Slab;
 use time_wait::TimeWaits;
@@ -133,6 +136,9 @@ pub struct Tcp {
     /// What sockets begin with.
     defaults: Arc<SocketOptions>,
     stats: TcpStats,
+    memory: Memory,
+    /// Connections that nobody owns any more.
+    orphans: usize,
     secrets: Secrets,
     cookies: Cookies,
     fast_open: FastOpen,
@@ -163,6 +169,7 @@ macro_rules! context {
             challenge: &mut $tcp.challenge,
             wakes: &mut $tcp.wakes,
             stats: &mut $tcp.stats,
+            memory: &$tcp.memory,
             fast_open: &mut $tcp.fast_open,
             out: &mut $tcp.out,
             spare: &mut $tcp.spare,
@@ -178,6 +185,8 @@ impl Tcp {
         Tcp {
             defaults: Arc::new(SocketOptions::new(&config)),
             stats: TcpStats::default(),
+            memory: Memory::new(&config),
+            orphans: 0,
             secrets: Secrets::new(seed),
             cookies: Cookies::new(seed),
             fast_open: FastOpen::new(seed),

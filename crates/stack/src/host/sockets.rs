@@ -218,6 +218,16 @@ impl Host {
         self.tcp.buffers(id)
     }
 
+    /// Whether all that was written to a connection, and its FIN, is acknowledged.
+    pub fn tcp_drained(&self, id: TcpId) -> bool {
+        self.tcp.drained(id)
+    }
+
+    /// Bytes that the buffers of all connections hold, and whether that is more than the pressure mark.
+    pub fn tcp_memory(&self) -> (usize, bool) {
+        self.tcp.memory()
+    }
+
     /// What TCP has counted so far.
     pub fn tcp_stats(&self) -> &TcpStats {
         self.tcp.stats()

@@ -37,6 +37,11 @@ impl AckPolicy {
         self.quick = 0;
     }
 
+    /// The largest payload seen.
+    pub(crate) fn largest(&self) -> u64 {
+        self.largest
+    }
+
     /// Whether what arrives is acknowledged at once.
     pub(crate) fn is_quick(&self) -> bool {
         self.quick > 0

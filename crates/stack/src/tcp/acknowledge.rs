@@ -118,7 +118,8 @@ impl Connection {
             if !self.recovery.timer_set {
                 self.restart_timer(cx);
             }
-            if self.queue.space() * 3 >= self.queue.limit() {
+            self.tune_on_ack(cx);
+            if self.queue.space() * 3 >= self.queue.limit() && self.is_writable(cx.memory) {
                 cx.wake(&mut self.write_waker);
             }
         }

@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::task::Waker;
+use core::time::Duration;
 use std::sync::Arc;
 
 use thru_wire::Instant;
@@ -10,6 +11,7 @@ use super::connection::{Connection, Context};
 use super::demux::{Endpoint, Pair, Target};
 use super::handshake::Negotiated;
 use super::listen::Listener;
+use super::memory::{FLOOR, Memory};
 use super::{
     ConnectError, ListenError, ListenerId, Path, SocketOptions, State, Tcp, TcpConnectOptions, TcpError,
     TcpEvent, TcpId, TcpInfo, context, seq,
@@ -195,7 +197,7 @@ impl Tcp {
     pub fn connected(&self, id: TcpId) -> Option<Result<(), TcpError>> {
         let Some(connection) = self.connection(id) else { return Some(Err(TcpError::Unknown)) };
         match (&connection.error, connection.state) {
-            (Some(error), _) => Some(Err(error.clone())),
+            (Some(error), _) => Some(Err(TcpError::clone(error))),
             (None, State::SynSent | State::SynReceived) if !connection.may_write_early() => None,
             _ => Some(Ok(())),
         }
@@ -207,12 +209,13 @@ impl Tcp {
         let connection = self.connections.get_mut(index).filter(|connection| !connection.released);
         let connection = connection.ok_or(TcpError::Unknown)?;
         if let (Some(error), false) = (&connection.error, connection.error_told) {
-            return Err(error.clone());
+            return Err(TcpError::clone(error));
         }
         if connection.closing || matches!(connection.state, State::Closed | State::TimeWait) {
             return Err(TcpError::WriteAfterShutdown);
         }
-        let written = connection.queue.push(data, &mut self.spare);
+        let room = connection.room_to_write(&self.memory).min(data.len());
+        let written = connection.queue.push(&data[..room], &mut self.spare);
         if written > 0 {
             connection.start_waiting_syn();
             self.settle(index, now);
@@ -228,14 +231,14 @@ impl Tcp {
         let connection = connection.ok_or(TcpError::Unknown)?;
         if connection.receive.unread() > 0 {
             let read = connection.receive.read(buffer, &mut self.spare);
-            connection.window_may_have_opened();
-            if connection.ack.now {
+            self.tune_on_read(now, index);
+            if self.connections.get(index).is_some_and(|connection| connection.ack.now) {
                 self.settle(index, now);
             }
             return Ok(Some(read));
         }
         if let (Some(error), false) = (&connection.error, connection.error_told) {
-            return Err(error.clone());
+            return Err(TcpError::clone(error));
         }
         let over =
             connection.peer_has_closed() || matches!(connection.state, State::Closed | State::TimeWait);
@@ -246,8 +249,7 @@ impl Tcp {
     pub fn read_waker(&mut self, id: TcpId, waker: &Waker) {
         if let Some((_, connection)) = self.connection_mut(id) {
             let waits = connection.error.is_none()
-                && connection.receive.unread() == 0
-                && !connection.peer_has_closed()
+                && !connection.is_readable()
                 && !matches!(connection.state, State::Closed | State::TimeWait);
             if waits {
                 connection.read_waker = Some(waker.clone());
@@ -260,13 +262,14 @@ impl Tcp {
 
     /// Woken when connected, writable or failed; at once if that is so already.
     pub fn write_waker(&mut self, id: TcpId, waker: &Waker) {
-        if let Some((_, connection)) = self.connection_mut(id) {
+        let found = self.connections.resolve(id.0).and_then(|index| self.connections.get_mut(index));
+        if let Some(connection) = found.filter(|connection| !connection.released) {
             let handshake = matches!(connection.state, State::SynSent | State::SynReceived)
                 && !connection.may_write_early();
             let waits = connection.error.is_none()
                 && !matches!(connection.state, State::Closed | State::TimeWait)
                 && !connection.closing
-                && (handshake || connection.queue.space() == 0);
+                && (handshake || !connection.is_writable(&self.memory));
             if waits {
                 connection.write_waker = Some(waker.clone());
                 return;
@@ -280,7 +283,7 @@ impl Tcp {
     pub fn shutdown(&mut self, now: Instant, id: TcpId) -> Result<(), TcpError> {
         let (index, connection) = self.connection_mut(id).ok_or(TcpError::Unknown)?;
         if let Some(error) = &connection.error {
-            return Err(error.clone());
+            return Err(TcpError::clone(error));
         }
         connection.close(now);
         self.settle(index, now);
@@ -311,22 +314,46 @@ impl Tcp {
         }
         connection.read_waker = None;
         connection.write_waker = None;
+        let linger = connection.settings.linger;
+        let crowded = self.orphans >= self.config.orphans_most || cx.memory.exhausted();
         let unread = connection.receive.unread() > 0;
         connection.receive.clear();
         connection.released = true;
         if !connection.attached {
-            self.connections.remove(index);
+            self.forget_connection(index);
             return;
         }
         match connection.state {
             State::SynSent => connection.end(&mut cx, Some(TcpError::Aborted)),
-            _ if unread => connection.abort(&mut cx),
+            _ if unread => {
+                cx.stats.aborts_on_close += 1;
+                connection.abort(&mut cx);
+            }
+            _ if linger == Some(Duration::ZERO) => {
+                cx.stats.aborts_on_linger += 1;
+                connection.abort(&mut cx);
+            }
+            _ if crowded => {
+                cx.stats.aborts_on_memory += 1;
+                connection.abort(&mut cx);
+            }
             _ => {
                 connection.close(now);
                 connection.start_linger(&cx);
+                connection.orphan = true;
+                self.orphans += 1;
             }
         }
         self.settle(index, now);
+    }
+
+    /// Whether all that was written, and the FIN, if one was asked for, is acknowledged: what a `close` that lingers
+    /// waits for.
+    pub fn drained(&self, id: TcpId) -> bool {
+        self.connection(id).is_none_or(|connection| {
+            let end = if connection.closing { connection.fin_end() } else { connection.queue.end() };
+            connection.una >= end || matches!(connection.state, State::Closed | State::TimeWait)
+        })
     }
 
     /// Switches Nagle's algorithm off or on.
@@ -377,6 +404,24 @@ impl Tcp {
 }
 
 impl Connection {
+    /// Whether reading gives something: enough bytes, the end, or an error.
+    pub(crate) fn is_readable(&self) -> bool {
+        let low = self.settings.receive_low.clamp(1, self.receive.limit().max(1));
+        self.receive.unread() >= low || self.peer_has_closed()
+    }
+
+    /// Bytes that may be written now: what the buffer, the host's memory and `TCP_NOTSENT_LOWAT` leave.
+    fn room_to_write(&self, memory: &Memory) -> usize {
+        let unsent = self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)) as usize;
+        let low = self.settings.notsent_low.map_or(usize::MAX, |low| low.saturating_sub(unsent));
+        let scarce = if memory.exhausted() { FLOOR.saturating_sub(self.queue.memory()) } else { usize::MAX };
+        self.queue.space().min(low).min(scarce)
+    }
+
+    pub(crate) fn is_writable(&self, memory: &Memory) -> bool {
+        self.room_to_write(memory) > 0
+    }
+
     /// Whether bytes written now may leave before the handshake is done (RFC 7413): with a SYN that waits for them,
     /// or in answer to data that a SYN brought.
     fn may_write_early(&self) -> bool {

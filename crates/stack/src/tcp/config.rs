@@ -9,10 +9,24 @@ use super::SocketOptions;
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
-    /// Most bytes that wait for transmission or acknowledgement, per connection.
+    /// Bytes that may wait for transmission or acknowledgement, per connection, in the beginning.
     pub send_buffer: usize,
-    /// Most bytes that wait for the application, per connection; the largest window announced.
+    /// Bytes that may wait for the application, per connection, in the beginning.
     pub receive_buffer: usize,
+    /// Whether the send buffer grows with the congestion window, as far as `send_buffer_most`.
+    pub send_autotuning: bool,
+    /// Most bytes of a send buffer that grows.
+    pub send_buffer_most: usize,
+    /// Whether the receive buffer grows with what the application reads, as far as `receive_buffer_most`.
+    pub receive_autotuning: bool,
+    /// Most bytes of a receive buffer that grows: the largest window announced.
+    pub receive_buffer_most: usize,
+    /// Bytes in the buffers of all connections from which on nothing grows.
+    pub memory_pressure: usize,
+    /// Bytes in the buffers of all connections at which nothing more is taken in.
+    pub memory_limit: usize,
+    /// Connections that the application has let go and that are not closed yet, at most; further ones are reset.
+    pub orphans_most: usize,
     /// Initial congestion window in segments (RFC 6928).
     pub initial_window_segments: u32,
     /// How long an acknowledgement may wait for company (RFC 9293 3.8.6.3: below 500 ms).
@@ -87,8 +101,15 @@ pub struct TcpConfig {
 impl Default for TcpConfig {
     fn default() -> TcpConfig {
         TcpConfig {
-            send_buffer: 1 << 20,
-            receive_buffer: 1 << 20,
+            send_buffer: 128 << 10,
+            receive_buffer: 128 << 10,
+            send_autotuning: true,
+            send_buffer_most: 4 << 20,
+            receive_autotuning: true,
+            receive_buffer_most: 6 << 20,
+            memory_pressure: 384 << 20,
+            memory_limit: 512 << 20,
+            orphans_most: 65_536,
             initial_window_segments: 10,
             delayed_ack: Duration::from_millis(40),
             min_rto: Duration::from_millis(200),

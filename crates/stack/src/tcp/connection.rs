@@ -8,12 +8,14 @@ use thru_wire::Instant;
 use thru_wire::tcp::Flags;
 
 use super::ack::AckPolicy;
+use super::autotune::Tuning;
 use super::challenge::ChallengeLimit;
 use super::congestion::{Controller, controller};
 use super::demux::Pair;
 use super::fastopen::{FastOpen, Opening};
 use super::handshake::{Negotiated, Syn};
 use super::insight::{Insight, TcpEventKind};
+use super::memory::Memory;
 use super::pacing::Pacer;
 use super::probe::Probe;
 use super::queue::SendQueue;
@@ -37,6 +39,7 @@ pub(crate) struct Context<'a> {
     pub(crate) challenge: &'a mut ChallengeLimit,
     pub(crate) wakes: &'a mut u64,
     pub(crate) stats: &'a mut TcpStats,
+    pub(crate) memory: &'a Memory,
     pub(crate) fast_open: &'a mut FastOpen,
     /// Segments that leave ahead of all data.
     pub(crate) out: &'a mut VecDeque<SegmentOut>,
@@ -122,6 +125,7 @@ pub(crate) struct Connection {
     pub(crate) irs: u64,
     pub(crate) receive: Receive,
     pub(crate) own_window: OwnWindow,
+    pub(crate) tuning: Tuning,
     /// Place of the peer's FIN, once seen.
     pub(crate) peer_fin: Option<u64>,
     pub(crate) ack: AckPolicy,
@@ -132,11 +136,11 @@ pub(crate) struct Connection {
     pub(crate) timers: Timers,
     pub(crate) last_challenge: Option<Instant>,
     /// The last ICMP error about this connection (RFC 5927: remembered, not obeyed).
-    pub(crate) last_icmp: Option<IcmpReport>,
+    pub(crate) last_icmp: Option<Box<IcmpReport>>,
 
     /// What the application has set.
     pub(crate) settings: Arc<SocketOptions>,
-    pub(crate) error: Option<TcpError>,
+    pub(crate) error: Option<Box<TcpError>>,
     /// `SO_ERROR` was read: calls don't fail with it any more.
     pub(crate) error_told: bool,
     pub(crate) released: bool,
@@ -148,6 +152,9 @@ pub(crate) struct Connection {
     /// segments still find it.
     pub(crate) wheel: Option<(TimerHandle, Instant)>,
     pub(crate) queued: bool,
+    /// What the host has counted for its buffers, and whether it counts among those without owner.
+    pub(crate) accounted: usize,
+    pub(crate) orphan: bool,
     pub(crate) attached: bool,
 }
 
@@ -192,6 +199,7 @@ impl Connection {
             irs: 0,
             receive: Receive::new(0, receive),
             own_window: OwnWindow::default(),
+            tuning: Tuning::default(),
             peer_fin: None,
             ack: AckPolicy::default(),
             last_received: Instant::START,
@@ -209,6 +217,8 @@ impl Connection {
             insight: Insight::new(config.events),
             wheel: None,
             queued: false,
+            accounted: 0,
+            orphan: false,
             attached: true,
         }
     }
@@ -262,7 +272,7 @@ impl Connection {
         }
         if let Some(error) = error {
             self.insight.record(cx.now, TcpEventKind::Error(error.clone()));
-            self.error.get_or_insert(error);
+            self.error.get_or_insert_with(|| Box::new(error));
         }
         self.set_state(cx.now, State::Closed);
         self.forget_sending();

@@ -78,7 +78,7 @@ impl Negotiated {
             mss: own_mss,
             peer_mss: own_mss,
             own_mss,
-            scale: (rich && config.window_scaling).then(|| (shift(config.receive_buffer), 0)),
+            scale: (rich && config.window_scaling).then(|| (shift(settings.largest_window(config)), 0)),
             sack: rich && config.sack,
             timestamps: (rich && config.timestamps).then_some(TimestampState {
                 offset,
@@ -227,7 +227,7 @@ impl Connection {
         self.insight.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
         if self.syn.retransmissions >= most {
-            let icmp = self.last_icmp.clone();
+            let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
             return;
         }

@@ -48,7 +48,7 @@ impl Connection {
             }
             _ => {}
         }
-        self.last_icmp = Some(report.clone());
+        self.last_icmp = Some(Box::new(report.clone()));
     }
 
     /// The path takes packets of `mtu` bytes: what is longer and in flight is sent again in pieces that fit.

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
+use super::memory::FLOOR;
 use super::receive::Arrival;
 use super::segment::{Segment, reset_for};
 use super::{State, TcpError, seq};
@@ -219,7 +220,7 @@ impl Connection {
     /// Nobody reads any more: the peer's FIN is not waited for without end.
     pub(crate) fn start_linger(&mut self, cx: &Context<'_>) {
         if self.released && self.state == State::FinWait2 {
-            self.timers.linger = cx.now + cx.config.fin_wait2;
+            self.timers.linger = cx.now + self.settings.fin_wait2.unwrap_or(cx.config.fin_wait2);
         }
     }
 
@@ -258,13 +259,38 @@ impl Connection {
             }
             if !payload.is_empty() {
                 let payload_end = place + payload.len() as u64;
-                self.on_bytes(cx, place, payload_end, payload);
+                self.on_bytes(cx, segment, place, payload_end, payload);
             }
         }
         self.reach_peer_fin(cx);
     }
 
-    fn on_bytes(&mut self, cx: &mut Context<'_>, place: u64, end: u64, payload: bytes::Bytes) {
+    /// Whether there is memory for so much payload at `place`: what waits for a gap gives way to what fills it.
+    fn has_memory(&mut self, cx: &mut Context<'_>, place: u64, len: usize) -> bool {
+        self.receive.set_pressed(cx.memory.pressure());
+        if !cx.memory.exhausted() || self.receive.memory() + len <= FLOOR {
+            return true;
+        }
+        if place <= self.receive.next() && self.receive.prune() {
+            cx.stats.out_of_order_pruned += 1;
+            return self.receive.memory() + len <= FLOOR;
+        }
+        false
+    }
+
+    fn on_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &Segment,
+        place: u64,
+        end: u64,
+        payload: bytes::Bytes,
+    ) {
+        if !self.has_memory(cx, place, payload.len()) {
+            cx.stats.receive_queue_drops += 1;
+            self.ack.now = true;
+            return;
+        }
         let before = self.receive.next();
         self.receive.take_room(cx.spare);
         match self.receive.insert(place, payload) {
@@ -276,7 +302,10 @@ impl Connection {
                     self.ack.report_duplicate(place, before);
                 }
                 self.owe_ack(cx, end - place, filled);
-                cx.wake(&mut self.read_waker);
+                self.tune_on_arrival(segment);
+                if self.is_readable() {
+                    cx.wake(&mut self.read_waker);
+                }
             }
             Arrival::Early => {
                 self.insight.out_of_order_received += 1;

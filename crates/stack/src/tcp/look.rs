@@ -66,7 +66,7 @@ impl Tcp {
             return Ok(Some(connection.receive.peek(buffer)));
         }
         if let (Some(error), false) = (&connection.error, connection.error_told) {
-            return Err(error.clone());
+            return Err(TcpError::clone(error));
         }
         let over =
             connection.peer_has_closed() || matches!(connection.state, State::Closed | State::TimeWait);
@@ -99,6 +99,7 @@ impl Tcp {
     /// New settings for what begins from now on; living connections take the timers and limits among them, too.
     pub fn set_config(&mut self, config: TcpConfig) {
         self.defaults = Arc::new(SocketOptions::new(&config));
+        self.memory.configure(&config);
         self.config = config;
     }
 

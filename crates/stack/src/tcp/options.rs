@@ -57,7 +57,7 @@ pub struct SocketOptions {
     /// `TCP_NOTSENT_LOWAT`: not writable while more bytes than this wait to be sent for the first time.
     pub notsent_low: Option<usize>,
     /// `SO_LINGER`: what releasing does. `None`: it closes in the background. Zero: it aborts with RST. Else it closes
-    /// in the background too, and aborts what is not done after this time.
+    /// in the background too; how long a caller waits for that is its own affair ([`Tcp::drained`]).
     pub linger: Option<Duration>,
     /// `TCP_LINGER2`: how long a released connection waits in FIN-WAIT-2; `None`: the host's [`TcpConfig::fin_wait2`].
     pub fin_wait2: Option<Duration>,
@@ -114,6 +114,13 @@ impl SocketOptions {
     pub(crate) fn buffers(&self, config: &TcpConfig) -> (usize, usize) {
         let (send, receive) = (self.send_buffer, self.receive_buffer);
         (send.unwrap_or(config.send_buffer), receive.unwrap_or(config.receive_buffer))
+    }
+
+    /// The largest window that may ever be announced.
+    pub(crate) fn largest_window(&self, config: &TcpConfig) -> usize {
+        let grown = if config.receive_autotuning { config.receive_buffer_most } else { 0 };
+        let most = self.receive_buffer.unwrap_or(config.receive_buffer.max(grown));
+        self.window_clamp.map_or(most, |clamp| most.min(clamp as usize))
     }
 
     /// Traffic class and TTL, onto a segment that leaves.
@@ -217,7 +224,7 @@ impl Tcp {
         if connection.error_told {
             return None;
         }
-        let error = connection.error.clone();
+        let error = connection.error.as_deref().cloned();
         connection.error_told |= error.is_some();
         error
     }

@@ -60,7 +60,7 @@ impl Connection {
             return;
         }
         if self.probe.unanswered > cx.config.data_retries {
-            let icmp = self.last_icmp.clone();
+            let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
             return;
         }
@@ -91,7 +91,7 @@ impl Connection {
             return;
         }
         if self.probe.unanswered >= self.settings.keepalive_probes {
-            let icmp = self.last_icmp.clone();
+            let icmp = self.last_icmp.as_deref().cloned();
             self.abort_silently_dead(cx, TcpError::TimedOut { icmp });
             return;
         }

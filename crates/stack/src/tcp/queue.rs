@@ -69,6 +69,12 @@ impl SendQueue {
         true
     }
 
+    /// Memory held, as far as it can be known.
+    pub(crate) fn memory(&self) -> usize {
+        let idle = self.tail.capacity() - self.tail.len();
+        (self.end - self.start) as usize + self.pieces.len() * OVERHEAD + idle
+    }
+
     /// Bytes that may be written now.
     pub(crate) fn space(&self) -> usize {
         self.limit.saturating_sub((self.end - self.start) as usize + self.pieces.len() * OVERHEAD)

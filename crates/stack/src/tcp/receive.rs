@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::{Buf, Bytes};
 
+use super::memory::FLOOR;
 use super::ranges::Ranges;
 use crate::buffers::Spare;
 
@@ -33,6 +34,8 @@ pub(crate) struct Receive {
     /// Memory held, as far as it can be known.
     memory: usize,
     limit: usize,
+    /// The host has little memory left.
+    pressed: bool,
 }
 
 /// What became of a payload.
@@ -59,6 +62,7 @@ impl Receive {
             ranges: Ranges::default(),
             memory: 0,
             limit,
+            pressed: false,
         }
     }
 
@@ -85,6 +89,20 @@ impl Receive {
         self.limit = limit;
     }
 
+    pub(crate) fn set_pressed(&mut self, pressed: bool) {
+        self.pressed = pressed;
+    }
+
+    /// Gives up what waits for a gap: the peer will send it again (RFC 2018 8 allows that as a last resort). Whether
+    /// there was anything.
+    pub(crate) fn prune(&mut self) -> bool {
+        let freed: usize = self.early.values().map(|piece| piece.len() + OVERHEAD).sum();
+        self.early.clear();
+        self.ranges.clear();
+        self.memory -= freed;
+        freed > 0
+    }
+
     /// Ranges that arrived after a gap.
     pub(crate) fn ranges(&self) -> &Ranges {
         &self.ranges
@@ -99,10 +117,15 @@ impl Receive {
     /// Bytes that the peer may send beyond `next`: what the buffer holds less what waits, and nothing
     /// while tiny pieces take more memory than twice the buffer.
     pub(crate) fn window(&self) -> usize {
-        if self.memory > self.memory_limit() { 0 } else { self.limit.saturating_sub(self.unread) }
+        if self.memory > self.memory_limit() {
+            return 0;
+        }
+        let free = self.limit.saturating_sub(self.unread);
+        // As Linux: what fills while memory is scarce is opened again only by a few segments.
+        if self.pressed && free < self.limit / 2 { free.min(FLOOR) } else { free }
     }
 
-    #[cfg(test)]
+    /// Memory held, as far as it can be known.
     pub(crate) fn memory(&self) -> usize {
         self.memory
     }
@@ -148,7 +171,9 @@ impl Receive {
             piece.advance(count);
             self.memory = self.memory.saturating_sub(count);
             if piece.is_empty() {
-                self.ready.pop_front().map(|piece| spare.give(piece));
+                if let Some(piece) = self.ready.pop_front() {
+                    spare.give(piece);
+                }
                 self.memory = self.memory.saturating_sub(OVERHEAD);
             }
             copied += count;

@@ -31,6 +31,7 @@ pub(super) fn owner(key: u64) -> Option<Target> {
 
 impl Tcp {
     pub(super) fn settle(&mut self, index: u32, now: Instant) {
+        self.account(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if connection.fast_open.is_some() {
             self.settle_fast_open(index, now);
@@ -89,7 +90,7 @@ impl Tcp {
         let released = connection.released;
         self.remove_timer(wheel.map(|(handle, _)| handle));
         if released {
-            self.connections.remove(index);
+            self.forget_connection(index);
         }
     }
 

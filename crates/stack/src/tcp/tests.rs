@@ -1,6 +1,7 @@
 //! Tests of the whole: traces with times, one file per RFC, and a pair of hosts over a bad link.
 
 mod listening;
+mod memory;
 mod operations;
 mod options;
 mod pair;

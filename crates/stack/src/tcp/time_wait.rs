@@ -229,7 +229,7 @@ impl Tcp {
         let released = connection.released;
         self.remove_timer(wheel.map(|(handle, _)| handle));
         if released {
-            self.connections.remove(index);
+            self.forget_connection(index);
         }
         self.demux.remove(&facts.pair);
         self.time_wait.insert(&facts, millis_up(now + self.config.time_wait), held);

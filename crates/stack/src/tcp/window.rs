@@ -77,7 +77,8 @@ impl Connection {
     /// RFC 9293 3.8.6.2.2: the window opens in steps of at least a segment or half the buffer.
     fn wanted_window(&self, remaining: u64) -> u64 {
         let shift = self.options.scale.map_or(0, |(own, _)| own);
-        let free = (self.receive.window() as u64).min(u64::from(u16::MAX) << shift);
+        let clamp = self.settings.window_clamp.map_or(u64::MAX, u64::from);
+        let free = (self.receive.window() as u64).min(u64::from(u16::MAX) << shift).min(clamp);
         let step = u64::from(self.options.own_mss).min(self.receive.limit() as u64 / 2);
         if free >= remaining + step { free } else { remaining }
     }

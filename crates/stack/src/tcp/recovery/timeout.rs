@@ -38,7 +38,7 @@ impl Connection {
         self.insight.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
         if self.recovery.retries >= cx.config.data_retries || self.user_timeout_is_over(cx) {
-            let icmp = self.last_icmp.clone();
+            let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
             return;
         }

@@ -9,8 +9,7 @@ fn stamped() -> TcpConfig {
 
 #[test]
 fn section_2_windows_are_scaled_but_in_the_syn() {
-    let config =
-        TcpConfig { timestamps: false, sack: false, receive_buffer: 1 << 20, ..TcpConfig::default() };
+    let config = TcpConfig { timestamps: false, sack: false, receive_buffer: 1 << 20, ..fixed() };
     let mut trace = Trace::server(config);
     trace.at(0).send("SYN seq=100 win=1000 ws=7 mss=1000").expect("SYN ACK win=65535 ws=5");
     assert_eq!(1_000, { trace.send("ACK seq=101 ack=1 win=100").accept().info().peer_window / 128 * 10 });
@@ -21,8 +20,7 @@ fn section_2_windows_are_scaled_but_in_the_syn() {
 
 #[test]
 fn the_announced_window_never_shrinks() {
-    let config =
-        TcpConfig { timestamps: false, sack: false, receive_buffer: 200_001, ..TcpConfig::default() };
+    let config = TcpConfig { timestamps: false, sack: false, receive_buffer: 200_001, ..fixed() };
     let mut trace = Trace::server(config);
     trace
         .at(0)

@@ -18,7 +18,7 @@ fn section_3_5_three_way_handshake_of_a_server() {
 #[test]
 fn section_3_5_three_way_handshake_of_a_client() {
     let mut trace = Trace::client(TcpConfig::default());
-    trace.expect("SYN seq=0 mss=1460 ws=5 sackok").state(State::SynSent);
+    trace.expect("SYN seq=0 mss=1460 ws=7 sackok").state(State::SynSent);
     assert_eq!(trace.tcp.connected(trace.id.unwrap()), None);
     trace
         .at(30)
@@ -27,7 +27,7 @@ fn section_3_5_three_way_handshake_of_a_client() {
     trace.state(State::Established);
     let info = trace.info();
     assert_eq!(trace.tcp.connected(trace.id.unwrap()), Some(Ok(())));
-    assert_eq!((info.mss, info.window_scale, info.sack, info.timestamps), (1_388, Some((5, 3)), true, true));
+    assert_eq!((info.mss, info.window_scale, info.sack, info.timestamps), (1_388, Some((7, 3)), true, true));
     assert_eq!(info.rtt, Some(core::time::Duration::from_millis(30)));
 }
 

@@ -422,9 +422,20 @@ impl Trace {
     }
 }
 
+/// Buffers that don't grow.
+pub(crate) fn fixed() -> TcpConfig {
+    TcpConfig {
+        send_buffer: 1 << 20,
+        receive_buffer: 1 << 20,
+        send_autotuning: false,
+        receive_autotuning: false,
+        ..TcpConfig::default()
+    }
+}
+
 /// No options at all, whatever the peer offers.
 pub(crate) fn plain() -> TcpConfig {
-    TcpConfig { timestamps: false, sack: false, window_scaling: false, ..TcpConfig::default() }
+    TcpConfig { timestamps: false, sack: false, window_scaling: false, ..fixed() }
 }
 
 fn flag_of(name: &str) -> Flags {

@@ -12,7 +12,7 @@ fn facts(number: u32, v6: bool) -> Facts {
         next_to_send: SeqNumber(number),
         next_expected: SeqNumber(!number),
         window: number as u16,
-        recent: (number % 3 == 0).then_some(number ^ 77),
+        recent: number.is_multiple_of(3).then_some(number ^ 77),
     }
 }
 
