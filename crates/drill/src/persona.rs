@@ -45,6 +45,7 @@ impl Persona {
             Persona::FreeBsd => TcpConfig {
                 send_buffer: 32_768,
                 receive_buffer: 65_536,
+                receive_buffer_most: 2 << 20,
                 min_rto: Duration::from_millis(230),
                 max_rto: Duration::from_secs(64),
                 syn_ack_retries: 3,

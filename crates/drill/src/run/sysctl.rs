@@ -75,6 +75,7 @@ impl Runner {
             "net.inet.tcp.sack.enable" | "net.ipv4.tcp_sack" => tcp.sack = number != 0,
             "net.ipv4.tcp_timestamps" => tcp.timestamps = number != 0,
             "net.ipv4.tcp_window_scaling" => tcp.window_scaling = number != 0,
+            "kern.ipc.maxsockbuf" => tcp.receive_buffer_most = number as usize,
             "net.inet.tcp.recvspace" => tcp.receive_buffer = number as usize,
             "net.inet.tcp.sendspace" => tcp.send_buffer = number as usize,
             "net.inet.tcp.keepinit" => self.settings.keep_init = millis,
