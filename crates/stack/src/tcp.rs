@@ -75,7 +75,7 @@ mod window;
 
 pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
 pub use error::{ConnectError, ListenError, TcpError};
-pub use insight::{TcpEvent, TcpEventKind, TcpInfo};
+pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind, TcpInfo};
 pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
 pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};

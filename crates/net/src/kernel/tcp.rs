@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use thru_os::tcp_info::KernelTcpInfo;
-use thru_stack::tcp::{State, TcpInfo};
+use thru_stack::tcp::{LossInfo, State, TcpInfo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpSocket;
 
@@ -174,6 +174,7 @@ fn tcp_info(kernel: &KernelTcpInfo) -> TcpInfo {
         retransmissions: u64::from(kernel.total_retransmissions),
         timeouts: 0,
         fast_recoveries: 0,
+        loss: LossInfo { segments_out: u64::from(kernel.unacked), ..LossInfo::default() },
         duplicate_acks_received: 0,
         duplicates_received: 0,
         out_of_order_received: 0,

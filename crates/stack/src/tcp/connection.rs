@@ -356,6 +356,7 @@ impl Connection {
             retransmissions: insight.retransmissions,
             timeouts: insight.timeouts,
             fast_recoveries: insight.fast_recoveries,
+            loss: self.loss_info(),
             duplicate_acks_received: insight.duplicate_acks_received,
             duplicates_received: insight.duplicates_received,
             out_of_order_received: insight.out_of_order_received,

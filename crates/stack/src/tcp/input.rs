@@ -146,9 +146,8 @@ impl Connection {
         }
         if len > 0 && place + len <= next {
             self.insight.duplicates_received += 1;
-            // Our acknowledgement of the first copy may have been lost. Echoing that copy's timestamp once more would
-            // tell the sender a round trip as long as its timeout; RFC 7323 4.3 allows the newer one.
-            self.keep_timestamp(segment, place);
+            // RFC 7323 5.3 R2: its timestamp is not kept. A repetition would push TS.Recent beyond what is still on its way,
+            // and reordered originals would be taken for ghosts.
             if self.options.sack && !segment.payload.is_empty() {
                 self.ack.report_duplicate(place, place + segment.payload.len() as u64);
             }

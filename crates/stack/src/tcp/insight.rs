@@ -52,6 +52,8 @@ pub struct TcpInfo {
     pub timeouts: u64,
     /// Times loss was noticed by acknowledgements.
     pub fast_recoveries: u64,
+    /// What loss recovery knows and did.
+    pub loss: LossInfo,
     /// Duplicate acknowledgements received.
     pub duplicate_acks_received: u64,
     /// Segments that arrived again (D-SACK's other side).
@@ -72,6 +74,50 @@ pub struct TcpInfo {
     pub bytes_unsent: u64,
     /// TTL or hop limit of the RST that ended the connection, if one did.
     pub reset_ttl: Option<u8>,
+}
+
+/// What loss recovery knows and did; the last ones are what `TCP_INFO` calls so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossInfo {
+    /// Probes for a lost tail (RFC 8985 7).
+    pub tail_loss_probes: u64,
+    /// Recoveries and timeouts that turned out to be for nothing and were taken back.
+    pub undone: u64,
+    /// Whether something was seen to arrive later than what was sent after it.
+    pub reordering_seen: bool,
+    /// By how many segments, at least 3.
+    pub reordering: u32,
+    /// Segments the peer reported to have arrived twice (D-SACK), as far as retransmissions can be meant.
+    pub dsack_duplicates: u64,
+    /// Where loss recovery stands, as in `tcpi_ca_state`.
+    pub state: RecoveryState,
+    /// Segments sent and not cumulatively acknowledged, selectively acknowledged, believed lost, and sent again and on
+    /// their way (`tcpi_unacked`, `tcpi_sacked`, `tcpi_lost`, `tcpi_retrans`).
+    pub segments_out: u64,
+    /// See above.
+    pub segments_sacked: u64,
+    /// See above.
+    pub segments_lost: u64,
+    /// See above.
+    pub segments_resent: u64,
+    /// Timeouts in a row without progress (`tcpi_retransmits`), and doublings of the timeout (`tcpi_backoff`).
+    pub retries: u32,
+    /// See above.
+    pub backoff: u32,
+}
+
+/// Where loss recovery stands: the states of `tcpi_ca_state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RecoveryState {
+    /// Nothing is missing.
+    #[default]
+    Open,
+    /// Something arrived out of order, or was sent again; no loss is known.
+    Disorder,
+    /// Lost data is sent again, as acknowledgements told.
+    Recovery,
+    /// The same after a timeout.
+    Loss,
 }
 
 /// One thing that happened on a connection.

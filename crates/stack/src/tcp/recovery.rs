@@ -9,7 +9,7 @@ use thru_wire::Instant;
 
 use super::acknowledge::News;
 use super::connection::{Connection, Context};
-use super::insight::TcpEventKind;
+use super::insight::{LossInfo, RecoveryState, TcpEventKind};
 
 mod count;
 mod frto;
@@ -128,6 +128,33 @@ impl Connection {
             }
             _ => self.congestion.window(),
         }
+    }
+
+    pub(crate) fn loss_info(&self) -> LossInfo {
+        LossInfo {
+            tail_loss_probes: self.insight.tail_loss_probes,
+            undone: self.insight.undone,
+            reordering_seen: self.recovery.rack.reordering_seen,
+            reordering: self.duplicate_threshold(),
+            dsack_duplicates: u64::from(self.recovery.duplicated),
+            state: match self.recovery.phase {
+                Phase::Open if self.is_disordered() => RecoveryState::Disorder,
+                Phase::Open => RecoveryState::Open,
+                Phase::Recovery { .. } => RecoveryState::Recovery,
+                Phase::Loss { .. } => RecoveryState::Loss,
+            },
+            segments_out: self.runs.len() as u64,
+            segments_sacked: self.segments_sacked(),
+            segments_lost: self.runs.lost_runs() as u64,
+            segments_resent: u64::from(self.runs.resent_runs()),
+            retries: self.recovery.retries,
+            backoff: self.rtt.backoff(),
+        }
+    }
+
+    /// Segments known to have arrived beyond the acknowledgement, by blocks or by duplicates.
+    fn segments_sacked(&self) -> u64 {
+        self.runs.sacked_segments(u64::from(self.options.mss)).max(u64::from(self.recovery.duplicates))
     }
 
     /// Something left of which `again` says whether it had left before.

@@ -88,6 +88,11 @@ impl Rtt {
         backed_off(base, self.backoff).min(config.max_rto)
     }
 
+    /// How often the timeout is doubled.
+    pub(crate) fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
     pub(crate) fn smoothed(&self) -> Option<Duration> {
         known(self.smoothed)
     }

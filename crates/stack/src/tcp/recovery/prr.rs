@@ -53,3 +53,6 @@ impl Prr {
         self.window
     }
 }
+
+#[cfg(test)]
+mod tests;

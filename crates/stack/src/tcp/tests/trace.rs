@@ -355,6 +355,10 @@ impl Trace {
         self
     }
 
+    pub(crate) fn connection(&self) -> &connection::Connection {
+        self.tcp.connection(self.id.unwrap()).unwrap()
+    }
+
     pub(crate) fn info(&self) -> TcpInfo {
         self.tcp.info(self.id.unwrap()).unwrap()
     }
