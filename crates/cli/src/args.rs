@@ -258,6 +258,12 @@ impl OwnArgs {
 pub(crate) struct ReadArgs {
     /// The capture: pcap or pcapng, also as gzip, zstd or lz4; - is standard input
     pub file: PathBuf,
+    /// Only packets that pass this filter of header bytes, as in `tcp port 443 and not host 192.0.2.1`
+    #[arg(value_name = "PCAP_FILTER", trailing_var_arg = true)]
+    pub filter: Vec<String>,
+    /// Only packets that pass this filter of fields, as in `tcp.port == 443 && tcp.analysis.retransmission`
+    #[arg(short = 'Y', long, value_name = "DISPLAY_FILTER")]
+    pub display: Option<String>,
     /// Show each packet's whole tree
     #[arg(short = 'V', long)]
     pub tree: bool,

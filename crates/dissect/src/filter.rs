@@ -97,7 +97,7 @@ impl Filter {
 }
 
 /// A test.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Expr {
     True,
     Not(Box<Expr>),
@@ -107,17 +107,28 @@ pub(crate) enum Expr {
     /// One of the fields is there.
     Exists(Vec<&'static FieldDef>),
     /// A field compared with something.
-    Compare { left: Operand, op: Op, right: Operand, column: usize },
+    Compare {
+        left: Operand,
+        op: Op,
+        right: Operand,
+        column: usize,
+    },
     /// A field is one of several values.
-    In { left: Operand, set: Vec<(Literal, Option<Literal>)> },
+    In {
+        left: Operand,
+        set: Vec<(Literal, Option<Literal>)>,
+    },
     /// What pcap-filter says of headers.
     Header(Header),
 }
 
 /// What is compared.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Operand {
-    Field { defs: Vec<&'static FieldDef>, slices: Vec<Slice> },
+    Field {
+        defs: Vec<&'static FieldDef>,
+        slices: Vec<Slice>,
+    },
     /// How long a field's value is.
     Len(Vec<&'static FieldDef>),
     /// How often a field is there.
@@ -192,21 +203,38 @@ pub(crate) enum Header {
     IpProto(Option<Family>, u8),
     EtherProto(u16),
     /// Addresses: `host`, `net`, with the protocols they are looked for in.
-    Net { of: NetOf, dir: Dir, addr: IpAddr, prefix: u8 },
-    EtherHost { dir: Dir, addr: [u8; 6] },
+    Net {
+        of: NetOf,
+        dir: Dir,
+        addr: IpAddr,
+        prefix: u8,
+    },
+    EtherHost {
+        dir: Dir,
+        addr: [u8; 6],
+    },
     EtherMulticast,
     EtherBroadcast,
     IpMulticast,
     Ip6Multicast,
     IpBroadcast,
     /// A range of ports of TCP, UDP, SCTP (or those named).
-    Port { of: Option<u8>, dir: Dir, first: u16, last: u16 },
+    Port {
+        of: Option<u8>,
+        dir: Dir,
+        first: u16,
+        last: u16,
+    },
     Less(u32),
     Greater(u32),
     Vlan(Option<u16>),
     Mpls(Option<u32>),
     /// An arithmetic comparison.
-    Relation { left: Arith, op: Op, right: Arith },
+    Relation {
+        left: Arith,
+        op: Op,
+        right: Arith,
+    },
 }
 
 /// A version of IP.

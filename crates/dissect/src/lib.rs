@@ -6,6 +6,7 @@
 //! - [`Dissector`]: packets in, [`Tree`]s out. Start here.
 //! - [`file`]: pcap and pcapng, read and written.
 //! - [`field`]: what a field is. [`tree`]: the fields that were found.
+//! - [`filter`]: display filters and pcap filters, tested on trees or compiled to BPF.
 //! - `cursor`, `context`: what a dissector works with. `protocols`: a file for each protocol or family.
 //! - [`show`]: trees as lines, outlines, hex, JSON and columns.
 //! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
@@ -15,6 +16,7 @@ mod cursor;
 mod dissector;
 pub mod field;
 pub mod file;
+pub mod filter;
 mod protocols;
 pub mod show;
 mod state;

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use thru_dissect::field::FieldDef;
 use thru_dissect::file::{FileError, Interface, Item, Reader, Record};
+use thru_dissect::filter::{Filter, FilterError};
 use thru_dissect::show::{self, JsonScratch, LineOptions, TimeStyle};
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
 
@@ -56,7 +57,7 @@ fn every_item<R: io::Read>(
         let keep = match reader.next() {
             Ok(None) => break,
             Err(error) => return Ok(Some(error)),
-            Ok(Some(Item::Packet(record))) => job.packet(&record, save.is_none()),
+            Ok(Some(Item::Packet(record))) => job.packet(&record, save.is_none())?,
             Ok(Some(Item::Section(_))) => {
                 job.interfaces.clear();
                 true
@@ -83,6 +84,8 @@ struct Job<'a> {
     args: &'a ReadArgs,
     line: LineOptions,
     fields: Vec<Vec<&'static FieldDef>>,
+    display: Option<Filter>,
+    headers: Option<Filter>,
     dissector: Dissector,
     interfaces: Vec<Interface>,
     arena: Arena,
@@ -115,8 +118,20 @@ impl<'a> Job<'a> {
             }
             fields.push(defs);
         }
+        let display = match &args.display {
+            Some(text) => Some(Filter::display(text).map_err(|error| not_a_filter(text, &error))?),
+            None => None,
+        };
+        let text = args.filter.join(" ");
+        let headers = if text.trim().is_empty() {
+            None
+        } else {
+            Some(Filter::pcap(&text).map_err(|error| not_a_filter(&text, &error))?)
+        };
         Ok(Job {
             args,
+            display,
+            headers,
             line: LineOptions { time, number: args.number, link: args.link },
             fields,
             dissector: Dissector::new(Options { verify_checksums: args.checksums }),
@@ -134,11 +149,24 @@ impl<'a> Job<'a> {
     }
 
     /// Takes a packet; `true` if it is among those that were asked for.
-    fn packet(&mut self, record: &Record<'_>, show: bool) -> bool {
+    fn packet(&mut self, record: &Record<'_>, show: bool) -> Result<bool, Failure> {
+        if let Some(headers) = &mut self.headers {
+            let passes = headers.matches_bytes(record.link, record.bytes, record.original);
+            if !passes.map_err(|error| not_a_filter(&self.args.filter.join(" "), &error))? {
+                return Ok(false);
+            }
+        }
+        if !show && self.display.is_none() {
+            self.kept += 1;
+            return Ok(true); // it is only copied
+        }
         let comments: Vec<String> = record.comments().collect();
         let interface = self.interfaces.get(record.interface as usize);
         let meta = Meta { comments: &comments, ..Meta::of(record, interface) };
         let tree = self.dissector.dissect(&meta, record.bytes, &mut self.arena);
+        if self.display.as_ref().is_some_and(|filter| !filter.matches(tree)) {
+            return Ok(false);
+        }
         self.kept += 1;
         if show {
             write(&mut self.out, tree, self.args, &self.line, &self.fields, &mut self.scratch);
@@ -146,7 +174,7 @@ impl<'a> Job<'a> {
                 self.flush();
             }
         }
-        true
+        Ok(true)
     }
 
     /// Hands on what was written. A reader that has gone is no error, but nobody needs more.
@@ -158,6 +186,19 @@ impl<'a> Job<'a> {
             }
         }
         self.out.clear();
+    }
+}
+
+/// A filter's error, with a mark under the place.
+fn not_a_filter(text: &str, error: &FilterError) -> Failure {
+    let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mark = format!("  {shown}\n  {}{}", " ".repeat(error.column), "^".repeat(error.length));
+    Failure {
+        excerpt: Some(mark),
+        ..Failure::usage(
+            format!("the filter makes no sense at column {}: {error}", error.column + 1),
+            "fields: tcp.port == 443 after -Y; headers: tcp port 443 after the file",
+        )
     }
 }
 

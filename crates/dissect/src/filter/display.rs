@@ -7,15 +7,15 @@ use crate::protocols::{fields_named, nearest_field};
 use std::net::{IpAddr, Ipv4Addr};
 
 const SIGNS: [&str; 24] = [
-    "===", "!==", "==", "!=", "~=", ">=", "<=", "&&", "||", "^^", "..", ">", "<", "!", "&", "~", "(", ")", "[", "]", "{",
-    "}", ",", "-",
+    "===", "!==", "==", "!=", "~=", ">=", "<=", "&&", "||", "^^", "..", ">", "<", "!", "&", "~", "(", ")",
+    "[", "]", "{", "}", ",", "-",
 ];
 
 type Parsed<T> = Result<T, FilterError>;
 
 /// Reads a display filter.
 pub(super) fn parse(text: &str) -> Parsed<Expr> {
-    let in_words = |c: char| matches!(c, '.' | '_' | ':' | '/' | '-');
+    let in_words = |c: char, _: usize| matches!(c, '.' | '_' | ':' | '/' | '-');
     let mut tokens = Tokens::new(tokens(text, &SIGNS, in_words)?);
     if tokens.peek().kind == Token::End {
         return Ok(Expr::True);
@@ -94,7 +94,12 @@ fn test(t: &mut Tokens) -> Parsed<Expr> {
     let Some((op, sign)) = relation(t) else {
         return match left {
             Operand::Field { defs, slices } if slices.is_empty() => Ok(Expr::Exists(defs)),
-            Operand::Masked(..) => Ok(Expr::Compare { left, op: Op::Ne, right: Operand::Literal(Literal::Uint(0)), column: begins.column }),
+            Operand::Masked(..) => Ok(Expr::Compare {
+                left,
+                op: Op::Ne,
+                right: Operand::Literal(Literal::Uint(0)),
+                column: begins.column,
+            }),
             _ => Err(t.peek().error("a comparison is missing: ==, !=, >, <, contains, matches")),
         };
     };
@@ -120,7 +125,11 @@ fn operand(t: &mut Tokens, begins: &Placed) -> Parsed<Operand> {
             "count" => Operand::Count,
             "lower" => Operand::Lower,
             "upper" => Operand::Upper,
-            _ => return Err(token.error(format!("there is no function `{word}`; there are len, count, lower, upper"))),
+            _ => {
+                return Err(
+                    token.error(format!("there is no function `{word}`; there are len, count, lower, upper"))
+                );
+            }
         };
         t.next();
         let field = t.next();
@@ -138,7 +147,10 @@ fn operand(t: &mut Tokens, begins: &Placed) -> Parsed<Operand> {
             Token::Word(word) => number(word),
             _ => None,
         };
-        return Ok(Operand::Masked(defs, number.ok_or_else(|| mask.error("a number was expected after `&`"))?));
+        return Ok(Operand::Masked(
+            defs,
+            number.ok_or_else(|| mask.error("a number was expected after `&`"))?,
+        ));
     }
     Ok(Operand::Field { defs, slices: Vec::new() })
 }
@@ -166,7 +178,8 @@ fn slices(t: &mut Tokens) -> Parsed<Vec<Slice>> {
         let Token::Word(word) = &token.kind else {
             return Err(token.error("a slice looks like [0:2], [4], [2-3] or [-2:]"));
         };
-        let slice = slice(word).ok_or_else(|| token.error("a slice looks like [0:2], [4], [2-3] or [-2:]"))?;
+        let slice =
+            slice(word).ok_or_else(|| token.error("a slice looks like [0:2], [4], [2-3] or [-2:]"))?;
         found.push(if negative { Slice { start: -slice.start, ..slice } } else { slice });
         if t.take(&[","]).is_none() {
             break;
@@ -235,7 +248,9 @@ fn literal(t: &mut Tokens, left: &Operand, op: Op) -> Parsed<Literal> {
         match (&token.kind, left) {
             (Token::Text(_) | Token::Word(_), Operand::Len(_) | Operand::Count(_) | Operand::Masked(..)) => {
                 match &token.kind {
-                    Token::Word(word) => number(word).map(Literal::Uint).ok_or(String::from("a number was expected")),
+                    Token::Word(word) => {
+                        number(word).map(Literal::Uint).ok_or(String::from("a number was expected"))
+                    }
                     _ => Err(String::from("a number was expected")),
                 }
             }
@@ -267,7 +282,9 @@ fn value(token: &Token, def: &FieldDef, kind: Kind, op: Op, negative: bool) -> R
         Token::Text(text) => {
             return match kind {
                 Kind::Text => Ok(Literal::Text(text.clone())),
-                Kind::Bytes | Kind::Protocol | Kind::Ether | Kind::Guid | Kind::Oid => Ok(Literal::Bytes(text.clone())),
+                Kind::Bytes | Kind::Protocol | Kind::Ether | Kind::Guid | Kind::Oid => {
+                    Ok(Literal::Bytes(text.clone()))
+                }
                 _ if op == Op::Contains => Ok(Literal::Bytes(text.clone())),
                 Kind::Uint(_) | Kind::Bool => named(def, &String::from_utf8_lossy(text)),
                 _ => value(&Token::Word(String::from_utf8_lossy(text).into_owned()), def, kind, op, negative),
@@ -277,12 +294,18 @@ fn value(token: &Token, def: &FieldDef, kind: Kind, op: Op, negative: bool) -> R
     };
     let wrong = |what: &str| Err(format!("`{word}` is not {what}"));
     if op == Op::Contains && !matches!(kind, Kind::Text) {
-        return bytes(word).map(Literal::Bytes).ok_or(format!("`{word}` is neither bytes nor text in quotes"));
+        return bytes(word)
+            .map(Literal::Bytes)
+            .ok_or(format!("`{word}` is neither bytes nor text in quotes"));
     }
     match kind {
         Kind::Uint(size) => match number(word) {
             Some(number) if !negative => {
-                let max = if def.mask != 0 { def.mask >> def.mask.trailing_zeros() } else { u64::MAX >> (64 - 8 * u32::from(size)) };
+                let max = if def.mask != 0 {
+                    def.mask >> def.mask.trailing_zeros()
+                } else {
+                    u64::MAX >> (64 - 8 * u32::from(size))
+                };
                 if number > max.max(u64::MAX >> (64 - 8 * u32::from(size))) {
                     return Err(format!("`{word}` does not fit: at most {max}"));
                 }
@@ -350,8 +373,11 @@ fn net(word: &str, v6: bool) -> Result<Literal, String> {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (word, None),
     };
-    let parsed: Option<IpAddr> =
-        if v6 { address.parse().ok().map(IpAddr::V6) } else { address.parse::<Ipv4Addr>().ok().map(IpAddr::V4) };
+    let parsed: Option<IpAddr> = if v6 {
+        address.parse().ok().map(IpAddr::V6)
+    } else {
+        address.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+    };
     let max = if v6 { 128 } else { 32 };
     let prefix = match prefix {
         None => Some(max),

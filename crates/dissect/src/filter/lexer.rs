@@ -41,11 +41,11 @@ impl Token {
 pub(super) const LENGTH_MAX: usize = 64 << 10;
 
 /// Cuts a text up. `signs`: operators, longest first; `in_words`: which characters words hold besides letters and
-/// digits.
+/// digits, given how many square brackets are open.
 pub(super) fn tokens(
     text: &str,
     signs: &[&'static str],
-    in_words: fn(char) -> bool,
+    in_words: fn(char, usize) -> bool,
 ) -> Result<Vec<Token>, FilterError> {
     let chars: Vec<char> = text.chars().collect();
     if chars.len() > LENGTH_MAX {
@@ -53,6 +53,7 @@ pub(super) fn tokens(
     }
     let mut tokens = Vec::new();
     let mut at = 0;
+    let mut open = 0usize;
     while at < chars.len() {
         let column = at;
         let c = chars[at];
@@ -68,8 +69,8 @@ pub(super) fn tokens(
         } else if c == '\'' && chars.get(at + 2) == Some(&'\'') {
             at += 3;
             Kind::Word((u32::from(chars[at - 2])).to_string())
-        } else if c.is_alphanumeric() || in_words(c) {
-            while at < chars.len() && (chars[at].is_alphanumeric() || in_words(chars[at])) {
+        } else if c.is_alphanumeric() || in_words(c, open) {
+            while at < chars.len() && (chars[at].is_alphanumeric() || in_words(chars[at], open)) {
                 // `1..5` is a range.
                 if chars[at] == '.' && chars.get(at + 1) == Some(&'.') {
                     break;
@@ -78,12 +79,19 @@ pub(super) fn tokens(
             }
             Kind::Word(chars[column..at].iter().collect())
         } else {
-            let starts = |sign: &&&'static str| sign.chars().eq(chars[at..].iter().copied().take(sign.chars().count()));
+            let starts = |sign: &&&'static str| {
+                sign.chars().eq(chars[at..].iter().copied().take(sign.chars().count()))
+            };
             let Some(sign) = signs.iter().find(starts) else {
                 let message = format!("`{}` has no meaning here", c.escape_debug());
                 return Err(FilterError { column, length: 1, message });
             };
             at += sign.chars().count();
+            match *sign {
+                "[" => open += 1,
+                "]" => open = open.saturating_sub(1),
+                _ => {}
+            }
             Kind::Sign(sign)
         };
         tokens.push(Token { kind, column, length: at - column });
@@ -148,6 +156,15 @@ impl Tokens {
 
     pub(super) fn peek(&self) -> &Token {
         &self.tokens[self.at.min(self.tokens.len() - 1)]
+    }
+
+    /// Where the walk is, to come back to with [`Tokens::rewind`].
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.at, self.depth)
+    }
+
+    pub(super) fn rewind(&mut self, mark: (usize, usize)) {
+        (self.at, self.depth) = mark;
     }
 
     pub(super) fn peek_second(&self) -> &Token {

@@ -159,7 +159,9 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         (Value::Float(left), Value::Float(right)) => left.partial_cmp(right),
         (Value::Address(left), Value::Address(right)) => Some(left.cmp(right)),
         (Value::Ether(left), Value::Ether(right)) => Some(left.cmp(right)),
-        (Value::Text(left) | Value::Bytes(left), Value::Text(right) | Value::Bytes(right)) => Some(left.cmp(right)),
+        (Value::Text(left) | Value::Bytes(left), Value::Text(right) | Value::Bytes(right)) => {
+            Some(left.cmp(right))
+        }
         (Value::Relative(left) | Value::Absolute(left), Value::Relative(right) | Value::Absolute(right)) => {
             Some(left.cmp(right))
         }
