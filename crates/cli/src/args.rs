@@ -338,6 +338,10 @@ pub(crate) enum LabCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Run a command on a host of a lab, in real time: unmodified programs live on the simulated internet. No root needed
+    Shell(ShellArgs),
+    /// Join a lab to this machine by an interface, in real time, until interrupted (as root)
+    Up(UpArgs),
     /// Run a lab's request twice and compare every byte
     Verify {
         /// Name of a built-in lab, or a scenario file
@@ -353,6 +357,46 @@ pub(crate) enum LabCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `thru lab shell`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ShellArgs {
+    /// Name of a built-in lab, or a scenario file
+    #[arg(default_value = "internet")]
+    pub lab: String,
+    /// The host of the lab that the command runs on; else the lab's client
+    #[arg(long = "as", value_name = "NODE")]
+    pub node: Option<String>,
+    /// Seed of the links' impairments
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a link first
+    #[arg(long, value_name = "LINK.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The command; else $SHELL
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+/// `thru lab up`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Name of a built-in lab, or a scenario file
+    #[arg(default_value = "internet")]
+    pub lab: String,
+    /// The host of the lab that this machine is; else the lab's client
+    #[arg(long = "as", value_name = "NODE")]
+    pub node: Option<String>,
+    /// Name of the interface that is made
+    #[arg(long, default_value = "lab0", value_name = "NAME")]
+    pub interface: String,
+    /// Seed of the links' impairments
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a link first
+    #[arg(long, value_name = "LINK.KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 /// A time with its unit.

@@ -7,4 +7,6 @@ pub(crate) mod lab;
 pub(crate) mod ping;
 pub(crate) mod read;
 pub(crate) mod route;
+pub(crate) mod shell;
+pub(crate) mod up;
 pub(crate) mod url;

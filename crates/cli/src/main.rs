@@ -5,12 +5,14 @@
 //! - [`place`]: which network a command runs on, and what URLs mean.
 //! - [`session`]: that network, running. [`iface`]: our own stack on an interface of this machine.
 //!   [`resolve`]: from a host to an address.
+//! - [`joint`]: where a lab in real time meets this machine.
 //! - [`output`]: width, colour, standard output. [`failure`]: errors in one line and a hint.
 
 mod args;
 mod commands;
 mod failure;
 mod iface;
+mod joint;
 mod output;
 mod place;
 mod resolve;

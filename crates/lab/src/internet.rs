@@ -4,21 +4,25 @@
 //! - `build`: nodes, links, addresses and routes. `services`: what runs on the nodes.
 //! - `timeline`: what changes when. `capture`: what the tap saw, as packets of a trace.
 
-mod build;
+pub(crate) mod build;
 mod capture;
 mod services;
 mod timeline;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thru_net::Network;
+use thru_net::iface::Device;
+use thru_net::lab::real::Join;
 use thru_net::lab::{Lab, LabOptions};
 use thru_sim::firewall::Firewall;
 use thru_sim::{Direction, LinkId, NodeId};
+use thru_stack::InterfaceId;
 use thru_trace::Trace;
 
 use crate::Scenario;
@@ -125,6 +129,12 @@ impl Internet {
     /// The network as the user sees it.
     pub fn client(&self) -> Network {
         self.network_of(self.scenario().client)
+    }
+
+    /// Lets `device` play the node of that index, by its interface of that number, where the lab runs in real time.
+    pub fn join(&self, node: usize, interface: usize, device: Box<dyn Device>) -> io::Result<Join> {
+        let interface = InterfaceId(interface as u32);
+        thru_net::lab::real::join(&self.shared.lab, self.shared.nodes[node], interface, device)
     }
 
     /// Roots of trust of the lab's clients, DER.

@@ -21,6 +21,8 @@ pub use check::{Check, CheckKind};
 pub use service::{Service, ServiceKind};
 pub use timeline::{Change, Event};
 
+use thru_wire::MacAddr;
+
 use crate::link::{LinkSpec, Text};
 use crate::prefix::Prefix;
 use crate::source::{Error, Source, suggest};
@@ -279,6 +281,17 @@ impl Scenario {
             .flat_map(|interface| &interface.addresses)
             .map(|(address, _)| *address)
             .find(|address| address.is_ipv6() == v6)
+    }
+
+    /// The hardware address of a node's interface.
+    pub fn mac(&self, node: usize, interface: usize) -> MacAddr {
+        crate::internet::build::mac(node, interface)
+    }
+
+    /// Largest IP packet on the link of a node's interface, in bytes.
+    pub fn mtu(&self, node: usize, interface: usize) -> usize {
+        let link = self.nodes[node].interfaces[interface].link;
+        self.links[link].spec.mtu.unwrap_or(crate::internet::build::DEFAULT_MTU)
     }
 
     /// Addresses of the root name servers, as the scenario's resolvers know them.

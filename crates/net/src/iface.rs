@@ -15,7 +15,8 @@ use std::task::Waker;
 use std::time::Duration;
 
 use thru_os::clock;
-use thru_os::device::{Device, Properties, Received, Sending};
+pub use thru_os::device::Device;
+use thru_os::device::{Properties, Received, Sending};
 use thru_os::timer::Timer;
 use thru_stack::frame::Offloads;
 use thru_stack::route::{Route, RouteTarget};
@@ -36,6 +37,7 @@ mod task;
 
 pub use capture::Captured;
 pub use open::open;
+pub(crate) use task::frame;
 
 /// What our host on a device is made with.
 #[derive(Clone, Debug, Default)]

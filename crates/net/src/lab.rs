@@ -5,11 +5,14 @@
 //! present millisecond. An event further off arms a *pacer*, a task that sleeps until that event's millisecond, so
 //! that tokio's own timers before it keep their turn. Simulated time is the later of the two clocks.
 //!
+//! [`real`] is another driver of the same network, on the machine's clock, for real programs to join in.
+//!
 //! Price: a timer of tokio's is exact to a millisecond only; [`crate::Network::sleep`] is exact to the nanosecond.
 
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -23,6 +26,10 @@ use tokio::sync::Notify;
 
 use crate::network::{Kind, Network};
 use crate::own::{Driver, OwnNetwork};
+
+pub mod real;
+
+use real::Joined;
 
 /// How to run a simulation.
 #[derive(Clone, Debug)]
@@ -93,7 +100,7 @@ where
 {
     let _entropy = thru_os::entropy::enter(options.seed);
     let limit = options.limit;
-    let shared = Arc::new(Shared::new(options));
+    let shared = Arc::new(Shared::new(options, None));
     let hook = shared.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -126,8 +133,12 @@ pub struct Lab {
 
 impl Lab {
     /// The simulated network, locked. Never hold it across an await.
-    pub fn world(&self) -> MutexGuard<'_, World> {
-        self.shared.world()
+    pub fn world(&self) -> WorldGuard<'_> {
+        match self.shared.real {
+            // What is done to the world is done now.
+            Some(_) => self.shared.world_now(),
+            None => self.shared.world(),
+        }
     }
 
     /// The network as `node` sees it; `resolvers` is what its resolv.conf would say.
@@ -167,6 +178,40 @@ impl fmt::Debug for Lab {
     }
 }
 
+/// The locked world. Where time is real, what the world then wants is carried out when the lock is let go.
+pub struct WorldGuard<'a> {
+    world: MutexGuard<'a, World>,
+    shared: &'a Shared,
+}
+
+impl Deref for WorldGuard<'_> {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for WorldGuard<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl Drop for WorldGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(real) = &self.shared.real {
+            real.settle(&mut self.world);
+        }
+    }
+}
+
+impl fmt::Debug for WorldGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorldGuard").finish_non_exhaustive()
+    }
+}
+
 struct Shared {
     name: String,
     seed: u64,
@@ -177,12 +222,14 @@ struct Shared {
     /// The millisecond until which the pacer shall sleep; `u64::MAX`: it has nothing to do.
     pacer_target: AtomicU64,
     pacer: Notify,
+    /// Where time is real: what stands at the world's edge.
+    real: Option<Joined>,
 }
 
 const MILLISECOND: u64 = 1_000_000;
 
 impl Shared {
-    fn new(options: LabOptions) -> Shared {
+    fn new(options: LabOptions, real: Option<Joined>) -> Shared {
         Shared {
             world: Mutex::new(World::new(options.seed)),
             name: options.name,
@@ -191,11 +238,13 @@ impl Shared {
             started: std::sync::OnceLock::new(),
             pacer_target: AtomicU64::new(u64::MAX),
             pacer: Notify::new(),
+            real,
         }
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    fn world(&self) -> WorldGuard<'_> {
+        let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        WorldGuard { world, shared: self }
     }
 
     fn start(&self) {
@@ -206,8 +255,11 @@ impl Shared {
         *self.started.get().expect("set when the run began")
     }
 
-    /// Nanoseconds of tokio's clock, whole milliseconds.
+    /// Nanoseconds of tokio's clock, whole milliseconds; where time is real, of the machine's.
     fn tokio_nanos(&self) -> u64 {
+        if let Some(real) = &self.real {
+            return real.nanos();
+        }
         match self.started.get() {
             // Outside the runtime (a stream dropped after the end) tokio's clock can't be asked.
             Some(started) if tokio::runtime::Handle::try_current().is_ok() => {
@@ -222,10 +274,15 @@ impl Shared {
     }
 
     /// The world, brought up to tokio's clock.
-    fn world_now(&self) -> MutexGuard<'_, World> {
+    fn world_now(&self) -> WorldGuard<'_> {
         let tokio = Instant::from_nanos(self.tokio_nanos());
         let mut world = self.world();
-        if tokio > world.now() {
+        if self.real.is_some() {
+            // Another thread may have been here since the clock was read.
+            if tokio > world.now() {
+                world.run_until(tokio);
+            }
+        } else if tokio > world.now() {
             let until = tokio.min(world.next_event());
             world.advance_to(until);
         }
@@ -291,7 +348,10 @@ impl Driver for LabDriver {
     }
 
     fn origin(&self) -> std::time::Instant {
-        self.shared.started().into_std()
+        match &self.shared.real {
+            Some(real) => real.origin(),
+            None => self.shared.started().into_std(),
+        }
     }
 
     fn unix_time(&self) -> Duration {
@@ -309,10 +369,13 @@ impl Driver for LabDriver {
     }
 
     fn is_virtual(&self) -> bool {
-        true
+        self.shared.real.is_none()
     }
 
     fn random(&self, purpose: &str, bytes: &mut [u8]) {
+        if self.shared.real.is_some() {
+            return thru_os::entropy::fill(bytes);
+        }
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         let stream = format!("{purpose}/node {}/draw {draw}", self.node.0);
         Random::new(self.shared.seed, &stream).fill(bytes);

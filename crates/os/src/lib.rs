@@ -8,6 +8,7 @@
 //! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings.
 //! - [`netlink`]: links, addresses and routes of this network namespace.
 //! - [`namespace`]: fresh network namespaces, without root where the kernel allows it.
+//! - [`process`]: children that do not outlive us.
 //! - [`timer`]: wakes exact to the clock, not to tokio's millisecond. [`watch`]: descriptors under tokio's eyes.
 
 #![allow(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod device;
 pub mod entropy;
 pub mod namespace;
 pub mod netlink;
+pub mod process;
 pub mod resolv;
 pub mod tcp_info;
 pub mod timer;

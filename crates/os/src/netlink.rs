@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use thru_wire::{Cidr, IpPrefix, MacAddr};
 
@@ -95,10 +95,10 @@ pub fn set_mac(index: u32, mac: MacAddr) -> io::Result<()> {
 }
 
 /// Moves an interface into another network namespace.
-pub fn move_to(index: u32, namespace: RawFd) -> io::Result<()> {
+pub fn move_to(index: u32, namespace: &impl AsFd) -> io::Result<()> {
     let mut message = Message::new(libc::RTM_NEWLINK, libc::NLM_F_ACK);
     message.link_header(index, 0, 0);
-    message.attribute(libc::IFLA_NET_NS_FD, &namespace.to_ne_bytes());
+    message.attribute(libc::IFLA_NET_NS_FD, &namespace.as_fd().as_raw_fd().to_ne_bytes());
     exchange(message).map(drop)
 }
 

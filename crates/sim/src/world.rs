@@ -1,5 +1,6 @@
 //! Nodes, links and the loop.
 
+mod external;
 mod node;
 mod run;
 
@@ -51,6 +52,7 @@ pub struct World {
     sightings: Sightings,
     keeps_drops: bool,
     guard: run::Guard,
+    external: external::Outbox,
     /// Reused by every call into a line.
     dropped: Vec<Dropped>,
 }
@@ -102,6 +104,7 @@ impl World {
             sightings: Sightings::default(),
             keeps_drops: false,
             guard: run::Guard::default(),
+            external: external::Outbox::default(),
             dropped: Vec::new(),
         }
     }

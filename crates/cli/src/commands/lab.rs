@@ -26,6 +26,8 @@ pub(crate) fn run(command: &LabCommand) -> Outcome {
             Ok(HEALTHY)
         }
         LabCommand::Run { lab, seed, set, json } => checks(&place::scenario(lab, set)?, *seed, *json),
+        LabCommand::Shell(args) => super::shell::run(args),
+        LabCommand::Up(args) => super::up::run(args),
         LabCommand::Verify { lab, seed, set, json } => verify(&place::scenario(lab, set)?, *seed, *json),
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Built {
 }
 
 /// MTU of interfaces whose link says nothing.
-pub(super) const DEFAULT_MTU: usize = 1500;
+pub(crate) const DEFAULT_MTU: usize = 1500;
 
 pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
     let world = &mut *lab.world();
@@ -101,7 +101,7 @@ fn connect(world: &mut World, scenario: &Scenario, nodes: &[NodeId], index: usiz
 }
 
 /// A locally administered address that tells node and interface: `02:6c:NN:NN:00:II`.
-fn mac(node: usize, interface: usize) -> MacAddr {
+pub(crate) fn mac(node: usize, interface: usize) -> MacAddr {
     let [.., high, low] = (node as u32 + 1).to_be_bytes();
     MacAddr([0x02, 0x6c, high, low, (interface >> 8) as u8, interface as u8])
 }

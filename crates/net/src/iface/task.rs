@@ -110,7 +110,7 @@ async fn room(wire: &Wire, device: &AsyncFd<OwnedFd>) {
 }
 
 /// A frame as the host takes it.
-fn frame(received: Received) -> Frame {
+pub(crate) fn frame(received: Received) -> Frame {
     let Received { bytes, rx_time, offload } = received;
     let segmentation = offload.segmentation.map(|wanted| stack::Segmentation {
         segment_size: wanted.segment_size,

@@ -38,6 +38,8 @@ pub(super) struct HostNode {
     /// The host's wakes that the world has counted.
     pub(super) wakes: u64,
     hook_drops: Option<HookDrops>,
+    /// Its frames come from outside of the world and go there; the host itself is cut off.
+    pub(super) external: bool,
 }
 
 /// Packets that a hook has discarded, shared between the hook (in the host) and the world.
@@ -110,7 +112,7 @@ impl Node {
 
 impl HostNode {
     pub(super) fn new(host: Host, slot: Slot) -> HostNode {
-        HostNode { host, interfaces: Vec::new(), slot, wakes: 0, hook_drops: None }
+        HostNode { host, interfaces: Vec::new(), slot, wakes: 0, hook_drops: None, external: false }
     }
 
     pub(super) fn set_hook(&mut self, hook: Box<dyn Hook>) {

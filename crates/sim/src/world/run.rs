@@ -90,6 +90,9 @@ impl World {
             let host = self.nodes[index].host_mut();
             let Some((interface, frame)) = host.host.poll_transmit() else { break };
             let Some(&(link, leaving, _)) = host.interfaces.get(interface.0 as usize) else { continue };
+            if host.external {
+                continue;
+            }
             self.enter(link, leaving, frame.bytes);
         }
         let host = self.nodes[index].host_mut();
@@ -105,7 +108,7 @@ impl World {
     }
 
     /// A frame enters one direction of a link.
-    fn enter(&mut self, link: LinkId, direction: Direction, bytes: Bytes) {
+    pub(super) fn enter(&mut self, link: LinkId, direction: Direction, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
@@ -179,6 +182,9 @@ impl World {
         }
         let End { node, port } = entry.ends[1 - direction.index()];
         match (&mut self.nodes[node.0 as usize].device, port) {
+            (Device::Host(host), Port::Interface(interface)) if host.external => {
+                self.external.leave(node, interface, packet.bytes);
+            }
             (Device::Host(host), Port::Interface(interface)) => {
                 host.host.handle_frame(now, interface, thru_stack::Frame::new(packet.bytes, now));
                 self.settle(node);

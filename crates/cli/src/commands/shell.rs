@@ -1,0 +1,181 @@
+//! `thru lab shell`: a command on a host of a lab. The lab runs in this process, in real time; the command runs in
+//! namespaces of its own, whose only way out is the lab.
+
+use std::fs;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use thru_lab::{Internet, Scenario};
+use thru_os::namespace::{self, Fresh};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::ShellArgs;
+use crate::failure::{Failure, UNDECIDED};
+use crate::{Outcome, joint, output};
+
+/// The host's interface, as the command sees it.
+const INTERFACE: &str = "eth0";
+/// Where programs look for certificates they trust.
+const BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+/// What tells programs to trust a file instead.
+const TRUST: [&str; 7] = [
+    "SSL_CERT_FILE",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+    "AWS_CA_BUNDLE",
+];
+
+/// Runs the command; exits as it did.
+pub(crate) fn run(args: &ShellArgs) -> Outcome {
+    let (scenario, node) = joint::scenario(&args.lab, &args.set, args.node.as_deref())?;
+    let user = namespace::user() != 0;
+    namespace::enter(Fresh { user, mount: true }).map_err(|error| no_namespace(&error))?;
+    let device = joint::wire(&scenario, node, INTERFACE).map_err(|error| no_wire(&error))?;
+    joint::configure(&scenario, node, INTERFACE, |_| true).map_err(|error| no_wire(&error))?;
+    let options = scenario.options(args.seed.unwrap_or(scenario.seed));
+    let command = args.command.clone();
+    let result = thru_net::lab::real::run(options, |lab| async move {
+        let internet = scenario
+            .clone()
+            .start(&lab)
+            .await
+            .map_err(|error| Failure::usage(format!("cannot start the lab: {error}"), ""))?;
+        let joined = internet.join(node, 0, device).map_err(|error| no_wire(&error))?;
+        let home = Home::new(&internet, &scenario, node).map_err(|error| {
+            Failure::undecided(
+                format!("cannot prepare the command's files: {error}"),
+                "is the temporary folder full?",
+            )
+        })?;
+        let status = attend(&command, &home).await?;
+        drop(joined);
+        Ok::<_, Failure>(status)
+    });
+    let status = result.map_err(|error| Failure::undecided(format!("cannot start: {error}"), ""))??;
+    Ok(exit_code(status))
+}
+
+/// As shells tell it: 128 and the signal, if it was killed.
+fn exit_code(status: ExitStatus) -> u8 {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code as u8,
+        (None, Some(signal)) => 128 + signal as u8,
+        (None, None) => UNDECIDED,
+    }
+}
+
+/// Starts the command and waits for its end. Interrupts from the terminal are for the command; a request to terminate
+/// is passed on.
+async fn attend(command: &[String], home: &Home) -> Result<ExitStatus, Failure> {
+    let shell = [std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned())];
+    let words = if command.is_empty() { &shell[..] } else { command };
+    let cannot = |error: io::Error| {
+        Failure::usage(format!("cannot run `{}`: {error}", words[0]), "is it installed, and in $PATH?")
+    };
+    let mut interrupts = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let mut quits = signal(SignalKind::quit()).map_err(cannot)?;
+    let mut ends = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut hangups = signal(SignalKind::hangup()).map_err(cannot)?;
+    let mut children = signal(SignalKind::child()).map_err(cannot)?;
+    let mut program = Command::new(&words[0]);
+    program.args(&words[1..]).envs(TRUST.map(|name| (name, &home.bundle)));
+    program.env("THRU_LAB", &home.lab);
+    // Proxies of the world outside can't be reached from here.
+    for proxy in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        program.env_remove(proxy);
+    }
+    let mut child = thru_os::process::bound(&mut program).spawn().map_err(cannot)?;
+    loop {
+        if let Some(status) = child.try_wait().map_err(cannot)? {
+            return Ok(status);
+        }
+        tokio::select! {
+            biased;
+            _ = children.recv() => {}
+            _ = interrupts.recv() => {}
+            _ = quits.recv() => {}
+            _ = ends.recv() => thru_os::process::terminate(&child),
+            _ = hangups.recv() => thru_os::process::terminate(&child),
+        }
+    }
+}
+
+/// The files by which programs find their way: shown in the command's mount namespace in place of the machine's.
+struct Home {
+    lab: String,
+    /// The certificates to trust.
+    bundle: PathBuf,
+    /// Where the files are; vanishes with this.
+    folder: PathBuf,
+}
+
+impl Home {
+    fn new(internet: &Internet, scenario: &Scenario, node: usize) -> io::Result<Home> {
+        let folder = std::env::temp_dir().join(format!("thru-lab-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let mut home = Home { lab: scenario.name.clone(), bundle: folder.join("ca.pem"), folder };
+        fs::write(&home.bundle, internet.trust_pem())?;
+        for place in BUNDLES.map(Path::new) {
+            if let Ok(place) = place.canonicalize() {
+                namespace::bind(&home.bundle, &place)?;
+            }
+        }
+        if let Some(place) = BUNDLES.map(Path::new).into_iter().find(|place| place.exists()) {
+            home.bundle = place.to_owned();
+        }
+        let resolvers = joint::resolvers(scenario, node);
+        let lines: String = resolvers.iter().map(|address| format!("nameserver {address}\n")).collect();
+        home.show("resolv.conf", &lines, "/etc/resolv.conf")?;
+        let hosts = internet.hosts();
+        let lines: String = hosts.iter().map(|(name, address)| format!("{address} {name}\n")).collect();
+        home.show("hosts", &format!("127.0.0.1 localhost\n::1 localhost\n{lines}"), "/etc/hosts")?;
+        // Name services of the machine outside (systemd-resolved, nscd) would ask the world outside.
+        let services = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+        let line =
+            |line: &str| if line.starts_with("hosts:") { "hosts: files dns\n" } else { line }.to_owned();
+        let services: String = services.split_inclusive('\n').map(line).collect();
+        home.show("nsswitch.conf", &services, "/etc/nsswitch.conf")?;
+        if home.bundle.starts_with("/etc") {
+            // What is shown stays shown; nothing is left to clean up, whatever ends us.
+            let _ = fs::remove_dir_all(&home.folder);
+        }
+        Ok(home)
+    }
+
+    /// Shows `text` at `place`, if there is something to be hidden.
+    fn show(&self, name: &str, text: &str, place: &str) -> io::Result<()> {
+        let Ok(place) = Path::new(place).canonicalize() else {
+            output::say(&format!("warning: there is no `{place}` here to point at the lab\n"));
+            return Ok(());
+        };
+        let file = self.folder.join(name);
+        fs::write(&file, text)?;
+        namespace::bind(&file, &place)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn no_namespace(error: &io::Error) -> Failure {
+    Failure::undecided(
+        format!("this user may not make namespaces: {error}"),
+        "run as root, or allow it: `sudo sysctl -w user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0`",
+    )
+}
+
+fn no_wire(error: &io::Error) -> Failure {
+    Failure::undecided(
+        format!("cannot make the lab's interface: {error}"),
+        "the kernel needs TUN/TAP devices or veth pairs: `sudo modprobe tun`",
+    )
+}

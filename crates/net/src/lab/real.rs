@@ -1,0 +1,237 @@
+//! The same simulated network in real time, joined to devices of the machine.
+//!
+//! Nothing of the virtual clock is used here: the world is brought up to the machine's clock whenever somebody looks
+//! at it, and a timer wakes for its next event. A node that a [`Device`] plays (see [`join`]) is any real program
+//! behind that device.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use thru_os::clock;
+use thru_os::device::{Device, Offload, Sending};
+use thru_os::timer::Timer;
+use thru_sim::{NodeId, World};
+use thru_stack::offload::segment::{Segments, complete_checksum};
+use thru_stack::{Frame, InterfaceId};
+use thru_wire::Instant;
+use tokio::io::unix::AsyncFd;
+use tokio::task::JoinHandle;
+
+use super::{Lab, LabOptions, Shared};
+use crate::iface::frame;
+
+/// Runs `main` on a simulated network in real time, to its end. `options.limit` does not apply, and nothing repeats:
+/// time and randomness are the machine's.
+pub fn run<F, Fut, R>(options: LabOptions, main: F) -> io::Result<R>
+where
+    F: FnOnce(Lab) -> Fut,
+    Fut: Future<Output = R>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async move {
+        let joined = Joined {
+            origin: clock::now(),
+            timer: Timer::new()?,
+            armed: AtomicU64::new(u64::MAX),
+            edge: Mutex::default(),
+        };
+        let shared = Arc::new(Shared::new(options, Some(joined)));
+        shared.start();
+        let clockwork = tokio::spawn(pump(shared.clone()));
+        let result = main(Lab { shared: shared.clone() }).await;
+        clockwork.abort();
+        Ok(result)
+    })
+}
+
+/// Lets `device` play `node`: what the device receives leaves the node by `interface`, and what arrives there is sent
+/// to the device. It ends when the result is dropped.
+///
+/// Fails if the machine can't watch the device, or if `lab` does not run in real time.
+pub fn join(lab: &Lab, node: NodeId, interface: InterfaceId, device: Box<dyn Device>) -> io::Result<Join> {
+    let shared = lab.shared.clone();
+    let Some(joined) = &shared.real else {
+        return Err(io::Error::other("devices can join only where time is real"));
+    };
+    let watched = thru_os::watch::watch(device.fd())?;
+    shared.world_now().set_external(node);
+    joined.edge().push(Port { node, interface, device, queue: VecDeque::new(), dropped: 0, failed: false });
+    let task = tokio::spawn(carry(shared, node, interface, watched));
+    Ok(Join { lab: lab.clone(), node, interface, task })
+}
+
+/// A device that plays a node.
+#[derive(Debug)]
+pub struct Join {
+    lab: Lab,
+    node: NodeId,
+    interface: InterfaceId,
+    task: JoinHandle<()>,
+}
+
+impl Join {
+    /// Frames for which the device had no room.
+    pub fn dropped(&self) -> u64 {
+        let Some(joined) = &self.lab.shared.real else { return 0 };
+        joined.edge().iter().filter(|port| port.is(self.node, self.interface)).map(|port| port.dropped).sum()
+    }
+}
+
+impl Drop for Join {
+    fn drop(&mut self) {
+        self.task.abort();
+        if let Some(joined) = &self.lab.shared.real {
+            joined.edge().retain(|port| !port.is(self.node, self.interface));
+        }
+    }
+}
+
+/// What a world in real time has beyond one in virtual time. Locks are taken in this order: the world, its edge.
+pub(super) struct Joined {
+    /// The machine's time at the network's start.
+    origin: Instant,
+    timer: Timer,
+    /// What the timer is set to, in nanoseconds of the world.
+    armed: AtomicU64,
+    edge: Mutex<Vec<Port>>,
+}
+
+/// Where a device stands at the edge of the world.
+struct Port {
+    node: NodeId,
+    interface: InterfaceId,
+    device: Box<dyn Device>,
+    queue: VecDeque<Sending>,
+    dropped: u64,
+    failed: bool,
+}
+
+impl Port {
+    fn is(&self, node: NodeId, interface: InterfaceId) -> bool {
+        (self.node, self.interface) == (node, interface)
+    }
+
+    fn flush(&mut self) {
+        if self.queue.is_empty() && !self.device.is_stuck() {
+            return;
+        }
+        if self.device.send_batch(&mut self.queue).is_err() {
+            self.failed = true;
+        }
+        // A device without room loses what comes: the links before it are where things may wait.
+        self.dropped += self.queue.len() as u64;
+        self.queue.clear();
+    }
+}
+
+impl Joined {
+    pub(super) fn nanos(&self) -> u64 {
+        clock::now().nanos() - self.origin.nanos()
+    }
+
+    pub(super) fn origin(&self) -> std::time::Instant {
+        clock::origin() + std::time::Duration::from_nanos(self.origin.nanos())
+    }
+
+    fn edge(&self) -> MutexGuard<'_, Vec<Port>> {
+        self.edge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After anything was done to the world: frames that reached its edge leave, and the timer is set.
+    pub(super) fn settle(&self, world: &mut World) {
+        let mut first = world.take_external();
+        if first.is_some() {
+            let mut edge = self.edge();
+            while let Some((node, interface, bytes)) = first {
+                if let Some(port) = edge.iter_mut().find(|port| port.is(node, interface)) {
+                    port.queue.push_back(Sending { bytes, offload: Offload::NONE });
+                }
+                first = world.take_external();
+            }
+            for port in edge.iter_mut() {
+                port.flush();
+            }
+        }
+        let next = world.next_event().nanos();
+        if self.armed.swap(next, Ordering::Relaxed) != next {
+            let at = Instant::from_nanos(self.origin.nanos().saturating_add(next));
+            self.timer.set(if next == Instant::NEVER.nanos() { Instant::NEVER } else { at });
+        }
+    }
+}
+
+/// Wakes for the world's next event.
+async fn pump(shared: Arc<Shared>) {
+    let Some(joined) = &shared.real else { return };
+    while joined.timer.expired().await.is_ok() {
+        joined.armed.store(Instant::NEVER.nanos(), Ordering::Relaxed);
+        drop(shared.world_now());
+    }
+}
+
+/// Frames fetched before the world moves on.
+const BATCH: usize = 64;
+
+/// Carries frames from a device into the world.
+async fn carry(shared: Arc<Shared>, node: NodeId, interface: InterfaceId, watched: AsyncFd<OwnedFd>) {
+    loop {
+        let Ok(mut ready) = watched.readable().await else { return };
+        match carry_batch(&shared, node, interface) {
+            Some(BATCH) => tokio::task::yield_now().await,
+            Some(_) => ready.clear_ready(),
+            None => return,
+        }
+    }
+}
+
+/// One batch; how many frames. `None`: the device is gone.
+fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<usize> {
+    let mut batch = Vec::with_capacity(BATCH);
+    let count = {
+        let mut edge = shared.real.as_ref()?.edge();
+        let port = edge.iter_mut().find(|port| port.is(node, interface) && !port.failed)?;
+        port.device.recv_batch(&mut batch, BATCH).ok()?
+    };
+    let mut world = shared.world_now();
+    for received in batch {
+        packets(frame(received), |bytes| world.inject(node, interface, bytes));
+    }
+    Some(count)
+}
+
+/// Length of an Ethernet header without a tag.
+const ETHERNET: usize = 14;
+
+/// The packets of an Ethernet frame as a wire would carry them: super-segments are cut, checksums completed.
+fn packets(frame: Frame, mut each: impl FnMut(Bytes)) {
+    use thru_stack::frame::Checksum;
+    if let Some(mut segmentation) = frame.offload.segmentation {
+        // What a device says of the headers' length is a hint only (virtio 1.2, 5.1.6.4).
+        segmentation.header_len = header_len(&frame.bytes).unwrap_or(segmentation.header_len);
+        if let Some(segments) = Segments::of(&frame.bytes, ETHERNET, segmentation) {
+            segments.for_each(each);
+        }
+        return;
+    }
+    each(match frame.offload.checksum {
+        Checksum::Full | Checksum::Verified => frame.bytes,
+        Checksum::Partial { start, offset } => {
+            let mut bytes = BytesMut::from(&frame.bytes[..]);
+            complete_checksum(&mut bytes, start, offset);
+            bytes.freeze()
+        }
+    });
+}
+
+/// Bytes in front of the payload of an Ethernet frame that holds TCP.
+fn header_len(frame: &[u8]) -> Option<u16> {
+    let packet = frame.get(ETHERNET..)?;
+    let ip = if packet.first()? >> 4 == 4 { usize::from(packet[0] & 0xf) * 4 } else { 40 };
+    let tcp = usize::from(packet.get(ip + 12)? >> 4) * 4;
+    Some((ETHERNET + ip + tcp) as u16)
+}
