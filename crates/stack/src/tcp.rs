@@ -9,7 +9,7 @@
 //! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
-//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`.
+//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
 //! - what a connection tells about itself: `insight`; what is asked about it: `look`.
 //!
@@ -37,6 +37,7 @@ pub mod congestion;
 mod connection;
 mod cookies;
 mod demux;
+mod ecn;
 mod error;
 mod fastopen;
 mod half_open;
@@ -74,6 +75,7 @@ mod transmit;
 mod window;
 
 pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
+pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind, TcpInfo};
 pub use look::Readiness;

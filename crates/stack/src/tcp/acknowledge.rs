@@ -111,8 +111,12 @@ impl Connection {
         self.probe.answered();
         let rtt = self.measure(segment, &news);
         self.recovery.timer_set = false;
+        let (marked, ce_bytes) = self.take_marks(segment, &news);
         if news.advanced || news.sacked || news.duplicate_in_form || news.dsacked > 0 {
-            self.answer_news(cx, &news, before, rtt);
+            self.answer_news(cx, &news, before, rtt, ce_bytes);
+        }
+        if marked {
+            self.answer_marks(cx, news.flight);
         }
         if news.advanced {
             if !self.recovery.timer_set {
@@ -126,7 +130,14 @@ impl Connection {
     }
 
     /// Recovery and the controller hear of it. `before`: bytes in the network before.
-    fn answer_news(&mut self, cx: &mut Context<'_>, news: &News, before: u64, rtt: Option<Duration>) {
+    fn answer_news(
+        &mut self,
+        cx: &mut Context<'_>,
+        news: &News,
+        before: u64,
+        rtt: Option<Duration>,
+        ce_bytes: u64,
+    ) {
         let repairing = self.recovery.in_recovery();
         let lost_before = self.runs.lost_bytes();
         self.judge_loss(cx, news);
@@ -147,7 +158,7 @@ impl Connection {
             shortest_rtt: news.newest.map(|newest| cx.now.since(newest)),
             prior_in_flight: before,
             in_flight: self.runs.in_flight(),
-            ce_bytes: 0,
+            ce_bytes,
             app_limited: !used,
             // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
             in_recovery: repairing || self.recovery.in_recovery(),

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use thru_wire::tcp::OptionLayout;
 
-use super::SocketOptions;
+use super::{Ecn, SocketOptions};
 
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
@@ -71,6 +71,10 @@ pub struct TcpConfig {
     pub congestion: Congestion,
     /// Whether controllers without a pace of their own are paced, at the rate of their window (as Linux with `fq`).
     pub pacing: bool,
+    /// How far to go along with explicit congestion notification (RFC 3168).
+    pub ecn: Ecn,
+    /// Whether that also means AccECN (RFC 9768): asked for before classic ECN, and agreed to.
+    pub accurate_ecn: bool,
     /// Whether new connections start with Nagle's algorithm switched off.
     pub nodelay: bool,
     /// Between two unanswered keepalive probes.
@@ -131,6 +135,8 @@ impl Default for TcpConfig {
             option_layout: OptionLayout::TimestampsFirst,
             congestion: Congestion::Cubic,
             pacing: false,
+            ecn: Ecn::Accept,
+            accurate_ecn: false,
             nodelay: false,
             keepalive_interval: Duration::from_secs(75),
             keepalive_probes: 9,

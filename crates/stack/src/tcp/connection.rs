@@ -12,6 +12,7 @@ use super::autotune::Tuning;
 use super::challenge::ChallengeLimit;
 use super::congestion::{Controller, controller};
 use super::demux::Pair;
+use super::ecn::Marks;
 use super::fastopen::{FastOpen, Opening};
 use super::handshake::{Negotiated, Syn};
 use super::insight::{Insight, TcpEventKind};
@@ -113,6 +114,8 @@ pub(crate) struct Connection {
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Box<dyn Controller>,
     pub(crate) pacer: Pacer,
+    /// Connections without ECN hold no memory for it.
+    pub(crate) marks: Option<Box<Marks>>,
     /// Whether the congestion window, and nothing else, ended the last burst.
     pub(crate) window_was_full: bool,
     /// Place after the last segment below full size (Minshall's variant of Nagle's algorithm).
@@ -191,6 +194,7 @@ impl Connection {
             recovery: Recovery::default(),
             congestion,
             pacer: Pacer::default(),
+            marks: None,
             window_was_full: false,
             last_small: iss,
             last_sent: Instant::START,
@@ -367,6 +371,7 @@ impl Connection {
             syn_retransmissions: insight.syn_retransmissions,
             bytes_unsent: self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)),
             reset_ttl: insight.reset_ttl,
+            ecn: self.ecn_info(),
         }
     }
 }

@@ -9,6 +9,7 @@ use thru_wire::tcp::{Flags, SeqNumber, TcpOptions};
 use super::connection::Connection;
 use super::cookies::Kept;
 use super::demux::Pair;
+use super::ecn::{EcnMode, first_counters, push_counters};
 use super::handshake::{Negotiated, Syn};
 use super::insight::TcpEventKind;
 use super::receive::Receive;
@@ -72,6 +73,8 @@ impl HalfOpen {
         config: &TcpConfig,
     ) -> HalfOpen {
         options.agree(&segment.header.options, segment.pair.remote.address, segment.at);
+        options.ecn = EcnMode::answer(config, segment.flags());
+        options.syn_arrived = segment.ecn;
         HalfOpen {
             pair: segment.pair,
             listener,
@@ -98,13 +101,14 @@ impl HalfOpen {
         segment: &Segment,
         listener: u64,
         iss: SeqNumber,
-        theirs: &TcpOptions,
+        (theirs, ecn): (&TcpOptions, bool),
         mut options: Negotiated,
         settings: Arc<SocketOptions>,
         config: &TcpConfig,
     ) -> HalfOpen {
         options.agree(theirs, segment.pair.remote.address, segment.at);
         let mut half_open = HalfOpen::new(segment, listener, iss, options, settings, config);
+        options.ecn = EcnMode::from_cookie(config, ecn, segment.flags());
         half_open.options = options;
         half_open.irs = SeqNumber(segment.header.seq.0.wrapping_sub(1));
         half_open.cookie = true;
@@ -113,14 +117,20 @@ impl HalfOpen {
 
     /// Before a SYN ACK with a cookie: what was agreed on goes into the low bits of our timestamp.
     pub(crate) fn keep_in_timestamp(&mut self, now: Instant) {
-        let kept =
-            Kept { scale: self.options.scale.map(|(_, peer)| peer), sack: self.options.sack, ecn: false };
+        let kept = Kept {
+            scale: self.options.scale.map(|(_, peer)| peer),
+            sack: self.options.sack,
+            ecn: self.options.ecn != EcnMode::Off,
+        };
         match &mut self.options.timestamps {
             Some(state) => {
                 let clock = state.value(now).wrapping_sub(state.offset);
                 state.offset = state.offset.wrapping_sub(clock.wrapping_sub(kept.hide_in(clock)));
             }
-            None => (self.options.scale, self.options.sack) = (None, false),
+            None => {
+                (self.options.scale, self.options.sack) = (None, false);
+                self.options.ecn = EcnMode::Off;
+            }
         }
     }
 
@@ -130,8 +140,12 @@ impl HalfOpen {
         if let Some(cookie) = &self.fast_open {
             options.extra.push_fast_open(cookie);
         }
-        let mut segment =
-            bare(&self.pair, Flags::SYN | Flags::ACK, self.iss, self.irs + 1, self.window, options);
+        // A path that drops options it doesn't know gets none the second time (RFC 9768 3.2.3.2.2).
+        if self.options.ecn == EcnMode::Accurate && now == self.answered {
+            push_counters(&mut options, first_counters());
+        }
+        let flags = Flags::SYN | Flags::ACK | self.options.ecn.syn_ack_flags(self.options.syn_arrived);
+        let mut segment = bare(&self.pair, flags, self.iss, self.irs + 1, self.window, options);
         self.settings.mark(&mut segment);
         segment
     }

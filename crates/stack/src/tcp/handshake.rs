@@ -7,6 +7,7 @@ use thru_wire::tcp::{Flags, OptionLayout, TcpOptions, Timestamps};
 
 use super::ack::header_bytes;
 use super::connection::{Connection, Context};
+use super::ecn::EcnMode;
 use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::rtt::{SYN_LINEAR, syn_ack_timeout, syn_timeout};
@@ -40,6 +41,9 @@ pub(crate) struct Negotiated {
     pub(crate) scale: Option<(u8, u8)>,
     pub(crate) sack: bool,
     pub(crate) timestamps: Option<TimestampState>,
+    /// What we ask for or agreed on, and how the peer's SYN arrived.
+    pub(crate) ecn: EcnMode,
+    pub(crate) syn_arrived: u8,
     /// In which order our SYN writes all that.
     pub(crate) layout: OptionLayout,
 }
@@ -85,6 +89,8 @@ impl Negotiated {
                 recent: 0,
                 recent_at: Instant::START,
             }),
+            ecn: EcnMode::wanted(config),
+            syn_arrived: 0,
             layout: config.option_layout,
         }
     }
@@ -162,7 +168,9 @@ impl Connection {
             return;
         }
         self.meet_peer(segment);
+        self.options.syn_arrived = segment.ecn;
         if flags.ack() {
+            self.options.ecn = self.options.ecn.agreed(flags);
             self.una = ack;
             self.fast_open_answered(cx, segment, ack);
             // What a SYN brought along and was not taken is sent again, as if for the first time.
@@ -181,6 +189,9 @@ impl Connection {
         } else {
             // Both sides called at once (RFC 9293 3.5 figure 8).
             self.nxt = self.iss + 1;
+            if self.options.ecn != EcnMode::Off {
+                self.options.ecn = EcnMode::answer(cx.config, flags);
+            }
             self.fast_open = None;
             self.set_state(cx.now, State::SynReceived);
             self.syn.due = true;
@@ -209,6 +220,7 @@ impl Connection {
         }
         self.syn.due = false;
         self.last_received = segment.at;
+        self.establish_ecn(segment);
         self.congestion.on_established(segment.at, self.rtt.smoothed(), self.options.sack);
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
         if self.settings.keepalive {

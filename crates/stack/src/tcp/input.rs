@@ -46,6 +46,7 @@ impl Connection {
             return;
         }
         self.keep_timestamp(segment, place);
+        self.note_codepoint(segment);
 
         if flags.rst() {
             self.on_reset(cx, segment, place);

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use thru_wire::Instant;
 use thru_wire::tcp::Flags;
 
-use super::{State, TcpError};
+use super::{EcnInfo, State, TcpError};
 use crate::icmp::IcmpReport;
 
 /// What `TCP_INFO` tells, and a little more.
@@ -74,6 +74,8 @@ pub struct TcpInfo {
     pub bytes_unsent: u64,
     /// TTL or hop limit of the RST that ended the connection, if one did.
     pub reset_ttl: Option<u8>,
+    /// Explicit congestion notification.
+    pub ecn: EcnInfo,
 }
 
 /// What loss recovery knows and did; the last ones are what `TCP_INFO` calls so.

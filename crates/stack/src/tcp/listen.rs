@@ -191,7 +191,8 @@ impl Tcp {
             .map_or(Kept::default(), |stamps| Kept::read_from(stamps.echo.wrapping_sub(offset)));
         let theirs = kept.options(mss, &segment.header.options);
         let handle = self.listeners.handle(index);
-        let half_open = HalfOpen::from_cookie(segment, handle, iss, &theirs, offer, settings, &self.config);
+        let half_open =
+            HalfOpen::from_cookie(segment, handle, iss, (&theirs, kept.ecn), offer, settings, &self.config);
         if self.has_room(index, segment) {
             let connection = Box::new(half_open.finish(&self.config));
             self.add_to_queue(path, index, connection, segment);

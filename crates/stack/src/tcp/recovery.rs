@@ -276,6 +276,7 @@ impl Connection {
         self.recovery.probe.forget();
         self.recovery.frto = false;
         self.recovery.phase = Phase::Recovery { until: self.nxt };
+        self.loss_answers_marks();
         self.insight.fast_recoveries += 1;
         self.insight.record(cx.now, TcpEventKind::FastRecovery);
     }

@@ -17,6 +17,8 @@ pub(crate) struct Segment {
     pub(crate) header: Header,
     pub(crate) payload: Bytes,
     pub(crate) ttl: u8,
+    /// The two ECN bits of its IP header.
+    pub(crate) ecn: u8,
     /// Arrival of its frame.
     pub(crate) at: Instant,
 }
@@ -46,6 +48,7 @@ impl Segment {
             header,
             payload: arrived.bytes,
             ttl: arrived.ttl,
+            ecn: arrived.ecn & 3,
             at: arrived.rx_time,
         })
     }

@@ -6,6 +6,7 @@ use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
 
 use super::congestion::Sent;
 use super::connection::{Connection, Context};
+use super::ecn::ECT0;
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
 use super::segment::emit;
@@ -344,6 +345,8 @@ impl Connection {
                 ..TcpOptions::default()
             }
         };
+        let new_data = len > 0 && !again && !syn;
+        let flags = flags | self.ecn_flags(flags, new_data);
         let mut told_blocks = true;
         if flags.ack() && !syn && !flags.rst() {
             let room = usize::from(self.options.mss).saturating_sub(len as usize);
@@ -351,6 +354,9 @@ impl Connection {
                 options.sack = self.sack_blocks();
             } else {
                 told_blocks = false;
+            }
+            if len == 0 {
+                self.add_counters(&mut options);
             }
         }
         let window = if flags.rst() { 0 } else { self.announce_window(syn) };
@@ -388,6 +394,9 @@ impl Connection {
         let first = start + u64::from(syn);
         let mut segment = emit(buffer, &self.pair, &header, |bytes| queue.copy(first, len as usize, bytes));
         self.settings.mark(&mut segment);
+        if new_data && self.is_ect() {
+            segment.ecn = ECT0;
+        }
         segment
     }
 }

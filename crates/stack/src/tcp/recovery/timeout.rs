@@ -61,6 +61,7 @@ impl Connection {
         }
         if new_episode {
             self.congestion.on_timeout(cx.now, flight);
+            self.loss_answers_marks();
         } else {
             self.congestion.on_timeout_again(cx.now);
         }

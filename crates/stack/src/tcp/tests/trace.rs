@@ -2,7 +2,8 @@
 //!
 //! `at(0).send("SYN seq=100").expect("SYN ACK ack=101")`. The peer's numbers are what the script says; ours are told
 //! relative to our initial one, so our SYN is `seq=0`. Words after the flags: `seq ack len win mss ws sackok
-//! ts=value/echo sack=a-b,c-d fo=cookie`. An expectation compares the flags, the length, and what it names.
+//! ts=value/echo sack=a-b,c-d fo=cookie
+//! ecn=ce acc=ect0/ce/ect1`. An expectation compares the flags, the length, and what it names.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -167,7 +168,7 @@ impl Trace {
             window: 65_535,
             ..Header::default()
         };
-        let (mut len, mut from) = (0, None);
+        let (mut len, mut from, mut ecn) = (0, None, 0);
         for word in text.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             let number = || value.parse::<i64>().unwrap_or_else(|_| panic!("a number in {word}"));
@@ -177,6 +178,8 @@ impl Trace {
                 "len" => len = number() as usize,
                 "from" => from = Some(number() as usize),
                 "win" => header.window = number() as u16,
+                "ecn" => ecn = codepoint(value),
+                "acc" => assert!(header.options.extra.push_acc_ecn(counters(value))),
                 "mss" => header.options.mss = Some(number() as u16),
                 "ws" => header.options.window_scale = Some(number() as u8),
                 "sackok" => header.options.sack_permitted = true,
@@ -198,7 +201,7 @@ impl Trace {
             src: out.src,
             dst: out.dst,
             ttl: 57,
-            ecn: 0,
+            ecn,
             rx_time: self.now,
             bytes: out.bytes.into(),
             verified: false,
@@ -239,6 +242,9 @@ impl Trace {
                     let ours: Vec<(u32, u32)> = header.options.sack.iter().map(|(l, r)| (l.0, r.0)).collect();
                     ours == blocks(value)
                 }
+                "ecn" => segment.ecn == codepoint(value),
+                "acc" => header.options.extra.acc_ecn() == Some(counters(value)),
+                "noacc" => header.options.extra.acc_ecn().is_none(),
                 "nosack" => header.options.sack.is_empty(),
                 flag => {
                     flags |= flag_of(flag);
@@ -450,6 +456,9 @@ fn flag_of(name: &str) -> Flags {
         "RST" => Flags::RST,
         "PSH" => Flags::PSH,
         "URG" => Flags::URG,
+        "ECE" => Flags::ECE,
+        "CWR" => Flags::CWR,
+        "AE" => Flags::AE,
         other => panic!("no word of a trace: {other}"),
     }
 }
@@ -473,4 +482,18 @@ fn blocks(text: &str) -> Vec<(u32, u32)> {
             (left.parse().unwrap(), right.parse().unwrap())
         })
         .collect()
+}
+
+fn codepoint(name: &str) -> u8 {
+    ["not", "ect1", "ect0", "ce"].iter().position(|known| *known == name).expect("not, ect0, ect1 or ce")
+        as u8
+}
+
+/// `ect0/ce/ect1`, or `ect1/ce/ect0` after a `1:`.
+fn counters(value: &str) -> thru_wire::tcp::AccEcnCounters {
+    let (ect1_first, value) = value.strip_prefix("1:").map_or((false, value), |rest| (true, rest));
+    let mut numbers = value.split('/').map(|number| number.parse().expect("a number"));
+    let (first, ce, last) = (numbers.next(), numbers.next(), numbers.next());
+    let (ect0, ect1) = if ect1_first { (last, first) } else { (first, last) };
+    thru_wire::tcp::AccEcnCounters { ect1_first, ect0, ce, ect1 }
 }

@@ -1,0 +1,505 @@
+//! Explicit congestion notification: routers mark packets instead of dropping them, receivers tell senders, senders
+//! slow down. Classic (RFC 3168): one bit that is repeated until it was heard. Accurate (RFC 9768): how many packets
+//! and bytes were marked.
+//!
+//! Only new data is sent as ECT(0): no SYN, no repetition, no bare acknowledgement (RFC 3168 6.1.4 to 6.1.6).
+
+use thru_wire::tcp::{AccEcnCounters, Flags, TcpOptions};
+
+use super::TcpConfig;
+use super::acknowledge::News;
+use super::connection::{Connection, Context};
+use super::recovery::Phase;
+use super::segment::Segment;
+
+/// The codepoints of the IP header's two bits.
+const ECT1: u8 = 1;
+pub(crate) const ECT0: u8 = 2;
+const CE: u8 = 3;
+
+/// The three bits of the flags that AccECN counts in.
+const ACE: Flags = Flags(Flags::AE.0 | Flags::CWR.0 | Flags::ECE.0);
+/// Where packet counters begin, so that a field which was zeroed on the way is noticed (RFC 9768 3.2.1).
+const FIRST_PACKETS: u64 = 5;
+/// Rounds in which every byte came back as marked, after which marks are believed to be a defect (RFC 9768 3.2.2.3).
+const ROUNDS_OF_MARKS: u64 = 4;
+/// Room for options in a header.
+const OPTIONS_ROOM: usize = 40;
+
+/// How far a host goes along with ECN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ecn {
+    /// Not at all.
+    Off,
+    /// If the peer asks for it (Linux's `tcp_ecn` = 2).
+    #[default]
+    Accept,
+    /// It is also asked for (Linux's `tcp_ecn` = 1).
+    Request,
+}
+
+/// What both ends of a connection agreed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EcnMode {
+    /// No ECN.
+    #[default]
+    Off,
+    /// RFC 3168.
+    Classic,
+    /// RFC 9768.
+    Accurate,
+}
+
+/// What a connection knows of marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EcnInfo {
+    /// What was agreed on.
+    pub mode: EcnMode,
+    /// Whether new data leaves as ECT(0); `false` also where the path was found to damage the field.
+    pub capable: bool,
+    /// Packets of ours that arrived marked, as far as the peer tells: with classic ECN, acknowledgements with ECE.
+    pub delivered_ce: u64,
+    /// Marked packets that arrived here.
+    pub received_ce: u64,
+    /// Payload bytes that arrived as ECT(0).
+    pub received_ect0_bytes: u64,
+    /// Payload bytes that arrived as ECT(1).
+    pub received_ect1_bytes: u64,
+    /// Payload bytes that arrived marked.
+    pub received_ce_bytes: u64,
+    /// Times the congestion window was reduced because of marks.
+    pub reductions: u64,
+}
+
+/// The three bits as a number: AE, CWR, ECE.
+fn ace(flags: Flags) -> u8 {
+    u8::from(flags.contains(Flags::AE)) << 2
+        | u8::from(flags.contains(Flags::CWR)) << 1
+        | u8::from(flags.contains(Flags::ECE))
+}
+
+fn flags_of(ace: u8) -> Flags {
+    let mut flags = Flags::NONE;
+    for (bit, flag) in [(4, Flags::AE), (2, Flags::CWR), (1, Flags::ECE)] {
+        if ace & bit != 0 {
+            flags |= flag;
+        }
+    }
+    flags
+}
+
+/// RFC 9768 tables 2 and 3: what the handshake says of how the peer's SYN or SYN ACK arrived.
+fn handshake_code(codepoint: u8) -> u8 {
+    match codepoint & 3 {
+        ECT1 => 0b011,
+        ECT0 => 0b100,
+        CE => 0b110,
+        _ => 0b010,
+    }
+}
+
+impl EcnMode {
+    /// What a client asks for.
+    pub(crate) fn wanted(config: &TcpConfig) -> EcnMode {
+        match config.ecn {
+            Ecn::Request if config.accurate_ecn => EcnMode::Accurate,
+            Ecn::Request => EcnMode::Classic,
+            _ => EcnMode::Off,
+        }
+    }
+
+    /// What a server makes of the flags of a SYN (RFC 3168 6.1.1, RFC 9768 3.1.2 and 3.1.3).
+    pub(crate) fn answer(config: &TcpConfig, flags: Flags) -> EcnMode {
+        let code = ace(flags);
+        if config.ecn == Ecn::Off || code == 0 {
+            EcnMode::Off
+        } else if code == 0b011 || (code == 0b111 && !config.accurate_ecn) {
+            EcnMode::Classic
+        } else if config.accurate_ecn {
+            EcnMode::Accurate
+        } else {
+            EcnMode::Off
+        }
+    }
+
+    /// What a client that asked for `self` has, after the flags of a SYN ACK (RFC 9768 table 2).
+    pub(crate) fn agreed(self, flags: Flags) -> EcnMode {
+        let (classic, code) = (flags.contains(Flags::ECE) && !flags.contains(Flags::CWR), ace(flags));
+        match self {
+            EcnMode::Off => EcnMode::Off,
+            EcnMode::Classic | EcnMode::Accurate if classic => EcnMode::Classic,
+            // All three come back as they were sent: somebody reflects them.
+            EcnMode::Accurate if code != 0 && code != 0b111 => EcnMode::Accurate,
+            _ => EcnMode::Off,
+        }
+    }
+
+    /// After a cookie: `asked` was kept; the rest shows in the acknowledgement, as Linux reads it.
+    pub(crate) fn from_cookie(config: &TcpConfig, asked: bool, flags: Flags) -> EcnMode {
+        match asked && config.ecn != Ecn::Off {
+            true if config.accurate_ecn && ace(flags) >= 2 => EcnMode::Accurate,
+            true => EcnMode::Classic,
+            false => EcnMode::Off,
+        }
+    }
+
+    /// The flags of a SYN that was sent again `times` times: a path that drops such SYNs gets another kind
+    /// (RFC 3168 6.1.1.1, RFC 9768 3.1.4.1).
+    pub(crate) fn syn_flags(self, times: u32) -> Flags {
+        match self {
+            EcnMode::Classic if times == 0 => Flags::ECE | Flags::CWR,
+            EcnMode::Accurate if times <= 1 => ACE,
+            _ => Flags::NONE,
+        }
+    }
+
+    /// The flags of a SYN ACK to a SYN that arrived with this codepoint.
+    pub(crate) fn syn_ack_flags(self, arrived: u8) -> Flags {
+        match self {
+            EcnMode::Off => Flags::NONE,
+            EcnMode::Classic => Flags::ECE,
+            EcnMode::Accurate => flags_of(handshake_code(arrived)),
+        }
+    }
+}
+
+/// The counters of a connection that has just begun, for its SYN ACK.
+pub(crate) fn first_counters() -> AccEcnCounters {
+    AccEcnCounters { ect1_first: false, ect0: Some(1), ce: Some(0), ect1: Some(1) }
+}
+
+/// Adds the option as far as there is room: three counters, two or one.
+pub(crate) fn push_counters(options: &mut TcpOptions, counters: AccEcnCounters) -> bool {
+    let fewer = [
+        counters,
+        AccEcnCounters { ect0: None, ..counters },
+        AccEcnCounters { ect0: None, ce: None, ..counters },
+    ];
+    let last_first = [
+        counters,
+        AccEcnCounters { ect1: None, ..counters },
+        AccEcnCounters { ect1: None, ce: None, ..counters },
+    ];
+    // No block that reports data makes room for it.
+    let room = OPTIONS_ROOM - options.padded_len();
+    let ordered = if counters.ect1_first { fewer } else { last_first };
+    let sizes = [11, 8, 5];
+    let fitting = ordered.into_iter().zip(sizes).find(|(_, size)| *size <= room);
+    fitting.is_some_and(|(counters, _)| options.extra.push_acc_ecn(counters))
+}
+
+/// State of a connection with ECN.
+#[derive(Clone, Debug)]
+pub(crate) struct Marks {
+    accurate: bool,
+    capable: bool,
+    received: Received,
+    sent: SentMarks,
+}
+
+/// What arrived here.
+#[derive(Clone, Debug)]
+struct Received {
+    /// Classic: every acknowledgement says so until the peer has answered with CWR.
+    echo: bool,
+    packets: u64,
+    ect0: u64,
+    ect1: u64,
+    ce: u64,
+    /// Marked packets since an acknowledgement left.
+    unacknowledged: u32,
+    last_was_marked: bool,
+    /// How the peer's SYN or SYN ACK had arrived, for the acknowledgement that ends the handshake.
+    handshake: Option<u8>,
+    /// The counters in the option sent last.
+    told: (u64, u64, u64),
+}
+
+/// What became of what we sent, as the peer tells.
+#[derive(Clone, Debug)]
+struct SentMarks {
+    packets: u64,
+    ce_bytes: u64,
+    /// Bytes of the counter in the peer's option.
+    option_bytes: u64,
+    /// Marked, and delivered at all, in bytes: to notice that everything is marked.
+    delivered: u64,
+    counted: u64,
+    first_seen: bool,
+    /// The timestamp of the newest acknowledgement taken in.
+    newest: Option<u32>,
+    /// Classic: the next new data tells that we have slowed down.
+    cwr_due: bool,
+    /// Until this is acknowledged, marks are answered already.
+    reduced_until: u64,
+    reductions: u64,
+}
+
+impl Marks {
+    fn new(mode: EcnMode) -> Marks {
+        Marks {
+            accurate: mode == EcnMode::Accurate,
+            capable: true,
+            received: Received {
+                echo: false,
+                packets: FIRST_PACKETS,
+                ect0: 1,
+                ect1: 1,
+                ce: 0,
+                unacknowledged: 0,
+                last_was_marked: false,
+                handshake: None,
+                told: (1, 1, 0),
+            },
+            sent: SentMarks {
+                packets: FIRST_PACKETS,
+                ce_bytes: 0,
+                option_bytes: 0,
+                delivered: 0,
+                counted: 0,
+                first_seen: false,
+                newest: None,
+                cwr_due: false,
+                reduced_until: 0,
+                reductions: 0,
+            },
+        }
+    }
+
+    /// The peer says how our SYN or SYN ACK, which was not ECT, arrived (RFC 9768 3.2.2.3 and tables 3 and 4).
+    fn judge_handshake(&mut self, code: u8) {
+        if code == 0b110 {
+            self.sent.packets += 1;
+        }
+        // Somebody on the way writes into the field: what it says later is worth nothing.
+        if matches!(code, 0 | 0b011 | 0b100 | 0b110) {
+            self.capable = false;
+        }
+    }
+
+    fn counters(&self) -> AccEcnCounters {
+        let Received { ect0, ect1, ce, told, .. } = self.received;
+        let low = |bytes: u64| Some(bytes as u32 & 0xff_ffff);
+        // The one that moves comes first, so that it is there if room is short.
+        let ect1_first = ect1 != told.1 && ect0 == told.0;
+        AccEcnCounters { ect1_first, ect0: low(ect0), ce: low(ce), ect1: low(ect1) }
+    }
+
+    fn info(&self) -> EcnInfo {
+        let Received { packets, ect0, ect1, ce, .. } = self.received;
+        EcnInfo {
+            mode: if self.accurate { EcnMode::Accurate } else { EcnMode::Classic },
+            capable: self.capable,
+            delivered_ce: if self.accurate { self.sent.packets - FIRST_PACKETS } else { self.sent.counted },
+            received_ce: packets - FIRST_PACKETS,
+            received_ect0_bytes: ect0 - 1,
+            received_ect1_bytes: ect1 - 1,
+            received_ce_bytes: ce,
+            reductions: self.sent.reductions,
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn ecn_info(&self) -> EcnInfo {
+        self.marks.as_ref().map(|marks| marks.info()).unwrap_or_default()
+    }
+
+    /// Whether new data leaves as ECT(0).
+    pub(crate) fn is_ect(&self) -> bool {
+        self.marks.as_ref().is_some_and(|marks| marks.capable)
+    }
+
+    /// The handshake is done; `segment` is the peer's last of it.
+    pub(crate) fn establish_ecn(&mut self, segment: &Segment) {
+        if self.options.ecn == EcnMode::Off {
+            return;
+        }
+        let mut marks = Box::new(Marks::new(self.options.ecn));
+        if marks.accurate {
+            let arrived = if segment.flags().syn() { segment.ecn } else { self.options.syn_arrived };
+            marks.received.packets += u64::from(arrived == CE);
+            if segment.flags().syn() && segment.flags().ack() {
+                marks.received.handshake = Some(handshake_code(arrived));
+                // The peer has seen none of our counters: the next acknowledgement brings them.
+                marks.received.told = (0, 0, 0);
+            }
+            marks.judge_handshake(ace(segment.flags()));
+            marks.sent.first_seen = !segment.flags().syn();
+        }
+        self.marks = Some(marks);
+    }
+
+    /// A segment that is acceptable arrived: how, and does that have to be told?
+    pub(crate) fn note_codepoint(&mut self, segment: &Segment) {
+        let Some(marks) = &mut self.marks else { return };
+        let (marked, len) = (segment.ecn & 3 == CE, segment.payload.len() as u64);
+        let flags = segment.flags();
+        if flags.syn() {
+            // The SYN ACK again: our last word of the handshake was lost.
+            marks.received.handshake =
+                Some(handshake_code(segment.ecn)).filter(|_| marks.accurate && flags.ack());
+            return;
+        }
+        let received = &mut marks.received;
+        match segment.ecn & 3 {
+            ECT0 => received.ect0 += len,
+            ECT1 => received.ect1 += len,
+            CE => received.ce += len,
+            _ => {}
+        }
+        if marks.accurate {
+            received.packets += u64::from(marked);
+            received.unacknowledged += u32::from(marked);
+            // RFC 9768 3.2.2.5.1: a change is told at once, and marks before the field could wrap.
+            let unread = self.receive.next() > self.ack.last_sent || len > 0;
+            let enough = if unread { 2 } else { 3 };
+            if (len > 0 && marked && !received.last_was_marked) || received.unacknowledged >= enough {
+                self.ack.now = true;
+            }
+            if len > 0 {
+                received.last_was_marked = marked;
+            }
+            return;
+        }
+        if flags.contains(Flags::CWR) {
+            received.echo = false;
+            // A sender that slowed down may have a window of one segment: it must not wait (as Linux).
+            self.ack.now |= len > 0;
+        }
+        if marked && len > 0 {
+            received.packets += 1;
+            self.ack.now |= !received.echo;
+            received.echo = true;
+        }
+    }
+
+    /// The bits of a segment that leaves; `new_data`: it carries payload for the first time.
+    pub(crate) fn ecn_flags(&mut self, flags: Flags, new_data: bool) -> Flags {
+        if flags.syn() {
+            let mode = self.options.ecn;
+            return if flags.ack() {
+                mode.syn_ack_flags(self.options.syn_arrived)
+            } else {
+                mode.syn_flags(self.syn.retransmissions)
+            };
+        }
+        let Some(marks) = self.marks.as_mut().filter(|_| flags.ack() && !flags.rst()) else {
+            return Flags::NONE;
+        };
+        if marks.accurate {
+            marks.received.unacknowledged = 0;
+            let code = marks.received.handshake.take().unwrap_or((marks.received.packets & 7) as u8);
+            return flags_of(code);
+        }
+        let mut bits = if marks.received.echo { Flags::ECE } else { Flags::NONE };
+        if new_data && core::mem::take(&mut marks.sent.cwr_due) {
+            bits |= Flags::CWR;
+        }
+        bits
+    }
+
+    /// The option with the byte counters, on an acknowledgement without payload: in the handshake, and when one of
+    /// them has changed.
+    pub(crate) fn add_counters(&mut self, options: &mut TcpOptions) {
+        let Some(marks) = self.marks.as_mut().filter(|marks| marks.accurate) else { return };
+        let now = (marks.received.ect0, marks.received.ect1, marks.received.ce);
+        if now != marks.received.told && push_counters(options, marks.counters()) {
+            marks.received.told = now;
+        }
+    }
+
+    /// What an acknowledgement tells of marks: whether there are new ones, and how many of the bytes it delivers.
+    pub(crate) fn take_marks(&mut self, segment: &Segment, news: &News) -> (bool, u64) {
+        let mss = u64::from(self.options.mss);
+        let Some(marks) = &mut self.marks else { return (false, 0) };
+        if segment.flags().syn() {
+            return (false, 0);
+        }
+        let sent = &mut marks.sent;
+        sent.delivered += news.bytes;
+        if !marks.accurate {
+            let marked = segment.flags().contains(Flags::ECE) && news.flight > 0;
+            sent.counted += u64::from(marked);
+            return (marked, if marked { news.bytes } else { 0 });
+        }
+        let code = ace(segment.flags());
+        if !core::mem::replace(&mut sent.first_seen, true) && code == 0 {
+            // RFC 9768 3.2.2.4: somebody clears the field.
+            marks.capable = false;
+        }
+        // An acknowledgement that was overtaken would be taken for a whole turn of the counter.
+        let newer = match (segment.header.options.timestamps, sent.newest) {
+            (Some(theirs), Some(newest)) => theirs.value.wrapping_sub(newest) as i32 > 0,
+            _ => false,
+        };
+        if news.bytes == 0 && !newer {
+            return (false, 0);
+        }
+        sent.newest = segment.header.options.timestamps.map(|theirs| theirs.value).or(sent.newest);
+        let told = segment.header.options.extra.acc_ecn().and_then(|counters| counters.ce).map(|ce| {
+            let more = u64::from(ce.wrapping_sub(sent.option_bytes as u32) & 0xff_ffff);
+            // Counters don't go back; half a turn is not believed.
+            if more < 1 << 23 { more } else { 0 }
+        });
+        let turn = u64::from(code.wrapping_sub((sent.packets & 7) as u8) & 7);
+        let packets = whole_turns(turn, news.bytes.div_ceil(mss), told, mss);
+        sent.packets += packets;
+        sent.option_bytes += told.unwrap_or(0);
+        let bytes = told.unwrap_or(packets * mss).min(news.bytes.max(mss));
+        sent.ce_bytes += bytes;
+        let marked = packets > 0 || told.is_some_and(|bytes| bytes > 0);
+        (marked && marks.capable, if marks.capable { bytes } else { 0 })
+    }
+
+    /// Marks are answered like a loss, once per round, and not while losses are (RFC 3168 6.1.2).
+    pub(crate) fn answer_marks(&mut self, cx: &Context<'_>, flight: u64) {
+        if self.recovery.phase != Phase::Open {
+            return;
+        }
+        let (una, nxt) = (self.una, self.nxt);
+        let Some(marks) = self.marks.as_mut().filter(|marks| marks.sent.reduced_until <= una) else { return };
+        marks.sent.reductions += 1;
+        if marks.accurate
+            && marks.sent.reductions >= ROUNDS_OF_MARKS
+            && marks.sent.ce_bytes >= marks.sent.delivered
+        {
+            // Every single byte so far: that is no queue.
+            marks.capable = false;
+        }
+        marks.window_reduced(nxt);
+        self.congestion.on_ecn(cx.now, flight);
+    }
+
+    /// A loss has reduced the window: marks up to here are answered by that, and the peer is told (RFC 3168 6.1.2).
+    pub(crate) fn loss_answers_marks(&mut self) {
+        let nxt = self.nxt;
+        if let Some(marks) = &mut self.marks {
+            marks.window_reduced(nxt);
+        }
+    }
+}
+
+impl Marks {
+    fn window_reduced(&mut self, nxt: u64) {
+        self.sent.reduced_until = nxt;
+        self.sent.cwr_due = !self.accurate;
+    }
+}
+
+/// How far the counter of packets has moved, of which only the last three bits are known (RFC 9768 A.2.1 and A.2.2):
+/// `turn` at least, and when so many were acknowledged that it may have wrapped, the most that fits, unless the
+/// bytes `told` speak for less.
+fn whole_turns(turn: u64, acknowledged: u64, told: Option<u64>, mss: u64) -> u64 {
+    if acknowledged <= 7 {
+        return turn;
+    }
+    let most = acknowledged - ((acknowledged - turn) & 7);
+    match told {
+        Some(bytes) if bytes <= turn * mss => turn,
+        _ => most,
+    }
+}
+
+#[cfg(test)]
+mod tests;
