@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// List, show, run and verify labs
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Measure: how often the diagnosis is right
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 /// When to colour.
@@ -397,6 +400,25 @@ pub(crate) struct UpArgs {
     /// Change a link first
     #[arg(long, value_name = "LINK.KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+/// `thru bench`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Score the diagnosis against labs whose truth is known; exit code 4 if it was wrong or raised a false alarm
+    Verdict {
+        /// Built-in labs or scenario files; none: all that are built in
+        labs: Vec<String>,
+        /// How many seeds for each request: 1 to N
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000), value_name = "N")]
+        seeds: u64,
+        /// List each case that was not right
+        #[arg(short, long)]
+        verbose: bool,
+        /// Write JSON instead of text: a line for each case, then the score
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// A time with its unit.

@@ -11,6 +11,8 @@ pub(crate) const FAULT: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// No verdict: undecided, lacking privilege, or a bug of ours.
 pub(crate) const UNDECIDED: u8 = 3;
+/// A threshold was crossed.
+pub(crate) const THRESHOLD: u8 = 4;
 
 /// An error for the person at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]

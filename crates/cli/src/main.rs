@@ -52,6 +52,7 @@ fn run() -> ExitCode {
         Some(Command::Drill(args)) => commands::drill::run(&args),
         Some(Command::Read(args)) => commands::read::run(&args),
         Some(Command::Lab(command)) => commands::lab::run(&command),
+        Some(Command::Bench(command)) => commands::bench::run(&command),
         None => match &cli.url.url {
             Some(url) => commands::url::run(url, &cli.url),
             None => {

@@ -9,6 +9,7 @@
 //! - [`source`]: errors that point at their place and say the way out.
 //! - [`internet`]: a scenario, running in virtual time: the network, its services, its faults, its tap.
 //! - [`run`]: a request on it, from start to verdict; and the checks of a scenario.
+//! - [`score`]: how often the diagnosis is right, over labs and seeds.
 //! - [`builtin`]: the labs inside the binary.
 
 pub mod builtin;
@@ -19,6 +20,7 @@ pub mod link;
 pub mod prefix;
 pub mod run;
 pub mod scenario;
+pub mod score;
 pub mod source;
 pub mod units;
 

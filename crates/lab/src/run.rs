@@ -44,6 +44,8 @@ pub enum RunError {
     Start(StartError),
     /// The simulation did not come to its end.
     Lab(LabError),
+    /// What was to be asked for is not a URL.
+    Url(String),
 }
 
 impl std::fmt::Display for RunError {
@@ -51,6 +53,7 @@ impl std::fmt::Display for RunError {
         match self {
             RunError::Start(error) => write!(f, "cannot start the lab: {error}"),
             RunError::Lab(error) => error.fmt(f),
+            RunError::Url(text) => write!(f, "`{text}` is not a URL"),
         }
     }
 }

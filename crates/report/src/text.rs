@@ -6,13 +6,14 @@
 //! - [`mod@escape`]: shows what must not reach a terminal.
 //! - [`ladder`], [`waterfall`], [`answer`]: the parts of the answer.
 //! - [`tools`]: `thru ping`, `thru route`, `thru dig`.
-//! - [`lab`]: `thru lab list` and `thru lab show`.
+//! - [`lab`]: `thru lab list` and `thru lab show`. [`score`]: `thru bench verdict`.
 
 mod answer;
 mod escape;
 pub mod lab;
 mod ladder;
 pub(crate) mod layout;
+pub mod score;
 pub mod tools;
 mod waterfall;
 

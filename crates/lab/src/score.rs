@@ -1,0 +1,264 @@
+//! How often the diagnosis is right: every lab knows its truth (its checks), the diagnosis does not.
+//!
+//! - [`cases`]: what is to be judged. [`judge`]: one of them, run. [`run`]: all of them, side by side.
+//! - [`Outcome`]: how a verdict compares with the truth. [`Tally`]: many of them, counted.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use thru_trace::{Layer, Status, Trace, Verdict};
+use url::Url;
+
+use crate::Scenario;
+use crate::run::{RunError, request};
+use crate::scenario::CheckKind;
+
+/// One request whose truth is known.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The lab it runs in.
+    pub lab: String,
+    /// What is asked for.
+    pub url: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The causes that were injected, or the set that nobody at the client's place can split; empty: healthy.
+    pub truth: BTreeSet<String>,
+    /// The layer of the fault.
+    pub layer: String,
+    at: Duration,
+}
+
+/// How a verdict compares with the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Exactly the cause, or exactly the set that can't be split; on a healthy way: healthy.
+    Right,
+    /// The truth is among the causes named, or stands in a set of which some were named.
+    Near,
+    /// It said that it can't tell.
+    Abstained,
+    /// A fault was there, and it said that all is well.
+    Missed,
+    /// Other causes than the true one, and sure of it.
+    Wrong,
+    /// All was well, and it named a fault.
+    FalseAlarm,
+}
+
+impl Outcome {
+    /// All of them, best first.
+    pub const ALL: [Outcome; 6] = [
+        Outcome::Right,
+        Outcome::Near,
+        Outcome::Abstained,
+        Outcome::Missed,
+        Outcome::Wrong,
+        Outcome::FalseAlarm,
+    ];
+
+    /// The word used in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Outcome::Right => "right",
+            Outcome::Near => "near",
+            Outcome::Abstained => "abstained",
+            Outcome::Missed => "missed",
+            Outcome::Wrong => "wrong",
+            Outcome::FalseAlarm => "false_alarm",
+        }
+    }
+}
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The case.
+    pub case: Case,
+    /// How the verdict compares with the truth.
+    pub outcome: Outcome,
+    /// Whether the layer is right.
+    pub layer_right: bool,
+    /// What was said.
+    pub verdict: Verdict,
+    /// Packets that the client sent and received.
+    pub packets: usize,
+    /// Virtual time from the first step to the last.
+    pub took: Duration,
+}
+
+/// The requests of these labs whose checks state causes, with each seed from 1 to `seeds`.
+pub fn cases(labs: &[Scenario], seeds: u64) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for lab in labs {
+        for check in &lab.checks {
+            let CheckKind::Url { url, causes: Some(causes), layer, .. } = &check.kind else { continue };
+            for seed in 1..=seeds {
+                cases.push(Case {
+                    lab: lab.name.clone(),
+                    url: url.clone(),
+                    seed,
+                    truth: causes.iter().cloned().collect(),
+                    layer: layer.clone().unwrap_or_else(|| layer_of(causes)),
+                    at: check.at,
+                });
+            }
+        }
+    }
+    cases
+}
+
+fn layer_of(causes: &[String]) -> String {
+    let layer = causes.first().and_then(|cause| thru_trace::fault::layer_of(cause)).unwrap_or(Layer::None);
+    layer.to_string()
+}
+
+/// Runs one case. The diagnosis sees the trace, never the truth.
+pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
+    let url = Url::parse(&case.url).map_err(|_| RunError::Url(case.url.clone()))?;
+    let report = request(scenario.clone(), case.seed, url, case.at, |_| {})?;
+    let verdict = report.verdict;
+    Ok(Judged {
+        outcome: compare(&case.truth, &verdict),
+        layer_right: verdict.layer.to_string() == case.layer,
+        packets: report.trace.packets.len(),
+        took: span_of(&report.trace),
+        verdict,
+        case: case.clone(),
+    })
+}
+
+/// Runs all cases on `threads` threads; the results come in the order of the cases, whoever ran them.
+pub fn run(labs: &[Scenario], cases: &[Case], threads: usize) -> Vec<Result<Judged, RunError>> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<Judged, RunError>)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.clamp(1, cases.len().max(1)) {
+            scope.spawn(|| {
+                while let Some((place, case)) = {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    cases.get(place).map(|case| (place, case))
+                } {
+                    let Some(lab) = labs.iter().find(|lab| lab.name == case.lab) else { continue };
+                    let judged = judge(lab, case);
+                    results.lock().unwrap_or_else(|poison| poison.into_inner()).push((place, judged));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, judged)| judged).collect()
+}
+
+/// How `verdict` compares with the causes that are true.
+pub fn compare(truth: &BTreeSet<String>, verdict: &Verdict) -> Outcome {
+    let named: BTreeSet<String> = verdict.causes.iter().cloned().collect();
+    let healthy = verdict.status == Status::Healthy;
+    match (truth.is_empty(), healthy) {
+        (true, true) => Outcome::Right,
+        (true, false) if named.is_empty() => Outcome::Abstained,
+        (true, false) => Outcome::FalseAlarm,
+        (false, true) => Outcome::Missed,
+        (false, false) if named == *truth => Outcome::Right,
+        (false, false) if !named.is_disjoint(truth) => Outcome::Near,
+        (false, false) if verdict.status == Status::Undecided => Outcome::Abstained,
+        (false, false) => Outcome::Wrong,
+    }
+}
+
+fn span_of(trace: &Trace) -> Duration {
+    let start = trace.spans.iter().map(|span| span.start).min().unwrap_or(0);
+    Duration::from_nanos(trace.end().saturating_sub(start))
+}
+
+/// Outcomes, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: [usize; Outcome::ALL.len()],
+    layers_right: usize,
+    packets: usize,
+    took: Duration,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, judged: &Judged) {
+        self.counts[judged.outcome as usize] += 1;
+        self.layers_right += usize::from(judged.layer_right);
+        self.packets = self.packets.max(judged.packets);
+        self.took = self.took.max(judged.took);
+    }
+
+    /// How many ended so.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.counts[outcome as usize]
+    }
+
+    /// How many there are.
+    pub fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// How many named the right layer.
+    pub fn layers_right(&self) -> usize {
+        self.layers_right
+    }
+
+    /// The most packets that one diagnosis took.
+    pub fn most_packets(&self) -> usize {
+        self.packets
+    }
+
+    /// The longest time that one diagnosis took, in virtual time.
+    pub fn longest(&self) -> Duration {
+        self.took
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: Status, causes: &[&str]) -> Verdict {
+        let mut verdict = thru_diagnose::diagnose(&Trace::default());
+        verdict.status = status;
+        verdict.causes = causes.iter().map(ToString::to_string).collect();
+        verdict
+    }
+
+    fn truth(causes: &[&str]) -> BTreeSet<String> {
+        causes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_verdict_is_held_against_the_truth() {
+        let cases: [(&[&str], Status, &[&str], Outcome); 9] = [
+            (&[], Status::Healthy, &[], Outcome::Right),
+            (&[], Status::Degraded, &["IP19"], Outcome::FalseAlarm),
+            (&[], Status::Undecided, &[], Outcome::Abstained),
+            (&["IP19"], Status::Degraded, &["IP19"], Outcome::Right),
+            (&["FW01", "IP05"], Status::Failed, &["IP05", "FW01"], Outcome::Right),
+            (&["FW01", "IP05"], Status::Failed, &["IP05"], Outcome::Near),
+            (&["IP19"], Status::Healthy, &[], Outcome::Missed),
+            (&["IP19"], Status::Undecided, &[], Outcome::Abstained),
+            (&["IP19"], Status::Failed, &["DNS01"], Outcome::Wrong),
+        ];
+        for (wanted, status, named, outcome) in cases {
+            assert_eq!(compare(&truth(wanted), &verdict(status, named)), outcome, "{wanted:?} {named:?}");
+        }
+    }
+
+    #[test]
+    fn a_lab_whose_checks_state_causes_gives_cases() {
+        let lab = Scenario::builtin("no-route").expect("it is built in");
+        let cases = cases(std::slice::from_ref(&lab), 2);
+        assert_eq!(cases.iter().map(|case| case.seed).collect::<Vec<_>>(), [1, 2]);
+        let judged = run(&[lab], &cases, 2);
+        let mut tally = Tally::default();
+        judged.iter().for_each(|judged| tally.add(judged.as_ref().expect("it runs")));
+        assert_eq!((tally.total(), tally.count(Outcome::Right), tally.layers_right()), (2, 2, 2));
+    }
+}
