@@ -10,6 +10,7 @@ mod family;
 mod loss;
 mod queue;
 mod slow;
+mod transfer;
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_none() {

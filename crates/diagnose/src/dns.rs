@@ -2,11 +2,15 @@
 
 use crate::facts::{Facts, failure_text};
 use crate::vote::Vote;
+use std::net::IpAddr;
 use thru_trace::{Span, Value};
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_some() {
         return Vec::new();
+    }
+    if let Some(vote) = bogon(facts) {
+        return vec![vote];
     }
     // A name that was found in one family is found; a redirect's second name is a step of its own.
     let Some(resolve) = facts.steps("resolve").filter(|span| span.code().is_some()).last() else {
@@ -36,6 +40,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         .network("report the damaged answer to whoever runs the name server")
         .user("ask another name server"),
         "dns.unreachable" => case.unreachable(),
+        "ip.no_route" => case.no_way_out(),
         "dns.no_resolver" => Vote::broken(
             &["DNS01"],
             0.95,
@@ -46,6 +51,46 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         _ => return Vec::new(),
     };
     vec![vote]
+}
+
+/// Every address that DNS gave can only mean the asking machine itself, or nobody (RFC 6890): no server is there. An
+/// entry of the hosts file is the user's own doing.
+fn bogon(facts: &Facts<'_>) -> Option<Vote> {
+    let resolve =
+        facts.steps("resolve").filter(|span| span.is_ok() && span.text("dns.source").is_none()).last()?;
+    let addresses: Vec<IpAddr> = resolve
+        .list("dns.addresses")?
+        .iter()
+        .filter_map(|value| match value {
+            Value::Address(address) => Some(*address),
+            _ => None,
+        })
+        .collect();
+    if addresses.is_empty()
+        || !addresses.iter().all(|address| address.is_loopback() || address.is_unspecified())
+    {
+        return None;
+    }
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    Some(
+        Vote::broken(
+            &["DNS14"],
+            0.93,
+            format!(
+                "The name {} leads nowhere: its address is {}, which is this machine itself.",
+                facts.host(),
+                shown.join(" and ")
+            ),
+        )
+        .cite(resolve, format!("the name server gave {}", shown.join(" and ")))
+        .rule_out("TCP01", "whether a program listens here says nothing about the site")
+        .probe(
+            "ask another name server: the site's true address there means that this one filters the name",
+            &["DNS14", "DNS12"],
+        )
+        .user("ask another name server; some block names with such answers")
+        .service("if this is the zone's own record, correct it"),
+    )
 }
 
 struct Case<'a> {
@@ -103,6 +148,44 @@ impl Facts<'_> {
         }
         codes
     }
+}
+
+impl<'a> Facts<'a> {
+    /// Aliases in the answers that we got which lead back to one another, with the question that closed the circle.
+    fn alias_circle(&self) -> Option<(&'a Span, Vec<String>)> {
+        let mut aliases: Vec<(String, String)> = Vec::new();
+        for span in self.trace.all("dns.query").filter(|span| span.text("vantage").is_none()) {
+            aliases.extend(span.list("dns.answers").unwrap_or_default().iter().filter_map(alias));
+            if let Some(circle) = circle(&aliases) {
+                return Some((span, circle));
+            }
+        }
+        None
+    }
+}
+
+/// `www.shop.lab. 300 IN CNAME web.shop.lab.`: from where to where.
+fn alias(record: &Value) -> Option<(String, String)> {
+    let Value::Text(text) = record else { return None };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let at = words.iter().position(|word| *word == "CNAME")?;
+    let clean = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    Some((clean(words.first()?), clean(words.get(at + 1)?)))
+}
+
+/// The first circle that one can walk, from its first name back to it.
+fn circle(aliases: &[(String, String)]) -> Option<Vec<String>> {
+    aliases.iter().find_map(|(start, _)| {
+        let mut way = vec![start.clone()];
+        while way.len() <= aliases.len() {
+            let (_, next) = aliases.iter().find(|(from, _)| Some(from) == way.last())?;
+            way.push(next.clone());
+            if next == start {
+                return Some(way);
+            }
+        }
+        None
+    })
 }
 
 fn leading_number(text: &str) -> Option<i64> {
@@ -196,6 +279,9 @@ impl Case<'_> {
     }
 
     fn no_data(&self) -> Vote {
+        if let Some((asked, circle)) = self.facts.alias_circle() {
+            return self.alias_loop(asked, &circle);
+        }
         Vote::broken(
             &["DNS06"],
             if matches!(self.facts.iterated(), Some(Iterated::NoData(_))) { 0.97 } else { 0.9 },
@@ -238,6 +324,15 @@ impl Case<'_> {
                 .user("use another name server for now")
                 .network("restart or repair the name server, or hand out the address of a working one");
         }
+        if let Some(over_tcp) =
+            self.facts.control("over_tcp").filter(|span| span.code() != Some("dns.timeout"))
+        {
+            let answered =
+                over_tcp.code().is_none_or(|code| code.starts_with("dns.") && code != "dns.unreachable");
+            if answered {
+                return self.only_over_tcp(over_tcp, says);
+            }
+        }
         let way_out = self.facts.works("other_site").or(self.facts.works("ping")).or_else(|| {
             self.facts
                 .trace
@@ -256,18 +351,7 @@ impl Case<'_> {
             .rule_out("DNS02", "two independent name servers are silent")
             .probe("ask over TCP: if that is answered, only UDP port 53 is blocked", &["DNS03", "FW04"])
             .network("allow name lookups (UDP and TCP port 53) through the firewall"),
-            (Some(other), _) => Vote::broken(
-                &["IP02", "IP05", "DNS03"],
-                0.6,
-                "No name server answers, and nothing else shows that this machine reaches the internet at all.",
-            )
-            .cite(self.query, says)
-            .cite(other, "another name server does not answer either")
-            .probe("ping the gateway and a literal address outside: if they answer, only name lookups are blocked", &[
-                "IP02", "IP05", "DNS03",
-            ])
-            .user("check the network connection of this machine")
-            .undecided(),
+            (Some(other), _) => self.nothing_answers(other, says),
             (None, _) => {
                 let vote = Vote::broken(&["DNS02", "DNS03", "IP05"], 0.7, silent)
                     .cite(self.query, says)
@@ -281,8 +365,123 @@ impl Case<'_> {
         }
     }
 
+    /// No name server, over no transport, and no ping: how far do packets get at all?
+    fn nothing_answers(&self, other: &Span, says: String) -> Vote {
+        let last = self.facts.trace.all("route").find_map(|route| route.address("route.last_responding"));
+        let tcp_silent = self.facts.control("over_tcp").is_some_and(|span| span.failed_with("dns.timeout"));
+        let traced = self.facts.trace.all("route").next();
+        let vote = match (last, traced) {
+            (Some(last), _) => {
+                let last = self.facts.trace.named(last);
+                Vote::broken(
+                    &["IP05", "FW04"],
+                    0.8,
+                    format!("Nothing beyond {last} answers this machine: no name server, no ping."),
+                )
+                .cite_if(traced, format!("the last router to answer was {last}"))
+                .rule_out("IP02", "a router on the way answers, so the gateway does pass packets on")
+                .probe("connect to a literal address outside, on port 443: an answer means that a firewall lets only some traffic out", &["IP05", "FW04"])
+                .network(format!("check what lies behind {last}: the provider's line is down, or filtered"))
+            }
+            (None, Some(traced)) if tcp_silent => Vote::broken(
+                &["IP02", "IP05"],
+                0.85,
+                "Nothing outside this network answers, not even the first router: the gateway does not pass packets on.",
+            )
+            .cite(traced, "no router on the way answered, not even the first")
+            .rule_out("LNK04", "the gateway answers on the local network")
+            .rule_out("DNS03", "over TCP no name server answers either")
+            .probe("look up which address the gateway should have, and ping it: a machine that answers and forwards nothing is the wrong one", &["IP02", "IP05"])
+            .user("compare the default gateway with that of a machine that works"),
+            _ => Vote::broken(
+                &["IP02", "IP05", "DNS03"],
+                0.6,
+                "No name server answers, and nothing else shows that this machine reaches the internet at all.",
+            )
+            .probe("ping the gateway and a literal address outside: if they answer, only name lookups are blocked", &[
+                "IP02", "IP05", "DNS03",
+            ])
+            .undecided(),
+        };
+        vote.cite(self.query, says)
+            .cite(other, "another name server does not answer either")
+            .user("check the network connection of this machine")
+    }
+
+    /// The same server answers over TCP: something takes away UDP.
+    fn only_over_tcp(&self, over_tcp: &Span, says: String) -> Vote {
+        let summary = "No name can be looked up: questions over UDP are lost, although the same server answers over TCP.";
+        let vote = Vote::broken(&["DNS03"], 0.95, summary)
+            .cite(self.query, says)
+            .cite(over_tcp, "asked over TCP, the same server answers")
+            .rule_out("DNS02", "the server is up: over TCP it answers")
+            .rule_out("IP05", "packets to the server arrive and answers come back")
+            .network("allow name lookups over UDP (port 53) through the firewall")
+            .user("as a stopgap, have names looked up over TCP, TLS or HTTPS");
+        match self.facts.control("other_resolver") {
+            Some(other) if other.failed_with("dns.timeout") => {
+                vote.cite(other, "over UDP another name server does not answer either")
+            }
+            _ => vote,
+        }
+    }
+
+    /// The servers that the zone above names do not know the zone (RFC 1912 2.8: a lame delegation).
+    fn lame(&self, stuck: &Span, says: String) -> Vote {
+        let zone = stuck.text("dns.authority_zone").unwrap_or("the zone").trim_end_matches('.');
+        Vote::broken(
+            &["DNS23"],
+            0.93,
+            format!(
+                "The name {} cannot be looked up: the server that is to answer for {zone} knows nothing of it.",
+                self.name
+            ),
+        )
+        .cite(self.query, says)
+        .cite(stuck, format!("asked directly, {} {}", self.authority(stuck), failure_text(stuck)))
+        .rule_out("DNS10", "the server is there and answers, only not for this zone")
+        .rule_out("DNS11", "asked directly, the same: it is not the resolver")
+        .service("load the zone on the server that the zone above names, or have the zone above name the right one")
+        .user("nothing to repair here; tell the site's owner")
+    }
+
+    /// Aliases that lead back to where they began (RFC 1034 3.6.2).
+    fn alias_loop(&self, asked: &Span, circle: &[String]) -> Vote {
+        Vote::broken(
+            &["DNS26"],
+            0.95,
+            format!("The name {} leads in a circle: {}.", self.name, circle.join(" is an alias of ")),
+        )
+        .cite(self.query, "no address came out of it")
+        .cite(asked, "each alias points to the next, and the last to the first")
+        .rule_out("DNS10", "the name's own servers answer")
+        .rule_out("DNS05", "the name exists, as an alias")
+        .service("let one of the names have an address instead of an alias")
+        .user("nothing to repair here; tell the site's owner")
+    }
+
+    fn no_way_out(&self) -> Vote {
+        Vote::broken(
+            &["IP01"],
+            0.93,
+            "This machine knows no way to the internet, so it cannot even ask for the name.",
+        )
+        .cite(self.query, failure_text(self.query))
+        .rule_out("DNS02", "no question was ever sent")
+        .rule_out("LNK04", "no router was looked for: there is none in the table of routes")
+        .user("check that this machine has a default gateway (DHCP gives one), and that no VPN took it away")
+    }
+
     fn server_failure(&self) -> Vote {
         let says = format!("{} answered that it failed (SERVFAIL)", self.server());
+        if let Some((asked, circle)) = self.facts.alias_circle() {
+            return self.alias_loop(asked, &circle);
+        }
+        if let Some(Iterated::Stuck(stuck)) = self.facts.iterated()
+            && (stuck.failed_with("dns.lame") || stuck.failed_with("dns.refused"))
+        {
+            return self.lame(stuck, says);
+        }
         let errors = self.facts.extended_errors();
         let summary_authority =
             format!("The name {} cannot be looked up: the servers that hold it do not answer.", self.name);
@@ -437,6 +636,9 @@ impl Case<'_> {
     }
 
     fn unreachable(&self) -> Vote {
+        if self.query.bool("icmp.local") == Some(true) {
+            return crate::ip::neighbour_silent(self.query);
+        }
         let from = self.query.address("icmp.from").map(|from| format!(", says {from}")).unwrap_or_default();
         let kind = self.query.text("icmp.kind").unwrap_or("").to_ascii_lowercase();
         if kind.contains("net") || kind.contains("host") || kind.contains("route") {

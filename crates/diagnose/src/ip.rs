@@ -21,6 +21,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         match code {
             // A host without IPv6 has no route for it, and is healthy: only worth a word if nothing else was tried.
             "ip.no_route" if only_without_route => votes.push(no_route(attempt)),
+            "ip.unreachable" if attempt.bool("icmp.local") == Some(true) => {
+                votes.push(neighbour_silent(attempt))
+            }
             "ip.unreachable" => votes.push(unreachable(facts, attempt)),
             "ip.ttl_exceeded" => votes.push(routing_loop(facts, attempt)),
             "tcp.timeout" | "quic.timeout" if looping_route(facts.trace).is_some() => {
@@ -52,6 +55,20 @@ fn no_route(attempt: &Span) -> Vote {
     .cite(attempt, "the attempt failed at once, before any packet left")
     .rule_out("IP04", "no router was asked: nothing was sent")
     .user("check the default gateway of this machine (and the VPN, if there is one)")
+}
+
+/// This machine itself gave up: the first device on the way did not answer its search (ARP, RFC 4861 7.2.2).
+pub(crate) fn neighbour_silent(attempt: &Span) -> Vote {
+    Vote::broken(
+        &["LNK04"],
+        0.94,
+        "The first device on the way, usually the router, does not answer on the local network, so nothing leaves it.",
+    )
+    .cite(attempt, "this machine looked for the hardware address of its next hop and got no answer")
+    .rule_out("LNK05", "it was this machine that gave up, not a router further on")
+    .rule_out("IP01", "this machine has a route; the device at its other end is silent")
+    .user("check the cable or the Wi-Fi, and that the router is switched on")
+    .network("check the router's port, its VLAN, and that it still has the address that this machine was told")
 }
 
 fn unreachable(facts: &Facts<'_>, attempt: &Span) -> Vote {

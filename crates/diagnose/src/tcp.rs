@@ -129,6 +129,9 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let says =
         format!("asked {}, {to} never answered ({} of silence)", times(retries + 1), ms(attempt.nanos()));
     if let Some(site) = facts.control("other_site").filter(|span| span.code().is_some()) {
+        if let Some(ping) = facts.answered_ping(address) {
+            return only_pings_pass(facts, attempt, site, ping, says);
+        }
         return Vote::broken(
             &["IP05", "IP02", "FW04"],
             0.6,
@@ -241,6 +244,29 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     .probe("try from another network, and again after some minutes", &["IP07", "TCP03"])
     .service("check that the server is up and its firewall allows the port")
     .user("nothing to repair here unless other sites fail too")
+}
+
+/// Two unrelated sites take no connection, and pings pass: something near us lets only some traffic out.
+fn only_pings_pass(facts: &Facts<'_>, attempt: &Span, site: &Span, ping: &Span, says: String) -> Vote {
+    let looked_up = facts.steps("resolve").find(|span| span.is_ok());
+    Vote::broken(
+        &["FW04"],
+        0.9,
+        format!(
+            "This network does not let connections out: neither {} nor an unrelated site answers, although pings pass.",
+            facts.subject()
+        ),
+    )
+    .cite(attempt, says)
+    .cite(site, format!("another site fails the same way: {}", failure_text(site)))
+    .cite(ping, "pings to the server are answered, so the way is there")
+    .cite_if(looked_up, "names are looked up, too")
+    .rule_out("IP02", "packets leave this network and answers come back")
+    .rule_out("IP05", "pings to the same address are answered")
+    .rule_out("FW01", "an unrelated site fails alike, so it is not this server's firewall")
+    .probe("try other ports, and through the network's proxy if it has one", &["FW04"])
+    .network("allow outgoing connections, or tell this machine which proxy to use")
+    .user("ask the network's owner whether a proxy or a login is needed")
 }
 
 /// Connections that were made and then stood still: nothing of the answer came, or it stopped.

@@ -52,11 +52,20 @@ pub const SYN_RETRY: u64 = 900 * MS;
 /// A first byte later than this after one round trip is slow: web measurement calls up to 800 ms good.
 pub const THINK_TIME: u64 = 800 * MS;
 
+/// A transfer that stood still for so long was not slowed by loss: a single loss costs one round trip.
+pub const LONG_PAUSE: u64 = 1_000 * MS;
+
+/// A transfer below this is not worth calling slow.
+pub const SLOW_TRANSFER: u64 = 1_000 * MS;
+
 /// A lookup slower than this is felt, and longer than any single round trip: some question waited.
 pub const SLOW_LOOKUP: u64 = 800 * MS;
 
 /// A handshake slower than its round trips by this much waited for somebody's computing.
 pub const SLOW_HANDSHAKE: u64 = 800 * MS;
+
+/// A clock that is off by this much makes certificates look wrong; a server's own clock is right to the minute.
+pub const CLOCK_OFF_SECONDS: u64 = 3_600;
 
 /// Sure that a whole, undisturbed answer means all is well.
 pub const SURE_HEALTHY: f64 = 0.97;

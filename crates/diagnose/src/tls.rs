@@ -1,6 +1,7 @@
 //! Encryption that could not be agreed on, and certificates that do not hold.
 
 use crate::facts::{Facts, failure_text, ms};
+use crate::thresholds::CLOCK_OFF_SECONDS;
 use crate::vote::Vote;
 use thru_trace::{Layer, Span, Value};
 
@@ -218,8 +219,31 @@ impl Case<'_> {
         }
     }
 
+    /// How far this machine's clock is off, as an unrelated server tells, if that is enough to matter.
+    fn clock_off(&self) -> Option<(&Span, i64)> {
+        let control = self.facts.control("clock")?;
+        let offset = control.int("clock.offset")?;
+        (offset.unsigned_abs() >= CLOCK_OFF_SECONDS).then_some((control, offset))
+    }
+
     fn clock(&self, how: &str) -> Vote {
         let other = self.facts.control("other_site");
+        if let Some((told, offset)) = self.clock_off() {
+            let direction = if offset < 0 { "ahead" } else { "behind" };
+            let off = span_of_days(offset.saturating_abs());
+            return Vote::broken(
+                &["HST01"],
+                0.97,
+                format!("This machine's clock is {off} {direction}, so certificates look {how}."),
+            )
+            .cite(told, format!("another server's clock differs from this machine's by {off}"))
+            .cite_if(other, format!("another site's certificate looks {how} too"))
+            .rule_out(
+                "TLS07",
+                "sites that have nothing to do with each other fail alike, and a server's clock explains it",
+            )
+            .user("set the date and time of this machine, and let it follow a time server (NTP)");
+        }
         Vote::broken(
             &["HST01", "TLS07"],
             0.85,

@@ -78,6 +78,9 @@ impl Scenario {
     /// force from the first packet on.
     pub async fn start(self, lab: &Lab) -> Result<Internet, StartError> {
         let built = build::build(&self, lab);
+        for (node, id) in self.nodes.iter().zip(&built.nodes).filter(|(node, _)| node.clock != 0) {
+            lab.set_clock_offset(*id, node.clock);
+        }
         let state = State {
             links: self.links.iter().map(|link| link.spec.clone()).collect(),
             services: self.services.iter().map(|service| service.kind.clone()).collect(),

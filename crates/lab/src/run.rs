@@ -291,7 +291,7 @@ impl CheckResult {
     }
 }
 
-fn version(http: Http) -> HttpVersion {
+pub(crate) fn version(http: Http) -> HttpVersion {
     match http {
         Http::One => HttpVersion::Http1,
         Http::Two => HttpVersion::Http2,

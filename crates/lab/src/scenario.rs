@@ -118,6 +118,8 @@ pub struct Node {
     pub answers_ping: bool,
     /// Whether it sends ICMP errors.
     pub sends_icmp_errors: bool,
+    /// How far its clock is ahead of the lab's date, in nanoseconds; below 0: behind.
+    pub clock: i64,
     /// What its packet filter does, first match first.
     pub rules: Vec<Rule>,
     /// Addresses that were given explicitly, with the prefix list of a switch (`net`): kept for `show`.

@@ -12,8 +12,9 @@ use thru_trace::{Layer, Status, Trace, Verdict};
 use url::Url;
 
 use crate::Scenario;
-use crate::run::{RunError, request};
+use crate::run::{RunError, request, version};
 use crate::scenario::CheckKind;
+use crate::scenario::service::Http;
 
 /// One request whose truth is known.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ pub struct Case {
     pub truth: BTreeSet<String>,
     /// The layer of the fault.
     pub layer: String,
+    http: Option<Http>,
     at: Duration,
 }
 
@@ -94,7 +96,7 @@ pub fn cases(labs: &[Scenario], seeds: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for lab in labs {
         for check in &lab.checks {
-            let CheckKind::Url { url, causes: Some(causes), layer, .. } = &check.kind else { continue };
+            let CheckKind::Url { url, http, causes: Some(causes), layer, .. } = &check.kind else { continue };
             for seed in 1..=seeds {
                 cases.push(Case {
                     lab: lab.name.clone(),
@@ -102,6 +104,7 @@ pub fn cases(labs: &[Scenario], seeds: u64) -> Vec<Case> {
                     seed,
                     truth: causes.iter().cloned().collect(),
                     layer: layer.clone().unwrap_or_else(|| layer_of(causes)),
+                    http: *http,
                     at: check.at,
                 });
             }
@@ -118,7 +121,10 @@ fn layer_of(causes: &[String]) -> String {
 /// Runs one case. The diagnosis sees the trace, never the truth.
 pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
     let url = Url::parse(&case.url).map_err(|_| RunError::Url(case.url.clone()))?;
-    let report = request(scenario.clone(), case.seed, url, case.at, |_| {})?;
+    let report = request(scenario.clone(), case.seed, url, case.at, {
+        let http = case.http.map(version);
+        move |options| options.http = http
+    })?;
     let verdict = report.verdict;
     Ok(Judged {
         outcome: compare(&case.truth, &verdict),

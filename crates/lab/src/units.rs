@@ -47,6 +47,28 @@ pub fn duration(text: &str) -> Result<Duration, BadQuantity> {
     }
 }
 
+/// How far a clock is ahead, in nanoseconds: `+2d`, `-90min`.
+pub fn offset(text: &str) -> Result<i64, BadQuantity> {
+    let (sign, amount) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(amount), _) => (1, amount),
+        (_, Some(amount)) => (-1, amount),
+        _ => {
+            return bad(
+                format!("`{text}` is not an offset"),
+                "write `+2d` for two days ahead, `-1h` for an hour behind",
+            );
+        }
+    };
+    let nanos = duration(amount.trim_start())?.as_nanos();
+    Ok(sign * i64::try_from(nanos).expect("100 years fit"))
+}
+
+/// As [`offset`] reads it.
+pub fn show_offset(nanos: i64) -> String {
+    let sign = if nanos < 0 { '-' } else { '+' };
+    format!("{sign}{}", show_duration(Duration::from_nanos(nanos.unsigned_abs())))
+}
+
 /// A bit rate in bits per second, at least 1: `20Mbit`, `1.5Gbit`.
 pub fn rate(text: &str) -> Result<u64, BadQuantity> {
     const HINT: &str =

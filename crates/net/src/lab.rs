@@ -9,6 +9,7 @@
 //!
 //! Price: a timer of tokio's is exact to a millisecond only; [`crate::Network::sleep`] is exact to the nanosecond.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -143,7 +144,7 @@ impl Lab {
 
     /// The network as `node` sees it; `resolvers` is what its resolv.conf would say.
     pub fn network(&self, node: NodeId, resolvers: Vec<SocketAddr>) -> Network {
-        let driver = Arc::new(LabDriver { shared: self.shared.clone(), node, draws: AtomicU64::new(0) });
+        let driver = Arc::new(LabDriver { shared: self.shared.clone(), node });
         Network(Kind::Own(Arc::new(OwnNetwork {
             name: format!("lab:{}", self.shared.name),
             driver,
@@ -164,6 +165,12 @@ impl Lab {
     /// Moves the lab's date, not its clock: the date at instant 0, in nanoseconds since the Unix epoch.
     pub fn set_epoch(&self, unix_nanos: u64) {
         self.shared.epoch_unix_nanos.store(unix_nanos, Ordering::Relaxed);
+    }
+
+    /// Sets one node's clock apart from all others: what it believes the date to be, in nanoseconds ahead (or, below 0,
+    /// behind).
+    pub fn set_clock_offset(&self, node: NodeId, nanos: i64) {
+        self.shared.locals().entry(node).or_default().clock_offset = nanos;
     }
 
     /// The date at instant 0, in nanoseconds since the Unix epoch.
@@ -217,6 +224,8 @@ struct Shared {
     seed: u64,
     epoch_unix_nanos: AtomicU64,
     world: Mutex<World>,
+    /// What belongs to one node, however many networks of it there are.
+    locals: Mutex<BTreeMap<NodeId, Local>>,
     /// Where tokio's clock stood when the run began.
     started: std::sync::OnceLock<tokio::time::Instant>,
     /// The millisecond until which the pacer shall sleep; `u64::MAX`: it has nothing to do.
@@ -226,12 +235,22 @@ struct Shared {
     real: Option<Joined>,
 }
 
+/// What a node has of its own beside its host.
+#[derive(Debug, Default)]
+struct Local {
+    /// Counts draws, so that two draws for one purpose differ.
+    draws: u64,
+    /// How far its clock is ahead, nanoseconds.
+    clock_offset: i64,
+}
+
 const MILLISECOND: u64 = 1_000_000;
 
 impl Shared {
     fn new(options: LabOptions, real: Option<Joined>) -> Shared {
         Shared {
             world: Mutex::new(World::new(options.seed)),
+            locals: Mutex::default(),
             name: options.name,
             seed: options.seed,
             epoch_unix_nanos: AtomicU64::new(options.epoch_unix_nanos),
@@ -245,6 +264,10 @@ impl Shared {
     fn world(&self) -> WorldGuard<'_> {
         let world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         WorldGuard { world, shared: self }
+    }
+
+    fn locals(&self) -> MutexGuard<'_, BTreeMap<NodeId, Local>> {
+        self.locals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start(&self) {
@@ -334,8 +357,6 @@ async fn pace(shared: Arc<Shared>) {
 struct LabDriver {
     shared: Arc<Shared>,
     node: NodeId,
-    /// Counts draws, so that two draws for one purpose differ.
-    draws: AtomicU64,
 }
 
 impl Driver for LabDriver {
@@ -355,9 +376,9 @@ impl Driver for LabDriver {
     }
 
     fn unix_time(&self) -> Duration {
-        Duration::from_nanos(
-            self.shared.epoch_unix_nanos.load(Ordering::Relaxed).saturating_add(self.now().nanos()),
-        )
+        let offset = self.shared.locals().get(&self.node).map_or(0, |local| local.clock_offset);
+        let epoch = self.shared.epoch_unix_nanos.load(Ordering::Relaxed);
+        Duration::from_nanos(epoch.saturating_add(self.now().nanos()).saturating_add_signed(offset))
     }
 
     fn set_timer(&self, at: Instant, waker: Waker) -> u64 {
@@ -376,7 +397,12 @@ impl Driver for LabDriver {
         if self.shared.real.is_some() {
             return thru_os::entropy::fill(bytes);
         }
-        let draw = self.draws.fetch_add(1, Ordering::Relaxed);
+        let draw = {
+            let mut locals = self.shared.locals();
+            let draws = &mut locals.entry(self.node).or_default().draws;
+            *draws += 1;
+            *draws - 1
+        };
         let stream = format!("{purpose}/node {}/draw {draw}", self.node.0);
         Random::new(self.shared.seed, &stream).fill(bytes);
     }

@@ -203,6 +203,8 @@ fn note_failure(recorder: &Recorder, span: SpanId, started: Instant, error: &Con
 pub(crate) fn note_icmp(recorder: &Recorder, span: SpanId, started: Instant, report: &IcmpReport) {
     recorder.set(span, "icmp.kind", icmp_words(report.kind));
     recorder.set(span, "icmp.from", report.from);
+    // This machine itself could not hand the packet on.
+    recorder.set(span, "icmp.local", report.from == report.quoted_source);
     recorder.set(span, "icmp.type", u32::from(report.icmp_type));
     recorder.set(span, "icmp.code", u32::from(report.icmp_code));
     recorder.set_duration(span, "icmp.delay", report.at.since(started));

@@ -113,7 +113,14 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
     let recorder = Recorder::new(network.clone());
     let epoch = network.unix_time().saturating_sub(network.now().since(Instant::START));
     let tls = TlsClient::new(network, options.tls.clone());
-    let mut traveller = Traveller { recorder: recorder.clone(), options, tls, target: None, inspector: None };
+    let mut traveller = Traveller {
+        recorder: recorder.clone(),
+        options,
+        tls,
+        target: None,
+        addresses: Vec::new(),
+        inspector: None,
+    };
     let mut url = options.url.clone();
     let mut answer = None;
     for _ in 0..=options.redirects {
@@ -150,6 +157,8 @@ struct Traveller<'a> {
     tls: TlsClient,
     /// The address that the last request went to.
     target: Option<IpAddr>,
+    /// All addresses of the host that was connected to last.
+    addresses: Vec<SocketAddr>,
     /// The last TCP connection.
     inspector: Option<TcpInspector>,
 }
@@ -179,6 +188,7 @@ impl Traveller<'_> {
             }
         };
         self.target = Some(connected.remote.ip());
+        self.addresses = destination.addresses.clone();
         let (remote, started) = (connected.remote, self.recorder.network().now());
         let inspector = connected.stream.inspector();
         self.inspector = Some(inspector.clone());
@@ -306,12 +316,17 @@ impl Traveller<'_> {
         }
         if failure.code.starts_with("tls.") {
             controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
+            if matches!(failure.code.as_str(), "tls.certificate_expired" | "tls.certificate_not_yet_valid") {
+                controls::clock(&self.recorder, self.options).await;
+            }
         }
     }
 
     /// The way and its quality: once, at the end, for the address that was used last.
     async fn look_around(&self) {
-        controls::other_family(&self.recorder, self.options.connect_limit).await;
+        let addresses = if self.options.family.is_none() { &self.addresses[..] } else { &[] };
+        controls::other_family(&self.recorder, addresses, self.options.connect_limit).await;
+        controls::repeated_lookup(&self.recorder, self.options, SLOW_LOOKUP).await;
         let Some(target) = self.target else { return };
         let way =
             if self.options.always_route && !self.has_route() { self.route(target).await } else { None };
@@ -330,6 +345,9 @@ impl Traveller<'_> {
         route(&self.recorder, None, target, RouteOptions { probes: 1, ..RouteOptions::default() }).await.ok()
     }
 }
+
+/// A lookup that took longer is worth a second look.
+const SLOW_LOOKUP: Duration = Duration::from_millis(500);
 
 /// Small enough for any IPv4 and IPv6 path: 536 is what RFC 9293 3.7.1 assumes of a host that says nothing.
 const SMALL_MSS: u16 = 536;

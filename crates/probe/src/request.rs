@@ -279,16 +279,51 @@ struct Progress {
     head: Option<(StatusCode, HeaderMap)>,
     body: Vec<u8>,
     bytes: u64,
+    pauses: Pauses,
+}
+
+/// The silence between the pieces of a body.
+#[derive(Debug, Default)]
+struct Pauses {
+    last: Option<Instant>,
+    pieces: u32,
+    longest: Duration,
+    /// Sum of all silences of a millisecond and more, and how many there were.
+    total: Duration,
+    count: u32,
+}
+
+impl Pauses {
+    fn piece(&mut self, now: Instant) {
+        let pause = self.last.map_or(Duration::ZERO, |last| now.since(last));
+        self.last = Some(now);
+        self.pieces += 1;
+        self.longest = self.longest.max(pause);
+        if pause >= Duration::from_millis(1) {
+            self.total += pause;
+            self.count += 1;
+        }
+    }
 }
 
 impl Progress {
     fn new(start: Instant) -> Progress {
-        Progress { start, sent: None, first_byte: None, end: None, head: None, body: Vec::new(), bytes: 0 }
+        Progress {
+            start,
+            sent: None,
+            first_byte: None,
+            end: None,
+            head: None,
+            body: Vec::new(),
+            bytes: 0,
+            pauses: Pauses::default(),
+        }
     }
 
-    /// Counts a piece of the body, and keeps it if there is room.
-    fn data(&mut self, data: &[u8], limits: &Limits) {
+    /// Counts a piece of the body that came at `now`, and keeps it if there is room.
+    fn data(&mut self, data: &[u8], now: Instant, limits: &Limits) {
         self.bytes += data.len() as u64;
+        self.pauses.piece(now);
         let room = limits.kept.saturating_sub(self.body.len()).min(data.len());
         self.body.extend_from_slice(&data[..room]);
     }
@@ -322,9 +357,17 @@ impl Progress {
         child("request", "send the request", Some(self.start), self.sent);
         child("wait", "wait for the answer", self.sent, self.first_byte);
         child("transfer", "receive the answer", self.first_byte, self.end);
+        recorder.set(span, "http.pieces", self.pauses.pieces);
+        recorder.set_duration(span, "http.longest_pause", self.pauses.longest);
+        recorder.set(span, "http.pauses", self.pauses.count);
+        recorder.set_duration(span, "http.paused", self.pauses.total);
         let Some((status, headers)) = &self.head else { return };
         recorder.set(span, "http.status", i64::from(status.as_u16()));
         recorder.set(span, "http.bytes", Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)));
+        let chunked = headers.get(header::TRANSFER_ENCODING).is_some();
+        if chunked || headers.contains_key(header::CONTENT_LENGTH) {
+            recorder.set(span, "http.chunked", chunked);
+        }
         let values = [
             ("http.alt_svc", header::ALT_SVC),
             ("http.server", header::SERVER),

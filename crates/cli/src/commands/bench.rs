@@ -31,7 +31,11 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
     for result in score::run(&labs, &cases, threads) {
         judged.push(result.map_err(|error| Failure::undecided(error.to_string(), ""))?);
     }
-    if *json { print_json(&judged) } else { print_text(&judged, *verbose) }
+    if *json {
+        print_json(&judged)
+    } else {
+        print_text(&judged, *verbose)
+    }
     let bad = judged.iter().any(|case| matches!(case.outcome, Score::Wrong | Score::FalseAlarm));
     Ok(if bad { THRESHOLD } else { HEALTHY })
 }

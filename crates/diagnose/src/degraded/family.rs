@@ -16,7 +16,35 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     if let Some(failed) = failed {
         return failed_branch(facts, won, won_family, failed);
     }
-    unanswered_branch(facts, won, won_family)
+    unanswered_branch(facts, won, won_family).or_else(|| untried_branch(facts, won, won_family))
+}
+
+/// The family that the race never needed, tried on its own afterwards.
+fn untried_branch(facts: &Facts<'_>, won: &Span, won_family: Family) -> Option<Vote> {
+    let control = facts.control("other_family")?;
+    let lost = other(won_family);
+    let attempt = facts.trace.children_of(control.id, "connect").last()?;
+    // A machine without that family, and a path that says so at once, harm nobody who has the other.
+    if family(attempt) != Some(lost) || !control.failed_with("tcp.timeout") {
+        return None;
+    }
+    let subject = facts.subject();
+    Some(
+        Vote::disturbed(
+            &[broken(lost)],
+            0.9,
+            format!(
+                "{subject} works over {}, but not over {}: whoever has nothing else does not get through.",
+                version(won_family),
+                version(lost)
+            ),
+        )
+        .cite(attempt, format!("over {}: {}", version(lost), failure_text(attempt)))
+        .cite(won, format!("over {}: {} answers", version(won_family), remote(won)))
+        .network(format!("repair {} on the way to this server", version(lost)))
+        .service(format!("check that the server is reachable over {} from outside", version(lost)))
+        .user(format!("nothing to repair here: this machine uses {}", version(won_family))),
+    )
 }
 
 fn failed_branch(facts: &Facts<'_>, won: &Span, won_family: Family, failed: &Span) -> Option<Vote> {

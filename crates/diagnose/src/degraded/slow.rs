@@ -11,6 +11,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(connect(facts));
     votes.extend(handshake(facts));
     votes.extend(think(facts));
+    votes.extend(super::transfer::rule(facts));
     votes
 }
 
@@ -25,6 +26,9 @@ fn lookup(facts: &Facts<'_>) -> Option<Vote> {
     let name = resolve.text("dns.name").unwrap_or(&resolve.label).trim_end_matches('.');
     let silent = queries.iter().copied().find(|span| span.failed_with("dns.timeout"));
     let answered = queries.iter().copied().find(|span| span.is_ok());
+    if let Some(vote) = slow_authority(facts, resolve, name) {
+        return Some(vote);
+    }
     if let (Some(silent), Some(answered)) = (silent, answered) {
         let same = silent.value("dns.server") == answered.value("dns.server");
         return Some(if same {
@@ -117,6 +121,41 @@ fn lookup(facts: &Facts<'_>) -> Option<Vote> {
             &["DNS45", "DNS18"],
         )
         .service("check that all servers of the name answer quickly"),
+    )
+}
+
+/// From the cache the same name comes at once, and a name of its zone that is in no cache is slow again: it is the
+/// zone's own servers. One lost packet would not come back at will.
+fn slow_authority(facts: &Facts<'_>, resolve: &Span, name: &str) -> Option<Vote> {
+    let repeated = facts.control("repeated")?;
+    let (cached, fresh) = (repeated.nanos_of("repeated.cached")?, repeated.nanos_of("repeated.fresh")?);
+    if cached >= SLOW_LOOKUP / 2 || fresh < SLOW_LOOKUP / 2 {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["DNS45"],
+            0.9,
+            format!(
+                "{} works, but finding its address took {}, because the name's own servers answer slowly.",
+                facts.subject(),
+                ms(resolve.nanos())
+            ),
+        )
+        .cost(resolve.nanos())
+        .explains(&["DNS02", "IP19", "DNS11"])
+        .cite(resolve, format!("the first lookup of {name} took {}", ms(resolve.nanos())))
+        .cite(
+            repeated,
+            format!(
+                "asked again it took {}, out of the name server's memory; another name of the same zone took {}",
+                ms(cached),
+                ms(fresh)
+            ),
+        )
+        .rule_out("DNS02", "the name server answers at once what it knows")
+        .rule_out("IP19", "it is slow again whenever the name's own servers must be asked")
+        .service("check that all name servers of the zone answer quickly, and are not far away from everybody"),
     )
 }
 

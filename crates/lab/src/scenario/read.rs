@@ -82,6 +82,7 @@ impl Read<'_> {
             node.label = reader.text("label")?.map(|label| label.text);
             node.answers_ping = reader.bool("answers_ping")?.unwrap_or(true);
             node.sends_icmp_errors = reader.bool("icmp_errors")?.unwrap_or(true);
+            node.clock = reader.quantity("clock", units::offset)?.unwrap_or(0);
             for text in reader.texts("rules")?.unwrap_or_default() {
                 node.rules.push(rule(&text)?);
             }

@@ -81,6 +81,9 @@ impl Scenario {
             }
             writeln!(out, "answers_ping = {}", node.answers_ping)?;
             writeln!(out, "icmp_errors = {}", node.sends_icmp_errors)?;
+            if node.clock != 0 {
+                writeln!(out, "clock = {}", quote(&units::show_offset(node.clock)))?;
+            }
             if !node.rules.is_empty() {
                 writeln!(out, "rules = [{}]", list(node.rules.iter().map(rule)))?;
             }

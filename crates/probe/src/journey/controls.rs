@@ -15,6 +15,7 @@ use super::JourneyOptions;
 use crate::Recorder;
 use crate::connect;
 use crate::ping::{PingOptions, ping};
+use crate::request::{Client, Request};
 use crate::resolve::{self, stub::Patience};
 use crate::route::{RouteOptions, route};
 use crate::secure::TlsClient;
@@ -32,6 +33,10 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
         let others = &options.other_resolvers;
         resolve::control::control_other_resolver(recorder, None, &name, wanted, others, patience).await;
     }
+    if code == "dns.timeout" {
+        let ours = recorder.network().resolvers();
+        resolve::control::control_over_tcp(recorder, None, &name, wanted, &ours, patience).await;
+    }
     if code == "dns.servfail" {
         let ours = recorder.network().resolvers();
         resolve::control::control_checking_disabled(recorder, None, &name, wanted, &ours, patience).await;
@@ -39,16 +44,65 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
     if let Some(config) = &options.from_root {
         resolve::control::control_iterate(recorder, None, &name, wanted, config.clone()).await;
     }
+    if code == "dns.timeout" {
+        // Is anything at all there, and does any router on the way answer?
+        if let Some(resolver) = recorder.network().resolvers().first() {
+            way(recorder, resolver.ip()).await;
+        }
+    }
 }
 
-/// An address was overtaken by one of the other family: was that one lost packet, or does the family not work?
-pub async fn other_family(recorder: &Recorder, limit: Duration) {
-    let overtaken = recorder.spans().into_iter().find(|span| {
-        span.what == "connect" && span.parent.is_none() && matches!(span.outcome, Outcome::Skipped { .. })
+/// A lookup was slow: is it slow again from the resolver's cache (`repeated.cached`), and for a name of the same zone
+/// that cannot be cached (`repeated.fresh`)?
+pub async fn repeated_lookup(recorder: &Recorder, options: &JourneyOptions, slow: Duration) {
+    let spans = recorder.spans();
+    let late = spans.iter().find(|span| {
+        span.what == "resolve"
+            && span.parent.is_none()
+            && span.is_ok()
+            && span.nanos() > slow.as_nanos() as u64
     });
-    let Some(remote) = overtaken.and_then(|span| span.socket("tcp.remote")) else { return };
+    let Some(name) = late.and_then(|span| span.text("dns.name")).and_then(|name| parse_name(name).ok())
+    else {
+        return;
+    };
+    let wanted = if options.family == Some(Family::V6) { RecordType::AAAA } else { RecordType::A };
+    let random = recorder.network().random("uncached name");
+    let label = format!("x{}", random[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let Ok(fresh) = name.prepend_label(label.as_bytes()) else { return };
     let control =
-        recorder.open(None, Layer::Tcp, "control", format!("does {remote} answer when asked again?"));
+        open(recorder, Layer::Dns, "repeated", format!("{name} once more, and a name nobody asked for"));
+    let servers = recorder.network().resolvers();
+    let patience = Patience::default();
+    let (mut failed, mut took) = (None, Vec::new());
+    for name in [name, fresh] {
+        let started = recorder.network().now();
+        let question = resolve::stub::Question::plain(name, wanted);
+        match resolve::stub::ask(recorder, control, &servers, &question, patience).await {
+            Err(trouble) if !matches!(trouble.code, "dns.nxdomain" | "dns.no_data") => failed = Some(trouble),
+            _ => {}
+        }
+        took.push(recorder.network().now().since(started));
+    }
+    recorder.set_duration(control, "repeated.cached", took[0]);
+    recorder.set_duration(control, "repeated.fresh", took[1]);
+    match failed {
+        Some(trouble) => recorder.fail(control, trouble.code, trouble.text),
+        None => recorder.ok(control),
+    }
+}
+
+/// The other address family: overtaken in the race by one lost packet, or broken? And if it never had to be tried:
+/// does it work for those who have nothing else?
+pub async fn other_family(recorder: &Recorder, addresses: &[SocketAddr], limit: Duration) {
+    let spans = recorder.spans();
+    let own = || spans.iter().filter(|span| span.what == "connect" && span.parent.is_none());
+    let overtaken = own().find(|span| matches!(span.outcome, Outcome::Skipped { .. }));
+    let tried =
+        |v6: bool| own().any(|span| span.socket("tcp.remote").is_some_and(|remote| remote.is_ipv6() == v6));
+    let untried = || addresses.iter().copied().find(|address| !tried(address.is_ipv6()));
+    let Some(remote) = overtaken.and_then(|span| span.socket("tcp.remote")).or_else(untried) else { return };
+    let control = recorder.open(None, Layer::Tcp, "control", format!("does {remote} answer?"));
     recorder.set(control, "control.kind", "other_family");
     let wishes = ConnectOptions { limit: Some(limit), ..ConnectOptions::default() };
     match connect::single(recorder, Some(control), remote, wishes).await {
@@ -133,6 +187,41 @@ pub async fn other_site(recorder: &Recorder, options: &JourneyOptions, tls: &Tls
     let host = site.host_str().unwrap_or_default();
     let secured = tls.secure(recorder, Some(control), host, &["h2", "http/1.1"], connected.stream).await;
     close(recorder, control, secured.map(drop).map_err(|failure| failure.span));
+}
+
+/// What does an unrelated server's clock say? Asked without encryption, so that no certificate stands between: the
+/// `Date` header (RFC 9110 6.6.1) less this machine's clock is `clock.offset`, in seconds.
+pub async fn clock(recorder: &Recorder, options: &JourneyOptions) {
+    let Some(site) = usable_site(options) else { return };
+    let mut plain = site.clone();
+    if plain.set_scheme("http").is_err() || plain.set_port(None).is_err() {
+        return;
+    }
+    let control = open(recorder, Layer::Http, "clock", format!("what time is it at {plain}?"));
+    let connected = match connect_site(recorder, control, options, &plain).await {
+        Ok(connected) => connected,
+        Err(span) => return close(recorder, control, Err(span)),
+    };
+    let mut client = match Client::over_stream(recorder.network(), connected.stream, false).await {
+        Ok(client) => client,
+        Err(problem) => return recorder.fail(control, problem.code, problem.text),
+    };
+    // A redirect to the encrypted site tells the time as well as a page does.
+    let answer = client.exchange(recorder, Some(control), &Request::get(plain), &options.limits).await;
+    client.close().await;
+    let here = recorder.network().unix_time().as_secs();
+    let told = answer.ok().and_then(|answer| {
+        let date = answer.headers.get(http::header::DATE)?.to_str().ok().map(httpdate::parse_http_date)?;
+        date.ok()?.duration_since(std::time::UNIX_EPOCH).ok()
+    });
+    match told {
+        Some(there) => {
+            let there = i64::try_from(there.as_secs()).unwrap_or(i64::MAX);
+            recorder.set(control, "clock.offset", there - i64::try_from(here).unwrap_or(i64::MAX));
+            recorder.ok(control);
+        }
+        None => recorder.fail(control, "clock.none", "it does not tell the time"),
+    }
 }
 
 /// The control site, unless it is the very site that is asked for.

@@ -180,7 +180,7 @@ impl QuicClient {
                 Some(Ok(Some(mut data))) => {
                     while data.has_remaining() {
                         let piece = data.chunk();
-                        progress.data(piece, limits);
+                        progress.data(piece, network.now(), limits);
                         let length = piece.len();
                         data.advance(length);
                     }

@@ -136,7 +136,7 @@ impl TcpClient {
             match network.timeout(limits.stall, body.frame()).await {
                 Some(Some(Ok(frame))) => {
                     if let Some(data) = frame.data_ref() {
-                        progress.data(data, limits);
+                        progress.data(data, network.now(), limits);
                     }
                 }
                 Some(Some(Err(error))) => return Err(failure::of_hyper(&error, true)),

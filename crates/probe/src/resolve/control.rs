@@ -50,6 +50,21 @@ pub async fn control_checking_disabled(
     ask(recorder, parent, "checking_disabled", &question, resolvers, patience).await
 }
 
+/// `over_tcp`: do the same resolvers answer over TCP (RFC 7766), where UDP may be filtered?
+pub async fn control_over_tcp(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    name: &Name,
+    record_type: RecordType,
+    resolvers: &[SocketAddr],
+    patience: Patience,
+) -> Control {
+    let mut question = Question::plain(name.clone(), record_type);
+    question.tcp = true;
+    let once = Patience { tries: 1, ..patience };
+    ask(recorder, parent, "over_tcp", &question, resolvers, once).await
+}
+
 /// `iterate`: what do we hear when we ask from the root down ourselves? Children are the questions (`dns.query`);
 /// `dns.authority` is the last server that was asked as an authority of the name's zone, `dns.authority_rcode` what it
 /// answered, if it did.

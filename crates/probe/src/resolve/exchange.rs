@@ -1,5 +1,6 @@
 //! One question to one server: a datagram and its answer, or a connection when the answer does not fit one.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub enum Outcome {
         /// The ICMP error, if it was one.
         icmp: Option<IcmpReport>,
     },
+    /// This machine knows no way there; nothing was sent.
+    NoRoute,
     /// An answer from the right place with the right id that can't be read; why.
     Malformed(String),
 }
@@ -87,6 +90,9 @@ pub async fn over_udp(
     patience: Duration,
 ) -> Outcome {
     if let Err(error) = socket.send_to(&question.encode(), server).await {
+        if matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable) {
+            return Outcome::NoRoute;
+        }
         return Outcome::Unreachable { text: format!("cannot send: {error}"), icmp: None };
     }
     let answer = async {
@@ -150,6 +156,7 @@ async fn connect(network: &Network, server: SocketAddr, limit: Duration) -> Resu
             ConnectErrorKind::TimedOut { icmp } | ConnectErrorKind::Unreachable { icmp, .. } => {
                 Outcome::Unreachable { text, icmp }
             }
+            ConnectErrorKind::NoRoute => Outcome::NoRoute,
             _ => Outcome::Unreachable { text, icmp: None },
         }
     })

@@ -216,6 +216,10 @@ impl<'a> Server<'a> {
                 self.read(span, Heard { message, size, server: self.address, over_tcp, took })
             }
             Outcome::Silent => Err(("dns.timeout", self.silence(over_tcp), None)),
+            Outcome::NoRoute => {
+                let text = format!("this machine knows no way to {}; nothing was sent", self.address.ip());
+                Err(("ip.no_route", text, None))
+            }
             Outcome::Malformed(why) => Err(("dns.malformed", format!("{} sent {why}", self.address), None)),
             Outcome::Unreachable { text, icmp } => {
                 if let Some(report) = &icmp {

@@ -60,6 +60,7 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             outside: None,
             answers_ping: true,
             sends_icmp_errors: true,
+            clock: 0,
             rules: Vec::new(),
             explicit: Vec::new(),
         });

@@ -1,0 +1,113 @@
+//! Answers that came in with pauses: because the network was dead for a while, or because the server had nothing to say.
+
+use crate::facts::{Facts, ms};
+use crate::thresholds::{LONG_PAUSE, MS, SLOW_TRANSFER};
+use crate::vote::Vote;
+use thru_trace::Span;
+
+pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
+    let exchange = facts.delivered()?;
+    let transfer = facts.trace.children_of(exchange.id, "transfer").last()?;
+    outage(facts, exchange, transfer).or_else(|| drip(facts, exchange, transfer))
+}
+
+/// Pings beside the transfer, which show whether the way was there while nothing came.
+struct Loaded<'a> {
+    span: &'a Span,
+    lost: i64,
+    interval: u64,
+}
+
+fn loaded<'a>(facts: &Facts<'a>) -> Option<Loaded<'a>> {
+    let span = facts.pings("loaded").max_by_key(|span| span.int("ping.sent"))?;
+    let (sent, received) = (span.int("ping.sent")?, span.int("ping.received").unwrap_or(0));
+    (sent > 0 && received > 0).then(|| Loaded {
+        span,
+        lost: sent - received,
+        interval: span.nanos() / u64::try_from(sent).unwrap_or(1),
+    })
+}
+
+/// Nothing came for a second or more, and the pings of that time were lost as well: the way was dead, not the server.
+fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
+    let pause = exchange.nanos_of("http.longest_pause")?;
+    if pause < LONG_PAUSE.max(8 * facts.rtt().unwrap_or(0)) {
+        return None;
+    }
+    let pings = loaded(facts)?;
+    // After an outage the sender waits for its timer, so the pause is longer than the outage: up to twice.
+    let during = i64::try_from(pause / pings.interval.max(MS)).unwrap_or(i64::MAX);
+    if pings.lost < 3 || pings.lost * 3 < during {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["IP20"],
+            0.9,
+            format!(
+                "{} works, but the way was dead for a while: for {} nothing came through.",
+                facts.subject(),
+                ms(pause)
+            ),
+        )
+        .cost(pause)
+        .explains(&["TCP18", "IP19", "IP17"])
+        .cite(transfer, format!("the answer stood still for {}, then went on", ms(pause)))
+        .cite(pings.span, format!("{} pings of that time were lost too", pings.lost))
+        .rule_out("APP13", "pings, which the server's program has no part in, were lost in the same time")
+        .rule_out("IP19", "before and after, hardly anything was lost")
+        .network("look for a link that went down and came back, or a route that changed, at this time")
+        .user("on Wi-Fi or mobile: a change of cell or access point looks like this"),
+    )
+}
+
+/// Small pieces with pauses between them and next to nothing on the way: the network was waiting for the server.
+fn drip(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
+    let took = transfer.nanos();
+    let connection = facts.connection()?;
+    let (rtt, bytes) = (facts.rtt()?, u64::try_from(exchange.int("http.bytes")?).ok()?);
+    let (pauses, paused) = (exchange.int("http.pauses")?, exchange.nanos_of("http.paused")?);
+    let mss = u64::try_from(connection.int("tcp.mss").unwrap_or(1_460)).unwrap_or(1_460);
+    // A sender may have ten segments on the way before anything limits it; this one had less than two.
+    let on_the_way = u128::from(bytes) * u128::from(rtt) / u128::from(took.max(1));
+    if took < SLOW_TRANSFER || pauses < 10 || paused * 10 < took * 8 || on_the_way >= u128::from(2 * mss) {
+        return None;
+    }
+    let lost = ["tcp.retransmissions", "tcp.timeouts", "tcp.out_of_order_received"];
+    if lost.iter().any(|key| connection.int(key).unwrap_or(0) > 0) {
+        return None;
+    }
+    let calm = facts.pings("idle").filter_map(|span| span.nanos_of("ping.rtt_avg")).min();
+    let busy = loaded(facts).and_then(|pings| pings.span.nanos_of("ping.rtt_avg"));
+    // A full line makes round trips longer; where nobody measured them, the size of the pieces must do.
+    if let (Some(calm), Some(busy)) = (calm, busy)
+        && busy > calm.saturating_mul(3) / 2 + 5 * MS
+    {
+        return None;
+    }
+    let vote = Vote::disturbed(
+        &["APP06"],
+        if busy.is_some() { 0.9 } else { 0.8 },
+        format!(
+            "{} works, but its program sends the answer drop by drop: {bytes} bytes took {}.",
+            facts.subject(),
+            ms(took)
+        ),
+    )
+    .cost(took)
+    .cite(
+        transfer,
+        format!("the answer came in {pauses} pieces with {} of silence between them", ms(paused)),
+    )
+    .cite(connection, "nothing was lost, and less than two packets were on the way at any time")
+    .rule_out("IP19", "no packet was lost or came late")
+    .rule_out("TCP13", "the window was open: far more could have been on the way")
+    .service("find out what the program waits for while it writes the answer (database, disk, a service behind it)")
+    .user("nothing to repair here");
+    Some(match loaded(facts) {
+        Some(pings) => vote
+            .cite(pings.span, "round trips stayed as short as at idle times, so the line was not full")
+            .rule_out("IP18", "the line was not full while the answer was loaded"),
+        None => vote,
+    })
+}
