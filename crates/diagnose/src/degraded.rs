@@ -11,6 +11,7 @@ mod loss;
 mod queue;
 mod slow;
 mod transfer;
+mod wire;
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_none() {
@@ -21,5 +22,6 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(queue::rule(facts));
     votes.extend(family::rule(facts));
     votes.extend(slow::rule(facts));
+    votes.extend(wire::rule(facts));
     votes
 }

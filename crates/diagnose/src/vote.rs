@@ -3,6 +3,9 @@
 use crate::layer_of;
 use thru_trace::{Also, Evidence, Layer, Next, RuledOut, Span, Status, Verdict, Who};
 
+/// So many frames show a thing; more are counted in words.
+const FRAMES_CITED: usize = 10;
+
 /// Whether the request failed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Severity {
@@ -80,6 +83,13 @@ impl Vote {
     /// A statement and the span it was read from, with its frames.
     pub(crate) fn cite(mut self, span: &Span, says: impl Into<String>) -> Vote {
         self.evidence.push(cite(span, says));
+        self
+    }
+
+    /// A statement and the frames that show it, of whatever flow: the first few.
+    pub(crate) fn cite_frames(mut self, frames: &[u64], says: impl Into<String>) -> Vote {
+        let frames = frames[..frames.len().min(FRAMES_CITED)].to_vec();
+        self.evidence.push(Evidence { says: says.into(), probe: None, frames });
         self
     }
 

@@ -10,9 +10,11 @@
 //! - [`step`]: building a trace by hand.
 //! - [`packet`]: a captured frame with its number and its fate.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
+//! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
 
+pub mod arrivals;
 pub mod fault;
 pub mod frames;
 pub mod packet;
@@ -21,6 +23,7 @@ pub mod span;
 pub mod step;
 pub mod verdict;
 
+pub use arrivals::{Arrivals, arrivals};
 pub use frames::attach_frames;
 pub use packet::{Packet, PacketFate};
 use serde::Serialize;

@@ -1,0 +1,206 @@
+//! What the frames that reached the asking host show of the way they came: damaged ones, second copies, and ones that
+//! were overtaken. Counters of the transport know of none of these, and a capture does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use thru_wire::checksum::{self, PseudoHeader};
+use thru_wire::ethernet::{EtherType, EthernetView};
+use thru_wire::ipv4::{Ipv4View, Protocol};
+use thru_wire::ipv6::Ipv6View;
+use thru_wire::tcp::{Flags, TcpView};
+use thru_wire::udp::UdpView;
+
+use crate::frames::belongs;
+use crate::{Packet, PacketFate, Span, Trace};
+
+/// Frames towards the asking host, by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrivals {
+    /// How many whole ones arrived, of all flows.
+    pub total: usize,
+    /// Those whose checksum is wrong, of all flows: their bytes were changed on the way.
+    pub damaged: Vec<u64>,
+    /// Segments of the connection.
+    pub segments: usize,
+    /// Second copies of its segments: the same bytes again, too soon to have been sent again.
+    pub doubled: Vec<u64>,
+    /// Its segments that filled a gap sooner than they could have been sent again: they were overtaken.
+    pub overtaken: Vec<u64>,
+    /// Its segments that filled a gap later than that: the first copy was lost.
+    pub repaired: Vec<u64>,
+}
+
+/// Looks through what arrived on the link nearest to the asking host. `rtt` is the connection's, in nanoseconds:
+/// nothing can be sent again sooner than one round trip after it was missed.
+pub fn arrivals(trace: &Trace, connection: &Span, rtt: u64) -> Arrivals {
+    let flow: Vec<&Packet> =
+        trace.packets.iter().filter(|packet| belongs(trace, connection, packet) == Some(true)).collect();
+    let Some((local, nearest)) = vantage(connection, &flow) else { return Arrivals::default() };
+    let mut seen = Arrivals::default();
+    for packet in trace.packets.iter().filter(|packet| reached(packet, nearest)) {
+        match holds(&packet.bytes, local) {
+            Some(true) => seen.total += 1,
+            Some(false) => seen.damaged.push(packet.number),
+            None => {}
+        }
+    }
+    let mut story = Story { rtt, seen, ..Story::default() };
+    for packet in flow.into_iter().filter(|packet| reached(packet, nearest)) {
+        if holds(&packet.bytes, local) == Some(true) {
+            story.take(packet);
+        }
+    }
+    story.seen
+}
+
+/// The asking host's address, and the link on which its own packets were seen first.
+fn vantage(connection: &Span, flow: &[&Packet]) -> Option<(IpAddr, u32)> {
+    let remote = connection.socket("tcp.remote")?.ip();
+    let outbound = flow.iter().filter_map(|packet| {
+        let look = crate::frames::look(&packet.bytes)?;
+        (look.dst == remote).then_some((packet, look.src))
+    });
+    let (packet, local) = outbound.min_by_key(|(packet, _)| (packet.at, packet.number))?;
+    Some((local, packet.interface))
+}
+
+fn reached(packet: &Packet, interface: u32) -> bool {
+    packet.interface == interface && packet.fate == PacketFate::Passed
+}
+
+/// Whether the checksums of a packet to `local` hold; `None` for what is not to it, or cannot be told.
+fn holds(frame: &[u8], local: IpAddr) -> Option<bool> {
+    let ip = Ip::of(frame)?;
+    if ip.dst != local {
+        return None;
+    }
+    let pseudo = || PseudoHeader::new(ip.src, ip.dst, ip.protocol);
+    let transport = match ip.protocol {
+        Protocol::TCP => TcpView::new(ip.payload).ok()?.checksum_is_valid(&pseudo()),
+        Protocol::UDP => UdpView::new(ip.payload).ok()?.checksum_is_valid(&pseudo())?,
+        Protocol::ICMPV4 => checksum::is_valid(ip.payload),
+        Protocol::ICMPV6 => pseudo().is_valid(ip.payload),
+        _ => return None,
+    };
+    Some(ip.header_holds && transport)
+}
+
+/// An IP packet that is no fragment.
+struct Ip<'a> {
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: Protocol,
+    payload: &'a [u8],
+    header_holds: bool,
+}
+
+impl Ip<'_> {
+    fn of(frame: &[u8]) -> Option<Ip<'_>> {
+        let ethernet = EthernetView::new(frame).ok()?;
+        match ethernet.ethertype() {
+            EtherType::IPV4 => {
+                let ip = Ipv4View::new(ethernet.payload()).ok()?;
+                (!ip.is_fragment()).then(|| Ip {
+                    src: ip.src().into(),
+                    dst: ip.dst().into(),
+                    protocol: ip.protocol(),
+                    payload: ip.payload(),
+                    header_holds: ip.checksum_is_valid(),
+                })
+            }
+            EtherType::IPV6 => {
+                let ip = Ipv6View::new(ethernet.payload()).ok()?;
+                Some(Ip {
+                    src: ip.src().into(),
+                    dst: ip.dst().into(),
+                    protocol: ip.next_header(),
+                    payload: ip.payload(),
+                    header_holds: true,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A range of sequence numbers that is missing, and since when.
+type Gap = (u32, u64);
+
+#[derive(Default)]
+struct Story {
+    rtt: u64,
+    seen: Arrivals,
+    /// The latest segments, and when they came.
+    recent: VecDeque<(u64, Bytes)>,
+    /// Next sequence number after the highest that arrived.
+    highest: Option<u32>,
+    /// End of each gap to its beginning and the time it was noticed.
+    gaps: BTreeMap<u32, Gap>,
+}
+
+/// So many segments back a second copy is looked for; more lie between only on links that hold them for long.
+const MEMORY: usize = 32;
+/// More gaps at a time than this are not followed.
+const GAPS_MAX: usize = 256;
+
+impl Story {
+    fn take(&mut self, packet: &Packet) {
+        let Some(tcp) = Ip::of(&packet.bytes).and_then(|ip| TcpView::new(ip.payload).ok()) else { return };
+        let len = u32::try_from(tcp.payload().len()).unwrap_or(u32::MAX);
+        self.seen.segments += 1;
+        if tcp.flags().contains(Flags::SYN) {
+            self.highest = Some(tcp.seq().0.wrapping_add(1));
+        }
+        if len == 0 {
+            return;
+        }
+        if self.is_copy(packet) {
+            self.seen.doubled.push(packet.number);
+            return;
+        }
+        if self.recent.len() == MEMORY {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((packet.at, packet.bytes.clone()));
+        self.place(packet, tcp.seq().0, len);
+    }
+
+    /// The very same bytes within less than a round trip: nobody had the time to send them again.
+    fn is_copy(&self, packet: &Packet) -> bool {
+        let soon = packet.at.saturating_sub(self.rtt.max(1));
+        self.recent.iter().any(|(at, bytes)| *at >= soon && *bytes == packet.bytes)
+    }
+
+    /// Where in the stream it belongs: at its end, behind a gap, or into one.
+    fn place(&mut self, packet: &Packet, seq: u32, len: u32) {
+        let end = seq.wrapping_add(len);
+        let highest = *self.highest.get_or_insert(seq);
+        let ahead = seq.wrapping_sub(highest) as i32;
+        if ahead >= 0 {
+            if ahead > 0 && self.gaps.len() < GAPS_MAX {
+                self.gaps.insert(seq, (highest, packet.at));
+            }
+            self.highest = Some(end);
+            return;
+        }
+        let into = self.gaps.iter().find(|(gap_end, (begin, _))| {
+            seq.wrapping_sub(*begin) as i32 >= 0 && (seq.wrapping_sub(**gap_end) as i32) < 0
+        });
+        let Some((&gap_end, &(begin, since))) = into else { return };
+        let late = packet.at.saturating_sub(since) >= self.rtt;
+        let list = if late { &mut self.seen.repaired } else { &mut self.seen.overtaken };
+        list.push(packet.number);
+        self.gaps.remove(&gap_end);
+        if begin != seq {
+            self.gaps.insert(seq, (begin, since));
+        }
+        if (end.wrapping_sub(gap_end) as i32) < 0 {
+            self.gaps.insert(gap_end, (end, since));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
