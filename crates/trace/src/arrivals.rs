@@ -9,7 +9,7 @@ use thru_wire::checksum::{self, PseudoHeader};
 use thru_wire::ethernet::{EtherType, EthernetView};
 use thru_wire::ipv4::{Ipv4View, Protocol};
 use thru_wire::ipv6::Ipv6View;
-use thru_wire::tcp::{Flags, TcpView};
+use thru_wire::tcp::{Flags, TcpOption, TcpView};
 use thru_wire::udp::UdpView;
 
 use crate::frames::belongs;
@@ -26,7 +26,8 @@ pub struct Arrivals {
     pub segments: usize,
     /// Second copies of its segments: the same bytes again, too soon to have been sent again.
     pub doubled: Vec<u64>,
-    /// Its segments that filled a gap sooner than they could have been sent again: they were overtaken.
+    /// Its segments that filled a gap and had been sent before those behind the gap, as their timestamps tell (RFC 7323
+    /// 3), or, without any, as their coming sooner than anything could be sent again does: they were overtaken.
     pub overtaken: Vec<u64>,
     /// Its segments that filled a gap later than that: the first copy was lost.
     pub repaired: Vec<u64>,
@@ -125,8 +126,14 @@ impl Ip<'_> {
     }
 }
 
-/// A range of sequence numbers that is missing, and since when.
-type Gap = (u32, u64);
+/// A range of sequence numbers that is missing.
+#[derive(Clone, Copy)]
+struct Gap {
+    begin: u32,
+    /// When the segment behind it arrived, and the clock it carried.
+    since: u64,
+    clock: Option<u32>,
+}
 
 #[derive(Default)]
 struct Story {
@@ -164,7 +171,7 @@ impl Story {
             self.recent.pop_front();
         }
         self.recent.push_back((packet.at, packet.bytes.clone()));
-        self.place(packet, tcp.seq().0, len);
+        self.place(packet, &tcp, len);
     }
 
     /// The very same bytes within less than a round trip: nobody had the time to send them again.
@@ -174,32 +181,45 @@ impl Story {
     }
 
     /// Where in the stream it belongs: at its end, behind a gap, or into one.
-    fn place(&mut self, packet: &Packet, seq: u32, len: u32) {
+    fn place(&mut self, packet: &Packet, tcp: &TcpView<'_>, len: u32) {
+        let seq = tcp.seq().0;
         let end = seq.wrapping_add(len);
+        let clock = clock(tcp);
         let highest = *self.highest.get_or_insert(seq);
         let ahead = seq.wrapping_sub(highest) as i32;
         if ahead >= 0 {
             if ahead > 0 && self.gaps.len() < GAPS_MAX {
-                self.gaps.insert(seq, (highest, packet.at));
+                self.gaps.insert(seq, Gap { begin: highest, since: packet.at, clock });
             }
             self.highest = Some(end);
             return;
         }
-        let into = self.gaps.iter().find(|(gap_end, (begin, _))| {
-            seq.wrapping_sub(*begin) as i32 >= 0 && (seq.wrapping_sub(**gap_end) as i32) < 0
+        let into = self.gaps.iter().find(|(gap_end, gap)| {
+            seq.wrapping_sub(gap.begin) as i32 >= 0 && (seq.wrapping_sub(**gap_end) as i32) < 0
         });
-        let Some((&gap_end, &(begin, since))) = into else { return };
-        let late = packet.at.saturating_sub(since) >= self.rtt;
-        let list = if late { &mut self.seen.repaired } else { &mut self.seen.overtaken };
+        let Some((&gap_end, &gap)) = into else { return };
+        let sent_before = match clock.zip(gap.clock) {
+            Some((own, behind)) => own.wrapping_sub(behind) as i32 <= 0,
+            None => packet.at.saturating_sub(gap.since) < self.rtt,
+        };
+        let list = if sent_before { &mut self.seen.overtaken } else { &mut self.seen.repaired };
         list.push(packet.number);
         self.gaps.remove(&gap_end);
-        if begin != seq {
-            self.gaps.insert(seq, (begin, since));
+        if gap.begin != seq {
+            self.gaps.insert(seq, gap);
         }
         if (end.wrapping_sub(gap_end) as i32) < 0 {
-            self.gaps.insert(gap_end, (end, since));
+            self.gaps.insert(gap_end, Gap { begin: end, ..gap });
         }
     }
+}
+
+/// The sender's clock when it sent the segment.
+fn clock(tcp: &TcpView<'_>) -> Option<u32> {
+    tcp.options().find_map(|option| match option {
+        Ok(TcpOption::Timestamps(stamps)) => Some(stamps.value),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub fn table(rows: &[Row], misses: &[Miss], style: &Style) -> String {
         })
         .collect();
     let headings = [
-        "layer", ">cases", ">layer", ">cause", ">near", ">unsure", ">missed", ">wrong", ">alarm", ">packets",
+        "layer", ">cases", ">layer", ">cause", ">near", ">unsure", ">missed", ">wrong", ">alarm", ">pkts",
         ">time",
     ];
     let mut out = columns(&headings, &lines, style);

@@ -63,6 +63,21 @@ fn a_gap_filled_within_a_round_trip_was_overtaken_and_later_lost() {
 }
 
 #[test]
+fn timestamps_tell_what_was_sent_again_however_soon() {
+    let stamped = |seq: u32, value: u32| {
+        let mut header = Tcp { src_port: 443, dst_port: 40000, seq: SeqNumber(seq), ..Tcp::default() };
+        header.options.timestamps = Some(thru_wire::tcp::Timestamps { value, echo: 0 });
+        let ip = Ipv4::new(SERVER.into(), CLIENT.into(), Protocol::TCP);
+        (Ethernet::default() / ip / header / b"0123456789").to_vec()
+    };
+    let mut capture = Capture::new();
+    capture.push(20, stamped(100, 7)).push(20, stamped(120, 7)).push(25, stamped(110, 12));
+    capture.push(26, stamped(140, 13)).push(90, stamped(130, 13));
+    let seen = capture.seen();
+    assert_eq!((seen.overtaken, seen.repaired), (vec![6], vec![4]));
+}
+
+#[test]
 fn sequence_numbers_wrap() {
     let mut capture = Capture::new();
     capture.data(20, u32::MAX - 14).data(20, 5).data(22, u32::MAX - 4);
