@@ -637,7 +637,7 @@ impl Case<'_> {
 
     fn unreachable(&self) -> Vote {
         if self.query.bool("icmp.local") == Some(true) {
-            return crate::ip::neighbour_silent(self.query);
+            return crate::ip::neighbour_silent(self.facts, self.query);
         }
         let from = self.query.address("icmp.from").map(|from| format!(", says {from}")).unwrap_or_default();
         let kind = self.query.text("icmp.kind").unwrap_or("").to_ascii_lowercase();

@@ -1,8 +1,9 @@
 //! Packets that find no way: no route, an unreachable network, a loop.
 
-use crate::facts::{Facts, ms, remote};
+use crate::facts::{Facts, ms, remote, times};
 use crate::thresholds::NEIGHBOUR_WAIT;
 use crate::vote::Vote;
+use thru_trace::neighbours::unanswered_searches;
 use thru_trace::{Span, Trace, Value};
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
@@ -22,7 +23,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
             // A host without IPv6 has no route for it, and is healthy: only worth a word if nothing else was tried.
             "ip.no_route" if only_without_route => votes.push(no_route(attempt)),
             "ip.unreachable" if attempt.bool("icmp.local") == Some(true) => {
-                votes.push(neighbour_silent(attempt))
+                votes.push(neighbour_silent(facts, attempt))
             }
             "ip.unreachable" => votes.push(unreachable(facts, attempt)),
             "ip.ttl_exceeded" => votes.push(routing_loop(facts, attempt)),
@@ -58,17 +59,30 @@ fn no_route(attempt: &Span) -> Vote {
 }
 
 /// This machine itself gave up: the first device on the way did not answer its search (ARP, RFC 4861 7.2.2).
-pub(crate) fn neighbour_silent(attempt: &Span) -> Vote {
-    Vote::broken(
+pub(crate) fn neighbour_silent(facts: &Facts<'_>, attempt: &Span) -> Vote {
+    let searches = unanswered_searches(facts.trace);
+    let vote = Vote::broken(
         &["LNK04"],
         0.94,
         "The first device on the way, usually the router, does not answer on the local network, so nothing leaves it.",
     )
-    .cite(attempt, "this machine looked for the hardware address of its next hop and got no answer")
     .rule_out("LNK05", "it was this machine that gave up, not a router further on")
     .rule_out("IP01", "this machine has a route; the device at its other end is silent")
     .user("check the cable or the Wi-Fi, and that the router is switched on")
-    .network("check the router's port, its VLAN, and that it still has the address that this machine was told")
+    .network("check the router's port, its VLAN, and that it still has the address that this machine was told");
+    // Without a capture this machine's word must do.
+    match searches.iter().max_by_key(|(_, frames)| frames.len()) {
+        Some((address, frames)) => vote.cite_frames(
+            frames,
+            format!(
+                "this machine looked for {address} on the local network {} and got no answer",
+                times(frames.len() as i64)
+            ),
+        ),
+        None => {
+            vote.cite(attempt, "this machine looked for its next hop on the local network and got no answer")
+        }
+    }
 }
 
 fn unreachable(facts: &Facts<'_>, attempt: &Span) -> Vote {

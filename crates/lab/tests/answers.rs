@@ -24,7 +24,13 @@ fn every_citation_holds_and_every_trace_is_sound() {
         assert_eq!(report.trace.check(), [], "{name}");
         assert_eq!(recheck(&report.trace, &report.verdict), Vec::<String>::new(), "{name}");
         for evidence in &report.verdict.evidence {
-            assert!(!evidence.frames.is_empty(), "{name}: \"{}\" cites no frame", evidence.says);
+            // Where nothing ever left the machine there is nothing to cite.
+            let nothing_left = report.trace.packets.is_empty();
+            assert!(
+                nothing_left || !evidence.frames.is_empty(),
+                "{name}: \"{}\" cites no frame",
+                evidence.says
+            );
         }
     });
 }

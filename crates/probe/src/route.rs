@@ -68,6 +68,7 @@ pub async fn route(
 ) -> std::io::Result<Route> {
     let span = recorder.open(parent, Layer::Routing, "route", format!("way to {target}"));
     recorder.set(span, "route.protocol", "udp");
+    recorder.set(span, "route.target", target);
     match search(recorder, target, options).await {
         Ok(route) => {
             note(recorder, span, &route);

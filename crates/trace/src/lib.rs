@@ -11,12 +11,14 @@
 //! - [`packet`]: a captured frame with its number and its fate.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
+//! - [`neighbours`]: who was looked for on the local network, and never answered.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
 
 pub mod arrivals;
 pub mod fault;
 pub mod frames;
+pub mod neighbours;
 pub mod packet;
 pub mod query;
 pub mod span;

@@ -11,7 +11,7 @@ use thru_names::text::{name_text, rcode_text, type_text};
 use thru_trace::{Layer, SpanId};
 
 use super::iterate::{describe, resolve_once, step_code, step_failure};
-use super::stub::{self, Patience, Question};
+use super::stub::{self, Heard, Patience, Question};
 use crate::Recorder;
 
 /// How a control ended.
@@ -138,20 +138,25 @@ async fn ask(
     let span = open(recorder, parent, kind, &question.name, question.record_type);
     match stub::ask(recorder, span, resolvers, question, patience).await {
         Ok(reply) => {
-            recorder.set(span, "dns.server", reply.heard.server.to_string());
+            note_server(recorder, span, &reply.heard);
             recorder.set(span, "dns.rcode", rcode_text(reply.heard.message.metadata.response_code));
             recorder.ok(span);
             Control { span, code: None }
         }
         Err(trouble) => {
             if let Some(heard) = &trouble.heard {
-                recorder.set(span, "dns.server", heard.server.to_string());
+                note_server(recorder, span, heard);
                 recorder.set(span, "dns.rcode", rcode_text(heard.message.metadata.response_code));
             }
             recorder.fail(span, trouble.code, trouble.text);
             Control { span, code: Some(trouble.code) }
         }
     }
+}
+
+fn note_server(recorder: &Recorder, span: SpanId, heard: &Heard) {
+    recorder.set(span, "dns.server", heard.server.to_string());
+    recorder.set(span, "dns.transport", if heard.over_tcp { "tcp" } else { "udp" });
 }
 
 fn open(
