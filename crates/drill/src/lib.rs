@@ -8,6 +8,7 @@
 //! Inside `run`: `flow` (a connection as the script numbers it), `inject` (packets to the host), `observed` and
 //! `expect` (packets from it), `kernel` (system calls over the host), `shell` and `sysctl` (what shell lines mean).
 
+mod code;
 mod parse;
 pub mod persona;
 mod run;

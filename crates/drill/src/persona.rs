@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::TcpConfig;
+use thru_stack::tcp::{Habits, OpeningErrors, SynFin, TcpConfig};
 use thru_wire::tcp::OptionLayout;
 
 /// Whose habits the host has.
@@ -38,6 +38,14 @@ impl Persona {
         }
     }
 
+    /// How long a connection attempt may take at most, if there is a limit beside that of retries.
+    pub fn connect_timeout(self) -> Option<Duration> {
+        match self {
+            Persona::Linux => None,
+            Persona::FreeBsd => Some(Duration::from_secs(75)),
+        }
+    }
+
     /// The stack's settings before a script changes any.
     pub fn tcp(self) -> TcpConfig {
         match self {
@@ -53,6 +61,30 @@ impl Persona {
                 keepalive_interval: Duration::from_secs(75),
                 keepalive_probes: 8,
                 option_layout: OptionLayout::ScaleFirst,
+                delayed_ack: Duration::from_millis(40),
+                challenge_acks_per_second: 1_000_000,
+                syn_retries: 11,
+                habits: Habits {
+                    whole_segments: true,
+                    exact_window: true,
+                    update_by_quarter: true,
+                    quick_acks: 0,
+                    every_second_segment: true,
+                    acks_repeat_fin: true,
+                    initial_rto: Duration::from_secs(1),
+                    syn_linear_timeouts: 0,
+                    rto_slop: Duration::from_millis(200),
+                    syn_plain_after: None,
+                    challenge_interval: Duration::ZERO,
+                    reset_in_window: false,
+                    syn_resets: false,
+                    listeners_refuse_syn_ack: false,
+                    time_wait_answers_syn: false,
+                    late_reset_is_error: true,
+                    accept_by_room: true,
+                    syn_fin: SynFin::Take,
+                    opening_errors: OpeningErrors::Hard,
+                },
                 ..TcpConfig::default()
             },
         }

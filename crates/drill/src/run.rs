@@ -11,6 +11,7 @@ use crate::script::{Action, Call, Direction, Event, Packet, Script, Time};
 
 mod expect;
 mod flow;
+mod info;
 mod inject;
 mod kernel;
 mod observed;
@@ -139,6 +140,8 @@ pub(crate) struct Runner {
     /// What the host has sent and no line has asked for yet.
     pub(crate) sent: VecDeque<Observed>,
     pending: Option<Pending>,
+    /// What code blocks have assigned.
+    pub(crate) variables: std::collections::BTreeMap<String, f64>,
     /// Time of the event before, as the script has it.
     last: Duration,
     verbose: bool,
@@ -166,6 +169,7 @@ impl Runner {
             flows: Flows::default(),
             sent: VecDeque::new(),
             pending: None,
+            variables: std::collections::BTreeMap::new(),
             last: Duration::ZERO,
             verbose,
             log: Vec::new(),
@@ -402,10 +406,5 @@ impl Runner {
             self.check_end(pending.ends, at).map_err(|stop| (line, stop))?;
         }
         self.check_call(&pending.call, &value).map_err(|stop| (line, stop))
-    }
-
-    fn code(&mut self, code: &str) -> Result<(), Stop> {
-        let _ = code;
-        Stop::skip("code blocks are not understood yet")
     }
 }

@@ -138,6 +138,8 @@ pub struct TcpSpec {
     pub seq: u32,
     /// Payload bytes.
     pub len: u16,
+    /// `...(10)`: the sequence number may be any.
+    pub seq_any: bool,
     /// `!`: the sequence number is meant as on the wire.
     pub seq_absolute: bool,
     /// Acknowledgement number, if given.

@@ -10,6 +10,7 @@
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
+//! - where stacks in use differ: `habits`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
 //! - what a connection tells about itself: `insight`; what is asked about it: `look`.
 //!
@@ -40,6 +41,7 @@ mod demux;
 mod ecn;
 mod error;
 mod fastopen;
+mod habits;
 mod half_open;
 mod handshake;
 mod icmp;
@@ -77,6 +79,7 @@ mod window;
 pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
 pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
+pub use habits::{Habits, OpeningErrors, SynFin};
 pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind, TcpInfo};
 pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
@@ -192,7 +195,11 @@ impl Tcp {
             secrets: Secrets::new(seed),
             cookies: Cookies::new(seed),
             fast_open: FastOpen::new(seed),
-            challenge: ChallengeLimit::new(config.challenge_acks_per_second, random),
+            challenge: ChallengeLimit::new(
+                config.challenge_acks_per_second,
+                config.habits.challenge_interval,
+                random,
+            ),
             demux: Demux::new(seed),
             listeners: Slab::new(),
             half_open: Slab::new(),
@@ -211,6 +218,10 @@ impl Tcp {
     /// A segment for one of our addresses.
     pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {
         let Some(segment) = Segment::parse(segment) else { return };
+        let flags = segment.flags();
+        if flags.syn() && flags.fin() && self.config.habits.syn_fin == SynFin::Drop {
+            return;
+        }
         match self.demux.find_for_segment(&segment.pair) {
             Some(Target::Connection(index)) => self.on_connection(index, &segment),
             Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),

@@ -135,8 +135,9 @@ impl Parser<'_> {
     fn tcp(&mut self, direction: Direction) -> Result<TcpSpec, Error> {
         let ports = self.ports()?;
         let flags = self.flags()?;
-        let (seq, len) = self.sequence()?;
-        let mut tcp = TcpSpec { ports, flags, seq, len, ..TcpSpec::default() };
+        let seq_any = direction == Direction::Out && self.peek_at(0) == Some(&Kind::Ellipsis);
+        let (seq, len) = if seq_any { self.any_sequence()? } else { self.sequence()? };
+        let mut tcp = TcpSpec { ports, flags, seq, len, seq_any, ..TcpSpec::default() };
         tcp.seq_absolute = self.sign('!');
         if self.word("ack") {
             tcp.ack = Some(self.integer("an acknowledgement number")?);
@@ -165,7 +166,9 @@ impl Parser<'_> {
         let mut any = false;
         while let Some(token) = self.peek() {
             // The parts of one word of flags stand together.
-            if any && token.spaced {
+            // The dot alone may stand apart.
+            let apart = token.kind == Kind::Sign('.') && flags & ACK == 0;
+            if any && token.spaced && !apart {
                 break;
             }
             match &token.kind {
@@ -200,6 +203,15 @@ impl Parser<'_> {
             self.at += 1;
         }
         if any { Ok(flags) } else { Err(self.error("TCP flags")) }
+    }
+
+    /// `...(1460)`
+    fn any_sequence(&mut self) -> Result<(u32, u16), Error> {
+        self.at += 1;
+        self.expect('(')?;
+        let len = self.integer("a payload length")?;
+        self.expect(')')?;
+        Ok((0, len))
     }
 
     /// `1:1461(1460)`

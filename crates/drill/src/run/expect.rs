@@ -125,7 +125,7 @@ impl Runner {
         let wrong = |what: &str, wanted: String, found: String| {
             Stop::fail(format!("{what}: {wanted} was expected, {found} came, in {sent}"))
         };
-        if expected.seq != sent.seq {
+        if !expected.seq_any && expected.seq != sent.seq {
             return wrong("sequence number", expected.seq.to_string(), sent.seq.to_string());
         }
         if usize::from(expected.len) != sent.len {

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     /// Failures of packets don't end the script.
     pub(crate) packets_not_fatal: bool,
     /// How long a connection attempt may take, and how long a connection is silent before it is asked.
-    pub(crate) keep_init: Duration,
+    pub(crate) keep_init: Option<Duration>,
     pub(crate) keep_idle: Duration,
     pub(crate) tcp: TcpConfig,
 }
@@ -58,7 +58,7 @@ impl Settings {
             timestamp_tick: Duration::ZERO,
             calls_not_fatal: false,
             packets_not_fatal: false,
-            keep_init: Duration::from_secs(75),
+            keep_init: persona.connect_timeout(),
             keep_idle: Duration::from_secs(7_200),
             tcp: persona.tcp(),
         };

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use thru_stack::tcp::{OpeningErrors, SynFin};
+
 use super::{Runner, Stop};
 use crate::Persona;
 
@@ -78,11 +80,27 @@ impl Runner {
             "kern.ipc.maxsockbuf" => tcp.receive_buffer_most = number as usize,
             "net.inet.tcp.recvspace" => tcp.receive_buffer = number as usize,
             "net.inet.tcp.sendspace" => tcp.send_buffer = number as usize,
-            "net.inet.tcp.keepinit" => self.settings.keep_init = millis,
+            "net.inet.tcp.keepinit" => self.settings.keep_init = Some(millis),
             "net.inet.tcp.keepidle" => self.settings.keep_idle = millis,
             "net.inet.tcp.keepintvl" => tcp.keepalive_interval = millis,
             "net.inet.tcp.keepcnt" => tcp.keepalive_probes = number as u32,
             "net.inet.tcp.delacktime" => tcp.delayed_ack = millis,
+            "net.inet.tcp.insecure_rst" => tcp.habits.reset_in_window = number != 0,
+            "net.inet.tcp.insecure_syn" => tcp.habits.syn_resets = number != 0,
+            "net.inet.tcp.drop_synfin" => {
+                tcp.habits.syn_fin = if number == 0 { SynFin::Take } else { SynFin::Drop };
+            }
+            "net.inet.tcp.rexmit_initial" => tcp.habits.initial_rto = millis,
+            "net.inet.tcp.rexmit_slop" => tcp.habits.rto_slop = millis,
+            "net.inet.tcp.rexmit_drop_options" => {
+                // FreeBSD tries with all options three times.
+                tcp.habits.syn_plain_after = (number != 0).then_some(2);
+            }
+            "net.inet.tcp.fastopen.client_enable" => tcp.fast_open_client = number != 0,
+            "net.inet.tcp.icmp_may_rst" => {
+                tcp.habits.opening_errors =
+                    if number == 0 { OpeningErrors::None } else { OpeningErrors::Hard };
+            }
             _ => {}
         }
         let tcp = self.settings.tcp.clone();

@@ -7,7 +7,7 @@ use thru_wire::tcp::SackBlocks;
 use super::connection::{Connection, Context};
 use super::seq;
 
-/// Acknowledgements sent at once when a connection begins, so that the peer's slow start isn't held up.
+/// Acknowledgements sent at once after `TCP_QUICKACK`.
 const QUICK: u8 = 16;
 
 /// What is owed to the peer.
@@ -15,6 +15,8 @@ const QUICK: u8 = 16;
 pub(crate) struct AckPolicy {
     /// One must leave now.
     pub(crate) now: bool,
+    /// It answers what may have come from a stranger: nothing but the numbers is told.
+    pub(crate) challenge: bool,
     /// Immediate acknowledgements left.
     quick: u8,
     /// The acknowledgement last sent (Last.ACK.sent of RFC 7323).
@@ -25,13 +27,12 @@ pub(crate) struct AckPolicy {
     duplicate: Option<(u64, u64)>,
 }
 
-impl Default for AckPolicy {
-    fn default() -> AckPolicy {
-        AckPolicy { now: false, quick: QUICK, last_sent: 0, largest: 0, duplicate: None }
-    }
-}
-
 impl AckPolicy {
+    /// With so many immediate acknowledgements in the beginning.
+    pub(crate) fn with(quick: u8) -> AckPolicy {
+        AckPolicy { now: false, challenge: false, quick, last_sent: 0, largest: 0, duplicate: None }
+    }
+
     /// Data went along with an acknowledgement: the two sides talk in turns, and waiting saves segments.
     pub(crate) fn rode_on_data(&mut self) {
         self.quick = 0;
@@ -59,7 +60,8 @@ impl Connection {
     pub(crate) fn owe_ack(&mut self, cx: &Context<'_>, len: u64, at_once: bool) {
         self.ack.largest = self.ack.largest.max(len).min(u64::from(self.options.own_mss));
         let owed = self.receive.next() - self.ack.last_sent;
-        if at_once || self.ack.quick > 0 || owed >= 2 * self.ack.largest {
+        let second = cx.config.habits.every_second_segment && !self.timers.delayed_ack.is_never();
+        if at_once || second || self.ack.quick > 0 || owed >= 2 * self.ack.largest {
             self.ack.now = true;
         } else if self.timers.delayed_ack.is_never() {
             self.timers.delayed_ack = cx.now + cx.config.delayed_ack;
@@ -83,6 +85,7 @@ impl Connection {
             self.ack.quick = self.ack.quick.saturating_sub(1);
         }
         self.ack.now = false;
+        self.ack.challenge = false;
         self.ack.last_sent = next;
         self.timers.delayed_ack = thru_wire::Instant::NEVER;
     }

@@ -6,27 +6,26 @@ use thru_wire::Instant;
 use crate::random::Random;
 
 const PERIOD: Duration = Duration::from_secs(1);
-/// One connection answers senseless segments no oftener, as Linux does: two stacks that disagree must not
-/// keep an acknowledgement war going.
-const PER_CONNECTION: Duration = Duration::from_millis(500);
 
 /// What the whole host may still send in this second.
 #[derive(Debug)]
 pub(crate) struct ChallengeLimit {
     per_second: u32,
+    /// One connection answers senseless segments no oftener.
+    interval: Duration,
     since: Option<Instant>,
     left: u64,
     random: Random,
 }
 
 impl ChallengeLimit {
-    pub(crate) fn new(per_second: u32, random: Random) -> ChallengeLimit {
-        ChallengeLimit { per_second, since: None, left: 0, random }
+    pub(crate) fn new(per_second: u32, interval: Duration, random: Random) -> ChallengeLimit {
+        ChallengeLimit { per_second, interval, since: None, left: 0, random }
     }
 
     /// Whether one more may be sent. `last` is when this connection last did.
     pub(crate) fn allow(&mut self, now: Instant, last: &mut Option<Instant>) -> bool {
-        if last.is_some_and(|last| now.since(last) < PER_CONNECTION) {
+        if last.is_some_and(|last| now.since(last) < self.interval) {
             return false;
         }
         if self.since.is_none_or(|since| now.since(since) >= PERIOD) {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use thru_wire::tcp::OptionLayout;
 
-use super::{Ecn, SocketOptions};
+use super::{Ecn, Habits, SocketOptions};
 
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
@@ -67,6 +67,8 @@ pub struct TcpConfig {
     pub window_scaling: bool,
     /// In which order options are written.
     pub option_layout: OptionLayout,
+    /// Where stacks in use differ and the RFCs leave room.
+    pub habits: Habits,
     /// The congestion controller of new connections.
     pub congestion: Congestion,
     /// Whether controllers without a pace of their own are paced, at the rate of their window (as Linux with `fq`).
@@ -133,6 +135,7 @@ impl Default for TcpConfig {
             sack: true,
             window_scaling: true,
             option_layout: OptionLayout::TimestampsFirst,
+            habits: Habits::default(),
             congestion: Congestion::Cubic,
             pacing: false,
             ecn: Ecn::Accept,

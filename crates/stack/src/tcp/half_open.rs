@@ -14,7 +14,7 @@ use super::handshake::{Negotiated, Syn};
 use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::segment::{Segment, bare};
-use super::{SegmentOut, SocketOptions, State, TcpConfig, seq};
+use super::{Habits, SegmentOut, SocketOptions, State, TcpConfig, seq};
 use crate::timer::TimerHandle;
 
 /// Between SYN and the acknowledgement of our SYN ACK.
@@ -160,16 +160,17 @@ impl HalfOpen {
         bare(&self.pair, Flags::ACK, self.iss + 1, self.irs + 1, self.window, Default::default())
     }
 
-    pub(crate) fn on_segment(&mut self, segment: &Segment) -> OnHalfOpen {
+    pub(crate) fn on_segment(&mut self, segment: &Segment, habits: &Habits) -> OnHalfOpen {
         let header = &segment.header;
         let expected = self.irs + 1;
         if header.flags.syn() && !header.flags.ack() && header.seq == self.irs {
             return OnHalfOpen::Repeat;
         }
         if header.flags.rst() {
-            return if header.seq == expected {
+            let inside = header.seq.in_window(expected, u32::from(self.window));
+            return if header.seq == expected || (inside && habits.reset_in_window) {
                 OnHalfOpen::Forget
-            } else if header.seq.in_window(expected, u32::from(self.window)) {
+            } else if inside {
                 OnHalfOpen::Challenge
             } else {
                 OnHalfOpen::Ignore
@@ -202,7 +203,8 @@ impl HalfOpen {
         let iss = seq::initial(self.iss);
         let mut connection = Connection::new(self.pair, iss, self.options, config, self.settings.clone());
         connection.irs = seq::initial(self.irs);
-        connection.receive = Receive::new(connection.irs + 1, connection.receive.limit());
+        let limit = config.habits.receive_limit(connection.receive.limit(), self.options.largest());
+        connection.receive = Receive::new(connection.irs + 1, limit);
         connection.ack.last_sent = connection.irs + 1;
         connection.nxt = iss + 1;
         connection.last_received = self.began;
@@ -218,6 +220,7 @@ impl HalfOpen {
         let repeated = self.last_sent != self.answered;
         connection.syn = Syn {
             due: false,
+            began: None,
             sent_at: (!self.cookie).then_some(self.last_sent),
             // A SYN ACK that was repeated, for whatever reason, measures nothing (Karn).
             retransmissions: u32::from(self.retransmissions).max(u32::from(repeated)),

@@ -10,7 +10,7 @@ use super::connection::{Connection, Context};
 use super::ecn::EcnMode;
 use super::insight::TcpEventKind;
 use super::receive::Receive;
-use super::rtt::{SYN_LINEAR, syn_ack_timeout, syn_timeout};
+use super::rtt::{syn_ack_timeout, syn_timeout};
 use super::segment::{Segment, reset_for};
 use super::{SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
 
@@ -24,6 +24,8 @@ pub(crate) const TIMESTAMPS_LEN: usize = 12;
 pub(crate) struct Syn {
     /// It wants to leave (again).
     pub(crate) due: bool,
+    /// When it left first.
+    pub(crate) began: Option<Instant>,
     pub(crate) sent_at: Option<Instant>,
     pub(crate) retransmissions: u32,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Negotiated {
     /// What we ask for or agreed on, and how the peer's SYN arrived.
     pub(crate) ecn: EcnMode,
     pub(crate) syn_arrived: u8,
+    /// Whether our SYN tells `own_mss`.
+    pub(crate) tells_mss: bool,
     /// In which order our SYN writes all that.
     pub(crate) layout: OptionLayout,
 }
@@ -74,7 +78,7 @@ impl Negotiated {
         mtu: usize,
         offset: u32,
     ) -> Negotiated {
-        let own = mtu.saturating_sub(header_bytes(remote)).clamp(SMALLEST_MSS, usize::from(u16::MAX));
+        let own = mtu.saturating_sub(header_bytes(remote)).clamp(1, usize::from(u16::MAX));
         let own_mss =
             settings.mss_limit.map_or(own as u16, |limit| limit.max(SMALLEST_MSS as u16).min(own as u16));
         let rich = !settings.no_options;
@@ -91,6 +95,7 @@ impl Negotiated {
             }),
             ecn: EcnMode::wanted(config),
             syn_arrived: 0,
+            tells_mss: rich,
             layout: config.option_layout,
         }
     }
@@ -120,10 +125,15 @@ impl Negotiated {
         changed
     }
 
+    /// Largest payload of a segment, options not subtracted.
+    pub(crate) fn largest(&self) -> u16 {
+        self.peer_mss.min(self.own_mss)
+    }
+
     /// The options of a SYN; a SYN ACK repeats only what the peer offered.
     pub(crate) fn syn_options(&self, now: Instant) -> TcpOptions {
         TcpOptions {
-            mss: Some(self.own_mss),
+            mss: self.tells_mss.then_some(self.own_mss),
             window_scale: self.scale.map(|(own, _)| own),
             sack_permitted: self.sack,
             timestamps: self
@@ -167,7 +177,7 @@ impl Connection {
         if !flags.syn() {
             return;
         }
-        self.meet_peer(segment);
+        self.meet_peer(cx, segment);
         self.options.syn_arrived = segment.ecn;
         if flags.ack() {
             self.options.ecn = self.options.ecn.agreed(flags);
@@ -199,11 +209,12 @@ impl Connection {
     }
 
     /// Takes in the peer's SYN.
-    pub(crate) fn meet_peer(&mut self, segment: &Segment) {
+    pub(crate) fn meet_peer(&mut self, cx: &Context<'_>, segment: &Segment) {
         self.irs = seq::initial(segment.header.seq);
-        self.receive = Receive::new(self.irs + 1, self.receive.limit());
         self.ack.last_sent = self.irs + 1;
         self.options.agree(&segment.header.options, self.pair.remote.address, segment.at);
+        let limit = cx.config.habits.receive_limit(self.receive.limit(), self.options.largest());
+        self.receive = Receive::new(self.irs + 1, limit);
         self.congestion.on_mss(u64::from(self.options.mss));
         let ack = if segment.flags().ack() { seq::place(self.nxt, segment.header.ack) } else { self.iss };
         self.peer_window.begin(self.segment_window(segment), self.irs, ack);
@@ -232,18 +243,23 @@ impl Connection {
     /// The SYN or SYN ACK was not answered in time.
     pub(crate) fn on_syn_timeout(&mut self, cx: &mut Context<'_>) {
         let most = match self.state {
-            State::SynSent => cx.config.syn_retries + SYN_LINEAR,
+            State::SynSent => cx.config.syn_retries + cx.config.habits.syn_linear_timeouts,
             _ => cx.config.syn_ack_retries,
         };
         let rto = self.syn_rto(cx.config);
         self.insight.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
-        if self.syn.retransmissions >= most {
+        let limit = self.settings.connect_timeout.filter(|_| self.active);
+        let late = limit.zip(self.syn.began).is_some_and(|(limit, began)| cx.now.since(began) >= limit);
+        if late || self.syn.retransmissions >= most {
             let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
             return;
         }
         self.syn.retransmissions += 1;
+        if cx.config.habits.syn_plain_after.is_some_and(|after| self.syn.retransmissions > after) {
+            (self.options.scale, self.options.sack, self.options.timestamps) = (None, false, None);
+        }
         self.syn.due = true;
     }
 
@@ -265,8 +281,12 @@ impl Connection {
             self.insight.syn_retransmissions += 1;
         }
         self.syn.sent_at = Some(now);
+        let began = *self.syn.began.get_or_insert(now);
         self.nxt = self.nxt.max(self.iss + 1);
         self.timers.retransmit = now + self.syn_rto(config);
+        if let Some(limit) = self.settings.connect_timeout.filter(|_| self.active) {
+            self.timers.retransmit = self.timers.retransmit.min(began + limit);
+        }
         self.last_sent = now;
         let mut options = self.options.syn_options(now);
         self.add_fast_open(&mut options);

@@ -6,7 +6,7 @@ use thru_wire::tcp::SeqNumber;
 use super::ack::header_bytes;
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
-use super::{State, TcpError, seq};
+use super::{OpeningErrors, State, TcpError, seq};
 use crate::icmp::{IcmpErrorKind, IcmpReport};
 
 impl Connection {
@@ -25,7 +25,7 @@ impl Connection {
     ) {
         let quoted = seq::place(self.una, quoted);
         // RFC 5927 4.1: someone who can't see our segments can't name a number in flight.
-        if quoted < self.una || quoted > self.nxt {
+        if quoted < self.una || quoted >= self.nxt {
             return;
         }
         self.insight.record(cx.now, TcpEventKind::Icmp(report.clone()));
@@ -34,14 +34,9 @@ impl Connection {
                 self.limit_to_mtu(mtu);
                 return;
             }
-            IcmpErrorKind::NetworkUnreachable
-            | IcmpErrorKind::HostUnreachable
-            | IcmpErrorKind::ProtocolUnreachable
-            | IcmpErrorKind::PortUnreachable
-            | IcmpErrorKind::SourceRouteFailed
-            | IcmpErrorKind::AdministrativelyProhibited
-                if matches!(self.state, State::SynSent)
-                    || (self.state == State::SynReceived && self.active) =>
+            kind if ends_opening(cx.config.habits.opening_errors, kind, report)
+                && (matches!(self.state, State::SynSent)
+                    || (self.state == State::SynReceived && self.active)) =>
             {
                 self.end(cx, Some(TcpError::Unreachable(report.clone())));
                 return;
@@ -63,6 +58,30 @@ impl Connection {
         self.congestion.on_mss(u64::from(mss));
         if mss < before && self.runs.lose_longer_than(u32::from(mss)) > 0 {
             self.recovery.force = true;
+        }
+    }
+}
+
+/// Whether an error ends a connection that is being opened.
+fn ends_opening(errors: OpeningErrors, kind: IcmpErrorKind, report: &IcmpReport) -> bool {
+    let hard = matches!(
+        kind,
+        IcmpErrorKind::ProtocolUnreachable
+            | IcmpErrorKind::PortUnreachable
+            | IcmpErrorKind::AdministrativelyProhibited
+    );
+    match errors {
+        OpeningErrors::None => false,
+        // Precedence (codes 14 and 15 of RFC 1812) is a matter of the path.
+        OpeningErrors::Hard if report.icmp_type == 3 && matches!(report.icmp_code, 14 | 15) => false,
+        OpeningErrors::Hard => hard || kind == IcmpErrorKind::TimeExceeded,
+        OpeningErrors::Unreachable => {
+            hard || matches!(
+                kind,
+                IcmpErrorKind::NetworkUnreachable
+                    | IcmpErrorKind::HostUnreachable
+                    | IcmpErrorKind::SourceRouteFailed
+            )
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use thru_wire::tcp::Flags;
+
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
 use super::memory::FLOOR;
@@ -53,6 +55,12 @@ impl Connection {
             return;
         }
         if flags.syn() && !both_called {
+            if cx.config.habits.syn_resets {
+                let reset = self.build_bare(cx.now, Flags::RST | Flags::ACK, self.nxt);
+                cx.out.push_back(reset);
+                self.end(cx, Some(TcpError::Reset));
+                return;
+            }
             // RFC 5961 4.2: a peer that really restarted answers the challenge with a RST.
             self.challenge(cx);
             return;
@@ -145,6 +153,11 @@ impl Connection {
             self.syn.due = true;
             return;
         }
+        if segment.flags().syn() && self.state != State::SynReceived {
+            // RFC 5961 4.2: whatever its number.
+            self.challenge(cx);
+            return;
+        }
         if len > 0 && place + len <= next {
             self.insight.duplicates_received += 1;
             // RFC 7323 5.3 R2: its timestamp is not kept. A repetition would push TS.Recent beyond what is still on its way,
@@ -154,6 +167,16 @@ impl Connection {
             }
             self.ack.now = true;
             self.last_received = segment.at;
+            // What ends exactly where we are was sent by someone who knows: what it acknowledges counts. Stacks in use
+            // take it, and a FIN sent again is the last segment that can acknowledge ours.
+            let flags = segment.flags();
+            if place + len == next && flags.ack() && !flags.syn() && self.state != State::SynReceived {
+                let ack = seq::place(self.una, segment.header.ack);
+                if ack > self.una && ack <= self.nxt {
+                    self.on_ack(cx, segment, place, ack);
+                    self.on_our_fin_acknowledged(cx);
+                }
+            }
             return;
         }
         if len > 0 || place + 1 == next {
@@ -178,12 +201,13 @@ impl Connection {
     pub(crate) fn challenge(&mut self, cx: &mut Context<'_>) {
         if cx.challenge.allow(cx.now, &mut self.last_challenge) {
             self.ack.now = true;
+            self.ack.challenge = true;
         }
     }
 
     /// RFC 5961 3.2: exactly the next number resets, any other in the window is challenged.
     fn on_reset(&mut self, cx: &mut Context<'_>, segment: &Segment, place: u64) {
-        if place != self.receive.next() {
+        if place != self.receive.next() && !cx.config.habits.reset_in_window {
             self.challenge(cx);
             return;
         }
@@ -191,7 +215,7 @@ impl Connection {
         let error = match self.state {
             State::SynReceived if self.active => Some(TcpError::Refused),
             // Everything was said on both sides: the RST changes nothing (RFC 9293 3.10.7.4).
-            State::Closing | State::LastAck => None,
+            State::Closing | State::LastAck if !cx.config.habits.late_reset_is_error => None,
             _ => Some(TcpError::Reset),
         };
         self.end(cx, error);
@@ -292,14 +316,15 @@ impl Connection {
             return;
         }
         let before = self.receive.next();
+        let known = self.receive.first_known(place, end);
         self.receive.take_room(cx.spare);
         match self.receive.insert(place, payload) {
             Arrival::InOrder { filled } => {
                 let len = self.receive.next() - before;
                 self.insight.bytes_received += len;
-                if place < before {
-                    // The front of it was known (RFC 2883 4.2.1).
-                    self.ack.report_duplicate(place, before);
+                if let Some((start, end)) = known {
+                    // A part of it was known (RFC 2883 4.2.1): the first such part is told.
+                    self.ack.report_duplicate(start, end);
                 }
                 self.owe_ack(cx, end - place, filled);
                 self.tune_on_arrival(segment);
@@ -309,6 +334,9 @@ impl Connection {
             }
             Arrival::Early => {
                 self.insight.out_of_order_received += 1;
+                if let Some((start, end)) = known {
+                    self.ack.report_duplicate(start, end);
+                }
                 self.ack.now = true;
             }
             Arrival::Duplicate => {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use thru_wire::Instant;
 use thru_wire::tcp::SeqNumber;
 
+use super::SynFin;
 use super::config::{AcceptOverflow, SynCookies};
 use super::connection::{Connection, Context};
 use super::cookies::{Kept, LIFE};
@@ -100,13 +101,16 @@ impl Tcp {
             return;
         }
         if flags.ack() {
+            if flags.syn() && !self.config.habits.listeners_refuse_syn_ack {
+                return;
+            }
             if flags.syn() || !self.on_cookie(path, segment, index) {
                 self.refuse(segment);
             }
             return;
         }
         // RFC 9293 3.10.7.2 has no word for SYN with FIN; nobody honest sends it.
-        if flags.syn() && !flags.fin() {
+        if flags.syn() && (!flags.fin() || self.config.habits.syn_fin == SynFin::Take) {
             self.on_syn(path, segment, index, beyond);
         }
     }
@@ -207,7 +211,7 @@ impl Tcp {
             self.stats.min_ttl_drops += 1;
             return;
         }
-        match half_open.on_segment(segment) {
+        match half_open.on_segment(segment, &self.config.habits) {
             OnHalfOpen::Ignore => {}
             OnHalfOpen::Repeat => {
                 let again = half_open.syn_ack(segment.at);

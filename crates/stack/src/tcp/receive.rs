@@ -139,6 +139,15 @@ impl Receive {
         spare.ready.fill(&mut self.ready);
     }
 
+    /// The first part of `start..end` that has arrived already.
+    pub(crate) fn first_known(&self, start: u64, end: u64) -> Option<(u64, u64)> {
+        if start < self.next {
+            return Some((start, end.min(self.next)));
+        }
+        let range = self.ranges.iter().find(|range| range.end > start)?;
+        (range.start < end).then(|| (range.start.max(start), range.end.min(end)))
+    }
+
     /// Payload from `place` on, already cut to the window.
     pub(crate) fn insert(&mut self, place: u64, mut payload: Bytes) -> Arrival {
         let end = place + payload.len() as u64;

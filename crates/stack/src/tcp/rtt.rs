@@ -85,7 +85,8 @@ impl Rtt {
             None => INITIAL_RTO,
             Some(smoothed) => smoothed + (self.variation() * 4).max(config.min_rto).max(GRANULARITY),
         };
-        backed_off(base, self.backoff).min(config.max_rto)
+        let slop = if self.backoff > 0 { config.habits.rto_slop } else { Duration::ZERO };
+        (backed_off(base, self.backoff) + slop).min(config.max_rto)
     }
 
     /// How often the timeout is doubled.
@@ -118,15 +119,14 @@ pub(crate) fn backed_off(base: Duration, times: u32) -> Duration {
 /// How long the SYN waits before transmission number `sent + 1`: five waits of a second, then doubling, so that
 /// SYNs leave at 0, 1, 2, 3, 4, 5, 7, 11, 19, 35 and 67 s, as from a current Linux (`tcp_syn_linear_timeouts` = 4).
 pub(crate) fn syn_timeout(retransmissions: u32, config: &TcpConfig) -> Duration {
-    backed_off(INITIAL_RTO, retransmissions.saturating_sub(SYN_LINEAR)).min(config.max_rto)
+    let doubled = retransmissions.saturating_sub(config.habits.syn_linear_timeouts);
+    let slop = if retransmissions > 0 { config.habits.rto_slop } else { Duration::ZERO };
+    (backed_off(config.habits.initial_rto, doubled) + slop).min(config.max_rto)
 }
-
-/// SYN retransmissions whose timeout isn't doubled; they come on top of `syn_retries`.
-pub(crate) const SYN_LINEAR: u32 = 4;
 
 /// How long a SYN ACK waits: doubling from the start.
 pub(crate) fn syn_ack_timeout(retransmissions: u32, config: &TcpConfig) -> Duration {
-    backed_off(INITIAL_RTO, retransmissions).min(config.max_rto)
+    backed_off(config.habits.initial_rto, retransmissions).min(config.max_rto)
 }
 
 #[cfg(test)]

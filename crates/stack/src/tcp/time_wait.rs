@@ -168,7 +168,7 @@ impl Facts {
         self.next_to_send + 65_537
     }
 
-    fn on_segment(&self, segment: &Segment, rst_ends: bool) -> OnTimeWait {
+    fn on_segment(&self, segment: &Segment, rst_ends: bool, answers_syn: bool) -> OnTimeWait {
         let header = &segment.header;
         let theirs = self.recent.zip(header.options.timestamps);
         let newer = theirs.map(|(recent, theirs)| theirs.value.wrapping_sub(recent) as i32);
@@ -183,7 +183,15 @@ impl Facts {
                 Some(newer) => newer > 0 || (newer == 0 && header.seq.gt(self.next_expected)),
                 None => header.seq.gt(self.next_expected),
             };
-            return if fresh { OnTimeWait::MakeRoom { beyond: self.beyond() } } else { OnTimeWait::Answer };
+            return match fresh {
+                true => OnTimeWait::MakeRoom { beyond: self.beyond() },
+                false if answers_syn => OnTimeWait::Answer,
+                false => OnTimeWait::Ignore,
+            };
+        }
+        // RFC 9293 3.10.7.4, fifth: without the ACK bit it is dropped.
+        if !header.flags.ack() {
+            return OnTimeWait::Ignore;
         }
         if newer.is_some_and(|newer| newer < 0) {
             return if segment.len() > 0 { OnTimeWait::Answer } else { OnTimeWait::Ignore };
@@ -282,7 +290,11 @@ impl Tcp {
     pub(super) fn on_time_wait(&mut self, path: &dyn Path, place: Place, segment: &Segment) {
         self.visits += 1;
         let facts = self.time_wait.facts(place);
-        let decision = facts.on_segment(segment, self.config.time_wait_assassination);
+        let decision = facts.on_segment(
+            segment,
+            self.config.time_wait_assassination,
+            self.config.habits.time_wait_answers_syn,
+        );
         match decision {
             OnTimeWait::Ignore => {}
             OnTimeWait::Answer | OnTimeWait::Restart => {

@@ -70,7 +70,13 @@ impl Connection {
             }
             Plan::Ack => {
                 let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN);
-                Some(self.build(buffer, cx.now, Flags::ACK, self.nxt, 0, false))
+                let again = cx.config.habits.acks_repeat_fin
+                    && self.fin_sent()
+                    && !self.fin_acknowledged()
+                    && !self.ack.challenge;
+                let (flags, start) =
+                    if again { (Flags::ACK | Flags::FIN, self.nxt - 1) } else { (Flags::ACK, self.nxt) };
+                Some(self.build(buffer, cx.now, flags, start, 0, again))
             }
             Plan::Nothing => {
                 self.watch_peer_window(cx);

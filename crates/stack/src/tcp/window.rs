@@ -1,5 +1,6 @@
 //! Windows: what the peer allows us, what we allow the peer, and neither in silly pieces (RFC 9293 3.8.6).
 
+use super::Habits;
 use super::connection::{Connection, Context};
 use super::insight::TcpEventKind;
 use super::segment::Segment;
@@ -48,9 +49,24 @@ impl PeerWindow {
 pub(crate) struct OwnWindow {
     /// The highest place the peer was ever allowed to send up to: it never goes back.
     edge: u64,
+    /// See [`Habits::exact_window`](super::Habits::exact_window).
+    exact: bool,
+    /// See [`Habits::update_by_quarter`](super::Habits::update_by_quarter).
+    by_quarter: bool,
+    /// See [`Habits::accept_by_room`](super::Habits::accept_by_room).
+    by_room: bool,
 }
 
 impl OwnWindow {
+    pub(crate) fn with(habits: &Habits) -> OwnWindow {
+        OwnWindow {
+            edge: 0,
+            exact: habits.exact_window,
+            by_quarter: habits.update_by_quarter,
+            by_room: habits.accept_by_room,
+        }
+    }
+
     pub(crate) fn remaining(&self, next: u64) -> u64 {
         self.edge.saturating_sub(next)
     }
@@ -64,7 +80,7 @@ impl Connection {
         let remaining = self.own_window.remaining(next);
         let wanted = self.wanted_window(remaining);
         let field = if wanted > remaining {
-            wanted >> shift
+            if self.own_window.exact { wanted.div_ceil(1 << shift) } else { wanted >> shift }
         } else {
             // What was allowed stays allowed: up, not down.
             remaining.div_ceil(1 << shift)
@@ -79,7 +95,11 @@ impl Connection {
         let shift = self.options.scale.map_or(0, |(own, _)| own);
         let clamp = self.settings.window_clamp.map_or(u64::MAX, u64::from);
         let free = (self.receive.window() as u64).min(u64::from(u16::MAX) << shift).min(clamp);
-        let step = u64::from(self.options.own_mss).min(self.receive.limit() as u64 / 2);
+        let step = if self.own_window.exact {
+            1
+        } else {
+            u64::from(self.options.own_mss).min(self.receive.limit() as u64 / 2)
+        };
         if free >= remaining + step { free } else { remaining }
     }
 
@@ -90,7 +110,14 @@ impl Connection {
         }
         let remaining = self.own_window.remaining(self.receive.next());
         let wanted = self.wanted_window(remaining);
-        if wanted > remaining && wanted >= 2 * remaining {
+        let grown = wanted.saturating_sub(remaining);
+        let enough = if self.own_window.by_quarter {
+            let (limit, mss) = (self.receive.limit() as u64, u64::from(self.options.own_mss));
+            grown >= 2 * mss && (4 * grown >= limit || 8 * wanted <= limit || limit <= 8 * mss)
+        } else {
+            wanted >= 2 * remaining
+        };
+        if wanted > remaining && enough {
             self.ack.now = true;
         }
     }
@@ -98,7 +125,10 @@ impl Connection {
     /// Whether the segment touches what we allow (RFC 9293 3.10.7.4, the table).
     pub(crate) fn is_acceptable(&self, seq: u64, len: u64) -> bool {
         let next = self.receive.next();
-        let window = self.own_window.remaining(next);
+        let mut window = self.own_window.remaining(next);
+        if self.own_window.by_room {
+            window = window.max(self.receive.window() as u64);
+        }
         let inside = |place: u64| place >= next && place < next + window;
         match (len, window) {
             (0, 0) => seq == next,

@@ -29,7 +29,9 @@ impl Runner {
         {
             return Stop::skip(format!("{word} is not there"));
         }
-        let options = self.host.tcp_default_options();
+        let mut options = self.host.tcp_default_options();
+        options.keepalive_idle = self.settings.keep_idle;
+        options.connect_timeout = self.settings.keep_init;
         let socket = Socket {
             v6,
             datagram,
@@ -44,7 +46,11 @@ impl Runner {
             receive_timeout: None,
             send_timeout: None,
         };
-        self.new_file(call, File::Socket(Box::new(socket)))
+        let attempt = self.new_file(call, File::Socket(Box::new(socket)));
+        if let Ok(Attempt::Done(value)) = &attempt {
+            self.kernel.newest = Some(value.result);
+        }
+        attempt
     }
 
     /// `...`: the script's own address; else what is written.
@@ -192,7 +198,9 @@ impl Runner {
                 Some(Ok(())) => return Attempt::error("EISCONN"),
                 Some(Err(error)) => {
                     let told = self.pending_error(id);
-                    return Attempt::error(told.as_ref().map_or("ECONNABORTED", |_| errno(&error)));
+                    return Attempt::error(
+                        told.as_ref().map_or("ECONNABORTED", |_| errno(&error, self.persona)),
+                    );
                 }
             },
             SocketState::Stream(id) => {
@@ -201,7 +209,7 @@ impl Runner {
                     Some(Ok(())) => Attempt::ok(0),
                     Some(Err(error)) => {
                         self.pending_error(id);
-                        Attempt::error(errno(&error))
+                        Attempt::error(errno(&error, self.persona))
                     }
                 };
             }

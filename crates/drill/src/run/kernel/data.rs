@@ -28,7 +28,7 @@ impl Runner {
         let len = len.clamp(0, MOST) as usize;
         if let SocketState::Datagram(id) = socket.state {
             if let Some(report) = self.host.udp_error(id) {
-                return Attempt::error(unreachable(&report));
+                return Attempt::error(unreachable(&report, self.persona));
             }
             return match self.host.udp_receive(id) {
                 Some(datagram) => Attempt::ok(datagram.payload.len().min(len) as i64),
@@ -64,7 +64,7 @@ impl Runner {
     /// An error is told once; afterwards the stream has simply ended.
     fn read_error(&mut self, id: TcpId, error: &TcpError) -> Result<Attempt, Stop> {
         match self.pending_error(id) {
-            Some(_) => Attempt::error(errno(error)),
+            Some(_) => Attempt::error(errno(error, self.persona)),
             None => Attempt::ok(0),
         }
     }
@@ -186,7 +186,7 @@ impl Runner {
             }
             Err(_) if progress.bytes > 0 => Attempt::ok(progress.bytes as i64),
             Err(error) => match self.pending_error(id) {
-                Some(_) => Attempt::error(errno(&error)),
+                Some(_) => Attempt::error(errno(&error, self.persona)),
                 None => Attempt::error("EPIPE"),
             },
         }

@@ -3,14 +3,16 @@
 use thru_stack::icmp::{IcmpErrorKind, IcmpReport};
 use thru_stack::tcp::TcpError;
 
+use crate::Persona;
+
 /// The name of what ended a connection.
-pub(crate) fn errno(error: &TcpError) -> &'static str {
+pub(crate) fn errno(error: &TcpError, persona: Persona) -> &'static str {
     match error {
         TcpError::Refused => "ECONNREFUSED",
         TcpError::Reset => "ECONNRESET",
         TcpError::TimedOut { icmp: Some(icmp) } => soft(icmp),
         TcpError::TimedOut { icmp: None } => "ETIMEDOUT",
-        TcpError::Unreachable(report) => unreachable(report),
+        TcpError::Unreachable(report) => unreachable(report, persona),
         TcpError::Aborted => "ECONNABORTED",
         TcpError::WriteAfterShutdown => "EPIPE",
         _ => "ENOTCONN",
@@ -26,7 +28,18 @@ fn soft(icmp: &IcmpReport) -> &'static str {
     }
 }
 
-pub(crate) fn unreachable(report: &IcmpReport) -> &'static str {
+/// The name of an ICMP error.
+pub(crate) fn unreachable(report: &IcmpReport, persona: Persona) -> &'static str {
+    if persona == Persona::FreeBsd {
+        return match report.kind {
+            IcmpErrorKind::ProtocolUnreachable
+            | IcmpErrorKind::PortUnreachable
+            | IcmpErrorKind::AdministrativelyProhibited => "ECONNREFUSED",
+            IcmpErrorKind::PacketTooBig { .. } => "EMSGSIZE",
+            IcmpErrorKind::ParameterProblem => "ENOPROTOOPT",
+            _ => "EHOSTUNREACH",
+        };
+    }
     match report.kind {
         IcmpErrorKind::NetworkUnreachable => "ENETUNREACH",
         IcmpErrorKind::HostUnreachable | IcmpErrorKind::TimeExceeded => "EHOSTUNREACH",

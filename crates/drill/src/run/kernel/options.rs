@@ -198,7 +198,9 @@ impl Runner {
         let mut value = Value::of(0);
         if option == "SO_ERROR" {
             let found = match socket.state {
-                SocketState::Stream(id) => self.pending_error(id).as_ref().map_or("0", errno),
+                SocketState::Stream(id) => {
+                    self.pending_error(id).map_or("0", |error| errno(&error, self.persona))
+                }
                 _ => "0",
             };
             let matches = match name(&wanted) {
@@ -238,7 +240,7 @@ impl Runner {
             "TCP_KEEPIDLE" => seconds(options.keepalive_idle),
             "TCP_KEEPINTVL" => seconds(options.keepalive_interval),
             "TCP_KEEPCNT" => i64::from(options.keepalive_probes),
-            "TCP_KEEPINIT" => seconds(options.connect_timeout.unwrap_or(self.settings.keep_init)),
+            "TCP_KEEPINIT" => options.connect_timeout.map_or(0, seconds),
             "TCP_USER_TIMEOUT" => options.user_timeout.map_or(0, |time| time.as_millis() as i64),
             "TCP_MAXSEG" => match &info {
                 Some(info) if info.state != State::SynSent => info.mss as i64,

@@ -1,0 +1,103 @@
+//! Where stacks in use differ and the RFCs leave room, or left it once: values, so that one stack can have either habit.
+
+use core::time::Duration;
+
+/// Habits of a host's TCP. `Default` is what a current Linux does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// Receive buffers hold a whole number of the connection's largest segments: they are rounded up.
+    pub whole_segments: bool,
+    /// An acknowledgement tells all the room there is, rounded up to what the scale can tell. Otherwise the window opens
+    /// in steps of at least a segment (RFC 9293 3.8.6.2.2), whatever else is told meanwhile.
+    pub exact_window: bool,
+    /// A window that the application opens by reading is told when it has grown by two segments and a quarter of the
+    /// buffer. Otherwise when it has doubled.
+    pub update_by_quarter: bool,
+    /// Acknowledgements sent at once when a connection begins, so that the peer's slow start isn't held up.
+    pub quick_acks: u8,
+    /// Every second segment is acknowledged at once, however small. Otherwise, when two segments of full size are owed.
+    pub every_second_segment: bool,
+    /// An acknowledgement that leaves while our FIN is under way carries it again.
+    pub acks_repeat_fin: bool,
+    /// Timeout of the first SYN (RFC 6298 2.1).
+    pub initial_rto: Duration,
+    /// SYN retransmissions whose timeout isn't doubled; they come on top of the retries.
+    pub syn_linear_timeouts: u32,
+    /// Added to every backed-off timeout.
+    pub rto_slop: Duration,
+    /// SYNs after this many retransmissions leave without any option but the MSS; `None`: never.
+    pub syn_plain_after: Option<u32>,
+    /// Between two challenge acknowledgements of one connection, so that two stacks that disagree keep no war going.
+    pub challenge_interval: Duration,
+    /// A RST anywhere in the window resets, as RFC 793 had it before RFC 5961 3.2.
+    pub reset_in_window: bool,
+    /// A SYN in the window of a connection ends it, as RFC 793 had it before RFC 5961 4.2.
+    pub syn_resets: bool,
+    /// A SYN ACK that finds a listener is answered with RST (RFC 9293 3.10.7.2). Otherwise it is dropped.
+    pub listeners_refuse_syn_ack: bool,
+    /// TIME-WAIT answers a SYN that it doesn't make room for. Otherwise it is dropped.
+    pub time_wait_answers_syn: bool,
+    /// A RST is an error even after both sides have closed.
+    pub late_reset_is_error: bool,
+    /// A segment is acceptable if the buffer has room for it, even beyond the window that was announced.
+    pub accept_by_room: bool,
+    /// What becomes of a SYN that carries a FIN, too.
+    pub syn_fin: SynFin,
+    /// Which ICMP errors end a connection that is being opened (RFC 1122 4.2.3.9).
+    pub opening_errors: OpeningErrors,
+}
+
+/// What becomes of a SYN that carries a FIN, too: nobody honest sends one, and RFC 9293 has no word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynFin {
+    /// It is a SYN like any other.
+    Take,
+    /// Listeners drop it.
+    NotByListeners,
+    /// Everybody drops it.
+    Drop,
+}
+
+/// Which ICMP errors end a connection that is being opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpeningErrors {
+    /// Every "unreachable".
+    Unreachable,
+    /// Those that say that nobody is there or that it is forbidden, and an expired TTL.
+    Hard,
+    /// None.
+    None,
+}
+
+impl Default for Habits {
+    fn default() -> Habits {
+        Habits {
+            whole_segments: false,
+            exact_window: false,
+            update_by_quarter: false,
+            quick_acks: 16,
+            every_second_segment: false,
+            acks_repeat_fin: false,
+            initial_rto: Duration::from_secs(1),
+            syn_linear_timeouts: 4,
+            rto_slop: Duration::ZERO,
+            syn_plain_after: None,
+            challenge_interval: Duration::from_millis(500),
+            reset_in_window: false,
+            syn_resets: false,
+            listeners_refuse_syn_ack: true,
+            time_wait_answers_syn: true,
+            late_reset_is_error: false,
+            accept_by_room: false,
+            syn_fin: SynFin::NotByListeners,
+            opening_errors: OpeningErrors::Unreachable,
+        }
+    }
+}
+
+impl Habits {
+    /// The bytes of a receive buffer of `limit` bytes on a connection with segments of `mss` bytes.
+    pub(crate) fn receive_limit(&self, limit: usize, mss: u16) -> usize {
+        if self.whole_segments { limit.next_multiple_of(usize::from(mss.max(1))) } else { limit }
+    }
+}
