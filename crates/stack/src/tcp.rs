@@ -12,7 +12,7 @@
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
 //! - where stacks in use differ: `habits`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
-//! - what a connection tells about itself: `insight`; what is asked about it: `look`.
+//! - what a connection tells about itself: `info`, `chrono`, `insight`; what is asked about it: `look`.
 //!
 //! Places of sequence numbers are 64 bits wide inside (`seq`), so nothing wraps but on the wire.
 
@@ -33,6 +33,7 @@ mod acknowledge;
 mod autotune;
 mod calls;
 mod challenge;
+mod chrono;
 mod config;
 pub mod congestion;
 mod connection;
@@ -45,6 +46,7 @@ mod habits;
 mod half_open;
 mod handshake;
 mod icmp;
+mod info;
 mod input;
 mod insight;
 mod isn;
@@ -80,7 +82,8 @@ pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOp
 pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use habits::{Habits, OpeningErrors, SynFin};
-pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind, TcpInfo};
+pub use info::TcpInfo;
+pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind};
 pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
 pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
@@ -108,7 +111,7 @@ pub struct TcpId(pub(crate) u64);
 pub struct ListenerId(pub(crate) u64);
 
 /// The states of a connection (RFC 9293 3.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
     /// A half-open connection's listener; no connection object is ever in it.
     Listen,
@@ -131,6 +134,7 @@ pub enum State {
     /// Closed on both sides; old segments may still wander about.
     TimeWait,
     /// Gone.
+    #[default]
     Closed,
 }
 
@@ -217,7 +221,11 @@ impl Tcp {
 
     /// A segment for one of our addresses.
     pub fn handle_segment(&mut self, path: &dyn Path, segment: SegmentIn) {
-        let Some(segment) = Segment::parse(segment) else { return };
+        self.stats.segments_received += 1;
+        let Some(segment) = Segment::parse(segment) else {
+            self.stats.errors_received += 1;
+            return;
+        };
         let flags = segment.flags();
         if flags.syn() && flags.fin() && self.config.habits.syn_fin == SynFin::Drop {
             return;
@@ -271,15 +279,19 @@ impl Tcp {
     /// The next segment to send. Drain until `None`.
     pub fn poll_transmit(&mut self, now: Instant, _path: &dyn Path) -> Option<SegmentOut> {
         if let Some(segment) = self.out.pop_front() {
+            self.stats.segments_sent += 1;
+            self.stats.resets_sent += u64::from(segment.is_reset());
             return Some(segment);
         }
         while let Some(index) = self.ready.pop_front() {
             self.visits += 1;
             let Some(connection) = self.connections.get_mut(index) else { continue };
             connection.queued = false;
+            let before = connection.insight.repeated();
             let mut cx = context!(self, now);
             let segment = connection.transmit(&mut cx);
             if segment.is_some() {
+                self.stats.count_sent(before, connection.insight.repeated());
                 // Others come first; then this one may have more.
                 connection.queued = true;
                 self.ready.push_back(index);

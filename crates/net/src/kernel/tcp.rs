@@ -185,7 +185,7 @@ fn tcp_info(kernel: &KernelTcpInfo) -> TcpInfo {
         syn_retransmissions: 0,
         bytes_unsent: 0,
         reset_ttl: None,
-        ecn: Default::default(),
+        ..TcpInfo::default()
     }
 }
 

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use thru_wire::tcp::SackBlocks;
 
 use super::connection::{Connection, Context};
-use super::seq;
+use super::{TcpConfig, seq};
 
 /// Acknowledgements sent at once after `TCP_QUICKACK`.
 const QUICK: u8 = 16;
@@ -88,6 +88,11 @@ impl Connection {
         self.ack.challenge = false;
         self.ack.last_sent = next;
         self.timers.delayed_ack = thru_wire::Instant::NEVER;
+    }
+
+    /// How long an acknowledgement waits for company.
+    pub(crate) fn ack_delay(&self, config: &TcpConfig) -> core::time::Duration {
+        config.delayed_ack
     }
 
     /// The blocks to report: what arrived twice, then what arrived after a gap, newest first.

@@ -12,8 +12,8 @@ use super::{Tcp, TcpConfig};
 /// What the receiver measures: it sends too little to learn the round-trip time as a sender.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tuning {
-    /// A round trip: from a timestamp of ours to its echo, or, at most, the time in which a window arrived.
-    rtt: Option<Duration>,
+    /// A round trip in nanoseconds, 0: not known; from a timestamp of ours to its echo, or, at most, the time in which a window arrived.
+    rtt: u64,
     /// When all below the place has arrived, the window announced at the time has.
     window: Option<(u64, Instant)>,
     /// Place and time at which this measurement of reading began.
@@ -23,13 +23,21 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        (self.rtt > 0).then(|| Duration::from_nanos(self.rtt))
+    }
+
+    pub(crate) fn space(&self) -> u64 {
+        self.space
+    }
+
     fn sample(&mut self, rtt: Duration, at_most: bool) {
-        let rtt = rtt.max(Duration::from_micros(1));
-        self.rtt = Some(match self.rtt {
-            None => rtt,
-            Some(known) if at_most => known.min(rtt),
-            Some(known) => known * 7 / 8 + rtt / 8,
-        });
+        let rtt = rtt.max(Duration::from_micros(1)).as_nanos() as u64;
+        self.rtt = match self.rtt {
+            0 => rtt,
+            known if at_most => known.min(rtt),
+            known => known / 8 * 7 + rtt / 8,
+        };
     }
 }
 
@@ -65,7 +73,7 @@ impl Connection {
             return;
         };
         let own = self.rtt.smoothed();
-        let Some(rtt) = self.tuning.rtt.into_iter().chain(own).min() else { return };
+        let Some(rtt) = self.tuning.rtt().into_iter().chain(own).min() else { return };
         if now.since(since) < rtt {
             return;
         }

@@ -27,7 +27,7 @@ use super::recovery::Recovery;
 use super::rtt::Rtt;
 use super::runs::Runs;
 use super::window::{OwnWindow, PeerWindow};
-use super::{Congestion, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpInfo, TcpStats};
+use super::{Congestion, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpStats};
 use crate::buffers::Spare;
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
@@ -274,6 +274,7 @@ impl Connection {
         if matches!(error, Some(TcpError::TimedOut { .. } | TcpError::Unreachable(_))) {
             self.fast_open_failed(cx);
         }
+        self.count_end(cx, error.as_ref());
         if let Some(error) = error {
             self.insight.record(cx.now, TcpEventKind::Error(error.clone()));
             self.error.get_or_insert_with(|| Box::new(error));
@@ -282,6 +283,23 @@ impl Connection {
         self.forget_sending();
         self.timers = Timers::NONE;
         self.wake_all(cx);
+    }
+
+    /// How a connection ended, for the counters of the host.
+    fn count_end(&self, cx: &mut Context<'_>, error: Option<&TcpError>) {
+        match self.state {
+            State::SynSent | State::SynReceived => cx.stats.attempt_fails += 1,
+            State::Established | State::CloseWait
+                if matches!(error, Some(TcpError::Reset | TcpError::Aborted)) =>
+            {
+                cx.stats.established_resets += 1;
+            }
+            State::Closed => return,
+            _ => {}
+        }
+        if matches!(error, Some(TcpError::TimedOut { .. })) && self.is_synchronized() {
+            cx.stats.aborts_on_timeout += 1;
+        }
     }
 
     /// Lets go of everything that serves sending.
@@ -314,6 +332,7 @@ impl Connection {
         if self.timers.delayed_ack <= cx.now {
             self.timers.delayed_ack = Instant::NEVER;
             self.ack.now = true;
+            cx.stats.delayed_acks += 1;
         }
         if self.timers.retransmit <= cx.now {
             self.timers.retransmit = Instant::NEVER;
@@ -334,44 +353,6 @@ impl Connection {
         if self.timers.linger <= cx.now {
             self.timers.linger = Instant::NEVER;
             self.end(cx, None);
-        }
-    }
-
-    pub(crate) fn info(&self, config: &TcpConfig) -> TcpInfo {
-        let insight = &self.insight;
-        TcpInfo {
-            state: self.state,
-            mss: usize::from(self.options.mss),
-            rtt: self.rtt.smoothed(),
-            rtt_variation: self.rtt.variation(),
-            min_rtt: self.rtt.min(),
-            max_rtt: self.rtt.max(),
-            rto: self.rtt.rto(config),
-            congestion_window: self.send_window(),
-            slow_start_threshold: self.congestion.slow_start_threshold(),
-            bytes_in_flight: self.runs.in_flight(),
-            peer_window: self.peer_window.size(),
-            own_window: self.own_window.remaining(self.receive.next()),
-            bytes_sent: insight.bytes_sent,
-            bytes_acked: insight.bytes_acked,
-            bytes_received: insight.bytes_received,
-            segments_sent: insight.segments_sent,
-            segments_received: insight.segments_received,
-            retransmissions: insight.retransmissions,
-            timeouts: insight.timeouts,
-            fast_recoveries: insight.fast_recoveries,
-            loss: self.loss_info(),
-            duplicate_acks_received: insight.duplicate_acks_received,
-            duplicates_received: insight.duplicates_received,
-            out_of_order_received: insight.out_of_order_received,
-            gap_bytes: self.receive.gap_bytes(),
-            window_scale: self.options.scale,
-            sack: self.options.sack,
-            timestamps: self.options.timestamps.is_some(),
-            syn_retransmissions: insight.syn_retransmissions,
-            bytes_unsent: self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)),
-            reset_ttl: insight.reset_ttl,
-            ecn: self.ecn_info(),
         }
     }
 }

@@ -250,6 +250,7 @@ impl Connection {
         let asked = opening.cookie.is_some() || opening.sent > 0;
         if opening.sent > 0 {
             if taken {
+                self.insight.fast_open = true;
                 cx.stats.fast_open_active += 1;
             } else {
                 cx.stats.fast_open_active_failed += 1;
@@ -346,6 +347,7 @@ impl Tcp {
         let opening = Opening { cookie, room: 0, waits: false, sent: 0, listener: Some(handle) };
         connection.fast_open = Some(Box::new(opening));
         connection.insight.segments_received = 1;
+        connection.insight.fast_open = !segment.payload.is_empty();
         connection.insight.record(
             now,
             TcpEventKind::Received {

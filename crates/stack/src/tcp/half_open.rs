@@ -80,7 +80,7 @@ impl HalfOpen {
             listener,
             iss,
             irs: segment.header.seq,
-            window: settings.buffers(config).1.min(usize::from(u16::MAX)) as u16,
+            window: settings.first_window(config),
             peer_window: segment.header.window,
             ttl: segment.ttl,
             retransmissions: 0,

@@ -243,7 +243,10 @@ impl Connection {
     /// The SYN or SYN ACK was not answered in time.
     pub(crate) fn on_syn_timeout(&mut self, cx: &mut Context<'_>) {
         let most = match self.state {
-            State::SynSent => cx.config.syn_retries + cx.config.habits.syn_linear_timeouts,
+            State::SynSent => {
+                let linear = cx.config.habits.syn_linear_timeouts;
+                self.settings.syn_retries.unwrap_or(cx.config.syn_retries + linear)
+            }
             _ => cx.config.syn_ack_retries,
         };
         let rto = self.syn_rto(cx.config);

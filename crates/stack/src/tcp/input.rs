@@ -38,6 +38,7 @@ impl Connection {
         // PAWS (RFC 7323 5.3 R1), which doesn't hold for RST.
         if !flags.rst() && self.is_from_the_past(segment) {
             self.insight.duplicates_received += 1;
+            cx.stats.paws_drops += 1;
             self.answer_out_of_window(cx, segment);
             return;
         }
@@ -101,6 +102,10 @@ impl Connection {
 
     fn note_arrival(&mut self, segment: &Segment) {
         self.insight.segments_received += 1;
+        if !segment.payload.is_empty() {
+            self.insight.data_segments_received += 1;
+            self.insight.last_data_received = segment.at;
+        }
         let header = &segment.header;
         let irs = if self.irs == 0 { seq::initial(header.seq) } else { self.irs };
         let near = if self.irs == 0 { irs } else { self.receive.next() };
@@ -200,6 +205,7 @@ impl Connection {
     /// RFC 5961: ask whoever sent this to show that it knows the sequence numbers.
     pub(crate) fn challenge(&mut self, cx: &mut Context<'_>) {
         if cx.challenge.allow(cx.now, &mut self.last_challenge) {
+            cx.stats.challenge_acks += 1;
             self.ack.now = true;
             self.ack.challenge = true;
         }
@@ -274,6 +280,7 @@ impl Connection {
         if !segment.payload.is_empty() {
             if self.released && end > next {
                 // Nobody will read it: tell the peer (RFC 9293 3.10.7.4 "if the user has closed", RFC 1122 4.2.2.13).
+                cx.stats.aborts_on_data += 1;
                 self.abort(cx);
                 return;
             }

@@ -6,77 +6,10 @@ use std::collections::VecDeque;
 use thru_wire::Instant;
 use thru_wire::tcp::Flags;
 
-use super::{EcnInfo, State, TcpError};
+use super::chrono::Chrono;
+use super::stats::Repeated;
+use super::{State, TcpError};
 use crate::icmp::IcmpReport;
-
-/// What `TCP_INFO` tells, and a little more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TcpInfo {
-    /// Where the connection stands.
-    pub state: State,
-    /// Largest payload sent in one segment, options subtracted.
-    pub mss: usize,
-    /// Smoothed round-trip time; `None` before the first sample.
-    pub rtt: Option<Duration>,
-    /// Smoothed deviation of the round-trip time.
-    pub rtt_variation: Duration,
-    /// Smallest round-trip time seen.
-    pub min_rtt: Option<Duration>,
-    /// Largest round-trip time seen.
-    pub max_rtt: Option<Duration>,
-    /// Retransmission timeout, backoff included.
-    pub rto: Duration,
-    /// Congestion window in bytes.
-    pub congestion_window: u64,
-    /// Slow start threshold in bytes; `u64::MAX` before the first loss.
-    pub slow_start_threshold: u64,
-    /// Bytes sent and believed to be in the network.
-    pub bytes_in_flight: u64,
-    /// What the peer allows beyond its last acknowledgement, in bytes.
-    pub peer_window: u64,
-    /// What we allow the peer, in bytes.
-    pub own_window: u64,
-    /// Payload bytes sent, again-sent ones included.
-    pub bytes_sent: u64,
-    /// Payload bytes acknowledged by the peer.
-    pub bytes_acked: u64,
-    /// Payload bytes received in order.
-    pub bytes_received: u64,
-    /// Segments sent, those without payload included.
-    pub segments_sent: u64,
-    /// Segments received, those without payload included.
-    pub segments_received: u64,
-    /// Segments sent again, SYN and FIN included.
-    pub retransmissions: u64,
-    /// Times the retransmission timer ran out, during the handshake too.
-    pub timeouts: u64,
-    /// Times loss was noticed by acknowledgements.
-    pub fast_recoveries: u64,
-    /// What loss recovery knows and did.
-    pub loss: LossInfo,
-    /// Duplicate acknowledgements received.
-    pub duplicate_acks_received: u64,
-    /// Segments that arrived again (D-SACK's other side).
-    pub duplicates_received: u64,
-    /// Segments that arrived after a gap.
-    pub out_of_order_received: u64,
-    /// Bytes missing below the highest sequence number received.
-    pub gap_bytes: u64,
-    /// Shifts of the window (ours, the peer's) when scaling is in use.
-    pub window_scale: Option<(u8, u8)>,
-    /// Whether both sides allow selective acknowledgements.
-    pub sack: bool,
-    /// Whether both sides send timestamps.
-    pub timestamps: bool,
-    /// Retransmissions of our SYN or SYN ACK.
-    pub syn_retransmissions: u64,
-    /// Payload bytes written by the application that were not sent yet.
-    pub bytes_unsent: u64,
-    /// TTL or hop limit of the RST that ended the connection, if one did.
-    pub reset_ttl: Option<u8>,
-    /// Explicit congestion notification.
-    pub ecn: EcnInfo,
-}
 
 /// What loss recovery knows and did; the last ones are what `TCP_INFO` calls so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,6 +136,15 @@ pub(crate) struct Insight {
     pub(crate) duplicates_received: u64,
     pub(crate) out_of_order_received: u64,
     pub(crate) reset_ttl: Option<u8>,
+    pub(crate) fast_open: bool,
+    pub(crate) bytes_retransmitted: u64,
+    pub(crate) data_segments_sent: u64,
+    pub(crate) data_segments_received: u64,
+    pub(crate) last_data_received: Instant,
+    pub(crate) chrono: Chrono,
+    /// Windows announced as closed, and closed ones as open again.
+    pub(crate) windows_closed: u32,
+    pub(crate) windows_reopened: u32,
     records: bool,
     first: Vec<Stored>,
     last: VecDeque<Stored>,
@@ -245,6 +187,15 @@ impl Insight {
     /// `records`: whether events are kept.
     pub(crate) fn new(records: bool) -> Insight {
         Insight { records, ..Insight::default() }
+    }
+
+    pub(crate) fn repeated(&self) -> Repeated {
+        Repeated {
+            segments: self.retransmissions,
+            syns: self.syn_retransmissions,
+            windows_closed: self.windows_closed,
+            windows_reopened: self.windows_reopened,
+        }
     }
 
     pub(crate) fn record(&mut self, at: Instant, what: TcpEventKind) {

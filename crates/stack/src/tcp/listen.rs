@@ -118,7 +118,6 @@ impl Tcp {
     /// RST, as nobody expects this segment.
     fn refuse(&mut self, segment: &Segment) {
         if let Some(reset) = reset_for(segment) {
-            self.stats.resets_sent += 1;
             self.out.push_back(reset);
         }
     }

@@ -31,7 +31,8 @@ pub struct SocketOptions {
     pub keepalive_probes: u32,
     /// `TCP_KEEPINIT` (FreeBSD): how long a connection attempt may take; `None`: as the retries give.
     pub connect_timeout: Option<Duration>,
-    /// `TCP_SYNCNT`: how often a SYN is sent again; `None`: the host's [`TcpConfig::syn_retries`].
+    /// `TCP_SYNCNT`: how often a SYN is sent again in all; `None`: the host's [`TcpConfig::syn_retries`] and the early
+    /// times that come before those.
     pub syn_retries: Option<u32>,
     /// `TCP_USER_TIMEOUT` (RFC 9293 3.9.1, RFC 5482): how long sent data may stay unacknowledged, a window closed, or
     /// keepalive questions unanswered; `None`: as the retries give.
@@ -121,6 +122,12 @@ impl SocketOptions {
         let grown = if config.receive_autotuning { config.receive_buffer_most } else { 0 };
         let most = self.receive_buffer.unwrap_or(config.receive_buffer.max(grown));
         self.window_clamp.map_or(most, |clamp| most.min(clamp as usize))
+    }
+
+    /// The window of a SYN, which is not scaled.
+    pub(crate) fn first_window(&self, config: &TcpConfig) -> u16 {
+        let clamp = self.window_clamp.map_or(usize::MAX, |clamp| clamp as usize);
+        self.buffers(config).1.min(clamp).min(usize::from(u16::MAX)) as u16
     }
 
     /// Traffic class and TTL, onto a segment that leaves.

@@ -52,6 +52,13 @@ pub struct SegmentOut {
     pub bytes: SegmentBytes,
 }
 
+impl SegmentOut {
+    /// Whether it ends a connection at once.
+    pub(crate) fn is_reset(&self) -> bool {
+        self.bytes.get(13).is_some_and(|flags| flags & 4 != 0)
+    }
+}
+
 /// A segment in a buffer with room in front for the headers below, so that a frame takes one allocation.
 #[derive(Clone, Debug)]
 pub struct SegmentBytes {

@@ -24,6 +24,11 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
+    /// Probes in a row that nobody answered.
+    pub(crate) fn unanswered(&self) -> u32 {
+        self.unanswered
+    }
+
     /// Something came from the peer.
     pub(crate) fn answered(&mut self) {
         self.unanswered = 0;
@@ -47,7 +52,7 @@ impl Connection {
         }
     }
 
-    fn peer_window_blocks(&self) -> bool {
+    pub(crate) fn peer_window_blocks(&self) -> bool {
         let window = (self.una + self.peer_window.size()).saturating_sub(self.nxt);
         let unsent = self.queue.end().saturating_sub(self.nxt) + u64::from(self.closing);
         window < unsent.min(u64::from(self.options.mss))
@@ -68,6 +73,7 @@ impl Connection {
             self.probe.force_small = true;
         } else {
             self.probe.due = true;
+            cx.stats.window_probes += 1;
         }
         self.probe.asked += 1;
         self.probe.unanswered += 1;
@@ -97,6 +103,7 @@ impl Connection {
         }
         self.probe.unanswered += 1;
         self.probe.due = true;
+        cx.stats.keepalives += 1;
         self.timers.keepalive = cx.now + interval;
     }
 

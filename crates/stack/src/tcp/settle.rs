@@ -71,7 +71,9 @@ impl Tcp {
         let timeouts = connection.insight.timeouts;
         let mut cx = context!(self, now);
         connection.on_deadline(&mut cx);
-        if connection.insight.timeouts > timeouts && connection.is_synchronized() {
+        let timeouts_now = connection.insight.timeouts;
+        self.stats.timeouts += timeouts_now - timeouts;
+        if timeouts_now > timeouts && connection.is_synchronized() {
             // The path may have become narrower, as another connection was told.
             let mtu = path.mtu(connection.pair.remote.address);
             connection.limit_to_mtu(mtu);

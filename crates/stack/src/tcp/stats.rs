@@ -100,3 +100,24 @@ pub struct TcpStats {
     /// Retransmission timeouts (`TCPTimeouts`).
     pub timeouts: u64,
 }
+
+/// What a connection counts and its host, too, as its segments leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeated {
+    pub(crate) segments: u64,
+    pub(crate) syns: u64,
+    pub(crate) windows_closed: u32,
+    pub(crate) windows_reopened: u32,
+}
+
+impl TcpStats {
+    /// A connection has sent a segment.
+    pub(crate) fn count_sent(&mut self, before: Repeated, after: Repeated) {
+        let again = after.segments - before.segments;
+        self.retransmissions += again;
+        self.segments_sent += 1 - again.min(1);
+        self.syn_retransmissions += after.syns - before.syns;
+        self.zero_windows_announced += u64::from(after.windows_closed.wrapping_sub(before.windows_closed));
+        self.zero_windows_reopened += u64::from(after.windows_reopened.wrapping_sub(before.windows_reopened));
+    }
+}

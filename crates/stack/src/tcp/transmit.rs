@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use thru_wire::Instant;
 use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
 
+use super::chrono::Waiting;
 use super::congestion::Sent;
 use super::connection::{Connection, Context};
 use super::ecn::ECT0;
@@ -80,6 +81,7 @@ impl Connection {
             }
             Plan::Nothing => {
                 self.watch_peer_window(cx);
+                self.note_waiting(cx.now);
                 None
             }
         }
@@ -317,8 +319,27 @@ impl Connection {
             flags |= Flags::FIN;
         }
         self.insight.bytes_sent += u64::from(len);
+        if len > 0 {
+            self.insight.data_segments_sent += 1;
+        }
+        if again {
+            self.insight.bytes_retransmitted += u64::from(len);
+        }
         let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
         self.build(buffer, cx.now, flags, start, len, again)
+    }
+
+    /// Nothing leaves now: what for?
+    fn note_waiting(&mut self, now: Instant) {
+        let unsent = self.queue.end() > self.nxt && self.is_synchronized();
+        let waiting = if unsent && self.peer_window_blocks() {
+            Some(Waiting::ForWindow)
+        } else if !unsent && !self.runs.is_empty() && self.write_waker.is_some() {
+            Some(Waiting::ForBuffer)
+        } else {
+            (unsent || !self.runs.is_empty()).then_some(Waiting::ForNetwork)
+        };
+        self.insight.chrono.switch(now, waiting);
     }
 
     /// A segment without payload.

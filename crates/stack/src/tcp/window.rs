@@ -55,11 +55,14 @@ pub(crate) struct OwnWindow {
     by_quarter: bool,
     /// See [`Habits::accept_by_room`](super::Habits::accept_by_room).
     by_room: bool,
+    /// The last segment told that nothing may be sent.
+    told_closed: bool,
 }
 
 impl OwnWindow {
     pub(crate) fn with(habits: &Habits) -> OwnWindow {
         OwnWindow {
+            told_closed: false,
             edge: 0,
             exact: habits.exact_window,
             by_quarter: habits.update_by_quarter,
@@ -86,6 +89,13 @@ impl Connection {
             remaining.div_ceil(1 << shift)
         };
         let field = field.min(u64::from(u16::MAX));
+        let (was_closed, is_closed) = (remaining == 0, field == 0);
+        if is_closed && !self.own_window.told_closed {
+            self.insight.windows_closed = self.insight.windows_closed.wrapping_add(1);
+        } else if was_closed && !is_closed && self.own_window.told_closed {
+            self.insight.windows_reopened = self.insight.windows_reopened.wrapping_add(1);
+        }
+        self.own_window.told_closed = is_closed;
         self.own_window.edge = self.own_window.edge.max(next + (field << shift));
         field as u16
     }

@@ -112,3 +112,89 @@ fn quick_acknowledgements_can_be_asked_for_and_taken_back() {
     trace.pump();
     trace.expect("ACK ack=111").send("ACK seq=111 ack=1 len=10").expect("ACK ack=121");
 }
+
+#[test]
+fn lingering_for_no_time_aborts() {
+    let mut trace = Trace::established(plain(), "");
+    change(&mut trace, |options| options.linger = Some(Duration::ZERO));
+    trace.at(10).write(10).expect("ACK seq=1 len=10").release().expect("RST ACK seq=11");
+    assert_eq!(trace.tcp.stats().aborts_on_linger, 1);
+    let mut trace = Trace::established(plain(), "");
+    change(&mut trace, |options| options.linger = Some(Duration::from_secs(5)));
+    trace.at(10).write(10).expect("ACK seq=1 len=10").release().expect("FIN ACK seq=11");
+}
+
+#[test]
+fn whoever_lingers_can_see_when_all_has_arrived() {
+    let mut trace = Trace::established(plain(), "");
+    let id = trace.id.unwrap();
+    assert!(trace.tcp.drained(id));
+    trace.at(10).write(10).expect("ACK seq=1 len=10").shutdown().expect("FIN ACK seq=11");
+    trace.send("ACK seq=101 ack=11");
+    assert!(!trace.tcp.drained(id));
+    trace.send("ACK seq=101 ack=12");
+    assert!(trace.tcp.drained(id));
+}
+
+#[test]
+fn a_connection_let_go_waits_as_long_in_fin_wait_2_as_it_was_told() {
+    let mut trace = Trace::established(plain(), "");
+    change(&mut trace, |options| options.fin_wait2 = Some(Duration::from_secs(3)));
+    trace.at(10).release().expect("FIN ACK seq=1").send("ACK seq=101 ack=2");
+    trace.at(3_009);
+    assert_eq!(trace.tcp.population(), (0, 1, 0));
+    trace.at(3_010);
+    assert_eq!(trace.tcp.population(), (0, 0, 0));
+    trace.send("FIN ACK seq=101 ack=2").expect("RST seq=2");
+}
+
+#[test]
+fn too_little_to_read_wakes_nobody() {
+    let mut trace = Trace::established(plain(), "");
+    change(&mut trace, |options| options.receive_low = 100);
+    let id = trace.id.unwrap();
+    trace.tcp.read_waker(id, core::task::Waker::noop());
+    let before = trace.tcp.wakes();
+    trace.at(10).send("ACK seq=101 ack=1 len=99").forget_output();
+    assert_eq!(trace.tcp.wakes(), before);
+    trace.send("ACK seq=200 ack=1 len=1").forget_output();
+    assert_eq!(trace.tcp.wakes(), before + 1);
+}
+
+#[test]
+fn no_more_waits_to_be_sent_first_than_was_asked_for() {
+    let mut trace = Trace::established(plain(), "");
+    change(&mut trace, |options| options.notsent_low = Some(3_000));
+    let id = trace.id.unwrap();
+    trace.at(10);
+    assert_eq!(trace.tcp.write(trace.now, id, &[1; 50_000]), Ok(3_000));
+    assert_eq!(trace.tcp.write(trace.now, id, &[1; 50_000]), Ok(0));
+    trace.pump();
+    assert_eq!(trace.tcp.write(trace.now, id, &[1; 50_000]), Ok(3_000));
+}
+
+#[test]
+fn an_attempt_takes_no_longer_and_no_more_syns_than_allowed() {
+    let options =
+        SocketOptions { connect_timeout: Some(Duration::from_millis(2_500)), ..SocketOptions::new(&plain()) };
+    let mut trace = Trace::caller(plain());
+    trace.at(0).call(5_000, options, 0).expect("SYN").at(1_000).expect("SYN").at(2_000).expect("SYN");
+    trace.at(2_499).state(State::SynSent).at(2_500).silence().state(State::Closed);
+    let options = SocketOptions { syn_retries: Some(1), ..SocketOptions::new(&plain()) };
+    trace.call(5_001, options, 0).expect("SYN").at(3_500).expect("SYN").at(4_500).state(State::Closed);
+}
+
+#[test]
+fn no_window_larger_than_the_clamp_is_announced_and_no_options_are_used_where_unwanted() {
+    let options = SocketOptions { window_clamp: Some(5_000), ..SocketOptions::new(&plain()) };
+    let mut trace = Trace::server_with(plain(), options);
+    trace.at(0).send("SYN seq=100 win=65535 mss=1000").expect("SYN ACK ack=101 win=5000");
+    trace.send("ACK seq=101 ack=1").accept();
+    trace.send("ACK seq=101 ack=1 len=1000").expect("ACK ack=1101 win=4000");
+    trace.send("ACK seq=1101 ack=1 len=1000").expect("ACK ack=2101 win=5000");
+
+    let options = SocketOptions { no_options: true, ..SocketOptions::new(&TcpConfig::default()) };
+    let mut trace = Trace::caller(TcpConfig::default());
+    trace.at(0).call(5_000, options, 0).expect("SYN mss=1460");
+    trace.send("SYN ACK seq=100 ack=1 ws=3 sackok ts=1/1").expect("ACK bare");
+}
