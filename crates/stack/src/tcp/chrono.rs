@@ -8,11 +8,11 @@ use thru_wire::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// Data is on its way, or the congestion window is full.
-    ForNetwork,
+    Network,
     /// The peer's window is closed or too small.
-    ForWindow,
+    Window,
     /// All that was written is on its way, and the application could not write more.
-    ForBuffer,
+    Buffer,
 }
 
 /// A stop watch with three counters.
@@ -49,14 +49,14 @@ mod tests {
         let at = Instant::from_millis;
         let mut chrono = Chrono::default();
         chrono.switch(at(5), None);
-        chrono.switch(at(10), Some(Waiting::ForNetwork));
-        chrono.switch(at(20), Some(Waiting::ForNetwork));
-        chrono.switch(at(30), Some(Waiting::ForWindow));
+        chrono.switch(at(10), Some(Waiting::Network));
+        chrono.switch(at(20), Some(Waiting::Network));
+        chrono.switch(at(30), Some(Waiting::Window));
         chrono.switch(at(70), None);
-        chrono.switch(at(100), Some(Waiting::ForNetwork));
+        chrono.switch(at(100), Some(Waiting::Network));
         chrono.switch(at(101), None);
-        let totals = [Waiting::ForNetwork, Waiting::ForWindow, Waiting::ForBuffer]
-            .map(|what| chrono.total(what).as_millis());
+        let totals =
+            [Waiting::Network, Waiting::Window, Waiting::Buffer].map(|what| chrono.total(what).as_millis());
         assert_eq!(totals, [21, 40, 0]);
     }
 }

@@ -288,11 +288,11 @@ impl Connection {
             last_data_sent: (insight.data_segments_sent > 0).then_some(self.last_sent),
             last_data_received: (insight.data_segments_received > 0).then_some(insight.last_data_received),
             last_received: (insight.segments_received > 0).then_some(self.last_received),
-            busy: insight.chrono.total(Waiting::ForNetwork)
-                + insight.chrono.total(Waiting::ForWindow)
-                + insight.chrono.total(Waiting::ForBuffer),
-            window_limited: insight.chrono.total(Waiting::ForWindow),
-            buffer_limited: insight.chrono.total(Waiting::ForBuffer),
+            busy: insight.chrono.total(Waiting::Network)
+                + insight.chrono.total(Waiting::Window)
+                + insight.chrono.total(Waiting::Buffer),
+            window_limited: insight.chrono.total(Waiting::Window),
+            buffer_limited: insight.chrono.total(Waiting::Buffer),
         }
     }
 }

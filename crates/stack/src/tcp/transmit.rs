@@ -333,11 +333,11 @@ impl Connection {
     fn note_waiting(&mut self, now: Instant) {
         let unsent = self.queue.end() > self.nxt && self.is_synchronized();
         let waiting = if unsent && self.peer_window_blocks() {
-            Some(Waiting::ForWindow)
+            Some(Waiting::Window)
         } else if !unsent && !self.runs.is_empty() && self.write_waker.is_some() {
-            Some(Waiting::ForBuffer)
+            Some(Waiting::Buffer)
         } else {
-            (unsent || !self.runs.is_empty()).then_some(Waiting::ForNetwork)
+            (unsent || !self.runs.is_empty()).then_some(Waiting::Network)
         };
         self.insight.chrono.switch(now, waiting);
     }
