@@ -48,6 +48,9 @@ pub struct TcpConfig {
     pub frto: bool,
     /// Most segments by which reordering is believed to delay one (Linux: `tcp_max_reordering`).
     pub max_reordering: u32,
+    /// `Some`: the user timeout option (RFC 5482) is sent and heard, and what a peer asks for is kept within these two
+    /// limits. RFC 5482 3.1 wants the lower one to be at least 100 s.
+    pub user_timeout_limits: Option<(Duration, Duration)>,
     /// How long TIME-WAIT lasts: twice the maximum segment lifetime.
     pub time_wait: Duration,
     /// TIME-WAIT objects at most; beyond, connections end without.
@@ -126,6 +129,7 @@ impl Default for TcpConfig {
             tail_loss_probe: true,
             frto: true,
             max_reordering: 300,
+            user_timeout_limits: None,
             time_wait: Duration::from_secs(60),
             time_wait_most: 262_144,
             time_wait_reuse: true,

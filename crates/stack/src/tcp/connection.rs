@@ -191,7 +191,7 @@ impl Connection {
             peer_window: PeerWindow::default(),
             syn: Syn::default(),
             fast_open: None,
-            recovery: Recovery::default(),
+            recovery: Recovery::new(config),
             congestion,
             pacer: Pacer::default(),
             marks: None,

@@ -177,6 +177,7 @@ impl Connection {
         if !flags.syn() {
             return;
         }
+        self.hear_user_timeout(cx, segment);
         self.meet_peer(cx, segment);
         self.options.syn_arrived = segment.ecn;
         if flags.ack() {

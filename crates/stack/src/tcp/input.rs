@@ -92,6 +92,7 @@ impl Connection {
             self.challenge(cx);
             return;
         }
+        self.hear_user_timeout(cx, segment);
         self.on_ack(cx, segment, place, ack);
         self.last_received = segment.at;
         if self.on_our_fin_acknowledged(cx) {
@@ -163,6 +164,10 @@ impl Connection {
             self.challenge(cx);
             return;
         }
+        if !self.is_plausible(segment, place, len) {
+            self.answer_out_of_window(cx, segment);
+            return;
+        }
         if len > 0 && place + len <= next {
             self.insight.duplicates_received += 1;
             // RFC 7323 5.3 R2: its timestamp is not kept. A repetition would push TS.Recent beyond what is still on its way,
@@ -193,11 +198,23 @@ impl Connection {
         self.answer_out_of_window(cx, segment);
     }
 
-    /// An acknowledgement that may be one too many if two sides disagree: limited (as Linux does).
+    /// Whether a segment outside of the window comes from a peer that knows the connection: not much older or newer than
+    /// what is allowed, and with an acknowledgement that makes sense (RFC 5961 5.2).
+    fn is_plausible(&self, segment: &Segment, place: u64, len: u64) -> bool {
+        let next = self.receive.next();
+        let span = (self.receive.limit() as u64).max(u64::from(u16::MAX));
+        let near = place + len + span >= next && place <= next + self.own_window.remaining(next) + span;
+        let ack = seq::place(self.una, segment.header.ack);
+        near && segment.flags().ack() && ack <= self.nxt && ack + self.peer_window.max() >= self.una
+    }
+
+    /// An acknowledgement that may be one too many, if two sides disagree or somebody forges: limited. For a segment
+    /// without payload as any challenge (as Linux does), for others, which a peer must not repeat in vain, only by what
+    /// the whole host may send.
     fn answer_out_of_window(&mut self, cx: &mut Context<'_>, segment: &Segment) {
-        if segment.payload.is_empty() && !segment.flags().fin() {
+        if segment.flags().syn() || (segment.payload.is_empty() && !segment.flags().fin()) {
             self.challenge(cx);
-        } else {
+        } else if cx.challenge.allow(cx.now, &mut None) {
             self.ack.now = true;
         }
     }

@@ -256,6 +256,9 @@ impl Connection {
             // As Linux: what waited for company leaves now, even under a cork.
             self.probe.force_small = true;
         }
+        if options.user_timeout != before.user_timeout {
+            self.user_timeout_changed();
+        }
         if options.mss_limit != before.mss_limit
             && let Some(limit) = options.mss_limit
         {

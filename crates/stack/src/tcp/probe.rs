@@ -21,6 +21,8 @@ pub(crate) struct Probe {
     asked: u32,
     /// Probes in a row that nobody answered.
     unanswered: u32,
+    /// When the first of them was due.
+    asks_since: Instant,
 }
 
 impl Probe {
@@ -64,6 +66,11 @@ impl Connection {
             self.probe.force_small = true;
             return;
         }
+        if self.probe.asked == 0 {
+            self.probe.asks_since = cx.now;
+        } else if self.closed_window_is_over(cx, cx.now.since(self.probe.asks_since)) {
+            return;
+        }
         if self.probe.unanswered > cx.config.data_retries {
             let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
@@ -96,7 +103,8 @@ impl Connection {
             self.timers.keepalive = due.max(cx.now + interval.min(idle));
             return;
         }
-        if self.probe.unanswered >= self.settings.keepalive_probes {
+        let silent = cx.now.since(self.last_received);
+        if self.keepalive_is_over(self.probe.unanswered, silent) {
             let icmp = self.last_icmp.as_deref().cloned();
             self.abort_silently_dead(cx, TcpError::TimedOut { icmp });
             return;

@@ -7,6 +7,7 @@
 
 use thru_wire::Instant;
 
+use super::TcpConfig;
 use super::acknowledge::News;
 use super::connection::{Connection, Context};
 use super::insight::{LossInfo, RecoveryState, TcpEventKind};
@@ -18,11 +19,13 @@ pub(crate) mod rack;
 pub(crate) mod tail;
 mod timeout;
 pub(crate) mod undo;
+mod user_timeout;
 
 use prr::Prr;
 use rack::Rack;
 use tail::TailProbe;
 use undo::Undo;
+use user_timeout::UserTimeout;
 
 /// Where the sender stands with loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -75,6 +78,7 @@ pub(crate) struct Recovery {
     /// Retransmissions, and segments reported to have arrived twice, in all the connection's time.
     pub(crate) repeated: u32,
     pub(crate) duplicated: u32,
+    pub(crate) user_timeout: UserTimeout,
 }
 
 /// What belongs to one recovery or timeout.
@@ -84,8 +88,8 @@ pub(crate) struct Episode {
     pub(crate) undo: Undo,
 }
 
-impl Default for Recovery {
-    fn default() -> Recovery {
+impl Recovery {
+    pub(crate) fn new(config: &TcpConfig) -> Recovery {
         Recovery {
             phase: Phase::Open,
             pending: Pending::Retransmit,
@@ -101,11 +105,10 @@ impl Default for Recovery {
             episode: None,
             repeated: 0,
             duplicated: 0,
+            user_timeout: UserTimeout::new(config),
         }
     }
-}
 
-impl Recovery {
     pub(crate) fn in_recovery(&self) -> bool {
         matches!(self.phase, Phase::Recovery { .. })
     }
@@ -152,9 +155,13 @@ impl Connection {
         }
     }
 
-    /// Segments known to have arrived beyond the acknowledgement, by blocks or by duplicates.
+    /// Segments known to have arrived beyond the acknowledgement, by blocks or by duplicates. Of these there may be
+    /// more than segments, if the network duplicates.
     fn segments_sacked(&self) -> u64 {
-        self.runs.sacked_segments(u64::from(self.options.mss)).max(u64::from(self.recovery.duplicates))
+        if self.options.sack {
+            return self.runs.sacked_segments(u64::from(self.options.mss));
+        }
+        u64::from(self.recovery.duplicates).min((self.runs.len() - self.runs.lost_runs()) as u64)
     }
 
     /// Something left of which `again` says whether it had left before.

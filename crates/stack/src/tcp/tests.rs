@@ -1,16 +1,19 @@
 //! Tests of the whole: traces with times, one file per RFC, and a pair of hosts over a bad link.
 
+mod injection;
 mod insight;
 mod listening;
 mod memory;
 mod operations;
 mod options;
 mod pair;
+mod recovery;
 mod reordering;
 mod rfc1122;
 mod rfc2018;
 mod rfc3168;
 mod rfc4987;
+mod rfc5482;
 mod rfc5681;
 mod rfc5682;
 mod rfc5927;

@@ -386,6 +386,7 @@ impl Connection {
                 self.add_counters(&mut options);
             }
         }
+        self.tell_user_timeout(flags, &mut options, len);
         let window = if flags.rst() { 0 } else { self.announce_window(syn) };
         let header = Header {
             src_port: self.pair.local.port,

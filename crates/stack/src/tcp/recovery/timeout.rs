@@ -1,4 +1,4 @@
-//! The retransmission timeout (RFC 6298 5), what it believes lost, and when it gives up (RFC 9293 3.8.3, RFC 5482).
+//! The retransmission timeout (RFC 6298 5) and what it believes lost; the one timer it shares with RACK and the probe.
 
 use core::time::Duration;
 
@@ -37,7 +37,7 @@ impl Connection {
         let rto = self.rtt.rto(cx.config);
         self.insight.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
-        if self.recovery.retries >= cx.config.data_retries || self.user_timeout_is_over(cx) {
+        if self.has_tried_enough(cx) {
             let icmp = self.last_icmp.as_deref().cloned();
             self.end(cx, Some(TcpError::TimedOut { icmp }));
             return;
@@ -133,26 +133,5 @@ impl Connection {
     /// What a probe of a closed window waits for, backed off `times` times.
     pub(crate) fn persist_timeout(&self, cx: &Context<'_>, times: u32) -> Duration {
         backed_off(self.rtt.rto(cx.config), times).min(cx.config.max_rto)
-    }
-
-    /// RFC 5482, RFC 9293 3.8.3: data was sent again and again for as long as the user allows.
-    fn user_timeout_is_over(&self, cx: &Context<'_>) -> bool {
-        self.user_timeout_left(cx).is_some_and(|left| left.is_zero())
-    }
-
-    /// How long unacknowledged data may still be sent again.
-    fn user_timeout_left(&self, cx: &Context<'_>) -> Option<Duration> {
-        let limit = self.settings.user_timeout?;
-        let since = self.recovery.struggles_since;
-        (!since.is_never()).then(|| limit.saturating_sub(cx.now.since(since)))
-    }
-
-    /// The timeout, cut so that the user's is not overslept (as Linux).
-    fn timeout_within_limit(&self, cx: &Context<'_>) -> Duration {
-        let rto = self.rtt.rto(cx.config);
-        match self.user_timeout_left(cx) {
-            Some(left) if !left.is_zero() => rto.min(left),
-            _ => rto,
-        }
     }
 }

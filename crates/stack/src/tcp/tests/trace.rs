@@ -184,6 +184,10 @@ impl Trace {
                 "ws" => header.options.window_scale = Some(number() as u8),
                 "sackok" => header.options.sack_permitted = true,
                 "fo" => assert!(header.options.extra.push_raw(34, &hex(value))),
+                "uto" => {
+                    let seconds = Duration::from_secs(number() as u64);
+                    assert!(header.options.extra.push_user_timeout(seconds));
+                }
                 "ts" => header.options.timestamps = Some(stamps(value)),
                 "sack" => {
                     for (left, right) in blocks(value) {
@@ -245,6 +249,8 @@ impl Trace {
                 "ecn" => segment.ecn == codepoint(value),
                 "acc" => header.options.extra.acc_ecn() == Some(counters(value)),
                 "noacc" => header.options.extra.acc_ecn().is_none(),
+                "uto" => header.options.extra.user_timeout() == Some(Duration::from_secs(number())),
+                "nouto" => header.options.extra.user_timeout().is_none(),
                 "nosack" => header.options.sack.is_empty(),
                 flag => {
                     flags |= flag_of(flag);
@@ -289,6 +295,15 @@ impl Trace {
             self.pump();
             self.forget_output();
         }
+    }
+
+    /// Goes on to `millis` after the beginning, whatever is sent on the way.
+    pub(crate) fn pass_until(&mut self, millis: u64) {
+        let until = Instant::from_millis(START + millis);
+        while self.tcp.next_deadline() <= until {
+            self.pass();
+        }
+        self.now = self.now.max(until);
     }
 
     /// Nothing was sent.
