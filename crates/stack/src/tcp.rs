@@ -7,7 +7,7 @@
 //! - the tables: `demux` (one keyed hash), `slab`, and what they hold: `listen` (half-open objects and listeners),
 //!   `connection` (the control block), `time_wait`. No call looks at all connections.
 //! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
-//! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors.
+//! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors, `pmtu` for paths that send none.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
 //! - where stacks in use differ: `habits`.
@@ -56,6 +56,7 @@ mod memory;
 mod options;
 mod pacing;
 mod path;
+mod pmtu;
 mod probe;
 mod queue;
 mod ranges;
@@ -87,6 +88,7 @@ pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind};
 pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
 pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
+pub use pmtu::{MtuInfo, MtuProbing};
 pub use stats::TcpStats;
 
 use challenge::ChallengeLimit;

@@ -115,6 +115,7 @@ impl Connection {
         if news.advanced || news.sacked || news.duplicate_in_form || news.dsacked > 0 {
             self.answer_news(cx, &news, before, rtt, ce_bytes);
         }
+        self.judge_mtu_probe();
         if marked {
             self.answer_marks(cx, news.flight);
         }

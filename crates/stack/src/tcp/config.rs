@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use thru_wire::tcp::OptionLayout;
 
-use super::{Ecn, Habits, SocketOptions};
+use super::{Ecn, Habits, MtuProbing, SocketOptions};
 
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
@@ -80,6 +80,8 @@ pub struct TcpConfig {
     pub ecn: Ecn,
     /// Whether that also means AccECN (RFC 9768): asked for before classic ECN, and agreed to.
     pub accurate_ecn: bool,
+    /// Whether paths are probed for the packets they carry (RFC 4821).
+    pub mtu_probing: MtuProbing,
     /// Whether new connections start with Nagle's algorithm switched off.
     pub nodelay: bool,
     /// Between two unanswered keepalive probes.
@@ -144,6 +146,7 @@ impl Default for TcpConfig {
             pacing: false,
             ecn: Ecn::Accept,
             accurate_ecn: false,
+            mtu_probing: MtuProbing::Off,
             nodelay: false,
             keepalive_interval: Duration::from_secs(75),
             keepalive_probes: 9,

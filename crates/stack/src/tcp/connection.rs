@@ -18,6 +18,7 @@ use super::handshake::{Negotiated, Syn};
 use super::insight::{Insight, TcpEventKind};
 use super::memory::Memory;
 use super::pacing::Pacer;
+use super::pmtu::MtuSearch;
 use super::probe::Probe;
 use super::queue::SendQueue;
 use super::ranges::Ranges;
@@ -114,6 +115,8 @@ pub(crate) struct Connection {
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Box<dyn Controller>,
     pub(crate) pacer: Pacer,
+    /// Connections that don't probe hold no memory for it.
+    pub(crate) mtu_search: Option<Box<MtuSearch>>,
     /// Connections without ECN hold no memory for it.
     pub(crate) marks: Option<Box<Marks>>,
     /// Whether the congestion window, and nothing else, ended the last burst.
@@ -194,6 +197,7 @@ impl Connection {
             recovery: Recovery::new(config),
             congestion,
             pacer: Pacer::default(),
+            mtu_search: MtuSearch::new(config.mtu_probing),
             marks: None,
             window_was_full: false,
             last_small: iss,

@@ -117,7 +117,7 @@ impl Negotiated {
 
     /// The largest payload to send, if no more than `most` (before options) fits the path. Whether it changed.
     pub(crate) fn limit_mss(&mut self, most: usize) -> bool {
-        let options = if self.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
+        let options = self.stamps_len();
         let most = most.min(usize::from(self.peer_mss)).min(usize::from(self.own_mss)).max(SMALLEST_MSS);
         let mss = (most - options) as u16;
         let changed = mss != self.mss;
@@ -128,6 +128,11 @@ impl Negotiated {
     /// Largest payload of a segment, options not subtracted.
     pub(crate) fn largest(&self) -> u16 {
         self.peer_mss.min(self.own_mss)
+    }
+
+    /// Bytes of options in each segment.
+    pub(crate) fn stamps_len(&self) -> usize {
+        if self.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 }
     }
 
     /// The options of a SYN; a SYN ACK repeats only what the peer offered.
@@ -233,6 +238,7 @@ impl Connection {
         self.syn.due = false;
         self.last_received = segment.at;
         self.establish_ecn(segment);
+        self.establish_mtu();
         self.congestion.on_established(segment.at, self.rtt.smoothed(), self.options.sack);
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });
         if self.settings.keepalive {

@@ -49,7 +49,9 @@ impl Connection {
     /// The path takes packets of `mtu` bytes: what is longer and in flight is sent again in pieces that fit.
     /// That isn't congestion (RFC 1191 6.5): no window shrinks, beyond being counted in smaller segments.
     pub(crate) fn limit_to_mtu(&mut self, mtu: usize) {
-        let most = mtu.saturating_sub(header_bytes(self.pair.remote.address));
+        let header = header_bytes(self.pair.remote.address);
+        let mtu = self.mtu_search.as_mut().map_or(mtu, |search| search.limit(mtu, header as u16));
+        let most = mtu.saturating_sub(header);
         let before = self.options.mss;
         if !self.options.limit_mss(most) {
             return;

@@ -10,7 +10,7 @@ use super::chrono::Waiting;
 use super::connection::Connection;
 use super::handshake::TIMESTAMPS_LEN;
 use super::insight::{LossInfo, RecoveryState};
-use super::{EcnInfo, EcnMode, State, TcpConfig};
+use super::{EcnInfo, EcnMode, MtuInfo, State, TcpConfig};
 
 /// What `TCP_INFO` tells, and a little more. Beside fields, the kernel's name where it is not the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub struct TcpInfo {
     pub reset_ttl: Option<u8>,
     /// Explicit congestion notification.
     pub ecn: EcnInfo,
+    /// What is known of the packets the path carries.
+    pub mtu: MtuInfo,
     /// Questions, for a window or for life, without an answer so far (`tcpi_probes`).
     pub probes_unanswered: u32,
     /// Whether data in a SYN was taken, ours or the peer's (`TCPI_OPT_SYN_DATA`).
@@ -269,6 +271,7 @@ impl Connection {
             bytes_unsent: self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)),
             reset_ttl: insight.reset_ttl,
             ecn: self.ecn_info(),
+            mtu: self.mtu_info(),
             probes_unanswered: self.probe.unanswered(),
             fast_open: insight.fast_open,
             receive_mss: self.ack.largest() as usize,

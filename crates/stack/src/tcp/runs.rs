@@ -60,6 +60,9 @@ pub(crate) struct Runs {
     lost_bytes: u64,
     /// Losses nobody was told of yet, if somebody asked for them.
     notes: Vec<Lost>,
+    /// Where a run begins that tries a larger packet: its loss says nothing of congestion. And whether it was lost.
+    probe: Option<u64>,
+    probe_lost: bool,
     takes_notes: bool,
     /// No run below is on its first way: each run is passed once.
     judged: u64,
@@ -111,6 +114,22 @@ impl Runs {
     /// Bytes ever believed lost.
     pub(crate) fn lost_bytes(&self) -> u64 {
         self.lost_bytes
+    }
+
+    /// The run at `start` tries a larger packet.
+    pub(crate) fn expect_probe(&mut self, start: u64) {
+        self.probe = Some(start);
+        self.probe_lost = false;
+    }
+
+    pub(crate) fn forget_probe(&mut self) {
+        self.probe = None;
+        self.probe_lost = false;
+    }
+
+    /// Whether it was lost since the last question.
+    pub(crate) fn take_probe_lost(&mut self) -> bool {
+        core::mem::take(&mut self.probe_lost)
     }
 
     /// From now on, each loss is noted for [`Runs::notes`].
@@ -191,6 +210,7 @@ impl Runs {
                 lost_bytes: self.lost_bytes,
                 takes_notes: self.takes_notes,
                 notes: core::mem::take(&mut self.notes),
+                probe_lost: self.probe_lost,
                 ..Runs::default()
             };
         }
@@ -359,6 +379,12 @@ impl Runs {
     /// `self.runs[index]` is believed lost. Every such belief comes through here.
     fn lose(&mut self, index: usize) -> u64 {
         let Some(run) = self.runs.get(index) else { return 0 };
+        if self.probe == Some(run.start) {
+            self.probe = None;
+            self.probe_lost = true;
+            self.take_out(index);
+            return 0;
+        }
         if matches!(run.fate, Fate::InFlight | Fate::Resent) {
             let len = u64::from(run.len);
             self.lost_bytes += len;

@@ -12,6 +12,7 @@ mod reordering;
 mod rfc1122;
 mod rfc2018;
 mod rfc3168;
+mod rfc4821;
 mod rfc4987;
 mod rfc5482;
 mod rfc5681;

@@ -120,6 +120,10 @@ impl Connection {
             match self.new_data() {
                 New::Send { len, fin } => {
                     if self.pace_allows(cx) {
+                        if let Some(len) = self.plan_mtu_probe(cx.now) {
+                            self.mtu_probe_leaves(self.nxt, len);
+                            return Plan::New { len, fin: false };
+                        }
                         return Plan::New { len: len as u32, fin };
                     }
                 }

@@ -216,7 +216,8 @@ impl Controller for Cubic {
     }
 
     fn on_mss(&mut self, mss: u64) {
-        let rescale = |bytes: u64| bytes / self.mss * mss;
+        // Smaller segments: as many as before. Larger ones are no reason to send more bytes (RFC 4821 7.4).
+        let rescale = |bytes: u64| if mss < self.mss { bytes / self.mss * mss } else { bytes };
         let (window, initial, max) = (rescale(self.window), rescale(self.initial), rescale(self.max));
         (self.window, self.initial, self.max) = (window.max(mss), initial, max);
         self.prior = rescale(self.prior);

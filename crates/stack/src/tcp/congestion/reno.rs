@@ -101,8 +101,12 @@ impl Controller for Reno {
     }
 
     fn on_mss(&mut self, mss: u64) {
-        self.window = (self.window / self.mss).max(1) * mss;
-        self.initial = self.initial / self.mss * mss;
+        // Smaller segments: as many as before. Larger ones are no reason to send more bytes (RFC 4821 7.4).
+        if mss < self.mss {
+            self.window = self.window / self.mss * mss;
+            self.initial = self.initial / self.mss * mss;
+        }
+        self.window = self.window.max(mss);
         self.mss = mss;
     }
 
