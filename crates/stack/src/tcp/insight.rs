@@ -127,11 +127,11 @@ pub(crate) struct Insight {
     pub(crate) segments_sent: u64,
     pub(crate) segments_received: u64,
     pub(crate) retransmissions: u64,
-    pub(crate) syn_retransmissions: u64,
-    pub(crate) timeouts: u64,
-    pub(crate) fast_recoveries: u64,
-    pub(crate) tail_loss_probes: u64,
-    pub(crate) undone: u64,
+    pub(crate) syn_retransmissions: u32,
+    pub(crate) timeouts: u32,
+    pub(crate) fast_recoveries: u32,
+    pub(crate) tail_loss_probes: u32,
+    pub(crate) undone: u32,
     pub(crate) duplicate_acks_received: u64,
     pub(crate) duplicates_received: u64,
     pub(crate) out_of_order_received: u64,
@@ -146,6 +146,12 @@ pub(crate) struct Insight {
     pub(crate) windows_closed: u32,
     pub(crate) windows_reopened: u32,
     records: bool,
+    diary: Option<Box<Diary>>,
+}
+
+/// The events kept.
+#[derive(Debug, Default)]
+struct Diary {
     first: Vec<Stored>,
     last: VecDeque<Stored>,
 }
@@ -192,7 +198,7 @@ impl Insight {
     pub(crate) fn repeated(&self) -> Repeated {
         Repeated {
             segments: self.retransmissions,
-            syns: self.syn_retransmissions,
+            syns: u64::from(self.syn_retransmissions),
             windows_closed: self.windows_closed,
             windows_reopened: self.windows_reopened,
         }
@@ -216,26 +222,28 @@ impl Insight {
             rare => StoredKind::Rare(Box::new(rare)),
         };
         let event = Stored { at, what };
-        if self.first.len() < FIRST {
-            self.first.push(event);
+        let diary = self.diary.get_or_insert_default();
+        if diary.first.len() < FIRST {
+            diary.first.push(event);
             return;
         }
-        if self.last.len() == LAST {
-            self.last.pop_front();
+        if diary.last.len() == LAST {
+            diary.last.pop_front();
         }
-        self.last.push_back(event);
+        diary.last.push_back(event);
     }
 
     /// All events kept, oldest first. `sent` and `received` are how far both streams have come by now: from there
     /// the 32-bit numbers of the last events are widened backwards, those of the first ones forwards from the beginning.
     pub(crate) fn events(&self, sent: u64, received: u64) -> Vec<TcpEvent> {
+        let Some(diary) = &self.diary else { return Vec::new() };
         let (mut near_sent, mut near_received) = (0, 0);
-        let mut events: Vec<TcpEvent> = Vec::with_capacity(self.first.len() + self.last.len());
-        events.extend(self.first.iter().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
+        let mut events: Vec<TcpEvent> = Vec::with_capacity(diary.first.len() + diary.last.len());
+        events.extend(diary.first.iter().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
         (near_sent, near_received) = (sent, received);
         events
-            .extend(self.last.iter().rev().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
-        events[self.first.len()..].reverse();
+            .extend(diary.last.iter().rev().map(|stored| stored.widened(&mut near_sent, &mut near_received)));
+        events[diary.first.len()..].reverse();
         events
     }
 }
@@ -301,9 +309,9 @@ mod tests {
     fn events_are_small_and_cost_nothing_before_they_happen() {
         assert!(size_of::<Stored>() <= 40, "{}", size_of::<Stored>());
         let insight = Insight::new(true);
-        assert_eq!((insight.first.capacity(), insight.last.capacity()), (0, 0));
+        assert!(insight.diary.is_none());
         let mut silent = Insight::new(false);
         silent.record(Instant::START, sent(1));
-        assert_eq!(silent.first.capacity(), 0);
+        assert!(silent.diary.is_none());
     }
 }

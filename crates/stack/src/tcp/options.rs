@@ -41,7 +41,7 @@ pub struct SocketOptions {
     pub mss_limit: Option<u16>,
     /// `TCP_WINDOW_CLAMP`: the largest window announced, in bytes.
     pub window_clamp: Option<u32>,
-    /// `TCP_NOOPT` (FreeBSD): no options but the MSS in our SYN, and none taken from the peer's.
+    /// `TCP_NOOPT` (FreeBSD): no options in our SYN.
     pub no_options: bool,
     /// `IP_TOS`, `IPV6_TCLASS`: the traffic class of packets; the two ECN bits are TCP's own and ignored here.
     pub traffic_class: u8,

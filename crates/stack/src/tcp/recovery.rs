@@ -135,8 +135,8 @@ impl Connection {
 
     pub(crate) fn loss_info(&self) -> LossInfo {
         LossInfo {
-            tail_loss_probes: self.insight.tail_loss_probes,
-            undone: self.insight.undone,
+            tail_loss_probes: u64::from(self.insight.tail_loss_probes),
+            undone: u64::from(self.insight.undone),
             reordering_seen: self.recovery.rack.reordering_seen,
             reordering: self.duplicate_threshold(),
             dsack_duplicates: u64::from(self.recovery.duplicated),

@@ -72,7 +72,7 @@ impl Tcp {
         let mut cx = context!(self, now);
         connection.on_deadline(&mut cx);
         let timeouts_now = connection.insight.timeouts;
-        self.stats.timeouts += timeouts_now - timeouts;
+        self.stats.timeouts += u64::from(timeouts_now - timeouts);
         if timeouts_now > timeouts && connection.is_synchronized() {
             // The path may have become narrower, as another connection was told.
             let mtu = path.mtu(connection.pair.remote.address);

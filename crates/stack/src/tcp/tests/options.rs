@@ -195,6 +195,6 @@ fn no_window_larger_than_the_clamp_is_announced_and_no_options_are_used_where_un
 
     let options = SocketOptions { no_options: true, ..SocketOptions::new(&TcpConfig::default()) };
     let mut trace = Trace::caller(TcpConfig::default());
-    trace.at(0).call(5_000, options, 0).expect("SYN mss=1460");
+    trace.at(0).call(5_000, options, 0).expect("SYN bare");
     trace.send("SYN ACK seq=100 ack=1 ws=3 sackok ts=1/1").expect("ACK bare");
 }
