@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use thru_stack::tcp::{State, TcpInfo};
+use thru_stack::tcp::{EcnMode, State, TcpInfo};
 
 use super::kernel::SocketState;
 use super::{Runner, Stop};
@@ -76,6 +76,7 @@ fn field(info: &TcpInfo, name: &str) -> Option<i64> {
             i64::from(info.timestamps)
                 | i64::from(info.sack) << 1
                 | i64::from(info.window_scale.is_some()) << 2
+                | i64::from(info.ecn.mode != EcnMode::Off) << 3
         }
         "tcpi_snd_wscale" => info.window_scale.map_or(0, |scale| i64::from(scale.1)),
         "tcpi_rcv_wscale" => info.window_scale.map_or(0, |scale| i64::from(scale.0)),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::{OpeningErrors, SynFin};
+use thru_stack::tcp::{Ecn, OpeningErrors, SynFin};
 
 use super::{Runner, Stop};
 use crate::Persona;
@@ -95,6 +95,13 @@ impl Runner {
             "net.inet.tcp.rexmit_drop_options" => {
                 // FreeBSD tries with all options three times.
                 tcp.habits.syn_plain_after = (number != 0).then_some(2);
+            }
+            "net.inet.tcp.ecn.enable" => {
+                tcp.ecn = match number {
+                    0 => Ecn::Off,
+                    1 => Ecn::Request,
+                    _ => Ecn::Accept,
+                };
             }
             "net.inet.tcp.fastopen.client_enable" => tcp.fast_open_client = number != 0,
             "net.inet.tcp.icmp_may_rst" => {
