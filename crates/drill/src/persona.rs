@@ -78,6 +78,7 @@ impl Persona {
                     challenge_interval: Duration::ZERO,
                     reset_in_window: false,
                     syn_resets: false,
+                    slow_start_after_idle: true,
                     listeners_refuse_syn_ack: false,
                     time_wait_answers_syn: false,
                     late_reset_is_error: true,

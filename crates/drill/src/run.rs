@@ -100,7 +100,7 @@ pub fn run(source: &str, options: &Options) -> Outcome {
         Err((line, Stop::Fail(reason))) => return outcome(Verdict::Fail, reason, line, Vec::new()),
     };
     // What can't apply is found before anything is run, so that it is never mistaken for a failure.
-    if let Some((line, reason)) = kernel::cannot_apply(&script, persona) {
+    if let Some((line, reason)) = kernel::cannot_apply(&script) {
         return outcome(Verdict::Skip, reason, line, Vec::new());
     }
     let mut runner = Runner::new(settings, persona, options.verbose);

@@ -232,7 +232,7 @@ impl Scanner<'_> {
                 if c != quote && c != '\n' {
                     text.push('\\');
                 }
-                text.push(c);
+                text.push(if c == '\n' { ' ' } else { c });
             } else if c == '\\' {
                 escaped = true;
             } else if c == quote {

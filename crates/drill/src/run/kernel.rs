@@ -11,7 +11,6 @@ use thru_stack::udp::UdpId;
 use super::settings::Settings;
 use super::values::{argument, number};
 use super::{Runner, Stop};
-use crate::Persona;
 use crate::script::{Action, Body, Call, Expr, OptionSpec, Script};
 
 mod connect;
@@ -21,6 +20,7 @@ mod options;
 mod wait;
 
 pub(crate) use errors::errno;
+pub(crate) use options::controller;
 
 /// What a call gave.
 #[derive(Clone, Debug, Default)]
@@ -195,7 +195,7 @@ const CALLS: &[&str] = &[
 ];
 
 /// What a script needs that we don't have, found before it is run: line and reason.
-pub(crate) fn cannot_apply(script: &Script, persona: Persona) -> Option<(u32, String)> {
+pub(crate) fn cannot_apply(script: &Script) -> Option<(u32, String)> {
     for event in &script.events {
         let reason = match &event.action {
             Action::Call(call) if !CALLS.contains(&call.name.as_str()) => {
@@ -213,7 +213,7 @@ pub(crate) fn cannot_apply(script: &Script, persona: Persona) -> Option<(u32, St
                     None
                 }
             }
-            Action::Shell(text) => super::shell::cannot_apply(text, persona),
+            Action::Shell(text) => super::shell::cannot_apply(text),
             Action::Code(_) => None,
         };
         if let Some(reason) = reason {

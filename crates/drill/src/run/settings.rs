@@ -41,6 +41,10 @@ pub(crate) struct Settings {
     /// How long a connection attempt may take, and how long a connection is silent before it is asked.
     pub(crate) keep_init: Option<Duration>,
     pub(crate) keep_idle: Duration,
+    /// `TCP_NOTSENT_LOWAT` of new sockets.
+    pub(crate) notsent_low: Option<usize>,
+    /// Linux's `tcp_fastopen`.
+    pub(crate) fast_open: u64,
     pub(crate) tcp: TcpConfig,
 }
 
@@ -60,6 +64,8 @@ impl Settings {
             packets_not_fatal: false,
             keep_init: persona.connect_timeout(),
             keep_idle: Duration::from_secs(7_200),
+            notsent_low: None,
+            fast_open: 1,
             tcp: persona.tcp(),
         };
         let (mut local, mut remote) = (None, None);

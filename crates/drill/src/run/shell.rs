@@ -2,7 +2,6 @@
 //! can't apply.
 
 use super::{Runner, Stop};
-use crate::Persona;
 
 /// What a shell line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +10,10 @@ enum Line {
     Set(String, String),
     /// Reset what was learnt of peers; we learn nothing that a script could see.
     Nothing,
+    /// Linux's script for defaults.
+    Defaults,
+    /// `ip route … initcwnd N mtu N`
+    Route { window: Option<u32>, mtu: Option<usize> },
     /// `sockstat … | grep STATE … | grep N`: are there N connections in a state?
     Count { state: String, port: Option<u16>, wanted: usize },
     /// `tcpdrop -s STATE`
@@ -18,11 +21,11 @@ enum Line {
 }
 
 /// Why a shell line can't be carried out.
-pub(crate) fn cannot_apply(text: &str, persona: Persona) -> Option<String> {
+pub(crate) fn cannot_apply(text: &str) -> Option<String> {
     match read(text) {
         Err(reason) => Some(reason),
         Ok(lines) => lines.iter().find_map(|line| match line {
-            Line::Set(name, value) => super::sysctl::cannot_apply(name, value, persona),
+            Line::Set(name, value) => super::sysctl::cannot_apply(name, value),
             _ => None,
         }),
     }
@@ -36,6 +39,21 @@ impl Runner {
                 Line::Set(name, value) => self.sysctl(&name, &value)?,
                 Line::Nothing => {}
                 Line::Count { state, port, wanted } => self.count(&state, port, wanted)?,
+                Line::Defaults => {
+                    for (name, value) in super::sysctl::LINUX_DEFAULTS {
+                        self.sysctl(name, value)?;
+                    }
+                }
+                Line::Route { window, mtu } => {
+                    if let Some(window) = window {
+                        self.settings.tcp.initial_window_segments = window;
+                        let tcp = self.settings.tcp.clone();
+                        self.host.set_tcp_config(tcp);
+                    }
+                    if let Some(mtu) = mtu {
+                        self.host.set_mtu(self.interface, mtu);
+                    }
+                }
                 Line::Drop(_) => self.host.tcp_forget_time_wait(self.now),
             }
         }
@@ -62,69 +80,98 @@ impl Runner {
 /// All commands of a shell line.
 fn read(text: &str) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
-    for command in text.split(['\n', ';']).flat_map(|line| line.split("&&")) {
-        let command = command.trim();
-        if command.is_empty() || command.starts_with('#') {
+    for command in text.split(['\n', ';']).flat_map(|line| line.split("&&")).flat_map(|line| line.split("||"))
+    {
+        // What follows ` #` is for people; where output goes is of no concern.
+        let command = command.split(" #").next().unwrap_or_default();
+        let words: Vec<&str> = command
+            .split_whitespace()
+            .filter(|word| !matches!(*word, "/dev/null" | ">" | "&>" | "2>") && !word.contains(">/dev/null"))
+            .filter(|word| !matches!(*word, "2>&1" | ">/dev/null" | ">&2"))
+            .collect();
+        if words.is_empty() || words[0].starts_with('#') {
             continue;
         }
-        read_command(command, &mut lines)?;
+        read_command(&words.join(" "), &words, &mut lines)?;
     }
     Ok(lines)
 }
 
-fn read_command(command: &str, lines: &mut Vec<Line>) -> Result<(), String> {
-    let words: Vec<&str> = command.split_whitespace().collect();
+fn read_command(command: &str, words: &[&str], lines: &mut Vec<Line>) -> Result<(), String> {
     let unknown = || Err(format!("the shell line `{command}` can't be mapped"));
     let program = words[0].rsplit('/').next().unwrap_or_default();
     match program {
         "sysctl" => {
-            let mut any = false;
-            let mut rest = words[1..].iter().filter(|word| !word.starts_with('-')).peekable();
-            while let Some(word) = rest.next() {
-                let Some((name, value)) = word.split_once('=') else { return unknown() };
-                let mut value = value.to_owned();
-                // Values of several words are quoted.
-                if value.starts_with(['"', '\'']) {
-                    while !(value.len() > 1 && value.ends_with(['"', '\''])) {
-                        let Some(more) = rest.next() else { return unknown() };
-                        value = format!("{value} {more}");
-                    }
-                    value = value.trim_matches(['"', '\'']).to_owned();
-                }
-                lines.push(Line::Set(name.replace('/', "."), value));
-                any = true;
-            }
-            if any { Ok(()) } else { unknown() }
-        }
-        "defaults.sh" => {
-            lines.push(Line::Nothing);
-            Ok(())
+            return read_settings(&words[1..], lines).then_some(()).ok_or_else(|| unknown().unwrap_err());
         }
         "set_sysctls.py" => {
-            for word in &words[1..] {
-                let Some((name, value)) = word.split_once('=') else { return unknown() };
-                let name = name.trim_start_matches("/proc/sys/").replace('/', ".");
-                lines.push(Line::Set(name, value.to_owned()));
-            }
-            Ok(())
+            return read_settings(&words[1..], lines).then_some(()).ok_or_else(|| unknown().unwrap_err());
         }
+        "defaults.sh" => lines.push(Line::Defaults),
         "sockstat" => match count(command) {
-            Some(line) => {
-                lines.push(line);
-                Ok(())
-            }
-            None => unknown(),
+            Some(line) => lines.push(line),
+            None => return unknown(),
         },
-        "tcpdrop" if words.get(1) == Some(&"-s") && words.get(2) == Some(&"TIME_WAIT") => {
-            lines.push(Line::Drop("TIME_WAIT".to_owned()));
-            Ok(())
+        "tcpdrop" if words.get(1..3) == Some(&["-s", "TIME_WAIT"]) => {
+            lines.push(Line::Drop("TIME_WAIT".to_owned()))
         }
-        "sleep" | "true" | ":" | "sync" => {
+        // What only prepares the machine, not TCP. A queueing discipline neither drops nor delays here.
+        "sleep" | "true" | ":" | "sync" | "rm" | "dd" | "truncate" | "touch" | "ethtool" | "modprobe"
+        | "chmod" => {
             lines.push(Line::Nothing);
-            Ok(())
         }
-        _ => unknown(),
+        _ if program.starts_with("sysctl_restore") => lines.push(Line::Nothing),
+        "nstat" if !command.contains('|') => lines.push(Line::Nothing),
+        "tc" if words.contains(&"qdisc") && !words.contains(&"netem") && !command.contains("limit 0") => {
+            lines.push(Line::Nothing);
+        }
+        "ip" => return read_ip(words, lines).then_some(()).ok_or_else(|| unknown().unwrap_err()),
+        _ => return unknown(),
     }
+    Ok(())
+}
+
+/// `ip tcp_metrics flush all`, `ip route change … initcwnd 20`.
+fn read_ip(words: &[&str], lines: &mut Vec<Line>) -> bool {
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1)
+    };
+    if words.contains(&"tcp_metrics") {
+        lines.push(Line::Nothing);
+        return true;
+    }
+    let lacking =
+        ["advmss", "features", "rto_min", "quickack", "congctl", "window", "rtt", "ssthresh", "cwnd", "lock"];
+    if !words.contains(&"route") || words.iter().any(|word| lacking.contains(word)) {
+        return false;
+    }
+    let window = after("initcwnd").and_then(|word| word.parse().ok());
+    let mtu = after("mtu").and_then(|word| word.parse().ok());
+    lines.push(Line::Route { window, mtu });
+    true
+}
+
+/// `name=value` or `/proc/sys/name=value` words; values of several words are quoted.
+fn read_settings(words: &[&str], lines: &mut Vec<Line>) -> bool {
+    let mut any = false;
+    let mut rest = words.iter().filter(|word| !word.starts_with('-'));
+    while let Some(word) = rest.next() {
+        // Quotes may stand around the whole as well as around the value.
+        let word = word.trim_start_matches(['"', '\'']);
+        let Some((name, value)) = word.split_once('=') else { return false };
+        let mut value = value.to_owned();
+        if value.starts_with(['"', '\'']) {
+            while !(value.len() > 1 && value.ends_with(['"', '\''])) {
+                let Some(more) = rest.next() else { return false };
+                value = format!("{value} {more}");
+            }
+        }
+        let name = name.trim_start_matches("/proc/sys/").replace('/', ".");
+        lines.push(Line::Set(name, value.trim_matches(['"', '\'']).to_owned()));
+        any = true;
+    }
+    any
 }
 
 /// `sockstat -4 -P tcp -s -p 8080 | grep -c SYN_RCVD | grep 1`

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::{Ecn, OpeningErrors, SynFin};
+use thru_stack::tcp::{AcceptOverflow, Ecn, OpeningErrors, SynCookies, SynFin, TcpConfig};
 
+use super::kernel::controller;
+use super::settings::Settings;
 use super::{Runner, Stop};
-use crate::Persona;
 
 /// What a name means to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     /// A setting of ours.
     Ours,
@@ -18,100 +20,281 @@ enum Meaning {
 }
 
 /// Why a setting can't be carried out.
-pub(crate) fn cannot_apply(name: &str, value: &str, _persona: Persona) -> Option<String> {
+pub(crate) fn cannot_apply(name: &str, value: &str) -> Option<String> {
+    let lacking = || Some(format!("the setting {name}={value} is not there"));
     match meaning(name, value) {
-        Meaning::Lacking => Some(format!("the setting {name}={value} is not there")),
+        Meaning::Lacking => lacking(),
         Meaning::Ours | Meaning::Unseen => None,
     }
 }
 
 fn meaning(name: &str, value: &str) -> Meaning {
-    let short = name
-        .strip_prefix("net.inet.tcp.")
-        .or_else(|| name.strip_prefix("net.ipv4.tcp_"))
-        .or_else(|| name.strip_prefix("net.ipv4."))
-        .or_else(|| name.strip_prefix("net.core."))
-        .unwrap_or(name);
-    match short {
-        "rfc1323"
-        | "sack.enable"
-        | "ecn.enable"
-        | "recvspace"
-        | "sendspace"
-        | "kern.ipc.maxsockbuf"
-        | "insecure_rst"
-        | "insecure_syn"
-        | "drop_synfin"
-        | "rexmit_initial"
-        | "rexmit_slop"
-        | "rexmit_drop_options"
-        | "keepinit"
-        | "keepidle"
-        | "keepintvl"
-        | "keepcnt"
-        | "delacktime"
-        | "icmp_may_rst"
-        | "ecn.maxretries"
-        | "tolerate_missing_ts"
-        | "fastopen.client_enable" => Meaning::Ours,
-        "blackhole" if value == "0" => Meaning::Unseen,
-        "hostcache.purgenow" | "syncookies" => Meaning::Unseen,
-        "syncookies_only" if value == "0" => Meaning::Unseen,
-        "timestamps" | "sack" | "window_scaling" | "ecn" | "rmem" | "wmem" => Meaning::Ours,
+    let (linux, short) = match name.strip_prefix("net.inet.tcp.") {
+        Some(short) => (false, short),
+        None => (true, name.strip_prefix("net.ipv4.tcp_").unwrap_or(name)),
+    };
+    let only = |wanted: &str| if value == wanted { Meaning::Unseen } else { Meaning::Lacking };
+    match (linux, short) {
+        (_, "syncookies" | "syncookies_only" | "kern.ipc.maxsockbuf") => Meaning::Ours,
+        (
+            false,
+            "rfc1323"
+            | "sack.enable"
+            | "ecn.enable"
+            | "ecn.maxretries"
+            | "recvspace"
+            | "sendspace"
+            | "insecure_rst"
+            | "insecure_syn"
+            | "drop_synfin"
+            | "rexmit_initial"
+            | "rexmit_slop"
+            | "rexmit_drop_options"
+            | "keepinit"
+            | "keepidle"
+            | "keepintvl"
+            | "keepcnt"
+            | "delacktime"
+            | "icmp_may_rst"
+            | "fastopen.client_enable",
+        ) => Meaning::Ours,
+        (false, "hostcache.purgenow" | "tolerate_missing_ts" | "msl" | "pmtud_blackhole_detection") => {
+            Meaning::Unseen
+        }
+        (false, "blackhole") => only("0"),
+        (
+            true,
+            "timestamps"
+            | "sack"
+            | "window_scaling"
+            | "ecn"
+            | "rmem"
+            | "wmem"
+            | "syn_retries"
+            | "synack_retries"
+            | "retries2"
+            | "congestion_control"
+            | "fin_timeout"
+            | "keepalive_time"
+            | "keepalive_intvl"
+            | "keepalive_probes"
+            | "abort_on_overflow"
+            | "rfc1337"
+            | "tw_reuse"
+            | "early_retrans"
+            | "frto"
+            | "max_reordering"
+            | "syn_linear_timeouts"
+            | "rto_min_us"
+            | "challenge_ack_limit"
+            | "fastopen"
+            | "fastopen_blackhole_timeout_sec"
+            | "moderate_rcvbuf",
+        ) => Meaning::Ours,
+        // How large a super-segment is, and when it leaves: segments are joined where a script expects larger ones.
+        (
+            true,
+            "min_tso_segs"
+            | "tso_win_divisor"
+            | "tso_rtt_log"
+            | "limit_output_bytes"
+            | "autocorking"
+            | "no_metrics_save"
+            | "pacing_ss_ratio"
+            | "pacing_ca_ratio"
+            | "invalid_ratelimit"
+            | "plb_enabled"
+            | "fastopen_key"
+            | "ecn_option"
+            | "ecn_option_beacon"
+            | "retries1"
+            | "orphan_retries"
+            | "mem"
+            | "available_congestion_control"
+            | "stdurg"
+            | "workaround_signed_windows",
+        ) => Meaning::Unseen,
+        (true, "dsack" | "recovery" | "shrink_window") => match (short, value) {
+            ("shrink_window", "0") | ("dsack" | "recovery", "1") => Meaning::Unseen,
+            _ => Meaning::Lacking,
+        },
+        (
+            true,
+            "fack" | "thin_linear_timeouts" | "mtu_probing" | "slow_start_after_idle" | "ecn_fallback",
+        ) if value == "0" => {
+            if short == "slow_start_after_idle" {
+                Meaning::Ours
+            } else {
+                Meaning::Unseen
+            }
+        }
+        (true, "slow_start_after_idle") => Meaning::Ours,
+        (true, "reordering") => only("3"),
+        (true, "notsent_lowat") if value.starts_with("42949") || value == "-1" => Meaning::Unseen,
+        (true, "notsent_lowat") => Meaning::Ours,
+        (true, _)
+            if matches!(
+                name,
+                "net.core.rmem_max"
+                    | "net.core.wmem_max"
+                    | "net.core.somaxconn"
+                    | "net.ipv4.ip_local_port_range"
+                    | "net.core.default_qdisc"
+                    | "net.core.optmem_max"
+            ) =>
+        {
+            Meaning::Unseen
+        }
         _ => Meaning::Lacking,
+    }
+}
+
+/// What Linux's scripts for defaults set.
+pub(crate) const LINUX_DEFAULTS: &[(&str, &str)] = &[
+    ("net.ipv4.tcp_rmem", "4096 540000 15728640"),
+    ("net.ipv4.tcp_wmem", "4096 262144 4194304"),
+    ("net.ipv4.tcp_timestamps", "1"),
+    ("net.ipv4.tcp_syn_retries", "5"),
+    ("net.ipv4.tcp_synack_retries", "5"),
+    ("net.ipv4.tcp_frto", "2"),
+    ("net.ipv4.tcp_sack", "1"),
+    ("net.ipv4.tcp_congestion_control", "cubic"),
+    ("net.ipv4.tcp_slow_start_after_idle", "0"),
+    ("net.ipv4.tcp_early_retrans", "4"),
+    ("net.ipv4.tcp_ecn", "0"),
+    ("net.ipv4.tcp_fastopen", "0x70403"),
+    ("net.ipv4.tcp_syncookies", "1"),
+];
+
+/// `0x403` or `1027`; of several numbers, the last.
+fn number_of(value: &str) -> Option<u64> {
+    let last = value.split_whitespace().last()?;
+    match last.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => last.parse().ok(),
     }
 }
 
 impl Runner {
     /// Changes a setting of the host.
     pub(super) fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Stop> {
-        let number: Option<u64> = value.trim().parse().ok();
-        let Some(number) = number else { return Ok(()) };
-        let millis = Duration::from_millis(number);
-        let tcp = &mut self.settings.tcp;
-        match name {
-            "net.inet.tcp.rfc1323" => {
-                tcp.timestamps = number != 0;
-                tcp.window_scaling = number != 0;
+        let settings = &mut self.settings;
+        if name == "net.ipv4.tcp_congestion_control" {
+            match controller(value.trim_matches('"')) {
+                Some(congestion) => settings.tcp.congestion = congestion,
+                None => return Stop::skip(format!("the congestion control `{value}` is not there")),
             }
-            "net.inet.tcp.sack.enable" | "net.ipv4.tcp_sack" => tcp.sack = number != 0,
-            "net.ipv4.tcp_timestamps" => tcp.timestamps = number != 0,
-            "net.ipv4.tcp_window_scaling" => tcp.window_scaling = number != 0,
-            "kern.ipc.maxsockbuf" => tcp.receive_buffer_most = number as usize,
-            "net.inet.tcp.recvspace" => tcp.receive_buffer = number as usize,
-            "net.inet.tcp.sendspace" => tcp.send_buffer = number as usize,
-            "net.inet.tcp.keepinit" => self.settings.keep_init = Some(millis),
-            "net.inet.tcp.keepidle" => self.settings.keep_idle = millis,
-            "net.inet.tcp.keepintvl" => tcp.keepalive_interval = millis,
-            "net.inet.tcp.keepcnt" => tcp.keepalive_probes = number as u32,
-            "net.inet.tcp.delacktime" => tcp.delayed_ack = millis,
-            "net.inet.tcp.insecure_rst" => tcp.habits.reset_in_window = number != 0,
-            "net.inet.tcp.insecure_syn" => tcp.habits.syn_resets = number != 0,
-            "net.inet.tcp.drop_synfin" => {
-                tcp.habits.syn_fin = if number == 0 { SynFin::Take } else { SynFin::Drop };
+        } else if let Some(number) = number_of(value) {
+            match name.strip_prefix("net.ipv4.tcp_") {
+                Some(short) => linux(settings, short, number, value),
+                None => freebsd(settings, name.strip_prefix("net.inet.tcp.").unwrap_or(name), number),
             }
-            "net.inet.tcp.rexmit_initial" => tcp.habits.initial_rto = millis,
-            "net.inet.tcp.rexmit_slop" => tcp.habits.rto_slop = millis,
-            "net.inet.tcp.rexmit_drop_options" => {
-                // FreeBSD tries with all options three times.
-                tcp.habits.syn_plain_after = (number != 0).then_some(2);
-            }
-            "net.inet.tcp.ecn.enable" => {
-                tcp.ecn = match number {
-                    0 => Ecn::Off,
-                    1 => Ecn::Request,
-                    _ => Ecn::Accept,
-                };
-            }
-            "net.inet.tcp.fastopen.client_enable" => tcp.fast_open_client = number != 0,
-            "net.inet.tcp.icmp_may_rst" => {
-                tcp.habits.opening_errors =
-                    if number == 0 { OpeningErrors::None } else { OpeningErrors::Hard };
-            }
-            _ => {}
         }
-        let tcp = self.settings.tcp.clone();
+        let tcp = settings.tcp.clone();
         self.host.set_tcp_config(tcp);
         Ok(())
+    }
+}
+
+fn linux(settings: &mut Settings, name: &str, number: u64, value: &str) {
+    let on = number != 0;
+    let seconds = Duration::from_secs(number);
+    let middle = value.split_whitespace().nth(1).and_then(|word| word.parse::<usize>().ok());
+    let tcp: &mut TcpConfig = &mut settings.tcp;
+    match name {
+        "timestamps" => tcp.timestamps = on,
+        "sack" => tcp.sack = on,
+        "window_scaling" => tcp.window_scaling = on,
+        "ecn" => {
+            tcp.accurate_ecn = number >= 3;
+            tcp.ecn = match number {
+                0 => Ecn::Off,
+                1 | 3 | 4 => Ecn::Request,
+                _ => Ecn::Accept,
+            };
+        }
+        "rmem" => {
+            tcp.receive_buffer = middle.unwrap_or(tcp.receive_buffer);
+            tcp.receive_buffer_most = number as usize;
+        }
+        "wmem" => {
+            tcp.send_buffer = middle.unwrap_or(tcp.send_buffer);
+            tcp.send_buffer_most = number as usize;
+        }
+        "syn_retries" => tcp.syn_retries = number as u32,
+        "synack_retries" => tcp.syn_ack_retries = number as u32,
+        "retries2" => tcp.data_retries = number as u32,
+        "fin_timeout" => tcp.fin_wait2 = seconds,
+        "keepalive_time" => settings.keep_idle = seconds,
+        "keepalive_intvl" => tcp.keepalive_interval = seconds,
+        "keepalive_probes" => tcp.keepalive_probes = number as u32,
+        "abort_on_overflow" => {
+            tcp.accept_overflow = if on { AcceptOverflow::Reset } else { AcceptOverflow::Drop };
+        }
+        "rfc1337" => tcp.time_wait_assassination = !on,
+        "tw_reuse" => tcp.time_wait_reuse = on,
+        "early_retrans" => tcp.tail_loss_probe = number >= 3,
+        "frto" => tcp.frto = on,
+        "max_reordering" => tcp.max_reordering = number as u32,
+        "syn_linear_timeouts" => tcp.habits.syn_linear_timeouts = number as u32,
+        "rto_min_us" => tcp.min_rto = Duration::from_micros(number),
+        "challenge_ack_limit" => tcp.challenge_acks_per_second = number as u32,
+        "fastopen" => {
+            tcp.fast_open_client = number & 1 != 0;
+            tcp.fast_open_server = number & 2 != 0;
+            settings.fast_open = number;
+        }
+        "fastopen_blackhole_timeout_sec" => tcp.fast_open_black_hole = seconds,
+        "moderate_rcvbuf" => tcp.receive_autotuning = on,
+        "slow_start_after_idle" => tcp.habits.slow_start_after_idle = on,
+        "notsent_lowat" => settings.notsent_low = Some(number as usize),
+        "syncookies" => {
+            tcp.syn_cookies = match number {
+                0 => SynCookies::Never,
+                1 => SynCookies::WhenFull,
+                _ => SynCookies::Always,
+            };
+        }
+        _ => {}
+    }
+}
+
+fn freebsd(settings: &mut Settings, name: &str, number: u64) {
+    let on = number != 0;
+    let millis = Duration::from_millis(number);
+    let tcp: &mut TcpConfig = &mut settings.tcp;
+    match name {
+        "rfc1323" => {
+            tcp.timestamps = on;
+            tcp.window_scaling = on;
+        }
+        "sack.enable" => tcp.sack = on,
+        "kern.ipc.maxsockbuf" => tcp.receive_buffer_most = number as usize,
+        "recvspace" => tcp.receive_buffer = number as usize,
+        "sendspace" => tcp.send_buffer = number as usize,
+        "keepinit" => settings.keep_init = Some(millis),
+        "keepidle" => settings.keep_idle = millis,
+        "keepintvl" => tcp.keepalive_interval = millis,
+        "keepcnt" => tcp.keepalive_probes = number as u32,
+        "delacktime" => tcp.delayed_ack = millis,
+        "insecure_rst" => tcp.habits.reset_in_window = on,
+        "insecure_syn" => tcp.habits.syn_resets = on,
+        "drop_synfin" => tcp.habits.syn_fin = if on { SynFin::Drop } else { SynFin::Take },
+        "rexmit_initial" => tcp.habits.initial_rto = millis,
+        "rexmit_slop" => tcp.habits.rto_slop = millis,
+        // FreeBSD tries with all options three times.
+        "rexmit_drop_options" => tcp.habits.syn_plain_after = on.then_some(2),
+        "ecn.enable" => {
+            tcp.ecn = match number {
+                0 => Ecn::Off,
+                1 => Ecn::Request,
+                _ => Ecn::Accept,
+            };
+        }
+        "fastopen.client_enable" => tcp.fast_open_client = on,
+        "icmp_may_rst" => {
+            tcp.habits.opening_errors = if on { OpeningErrors::Hard } else { OpeningErrors::None };
+        }
+        _ => {}
     }
 }

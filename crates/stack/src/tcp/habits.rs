@@ -33,6 +33,8 @@ pub struct Habits {
     pub reset_in_window: bool,
     /// A SYN in the window of a connection ends it, as RFC 793 had it before RFC 5961 4.2.
     pub syn_resets: bool,
+    /// A window that was not used for a timeout's time begins small again (RFC 5681 4.1).
+    pub slow_start_after_idle: bool,
     /// A SYN ACK that finds a listener is answered with RST (RFC 9293 3.10.7.2). Otherwise it is dropped.
     pub listeners_refuse_syn_ack: bool,
     /// TIME-WAIT answers a SYN that it doesn't make room for. Otherwise it is dropped.
@@ -85,6 +87,7 @@ impl Default for Habits {
             challenge_interval: Duration::from_millis(500),
             reset_in_window: false,
             syn_resets: false,
+            slow_start_after_idle: true,
             listeners_refuse_syn_ack: true,
             time_wait_answers_syn: true,
             late_reset_is_error: false,

@@ -256,7 +256,10 @@ impl Connection {
 
     fn send_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) -> SegmentOut {
         let nothing_in_flight = self.runs.in_flight() == 0;
-        if nothing_in_flight && cx.now.since(self.last_sent) > self.rtt.rto(cx.config) {
+        if nothing_in_flight
+            && cx.now.since(self.last_sent) > self.rtt.rto(cx.config)
+            && cx.config.habits.slow_start_after_idle
+        {
             self.congestion.on_idle(cx.now);
         }
         let start = self.nxt;

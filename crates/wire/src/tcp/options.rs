@@ -154,6 +154,9 @@ impl TcpOptions {
             put(&[2, 4, high, low]);
         }
         if self.sack_permitted {
+            if aligned && self.timestamps.is_none() {
+                put(&[1, 1]);
+            }
             put(&[4, 2]);
         }
         if let Some(timestamps) = self.timestamps {
@@ -163,8 +166,6 @@ impl TcpOptions {
             put(&[8, 10]);
             put(&timestamps.value.to_be_bytes());
             put(&timestamps.echo.to_be_bytes());
-        } else if aligned && self.sack_permitted {
-            put(&[1, 1]);
         }
         if let Some(shift) = self.window_scale {
             if aligned {

@@ -32,6 +32,7 @@ impl Runner {
         let mut options = self.host.tcp_default_options();
         options.keepalive_idle = self.settings.keep_idle;
         options.connect_timeout = self.settings.keep_init;
+        options.notsent_low = self.settings.notsent_low;
         let socket = Socket {
             v6,
             datagram,
@@ -131,7 +132,14 @@ impl Runner {
             return Attempt::error("EINVAL");
         }
         let local = socket.bound.unwrap_or(SocketAddr::from(settings));
-        let options = socket.options;
+        let mut options = socket.options;
+        // Linux's 0x400 opens every listener, 0x200 takes data without a cookie.
+        if self.settings.fast_open & 0x402 == 0x402 {
+            options.fast_open_pending = options.fast_open_pending.max(backlog as u32).max(1);
+        }
+        if self.settings.fast_open & 0x202 == 0x202 {
+            options.fast_open_no_cookie = true;
+        }
         match self.host.tcp_listen_with(local, backlog, options) {
             Ok(id) => {
                 let address = self.host.tcp_listener_addr(id);

@@ -284,6 +284,8 @@ pub(crate) fn controller(name: &str) -> Option<Congestion> {
     match name {
         "reno" | "newreno" => Some(Congestion::NewReno),
         "cubic" => Some(Congestion::Cubic),
+        "bbr" | "bbr1" => Some(Congestion::Bbr1),
+        "bbr3" => Some(Congestion::Bbr3),
         _ => None,
     }
 }
@@ -291,7 +293,8 @@ pub(crate) fn controller(name: &str) -> Option<Congestion> {
 fn congestion_name(congestion: Congestion) -> &'static str {
     match congestion {
         Congestion::NewReno => "reno",
-        _ => "cubic",
+        Congestion::Bbr1 | Congestion::Bbr3 => "bbr",
+        Congestion::Cubic => "cubic",
     }
 }
 
