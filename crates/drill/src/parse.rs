@@ -31,7 +31,7 @@ impl core::fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Reads a script. `defined` names what its `#ifdef` lines ask for.
+/// Reads a script. `defined` names what its `#ifdef` lines ask for, and with `NAME=value` what a name stands for.
 pub fn parse(source: &str, defined: &[&str]) -> Result<Script, Error> {
     let tokens = tokens(source, defined)?;
     let mut parser = Parser { tokens: &tokens, at: 0 };

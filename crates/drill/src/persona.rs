@@ -30,6 +30,21 @@ impl Persona {
         if marks.iter().any(|mark| source.contains(mark)) { Persona::FreeBsd } else { Persona::Linux }
     }
 
+    /// What scripts of Linux's suites expect to be told from outside, by the addresses they use.
+    pub(crate) fn outside(source: &str) -> &'static [&'static str] {
+        if source.contains("--ip_version=ipv6") {
+            &["TFO_COOKIE=c1d1e9742a47a9bc", "CMSG_LEVEL_IP=SOL_IPV6", "CMSG_TYPE_RECVERR=IPV6_RECVERR"]
+        } else {
+            &[
+                "TFO_COOKIE=3021b9d889017eeb",
+                "TFO_COOKIE_ZERO=b7c12350a90dc8f5",
+                "CODE=host_unreachable",
+                "CMSG_LEVEL_IP=SOL_IP",
+                "CMSG_TYPE_RECVERR=IP_RECVERR",
+            ]
+        }
+    }
+
     /// What `#ifdef` finds defined.
     pub fn defined(self) -> &'static [&'static str] {
         match self {

@@ -90,7 +90,8 @@ impl Stop {
 pub fn run(source: &str, options: &Options) -> Outcome {
     let persona = options.persona.unwrap_or_else(|| Persona::of(source));
     let outcome = |verdict, reason, line, log| Outcome { verdict, reason, line, log };
-    let script = match crate::parse(source, persona.defined()) {
+    let defined = [persona.defined(), Persona::outside(source)].concat();
+    let script = match crate::parse(source, &defined) {
         Ok(script) => script,
         Err(error) => return outcome(Verdict::Fail, error.what, error.line, Vec::new()),
     };

@@ -62,9 +62,15 @@ const MOST: usize = 200_000;
 pub(crate) fn tokens(source: &str, defined: &[&str]) -> Result<Vec<Token>, Error> {
     let source = preprocess(source, defined)?;
     let mut scanner =
-        Scanner { rest: &source, line: 1, definitions: BTreeMap::new(), tokens: Vec::new(), spaced: true };
+        Scanner { rest: &source, line: 1, definitions: predefined(defined), tokens: Vec::new(), spaced: true };
     scanner.run(0)?;
     Ok(scanner.tokens)
+}
+
+/// Of `NAME=value`, what the name stands for.
+fn predefined(defined: &[&str]) -> BTreeMap<String, String> {
+    let pairs = defined.iter().filter_map(|item| item.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Blanks what `#ifdef` leaves out; lines keep their numbers.

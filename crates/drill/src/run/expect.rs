@@ -67,7 +67,10 @@ impl Runner {
         {
             flow.script_isn = expected.seq;
         }
-        self.join(expected, &mut tcp, limit)?;
+        if self.join(expected, &mut tcp, limit)? {
+            // Where PSH stands depends on how a device cuts.
+            tcp.flags = tcp.flags & !PSH | expected.flags & PSH;
+        }
         let flow = index.and_then(|index| self.flows.get(index)).cloned().unwrap_or_default();
         let mut shown = tcp.clone();
         if !expected.seq_absolute {
@@ -95,7 +98,8 @@ impl Runner {
 
     /// Where the script expects a larger segment than was sent, what follows is joined to it: a script may have been
     /// written where a device cuts the segments.
-    fn join(&mut self, expected: &TcpSpec, tcp: &mut ObservedTcp, limit: Duration) -> Result<(), Stop> {
+    fn join(&mut self, expected: &TcpSpec, tcp: &mut ObservedTcp, limit: Duration) -> Result<bool, Stop> {
+        let alone = tcp.len;
         let wanted = usize::from(expected.len);
         while tcp.len > 0 && tcp.len < wanted {
             let here = self.elapsed().min(limit);
@@ -118,7 +122,7 @@ impl Runner {
                 tcp.window = more.window;
             }
         }
-        Ok(())
+        Ok(tcp.len > alone)
     }
 
     fn compare(&self, expected: &TcpSpec, sent: &ObservedTcp) -> Result<(), Stop> {
@@ -131,12 +135,7 @@ impl Runner {
         if usize::from(expected.len) != sent.len {
             return wrong("payload bytes", expected.len.to_string(), sent.len.to_string());
         }
-        // A script that joins segments can't know where PSH was set.
-        let mut flags = sent.flags;
-        if expected.flags & PSH == 0 && usize::from(expected.len) > self.settings.mtu {
-            flags &= !PSH;
-        }
-        if expected.flags != flags {
+        if expected.flags != sent.flags {
             return wrong("flags", letters(expected.flags), letters(sent.flags));
         }
         if let Some(ack) = expected.ack

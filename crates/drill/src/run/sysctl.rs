@@ -87,7 +87,7 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "syn_linear_timeouts"
             | "rto_min_us"
             | "challenge_ack_limit"
-            | "fastopen"
+            | "fastopen" | "fastopen_key"
             | "fastopen_blackhole_timeout_sec"
             | "moderate_rcvbuf",
         ) => Meaning::Ours,
@@ -163,8 +163,15 @@ pub(crate) const LINUX_DEFAULTS: &[(&str, &str)] = &[
     ("net.ipv4.tcp_early_retrans", "4"),
     ("net.ipv4.tcp_ecn", "0"),
     ("net.ipv4.tcp_fastopen", "0x70403"),
+    ("net.ipv4.tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"),
     ("net.ipv4.tcp_syncookies", "1"),
 ];
+
+/// 16 bytes in hex; dashes don't count.
+fn key_of(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    Some(u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?.to_be_bytes())
+}
 
 /// `0x403` or `1027`; of several numbers, the last.
 fn number_of(value: &str) -> Option<u64> {
@@ -178,6 +185,16 @@ fn number_of(value: &str) -> Option<u64> {
 impl Runner {
     /// Changes a setting of the host.
     pub(super) fn sysctl(&mut self, name: &str, value: &str) -> Result<(), Stop> {
+        if name == "net.ipv4.tcp_fastopen_key" {
+            // Several keys: the first is in use, the second is still taken.
+            for key in value.split(',').rev() {
+                match key_of(key) {
+                    Some(key) => self.host.tcp_rotate_fast_open_key(key),
+                    None => return Stop::fail(format!("`{key}` is not a key")),
+                }
+            }
+            return Ok(());
+        }
         let settings = &mut self.settings;
         if name == "net.ipv4.tcp_congestion_control" {
             match controller(value.trim_matches('"')) {

@@ -199,12 +199,21 @@ impl FastOpen {
 }
 
 fn make(hasher: &SipHasher24, pair: &Pair) -> Cookie {
-    let ends = pair.bytes();
-    let mut addresses = [0; 32];
-    addresses[..16].copy_from_slice(&ends[..16]);
-    addresses[16..].copy_from_slice(&ends[18..34]);
+    // The client's address and ours, as Linux has it: servers behind one address may share a key across systems.
+    let hash = match (pair.remote.address, pair.local.address) {
+        (IpAddr::V4(client), IpAddr::V4(server)) => {
+            hasher.hash(&[client.octets(), server.octets()].concat())
+        }
+        (client, server) => {
+            let octets = |address: IpAddr| match address {
+                IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+                IpAddr::V6(v6) => v6.octets(),
+            };
+            hasher.hash(&[octets(client), octets(server)].concat())
+        }
+    };
     let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&hasher.hash(&addresses).to_be_bytes());
+    bytes[..8].copy_from_slice(&hash.to_le_bytes());
     Cookie { len: 8, bytes }
 }
 

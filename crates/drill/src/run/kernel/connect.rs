@@ -228,7 +228,7 @@ impl Runner {
             return Attempt::error(name);
         }
         progress.began = true;
-        if socket.options.fast_open_connect {
+        if socket.options.fast_open_connect && !self.syn_has_left(fd) {
             return Attempt::ok(0);
         }
         if socket.nonblocking {

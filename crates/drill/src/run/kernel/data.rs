@@ -257,7 +257,24 @@ impl Runner {
         if let Err(name) = self.start_connect(fd, remote)? {
             return Attempt::error(name);
         }
+        let nonblocking = self.kernel.socket(fd).is_some_and(|socket| socket.nonblocking);
+        if self.persona == crate::Persona::Linux && self.syn_has_left(fd) {
+            // Without a cookie nothing goes along, and the call is one to connect.
+            if nonblocking || flags & MSG_DONTWAIT != 0 {
+                return Attempt::error("EINPROGRESS");
+            }
+        }
         self.call_write(fd, len, flags, progress)
+    }
+
+    /// Whether a connection's SYN is on its way.
+    pub(super) fn syn_has_left(&self, fd: i64) -> bool {
+        match self.kernel.socket(fd).map(|socket| socket.state) {
+            Some(SocketState::Stream(id)) => {
+                self.host.tcp_info(id).is_some_and(|info| info.segments_sent > 0)
+            }
+            _ => false,
+        }
     }
 
     fn send_datagram(
