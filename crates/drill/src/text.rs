@@ -61,8 +61,13 @@ const MOST: usize = 200_000;
 /// Cuts a script into tokens. `defined`: what `#ifdef` asks for.
 pub(crate) fn tokens(source: &str, defined: &[&str]) -> Result<Vec<Token>, Error> {
     let source = preprocess(source, defined)?;
-    let mut scanner =
-        Scanner { rest: &source, line: 1, definitions: predefined(defined), tokens: Vec::new(), spaced: true };
+    let mut scanner = Scanner {
+        rest: &source,
+        line: 1,
+        definitions: predefined(defined),
+        tokens: Vec::new(),
+        spaced: true,
+    };
     scanner.run(0)?;
     Ok(scanner.tokens)
 }

@@ -74,7 +74,18 @@ impl Runner {
         let flow = index.and_then(|index| self.flows.get(index)).cloned().unwrap_or_default();
         let mut shown = tcp.clone();
         if !expected.seq_absolute {
-            shown.seq = flow.to_script(tcp.seq);
+            shown.seq = flow.to_script(tcp.seq, tcp.flags & SYN != 0);
+        }
+        let remote = flow.remote_offset(tcp.flags & SYN != 0);
+        if !expected.ack_absolute {
+            shown.ack = tcp.ack.wrapping_sub(remote);
+        }
+        for option in &mut shown.options {
+            if let OptionSpec::Sack(blocks) = option {
+                for (left, right) in blocks {
+                    (*left, *right) = (left.wrapping_sub(remote), right.wrapping_sub(remote));
+                }
+            }
         }
         if tcp.flags & ACK == 0 {
             shown.ack = 0;

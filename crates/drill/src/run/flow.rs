@@ -18,20 +18,33 @@ pub(crate) struct Flow {
     /// Our first sequence number on the wire, once seen, and what the script calls it.
     pub(crate) isn: Option<u32>,
     pub(crate) script_isn: u32,
+    /// The script's own first sequence number: what it writes in SYNs is meant as it stands, all other numbers count
+    /// from there.
+    pub(crate) remote_isn: Option<u32>,
     /// What the script calls our timestamps, and what they were.
     timestamps: BTreeMap<u32, u32>,
     first_timestamp: Option<(u32, u32)>,
 }
 
 impl Flow {
-    /// From our numbers on the wire to the script's.
-    pub(crate) fn to_script(&self, number: u32) -> u32 {
-        number.wrapping_sub(self.isn.unwrap_or(self.script_isn)).wrapping_add(self.script_isn)
+    /// From our numbers on the wire to the script's; `syn`: on a segment with SYN.
+    pub(crate) fn to_script(&self, number: u32, syn: bool) -> u32 {
+        number.wrapping_sub(self.offset(syn))
     }
 
     /// And back.
-    pub(crate) fn to_wire(&self, number: u32) -> u32 {
-        number.wrapping_sub(self.script_isn).wrapping_add(self.isn.unwrap_or(self.script_isn))
+    pub(crate) fn to_wire(&self, number: u32, syn: bool) -> u32 {
+        number.wrapping_add(self.offset(syn))
+    }
+
+    fn offset(&self, syn: bool) -> u32 {
+        let script = if syn { self.script_isn } else { 0 };
+        self.isn.map_or(0, |isn| isn.wrapping_sub(script))
+    }
+
+    /// What is added to the script's own numbers.
+    pub(crate) fn remote_offset(&self, syn: bool) -> u32 {
+        if syn { 0 } else { self.remote_isn.unwrap_or(0) }
     }
 
     /// The script expected `script` and `wire` was sent.

@@ -1,9 +1,7 @@
 //! The numbers a code block may ask for: `TCP_INFO`'s, by Linux's names and in its units.
 
-use core::time::Duration;
-use std::collections::BTreeMap;
-
-use thru_stack::tcp::{EcnMode, State, TcpInfo};
+use thru_stack::tcp::{State, TcpInfo};
+use thru_wire::Instant;
 
 use super::kernel::SocketState;
 use super::{Runner, Stop};
@@ -43,7 +41,7 @@ const STATES: &[(State, &str, &str, i64)] = &[
 struct Known {
     state: State,
     info: Option<TcpInfo>,
-    more: BTreeMap<&'static str, i64>,
+    now: Instant,
 }
 
 impl Names for Known {
@@ -59,52 +57,10 @@ impl Names for Known {
         if name == "tcpi_state" {
             return STATES.iter().find(|state| state.0 == self.state).map(|state| state.3);
         }
-        if let Some(value) = self.more.get(name) {
-            return Some(*value);
-        }
-        field(self.info.as_ref()?, name)
+        // Times without an end are as large as they are to the kernel's users.
+        let value = self.info.as_ref()?.kernel_field(name, self.now)?;
+        Some(i64::try_from(value).unwrap_or(i64::MAX))
     }
-}
-
-fn field(info: &TcpInfo, name: &str) -> Option<i64> {
-    let micros = |time: Duration| time.as_micros() as i64;
-    // Windows are counted in segments, as Linux does.
-    let segments = |bytes: u64| (bytes / (info.mss.max(1) as u64)).min(i64::from(i32::MAX) as u64) as i64;
-    let up = |bytes: u64| bytes.div_ceil(info.mss.max(1) as u64) as i64;
-    Some(match name {
-        "tcpi_options" => {
-            i64::from(info.timestamps)
-                | i64::from(info.sack) << 1
-                | i64::from(info.window_scale.is_some()) << 2
-                | i64::from(info.ecn.mode != EcnMode::Off) << 3
-        }
-        "tcpi_snd_wscale" => info.window_scale.map_or(0, |scale| i64::from(scale.1)),
-        "tcpi_rcv_wscale" => info.window_scale.map_or(0, |scale| i64::from(scale.0)),
-        "tcpi_snd_mss" => info.mss as i64,
-        "tcpi_snd_cwnd" => segments(info.congestion_window),
-        "tcpi_snd_ssthresh" => {
-            if info.slow_start_threshold > 1 << 40 {
-                i64::from(i32::MAX)
-            } else {
-                segments(info.slow_start_threshold)
-            }
-        }
-        "tcpi_rtt" => info.rtt.map_or(0, micros),
-        "tcpi_rttvar" => micros(info.rtt_variation),
-        "tcpi_min_rtt" => info.min_rtt.map_or(i64::from(u32::MAX), micros),
-        "tcpi_rto" => micros(info.rto),
-        "tcpi_unacked" => up(info.bytes_in_flight),
-        "tcpi_total_retrans" => info.retransmissions as i64,
-        "tcpi_bytes_acked" => info.bytes_acked as i64,
-        "tcpi_bytes_received" => info.bytes_received as i64,
-        "tcpi_bytes_sent" => info.bytes_sent as i64,
-        "tcpi_segs_out" => info.segments_sent as i64,
-        "tcpi_segs_in" => info.segments_received as i64,
-        "tcpi_notsent_bytes" => info.bytes_unsent as i64,
-        "tcpi_snd_wnd" => info.peer_window as i64,
-        "tcpi_rcv_wnd" => info.own_window as i64,
-        _ => return None,
-    })
 }
 
 impl Runner {
@@ -120,7 +76,7 @@ impl Runner {
                 (_, Some(info)) => info.state,
                 _ => State::Closed,
             },
-            more: BTreeMap::new(),
+            now: self.now,
             info,
         };
         code::run(code, &known, &mut self.variables).map_err(|problem| match problem {

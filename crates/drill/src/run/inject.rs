@@ -32,11 +32,16 @@ impl Runner {
 
     fn inject_tcp(&mut self, packet: &Packet, tcp: &TcpSpec) -> Result<(), Stop> {
         let index = self.flow_for(tcp.ports);
-        let Some(flow) = self.flows.get(index) else { return Ok(()) };
+        let syn = Flags(tcp.flags).syn();
+        let Some(flow) = self.flows.get_mut(index) else { return Ok(()) };
+        if syn {
+            flow.remote_isn.get_or_insert(tcp.seq);
+        }
+        let seq = tcp.seq.wrapping_add(flow.remote_offset(syn));
         let (local_port, remote_port) = (flow.local_port, flow.remote_port);
         let ack = match tcp.ack {
             Some(ack) if tcp.ack_absolute => ack,
-            Some(ack) if Flags(tcp.flags).ack() => flow.to_wire(ack),
+            Some(ack) if Flags(tcp.flags).ack() => flow.to_wire(ack, syn),
             Some(ack) => ack,
             None => 0,
         };
@@ -47,7 +52,7 @@ impl Runner {
                     OptionSpec::Timestamps { value: *value, echo: echo.map(|echo| flow.echo_to_wire(echo)) }
                 }
                 OptionSpec::Sack(blocks) => OptionSpec::Sack(
-                    blocks.iter().map(|(l, r)| (flow.to_wire(*l), flow.to_wire(*r))).collect(),
+                    blocks.iter().map(|(l, r)| (flow.to_wire(*l, syn), flow.to_wire(*r, syn))).collect(),
                 ),
                 other => other.clone(),
             };
@@ -63,7 +68,7 @@ impl Runner {
         let mut segment = Vec::with_capacity(20 + options.len() + usize::from(tcp.len));
         segment.extend(remote_port.to_be_bytes());
         segment.extend(local_port.to_be_bytes());
-        segment.extend(tcp.seq.to_be_bytes());
+        segment.extend(seq.to_be_bytes());
         segment.extend(ack.to_be_bytes());
         segment.extend((offset << 12 | tcp.flags).to_be_bytes());
         segment.extend(tcp.window.unwrap_or(0).to_be_bytes());
@@ -150,7 +155,7 @@ impl Runner {
                 let mut upper = Vec::new();
                 upper.extend(flow.local_port.to_be_bytes());
                 upper.extend(flow.remote_port.to_be_bytes());
-                upper.extend(flow.to_wire(seq).to_be_bytes());
+                upper.extend(flow.to_wire(seq, false).to_be_bytes());
                 // The rest of the fixed header: some hosts quote it.
                 upper.extend([0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
                 (Protocol::TCP, upper, usize::from(len) + 20)

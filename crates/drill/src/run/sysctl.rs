@@ -87,7 +87,8 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "syn_linear_timeouts"
             | "rto_min_us"
             | "challenge_ack_limit"
-            | "fastopen" | "fastopen_key"
+            | "fastopen"
+            | "fastopen_key"
             | "fastopen_blackhole_timeout_sec"
             | "moderate_rcvbuf",
         ) => Meaning::Ours,

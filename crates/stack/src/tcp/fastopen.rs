@@ -201,9 +201,7 @@ impl FastOpen {
 fn make(hasher: &SipHasher24, pair: &Pair) -> Cookie {
     // The client's address and ours, as Linux has it: servers behind one address may share a key across systems.
     let hash = match (pair.remote.address, pair.local.address) {
-        (IpAddr::V4(client), IpAddr::V4(server)) => {
-            hasher.hash(&[client.octets(), server.octets()].concat())
-        }
+        (IpAddr::V4(client), IpAddr::V4(server)) => hasher.hash(&[client.octets(), server.octets()].concat()),
         (client, server) => {
             let octets = |address: IpAddr| match address {
                 IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
