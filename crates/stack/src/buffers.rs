@@ -41,10 +41,12 @@ struct Stock {
 impl BufferPool {
     /// An empty buffer with room for `len` bytes.
     pub fn take(&self, len: usize) -> BytesMut {
-        let taken = match len {
-            ..=BUFFER => self.lock().buffers.pop(),
-            ..=BLOCK => self.lock().blocks.pop(),
-            _ => None,
+        let taken = if len <= BUFFER {
+            self.lock().buffers.pop()
+        } else if len <= BLOCK {
+            self.lock().blocks.pop()
+        } else {
+            None
         };
         taken.unwrap_or_else(|| fresh(len))
     }
@@ -171,11 +173,10 @@ enum Reclaimed {
 /// A buffer that can be given away as [`Bytes`] and taken back without touching the allocator: `bytes` counts the
 /// holders of a split buffer in a place of its own, which stays with it.
 fn fresh(len: usize) -> BytesMut {
-    let size = match len {
-        ..=BUFFER => BUFFER,
-        ..=BLOCK => BLOCK,
-        larger => return BytesMut::with_capacity(larger),
-    };
+    let size = if len <= BUFFER { BUFFER } else { BLOCK };
+    if len > BLOCK {
+        return BytesMut::with_capacity(len);
+    }
     let mut buffer = BytesMut::with_capacity(size);
     drop(buffer.split_off(size));
     buffer

@@ -3,6 +3,9 @@
 use bytes::Bytes;
 use thru_wire::Instant;
 
+use crate::buffers::BufferPool;
+use crate::offload::train::{Pieces, pieces_len};
+
 /// Link-layer bytes (from the Ethernet header on, or from the IP header on a medium without one).
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -13,12 +16,40 @@ pub struct Frame {
     pub rx_time: Instant,
     /// What is left to be done to the bytes before they are packets on a wire, or was done already.
     pub offload: Offload,
+    /// Payload that follows `bytes`, where it is shared rather than copied. Only super-segments have it, and only towards
+    /// a device that said [`Offloads::gather`].
+    pub payload: Pieces,
 }
 
 impl Frame {
     /// One complete packet: nothing is left to be done, nothing was verified.
     pub fn new(bytes: Bytes, rx_time: Instant) -> Frame {
-        Frame { bytes, rx_time, offload: Offload::NONE }
+        Frame { bytes, rx_time, offload: Offload::NONE, payload: [None, None] }
+    }
+}
+
+impl Frame {
+    /// Bytes of the whole.
+    pub fn len(&self) -> usize {
+        self.bytes.len() + pieces_len(&self.payload)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The same frame with everything in `bytes`; the buffer for that comes from `pool`.
+    pub fn contiguous(mut self, pool: &BufferPool) -> Frame {
+        if self.payload[0].is_none() {
+            return self;
+        }
+        let mut buffer = pool.take(self.len());
+        buffer.extend_from_slice(&self.bytes);
+        for piece in self.payload.iter_mut().filter_map(Option::take) {
+            buffer.extend_from_slice(&piece);
+        }
+        Frame { bytes: buffer.freeze(), ..self }
     }
 }
 
@@ -89,4 +120,9 @@ pub struct Offloads {
     pub segmentation: usize,
     /// Whether it completes [`Checksum::Partial`]. Needed for super-segments in any case.
     pub checksum: bool,
+    /// Whether it takes frames whose payload stands beside their headers ([`Frame::payload`]).
+    pub gather: bool,
+    /// Whether segments of several connections have to leave in turns, each alone, as without super-segments; one
+    /// that sends alone still sends large ones. For links that promise the same packets with and without offload.
+    pub in_turns: bool,
 }

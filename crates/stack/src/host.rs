@@ -2,7 +2,7 @@
 //!
 //! - [`Host`]: calls and packets in, packets and deadlines out.
 //! - `tables`: interfaces, addresses, routes: what TCP may ask.
-//! - `ingress`: from a frame to a decision; `deliver`: packets for this host; `forward`: packets for others.
+//! - `batch`: frames that arrive together; `ingress`: from a frame to a decision; `deliver`: packets for this host; `forward`: packets for others.
 //! - `egress`: packets of this host (`lanes`: the short way of TCP's), fragmentation, the last step to a link; `neighbors`: ARP and NDP.
 //! - `errors`: ICMP errors told and heard; `sockets`: what applications call.
 
@@ -19,10 +19,12 @@ use crate::hook::Hook;
 use crate::icmp::limit::RateLimit;
 use crate::icmp::send::Tell;
 use crate::neighbor::cache::NeighborCache;
+use crate::offload::Coalescer;
 use crate::route::Route;
 use crate::tcp::{Path, Tcp, TcpConfig};
 use crate::{raw, udp};
 
+mod batch;
 mod deliver;
 mod egress;
 mod errors;
@@ -152,6 +154,8 @@ pub struct Host {
     raw: raw::Sockets,
     tcp: Tcp,
     hook: Option<Box<dyn Hook>>,
+    /// Frames of the batch being handled.
+    coalescer: Coalescer,
     /// The packet that the hook looks at.
     hook_packet: Vec<u8>,
     /// When the hook wants to be called.
@@ -191,6 +195,7 @@ impl Host {
             tcp: Tcp::new(config.tcp.clone(), config.seed),
             hook: None,
             hook_packet: Vec::new(),
+            coalescer: Coalescer::default(),
             hook_deadline: Instant::NEVER,
             looped: VecDeque::new(),
             outgoing: VecDeque::new(),
@@ -255,7 +260,7 @@ impl Host {
 
     /// What was said with [`Host::set_offloads`].
     pub fn offloads(&self, interface: InterfaceId) -> Offloads {
-        self.tables.interface(interface).map_or(Offloads::default(), |interface| interface.offloads)
+        self.tables.offloads(interface)
     }
 
     /// Takes buffers from this pool, and gives them back to it, from now on; the hosts of one process do well to share

@@ -20,8 +20,9 @@ use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use thru_wire::Instant;
-use thru_wire::tcp::SeqNumber;
+use thru_wire::tcp::{Flags, SeqNumber};
 
 use crate::buffers::{BufferPool, Spare};
 use crate::icmp::IcmpReport;
@@ -87,7 +88,7 @@ pub use info::TcpInfo;
 pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind};
 pub use look::Readiness;
 pub use options::{OptionError, SocketOptions};
-pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut};
+pub use path::{Path, SegmentBytes, SegmentIn, SegmentOut, Together, TrainEnds};
 pub use pmtu::{MtuInfo, MtuProbing};
 pub use stats::TcpStats;
 
@@ -184,6 +185,7 @@ macro_rules! context {
             fast_open: &mut $tcp.fast_open,
             out: &mut $tcp.out,
             spare: &mut $tcp.spare,
+            together: None,
         }
     };
 }
@@ -232,6 +234,71 @@ impl Tcp {
         if flags.syn() && flags.fin() && self.config.habits.syn_fin == SynFin::Drop {
             return;
         }
+        self.take(path, segment);
+    }
+
+    /// Segments that follow each other, each with the header of the first but for what `ends` says: `more` is the
+    /// payload of the others.
+    pub fn handle_train(
+        &mut self,
+        path: &dyn Path,
+        first: SegmentIn,
+        more: impl ExactSizeIterator<Item = Bytes>,
+        ends: TrainEnds,
+    ) {
+        let TrainEnds { fin, cwr_once } = ends;
+        self.stats.segments_received += 1 + more.len() as u64;
+        let Some(mut segment) = Segment::parse(first) else {
+            self.stats.errors_received += 1;
+            return;
+        };
+        let target = self.demux.find_for_segment(&segment.pair);
+        let mut left = more.len();
+        let flags = segment.header.flags;
+        if fin && left > 0 {
+            segment.header.flags = Flags(flags.0 & !Flags::FIN.0);
+        }
+        let mut train = core::iter::once(None).chain(more.map(Some));
+        let mut welcome = false;
+        while let (Some(Target::Connection(index)), Some(payload)) = (target, train.next()) {
+            if let Some(payload) = payload {
+                left -= 1;
+                segment.go_on(payload, fin && left == 0, cwr_once, &mut self.spare);
+            }
+            match self.on_part_of_train(index, &segment, welcome) {
+                Some(was_welcome) => welcome = was_welcome,
+                None => break,
+            }
+        }
+        if let Some(Target::Connection(index)) = target {
+            self.settle(index, segment.at);
+        }
+        // Whoever is left over, because there is no connection or no longer one, is looked at alone.
+        for payload in train {
+            if let Some(payload) = payload {
+                left -= 1;
+                segment.go_on(payload, fin && left == 0, cwr_once, &mut self.spare);
+            }
+            self.take(path, segment.clone());
+        }
+        self.spare.give(segment.payload);
+    }
+
+    /// `welcome`: the segment before it in the train brought new bytes. Whether this one did; `None` if the connection is
+    /// over.
+    fn on_part_of_train(&mut self, index: u32, segment: &Segment, welcome: bool) -> Option<bool> {
+        self.visits += 1;
+        let mut cx = context!(self, segment.at);
+        let connection = self.connections.get_mut(index)?;
+        let before = connection.receive.next();
+        if !welcome || !connection.on_next_bytes(&mut cx, segment) {
+            connection.on_segment(&mut cx, segment);
+        }
+        let over = matches!(connection.state, State::Closed | State::TimeWait);
+        (!over).then(|| connection.receive.next() > before)
+    }
+
+    fn take(&mut self, path: &dyn Path, segment: Segment) {
         match self.demux.find_for_segment(&segment.pair) {
             Some(Target::Connection(index)) => self.on_connection(index, &segment),
             Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),
@@ -246,6 +313,10 @@ impl Tcp {
     /// Shares buffers with others; see [`Host::share_buffers`](crate::Host::share_buffers).
     pub fn share_buffers(&mut self, pool: BufferPool) {
         self.spare = Spare::new(pool);
+    }
+
+    pub(crate) fn spare(&mut self) -> &mut Spare {
+        &mut self.spare
     }
 
     /// Where this TCP takes its buffers from.
@@ -279,7 +350,7 @@ impl Tcp {
     }
 
     /// The next segment to send. Drain until `None`.
-    pub fn poll_transmit(&mut self, now: Instant, _path: &dyn Path) -> Option<SegmentOut> {
+    pub fn poll_transmit(&mut self, now: Instant, path: &dyn Path) -> Option<SegmentOut> {
         if let Some(segment) = self.out.pop_front() {
             self.stats.segments_sent += 1;
             self.stats.resets_sent += u64::from(segment.is_reset());
@@ -290,10 +361,13 @@ impl Tcp {
             let Some(connection) = self.connections.get_mut(index) else { continue };
             connection.queued = false;
             let before = connection.insight.repeated();
-            let mut cx = context!(self, now);
+            let alone = self.ready.is_empty();
+            let mut cx = Context { together: Some((path, alone)), ..context!(self, now) };
             let segment = connection.transmit(&mut cx);
             if segment.is_some() {
                 self.stats.count_sent(before, connection.insight.repeated());
+                let train = segment.as_ref().and_then(|segment| segment.train.as_ref());
+                self.stats.segments_sent += train.map_or(0, |train| train.segments() as u64 - 1);
                 // Others come first; then this one may have more.
                 connection.queued = true;
                 self.ready.push_back(index);

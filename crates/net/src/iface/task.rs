@@ -122,7 +122,7 @@ pub(crate) fn frame(received: Received) -> Frame {
         os::Checksum::Partial { start, offset } => stack::Checksum::Partial { start, offset },
         os::Checksum::Verified => stack::Checksum::Verified,
     };
-    Frame { bytes, rx_time, offload: stack::Offload { segmentation, checksum } }
+    Frame { offload: stack::Offload { segmentation, checksum }, ..Frame::new(bytes, rx_time) }
 }
 
 /// A frame as the device takes it.

@@ -12,7 +12,7 @@ mod ours;
 mod theirs;
 
 use meter::{Cost, median};
-use ours::Ours;
+use ours::{Ours, Way};
 use theirs::Theirs;
 
 #[global_allocator]
@@ -80,20 +80,33 @@ fn line(name: &str, cost: &Cost, ratio: Option<f64>) {
 
 /// One connection, as fast as it goes. The ratio is that of bytes per time.
 fn bulk(wanted: &Wanted) {
-    heading("bulk: one connection, packets of 1500 bytes, checksums on");
+    heading("bulk: one connection, link of 1500 bytes, checksums on (ratio: to smoltcp)");
+    let ways = [
+        (Way::Packets, "ours, packet by packet"),
+        (Way::Batches, "ours, packets in batches, coalesced"),
+        (Way::Whole, "ours, super-segments carried whole"),
+    ];
     for buffer in [65_535, 1 << 20] {
-        let (mut ours, mut theirs) = (Ours::new(buffer), Theirs::new(buffer));
-        ours.transfer(amount(wanted) / 10);
+        let mut theirs = Theirs::new(buffer);
         theirs.transfer(amount(wanted) / 10);
-        let (mut our_costs, mut their_costs) = (Vec::new(), Vec::new());
-        for _ in 0..rounds(wanted) {
-            our_costs.push(ours.transfer(amount(wanted)));
-            their_costs.push(theirs.transfer(amount(wanted)));
+        let mut rigs = ways.map(|(way, name)| (name, Ours::new(buffer, way)));
+        let mut costs = ways.map(|_| Vec::new());
+        let mut their_costs = Vec::new();
+        for (_, rig) in &mut rigs {
+            rig.transfer(amount(wanted) / 10);
         }
-        let (our_cost, their_cost) = (median(our_costs), median(their_costs));
-        let ratio = our_cost.bytes_per_nano() / their_cost.bytes_per_nano();
+        for _ in 0..rounds(wanted) {
+            their_costs.push(theirs.transfer(amount(wanted)));
+            for ((_, rig), costs) in rigs.iter_mut().zip(&mut costs) {
+                costs.push(rig.transfer(amount(wanted)));
+            }
+        }
+        let their_cost = median(their_costs);
         line(&format!("smoltcp, buffers of {buffer}"), &their_cost, None);
-        line(&format!("ours, buffers of {buffer}"), &our_cost, Some(ratio));
+        for ((name, _), costs) in rigs.iter().zip(costs) {
+            let cost = median(costs);
+            line(name, &cost, Some(cost.bytes_per_nano() / their_cost.bytes_per_nano()));
+        }
     }
 }
 
@@ -104,7 +117,7 @@ fn idle(wanted: &Wanted) {
     let mut rigs: Vec<Ours> = counts
         .iter()
         .map(|&count| {
-            let mut rig = Ours::new(65_535);
+            let mut rig = Ours::new(65_535, Way::Batches);
             rig.add_idle(count);
             rig.transfer(amount(wanted) / 10);
             rig
@@ -136,7 +149,7 @@ fn connect(wanted: &Wanted) {
     let mut rigs: Vec<Ours> = counts
         .iter()
         .map(|&count| {
-            let mut rig = Ours::new(65_535);
+            let mut rig = Ours::new(65_535, Way::Batches);
             rig.add_idle(count);
             // As many as are in TIME-WAIT at any time from then on.
             rig.connections(70_000);
@@ -171,13 +184,13 @@ fn connect(wanted: &Wanted) {
 fn memory() {
     println!("\nmemory, both ends counted, by the allocator");
     for count in [1_000, 100_000] {
-        let mut rig = Ours::new(1 << 20);
+        let mut rig = Ours::new(1 << 20, Way::Batches);
         let before = meter::held();
         rig.add_idle(count);
         let each = (meter::held() - before) as f64 / (2 * count) as f64;
         println!("{count} idle connections: {each:.0} bytes an end");
     }
-    let mut rig = Ours::new(65_535);
+    let mut rig = Ours::new(65_535, Way::Batches);
     let before = meter::held();
     rig.connections(50_000);
     let each = (meter::held() - before) as f64 / rig.waiting() as f64;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thru_stack::tcp::{ListenerId, TcpConfig, TcpConnectOptions, TcpId};
 use thru_stack::testing::{A4, B4};
-use thru_stack::{BufferPool, Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_stack::{BufferPool, Frame, Host, HostConfig, InterfaceConfig, InterfaceId, Medium, Offloads};
 use thru_wire::{Cidr, Instant, MacAddr};
 
 use crate::meter::{Cost, Meter};
@@ -23,10 +23,22 @@ pub(crate) struct Ours {
     full: u64,
     block: Vec<u8>,
     buffer: Vec<u8>,
+    way: Way,
+}
+
+/// How frames get from one host to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// One by one: every packet is cut, summed, handed over and verified alone.
+    Packets,
+    /// The same packets, handed over in the batches in which they left; the receiver coalesces.
+    Batches,
+    /// Super-segments, cut by nobody.
+    Whole,
 }
 
 impl Ours {
-    pub(crate) fn new(buffer: usize) -> Ours {
+    pub(crate) fn new(buffer: usize, way: Way) -> Ours {
         let host = |seed, address| {
             let tcp = TcpConfig { send_buffer: buffer, receive_buffer: buffer, ..TcpConfig::default() };
             let mut host = Host::new(HostConfig { seed, tcp, ..HostConfig::default() });
@@ -37,6 +49,10 @@ impl Ours {
                 mtu: 1_500,
             });
             host.add_address(id, Cidr::new(address, 24).expect("a legal prefix length"));
+            if way == Way::Whole {
+                let (segmentation, in_turns) = (65_535, false);
+                host.set_offloads(id, Offloads { segmentation, checksum: true, gather: true, in_turns });
+            }
             host
         };
         let (mut a, mut b) = (host(1, A4), host(2, B4));
@@ -55,6 +71,7 @@ impl Ours {
             full: 0,
             block: vec![7; 65_536],
             buffer: vec![0; 65_536],
+            way,
         }
     }
 
@@ -63,7 +80,6 @@ impl Ours {
         let mut moved = false;
         while let Some((_, frame)) = self.a.poll_transmit() {
             moved = true;
-            self.full += u64::from(frame.bytes.len() > 600);
             self.b.handle_frame(self.now, LINK, frame);
         }
         while let Some((_, frame)) = self.b.poll_transmit() {
@@ -112,16 +128,11 @@ impl Ours {
         while read < bytes {
             let wanted = (bytes - written).min(self.block.len() as u64) as usize;
             written += self.a.tcp_write(self.now, client, &self.block[..wanted]).expect("open") as u64;
-            while let Some((_, frame)) = self.a.poll_transmit() {
-                self.full += u64::from(frame.bytes.len() > 600);
-                self.b.handle_frame(self.now, LINK, frame);
-            }
+            self.full += carry(&mut self.a, &mut self.b, self.now, self.way);
             while let Ok(Some(len @ 1..)) = self.b.tcp_read(self.now, server, &mut self.buffer) {
                 read += len as u64;
             }
-            while let Some((_, frame)) = self.b.poll_transmit() {
-                self.a.handle_frame(self.now, LINK, frame);
-            }
+            carry(&mut self.b, &mut self.a, self.now, self.way);
             self.pass(Duration::from_micros(20));
         }
         meter.stop(self.full - before, bytes)
@@ -150,4 +161,23 @@ impl Ours {
     pub(crate) fn waiting(&self) -> usize {
         self.a.tcp_population().2 + self.b.tcp_population().2
     }
+}
+
+/// Takes everything one host wants to send to the other. How many packets of payload that was.
+fn carry(from: &mut Host, to: &mut Host, now: Instant, way: Way) -> u64 {
+    let mut packets = 0;
+    let count = |frame: &Frame| match frame.offload.segmentation {
+        Some(how) => frame.len().div_ceil(usize::from(how.segment_size)) as u64,
+        None => u64::from(frame.len() > 600),
+    };
+    if way == Way::Packets {
+        while let Some((_, frame)) = from.poll_transmit() {
+            packets += count(&frame);
+            to.handle_frame(now, LINK, frame);
+        }
+    } else {
+        let frames = std::iter::from_fn(|| from.poll_transmit()).map(|(_, frame)| frame);
+        to.handle_frames(now, LINK, frames.inspect(|frame| packets += count(frame)));
+    }
+    packets
 }

@@ -90,7 +90,12 @@ impl Host {
     }
 
     pub(super) fn hand_to_tcp(&mut self, arrival: Arrival, header: &Header, bytes: Bytes) {
-        let segment = SegmentIn {
+        let segment = Host::segment_in(&arrival, header, bytes);
+        self.tcp.handle_segment(&self.tables, segment);
+    }
+
+    pub(super) fn segment_in(arrival: &Arrival, header: &Header, bytes: Bytes) -> SegmentIn {
+        SegmentIn {
             src: header.src,
             dst: header.dst,
             ttl: header.ttl,
@@ -98,8 +103,7 @@ impl Host {
             rx_time: arrival.rx_time,
             bytes,
             verified: !arrival.verify,
-        };
-        self.tcp.handle_segment(&self.tables, segment);
+        }
     }
 
     fn deliver_udp(&mut self, now: Instant, arrival: Arrival, header: &Header, packet: Bytes, at: usize) {

@@ -2,21 +2,23 @@
 
 use core::net::IpAddr;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::MacAddr;
 use thru_wire::ethernet::EtherType;
 use thru_wire::ipv4::Ipv4;
 
+use super::lanes::Lane;
 use super::tables::NextHop;
 use super::{Host, InterfaceId};
 use crate::fragment::split;
-use crate::frame::Frame;
+use crate::frame::{Checksum, Frame, Offload, Segmentation};
 use crate::header::{Header, Origin, base_len, protocol, set_ipv4_checksum};
 use crate::hook::{Judgement, Place};
 use crate::icmp::path_mtu::PathMtu;
 use crate::icmp::send::{Tell, fill_checksum};
 use crate::neighbor::cache::Resolve;
+use crate::offload::train::Cars;
 use crate::packet::{HEADROOM, Packet};
 use crate::route::RouteTarget;
 use crate::tcp::{SegmentBytes, SegmentOut};
@@ -28,37 +30,122 @@ pub(super) struct NoRoute;
 impl Host {
     /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
     pub(super) fn send_segment(&mut self, now: Instant, segment: SegmentOut) {
+        if segment.train.is_some() {
+            return self.send_train(now, segment);
+        }
         if let Some(segment) = self.send_in_lane(now, segment) {
             self.send_segment_slowly(now, segment);
         }
     }
 
+    /// Several segments in one: whole if the device takes them so, else one by one.
+    fn send_train(&mut self, now: Instant, segment: SegmentOut) {
+        let Some(segment) = self.send_whole(now, segment) else { return };
+        let Some(mut cars) = Cars::of(segment) else { return };
+        while let Some(segment) = cars.next(self.tcp.spare()) {
+            if let Some(segment) = self.send_in_lane(now, segment) {
+                self.send_segment_slowly(now, segment);
+            }
+        }
+    }
+
+    /// Gives a train back that has to be cut.
+    fn send_whole(&mut self, now: Instant, mut segment: SegmentOut) -> Option<SegmentOut> {
+        let Some(lane) = self.lane(&segment) else { return Some(segment) };
+        let offloads = self.tables.offloads(lane.out);
+        let Some(train) = segment.train.take() else { return Some(segment) };
+        let len = segment.bytes.len() + train.len();
+        let link_header = match self.tables.mac(lane.out) {
+            None => Some(None),
+            Some(source) => {
+                let v6 = segment.src.is_ipv6();
+                let kind = if v6 { EtherType::IPV6 } else { EtherType::IPV4 };
+                let neighbor = self.neighbors.resolved(now, (lane.out, lane.next_hop));
+                neighbor.map(|mac| Some(ethernet_header(source, mac, kind)))
+            }
+        };
+        let fits = base_len(segment.src) + len <= offloads.segmentation;
+        let (Some(link_header), true) = (link_header, fits) else {
+            return Some(SegmentOut { train: Some(train), ..segment });
+        };
+        let (mut buffer, mut start) = self.write_ip_header(&lane, segment, len);
+        // Each of its packets has an identification of its own.
+        self.identification.skip(lane.flow, train.segments() as u32 - 1);
+        if let Some(header) = link_header {
+            start -= header.len();
+            buffer[start..start + header.len()].copy_from_slice(&header);
+        }
+        buffer.advance(start);
+        let segmentation = Segmentation {
+            segment_size: train.segment_size,
+            header_len: buffer.len() as u16,
+            cwr_once: train.cwr_once,
+        };
+        let checksum = Checksum::Partial { start: (SegmentBytes::HEADROOM - start) as u16, offset: 16 };
+        let offload = Offload { segmentation: Some(segmentation), checksum };
+        let mut frame = Frame { offload, payload: train.payload, ..Frame::new(buffer.freeze(), now) };
+        if !offloads.gather {
+            frame = frame.contiguous(self.tcp.buffer_pool());
+        }
+        self.stats.frames_sent += 1;
+        self.outgoing.push_back((lane.out, frame));
+        None
+    }
+
+    fn lane(&mut self, segment: &SegmentOut) -> Option<Lane> {
+        if self.hook.is_some() {
+            return None;
+        }
+        let flow = || self.identification.flow(segment.src, segment.dst, protocol::TCP);
+        self.lanes.find(&self.tables, segment.src, segment.dst, flow)
+    }
+
     /// The short way, for a segment whose lane is known and that fits there; gives back any other.
     fn send_in_lane(&mut self, now: Instant, segment: SegmentOut) -> Option<SegmentOut> {
-        let (IpAddr::V4(src), IpAddr::V4(dst), None) = (segment.src, segment.dst, &self.hook) else {
-            return Some(segment);
-        };
-        let flow = || self.identification.flow(segment.src, segment.dst, protocol::TCP);
-        let lane = self.lanes.find(&self.tables, segment.src, segment.dst, flow);
-        let total_len = Ipv4::MIN_LEN + segment.bytes.len();
-        let Some(lane) = lane.filter(|lane| total_len <= lane.mtu) else { return Some(segment) };
-        let SegmentOut { ecn, class, ttl, bytes, .. } = segment;
-        let mut buffer = bytes.into_buffer();
-        let start = SegmentBytes::HEADROOM - Ipv4::MIN_LEN;
-        let id = self.identification.next_of(lane.flow) as u16;
-        let header = &mut buffer[start..SegmentBytes::HEADROOM];
-        header[..4].copy_from_slice(&[0x45, class & !3 | ecn & 3, (total_len >> 8) as u8, total_len as u8]);
-        header[4..6].copy_from_slice(&id.to_be_bytes());
-        header[6..12].copy_from_slice(&[0x40, 0, ttl.unwrap_or(self.config.ttl), protocol::TCP, 0, 0]);
-        header[12..16].copy_from_slice(&src.octets());
-        header[16..].copy_from_slice(&dst.octets());
-        set_ipv4_checksum(header);
+        let len = segment.bytes.len();
+        let lane = self.lane(&segment).filter(|lane| base_len(segment.src) + len <= lane.mtu);
+        let Some(lane) = lane else { return Some(segment) };
+        let (buffer, start) = self.write_ip_header(&lane, segment, len);
         self.put_on_link(now, lane.out, lane.next_hop, Packet::from_buffer(buffer, start));
         None
     }
 
+    /// Writes the IP header of a segment whose upper layer has `len` bytes in all; the buffer, and where in it the
+    /// packet begins.
+    fn write_ip_header(&mut self, lane: &Lane, segment: SegmentOut, len: usize) -> (BytesMut, usize) {
+        let SegmentOut { src, dst, ecn, class, ttl, bytes, .. } = segment;
+        let start = SegmentBytes::HEADROOM - base_len(src);
+        let (class, ttl) = (class & !3 | ecn & 3, ttl.unwrap_or(self.config.ttl));
+        let mut buffer = bytes.into_buffer();
+        let (front, upper) = buffer.split_at_mut(SegmentBytes::HEADROOM);
+        let header = &mut front[start..];
+        match (src, dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                let total_len = Ipv4::MIN_LEN + len;
+                let id = self.identification.next_of(lane.flow) as u16;
+                header[..4].copy_from_slice(&[0x45, class, (total_len >> 8) as u8, total_len as u8]);
+                header[4..6].copy_from_slice(&id.to_be_bytes());
+                header[6..12].copy_from_slice(&[0x40, 0, ttl, protocol::TCP, 0, 0]);
+                header[12..16].copy_from_slice(&src.octets());
+                header[16..].copy_from_slice(&dst.octets());
+                set_ipv4_checksum(header);
+            }
+            (IpAddr::V6(v6_src), IpAddr::V6(v6_dst)) => {
+                let label = self.identification.flow_label(src, dst, protocol::TCP, upper);
+                let first = 6 << 28 | u32::from(class) << 20 | label;
+                header[..4].copy_from_slice(&first.to_be_bytes());
+                header[4..8].copy_from_slice(&[(len >> 8) as u8, len as u8, protocol::TCP, ttl]);
+                header[8..24].copy_from_slice(&v6_src.octets());
+                header[24..].copy_from_slice(&v6_dst.octets());
+            }
+            // A lane joins addresses of one family.
+            _ => {}
+        }
+        (buffer, start)
+    }
+
     fn send_segment_slowly(&mut self, now: Instant, segment: SegmentOut) {
-        let SegmentOut { src, dst, ecn, class, ttl, bytes } = segment;
+        let SegmentOut { src, dst, ecn, class, ttl, bytes, train: _ } = segment;
         let dont_fragment = !self.tables.path(dst).fragment_on_the_way;
         let origin = Origin {
             src,

@@ -39,6 +39,12 @@ impl Identification {
         ((hash >> 32) as u32).wrapping_add(*counter)
     }
 
+    /// The next `count` identifications are used up.
+    pub(super) fn skip(&mut self, hash: u64, count: u32) {
+        let counter = &mut self.counters[(hash & 0xff) as usize];
+        *counter = counter.wrapping_add(count);
+    }
+
     /// The label of a flow; `ports` are the first four bytes of its upper layer.
     pub(super) fn flow_label(&self, src: IpAddr, dst: IpAddr, protocol: u8, ports: &[u8]) -> u32 {
         // Zero would mean "not labelled".

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
+use thru_wire::checksum;
 use thru_wire::ethernet::{EtherType, EthernetView};
 
 use super::tables::Kind;
@@ -15,7 +16,7 @@ use crate::hook::Place;
 use crate::icmp::send::Tell;
 use crate::offload::segment::{Segments, complete_checksum};
 use crate::packet::Packet;
-use crate::tcp::Path;
+use crate::tcp::{Path, TrainEnds};
 
 /// How a packet came to us.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +74,9 @@ impl Host {
 
     /// The packet that starts at `start` of a frame's bytes, from a link.
     fn receive_ip(&mut self, now: Instant, arrival: Arrival, frame: Frame, start: usize) {
+        if frame.payload[0].is_some() {
+            return self.receive_gathered(now, arrival, frame, start);
+        }
         let Frame { bytes, offload, .. } = frame;
         let Some(header) = Header::parse(&bytes[start..]).filter(may_come_from_a_link) else {
             self.stats.malformed += 1;
@@ -94,7 +98,7 @@ impl Host {
             return self.receive_as_packets(
                 now,
                 arrival,
-                Frame { bytes, rx_time: arrival.rx_time, offload },
+                Frame { offload, ..Frame::new(bytes, arrival.rx_time) },
                 start,
             );
         }
@@ -111,9 +115,35 @@ impl Host {
         }
     }
 
+    /// A super-segment whose payload stands beside its headers: for us, it is taken as it is.
+    fn receive_gathered(&mut self, now: Instant, arrival: Arrival, frame: Frame, start: usize) {
+        let len = frame.len() - start;
+        let header = frame.bytes.get(start..).and_then(Header::parse_quoted).filter(|header| {
+            let sound = header.src.is_ipv6() || checksum::is_valid(&frame.bytes[start..start + header.len]);
+            sound && header.total_len == len && may_come_from_a_link(header)
+        });
+        let Some(header) = header else {
+            self.stats.malformed += 1;
+            return;
+        };
+        let verified = !arrival.verify;
+        if !verified || !self.is_plain_tcp(&arrival, &header) {
+            let frame = frame.contiguous(self.tcp.buffer_pool());
+            return self.receive_ip(now, arrival, frame, start);
+        }
+        let Frame { mut bytes, payload, offload, .. } = frame;
+        bytes.advance(start + header.len);
+        let segment = Host::segment_in(&arrival, &header, bytes);
+        let fin = segment.bytes.get(13).is_some_and(|flags| flags & 1 != 0);
+        let ends = TrainEnds { fin, cwr_once: offload.segmentation.is_some_and(|how| how.cwr_once) };
+        let pieces: [Bytes; 2] = payload.map(Option::unwrap_or_default);
+        let count = 1 + usize::from(!pieces[1].is_empty());
+        self.tcp.handle_train(&self.tables, segment, pieces.into_iter().take(count), ends);
+    }
+
     /// Whether a packet is what most packets are: a segment for us, between addresses that were found good before,
     /// without anything to look at on the way.
-    fn is_plain_tcp(&mut self, arrival: &Arrival, header: &Header) -> bool {
+    pub(super) fn is_plain_tcp(&mut self, arrival: &Arrival, header: &Header) -> bool {
         let plain = header.protocol == protocol::TCP
             && header.len == base_len(header.src)
             && !header.is_v4_fragment()
@@ -144,7 +174,7 @@ impl Host {
     /// The same, for who has to see packets as they are on a wire: hooks, and links that the packet goes out by.
     fn receive_as_packets(&mut self, now: Instant, mut arrival: Arrival, frame: Frame, start: usize) {
         arrival.verify = false;
-        let Frame { bytes, rx_time, offload } = frame;
+        let Frame { bytes, rx_time, offload, .. } = frame;
         if let Some(segmentation) = offload.segmentation {
             let Some(packets) = Segments::of(&bytes, start, segmentation) else {
                 self.stats.malformed += 1;

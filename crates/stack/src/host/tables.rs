@@ -10,10 +10,14 @@ use super::{InterfaceConfig, InterfaceId, Medium};
 use crate::frame::Offloads;
 use crate::icmp::path_mtu::{PathMtu, PathMtuCache};
 use crate::route::{Route, RouteTable, RouteTarget};
-use crate::tcp::Path;
+use crate::tcp::{Path, Together};
 
 /// Largest packet within the host: IPv4's limit.
 pub(super) const LOOPBACK_MTU: usize = 65_535;
+
+/// Headers of IP and TCP have no more bytes than this, and so a train of segments no more than the other.
+const MOST_HEADERS: usize = 40 + 60;
+const MOST_TOGETHER: usize = LOOPBACK_MTU - MOST_HEADERS;
 
 /// An interface and what was configured on it.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub(super) struct Tables {
     forwarding: bool,
     /// Rises with every change of interfaces, addresses, routes and path MTUs.
     pub(super) version: u64,
+    /// Whether any device does anything for us.
+    offloads: bool,
     /// The time of the call being handled.
     pub(super) now: Instant,
 }
@@ -77,6 +83,7 @@ impl Tables {
             broadcasts: BTreeSet::new(),
             forwarding,
             version: 0,
+            offloads: false,
             now: Instant::START,
         }
     }
@@ -118,6 +125,11 @@ impl Tables {
         if let Some(interface) = self.interfaces.get_mut(id.0 as usize) {
             interface.offloads = offloads;
         }
+        self.offloads = self.interfaces.iter().any(|interface| interface.offloads != Offloads::default());
+    }
+
+    pub(super) fn offloads(&self, id: InterfaceId) -> Offloads {
+        self.interface(id).map_or(Offloads::default(), |interface| interface.offloads)
     }
 
     /// See [`PathMtuCache::told`].
@@ -340,6 +352,21 @@ impl Path for Tables {
 
     fn mtu(&self, destination: IpAddr) -> usize {
         self.path(destination).mtu
+    }
+
+    fn together(&self, destination: IpAddr) -> Together {
+        // What no device takes whole, the host cuts: then, too, most of the work is done once for all.
+        let mut together = Together { most: MOST_TOGETHER, in_turns: true };
+        if self.offloads
+            && let NextHop::Neighbor(id, _) = self.next_hop(destination)
+        {
+            let offloads = self.offloads(id);
+            if offloads.segmentation > 0 {
+                together.most = offloads.segmentation.saturating_sub(MOST_HEADERS).min(MOST_TOGETHER);
+                together.in_turns = offloads.in_turns;
+            }
+        }
+        together
     }
 
     fn is_local(&self, address: IpAddr) -> bool {

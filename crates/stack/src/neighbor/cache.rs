@@ -170,6 +170,15 @@ impl NeighborCache {
         }
     }
 
+    /// Where to send to `key` now, if that is known; counts as a packet that goes there.
+    pub(crate) fn resolved(&mut self, now: Instant, key: Key) -> Option<MacAddr> {
+        self.entries.get(&key)?.state.mac()?;
+        match self.resolve(now, key, Packet::with_room(0)) {
+            Resolve::To(mac, _) => Some(mac),
+            Resolve::Queued | Resolve::QueuedAsk => None,
+        }
+    }
+
     /// A neighbour advertisement or an ARP reply (RFC 4861 7.2.5). Answers nobody asked for create nothing.
     pub(crate) fn answered(&mut self, now: Instant, key: Key, answer: Answer) -> Released {
         let neighbor = self.entries.get_mut(&key)?;

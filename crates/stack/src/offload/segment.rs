@@ -4,6 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use thru_wire::checksum::{PseudoHeader, Sum};
 use thru_wire::ipv4::Protocol;
+use thru_wire::tcp::Tcp;
 
 #[cfg(doc)]
 use crate::frame::Checksum;
@@ -20,19 +21,15 @@ const CWR: u8 = 0x80;
 /// The packets of a super-segment, in order.
 #[derive(Debug)]
 pub struct Segments<'a> {
-    /// Link, IP and TCP headers as they are in front of all of it; rewritten for each packet.
-    headers: [u8; LONGEST_HEADERS],
-    header_len: usize,
+    /// Link and IP headers as they are in front of all of it; rewritten for each packet.
+    front: [u8; LONGEST_HEADERS],
     ip_at: usize,
     tcp_at: usize,
-    pseudo: PseudoHeader,
+    tcp: SegmentHeader,
     payload: &'a [u8],
     /// Payload bytes already given out.
     done: usize,
     segment_size: usize,
-    /// The flags of the whole.
-    flags: u8,
-    cwr_once: bool,
     finished: bool,
 }
 
@@ -53,19 +50,17 @@ impl<'a> Segments<'a> {
         if segment_size == 0 || ip.is_v4_fragment() || !ends || header_len > LONGEST_HEADERS {
             return None;
         }
-        let mut headers = [0; LONGEST_HEADERS];
-        headers[..header_len].copy_from_slice(&frame[..header_len]);
+        let mut front = [0; LONGEST_HEADERS];
+        front[..tcp_at].copy_from_slice(&frame[..tcp_at]);
+        let pseudo = PseudoHeader::new(ip.src, ip.dst, Protocol::TCP);
         Some(Segments {
-            headers,
-            header_len,
+            front,
             ip_at: link_header,
             tcp_at,
-            pseudo: PseudoHeader::new(ip.src, ip.dst, Protocol::TCP),
+            tcp: SegmentHeader::new(&frame[tcp_at..header_len], pseudo, segment_size, cwr_once),
             payload: &frame[header_len..link_header + ip.total_len],
             done: 0,
             segment_size: usize::from(segment_size),
-            flags: frame[tcp_at + 13],
-            cwr_once,
             finished: false,
         })
     }
@@ -80,16 +75,17 @@ impl<'a> Segments<'a> {
         let first = self.done == 0;
         self.done += len;
         self.finished = self.done == self.payload.len();
-        self.write_headers(first, payload);
-        out.put_slice(&self.headers[..self.header_len]);
+        self.tcp.step(len, self.finished, Sum::of(payload));
+        self.write_ip_header(first, self.tcp.bytes().len() + len);
+        out.put_slice(&self.front[..self.tcp_at]);
+        out.put_slice(self.tcp.bytes());
         out.put_slice(payload);
         true
     }
 
-    /// Makes the headers those of the packet that carries `payload`, from those of the packet before.
-    fn write_headers(&mut self, first: bool, payload: &[u8]) {
-        let upper_len = self.header_len - self.tcp_at + payload.len();
-        let (ip, tcp) = self.headers[self.ip_at..self.header_len].split_at_mut(self.tcp_at - self.ip_at);
+    /// Makes the IP header that of the packet around `upper_len` bytes, from that of the packet before.
+    fn write_ip_header(&mut self, first: bool, upper_len: usize) {
+        let ip = &mut self.front[self.ip_at..self.tcp_at];
         let packet_len = ip.len() + upper_len;
         if ip[0] >> 4 == 4 {
             ip[2..4].copy_from_slice(&(packet_len as u16).to_be_bytes());
@@ -99,18 +95,77 @@ impl<'a> Segments<'a> {
         } else {
             ip[4..6].copy_from_slice(&((packet_len - 40) as u16).to_be_bytes());
         }
-        if !first {
-            let seq = u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]);
-            tcp[4..8].copy_from_slice(&seq.wrapping_add(self.segment_size as u32).to_be_bytes());
+    }
+}
+
+/// The TCP header of a super-segment, and then of one of its segments after the other.
+#[derive(Debug)]
+pub(crate) struct SegmentHeader {
+    header: [u8; Tcp::MAX_LEN],
+    len: usize,
+    pseudo: PseudoHeader,
+    /// The sum of what is the same in all headers: all but sequence number, flags and checksum.
+    same: Sum,
+    flags: u8,
+    segment_size: u32,
+    cwr_once: bool,
+    first: bool,
+}
+
+impl SegmentHeader {
+    /// `header` is that of the whole, at most 60 bytes.
+    pub(crate) fn new(
+        header: &[u8],
+        pseudo: PseudoHeader,
+        segment_size: u16,
+        cwr_once: bool,
+    ) -> SegmentHeader {
+        let len = header.len();
+        let mut own = [0; Tcp::MAX_LEN];
+        own[..len].copy_from_slice(header);
+        let mut same = own;
+        same[4..8].fill(0);
+        same[13] = 0;
+        same[16..18].fill(0);
+        let same = Sum::of(&same[..len]);
+        let flags = own[13];
+        SegmentHeader {
+            header: own,
+            len,
+            pseudo,
+            same,
+            flags,
+            segment_size: segment_size.into(),
+            cwr_once,
+            first: true,
         }
-        let not_last = if self.finished { 0 } else { PSH | FIN };
-        let not_first = if self.cwr_once && !first { CWR } else { 0 };
-        tcp[13] = self.flags & !not_last & !not_first;
-        tcp[16..18].fill(0);
-        let mut sum = self.pseudo.sum(upper_len);
-        sum.add_bytes(tcp);
-        sum.add_bytes(payload);
-        tcp[16..18].copy_from_slice(&sum.checksum().to_be_bytes());
+    }
+
+    /// Moves on to the header of the next segment, in front of `payload_len` bytes of this sum.
+    pub(crate) fn step(&mut self, payload_len: usize, last: bool, payload: Sum) {
+        let header = &mut self.header;
+        let mut seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+        let mut flags = self.flags;
+        if !self.first {
+            seq = seq.wrapping_add(self.segment_size);
+            flags &= !if self.cwr_once { CWR } else { 0 };
+        }
+        if !last {
+            flags &= !(PSH | FIN);
+        }
+        self.first = false;
+        header[4..8].copy_from_slice(&seq.to_be_bytes());
+        header[13] = flags;
+        let mut sum = self.pseudo.sum(self.len + payload_len);
+        sum.add_u32(seq);
+        sum.add_u16(flags.into());
+        sum.add_sum(self.same);
+        sum.add_sum(payload);
+        header[16..18].copy_from_slice(&sum.checksum().to_be_bytes());
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.header[..self.len]
     }
 }
 
@@ -121,7 +176,7 @@ impl Iterator for Segments<'_> {
         if self.finished {
             return None;
         }
-        let mut packet = BytesMut::with_capacity(self.header_len + self.segment_size);
+        let mut packet = BytesMut::with_capacity(self.tcp_at + self.tcp.bytes().len() + self.segment_size);
         self.next_into(&mut packet);
         Some(packet.freeze())
     }

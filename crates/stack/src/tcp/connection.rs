@@ -28,7 +28,7 @@ use super::recovery::Recovery;
 use super::rtt::Rtt;
 use super::runs::Runs;
 use super::window::{OwnWindow, PeerWindow};
-use super::{Congestion, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpStats};
+use super::{Congestion, Path, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpStats};
 use crate::buffers::Spare;
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
@@ -46,6 +46,9 @@ pub(crate) struct Context<'a> {
     /// Segments that leave ahead of all data.
     pub(crate) out: &'a mut VecDeque<SegmentOut>,
     pub(crate) spare: &'a mut Spare,
+    /// Whom to ask whether segments may leave together, and whether no other connection waits to send; `None`: each
+    /// leaves alone.
+    pub(crate) together: Option<(&'a dyn Path, bool)>,
 }
 
 impl Context<'_> {
@@ -158,6 +161,8 @@ pub(crate) struct Connection {
     /// segments still find it.
     pub(crate) wheel: Option<(TimerHandle, Instant)>,
     pub(crate) queued: bool,
+    /// What is being built is several segments of full size.
+    pub(crate) is_train: bool,
     /// What the host has counted for its buffers, and whether it counts among those without owner.
     pub(crate) accounted: usize,
     pub(crate) orphan: bool,
@@ -225,6 +230,7 @@ impl Connection {
             insight: Insight::new(config.events),
             wheel: None,
             queued: false,
+            is_train: false,
             accounted: 0,
             orphan: false,
             attached: true,

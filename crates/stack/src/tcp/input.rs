@@ -101,6 +101,23 @@ impl Connection {
         self.on_payload(cx, segment, place);
     }
 
+    /// The short way for a segment that only brings the next bytes, and says nothing that the one before it in its train
+    /// has not said. `false`, and nothing done, for any other.
+    pub(crate) fn on_next_bytes(&mut self, cx: &mut Context<'_>, segment: &Segment) -> bool {
+        let next = self.receive.next();
+        let place = seq::place(next, segment.header.seq);
+        let end = place + segment.payload.len() as u64;
+        let open = self.state == State::Established && self.peer_fin.is_none() && !self.released;
+        let fits = place == next && end > place && end <= next + self.own_window.remaining(next);
+        if !open || !fits || segment.flags().fin() {
+            return false;
+        }
+        self.note_arrival(segment);
+        self.note_codepoint(segment);
+        self.on_bytes(cx, segment, place, end, segment.payload.clone());
+        true
+    }
+
     fn note_arrival(&mut self, segment: &Segment) {
         self.insight.segments_received += 1;
         if !segment.payload.is_empty() {

@@ -6,6 +6,8 @@ use core::ops::{Deref, DerefMut};
 use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 
+use crate::offload::Train;
+
 /// What TCP asks the IP layer.
 pub trait Path {
     /// The address to use towards `destination`; `None`: no route.
@@ -14,6 +16,33 @@ pub trait Path {
     fn mtu(&self, destination: IpAddr) -> usize;
     /// Whether `address` is one of ours.
     fn is_local(&self, address: IpAddr) -> bool;
+    /// How segments towards `destination` may leave together.
+    fn together(&self, _destination: IpAddr) -> Together {
+        Together::NO
+    }
+}
+
+/// How segments of one connection may leave as a [`Train`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Together {
+    /// Most bytes of payload; 0: each segment leaves alone.
+    pub most: usize,
+    /// Only while no other connection wants to send: segments of several leave in turns.
+    pub in_turns: bool,
+}
+
+/// How the first and the last segment of a train differ from those between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainEnds {
+    /// The last one carries FIN.
+    pub fin: bool,
+    /// Only the first one may carry CWR.
+    pub cwr_once: bool,
+}
+
+impl Together {
+    /// Each segment leaves alone.
+    pub const NO: Together = Together { most: 0, in_turns: true };
 }
 
 /// A segment that arrived, out of its IP packet.
@@ -50,6 +79,8 @@ pub struct SegmentOut {
     pub ttl: Option<u8>,
     /// TCP header with checksum, and payload.
     pub bytes: SegmentBytes,
+    /// `Some`: several segments in one; their payload is here.
+    pub train: Option<Train>,
 }
 
 impl SegmentOut {

@@ -22,6 +22,8 @@ pub(crate) struct SendQueue {
     /// Place after the last byte written.
     end: u64,
     limit: usize,
+    /// Allocations that are full.
+    closed: usize,
 }
 
 /// Shared bytes of the rope.
@@ -29,11 +31,13 @@ pub(crate) struct SendQueue {
 pub(crate) struct Piece {
     start: u64,
     bytes: Bytes,
+    /// Whether nothing more of its allocation follows.
+    closes: bool,
 }
 
 impl SendQueue {
     pub(crate) fn new(start: u64, limit: usize) -> SendQueue {
-        SendQueue { pieces: VecDeque::new(), tail: BytesMut::new(), start, end: start, limit }
+        SendQueue { pieces: VecDeque::new(), tail: BytesMut::new(), start, end: start, limit, closed: 0 }
     }
 
     /// Takes what fits.
@@ -43,7 +47,8 @@ impl SendQueue {
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 spare.pieces.fill(&mut self.pieces);
-                self.close_tail();
+                self.share_tail();
+                self.close_last();
                 // A block for a large write; small ones start small and share a piece.
                 let size = if self.end == self.start { data.len().max(512) } else { data.len().max(PIECE) };
                 self.tail = if size > BLOCK / 4 { spare.take(BLOCK) } else { BytesMut::with_capacity(size) };
@@ -62,10 +67,11 @@ impl SendQueue {
         if bytes.len() > self.space() {
             return false;
         }
-        self.close_tail();
+        self.share_tail();
+        self.close_last();
         let start = self.end;
         self.end += bytes.len() as u64;
-        self.pieces.push_back(Piece { start, bytes });
+        self.pieces.push_back(Piece { start, bytes, closes: false });
         true
     }
 
@@ -77,7 +83,7 @@ impl SendQueue {
 
     /// Bytes that may be written now.
     pub(crate) fn space(&self) -> usize {
-        self.limit.saturating_sub((self.end - self.start) as usize + self.pieces.len() * OVERHEAD)
+        self.limit.saturating_sub((self.end - self.start) as usize + self.closed * OVERHEAD)
     }
 
     pub(crate) fn limit(&self) -> usize {
@@ -107,6 +113,7 @@ impl SendQueue {
                 break;
             }
             if let Some(piece) = self.pieces.pop_front() {
+                self.closed -= usize::from(piece.closes);
                 spare.give(piece.bytes);
             }
         }
@@ -121,19 +128,18 @@ impl SendQueue {
         self.start = self.end;
         self.pieces = VecDeque::new();
         self.tail = BytesMut::new();
+        self.closed = 0;
     }
 
-    /// Bytes from `place` on that can be shared: what lies in the first two pieces there. Closes the last piece.
-    #[cfg(test)]
+    /// Bytes from `place` on that can be shared: what lies in the first two pieces there.
     pub(crate) fn shareable(&mut self, place: u64) -> usize {
-        self.close_tail();
+        self.share_tail();
         let index = self.pieces.partition_point(|piece| piece.end() <= place);
         let last = self.pieces.get(index + 1).or_else(|| self.pieces.get(index));
         last.map_or(0, |piece| (piece.end() - place) as usize)
     }
 
     /// The same bytes, shared: as many as [`SendQueue::shareable`] said at most.
-    #[cfg(test)]
     pub(crate) fn share(&self, place: u64, len: usize) -> [Option<Bytes>; 2] {
         let index = self.pieces.partition_point(|piece| piece.end() <= place);
         let Some(first) = self.pieces.get(index) else { return [None, None] };
@@ -169,11 +175,21 @@ impl SendQueue {
         }
     }
 
-    /// What the last piece holds so far becomes a piece of its own; what it has room for stays.
-    fn close_tail(&mut self) {
+    /// What the growing piece holds so far becomes a piece that can be shared; what it has room for stays.
+    fn share_tail(&mut self) {
         if !self.tail.is_empty() {
             let start = self.end - self.tail.len() as u64;
-            self.pieces.push_back(Piece { start, bytes: self.tail.split().freeze() });
+            self.pieces.push_back(Piece { start, bytes: self.tail.split().freeze(), closes: false });
+        }
+    }
+
+    /// Another allocation follows the last piece's.
+    fn close_last(&mut self) {
+        if let Some(last) = self.pieces.back_mut()
+            && !last.closes
+        {
+            last.closes = true;
+            self.closed += 1;
         }
     }
 }

@@ -8,6 +8,8 @@ use thru_wire::tcp::{Flags, SeqNumber, Tcp as Header, TcpOptions};
 
 use super::demux::{Endpoint, Pair};
 use super::{SegmentBytes, SegmentIn, SegmentOut};
+use crate::buffers::Spare;
+use crate::offload::Train;
 
 /// A segment that arrived undamaged.
 #[derive(Clone, Debug)]
@@ -51,6 +53,18 @@ impl Segment {
             ecn: arrived.ecn & 3,
             at: arrived.rx_time,
         })
+    }
+
+    /// Becomes the segment that follows, with the same header.
+    pub(crate) fn go_on(&mut self, payload: Bytes, fin: bool, cwr_once: bool, spare: &mut Spare) {
+        self.header.seq = self.header.seq + self.payload.len() as u32;
+        if fin {
+            self.header.flags |= Flags::FIN;
+        }
+        if cwr_once {
+            self.header.flags = Flags(self.header.flags.0 & !Flags::CWR.0);
+        }
+        spare.give(core::mem::replace(&mut self.payload, payload));
     }
 
     pub(crate) fn flags(&self) -> Flags {
@@ -102,7 +116,30 @@ pub(crate) fn emit(
     let written = header.write_header(Sum::of(payload), payload.len(), &pseudo, &mut front);
     debug_assert_eq!(written, header_len);
     bytes[..header_len].copy_from_slice(&front[..header_len]);
-    SegmentOut { src: pair.local.address, dst: pair.remote.address, ecn: 0, class: 0, ttl: None, bytes }
+    SegmentOut {
+        src: pair.local.address,
+        dst: pair.remote.address,
+        ecn: 0,
+        class: 0,
+        ttl: None,
+        bytes,
+        train: None,
+    }
+}
+
+/// Several segments in one: the header in `buffer`, the payload beside it.
+pub(crate) fn emit_train(buffer: BytesMut, pair: &Pair, header: &Header, train: Train) -> SegmentOut {
+    let header_len = header.header_len();
+    let mut bytes = SegmentBytes::in_buffer(buffer, header_len);
+    let pseudo = PseudoHeader::new(pair.local.address, pair.remote.address, Protocol::TCP);
+    let mut front = [0; Header::MAX_LEN];
+    header.write_header(Sum::EMPTY, train.len(), &pseudo, &mut front);
+    // Whoever cuts it or carries it whole adds the rest.
+    let open = !pseudo.sum(header_len + train.len()).checksum();
+    front[16..18].copy_from_slice(&open.to_be_bytes());
+    bytes[..header_len].copy_from_slice(&front[..header_len]);
+    let (src, dst) = (pair.local.address, pair.remote.address);
+    SegmentOut { src, dst, ecn: 0, class: 0, ttl: None, bytes, train: Some(train) }
 }
 
 /// The RST that answers a segment nobody expects (RFC 9293 3.10.7.1); none for a RST.

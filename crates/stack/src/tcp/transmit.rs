@@ -7,11 +7,12 @@ use thru_wire::tcp::{Flags, Tcp as Header, TcpOptions, Timestamps};
 use super::chrono::Waiting;
 use super::congestion::Sent;
 use super::connection::{Connection, Context};
-use super::ecn::ECT0;
+use super::ecn::{ECT0, EcnMode};
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
-use super::segment::emit;
-use super::{SegmentBytes, SegmentOut, State, pacing, seq};
+use super::segment::{emit, emit_train};
+use super::{SegmentBytes, SegmentOut, State, Together, pacing, seq};
+use crate::offload::Train;
 
 /// What a connection would send now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +122,6 @@ impl Connection {
                 New::Send { len, fin } => {
                     if self.pace_allows(cx) {
                         if let Some(len) = self.plan_mtu_probe(cx.now) {
-                            self.mtu_probe_leaves(self.nxt, len);
                             return Plan::New { len, fin: false };
                         }
                         return Plan::New { len: len as u32, fin };
@@ -255,6 +255,44 @@ impl Connection {
     }
 
     fn send_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) -> SegmentOut {
+        let start = self.nxt;
+        if len > u32::from(self.options.mss) {
+            self.mtu_probe_leaves(start, len);
+        }
+        self.note_new(cx, len, fin);
+        let whole = if fin { len } else { self.lengthen(cx, start, len) };
+        let push = start + u64::from(whole) == self.queue.end();
+        self.is_train = whole > len;
+        let segment = self.build_payload(cx, start, whole, fin, push, false);
+        self.is_train = false;
+        segment
+    }
+
+    /// A segment of `len` bytes has left from `start` on: how many leave with it, since they would leave now anyway, one
+    /// after the other. Asking the plan for each keeps a train to what segments alone may do.
+    fn lengthen(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> u32 {
+        let Some((path, alone)) = cx.together else { return len };
+        if len != u32::from(self.options.mss)
+            || self.sack_bytes() > 0
+            || self.queue.end() - self.nxt < len.into()
+        {
+            return len;
+        }
+        let Together { most, in_turns } = path.together(self.pair.remote.address);
+        if in_turns && !alone {
+            return len;
+        }
+        let most = self.queue.shareable(start).min(most);
+        let mut total = len;
+        while (total + len) as usize <= most && self.plan(cx) == (Plan::New { len, fin: false }) {
+            self.note_new(cx, len, false);
+            total += len;
+        }
+        total
+    }
+
+    /// Remembers that new data leaves.
+    fn note_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) {
         let nothing_in_flight = self.runs.in_flight() == 0;
         if nothing_in_flight
             && cx.now.since(self.last_sent) > self.rtt.rto(cx.config)
@@ -262,9 +300,8 @@ impl Connection {
         {
             self.congestion.on_idle(cx.now);
         }
-        let start = self.nxt;
         self.pace(cx, len);
-        let run = self.stamp(cx.now, start, len + u32::from(fin));
+        let run = self.stamp(cx.now, self.nxt, len + u32::from(fin));
         self.runs.take_room(cx.spare);
         let alone = self.runs.is_empty();
         self.runs.push(run);
@@ -276,8 +313,6 @@ impl Connection {
         self.timers.persist = Instant::NEVER;
         self.count_sent(cx.now, run.len, false);
         self.arm_after_new(cx, alone);
-        let push = start + u64::from(len) == self.queue.end();
-        self.build_payload(cx, start, len, fin, push, false)
     }
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
@@ -327,12 +362,14 @@ impl Connection {
         }
         self.insight.bytes_sent += u64::from(len);
         if len > 0 {
-            self.insight.data_segments_sent += 1;
+            self.insight.data_segments_sent +=
+                if self.is_train { u64::from(len.div_ceil(u32::from(self.options.mss))) } else { 1 };
         }
         if again {
             self.insight.bytes_retransmitted += u64::from(len);
         }
-        let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
+        let beside = if self.is_train { 0 } else { len as usize };
+        let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + beside);
         self.build(buffer, cx.now, flags, start, len, again)
     }
 
@@ -405,20 +442,7 @@ impl Connection {
             urgent: 0,
             options,
         };
-        self.insight.segments_sent += 1;
-        let shift = if syn { 0 } else { self.options.scale.map_or(0, |(own, _)| own) };
-        let ack = if flags.ack() { self.receive.next() - self.irs } else { 0 };
-        self.insight.record(
-            now,
-            TcpEventKind::Sent {
-                flags,
-                seq: start - self.iss,
-                ack,
-                len,
-                window: u32::from(window) << shift,
-                retransmission: again,
-            },
-        );
+        self.note_sent(now, &header, start, len, again);
         if flags.ack() {
             let owed = self.ack.now;
             self.ack_sent(len > 0);
@@ -426,12 +450,41 @@ impl Connection {
             self.ack.now = owed && !told_blocks;
         }
         let queue = &self.queue;
-        let first = start + u64::from(syn);
-        let mut segment = emit(buffer, &self.pair, &header, |bytes| queue.copy(first, len as usize, bytes));
+        let mut segment = if self.is_train {
+            let payload = queue.share(start, len as usize);
+            let cwr_once = self.ecn_info().mode != EcnMode::Accurate;
+            let train = Train { segment_size: self.options.mss, payload, cwr_once };
+            emit_train(buffer, &self.pair, &header, train)
+        } else {
+            let first = start + u64::from(syn);
+            emit(buffer, &self.pair, &header, |bytes| queue.copy(first, len as usize, bytes))
+        };
         self.settings.mark(&mut segment);
         if new_data && self.is_ect() {
             segment.ecn = ECT0;
         }
         segment
+    }
+
+    /// Counts and records what leaves, segment by segment.
+    fn note_sent(&mut self, now: Instant, header: &Header, start: u64, len: u32, again: bool) {
+        let flags = header.flags;
+        let shift = if flags.syn() { 0 } else { self.options.scale.map_or(0, |(own, _)| own) };
+        let window = u32::from(header.window) << shift;
+        let ack = if flags.ack() { self.receive.next() - self.irs } else { 0 };
+        let mut done = 0;
+        loop {
+            let part = if self.is_train { (len - done).min(u32::from(self.options.mss)) } else { len };
+            let last = done + part == len;
+            let flags = if last { flags } else { Flags(flags.0 & !(Flags::PSH.0 | Flags::FIN.0)) };
+            let seq = start - self.iss + u64::from(done);
+            let what = TcpEventKind::Sent { flags, seq, ack, len: part, window, retransmission: again };
+            self.insight.segments_sent += 1;
+            self.insight.record(now, what);
+            done += part;
+            if last {
+                return;
+            }
+        }
     }
 }
