@@ -173,6 +173,10 @@ impl Duo {
             leaves = leaves.max(self.busy_until[from]) + Duration::from_nanos(nanos);
             self.busy_until[from] = leaves;
         }
+        if !self.ways[1 - from].own.contains(&segment.dst) {
+            // For a stranger: it took its time on the link like any other.
+            return;
+        }
         if self.random.below(100) < self.link.loss {
             return;
         }
@@ -185,6 +189,12 @@ impl Duo {
             self.sequence += 1;
             self.flying.insert((arrives, self.sequence), (1 - from, segment.clone()));
         }
+    }
+
+    /// A segment from a stranger arrives now.
+    pub(crate) fn inject(&mut self, to: usize, segment: SegmentIn) {
+        self.ends[to].handle_segment(&self.ways[to], segment);
+        self.pump();
     }
 
     pub(crate) fn next_event(&self) -> Instant {
