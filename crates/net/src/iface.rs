@@ -109,7 +109,10 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> Host {
         mtu: properties.mtu,
     });
     let segmentation = if properties.offloads.segmentation { 65_535 } else { 0 };
-    host.set_offloads(interface, Offloads { segmentation, checksum: properties.offloads.checksum, ..Offloads::default() });
+    host.set_offloads(
+        interface,
+        Offloads { segmentation, checksum: properties.offloads.checksum, ..Offloads::default() },
+    );
     for address in &options.addresses {
         host.add_address(interface, *address);
     }

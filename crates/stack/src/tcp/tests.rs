@@ -1,5 +1,6 @@
 //! Tests of the whole: traces with times, one file per RFC, and a pair of hosts over a bad link.
 
+mod conformance;
 mod flood;
 mod injection;
 mod insight;
