@@ -14,10 +14,10 @@ use super::{Tcp, TcpConfig};
 pub(crate) struct Tuning {
     /// A round trip in nanoseconds, 0: not known; from a timestamp of ours to its echo, or, at most, the time in which a window arrived.
     rtt: u64,
-    /// When all below the place has arrived, the window announced at the time has.
-    window: Option<(u64, Instant)>,
-    /// Place and time at which this measurement of reading began.
-    began: Option<(u64, Instant)>,
+    /// When all below the place has arrived, the window announced at the time has; 0: none.
+    window: (u64, Instant),
+    /// Place and time at which this measurement of reading began; 0: none has.
+    began: (u64, Instant),
     /// Bytes read in the round trip before.
     space: u64,
 }
@@ -54,12 +54,13 @@ impl Connection {
                 }
             }
             Some(_) => {}
-            None if self.tuning.window.is_some_and(|(edge, _)| next < edge) => {}
+            None if next < self.tuning.window.0 => {}
             None => {
-                if let Some((_, since)) = self.tuning.window {
+                let (edge, since) = self.tuning.window;
+                if edge > 0 {
                     self.tuning.sample(segment.at.since(since), true);
                 }
-                self.tuning.window = Some((next + self.own_window.remaining(next), segment.at));
+                self.tuning.window = (next + self.own_window.remaining(next), segment.at);
             }
         }
     }
@@ -67,18 +68,19 @@ impl Connection {
     /// The application has read. Once a round trip: room for twice what it read, and more while that rises.
     fn tune_on_read(&mut self, now: Instant, config: &TcpConfig, pressure: bool) {
         let place = self.receive.next() - self.receive.unread() as u64;
-        let Some((start, since)) = self.tuning.began else {
+        let (start, since) = self.tuning.began;
+        if start == 0 {
             self.tuning.space = (self.receive.limit() as u64).min(10 * u64::from(self.options.own_mss));
-            self.tuning.began = Some((place, now));
+            self.tuning.began = (place, now);
             return;
-        };
+        }
         let own = self.rtt.smoothed();
         let Some(rtt) = self.tuning.rtt().into_iter().chain(own).min() else { return };
         if now.since(since) < rtt {
             return;
         }
         let (copied, before) = (place - start, self.tuning.space.max(1));
-        self.tuning.began = Some((place, now));
+        self.tuning.began = (place, now);
         if copied <= before {
             return;
         }

@@ -341,8 +341,7 @@ impl Connection {
     pub(crate) fn on_deadline(&mut self, cx: &mut Context<'_>) {
         if self.timers.delayed_ack <= cx.now {
             self.timers.delayed_ack = Instant::NEVER;
-            self.ack.now = true;
-            cx.stats.delayed_acks += 1;
+            self.on_delayed_ack(cx);
         }
         if self.timers.retransmit <= cx.now {
             self.timers.retransmit = Instant::NEVER;

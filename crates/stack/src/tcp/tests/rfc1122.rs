@@ -167,3 +167,58 @@ fn keepalive_asks_and_at_last_gives_up() {
     trace.at(180_000).expect("RST ACK seq=1");
     assert_eq!(trace.read_error(), TcpError::TimedOut { icmp: None });
 }
+
+/// One small segment each `gap`; when the acknowledgement of each left, in milliseconds after it came.
+fn delays(trace: &mut Trace, gaps: &[u64]) -> Vec<u64> {
+    let (mut at, mut seq) = (trace.now.nanos() / 1_000_000 - 10_000, 101 + trace.info().bytes_received);
+    gaps.iter()
+        .map(|gap| {
+            at += gap;
+            trace.at(at).send(&format!("ACK seq={seq} ack=1 len=700"));
+            seq += 700;
+            let came = trace.now;
+            if trace.take().is_some() {
+                return 0;
+            }
+            let due = trace.tcp.next_deadline();
+            trace.at_exactly(due.since(thru_wire::Instant::from_millis(10_000)));
+            assert!(trace.take().is_some());
+            at = trace.now.nanos() / 1_000_000 - 10_000;
+            trace.now.since(came).as_millis() as u64
+        })
+        .collect()
+}
+
+#[test]
+fn section_4_2_3_2_the_delay_follows_the_pace_of_the_data_and_a_pause_ends_it() {
+    let mut trace = Trace::server(plain());
+    trace.at(0).send("SYN seq=100 win=65535 mss=1000").expect("SYN ACK seq=0 ack=101");
+    trace.at(150).send("ACK seq=101 ack=1 win=65535").accept();
+    assert_eq!(delays(&mut trace, &[200; 16]), [0; 16], "at once in the beginning");
+    // Each wait in vain doubles the next (and the pace of the data is mixed in: half of 80 and the 50 between the two),
+    // up to a round trip.
+    assert_eq!(delays(&mut trace, &[100, 10, 10, 10]), [40, 90, 150, 150]);
+    // A pause longer than the retransmission timeout: the peer may be in slow start.
+    assert_eq!(delays(&mut trace, &[1_500, 10]), [0, 0]);
+}
+
+#[test]
+fn section_4_2_3_2_answers_carry_acknowledgements_where_both_sides_talk_in_turns() {
+    let mut trace = Trace::established(plain(), "");
+    let id = trace.id.unwrap();
+    trace.at(10).send("ACK seq=101 ack=1 len=10").expect("ACK ack=111");
+    assert_eq!(trace.tcp.quick_ack(id), Some(true));
+    trace.tcp.set_quick_ack(trace.now, id, false).unwrap();
+    trace
+        .at(20)
+        .send("ACK seq=111 ack=1 len=10")
+        .silence()
+        .at(30)
+        .write(10)
+        .expect("ACK seq=1 ack=121 len=10");
+    trace.at(40).send("ACK seq=121 ack=11 len=10").silence();
+    assert_eq!(trace.tcp.quick_ack(id), Some(false));
+    // The application has nothing to say any more.
+    trace.at(80).expect("ACK ack=131");
+    assert_eq!((trace.tcp.quick_ack(id), trace.tcp.stats().delayed_acks), (Some(true), 1));
+}
