@@ -193,3 +193,6 @@ impl<'a> Parser<'a> {
         Ok(Duration::new(seconds, nanos))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The same where the script allows any time.
 const LONG: Duration = Duration::from_secs(600);
 /// Steps of one wait: no script needs as many, and none may run without end.
-const MOST_STEPS: usize = 2_000_000;
+const MOST_STEPS: usize = 200_000;
 
 /// A call that blocks while the script goes on.
 struct Pending {

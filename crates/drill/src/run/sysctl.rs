@@ -105,7 +105,6 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "pacing_ca_ratio"
             | "invalid_ratelimit"
             | "plb_enabled"
-            | "fastopen_key"
             | "ecn_option"
             | "ecn_option_beacon"
             | "retries1"

@@ -12,7 +12,7 @@ use crate::run::{Runner, Stop};
 use crate::script::Expr;
 
 /// Most bytes of one call: beyond any script, and well within memory.
-const MOST: i64 = 64 << 20;
+const MOST: i64 = 16 << 20;
 
 impl Runner {
     pub(super) fn call_read(
