@@ -90,7 +90,7 @@ impl Ours {
     }
 
     fn pass(&mut self, time: Duration) {
-        self.now = self.now + time;
+        self.now += time;
         if self.a.next_deadline() <= self.now {
             self.a.handle_deadline(self.now);
         }

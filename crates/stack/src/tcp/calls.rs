@@ -49,7 +49,9 @@ impl Tcp {
             let demux = &self.demux;
             let free = |port| demux.listener_at(&Endpoint { port, ..local }).is_none();
             local.port = self.secrets.port(local, nowhere, free).ok_or(ListenError::AddressInUse)?;
-        } else if self.demux.listener_at(&local).is_some() {
+        } else if self.demux.listener_at(&local).is_some()
+            || (!options.reuse_address && self.is_in_use(&local))
+        {
             return Err(ListenError::AddressInUse);
         }
         let listener = Listener::new(local, backlog, options);

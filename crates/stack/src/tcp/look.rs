@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::demux::Endpoint;
 use super::{ListenerId, SocketOptions, State, Tcp, TcpConfig, TcpError, TcpId};
 
 /// What an application could do with a connection now without waiting (the events of `poll`).
@@ -94,6 +95,19 @@ impl Tcp {
                 }
                 _ => 0,
             }
+    }
+
+    /// Whether anything of ours uses a port at an address, or at any where one of both is the wildcard: listeners,
+    /// connections, and what remains of them. Looks at all: only for who asks not to share (without `SO_REUSEADDR`).
+    pub(super) fn is_in_use(&self, wanted: &Endpoint) -> bool {
+        let overlaps = |used: &Endpoint| {
+            let wildcard = used.address.is_unspecified() || wanted.address.is_unspecified();
+            used.port == wanted.port && (used.address == wanted.address || wildcard)
+        };
+        self.listeners.iter().any(|listener| overlaps(&listener.local))
+            || self.connections.iter().any(|open| open.attached && overlaps(&open.pair.local))
+            || self.half_open.iter().any(|half_open| overlaps(&half_open.pair.local))
+            || self.time_wait.local_ports().contains(&wanted.port)
     }
 
     /// New settings for what begins from now on; living connections take the timers and limits among them, too.

@@ -62,7 +62,8 @@ pub struct SocketOptions {
     pub linger: Option<Duration>,
     /// `TCP_LINGER2`: how long a released connection waits in FIN-WAIT-2; `None`: the host's [`TcpConfig::fin_wait2`].
     pub fin_wait2: Option<Duration>,
-    /// `SO_REUSEADDR`: a listener takes a port that old connections still use.
+    /// `SO_REUSEADDR`: a listener takes a port that old connections still use, and one at an address of its own beside
+    /// one at the wildcard.
     pub reuse_address: bool,
     /// `TCP_DEFER_ACCEPT`: a connection is shown to the listener when its first data arrives, or after this time.
     pub defer_accept: Option<Duration>,

@@ -57,7 +57,7 @@ impl Segment {
 
     /// Becomes the segment that follows, with the same header.
     pub(crate) fn go_on(&mut self, payload: Bytes, fin: bool, cwr_once: bool, spare: &mut Spare) {
-        self.header.seq = self.header.seq + self.payload.len() as u32;
+        self.header.seq += self.payload.len() as u32;
         if fin {
             self.header.flags |= Flags::FIN;
         }

@@ -114,6 +114,37 @@ fn quick_acknowledgements_can_be_asked_for_and_taken_back() {
 }
 
 #[test]
+fn a_port_in_use_is_shared_only_by_who_says_so() {
+    let mut trace = Trace::established(plain(), "");
+    let alone = SocketOptions { reuse_address: false, ..SocketOptions::new(&plain()) };
+    let local = "10.0.0.1:80".parse().unwrap();
+    let listen = |trace: &mut Trace, options| trace.tcp.listen_with(&trace.way, local, 4, options);
+    let listener = trace.listener.unwrap();
+    trace.tcp.close_listener(trace.now, listener);
+    // A connection is left, then what is left of it in TIME-WAIT, then nothing.
+    assert_eq!(listen(&mut trace, alone), Err(ListenError::AddressInUse));
+    trace
+        .at(10)
+        .shutdown()
+        .expect("FIN ACK seq=1")
+        .send("FIN ACK seq=101 ack=2")
+        .expect("ACK seq=2")
+        .release();
+    assert_eq!(
+        (trace.tcp.population(), listen(&mut trace, alone)),
+        ((0, 0, 1), Err(ListenError::AddressInUse))
+    );
+    let shared = listen(&mut trace, SocketOptions::new(&plain())).unwrap();
+    trace.tcp.close_listener(trace.now, shared);
+    trace.at(60_010);
+    assert!(listen(&mut trace, alone).is_ok());
+    // The wildcard beside it: only where that is meant.
+    let any = "0.0.0.0:80".parse().unwrap();
+    assert_eq!(trace.tcp.listen_with(&trace.way, any, 4, alone), Err(ListenError::AddressInUse));
+    assert!(trace.tcp.listen(&trace.way, any, 4).is_ok());
+}
+
+#[test]
 fn lingering_for_no_time_aborts() {
     let mut trace = Trace::established(plain(), "");
     change(&mut trace, |options| options.linger = Some(Duration::ZERO));
