@@ -122,7 +122,7 @@ fuzz_target!(|steps: Vec<Step>| {
                     [RecordType::A, RecordType::TXT, RecordType::NS, RecordType::CNAME, RecordType::DS, RecordType::ANY]
                         [usize::from(kind) % 6];
                 let token = machine.asked;
-                machine.handle(Input::Query { token, name: &name.name(), record_type });
+                machine.handle(Input::Query { token, name: &name.name(), record_type, checking_disabled: false });
             }
             Step::Answer { exchange, answer } => {
                 let Some((exchange, to, query)) = machine.pick(exchange) else { continue };

@@ -9,12 +9,17 @@
 //! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
 //! - [`text`]: names, types and records in master-file form, safe to print.
 
+pub mod dnssec;
 pub mod message;
+pub mod rdata;
 pub mod recursive;
+pub mod replay;
 pub mod resolver;
-
 pub mod responder;
+pub mod rrset;
+pub mod service;
 pub mod text;
+pub mod wire;
 pub mod zone;
 
 pub use hickory_proto as proto;

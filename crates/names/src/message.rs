@@ -3,6 +3,9 @@
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::BinDecodable;
+
+use crate::wire::{Packet, RawRecord, name_to_wire};
 
 /// Largest UDP payload we announce and send, in bytes: what fits every IPv6 path unfragmented (DNS flag day 2020).
 pub const UDP_PAYLOAD: u16 = 1232;
@@ -147,6 +150,30 @@ pub fn extended_error(message: &Message) -> Option<(u16, String)> {
         }
         _ => None,
     }
+}
+
+/// The first extended error of a packet, like [`extended_error`].
+pub fn extended_error_of(packet: &Packet) -> Option<(u16, String)> {
+    match packet.opt.as_ref()?.option(EDE_OPTION)? {
+        [high, low, text @ ..] => {
+            let text = String::from_utf8_lossy(text);
+            let text =
+                text.trim_end_matches('\0').chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+            Some((u16::from_be_bytes([*high, *low]), text))
+        }
+        _ => None,
+    }
+}
+
+/// The record as the codec knows it; `None` when it can't read the data.
+pub fn record_of(record: &RawRecord) -> Option<Record> {
+    let mut bytes = name_to_wire(&record.name);
+    bytes.extend_from_slice(&u16::from(record.rtype).to_be_bytes());
+    bytes.extend_from_slice(&record.class.to_be_bytes());
+    bytes.extend_from_slice(&record.ttl.to_be_bytes());
+    bytes.extend_from_slice(&u16::try_from(record.data.len()).ok()?.to_be_bytes());
+    bytes.extend_from_slice(&record.data);
+    Record::from_bytes(&bytes).ok()
 }
 
 /// Whether `answer` answers exactly this question; `Err(true)` when only the letter case differs.

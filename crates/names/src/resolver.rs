@@ -1,121 +1,61 @@
-//! The iterative resolver: a machine that is told what arrives and when, and says what to send.
+//! The recursive resolver: a machine that is told what arrives and when, and says what to send.
 //!
 //! It starts at the root hints, follows referrals down, believes servers only about their own zones, keeps what it
-//! learns, and gives each client query one answer after bounded work. Rule for the loop: after each
-//! [`Resolver::handle`], take [`Resolver::poll_output`] until it is empty; call again with [`Input::Timeout`] when
-//! [`Resolver::next_deadline`] has come.
+//! learns, validates it from the trust anchors down, and gives each client query one answer after bounded work. Rule
+//! for the loop: after each [`Resolver::handle`], take [`Resolver::poll_output`] until it is empty; call again with
+//! [`Input::Timeout`] when [`Resolver::next_deadline`] has come.
 //!
 //! ```text
-//!   Query ──> cache? ──> Task: closest known zone ──> ask a server ──> classify ──> referral: deeper, again
-//!                          ^        │ no address: a Task for it              ├──> alias: from the top, new name
-//!                          └────────┘                                        ├──> error, silence: next server
-//!                                                                            └──> answer: to all who wait
+//!   Query ──> job ──> iterate: cache? ──> closest known zone ──> ask a server ──> scrub, classify ──> referral: deeper
+//!              │                               ^   │ no address: a job for it              ├──> alias: from the top
+//!              │                               └───┘                                       ├──> error: next server
+//!              └────> validate: keys from the anchor down (jobs for DS, DNSKEY) <──────────┴──> answer
 //! ```
 //!
-//! - [`ResolverConfig`]: root hints, limits, patience.
+//! - [`ResolverConfig`]: root hints, anchors, limits, patience.
 //! - [`Answer`] with its [`Step`]s: what the client gets, and the diary of how it came about.
-//!
-//! Not here yet: validation (DNSSEC), QNAME minimisation, prefetch, serving stale answers.
+//! - Rooms: `jobs` (futures that wait for each other), `exchange` (one question to one server), `iterate` (down the
+//!   tree), `delegation`, `scrub`, `classify`, `cache`, `servers`, `keys` and `validate` (DNSSEC), `cookies`.
 
+mod answer;
 mod cache;
 mod classify;
+mod config;
+mod cookies;
+mod core;
+mod delegation;
 mod exchange;
+mod iterate;
+mod jobs;
+mod keys;
+mod message;
 mod random;
+mod scrub;
 mod servers;
 mod step;
-mod task;
+mod validate;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::{Name, Record, RecordType};
+use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use self::core::Core;
 use crate::text::parse_name;
-use cache::Cache;
-use classify::Delegation;
-use exchange::Exchange;
-use random::RandomStream;
-use servers::Servers;
+use crate::wire::Question;
+pub use answer::{Answer, Sections};
+pub use cache::Lifetimes;
+pub use config::{Limits, ResolverConfig};
+pub use cookies::server as server_cookie;
+pub use delegation::{Upstream, UpstreamKind};
+pub use iterate::Minimise;
+use jobs::{Budget, Cx, Failure, JobId, Key, Kind, Outcome, Waiter};
+pub use scrub::Scrubbing;
 pub use step::{Said, Step};
-use task::{Task, TaskId, Waiter};
-
-/// Where a resolution begins, and how far it may go.
-#[derive(Clone, Debug)]
-pub struct ResolverConfig {
-    /// The root's name servers and their addresses.
-    pub root_hints: Vec<(Name, Vec<IpAddr>)>,
-    /// Port that name servers listen on: 53.
-    pub port: u16,
-    /// Whether servers may be asked over IPv4.
-    pub v4: bool,
-    /// Whether servers may be asked over IPv6.
-    pub v6: bool,
-    /// When a query without an answer gets SERVFAIL. The 3.6 s chosen end before the usual stub (two tries of 2 s)
-    /// gives up, so that it hears the reason.
-    pub patience: Duration,
-    /// Mix the letter case of questions, so that a forger has more to guess ("0x20").
-    pub mix_case: bool,
-    /// What bounds the work.
-    pub limits: Limits,
-}
-
-impl ResolverConfig {
-    /// The usual settings over these root hints.
-    pub fn new(root_hints: Vec<(Name, Vec<IpAddr>)>) -> ResolverConfig {
-        ResolverConfig {
-            root_hints,
-            port: 53,
-            v4: true,
-            v6: true,
-            patience: Duration::from_millis(3600),
-            mix_case: true,
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// Bounds on work and memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Questions sent for one client query, all its side errands included.
-    pub queries: u32,
-    /// Referrals followed for one name.
-    pub referrals: u32,
-    /// Aliases followed for one query.
-    pub aliases: usize,
-    /// How deep addresses of name servers of name servers are looked up.
-    pub depth: u32,
-    /// Name servers whose missing addresses are looked up for one zone (bounds NXNSAttack).
-    pub lookups: u32,
-    /// Resolutions under way at once.
-    pub tasks: usize,
-    /// Clients waiting for one resolution.
-    pub waiters: usize,
-    /// Steps kept of one resolution.
-    pub steps: usize,
-    /// Cache entries of each kind.
-    pub cache: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            queries: 60,
-            referrals: 20,
-            aliases: 12,
-            depth: 6,
-            lookups: 4,
-            tasks: 2000,
-            waiters: 256,
-            steps: 64,
-            cache: 20_000,
-        }
-    }
-}
 
 /// One question put to one server, from sending to answer or end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,6 +72,8 @@ pub enum Input<'a> {
         name: &'a Name,
         /// The type asked for.
         record_type: RecordType,
+        /// CD: the client validates by itself (RFC 4035 section 3.2.2).
+        checking_disabled: bool,
     },
     /// A message arrived on the socket of an exchange.
     Response {
@@ -148,6 +90,12 @@ pub enum Input<'a> {
         exchange: ExchangeId,
         /// In words.
         why: String,
+    },
+    /// Nobody answers on this exchange: told by who keeps the time instead of us
+    /// ([`ResolverConfig::own_timers`] is off).
+    NoAnswer {
+        /// Which one.
+        exchange: ExchangeId,
     },
     /// The deadline has come.
     Timeout,
@@ -178,49 +126,10 @@ pub enum Output {
     },
 }
 
-/// What a client gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The name asked for.
-    pub name: Name,
-    /// The type asked for.
-    pub record_type: RecordType,
-    /// NOERROR, NXDOMAIN or SERVFAIL.
-    pub code: ResponseCode,
-    /// Aliases first, then the records at their end.
-    pub records: Vec<Record>,
-    /// The SOA of a negative answer.
-    pub soa: Option<Record>,
-    /// Code and text (RFC 8914) that explain a SERVFAIL.
-    pub extended_error: Option<(u16, String)>,
-    /// Whether nothing had to be asked.
-    pub from_cache: bool,
-    /// When the resolution began.
-    pub began: Instant,
-    /// When it ended.
-    pub ended: Instant,
-    /// The questions asked, in order of asking, those about name servers' addresses included.
-    pub steps: Vec<Step>,
-    /// Steps beyond the bound that were not kept.
-    pub steps_dropped: u32,
-}
-
-/// The iterative resolver. Bounded in memory and in work per query.
+/// The recursive resolver. Bounded in memory and in work per query.
 #[derive(Debug)]
 pub struct Resolver {
-    config: ResolverConfig,
-    random: RandomStream,
-    cache: Cache,
-    servers: Servers,
-    tasks: BTreeMap<TaskId, Task>,
-    /// Equal questions share a task.
-    by_question: BTreeMap<(Name, RecordType), TaskId>,
-    exchanges: BTreeMap<ExchangeId, Exchange>,
-    deadlines: BTreeSet<(Instant, Deadline)>,
-    /// Tasks with something to do now.
-    ready: VecDeque<TaskId>,
-    outputs: VecDeque<Output>,
-    last_id: u64,
+    shared: Arc<Mutex<Core>>,
 }
 
 /// Why the machine wants to be woken.
@@ -229,123 +138,272 @@ enum Deadline {
     /// The server has had its time: try another.
     Exchange(ExchangeId),
     /// The client has waited long enough: SERVFAIL.
-    Task(TaskId),
+    Job(JobId),
 }
 
 impl Resolver {
     /// A resolver with an empty cache; ids, letter cases and choices come from `seed`.
     pub fn new(config: ResolverConfig, seed: [u8; 32]) -> Resolver {
-        Resolver {
-            cache: Cache::new(config.limits.cache),
-            config,
-            random: RandomStream::new(seed),
-            servers: Servers::default(),
-            tasks: BTreeMap::new(),
-            by_question: BTreeMap::new(),
-            exchanges: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
-            ready: VecDeque::new(),
-            outputs: VecDeque::new(),
-            last_id: 0,
-        }
+        Resolver { shared: Arc::new(Mutex::new(Core::new(config, seed))) }
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in what happened at `now`.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        match input {
-            Input::Query { token, name, record_type } => self.query(now, token, name, record_type),
-            Input::Response { exchange, from, message } => self.response(now, exchange, from, message),
-            Input::Unreachable { exchange, why } => self.unreachable(now, exchange, why),
-            Input::Timeout => self.timeout(now),
+        {
+            let mut core = self.core();
+            core.now = core.now.max(now);
+            match input {
+                Input::Query { token, name, record_type, checking_disabled } => {
+                    let question = Question::new(name.clone(), record_type);
+                    core.query(token, question, checking_disabled);
+                }
+                Input::Response { exchange, from, message } => core.response(exchange, from, message),
+                Input::Unreachable { exchange, why } => core.unreachable(exchange, why),
+                Input::NoAnswer { exchange } => core.gave_no_answer(exchange),
+                Input::Timeout => core.timeout(),
+            }
         }
-        while let Some(task) = self.ready.pop_front() {
-            self.advance(now, task);
+        self.run();
+    }
+
+    /// Polls every job that something happened for, until nothing more can happen.
+    fn run(&mut self) {
+        loop {
+            let next = {
+                let mut core = self.core();
+                let Some(id) = core.runnable.pop_front() else { return };
+                let Some(job) = core.jobs.get_mut(&id) else { continue };
+                match job.future.take() {
+                    Some(future) => (id, future),
+                    None if !job.started => {
+                        job.started = true;
+                        let cx = Cx {
+                            shared: self.shared.clone(),
+                            job: id,
+                            budget: job.budget.clone(),
+                            depth: job.depth,
+                        };
+                        let key = job.key.clone();
+                        (id, Box::pin(work(cx, key)) as Pin<Box<dyn Future<Output = Outcome> + Send>>)
+                    }
+                    None => continue,
+                }
+            };
+            let (id, mut future) = next;
+            let mut context = Context::from_waker(Waker::noop());
+            match future.as_mut().poll(&mut context) {
+                Poll::Ready(outcome) => self.core().finish(id, outcome),
+                Poll::Pending => {
+                    // The job may have been ended meanwhile; then its future ends here, outside of the lock.
+                    let mut core = self.core();
+                    if let Some(job) = core.jobs.get_mut(&id) {
+                        job.future = Some(future);
+                    }
+                }
+            }
         }
     }
 
     /// The next thing to do; `None` when all is done until the next input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.core().outputs.pop_front()
     }
 
     /// When to call with [`Input::Timeout`]; [`Instant::NEVER`] when idle.
     pub fn next_deadline(&self) -> Instant {
-        self.deadlines.first().map_or(Instant::NEVER, |(at, _)| *at)
+        self.core().deadlines.first().map_or(Instant::NEVER, |(at, _)| *at)
     }
 
     /// Forgets every answer and every measurement, as a flush does. Resolutions under way go on.
     pub fn flush(&mut self) {
-        self.cache.clear();
-        self.servers.clear();
+        let mut core = self.core();
+        core.cache.clear();
+        core.keys.clear();
+        core.servers.clear();
+    }
+
+    /// Forgets the answer to a question; its records stay known.
+    pub fn flush_message(&mut self, question: &Question) {
+        self.core().cache.drop_message(question);
+    }
+
+    /// Lets the time of an answer be over.
+    pub fn expire_message(&mut self, question: &Question) {
+        let mut core = self.core();
+        let now = core.now;
+        core.cache.expire_message(now, question);
+    }
+
+    /// The answer as the cache has it, if `validated` only when it has been validated; and whether it is due to be
+    /// fetched anew. Extended errors for bogus ones included.
+    pub fn cached_answer(
+        &mut self,
+        now: Instant,
+        question: &Question,
+        validated: bool,
+    ) -> Option<(Answer, bool)> {
+        let mut core = self.core();
+        core.now = core.now.max(now);
+        let now = core.now;
+        let msg = core.cache.message(now, question)?;
+        if validated
+            && core.config.validate
+            && !core.anchors.is_empty()
+            && msg.security == crate::rrset::Security::Unchecked
+            && !msg.local
+        {
+            return None;
+        }
+        if msg.is_negative() && msg.soa().is_none() && msg.final_name() != question.name {
+            return None;
+        }
+        Some((answer::from_message(now, &msg), now >= msg.prefetch_at))
+    }
+
+    /// An answer whose time is over but that may still be served (RFC 8767), with this TTL in every record.
+    pub fn stale_answer(&mut self, question: &Question, ttl: u32) -> Option<Answer> {
+        let core = self.core();
+        let msg = core.cache.stale(core.now, question)?;
+        if msg.security == crate::rrset::Security::Bogus {
+            return None;
+        }
+        if core.config.validate
+            && !core.anchors.is_empty()
+            && msg.security == crate::rrset::Security::Unchecked
+            && !msg.local
+        {
+            return None;
+        }
+        let mut msg = (*msg).clone();
+        for sets in [&mut msg.answer, &mut msg.authority, &mut msg.additional] {
+            for set in sets {
+                let shown = if set.ttl == 0 { ttl } else { set.ttl.min(ttl) };
+                Arc::make_mut(set).set_ttl(core.now, shown);
+            }
+        }
+        Some(answer::from_message(core.now, &msg))
+    }
+
+    /// Fetches a question anew though the cache may have it: its answer is kept, and nobody waits.
+    pub fn refresh(&mut self, question: &Question) {
+        {
+            let mut core = self.core();
+            let key = Key { kind: Kind::Fresh, question: question.clone() };
+            if core.by_key.contains_key(&key) || core.jobs.len() >= core.config.limits.tasks {
+                return;
+            }
+            let budget = Arc::new(Budget::new(core.now + core.config.patience));
+            core.begin(key, budget, 0);
+        }
+        self.run();
+    }
+
+    /// Takes a round trip for measured, in milliseconds.
+    pub fn assume_round_trip(&mut self, server: IpAddr, millis: u32) {
+        let mut core = self.core();
+        let now = core.now;
+        core.servers.answered(now, server, std::time::Duration::from_millis(u64::from(millis)));
     }
 
     /// Cache entries held.
     pub fn cached(&self) -> usize {
-        self.cache.len()
+        self.core().cache.len()
     }
 
     /// Resolutions and exchanges under way.
     pub fn under_way(&self) -> (usize, usize) {
-        (self.tasks.len(), self.exchanges.len())
+        let core = self.core();
+        (core.jobs.len(), core.exchanges.len())
     }
+}
 
-    fn query(&mut self, now: Instant, token: u64, name: &Name, record_type: RecordType) {
-        let question = (name.clone(), record_type);
-        if let Some(task) = self.by_question.get(&question) {
-            let task = self.tasks.get_mut(task).expect("indexed tasks exist");
-            if task.waiters.len() < self.config.limits.waiters {
-                task.waiters.push(Waiter::Client(token));
+/// What a job does.
+async fn work(cx: Cx, key: Key) -> Outcome {
+    let fetched = |result: Result<iterate::Fetched, Failure>| result.map(|fetched| fetched.msg);
+    let fresh = iterate::Options { fresh: true, ..iterate::Options::default() };
+    let question = &key.question;
+    let result = match &key.kind {
+        Kind::Checked => validate::resolve(&cx, question, false).await,
+        Kind::Fresh => validate::resolve(&cx, question, true).await,
+        Kind::Plain => fetched(iterate::iterate(&cx, question, &iterate::Options::default()).await),
+        Kind::PlainFresh => fetched(iterate::iterate(&cx, question, &fresh).await),
+        Kind::Prime => fetched(iterate::prime(&cx, question).await),
+        Kind::Above(zone) => {
+            let from = Some(zone.clone());
+            fetched(iterate::above_only(&cx, question, &iterate::Options { from, ..fresh }).await)
+        }
+    };
+    match result {
+        Ok(msg) => Outcome::Done(msg),
+        Err(failure) => Outcome::Failed(failure),
+    }
+}
+
+impl Core {
+    fn query(&mut self, token: u64, question: Question, checking_disabled: bool) {
+        let kind = if checking_disabled { Kind::Plain } else { Kind::Checked };
+        let key = Key { kind, question };
+        if let Some(&id) = self.by_key.get(&key) {
+            let limit = self.config.limits.waiters;
+            let job = self.job(id);
+            if job.waiters.len() < limit {
+                job.waiters.push(Waiter::Client(token));
                 return;
             }
         }
-        if self.tasks.len() >= self.config.limits.tasks || self.by_question.contains_key(&question) {
-            let answer = Answer {
-                name: name.clone(),
-                record_type,
-                code: ResponseCode::ServFail,
-                records: Vec::new(),
-                soa: None,
-                extended_error: Some((14, "too many resolutions under way".into())),
-                from_cache: true,
-                began: now,
-                ended: now,
-                steps: Vec::new(),
-                steps_dropped: 0,
-            };
+        if self.jobs.len() >= self.config.limits.tasks || self.by_key.contains_key(&key) {
+            let answer = answer::failed(self.now, &key.question, 14, "too many resolutions under way");
             self.outputs.push_back(Output::Answer { token, answer: Arc::new(answer) });
             return;
         }
-        let id = self.begin(now, question, Waiter::Client(token), None);
-        self.ready.push_back(id);
+        let budget = Arc::new(Budget::new(self.now + self.config.patience));
+        let id = self.begin(key, budget, 0);
+        self.job(id).waiters.push(Waiter::Client(token));
     }
 
-    fn timeout(&mut self, now: Instant) {
+    fn timeout(&mut self) {
         while let Some(&(at, deadline)) = self.deadlines.first() {
-            if at > now {
+            if at > self.now {
                 break;
             }
             self.deadlines.pop_first();
             match deadline {
-                Deadline::Exchange(exchange) => self.gave_no_answer(now, exchange),
-                Deadline::Task(task) => self.out_of_time(now, task),
+                Deadline::Exchange(exchange) => self.gave_no_answer(exchange),
+                Deadline::Job(job) => self.out_of_time(job),
             }
         }
     }
+}
 
-    fn next_id(&mut self) -> u64 {
-        self.last_id += 1;
-        self.last_id
-    }
+/// Whether an address lies in a prefix.
+pub(crate) fn in_prefix(address: IpAddr, prefix: IpAddr, length: u8) -> bool {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
+        IpAddr::V6(v6) => (u128::from(v6), 128),
+    };
+    let ((value, width), (start, prefix_width)) = (bits(address), bits(prefix));
+    let length = u32::from(length).min(prefix_width);
+    let mask = if length == 0 { 0 } else { u128::MAX << (128 - length) };
+    width == prefix_width && (value ^ start) & mask == 0
+}
 
-    fn root(&self) -> Delegation {
-        let servers = self
-            .config
-            .root_hints
-            .iter()
-            .map(|(name, addresses)| (name.clone(), addresses.clone()))
-            .collect();
-        Delegation { zone: Name::root(), servers }
+/// An IPv4 address inside an IPv6 prefix (RFC 6052 section 2.2).
+pub(crate) fn embed(prefix: (Ipv6Addr, u8), address: Ipv4Addr) -> Ipv6Addr {
+    let mut octets = prefix.0.octets();
+    let mut at = usize::from(prefix.1 / 8).min(12);
+    for octet in address.octets() {
+        // Bits 64 to 71 stay zero.
+        if at == 8 {
+            at += 1;
+        }
+        octets[at] = octet;
+        at += 1;
     }
+    octets.into()
 }
 
 /// The root's name servers as of 2026, for resolution on the real internet.

@@ -8,6 +8,34 @@ use hickory_proto::rr::rdata::svcb::{SVCB, SvcParamValue};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
+/// Registered types that the codec has no name for.
+const MORE_TYPES: [(&str, u16); 24] = [
+    ("MD", 3),
+    ("MF", 4),
+    ("MB", 7),
+    ("MG", 8),
+    ("MR", 9),
+    ("WKS", 11),
+    ("MINFO", 14),
+    ("RP", 17),
+    ("AFSDB", 18),
+    ("X25", 19),
+    ("ISDN", 20),
+    ("RT", 21),
+    ("PX", 26),
+    ("LOC", 29),
+    ("KX", 36),
+    ("DNAME", 39),
+    ("APL", 42),
+    ("DHCID", 49),
+    ("TALINK", 58),
+    ("ZONEMD", 63),
+    ("SPF", 99),
+    ("EUI48", 108),
+    ("EUI64", 109),
+    ("URI", 256),
+];
+
 /// A type as users write it, any case: `a`, `AAAA`, `TYPE65` (RFC 3597 section 5). `None`: no such type.
 pub fn parse_type(text: &str) -> Option<RecordType> {
     let upper = text.to_ascii_uppercase();
@@ -16,6 +44,9 @@ pub fn parse_type(text: &str) -> Option<RecordType> {
         "IXFR" => return Some(RecordType::IXFR),
         "ANY" => return Some(RecordType::ANY),
         _ => {}
+    }
+    if let Some((_, number)) = MORE_TYPES.iter().find(|(name, _)| *name == upper) {
+        return Some(RecordType::from(*number));
     }
     if let Some(number) = upper.strip_prefix("TYPE") {
         return number.parse::<u16>().ok().map(RecordType::from);
@@ -26,7 +57,10 @@ pub fn parse_type(text: &str) -> Option<RecordType> {
 /// A type as users read it: `A`, `HTTPS`, `TYPE64000`.
 pub fn type_text(record_type: RecordType) -> String {
     match record_type {
-        RecordType::Unknown(code) => format!("TYPE{code}"),
+        RecordType::Unknown(code) => match MORE_TYPES.iter().find(|(_, number)| *number == code) {
+            Some((name, _)) => (*name).to_owned(),
+            None => format!("TYPE{code}"),
+        },
         known => known.to_string(),
     }
 }
@@ -179,6 +213,14 @@ pub fn name_text(name: &Name) -> String {
 }
 
 /// One record as a master-file line: owner, TTL, class, type, data, separated by single blanks.
+pub fn record_line(record: &crate::wire::RawRecord) -> String {
+    match crate::message::record_of(record) {
+        Some(record) => record_text(&record),
+        None => format!("{} {} {} ...", name_text(&record.name), record.ttl, type_text(record.rtype)),
+    }
+}
+
+/// A record in master-file form.
 pub fn record_text(record: &Record) -> String {
     format!(
         "{} {} {} {} {}",

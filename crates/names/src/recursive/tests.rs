@@ -39,6 +39,8 @@ fn an_answer_goes_back_in_the_clients_spelling() {
         ended: Instant::START,
         steps: Vec::new(),
         steps_dropped: 0,
+        security: crate::rrset::Security::Unchecked,
+        sections: crate::resolver::Sections::default(),
     };
     let reply = decode(&client.reply(&answer)).expect("readable");
     assert_eq!(record_text(&reply.answers[0]), "wWw.shop.lab. 60 IN A 192.0.2.80");

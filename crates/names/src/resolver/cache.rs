@@ -1,191 +1,377 @@
-//! What is known and until when: records, negative answers (RFC 2308), delegations, recent failures (RFC 9520).
+//! What is known and until when: sets, messages, recent failures (RFC 2181, RFC 2308, RFC 8767, RFC 9520).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod timed;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
-use super::classify::Delegation;
+use super::message::{DNAME, Msg, Set, rcode, soa_minimum};
+use crate::dnssec::nsec;
+use crate::rrset::{Rrset, Security, Trust};
+use crate::wire::{CLASS_IN, Question};
+pub(super) use timed::Timed;
 
-/// Longest we keep anything positive, whatever its TTL says.
-const POSITIVE_MAX: Duration = Duration::from_secs(86_400);
-/// Longest we keep a negative answer (RFC 2308 section 5 advises one to three hours).
-const NEGATIVE_MAX: Duration = Duration::from_secs(3 * 3600);
+/// Bounds on how long anything is kept, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// At most.
+    pub max: u32,
+    /// At least.
+    pub min: u32,
+    /// Negative answers: at most (RFC 2308 section 5 advises one to three hours).
+    pub max_negative: u32,
+    /// Negative answers: at least.
+    pub min_negative: u32,
+    /// What is bogus is not asked for again within this time.
+    pub bogus: u32,
+    /// How long after its end an answer may still be served when nothing better is to be had; 0: not at all
+    /// (RFC 8767 section 5 suggests one to three days).
+    pub stale: u32,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Lifetimes {
+        Lifetimes { max: 86_400, min: 0, max_negative: 3600, min_negative: 0, bogus: 60, stale: 0 }
+    }
+}
+
 /// How long a failure is remembered (RFC 9520 section 3.2: at least 1 s, at most 5 minutes).
 const FAILURE: Duration = Duration::from_secs(5);
 
-/// What the cache knows of a name and a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Known {
-    Records(Vec<Record>),
-    Alias(Record),
-    NoName(Record),
-    NoData(Record),
-    /// It failed a moment ago: code and text of the extended error.
-    Failed(u16, String),
-}
+/// NSEC3 sets of one zone that one question is compared with.
+const HASHED_MAX: usize = 128;
 
+type SetKey = (Name, RecordType, u16);
+
+/// The cache.
 #[derive(Debug)]
 pub(super) struct Cache {
-    /// `None` as type: the name itself does not exist.
-    records: Timed<(Name, Option<RecordType>), Known>,
-    delegations: Timed<Name, Delegation>,
-    failures: Timed<(Name, RecordType), (u16, String)>,
+    sets: Timed<SetKey, Set>,
+    messages: Timed<Question, Arc<Msg>>,
+    failures: Timed<Question, (u16, String)>,
+    /// Names that do not exist, whatever the type (RFC 2308 section 5).
+    missing: Timed<Name, Arc<Msg>>,
+    /// NSEC sets by their owner, for answers nobody has to ask for (RFC 8198).
+    denials: Timed<Name, Set>,
+    /// NSEC3 sets by zone and owner.
+    hashed: Timed<(Name, Name), Set>,
+    lifetimes: Lifetimes,
 }
 
 impl Cache {
     /// A cache of at most `max` entries of each kind.
-    pub(super) fn new(max: usize) -> Cache {
-        Cache { records: Timed::new(max), delegations: Timed::new(max), failures: Timed::new(max) }
+    pub(super) fn new(max: usize, lifetimes: Lifetimes) -> Cache {
+        Cache {
+            sets: Timed::new(max * 2),
+            messages: Timed::new(max),
+            failures: Timed::new(max),
+            missing: Timed::new(max),
+            denials: Timed::new(max),
+            hashed: Timed::new(max),
+            lifetimes,
+        }
     }
 
-    pub(super) fn look_up(&self, now: Instant, name: &Name, record_type: RecordType) -> Option<Known> {
-        if let Some((known, since)) = self.records.get(now, &(name.clone(), Some(record_type))) {
-            return Some(aged(known, now.since(since)));
+    /// The set, if it is known.
+    pub(super) fn set(&self, now: Instant, name: &Name, rtype: RecordType) -> Option<Set> {
+        self.sets.get(now, &(name.clone(), rtype, CLASS_IN)).cloned()
+    }
+
+    /// Keeps a set unless a better one is known. What is to be used: the set itself, or the one that is better.
+    pub(super) fn keep(&mut self, now: Instant, set: &Set) -> Set {
+        self.renew(now, set, Duration::ZERO)
+    }
+
+    /// Like [`Cache::keep`]; what has no longer than `leeway` to live is taken for expired.
+    pub(super) fn renew(&mut self, now: Instant, set: &Set, leeway: Duration) -> Set {
+        let mut set = self.bounded(now, set);
+        let key = (set.name.clone(), set.rtype, set.class);
+        if let Some(old) = self.sets.get(now, &key).filter(|old| !old.expired(now + leeway)) {
+            let equal = old.same_data(&set);
+            let better = if set.security == Security::Secure && old.security != Security::Secure {
+                true
+            } else if set.trust > old.trust {
+                // What is bogus does not become good by standing in another section.
+                !(equal && old.security == Security::Bogus && set.security == Security::Unchecked)
+            } else {
+                set.trust == old.trust && !equal
+            };
+            if !better {
+                return old.clone();
+            }
+            // A delegation lives as long as its parent said at first: else a name server could keep a withdrawn
+            // delegation alive for ever ("ghost domains").
+            if set.rtype == RecordType::NS && set.expires > old.expires && set.trust <= old.trust {
+                Arc::make_mut(&mut set).expires = old.expires;
+            }
         }
-        if !matches!(record_type, RecordType::CNAME | RecordType::ANY)
-            && let Some((Known::Records(alias), since)) =
-                self.records.get(now, &(name.clone(), Some(RecordType::CNAME)))
+        self.sets.put(now, set.expires, key, set.clone());
+        set
+    }
+
+    fn bounded(&self, now: Instant, set: &Set) -> Set {
+        let left = set.ttl_at(now);
+        let allowed = left.clamp(self.lifetimes.min.min(self.lifetimes.max), self.lifetimes.max);
+        if allowed == left {
+            return set.clone();
+        }
+        let mut set = set.clone();
+        Arc::make_mut(&mut set).set_ttl(now, allowed);
+        set
+    }
+
+    /// Gives a kept set a new verdict.
+    pub(super) fn judge(&mut self, now: Instant, set: &Set) {
+        let key = (set.name.clone(), set.rtype, set.class);
+        if self.sets.get(now, &key).is_none_or(|old| old.security != Security::Secure || old.same_data(set)) {
+            self.sets.put(now, set.expires, key, set.clone());
+        }
+    }
+
+    /// Forgets a set.
+    pub(super) fn drop_set(&mut self, name: &Name, rtype: RecordType) {
+        self.sets.remove(&(name.clone(), rtype, CLASS_IN));
+    }
+
+    /// Keeps a message and its sets; what is to be used from now on.
+    pub(super) fn keep_message(&mut self, now: Instant, msg: Msg) -> Arc<Msg> {
+        self.renew_message(now, msg, Duration::ZERO)
+    }
+
+    /// How long the answer to a question still lives.
+    pub(super) fn left(&self, now: Instant, question: &Question) -> Duration {
+        self.messages.get(now, question).map_or(Duration::ZERO, |msg| msg.expires.since(now))
+    }
+
+    /// Like [`Cache::keep_message`] for a message that was fetched before the old one's time was over.
+    pub(super) fn renew_message(&mut self, now: Instant, mut msg: Msg, leeway: Duration) -> Arc<Msg> {
+        if let Some(at) = msg.authority.iter().position(|set| set.rtype == RecordType::SOA)
+            && msg.is_negative()
+            && let Some(minimum) = soa_minimum(&msg.authority[at])
         {
-            return Some(aged(&Known::Alias(alias[0].clone()), now.since(since)));
+            let soa = Arc::make_mut(&mut msg.authority[at]);
+            let left = soa.ttl_at(now);
+            let max = self.lifetimes.max_negative;
+            soa.set_ttl(now, left.min(minimum).clamp(self.lifetimes.min_negative.min(max), max));
         }
-        if let Some((known, since)) = self.records.get(now, &(name.clone(), None)) {
-            return Some(aged(known, now.since(since)));
+        let kept = |cache: &mut Cache, sets: &mut Vec<Set>, negative: bool| {
+            for set in sets {
+                // The SOA of a negative answer has a lifetime of its own, and is no news about the zone.
+                if !(negative && set.rtype == RecordType::SOA) {
+                    *set = cache.renew(now, set, leeway);
+                }
+            }
+        };
+        let negative = msg.is_negative();
+        kept(self, &mut msg.answer, false);
+        kept(self, &mut msg.authority, negative);
+        kept(self, &mut msg.additional, false);
+        let mut ttl = if msg.sets().next().is_none() { FAILURE.as_secs() as u32 } else { msg.ttl(now) };
+        if negative && msg.soa().is_none() && msg.answer.is_empty() {
+            // RFC 2308 section 5: without SOA it should not be kept; a moment spares the servers a flood.
+            ttl = ttl.min(FAILURE.as_secs() as u32);
         }
-        let ((code, text), _) = self.failures.get(now, &(name.clone(), record_type))?;
-        Some(Known::Failed(*code, text.clone()))
+        if msg.security == Security::Bogus {
+            ttl = ttl.min(self.lifetimes.bogus).max(1);
+        }
+        msg.expires = now + Duration::from_secs(u64::from(ttl));
+        msg.prefetch_at = now + Duration::from_secs(u64::from(ttl)) * 9 / 10;
+        let msg = Arc::new(msg);
+        if matches!(msg.security, Security::Bogus | Security::Unchecked)
+            && self.lifetimes.stale > 0
+            && self.messages.get_stale(now, &msg.question).is_some_and(|old| old.security > Security::Bogus)
+        {
+            // What could be served stale is better than what is known to be wrong.
+            return msg;
+        }
+        let until = msg.expires + Duration::from_secs(u64::from(self.lifetimes.stale));
+        if msg.rcode == rcode::NXDOMAIN
+            && msg.answer.is_empty()
+            && msg.soa().is_some()
+            && msg.security != Security::Bogus
+        {
+            self.missing.put(now, msg.expires, msg.question.name.clone(), msg.clone());
+        } else {
+            self.missing.remove(&msg.question.name);
+        }
+        self.messages.put_until(now, msg.expires, until, msg.question.clone(), msg.clone());
+        msg
     }
 
-    /// Keeps a set; all records have one owner and type.
-    pub(super) fn keep_records(&mut self, now: Instant, records: &[Record]) {
-        let Some(first) = records.first() else { return };
-        let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
-        let key = (first.name.clone(), Some(first.record_type()));
-        self.records.put(now, until(now, ttl, POSITIVE_MAX), key, Known::Records(records.to_vec()));
+    /// The message that answers the question, or what can be made of known sets.
+    pub(super) fn message(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
+        if let Some(msg) = self.messages.get(now, question) {
+            return Some(msg.clone());
+        }
+        if question.class != CLASS_IN {
+            return None;
+        }
+        if let Some(msg) = self.missing.get(now, &question.name) {
+            let mut msg = (**msg).clone();
+            msg.question = question.clone();
+            return Some(Arc::new(msg));
+        }
+        self.assembled(now, question).map(Arc::new)
     }
 
-    /// Keeps "no such name" (`record_type` `None`) or "no such record", as long as its SOA allows.
-    pub(super) fn keep_negative(
-        &mut self,
-        now: Instant,
-        name: &Name,
-        record_type: Option<RecordType>,
-        soa: &Record,
-    ) {
-        let RData::SOA(data) = &soa.data else { return };
-        let ttl = soa.ttl.min(data.minimum);
-        let mut soa = soa.clone();
-        soa.ttl = ttl;
-        let known = if record_type.is_none() { Known::NoName(soa) } else { Known::NoData(soa) };
-        self.records.put(now, until(now, ttl, NEGATIVE_MAX), (name.clone(), record_type), known);
+    /// A message whose time is over, but not longer than may be served.
+    pub(super) fn stale(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
+        self.messages.get_stale(now, question).cloned()
     }
 
-    pub(super) fn keep_delegation(&mut self, now: Instant, delegation: Delegation, ttl: u32) {
-        // A delegation is used at once, so it lives for a second even with a TTL of zero.
-        let expires = until(now, ttl.max(1), POSITIVE_MAX);
-        self.delegations.put(now, expires, delegation.zone.clone(), delegation);
+    /// An answer out of sets that came in other messages.
+    fn assembled(&self, now: Instant, question: &Question) -> Option<Msg> {
+        if question.rtype == RecordType::ANY {
+            return None;
+        }
+        // Only a set that stood in an answer section answers: glue does not (RFC 2181 section 5.4.1).
+        let answers = |set: &Set| set.trust >= Trust::AnswerNonAuth && set.trust != Trust::Glue;
+        if let Some(alias) = self.dname_above(now, &question.name) {
+            return synthesized(now, question, &alias);
+        }
+        let cname = self.set(now, &question.name, RecordType::CNAME).filter(answers);
+        if let Some(set) = cname {
+            return Some(of_set(now, question, set));
+        }
+        // Its denial or a message with it will say more: wildcards need their proof.
+        let set = self.set(now, &question.name, question.rtype).filter(answers)?;
+        let expanded = set.sigs.iter().any(|sig| {
+            crate::dnssec::records::Rrsig::read(sig)
+                .is_some_and(|sig| usize::from(sig.labels) < crate::dnssec::verify::labels_of(&set.name))
+        });
+        (!expanded).then(|| of_set(now, question, set))
     }
 
-    pub(super) fn keep_failure(
-        &mut self,
-        now: Instant,
-        name: &Name,
-        record_type: RecordType,
-        code: u16,
-        text: &str,
-    ) {
-        self.failures.put(now, now + FAILURE, (name.clone(), record_type), (code, text.to_owned()));
+    /// A validated DNAME strictly above the name (RFC 6672 section 3.3: others are not used for names not asked for).
+    fn dname_above(&self, now: Instant, name: &Name) -> Option<Set> {
+        let mut above = name.clone();
+        while !above.is_root() {
+            above = above.base_name();
+            if let Some(set) = self.set(now, &above, DNAME)
+                && set.security >= Security::Insecure
+            {
+                return Some(set);
+            }
+        }
+        None
     }
 
-    /// The deepest known delegation at or above `name`.
-    pub(super) fn closest_delegation(&self, now: Instant, name: &Name) -> Option<&Delegation> {
-        let labels = name.iter().len();
-        (0..=labels)
-            .rev()
-            .find_map(|count| self.delegations.get(now, &name.trim_to(count)))
-            .map(|(delegation, _)| delegation)
+    /// A secure "no such name" for a name above (RFC 8020).
+    pub(super) fn nothing_below(&self, now: Instant, name: &Name) -> Option<Arc<Msg>> {
+        let mut above = name.clone();
+        while !above.is_root() {
+            above = above.base_name();
+            for rtype in [RecordType::A, RecordType::AAAA, RecordType::NS, RecordType::DS] {
+                let found = self.messages.get(now, &Question::new(above.clone(), rtype));
+                if let Some(msg) = found
+                    && msg.rcode == rcode::NXDOMAIN
+                    && msg.security == Security::Secure
+                    && msg.answer.is_empty()
+                {
+                    return Some(msg.clone());
+                }
+            }
+        }
+        None
+    }
+
+    /// Remembers a verified NSEC set.
+    pub(super) fn keep_denial(&mut self, now: Instant, set: &Set) {
+        if set.rtype == RecordType::NSEC && set.security == Security::Secure {
+            self.denials.put(now, set.expires, set.name.clone(), set.clone());
+        }
+        // Those of referrals are verified when they are needed.
+        if set.rtype == RecordType::NSEC3 && !set.sigs.is_empty() {
+            self.hashed.put(now, set.expires, (set.name.base_name(), set.name.clone()), set.clone());
+        }
+    }
+
+    /// Verified NSEC3 sets of a zone; some of them, when there are many.
+    pub(super) fn hashed_denials(&self, now: Instant, zone: &Name) -> Vec<Set> {
+        let from = (zone.clone(), Name::root());
+        self.hashed
+            .from(now, &from)
+            .take_while(|((of, _), _)| of == zone)
+            .take(HASHED_MAX)
+            .map(|(_, set)| set.clone())
+            .collect()
+    }
+
+    /// Verified NSEC sets that match `name` or may cover it.
+    pub(super) fn denial_for(&self, now: Instant, name: &Name) -> Option<Set> {
+        let (_, set) = self.denials.at_or_before(now, name)?;
+        (set.name == *name
+            || nsec::proves_no_name(set, name)
+            || nsec::proves_nodata(set, name, RecordType::A).is_some())
+        .then(|| set.clone())
+    }
+
+    pub(super) fn keep_failure(&mut self, now: Instant, question: &Question, code: u16, text: &str) {
+        self.failures.put(now, now + FAILURE, question.clone(), (code, text.to_owned()));
+    }
+
+    pub(super) fn failure(&self, now: Instant, question: &Question) -> Option<(u16, String)> {
+        self.failures.get(now, question).cloned()
+    }
+
+    /// Forgets a message; its sets stay.
+    pub(super) fn drop_message(&mut self, question: &Question) {
+        self.missing.remove(&question.name);
+        self.messages.remove(question);
+    }
+
+    /// Lets a message's time be over.
+    pub(super) fn expire_message(&mut self, now: Instant, question: &Question) {
+        self.missing.remove(&question.name);
+        self.messages.expire(now, question);
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.records.clear();
-        self.delegations.clear();
+        self.sets.clear();
+        self.messages.clear();
         self.failures.clear();
+        self.missing.clear();
+        self.denials.clear();
+        self.hashed.clear();
     }
 
     /// Entries held, expired ones that nothing has pushed out yet included.
     pub(super) fn len(&self) -> usize {
-        self.records.len() + self.delegations.len() + self.failures.len()
+        self.sets.len() + self.messages.len() + self.failures.len()
     }
 }
 
-fn until(now: Instant, ttl: u32, max: Duration) -> Instant {
-    now + Duration::from_secs(u64::from(ttl)).min(max)
-}
-
-/// The same with the time since it was learned taken off its TTLs.
-fn aged(known: &Known, age: Duration) -> Known {
-    let age = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
-    let older = |record: &Record| {
-        let mut record = record.clone();
-        record.ttl = record.ttl.saturating_sub(age);
-        record
+fn of_set(now: Instant, question: &Question, set: Set) -> Msg {
+    let mut msg = Msg::empty(question.clone(), rcode::NOERROR, now);
+    msg.expires = set.expires;
+    msg.prefetch_at = set.expires;
+    // Validated as a set, but not as an answer: the validator looks again.
+    msg.security = match set.security {
+        Security::Insecure | Security::Indeterminate | Security::Secure => set.security,
+        _ => Security::Unchecked,
     };
-    match known {
-        Known::Records(records) => Known::Records(records.iter().map(older).collect()),
-        Known::Alias(record) => Known::Alias(older(record)),
-        Known::NoName(soa) => Known::NoName(older(soa)),
-        Known::NoData(soa) => Known::NoData(older(soa)),
-        Known::Failed(code, text) => Known::Failed(*code, text.clone()),
-    }
+    msg.answer.push(set);
+    msg
 }
 
-/// A bounded map whose entries expire; when it is full, what would expire first makes room.
-#[derive(Debug)]
-struct Timed<K, V> {
-    entries: BTreeMap<K, Entry<V>>,
-    by_expiry: BTreeSet<(Instant, K)>,
-    max: usize,
-}
-
-#[derive(Debug)]
-struct Entry<V> {
-    since: Instant,
-    expires: Instant,
-    value: V,
-}
-
-impl<K: Ord + Clone, V> Timed<K, V> {
-    fn new(max: usize) -> Timed<K, V> {
-        Timed { entries: BTreeMap::new(), by_expiry: BTreeSet::new(), max: max.max(1) }
-    }
-
-    fn get(&self, now: Instant, key: &K) -> Option<(&V, Instant)> {
-        let entry = self.entries.get(key)?;
-        (now < entry.expires).then_some((&entry.value, entry.since))
-    }
-
-    fn put(&mut self, now: Instant, expires: Instant, key: K, value: V) {
-        if expires <= now {
-            return;
-        }
-        if let Some(old) = self.entries.insert(key.clone(), Entry { since: now, expires, value }) {
-            self.by_expiry.remove(&(old.expires, key.clone()));
-        }
-        self.by_expiry.insert((expires, key));
-        while self.entries.len() > self.max || self.by_expiry.first().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, first)) = self.by_expiry.pop_first() else { break };
-            self.entries.remove(&first);
-        }
-    }
-
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.by_expiry.clear();
-    }
-
-    fn len(&self) -> usize {
-        self.entries.len()
-    }
+/// The CNAME that a DNAME implies (RFC 6672 section 2.2); YXDOMAIN when the new name would be too long.
+pub(super) fn synthesized(now: Instant, question: &Question, dname: &Set) -> Option<Msg> {
+    let target = dname.target()?;
+    let mut msg = of_set(now, question, dname.clone());
+    let labels = question.name.iter().len() - dname.name.iter().len();
+    let Ok(new) = Name::from_labels(question.name.iter().take(labels).chain(target.iter())) else {
+        msg.rcode = rcode::YXDOMAIN;
+        return Some(msg);
+    };
+    let mut cname = Rrset::new(question.name.clone(), RecordType::CNAME, dname.class, dname.ttl, now);
+    cname.expires = dname.expires;
+    cname.data.push(crate::wire::name_to_wire(&new).into());
+    cname.trust = dname.trust.min(Trust::AnswerAuth);
+    cname.security = dname.security;
+    msg.answer.push(Arc::new(cname));
+    Some(msg)
 }

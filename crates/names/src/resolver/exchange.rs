@@ -1,35 +1,48 @@
-//! One question to one server: sending it, and judging what comes back.
+//! One question to one server: sending it, and judging whether what comes back answers it.
 
 use std::net::{IpAddr, SocketAddr};
 
-use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::Name;
 use thru_wire::Instant;
 
-use super::classify::{End, Meaning, classify};
+use super::core::Core;
+use super::jobs::JobId;
+use super::message::rcode;
 use super::random::RandomStream;
-use super::task::{TaskId, note};
-use super::{Deadline, ExchangeId, Output, Resolver, Said, Step};
-use crate::message::{Peek, QueryOptions, decode, encode_query, extended_error, question_matches};
-use crate::text::{name_text, rcode_text, record_text, type_text};
+use super::{Deadline, ExchangeId, Output, Said, Step, cookies};
+use crate::message::{Peek, extended_error_of};
+use crate::text::record_line;
+use crate::wire::{Header, Opt, Packet, Question};
 
-/// Tries per server address.
-pub(super) const TRIES_MAX: u32 = 3;
 /// Messages that do not fit the question taken on one exchange before it is asked over TCP instead: someone is
 /// guessing (RFC 5452 section 4.3).
 const MISFITS_MAX: u32 = 16;
 /// Records shown in one step.
 const SHOWN_MAX: usize = 16;
+/// Times one question is put again to one server in another way.
+const AGAIN_MAX: u32 = 4;
+
+/// What to ask of whom.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) job: JobId,
+    pub(super) address: IpAddr,
+    pub(super) server: Name,
+    pub(super) zone: Name,
+    pub(super) question: Question,
+    /// How often this server was asked for this.
+    pub(super) tries: u32,
+    pub(super) over_tcp: bool,
+    pub(super) recursion_desired: bool,
+    pub(super) checking_disabled: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Exchange {
-    task: TaskId,
-    zone: Name,
+    pub(super) ask: Ask,
     to: SocketAddr,
-    server: Name,
     /// The name as sent, in its mixed case.
     name: Name,
-    record_type: RecordType,
     id: u16,
     over_tcp: bool,
     edns: bool,
@@ -38,6 +51,19 @@ pub(super) struct Exchange {
     /// Others are being tried, but a late answer is still welcome.
     pub(super) given_up: bool,
     misfits: u32,
+    again: u32,
+    client_cookie: Option<[u8; 8]>,
+}
+
+/// What came of an exchange.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// A message that answers the question, and whether it came over TCP.
+    Packet(Box<Packet>),
+    /// Nothing in time. The exchange stays open.
+    Silent,
+    /// No use: why.
+    Failed(Said),
 }
 
 impl Exchange {
@@ -45,16 +71,25 @@ impl Exchange {
         Step {
             at: self.sent_at,
             took: now.since(self.sent_at),
-            zone: self.zone.clone(),
+            zone: self.ask.zone.clone(),
             server: self.to,
-            server_name: self.server.clone(),
+            server_name: self.ask.server.clone(),
             name: self.name.to_lowercase(),
-            record_type: self.record_type,
+            record_type: self.ask.question.rtype,
             over_tcp: self.over_tcp,
             said,
             records: Vec::new(),
             extended_error: None,
         }
+    }
+
+    /// The step with what the server sent along.
+    pub(super) fn step_with(&self, now: Instant, said: Said, packet: &Packet) -> Step {
+        let mut step = self.step(now, said);
+        let section = if packet.answers.is_empty() { &packet.authorities } else { &packet.answers };
+        step.records = section.iter().take(SHOWN_MAX).map(record_line).collect();
+        step.extended_error = extended_error_of(packet);
+        step
     }
 }
 
@@ -63,262 +98,246 @@ impl Exchange {
 enum Again {
     OverTcp,
     WithoutEdns,
+    WithCookie,
 }
 
-impl Resolver {
-    /// Puts the task's question to its candidate number `index`.
-    pub(super) fn ask(&mut self, now: Instant, id: TaskId, index: usize) {
-        let Some(candidate) =
-            self.tasks.get_mut(&id).and_then(|task| task.asking.as_mut()?.candidates.get_mut(index))
-        else {
-            return;
-        };
-        let (address, tries) = (candidate.address, candidate.tries);
-        candidate.tries += 1;
-        let server = candidate.name.clone();
-        let edns = !self.servers.is_plain(address);
-        self.send(now, id, address, server, tries, false, edns);
+impl Core {
+    /// Puts a question; `None` when the budget of its job is used up.
+    pub(super) fn send(&mut self, ask: Ask) -> Option<ExchangeId> {
+        let over_tcp = ask.over_tcp;
+        let edns = !self.servers.is_plain(ask.address);
+        self.send_as(ask, over_tcp, edns, 0)
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the facts of one question; a struct would be built to be taken apart"
-    )]
-    fn send(
-        &mut self,
-        now: Instant,
-        id: TaskId,
-        address: IpAddr,
-        server: Name,
-        tries: u32,
-        over_tcp: bool,
-        edns: bool,
-    ) {
-        if !self.may_send(id) {
-            let limit = self.config.limits.queries;
-            return self.give_up(now, id, Some(format!("more than {limit} questions for one query")));
+    fn send_as(&mut self, ask: Ask, over_tcp: bool, edns: bool, again: u32) -> Option<ExchangeId> {
+        let limit = self.config.limits.queries;
+        if !self.jobs.get(&ask.job)?.budget.spend(limit) {
+            return None;
         }
-        let exchange_id = ExchangeId(self.next_id());
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        let Some(asking) = task.asking.as_mut() else { return };
-        let name =
-            if self.config.mix_case { mix_case(&task.name, &mut self.random) } else { task.name.clone() };
+        let now = self.now;
+        let id = ExchangeId(self.next_id());
+        let name = if self.config.mix_case {
+            mix_case(&ask.question.name, &mut self.random)
+        } else {
+            ask.question.name.clone()
+        };
         let message_id = self.random.id();
-        let options =
-            QueryOptions { id: message_id, recursion_desired: false, checking_disabled: false, edns };
-        let message = encode_query(&name, task.question.1, &options);
-        let to = SocketAddr::new(address, self.config.port);
-        // A connection costs a round trip more.
-        let patience = self.servers.patience(address, tries) * if over_tcp { 2 } else { 1 };
-        let deadline = now + patience;
-        asking.exchanges.push(exchange_id);
-        self.exchanges.insert(
-            exchange_id,
-            Exchange {
-                task: id,
-                zone: asking.zone.clone(),
-                to,
-                server,
-                name,
-                record_type: task.question.1,
+        let client_cookie =
+            (edns && self.config.cookies).then(|| cookies::client(&self.cookie_key, ask.address));
+        let mut options = Vec::new();
+        if let Some(cookie) = client_cookie {
+            let mut data = cookie.to_vec();
+            data.extend_from_slice(self.servers.cookie(ask.address));
+            options.push((cookies::OPTION, data));
+        }
+        let packet = Packet {
+            header: Header {
                 id: message_id,
-                over_tcp,
-                edns,
-                sent_at: now,
-                deadline,
-                given_up: false,
-                misfits: 0,
+                recursion_desired: ask.recursion_desired,
+                checking_disabled: ask.checking_disabled,
+                ..Header::default()
             },
-        );
-        self.deadlines.insert((deadline, Deadline::Exchange(exchange_id)));
-        self.outputs.push_back(Output::Send { exchange: exchange_id, to, over_tcp, message });
+            questions: vec![Question { name: name.clone(), ..ask.question.clone() }],
+            opt: edns.then(|| Opt {
+                payload: crate::message::UDP_PAYLOAD,
+                dnssec_ok: self.config.dnssec_ok,
+                options,
+                ..Opt::default()
+            }),
+            ..Packet::default()
+        };
+        let message = packet.write(usize::from(u16::MAX)).expect("a query with one legal name fits");
+        let to = SocketAddr::new(ask.address, self.config.port);
+        // A connection costs a round trip more.
+        let patience = self.servers.patience(ask.address, ask.tries) * if over_tcp { 2 } else { 1 };
+        let deadline = now + patience;
+        if self.config.own_timers {
+            self.deadlines.insert((deadline, Deadline::Exchange(id)));
+        }
+        let exchange = Exchange {
+            ask,
+            to,
+            name,
+            id: message_id,
+            over_tcp,
+            edns,
+            sent_at: now,
+            deadline,
+            given_up: false,
+            misfits: 0,
+            again,
+            client_cookie,
+        };
+        self.exchanges.insert(id, exchange);
+        self.outputs.push_back(Output::Send { exchange: id, to, over_tcp, message });
+        Some(id)
     }
 
-    pub(super) fn response(&mut self, now: Instant, id: ExchangeId, from: SocketAddr, bytes: &[u8]) {
-        let Some(exchange) = self.exchanges.get_mut(&id) else { return };
+    /// Something arrived on an exchange's socket.
+    pub(super) fn response(&mut self, id: ExchangeId, from: SocketAddr, bytes: &[u8]) {
+        let Some(exchange) = self.exchanges.get(&id) else { return };
         let peek = Peek::at(bytes);
         // RFC 5452 section 9.1: what does not come from where we asked, with the id we sent, is not an answer.
         let fits = peek.is_some_and(|peek| peek.is_response && peek.opcode == 0 && peek.id == exchange.id);
         if from != exchange.to || !fits {
-            return self.misfit(now, id);
+            return self.misfit(id);
         }
         let peek = peek.expect("it fits");
-        let message = match decode(bytes) {
-            Ok(message) => message,
+        let packet = match Packet::read(bytes) {
+            Ok(packet) => packet,
             // Cut in the middle of a record, as some servers do.
             Err(_) if peek.truncated && !exchange.over_tcp => {
-                return self.ask_again(now, id, Again::OverTcp, Said::Truncated);
+                return self.ask_again(id, Again::OverTcp, Said::Truncated);
             }
-            Err(why) => return self.useless(now, id, Said::Malformed(why), None),
+            Err(why) => return self.event(id, Event::Failed(Said::Malformed(why.to_string()))),
         };
-        let code = message.metadata.response_code;
-        if message.queries.is_empty() && !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) {
+        if packet.questions.len() > 1 {
+            return self.event(id, Event::Failed(Said::Malformed("holds several questions".into())));
+        }
+        let code = packet.rcode();
+        if packet.questions.is_empty() && !matches!(code, rcode::NOERROR | rcode::NXDOMAIN) {
             // Servers that can't read a question can't repeat it.
-        } else if let Err(case_only) = question_matches(&message, &exchange.name, exchange.record_type) {
-            if case_only && !exchange.over_tcp {
+        } else {
+            let question = packet.question();
+            let same = question.is_some_and(|question| {
+                question.rtype == exchange.ask.question.rtype
+                    && question.class == exchange.ask.question.class
+                    && question.name == exchange.name
+            });
+            if !same {
+                return self.misfit(id);
+            }
+            if !question.is_some_and(|question| question.name.eq_case(&exchange.name))
+                && !exchange.over_tcp
+                && self.config.mix_case
+            {
                 let said = Said::Malformed("did not keep the letter case".into());
-                return self.ask_again(now, id, Again::OverTcp, said);
-            }
-            if !case_only {
-                return self.misfit(now, id);
+                return self.ask_again(id, Again::OverTcp, said);
             }
         }
-        if message.metadata.truncation && !exchange.over_tcp {
-            return self.ask_again(now, id, Again::OverTcp, Said::Truncated);
+        let (edns, over_tcp, address) = (exchange.edns, exchange.over_tcp, exchange.to.ip());
+        match self.check_cookie(id, &packet) {
+            cookies::Check::Fine => {}
+            cookies::Check::Forged if !over_tcp => return self.misfit(id),
+            cookies::Check::Forged => {}
+            cookies::Check::Bad => {
+                return self.ask_again(
+                    id,
+                    Again::WithCookie,
+                    Said::Code(hickory_proto::op::ResponseCode::BADCOOKIE),
+                );
+            }
         }
-        // RFC 6891 section 7: servers that do not know EDNS answer FORMERR or NOTIMP, and BADVERS hides in BADSIG.
-        let no_edns = matches!(
-            code,
-            ResponseCode::FormErr | ResponseCode::NotImp | ResponseCode::BADVERS | ResponseCode::BADSIG
-        );
-        if no_edns && exchange.edns {
-            let address = exchange.to.ip();
-            self.servers.refused_edns(now, address);
-            return self.ask_again(now, id, Again::WithoutEdns, Said::Code(code));
+        if packet.header.truncated && !over_tcp {
+            return self.ask_again(id, Again::OverTcp, Said::Truncated);
         }
-        self.accept(now, id, &message);
-    }
-
-    fn accept(&mut self, now: Instant, id: ExchangeId, message: &Message) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (task_id, over_tcp) = (exchange.task, exchange.over_tcp);
-        let Some(task) = self.tasks.get_mut(&task_id) else { return };
+        // RFC 6891 section 7: servers that do not know EDNS answer FORMERR or NOTIMP, and BADVERS is 16.
+        if edns && matches!(code, rcode::FORMERR | rcode::NOTIMP | 16) && self.config.own_timers {
+            self.servers.refused_edns(self.now, address);
+            return self.ask_again(id, Again::WithoutEdns, Said::Code(code_of(code)));
+        }
         if !over_tcp {
-            self.servers.answered(now, exchange.to.ip(), now.since(exchange.sent_at));
+            let took = self.now.since(self.exchanges[&id].sent_at);
+            self.servers.answered(self.now, address, took);
         }
-        let meaning = classify(message, &exchange.zone, &task.name, exchange.record_type);
-        let said = said(&meaning, &task.name);
-        if !matches!(meaning, Meaning::Chain { .. } | Meaning::Referral { .. }) {
-            return self.useless(now, id, said, Some(message));
-        }
-        let step = step_with(exchange, now, said, message);
-        note(task, step, self.config.limits.steps);
-        self.learn(now, task_id, meaning);
+        self.event(id, Event::Packet(Box::new(packet)));
     }
 
-    /// This server is no use for this zone: on to the next.
-    fn useless(&mut self, now: Instant, id: ExchangeId, said: Said, message: Option<&Message>) {
-        let Some(exchange) = self.exchanges.get(&id) else { return };
-        let task_id = exchange.task;
-        let Some(task) = self.tasks.get_mut(&task_id) else { return };
-        let code = match said {
-            Said::Code(ResponseCode::Refused) | Said::Lame(_) | Said::Silent => 22,
-            Said::Malformed(_) => 24,
-            _ => 23,
-        };
-        task.trouble = Some((code, trouble(exchange, &said)));
-        let step = match message {
-            Some(message) => step_with(exchange, now, said, message),
-            None => exchange.step(now, said),
-        };
-        note(task, step, self.config.limits.steps);
+    /// What the answer's cookie says about who sent it (RFC 7873 section 5.3).
+    fn check_cookie(&mut self, id: ExchangeId, packet: &Packet) -> cookies::Check {
+        let exchange = &self.exchanges[&id];
+        let Some(ours) = exchange.client_cookie else { return cookies::Check::Fine };
         let address = exchange.to.ip();
-        if let Some(asking) = task.asking.as_mut() {
-            for candidate in asking.candidates.iter_mut().filter(|candidate| candidate.address == address) {
-                candidate.out = true;
-            }
+        let theirs = packet.opt.as_ref().and_then(|opt| opt.option(cookies::OPTION));
+        let check = cookies::check(
+            &ours,
+            theirs,
+            packet.rcode() == cookies::BADCOOKIE,
+            self.servers.has_cookie(address),
+        );
+        if let (Some(theirs), cookies::Check::Fine | cookies::Check::Bad) = (theirs, check) {
+            self.servers.learn_cookie(self.now, address, &theirs[8..]);
         }
-        self.close(id);
-        self.ready.push_back(task_id);
+        check
     }
 
-    pub(super) fn unreachable(&mut self, now: Instant, id: ExchangeId, why: String) {
+    /// The network could not carry it.
+    pub(super) fn unreachable(&mut self, id: ExchangeId, why: String) {
         let Some(exchange) = self.exchanges.get(&id) else { return };
-        self.servers.failed(now, exchange.to.ip());
-        self.useless(now, id, Said::Unreachable(why), None);
+        let address = exchange.to.ip();
+        self.servers.failed(self.now, address);
+        self.event(id, Event::Failed(Said::Unreachable(why)));
     }
 
-    /// The server has had its time. Its answer stays welcome, and the next server is asked.
-    pub(super) fn gave_no_answer(&mut self, now: Instant, id: ExchangeId) {
+    /// The server has had its time. Its answer stays welcome.
+    pub(super) fn gave_no_answer(&mut self, id: ExchangeId) {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         exchange.given_up = true;
-        self.servers.failed(now, exchange.to.ip());
-        let task_id = exchange.task;
-        let Some(task) = self.tasks.get_mut(&task_id) else { return };
-        task.trouble = Some((22, trouble(exchange, &Said::Silent)));
-        note(task, exchange.step(now, Said::Silent), self.config.limits.steps);
-        self.ready.push_back(task_id);
+        let address = exchange.to.ip();
+        self.servers.failed(self.now, address);
+        self.event(id, Event::Silent);
     }
 
     /// Something arrived that does not answer the question: noise, or a guess.
-    fn misfit(&mut self, now: Instant, id: ExchangeId) {
+    fn misfit(&mut self, id: ExchangeId) {
         let Some(exchange) = self.exchanges.get_mut(&id) else { return };
         exchange.misfits += 1;
+        if !self.config.own_timers {
+            // Whoever keeps the time for us takes one message for all that comes.
+            return self.event(id, Event::Failed(Said::Malformed("answers another question".into())));
+        }
         if exchange.misfits > MISFITS_MAX {
             if exchange.over_tcp {
-                self.useless(now, id, Said::Malformed("answers another question".into()), None);
+                self.event(id, Event::Failed(Said::Malformed("answers another question".into())));
             } else {
                 let said = Said::Malformed("many messages that answer another question".into());
-                self.ask_again(now, id, Again::OverTcp, said);
+                self.ask_again(id, Again::OverTcp, said);
             }
         }
     }
 
-    /// Puts the same question to the same server in another way.
-    fn ask_again(&mut self, now: Instant, id: ExchangeId, how: Again, said: Said) {
+    /// Puts the same question to the same server in another way, under the same id for its job.
+    fn ask_again(&mut self, id: ExchangeId, how: Again, said: Said) {
         let Some(exchange) = self.exchanges.get(&id) else { return };
-        let (task_id, address, server) = (exchange.task, exchange.to.ip(), exchange.server.clone());
-        let over_tcp = exchange.over_tcp || how == Again::OverTcp;
-        let edns = exchange.edns && how != Again::WithoutEdns;
-        let step = exchange.step(now, said);
-        if let Some(task) = self.tasks.get_mut(&task_id) {
-            note(task, step, self.config.limits.steps);
+        if exchange.again >= AGAIN_MAX {
+            return self.event(id, Event::Failed(said));
         }
-        self.close(id);
-        self.send(now, task_id, address, server, 0, over_tcp, edns);
+        let ask = Ask { tries: 0, ..exchange.ask.clone() };
+        let over_tcp =
+            exchange.over_tcp || how == Again::OverTcp || (how == Again::WithCookie && exchange.again > 0);
+        let edns = exchange.edns && how != Again::WithoutEdns;
+        let (job, again, step) = (ask.job, exchange.again + 1, exchange.step(self.now, said.clone()));
+        self.note(job, step);
+        match self.send_as(ask, over_tcp, edns, again) {
+            Some(new) => {
+                self.close(id);
+                if let Some(job) = self.jobs.get_mut(&job) {
+                    job.renamed.insert(id, new);
+                }
+            }
+            None => self.event(id, Event::Failed(said)),
+        }
+    }
+
+    fn event(&mut self, id: ExchangeId, event: Event) {
+        let Some(exchange) = self.exchanges.get(&id) else { return };
+        let job = exchange.ask.job;
+        if let Some(waiting) = self.jobs.get_mut(&job) {
+            waiting.events.push_back((id, event));
+        }
+        self.wake(job);
     }
 
     /// Forgets the exchange and lets its socket go.
     pub(super) fn close(&mut self, id: ExchangeId) {
         let Some(exchange) = self.exchanges.remove(&id) else { return };
         self.deadlines.remove(&(exchange.deadline, Deadline::Exchange(id)));
-        if let Some(asking) = self.tasks.get_mut(&exchange.task).and_then(|task| task.asking.as_mut()) {
-            asking.exchanges.retain(|open| *open != id);
-        }
         self.outputs.push_back(Output::Finished(id));
     }
 }
 
-fn said(meaning: &Meaning, name: &Name) -> Said {
-    match meaning {
-        Meaning::Code(code) => Said::Code(*code),
-        Meaning::Lame(why) => Said::Lame(why.clone()),
-        Meaning::Referral { delegation, .. } => Said::Referral(delegation.zone.clone()),
-        Meaning::Chain { end, .. } => match end {
-            End::Records(_) => Said::Records,
-            End::Elsewhere(target) if target != name => Said::Alias(target.clone()),
-            End::Elsewhere(_) | End::NoData(_) => Said::NoData,
-            End::NoName(_) => Said::NoName,
-        },
-    }
-}
-
-/// The step with what the server sent along.
-fn step_with(exchange: &Exchange, now: Instant, said: Said, message: &Message) -> Step {
-    let mut step = exchange.step(now, said);
-    let section = if message.answers.is_empty() { &message.authorities } else { &message.answers };
-    step.records = section.iter().take(SHOWN_MAX).map(record_text).collect();
-    step.extended_error = extended_error(message);
-    step
-}
-
-/// What went wrong, as the text of an extended error.
-fn trouble(exchange: &Exchange, said: &Said) -> String {
-    let what = match said {
-        Said::Code(code) => format!("answered {}", rcode_text(*code)),
-        Said::Silent => "did not answer".into(),
-        Said::Lame(why) => format!("is lame: {why}"),
-        Said::Unreachable(why) => format!("is unreachable: {why}"),
-        Said::Malformed(why) => format!("sent an answer that {why}"),
-        other => other.to_string(),
-    };
-    format!(
-        "{} ({}) {what} for {} {}",
-        exchange.to.ip(),
-        name_text(&exchange.server),
-        name_text(&exchange.name.to_lowercase()),
-        type_text(exchange.record_type)
-    )
+pub(super) fn code_of(code: u16) -> hickory_proto::op::ResponseCode {
+    hickory_proto::op::ResponseCode::from((code >> 4) as u8, (code & 15) as u8)
 }
 
 /// The name with each letter in a case chosen at random (draft-vixie-dnsext-dns0x20).

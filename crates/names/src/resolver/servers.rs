@@ -25,6 +25,9 @@ struct Server {
     variation: Duration,
     avoid_until: Instant,
     plain: bool,
+    /// Its half of the cookie between it and us.
+    cookie: Vec<u8>,
+    blamed_until: Instant,
     last_used: Instant,
 }
 
@@ -81,6 +84,30 @@ impl Servers {
         self.entry(now, address).plain = true;
     }
 
+    /// What it said did not validate: for a while others are asked first.
+    pub(super) fn blame(&mut self, now: Instant, address: IpAddr) {
+        self.entry(now, address).blamed_until = now + PENALTY;
+    }
+
+    /// Whether it said something lately that did not validate.
+    pub(super) fn is_blamed(&self, now: Instant, address: IpAddr) -> bool {
+        self.known.get(&address).is_some_and(|server| now < server.blamed_until)
+    }
+
+    /// The server's half of our cookie, empty while we have none.
+    pub(super) fn cookie(&self, address: IpAddr) -> &[u8] {
+        self.known.get(&address).map_or(&[], |server| &server.cookie)
+    }
+
+    /// Whether this server has sent a cookie before: from then on an answer without is not its own.
+    pub(super) fn has_cookie(&self, address: IpAddr) -> bool {
+        !self.cookie(address).is_empty()
+    }
+
+    pub(super) fn learn_cookie(&mut self, now: Instant, address: IpAddr, cookie: &[u8]) {
+        self.entry(now, address).cookie = cookie.to_vec();
+    }
+
     pub(super) fn clear(&mut self) {
         self.known.clear();
     }
@@ -98,6 +125,8 @@ impl Servers {
             variation: Duration::ZERO,
             avoid_until: Instant::START,
             plain: false,
+            cookie: Vec::new(),
+            blamed_until: Instant::START,
             last_used: now,
         });
         server.last_used = now;

@@ -195,7 +195,10 @@ fn the_same_seed_asks_the_same_bytes() {
         let name = crate::text::parse_name("www.shop.lab").expect("a name");
         let record_type = hickory_proto::rr::RecordType::A;
         let now = thru_wire::Instant::START;
-        resolver.handle(now, super::super::Input::Query { token: 1, name: &name, record_type });
+        resolver.handle(
+            now,
+            super::super::Input::Query { token: 1, name: &name, record_type, checking_disabled: false },
+        );
         format!("{:?}", resolver.poll_output())
     };
     assert_eq!(run(1), run(1));

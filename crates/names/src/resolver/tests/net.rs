@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_proto::op::Message;
 
@@ -88,7 +89,10 @@ impl Net {
         let name = parse_name(name).expect("a name");
         self.tokens += 1;
         let record_type = parse_type(kind).expect("a type");
-        self.resolver.handle(self.now, Input::Query { token: self.tokens, name: &name, record_type });
+        self.resolver.handle(
+            self.now,
+            Input::Query { token: self.tokens, name: &name, record_type, checking_disabled: false },
+        );
         self.drain();
         self.tokens
     }

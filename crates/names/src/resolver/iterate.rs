@@ -1,0 +1,574 @@
+//! From a question down the tree to its answer.
+
+mod local;
+mod minimise;
+mod targets;
+
+pub use minimise::Minimise;
+
+use std::sync::Arc;
+
+use hickory_proto::rr::{Name, RecordType};
+
+use super::classify::{Meaning, classify};
+use super::delegation::{Delegation, Start};
+use super::exchange::Event;
+use super::jobs::{Cx, Failure, Kind};
+use super::message::{Msg, Set, rank, rcode};
+use super::scrub::scrub;
+use super::{ExchangeId, Said};
+use crate::rrset::Security;
+use crate::text::name_text;
+use crate::wire::Question;
+use minimise::Minimiser;
+use targets::Targets;
+
+/// How to go about it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Options {
+    /// Look nothing up in the cache at first.
+    pub(super) fresh: bool,
+    /// Begin here.
+    pub(super) from: Option<Name>,
+}
+
+/// An answer, and who gave it.
+pub(super) struct Fetched {
+    pub(super) msg: Arc<Msg>,
+    pub(super) from: Vec<std::net::IpAddr>,
+    /// Nothing was asked.
+    pub(super) cached: bool,
+}
+
+/// What came of asking a zone.
+enum Next {
+    Answer(Arc<Msg>),
+    Alias(Arc<Msg>),
+}
+
+pub(super) fn failure(code: u16, text: impl Into<String>, remember: bool) -> Failure {
+    Failure { code, text: text.into(), remember }
+}
+
+/// Resolves without validating: the answer with all its aliases.
+pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> Result<Fetched, Failure> {
+    let mut chain: Vec<Set> = Vec::new();
+    let mut denials: Vec<Set> = Vec::new();
+    let mut current = question.clone();
+    let mut from = Vec::new();
+    let mut cached = true;
+    let limit = cx.core().config.limits.aliases;
+    loop {
+        let known = if options.fresh && chain.is_empty() { None } else { look_up(cx, &current)? };
+        let msg = match known {
+            Some(msg) => msg,
+            None => {
+                cached = false;
+                match descend(cx, &current, options, &mut from).await? {
+                    Next::Answer(msg) | Next::Alias(msg) => msg,
+                }
+            }
+        };
+        let end = msg.final_name();
+        let alias = end != current.name
+            && !msg.answer.iter().any(|set| set.is(&end, question.rtype))
+            && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
+            && (msg.soa().is_none() && msg.rcode == rcode::NOERROR);
+        let back = end == current.name
+            && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
+            && msg.answer.iter().any(|set| set.is(&current.name, RecordType::CNAME))
+            && !msg.answer.iter().any(|set| set.is(&current.name, question.rtype));
+        if back {
+            return Err(failure(0, format!("the alias {} leads back to itself", name_text(&end)), true));
+        }
+        if !alias {
+            return Ok(finished(cx, question, (chain, denials), &msg, from, cached));
+        }
+        for set in &msg.answer {
+            if set.rtype == RecordType::CNAME && chain.iter().any(|old| old.is(&set.name, set.rtype)) {
+                let text = format!("the alias {} leads back to itself", name_text(&set.name));
+                return Err(failure(0, text, true));
+            }
+            chain.push(set.clone());
+        }
+        // An alias out of a wildcard needs its denial, too.
+        let proofs =
+            msg.authority.iter().filter(|set| matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3));
+        denials.extend(proofs.cloned());
+        let aliases = chain.iter().filter(|set| set.rtype == RecordType::CNAME).count();
+        if chain.iter().any(|set| set.rtype == RecordType::CNAME && set.name == end) {
+            return Err(failure(0, format!("the alias {} leads back to itself", name_text(&end)), true));
+        }
+        if aliases > limit {
+            let text = format!("more than {limit} aliases from {}", name_text(&question.name));
+            return Err(failure(0, text, true));
+        }
+        current.name = end;
+    }
+}
+
+/// What the cache has, or why it is no use asking.
+fn look_up(cx: &Cx, question: &Question) -> Result<Option<Arc<Msg>>, Failure> {
+    let core = cx.core();
+    let no_cache = matches!(
+        core.config.upstreams.iter().filter(|up| up.zone.zone_of(&question.name)).max_by_key(|up| up.zone.iter().len()),
+        Some(up) if up.no_cache
+    );
+    if no_cache {
+        return Ok(None);
+    }
+    if let Some(msg) = core.cache.message(core.now, question) {
+        return Ok(Some(msg));
+    }
+    if let Some((code, text)) = core.cache.failure(core.now, question) {
+        return Err(failure(code, text, false));
+    }
+    if core.config.nothing_below_nxdomain
+        && let Some(above) = core.cache.nothing_below(core.now, &question.name)
+    {
+        let mut msg = (*above).clone();
+        msg.question = question.clone();
+        return Ok(Some(Arc::new(msg)));
+    }
+    Ok(None)
+}
+
+/// The last message with the aliases before it, under the question that was asked.
+fn finished(
+    cx: &Cx,
+    question: &Question,
+    (chain, denials): (Vec<Set>, Vec<Set>),
+    msg: &Arc<Msg>,
+    from: Vec<std::net::IpAddr>,
+    cached: bool,
+) -> Fetched {
+    if chain.is_empty() && msg.question == *question {
+        return Fetched { msg: msg.clone(), from, cached };
+    }
+    let mut whole = (**msg).clone();
+    whole.question = question.clone();
+    if !chain.is_empty() {
+        let security = chain.iter().map(|set| set.security).min().unwrap_or_default();
+        whole.security = if security == Security::Secure && msg.security == Security::Secure {
+            Security::Secure
+        } else {
+            Security::Unchecked
+        };
+        for address in &from {
+            if !whole.sources.contains(address) {
+                whole.sources.push(*address);
+            }
+        }
+        whole.answer.splice(0..0, chain);
+        for set in denials {
+            if !whole.authority.iter().any(|other| other.is(&set.name, set.rtype)) {
+                whole.authority.push(set);
+            }
+        }
+        let mut core = cx.core();
+        let now = core.now;
+        let kept = core.cache.keep_message(now, whole);
+        return Fetched { msg: kept, from, cached };
+    }
+    Fetched { msg: Arc::new(whole), from, cached }
+}
+
+/// Follows delegations until somebody answers for the question's name.
+async fn descend(
+    cx: &Cx,
+    question: &Question,
+    options: &Options,
+    from: &mut Vec<std::net::IpAddr>,
+) -> Result<Next, Failure> {
+    let mut delegation = match &options.from {
+        Some(zone) => above(cx, zone)?,
+        None => match choose(cx, question).await? {
+            Start::At(delegation) => delegation,
+            Start::Local(zone, fallback) => match local::answer(cx, &zone, question, fallback) {
+                local::Answered::Here(msg) => return Ok(local::next(msg, question)),
+                local::Answered::Below(delegation) => delegation,
+            },
+            Start::Prime(_) => unreachable!("choose primes"),
+        },
+    };
+    let mut referrals = 0;
+    let limit = cx.core().config.limits.referrals;
+    loop {
+        match ask_zone(cx, question, &delegation, options, from).await {
+            Ok(Found::Next(next)) => return Ok(next),
+            Ok(Found::Deeper(deeper)) => {
+                referrals += 1;
+                if referrals > limit {
+                    let text = format!("more than {limit} referrals for {}", name_text(&question.name));
+                    return Err(failure(0, text, true));
+                }
+                delegation = deeper;
+            }
+            Err(error) if delegation.first => {
+                // "first": the configured servers failed, so resolve as if they were not there.
+                delegation = without(cx, &question.name, &delegation.zone).await.ok_or(error)?;
+            }
+            Err(error) => {
+                // The child's own NS set may be worse than what its parent says.
+                match parents_word(cx, &delegation, question, options).await {
+                    Some(other) => delegation = other,
+                    None => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// Where to begin for `name` if nothing were configured for `zone`.
+async fn without(cx: &Cx, name: &Name, zone: &Name) -> Option<Delegation> {
+    let found = cx.core().without_upstream(name, zone);
+    if found.is_some() || !cx.core().config.prime {
+        return found.or_else(|| Some(cx.core().root())).filter(|root| !root.servers.is_empty());
+    }
+    let _ = cx.fetch(Kind::Prime, Question::new(Name::root(), RecordType::NS)).await;
+    cx.core().without_upstream(name, zone).or_else(|| Some(cx.core().root()))
+}
+
+/// The parent's delegation of a zone whose own NS set was of no use.
+async fn parents_word(
+    cx: &Cx,
+    delegation: &Delegation,
+    question: &Question,
+    options: &Options,
+) -> Option<Delegation> {
+    if delegation.configured || delegation.zone.is_root() || options.from.is_some() || delegation.forward {
+        return None;
+    }
+    let _ = question;
+    let remembered = {
+        let core = cx.core();
+        core.parents.get(core.now, &delegation.zone).cloned()
+    };
+    let mut other = match remembered {
+        Some(other) => other,
+        None => {
+            let ask = Question::new(delegation.zone.clone(), RecordType::NS);
+            let parent = {
+                let core = cx.core();
+                core.cached_delegation(&delegation.zone.base_name())
+                    .map_or_else(Name::root, |above| above.zone)
+            };
+            let msg = cx.fetch(Kind::Above(parent), ask).await.ok()?;
+            let ns = msg
+                .authority
+                .iter()
+                .chain(&msg.answer)
+                .find(|set| set.is(&delegation.zone, RecordType::NS))?;
+            Delegation::of_referral(ns, &msg)
+        }
+    };
+    let known: Vec<_> = delegation.servers.iter().flat_map(|(_, addresses)| addresses).copied().collect();
+    // Only what was not tried yet is worth trying.
+    for (_, addresses) in &mut other.servers {
+        addresses.retain(|address| !known.contains(address));
+    }
+    let tried: Vec<Name> = delegation.servers.iter().map(|(server, _)| server.clone()).collect();
+    other.servers.retain(|(server, addresses)| !addresses.is_empty() || !tried.contains(server));
+    other.configured = true;
+    (!other.servers.is_empty()).then_some(other)
+}
+
+/// The delegation of a zone to ask it for the parent's side.
+fn above(cx: &Cx, zone: &Name) -> Result<Delegation, Failure> {
+    let core = cx.core();
+    Ok(core.cached_delegation(zone).filter(|found| found.zone == *zone).unwrap_or_else(|| core.root()))
+}
+
+/// Where to begin, the root's servers asked for first if nobody knows them.
+async fn choose(cx: &Cx, question: &Question) -> Result<Start, Failure> {
+    let start = cx.core().start(&question.name, question.rtype);
+    let Start::Prime(zone) = start else { return Ok(start) };
+    let prime = Question::new(zone.clone(), RecordType::NS);
+    let primed = cx.fetch(Kind::Prime, prime).await;
+    match cx.core().start(&question.name, question.rtype) {
+        Start::Prime(_) => match primed {
+            // It told nothing that can be used: what is configured must do.
+            Ok(_) => Ok(Start::At(cx.core().configured(&zone))),
+            Err(failure) => Err(failure),
+        },
+        start => Ok(start),
+    }
+}
+
+enum Found {
+    Next(Next),
+    Deeper(Delegation),
+}
+
+/// Asks the servers of one zone until one of them brings us further.
+async fn ask_zone(
+    cx: &Cx,
+    question: &Question,
+    delegation: &Delegation,
+    options: &Options,
+    from: &mut Vec<std::net::IpAddr>,
+) -> Result<Found, Failure> {
+    let _ = options;
+    let mut targets = Targets::new(cx, delegation);
+    let mut minimiser = Minimiser::new(cx, question, delegation);
+    let mut open: Vec<ExchangeId> = Vec::new();
+    let mut unsigned: Option<Msg> = None;
+    let result = loop {
+        let asked = match minimiser.next(cx) {
+            minimise::Step::Ask(asked) => asked,
+            minimise::Step::Known(msg) => {
+                if let Some(done) = minimiser.learn(cx, &msg).await {
+                    break Ok(Found::Next(Next::Answer(done)));
+                }
+                continue;
+            }
+        };
+        if targets.ask_next(cx, &asked, &mut open).await?.is_none() {
+            // All were tried. An answer without signatures is better than none: validation will say.
+            break match unsigned.take() {
+                Some(msg) => Ok(Found::Next(Next::Answer(keep(cx, delegation, msg)))),
+                None => Err(targets.exhausted(cx)),
+            };
+        }
+        match wait(cx, &asked, delegation, &mut targets, &mut open).await {
+            None => {}
+            Some((msg, address, forwarded)) => {
+                match classify(&msg, &delegation.zone, forwarded) {
+                    Meaning::Referral(ns) if !forwarded && !delegation.forward => {
+                        break Ok(Found::Deeper(refer(cx, &ns, msg)));
+                    }
+                    Meaning::Referral(_) | Meaning::Answer if !minimiser.is_whole() => {
+                        let kept = keep(cx, delegation, msg);
+                        if let Some(done) = minimiser.learn(cx, &kept).await {
+                            break Ok(Found::Next(Next::Answer(done)));
+                        }
+                    }
+                    Meaning::Alias if !minimiser.is_whole() => minimiser.give_up(),
+                    meaning @ (Meaning::Answer | Meaning::Alias | Meaning::Referral(_)) => {
+                        if !from.contains(&address) {
+                            from.push(address);
+                        }
+                        if lacks_signatures(cx, &msg, delegation) {
+                            targets.out(address);
+                            targets.no_errands();
+                            unsigned.get_or_insert(msg);
+                            continue;
+                        }
+                        if from_below(&msg, delegation) && !forwarded {
+                            break ds_from_above(cx, question, delegation).await;
+                        }
+                        let mut msg = msg;
+                        msg.sources.push(address);
+                        if meaning == Meaning::Alias && cx.core().config.scrubbing.first_alias_only {
+                            // What it says about the alias's end is not looked at.
+                            msg.rcode = rcode::NOERROR;
+                            msg.authority.retain(|set| set.rtype != RecordType::SOA);
+                        }
+                        let kept = keep(cx, delegation, msg);
+                        break Ok(Found::Next(match meaning {
+                            Meaning::Alias => Next::Alias(kept),
+                            _ => Next::Answer(kept),
+                        }));
+                    }
+                    Meaning::Lame(_) if !minimiser.is_whole() && !minimiser.strict() => {
+                        minimiser.give_up();
+                        targets.forgive(address);
+                    }
+                    Meaning::Useless(_) if !minimiser.is_whole() && !minimiser.strict() => {
+                        minimiser.give_up();
+                        targets.forgive(address);
+                    }
+                    Meaning::Lame(_) | Meaning::Useless(_) => targets.out(address),
+                    Meaning::Recursive => targets.recursive(address),
+                }
+            }
+        }
+    };
+    let mut core = cx.core();
+    for exchange in open {
+        core.close(exchange);
+    }
+    result
+}
+
+/// Waits for something usable on the open exchanges. `None`: the server asked last is of no use.
+async fn wait(
+    cx: &Cx,
+    asked: &Question,
+    delegation: &Delegation,
+    targets: &mut Targets,
+    open: &mut Vec<ExchangeId>,
+) -> Option<(Msg, std::net::IpAddr, bool)> {
+    loop {
+        let (id, event) = cx.event(open).await;
+        let mut core = cx.core();
+        let Some(exchange) = core.exchanges.get(&id) else { continue };
+        let address = exchange.ask.address;
+        let said = match event {
+            Event::Silent => {
+                core.complain(&id, &Said::Silent, None);
+                return None;
+            }
+            Event::Failed(said) => {
+                core.complain(&id, &said, None);
+                core.close(id);
+                open.retain(|open| *open != id);
+                targets.out(address);
+                return None;
+            }
+            Event::Packet(packet) => (packet, exchange.ask.clone()),
+        };
+        let (packet, ask) = said;
+        if ask.question != *asked {
+            // A late answer to another question of ours, such as a shorter name.
+            core.close(id);
+            open.retain(|open| *open != id);
+            continue;
+        }
+        let msg = Msg::from_packet(&packet, asked, core.now);
+        let forwarded = ask.recursion_desired;
+        let now = core.now;
+        let scrubbed = scrub(&core.config.scrubbing, msg, &delegation.zone, forwarded, now);
+        let Some(mut msg) = scrubbed else {
+            core.complain(&id, &Said::Malformed("contradicts itself".into()), Some(&packet));
+            core.close(id);
+            open.retain(|open| *open != id);
+            targets.out(address);
+            return None;
+        };
+        let meaning = classify(&msg, &delegation.zone, forwarded);
+        rank(&mut msg, matches!(meaning, Meaning::Referral(_)) && !forwarded);
+        core.tell(&id, &meaning, &msg, &packet);
+        core.close(id);
+        open.retain(|open| *open != id);
+        return Some((msg, address, forwarded));
+    }
+}
+
+/// Keeps what an answer says.
+fn keep(cx: &Cx, delegation: &Delegation, msg: Msg) -> Arc<Msg> {
+    let mut core = cx.core();
+    let now = core.now;
+    if delegation.no_cache {
+        let mut msg = msg;
+        msg.expires = now;
+        return Arc::new(msg);
+    }
+    let job = core.job(cx.job);
+    let leeway = if job.key.kind == Kind::Fresh && job.key.question == msg.question {
+        core.cache.left(now, &msg.question) + std::time::Duration::from_secs(1)
+    } else {
+        std::time::Duration::ZERO
+    };
+    core.cache.renew_message(now, msg, leeway)
+}
+
+/// Keeps a referral; the zone it leads to.
+fn refer(cx: &Cx, ns: &Set, msg: Msg) -> Delegation {
+    let mut core = cx.core();
+    let now = core.now;
+    for set in msg.sets() {
+        let set = if set.rtype == RecordType::NS && set.ttl == 0 {
+            // A delegation is used at once, so it lives for a second even with a TTL of zero.
+            let mut set = set.clone();
+            Arc::make_mut(&mut set).set_ttl(now, 1);
+            set
+        } else {
+            set.clone()
+        };
+        core.cache.keep(now, &set);
+        core.cache.keep_denial(now, &set);
+    }
+    let mut delegation = Delegation::of_referral(ns, &msg);
+    // The zone's own NS set may come to hide this one, and be worse.
+    let until = ns.expires.max(now + std::time::Duration::from_secs(1));
+    core.parents.put(now, until, delegation.zone.clone(), delegation.clone());
+    core.fill(&mut delegation);
+    delegation
+}
+
+/// Whether an answer that should carry signatures carries none: other servers of the zone may do better.
+fn lacks_signatures(cx: &Cx, msg: &Msg, delegation: &Delegation) -> bool {
+    let core = cx.core();
+    if !core.config.dnssec_ok || core.anchors.above(&msg.question.name).is_none() {
+        return false;
+    }
+    let signed = msg.sets().any(|set| !set.sigs.is_empty() || set.rtype == RecordType::RRSIG);
+    let about = msg.question.rtype == RecordType::DNSKEY || !msg.answer.is_empty() || msg.soa().is_some();
+    let expected = core.keys.is_secure(core.now, &delegation.zone)
+        || core.anchors.of(&delegation.zone).is_some()
+        || core.cache.set(core.now, &delegation.zone, RecordType::DS).is_some();
+    !signed && about && expected
+}
+
+/// A negative answer about DS that a server of the child gave: it can't know.
+fn from_below(msg: &Msg, delegation: &Delegation) -> bool {
+    msg.question.rtype == RecordType::DS
+        && msg.answer.is_empty()
+        && !msg.question.name.is_root()
+        && !delegation.configured
+        && match msg.soa() {
+            Some(soa) => soa.name == msg.question.name,
+            None => msg.authority.iter().any(|set| set.is(&msg.question.name, RecordType::NS)),
+        }
+}
+
+/// Finds the parent of the DS's owner by asking for NS sets above it, label by label.
+async fn ds_from_above(cx: &Cx, question: &Question, delegation: &Delegation) -> Result<Found, Failure> {
+    let mut zone = question.name.base_name();
+    loop {
+        if !delegation.zone.zone_of(&zone) || zone == delegation.zone {
+            let text = format!("who is above {} cannot be found", name_text(&question.name));
+            return Err(failure(0, text, true));
+        }
+        let ask = Question::new(zone.clone(), RecordType::NS);
+        if let Ok(msg) = cx.fetch(Kind::Plain, ask).await
+            && msg.answer.iter().any(|set| set.is(&zone, RecordType::NS))
+        {
+            let mut core = cx.core();
+            if let Start::At(found) = core.start(&question.name, RecordType::DS)
+                && found.zone != delegation.zone
+            {
+                return Ok(Found::Deeper(found));
+            }
+        }
+        if zone.is_root() {
+            let text = format!("who is above {} cannot be found", name_text(&question.name));
+            return Err(failure(0, text, true));
+        }
+        zone = zone.base_name();
+    }
+}
+
+/// For a root's or stub's first question: asks those that are configured.
+pub(super) async fn prime(cx: &Cx, question: &Question) -> Result<Fetched, Failure> {
+    let delegation = cx.core().configured(&question.name);
+    let mut from = Vec::new();
+    match ask_zone(cx, question, &delegation, &Options::default(), &mut from).await? {
+        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, from, cached: false }),
+        Found::Deeper(_) => Err(failure(0, "the root's servers refer elsewhere", true)),
+    }
+}
+
+/// Asks the servers of one zone and takes a referral for an answer: the parent's word about a child.
+pub(super) async fn above_only(cx: &Cx, question: &Question, options: &Options) -> Result<Fetched, Failure> {
+    let zone = options.from.clone().unwrap_or_else(Name::root);
+    let delegation = above(cx, &zone)?;
+    let mut from = Vec::new();
+    match ask_zone(cx, question, &delegation, options, &mut from).await? {
+        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, from, cached: false }),
+        Found::Deeper(deeper) => {
+            // As a message, so that whoever asked sees names and addresses together.
+            let core = cx.core();
+            let now = core.now;
+            let mut msg = Msg::empty(question.clone(), rcode::NOERROR, now);
+            msg.authority.extend(core.cache.set(now, &deeper.zone, RecordType::NS));
+            for (server, _) in &deeper.servers {
+                for rtype in [RecordType::A, RecordType::AAAA] {
+                    msg.additional.extend(core.cache.set(now, server, rtype));
+                }
+            }
+            Ok(Fetched { msg: Arc::new(msg), from, cached: false })
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! A recursive server as a machine: clients' octets in, replies out, and the resolver between.
+//!
+//! - [`Service`]: start here. Rule for the loop as for [`crate::resolver::Resolver`].
+//! - [`local`]: names answered by configuration; [`access`]: who may ask; [`reply`]: an answer in wire form;
+//!   [`dns64`]: IPv6 addresses for names that have none (RFC 6147).
+
+pub mod access;
+pub mod dns64;
+pub mod local;
+pub mod reply;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_proto::rr::{Name, RecordType};
+use thru_wire::Instant;
+
+use crate::resolver::{Answer, ExchangeId, Input, Output, Resolver, ResolverConfig};
+use crate::rrset::Security;
+use crate::wire::{CLASS_CH, CLASS_IN, Packet, Question};
+use access::{Access, Action};
+use dns64::Dns64;
+use local::{LocalZones, Verdict};
+use reply::{Reply, Style};
+
+/// Serving answers whose time is over (RFC 8767).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stale {
+    /// Whether to do it at all.
+    pub enabled: bool,
+    /// TTL that such records are given, in seconds (RFC 8767 section 4 recommends 30).
+    pub reply_ttl: u32,
+    /// How long a fresh answer is waited for; zero: the stale one goes out at once, and is refreshed behind.
+    pub client_timeout: Duration,
+}
+
+/// How clients are served.
+#[derive(Clone, Debug)]
+pub struct ServiceConfig {
+    /// The resolver.
+    pub resolver: ResolverConfig,
+    /// Who may ask.
+    pub access: Access,
+    /// Names of our own.
+    pub local: LocalZones,
+    /// Shape of replies.
+    pub style: Style,
+    /// Serving stale answers.
+    pub stale: Stale,
+    /// Fetch popular answers anew shortly before their time is over.
+    pub prefetch: bool,
+    /// IPv6 addresses for names without.
+    pub dns64: Option<Dns64>,
+    /// What `version.bind` says; `None`: refused.
+    pub version: Option<String>,
+    /// What `hostname.bind` says; `None`: refused.
+    pub identity: Option<String>,
+    /// Who asks for an extended error's agent is told (RFC 9567): not done.
+    pub name_server_id: Option<Vec<u8>>,
+    /// Answer clients' cookies with this key (RFC 9018).
+    pub cookie_key: Option<(u64, u64)>,
+}
+
+impl ServiceConfig {
+    /// The usual settings over this resolver.
+    pub fn new(resolver: ResolverConfig) -> ServiceConfig {
+        ServiceConfig {
+            resolver,
+            access: Access::default(),
+            local: LocalZones::with_defaults(),
+            style: Style::default(),
+            stale: Stale::default(),
+            prefetch: true,
+            dns64: None,
+            version: None,
+            identity: None,
+            name_server_id: None,
+            cookie_key: None,
+        }
+    }
+}
+
+/// What to do outside.
+#[derive(Clone, Debug)]
+pub enum Out {
+    /// For the resolver; see [`Output`].
+    Send {
+        /// Names the exchange.
+        exchange: ExchangeId,
+        /// The server.
+        to: std::net::SocketAddr,
+        /// Over TCP.
+        over_tcp: bool,
+        /// The query.
+        message: Vec<u8>,
+    },
+    /// The exchange is over.
+    Finished(ExchangeId),
+    /// Send this to the client with this token; nothing if `None`.
+    Reply {
+        /// The client's handle.
+        token: u64,
+        /// The reply.
+        message: Option<Vec<u8>>,
+    },
+}
+
+/// A client that waits.
+#[derive(Debug)]
+struct Waiting {
+    token: u64,
+    reply: Reply,
+    /// What the client asked, and what is asked for it: aliases of local zones and DNS64 change it.
+    asked: Question,
+    stage: Stage,
+    from: IpAddr,
+    /// When a stale answer will do.
+    stale_at: Option<Instant>,
+    /// Records to put before the answer.
+    prefix: Vec<crate::wire::RawRecord>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Plain,
+    /// The AAAA question was answered so; the A question is under way.
+    Dns64(Box<Answer>),
+}
+
+/// A recursive server.
+#[derive(Debug)]
+pub struct Service {
+    config: ServiceConfig,
+    resolver: Resolver,
+    waiting: BTreeMap<u64, Waiting>,
+    stale_timers: BTreeSet<(Instant, u64)>,
+    last: u64,
+    out: VecDeque<Out>,
+}
+
+impl Service {
+    /// A server with an empty cache.
+    pub fn new(config: ServiceConfig, seed: [u8; 32]) -> Service {
+        let resolver = Resolver::new(config.resolver.clone(), seed);
+        Service {
+            config,
+            resolver,
+            waiting: BTreeMap::new(),
+            stale_timers: BTreeSet::new(),
+            last: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The resolver, for whoever wants to look into it.
+    pub fn resolver(&mut self) -> &mut Resolver {
+        &mut self.resolver
+    }
+
+    /// A client's message.
+    pub fn query(&mut self, now: Instant, token: u64, from: IpAddr, over_tcp: bool, bytes: &[u8]) {
+        if let Some(message) = self.receive(now, token, from, over_tcp, bytes) {
+            self.out.push_back(Out::Reply { token, message });
+        }
+        self.drain(now);
+    }
+
+    /// Something for the resolver.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        self.resolver.handle(now, input);
+        self.drain(now);
+        while let Some(&(at, id)) = self.stale_timers.first()
+            && at <= now
+        {
+            self.stale_timers.pop_first();
+            self.serve_stale(id);
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    /// When to call with [`Input::Timeout`].
+    pub fn next_deadline(&self) -> Instant {
+        let stale = self.stale_timers.first().map_or(Instant::NEVER, |(at, _)| *at);
+        self.resolver.next_deadline().min(stale)
+    }
+
+    /// `Some`: the reply (or silence) is known at once.
+    fn receive(
+        &mut self,
+        now: Instant,
+        token: u64,
+        from: IpAddr,
+        over_tcp: bool,
+        bytes: &[u8],
+    ) -> Option<Option<Vec<u8>>> {
+        let (packet, reply) = match reply::read(bytes, over_tcp, &self.config.style) {
+            reply::Read::Query(packet, reply) => (packet, reply),
+            reply::Read::Reply(bytes) => return Some(Some(bytes)),
+            reply::Read::Ignore => return Some(None),
+        };
+        let mut reply = reply;
+        match self.config.access.action(from) {
+            Action::Deny => return Some(None),
+            Action::Refuse => return Some(Some(reply.refused(18, ""))),
+            Action::Allow | Action::AllowSnoop => {}
+        }
+        reply.add_client_options(&packet, from, now, &self.config);
+        let question = packet.questions[0].clone();
+        if question.class == CLASS_CH {
+            return Some(Some(self.chaos(&reply, &question)));
+        }
+        let allowed = self.config.access.action(from) == Action::AllowSnoop;
+        if matches!(question.rtype, RecordType::AXFR | RecordType::IXFR) || question.class != CLASS_IN {
+            return Some(Some(reply.transfer_refused()));
+        }
+        match self.config.local.answer(&question, from) {
+            Verdict::Pass => {}
+            Verdict::Drop => return Some(None),
+            Verdict::Answer(answer) => return Some(Some(reply.local(&answer))),
+            Verdict::Alias(record, target) => {
+                let asked = Question { name: target, ..question };
+                return self.begin(now, token, from, reply, asked, vec![record]);
+            }
+        }
+        if !packet.header.recursion_desired && !allowed {
+            return Some(Some(reply.refused(20, "recursion was not asked for")));
+        }
+        if !packet.header.recursion_desired {
+            let known = self.resolver.cached_answer(now, &question, false);
+            return Some(Some(match known {
+                Some((answer, _)) => reply.answer(&answer),
+                None => match self
+                    .config
+                    .stale
+                    .enabled
+                    .then(|| self.resolver.stale_answer(&question, self.config.stale.reply_ttl))
+                    .flatten()
+                {
+                    Some(answer) => {
+                        self.resolver.refresh(&question);
+                        reply.stale(&answer)
+                    }
+                    None => reply.refused(20, ""),
+                },
+            }));
+        }
+        self.begin(now, token, from, reply, question, Vec::new())
+    }
+
+    fn begin(
+        &mut self,
+        now: Instant,
+        token: u64,
+        from: IpAddr,
+        reply: Reply,
+        asked: Question,
+        prefix: Vec<crate::wire::RawRecord>,
+    ) -> Option<Option<Vec<u8>>> {
+        let synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
+        let known = self.resolver.cached_answer(now, &asked, !reply.checking_disabled());
+        if let Some((_, true)) = &known
+            && synthesis
+            && self.config.prefetch
+        {
+            self.resolver.refresh(&asked);
+            self.resolver.refresh(&Question { rtype: RecordType::A, ..asked.clone() });
+        }
+        if let Some((answer, due)) = &known
+            && !synthesis
+            && prefix.is_empty()
+        {
+            if *due && self.config.prefetch {
+                self.resolver.refresh(&asked);
+            }
+            return Some(Some(reply.answer(answer)));
+        }
+        let stale = self.config.stale;
+        if stale.enabled
+            && known.is_none()
+            && stale.client_timeout.is_zero()
+            && !synthesis
+            && prefix.is_empty()
+            && let Some(answer) = self.resolver.stale_answer(&asked, stale.reply_ttl)
+        {
+            self.resolver.refresh(&asked);
+            return Some(Some(reply.stale(&answer)));
+        }
+        self.last += 1;
+        let id = self.last;
+        let checking_disabled = reply.checking_disabled();
+        let mut waiting =
+            Waiting { token, reply, asked: asked.clone(), stage: Stage::Plain, from, stale_at: None, prefix };
+        if stale.enabled && !stale.client_timeout.is_zero() {
+            let at = now + stale.client_timeout;
+            waiting.stale_at = Some(at);
+            self.stale_timers.insert((at, id));
+        }
+        self.waiting.insert(id, waiting);
+        self.resolver.handle(
+            now,
+            Input::Query { token: id, name: &asked.name, record_type: asked.rtype, checking_disabled },
+        );
+        None
+    }
+
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.resolver.poll_output() {
+            match output {
+                Output::Send { exchange, to, over_tcp, message } => {
+                    self.out.push_back(Out::Send { exchange, to, over_tcp, message });
+                }
+                Output::Finished(exchange) => self.out.push_back(Out::Finished(exchange)),
+                Output::Answer { token, answer } => self.answered(now, token, &answer),
+            }
+        }
+    }
+
+    fn answered(&mut self, now: Instant, id: u64, answer: &Answer) {
+        let Some(mut waiting) = self.waiting.remove(&id) else { return };
+        if let Some(at) = waiting.stale_at {
+            self.stale_timers.remove(&(at, id));
+        }
+        let failed = answer.code == hickory_proto::op::ResponseCode::ServFail;
+        if failed
+            && self.config.stale.enabled
+            && let Some(stale) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl)
+        {
+            let message = Some(waiting.reply.stale(&stale));
+            self.out.push_back(Out::Reply { token: waiting.token, message });
+            return;
+        }
+        let mut answer = answer.clone();
+        if let Some(dns64) = &self.config.dns64 {
+            match std::mem::replace(&mut waiting.stage, Stage::Plain) {
+                Stage::Plain if dns64.needs_a(&waiting.asked, &answer, &waiting.reply) => {
+                    let asked = Question { rtype: RecordType::A, ..waiting.asked.clone() };
+                    waiting.stage = Stage::Dns64(Box::new(answer));
+                    waiting.stale_at = None;
+                    self.waiting.insert(id, waiting);
+                    let input = Input::Query {
+                        token: id,
+                        name: &asked.name,
+                        record_type: RecordType::A,
+                        checking_disabled: false,
+                    };
+                    self.resolver.handle(now, input);
+                    return;
+                }
+                Stage::Dns64(first) => answer = dns64.synthesize(&first, &answer),
+                Stage::Plain => {
+                    if let Some(asked) = dns64.reverse(&waiting.asked) {
+                        let _ = asked;
+                    }
+                }
+            }
+        }
+        if !waiting.prefix.is_empty() {
+            answer.sections.answer.splice(0..0, waiting.prefix.drain(..));
+            answer.security = Security::Insecure;
+        }
+        let _ = waiting.from;
+        let message = Some(waiting.reply.answer(&answer));
+        self.out.push_back(Out::Reply { token: waiting.token, message });
+    }
+
+    /// The client has waited long enough for something fresh.
+    fn serve_stale(&mut self, id: u64) {
+        let Some(waiting) = self.waiting.get(&id) else { return };
+        let Some(answer) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl) else {
+            return;
+        };
+        let waiting = self.waiting.remove(&id).expect("just looked at");
+        let message = Some(waiting.reply.stale(&answer));
+        self.out.push_back(Out::Reply { token: waiting.token, message });
+    }
+
+    /// `version.bind` and its like (RFC 4892).
+    fn chaos(&self, reply: &Reply, question: &Question) -> Vec<u8> {
+        let is = |names: [&str; 2]| {
+            names.iter().any(|name| crate::text::parse_name(name).is_ok_and(|name| name == question.name))
+        };
+        let text = if is(["version.bind", "version.server"]) {
+            self.config.version.as_deref()
+        } else if is(["hostname.bind", "id.server"]) {
+            self.config.identity.as_deref()
+        } else {
+            None
+        };
+        match text {
+            Some(text) if matches!(question.rtype, RecordType::TXT | RecordType::ANY) => {
+                reply.text(&question.name, text)
+            }
+            _ => reply.refused(20, ""),
+        }
+    }
+}
+
+/// A packet that asks exactly one thing.
+pub(crate) fn single_question(packet: &Packet) -> Option<&Question> {
+    if packet.questions.len() == 1 { packet.questions.first() } else { None }
+}
+
+/// A name in lower case, for comparison with what is configured.
+pub(crate) fn lower(name: &Name) -> Name {
+    name.to_lowercase()
+}

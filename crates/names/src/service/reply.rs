@@ -1,0 +1,270 @@
+//! A client's octets read, and an answer in wire form.
+
+use std::net::IpAddr;
+
+use hickory_proto::rr::{Name, RecordType};
+use thru_wire::Instant;
+
+use super::local::LocalAnswer;
+use super::{ServiceConfig, single_question};
+use crate::message::{Peek, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN, bare_error};
+use crate::resolver::Answer;
+use crate::rrset::Security;
+use crate::wire::{CLASS_CH, Header, Opt, Packet, Question, RawRecord};
+
+/// The shape of replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Leave authority and additional sections out of positive answers.
+    pub minimal: bool,
+    /// Explain failures with extended errors (RFC 8914).
+    pub extended_errors: bool,
+    /// Also that an answer is stale.
+    pub extended_errors_stale: bool,
+    /// With their texts.
+    pub extended_error_texts: bool,
+}
+
+impl Default for Style {
+    fn default() -> Style {
+        Style {
+            minimal: true,
+            extended_errors: true,
+            extended_errors_stale: true,
+            extended_error_texts: true,
+        }
+    }
+}
+
+const EDE: u16 = 15;
+const NSID: u16 = 3;
+const COOKIE: u16 = 10;
+
+/// What a client's octets are.
+#[derive(Debug)]
+pub(super) enum Read {
+    Query(Box<Packet>, Reply),
+    /// Answer at once with these octets.
+    Reply(Vec<u8>),
+    Ignore,
+}
+
+/// What the reply to a client has to respect.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    header: Header,
+    question: Question,
+    opt: Option<Opt>,
+    limit: usize,
+    style: Style,
+    authentic_wanted: bool,
+}
+
+pub(super) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
+    let Some(peek) = Peek::at(bytes).filter(|peek| !peek.is_response) else { return Read::Ignore };
+    if peek.opcode != 0 {
+        return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::NotImp));
+    }
+    let packet = match Packet::read(bytes) {
+        Ok(packet) if single_question(&packet).is_some() => packet,
+        _ => return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::FormErr)),
+    };
+    let announced = packet.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
+    let limit = match over_tcp {
+        true => u16::MAX,
+        false => announced.clamp(UDP_PAYLOAD_PLAIN, UDP_PAYLOAD),
+    };
+    let dnssec_ok = packet.opt.as_ref().is_some_and(|opt| opt.dnssec_ok);
+    let reply = Reply {
+        header: Header {
+            id: packet.header.id,
+            response: true,
+            recursion_desired: packet.header.recursion_desired,
+            recursion_available: true,
+            checking_disabled: packet.header.checking_disabled,
+            ..Header::default()
+        },
+        question: packet.questions[0].clone(),
+        opt: packet.opt.as_ref().map(|_| Opt { payload: UDP_PAYLOAD, dnssec_ok, ..Opt::default() }),
+        limit: usize::from(limit),
+        style: *style,
+        authentic_wanted: dnssec_ok || packet.header.authentic_data,
+    };
+    if packet.opt.as_ref().is_some_and(|opt| opt.version > 0) {
+        let mut response = reply.begin();
+        response.set_rcode(16);
+        return Read::Reply(reply.encode(response));
+    }
+    Read::Query(Box::new(packet), reply)
+}
+
+impl Reply {
+    pub(super) fn checking_disabled(&self) -> bool {
+        self.header.checking_disabled
+    }
+
+    pub(super) fn dnssec_ok(&self) -> bool {
+        self.opt.as_ref().is_some_and(|opt| opt.dnssec_ok)
+    }
+
+    /// Answers to options of the client's: NSID (RFC 5001), cookies (RFC 7873).
+    pub(super) fn add_client_options(
+        &mut self,
+        query: &Packet,
+        from: IpAddr,
+        now: Instant,
+        config: &ServiceConfig,
+    ) {
+        let (Some(opt), Some(asked)) = (&mut self.opt, &query.opt) else { return };
+        if let (Some(_), Some(id)) = (asked.option(NSID), &config.name_server_id) {
+            opt.options.push((NSID, id.clone()));
+        }
+        if let (Some(cookie), Some(key)) = (asked.option(COOKIE), &config.cookie_key)
+            && let Some(Ok(client)) = cookie.get(..8).map(<[u8; 8]>::try_from)
+        {
+            let time = (now.nanos() / 1_000_000_000) as u32;
+            let mut data = client.to_vec();
+            data.extend_from_slice(&crate::resolver::server_cookie(key, &client, time, from));
+            opt.options.push((COOKIE, data));
+        }
+    }
+
+    fn begin(&self) -> Packet {
+        Packet {
+            header: self.header,
+            questions: vec![self.question.clone()],
+            opt: self.opt.clone(),
+            ..Packet::default()
+        }
+    }
+
+    /// REFUSED, with the extended error that explains it.
+    pub(super) fn refused(&self, code: u16, text: &str) -> Vec<u8> {
+        let mut response = self.begin();
+        response.set_rcode(5);
+        self.explain(&mut response, code, text);
+        self.encode(response)
+    }
+
+    /// REFUSED without RA: transfers are no matter of recursion.
+    pub(super) fn transfer_refused(&self) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.recursion_available = false;
+        response.set_rcode(5);
+        self.encode(response)
+    }
+
+    /// Local data.
+    pub(super) fn local(&self, answer: &LocalAnswer) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.authoritative = answer.authoritative;
+        response.answers.clone_from(&answer.answer);
+        response.authorities.clone_from(&answer.authority);
+        response.set_rcode(answer.rcode);
+        if let Some(code) = answer.extended_error {
+            self.explain(&mut response, code, "");
+        }
+        self.encode(response)
+    }
+
+    /// A TXT record in class CHAOS.
+    pub(super) fn text(&self, name: &Name, text: &str) -> Vec<u8> {
+        let mut response = self.begin();
+        let text = &text.as_bytes()[..text.len().min(255)];
+        let mut data = vec![text.len() as u8];
+        data.extend_from_slice(text);
+        response.answers.push(RawRecord {
+            name: name.clone(),
+            rtype: RecordType::TXT,
+            class: CLASS_CH,
+            ttl: 0,
+            data: data.into(),
+        });
+        self.encode(response)
+    }
+
+    /// An answer whose time is over.
+    pub(super) fn stale(&self, answer: &Answer) -> Vec<u8> {
+        let mut response = self.of(answer);
+        if self.style.extended_errors_stale {
+            let code = if answer.code == hickory_proto::op::ResponseCode::NXDomain { 19 } else { 3 };
+            self.explain(&mut response, code, "");
+        }
+        self.encode(response)
+    }
+
+    /// The resolver's answer.
+    pub(super) fn answer(&self, answer: &Answer) -> Vec<u8> {
+        let mut response = self.of(answer);
+        if let Some((code, text)) = &answer.extended_error {
+            let text = if self.style.extended_error_texts { text } else { "" };
+            self.explain(&mut response, *code, text);
+        }
+        self.encode(response)
+    }
+
+    fn of(&self, answer: &Answer) -> Packet {
+        let mut response = self.begin();
+        response.set_rcode(answer.code.into());
+        response.header.authentic_data =
+            answer.security == Security::Secure && self.authentic_wanted && !self.header.checking_disabled;
+        let dnssec_ok = self.dnssec_ok();
+        let asked = self.question.rtype;
+        let shown = |record: &&RawRecord| {
+            let only_signed =
+                matches!(record.rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3);
+            dnssec_ok || !only_signed || record.rtype == asked || asked == RecordType::ANY
+        };
+        let respelled = |record: &RawRecord| {
+            let mut record = record.clone();
+            // Each client gets its own letter case back (RFC 5452's advice relies on it).
+            if record.name == self.question.name {
+                record.name = self.question.name.clone();
+            }
+            record
+        };
+        let sections = &answer.sections;
+        response.answers = sections.answer.iter().filter(shown).map(respelled).collect();
+        let denial = sections
+            .authority
+            .iter()
+            .any(|record| matches!(record.rtype, RecordType::NSEC | RecordType::NSEC3));
+        let positive = answer.code == hickory_proto::op::ResponseCode::NoError
+            && sections.answer.iter().any(|record| record.rtype == asked || asked == RecordType::ANY);
+        if !(self.style.minimal && positive && !denial) {
+            response.authorities = sections.authority.iter().filter(shown).map(respelled).collect();
+        }
+        if !(self.style.minimal && positive) {
+            response.additionals = sections.additional.iter().filter(shown).map(respelled).collect();
+        }
+        response
+    }
+
+    /// Adds an extended error where there is room for one.
+    fn explain(&self, response: &mut Packet, code: u16, text: &str) {
+        if !self.style.extended_errors {
+            return;
+        }
+        if let Some(opt) = &mut response.opt {
+            let mut data = code.to_be_bytes().to_vec();
+            let text: String = text.char_indices().take_while(|(at, _)| *at < 200).map(|(_, c)| c).collect();
+            data.extend_from_slice(text.as_bytes());
+            opt.options.push((EDE, data));
+        }
+    }
+
+    /// In as many octets as the client takes: less dear sections go first, then TC.
+    fn encode(&self, mut response: Packet) -> Vec<u8> {
+        if let Some(bytes) = response.write(self.limit) {
+            return bytes;
+        }
+        response.additionals.clear();
+        if let Some(bytes) = response.write(self.limit) {
+            return bytes;
+        }
+        response.answers.clear();
+        response.authorities.clear();
+        response.header.truncated = true;
+        response.write(self.limit).unwrap_or_default()
+    }
+}
