@@ -151,7 +151,7 @@ pub(crate) enum Http {
 /// `thru drill`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DrillArgs {
-    /// Scripts, or folders with scripts that end in .pkt
+    /// Scripts, or folders with scripts that end in .pkt (TCP) or .rpl (a resolver)
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Whose habits the stack has: linux or freebsd; without, as each script shows

@@ -8,7 +8,7 @@
 //! - [`verify`]: whether a set's signature holds, in bounded work.
 //! - [`keys`]: from a DS set to the keys of a zone.
 //! - [`nsec`], [`nsec3`]: what a denial proves.
-//! - [`anchors`]: trust anchors, negative ones, and their upkeep (RFC 5011) in [`upkeep`].
+//! - [`anchors`]: trust anchors, and names that are not to be checked.
 
 pub mod algorithm;
 pub mod anchors;
@@ -19,7 +19,6 @@ pub mod nsec;
 pub mod nsec3;
 pub mod records;
 mod rsa;
-pub mod upkeep;
 pub mod verify;
 
 /// Extended error codes (RFC 8914 section 4, and the registry) that validation gives.

@@ -1,4 +1,5 @@
-//! `thru drill`: scripts in the packetdrill language against our own stack, in virtual time.
+//! `thru drill`: scripts in the packetdrill language against our own stack, and replay scripts (`.rpl`) against our
+//! own resolver, in virtual time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,10 @@ pub(crate) fn run(args: &DrillArgs) -> Outcome {
         collect(path, true, &mut files)?;
     }
     if files.is_empty() {
-        return Err(Failure::usage("there are no scripts there", "scripts are files that end in .pkt"));
+        return Err(Failure::usage(
+            "there are no scripts there",
+            "scripts are files that end in .pkt or .rpl",
+        ));
     }
     let options = Options { persona, verbose: args.verbose };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
@@ -57,7 +61,21 @@ fn run_file(file: &Path, options: &Options) -> Result<Result_, Failure> {
         return Err(unreadable(format!("it has {length} bytes, more than any script")));
     }
     let source = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-    Ok(thru_drill::run(&String::from_utf8_lossy(&source), options))
+    let source = String::from_utf8_lossy(&source);
+    if file.extension().is_some_and(|extension| extension == "rpl") {
+        return Ok(replay(&source));
+    }
+    Ok(thru_drill::run(&source, options))
+}
+
+/// Runs a resolver's replay script.
+fn replay(source: &str) -> Result_ {
+    let (verdict, line, reason) = match thru_names::replay::run(source) {
+        thru_names::replay::Outcome::Pass => (Verdict::Pass, 0, String::new()),
+        thru_names::replay::Outcome::Fail(line, why) => (Verdict::Fail, line, why),
+        thru_names::replay::Outcome::Skip(line, why) => (Verdict::Skip, line, why),
+    };
+    Result_ { verdict, line: u32::try_from(line).unwrap_or(u32::MAX), reason, log: Vec::new() }
 }
 
 fn tell(file: &Path, outcome: &Result_, args: &DrillArgs) {
@@ -99,7 +117,7 @@ fn collect(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> Result<(), Fai
         }
         return Ok(());
     }
-    if named || path.extension().is_some_and(|extension| extension == "pkt") {
+    if named || path.extension().is_some_and(|extension| extension == "pkt" || extension == "rpl") {
         files.push(path.to_owned());
     }
     Ok(())

@@ -131,11 +131,6 @@ impl Cache {
         }
     }
 
-    /// Forgets a set.
-    pub(super) fn drop_set(&mut self, name: &Name, rtype: RecordType) {
-        self.sets.remove(&(name.clone(), rtype, CLASS_IN));
-    }
-
     /// Keeps a message and its sets; what is to be used from now on.
     pub(super) fn keep_message(&mut self, now: Instant, msg: Msg) -> Arc<Msg> {
         self.renew_message(now, msg, Duration::ZERO)

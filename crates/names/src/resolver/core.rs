@@ -18,7 +18,6 @@ use super::random::RandomStream;
 use super::servers::Servers;
 use super::{Deadline, ExchangeId, Output, ResolverConfig, Said, answer};
 use crate::dnssec::anchors::Anchors;
-use crate::dnssec::upkeep::Upkeep;
 use crate::text::{name_text, type_text};
 use crate::wire::Packet;
 
@@ -36,7 +35,6 @@ pub(super) struct Core {
     pub(super) parents: Timed<Name, Delegation>,
     pub(super) keys: KeyCache,
     pub(super) anchors: Anchors,
-    pub(super) upkeep: Upkeep,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) by_key: BTreeMap<Key, JobId>,
     pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
@@ -72,7 +70,6 @@ impl Core {
             servers: Servers::default(),
             parents: Timed::new(PARENTS_MAX),
             keys: KeyCache::default(),
-            upkeep: Upkeep::default(),
             jobs: BTreeMap::new(),
             by_key: BTreeMap::new(),
             exchanges: BTreeMap::new(),

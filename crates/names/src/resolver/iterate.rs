@@ -32,10 +32,9 @@ pub(super) struct Options {
     pub(super) from: Option<Name>,
 }
 
-/// An answer, and who gave it.
+/// An answer.
 pub(super) struct Fetched {
     pub(super) msg: Arc<Msg>,
-    pub(super) from: Vec<std::net::IpAddr>,
     /// Nothing was asked.
     pub(super) cached: bool,
 }
@@ -143,7 +142,7 @@ fn finished(
     cached: bool,
 ) -> Fetched {
     if chain.is_empty() && msg.question == *question {
-        return Fetched { msg: msg.clone(), from, cached };
+        return Fetched { msg: msg.clone(), cached };
     }
     let mut whole = (**msg).clone();
     whole.question = question.clone();
@@ -168,9 +167,9 @@ fn finished(
         let mut core = cx.core();
         let now = core.now;
         let kept = core.cache.keep_message(now, whole);
-        return Fetched { msg: kept, from, cached };
+        return Fetched { msg: kept, cached };
     }
-    Fetched { msg: Arc::new(whole), from, cached }
+    Fetched { msg: Arc::new(whole), cached }
 }
 
 /// Follows delegations until somebody answers for the question's name.
@@ -545,7 +544,7 @@ pub(super) async fn prime(cx: &Cx, question: &Question) -> Result<Fetched, Failu
     let delegation = cx.core().configured(&question.name);
     let mut from = Vec::new();
     match ask_zone(cx, question, &delegation, &Options::default(), &mut from).await? {
-        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, from, cached: false }),
+        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, cached: false }),
         Found::Deeper(_) => Err(failure(0, "the root's servers refer elsewhere", true)),
     }
 }
@@ -556,7 +555,7 @@ pub(super) async fn above_only(cx: &Cx, question: &Question, options: &Options) 
     let delegation = above(cx, &zone)?;
     let mut from = Vec::new();
     match ask_zone(cx, question, &delegation, options, &mut from).await? {
-        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, from, cached: false }),
+        Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, cached: false }),
         Found::Deeper(deeper) => {
             // As a message, so that whoever asked sees names and addresses together.
             let core = cx.core();
@@ -568,7 +567,7 @@ pub(super) async fn above_only(cx: &Cx, question: &Question, options: &Options) 
                     msg.additional.extend(core.cache.set(now, server, rtype));
                 }
             }
-            Ok(Fetched { msg: Arc::new(msg), from, cached: false })
+            Ok(Fetched { msg: Arc::new(msg), cached: false })
         }
     }
 }

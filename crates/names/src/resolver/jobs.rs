@@ -226,11 +226,6 @@ impl Cx {
         })
         .await
     }
-
-    /// Remembers what went wrong last.
-    pub(super) fn trouble(&self, code: u16, text: impl Into<String>) {
-        self.core().job(self.job).trouble = Some((code, text.into()));
-    }
 }
 
 impl Core {

@@ -73,10 +73,6 @@ impl KeyCache {
         matches!(self.zones.get(now, zone), Some(KeyState::Secure(_)))
     }
 
-    pub(super) fn forget(&mut self, zone: &Name) {
-        self.zones.remove(zone);
-    }
-
     pub(super) fn clear(&mut self) {
         self.zones.clear();
     }

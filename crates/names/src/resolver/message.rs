@@ -14,10 +14,8 @@ use crate::wire::{Packet, Question, RawRecord};
 pub(crate) mod rcode {
     pub(crate) const NOERROR: u16 = 0;
     pub(crate) const FORMERR: u16 = 1;
-    pub(crate) const SERVFAIL: u16 = 2;
     pub(crate) const NXDOMAIN: u16 = 3;
     pub(crate) const NOTIMP: u16 = 4;
-    pub(crate) const REFUSED: u16 = 5;
     pub(crate) const YXDOMAIN: u16 = 6;
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
 
-use super::iterate::{Fetched, Options, iterate};
+use super::iterate::{Options, iterate};
 use super::jobs::{Cx, Failure};
 use super::keys::{KeyState, Operations, keys_for, verify};
 use super::message::{DNAME, Msg, Set, rcode};
