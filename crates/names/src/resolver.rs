@@ -264,6 +264,21 @@ impl Resolver {
         Some((answer::from_message(now, &msg), now >= msg.prefetch_at))
     }
 
+    /// The deepest known delegation above a name, as an answer without answer: what servers of that zone would be asked.
+    pub fn referral(&mut self, now: Instant, question: &Question) -> Option<Answer> {
+        let mut core = self.core();
+        core.now = core.now.max(now);
+        let delegation = core.cached_delegation(&question.name)?;
+        let mut msg = message::Msg::empty(question.clone(), 0, now);
+        msg.authority.extend(core.cache.set(now, &delegation.zone, RecordType::NS));
+        for (server, _) in &delegation.servers {
+            for rtype in [RecordType::A, RecordType::AAAA] {
+                msg.additional.extend(core.cache.set(now, server, rtype));
+            }
+        }
+        Some(answer::from_message(now, &msg))
+    }
+
     /// An answer whose time is over but that may still be served (RFC 8767), with this TTL in every record.
     pub fn stale_answer(&mut self, question: &Question, ttl: u32) -> Option<Answer> {
         let core = self.core();

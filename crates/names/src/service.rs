@@ -245,7 +245,10 @@ impl Service {
                         self.resolver.refresh(&question);
                         reply.stale(&answer)
                     }
-                    None => reply.refused(20, ""),
+                    None => match self.resolver.referral(now, &question) {
+                        Some(answer) => reply.referral(&answer),
+                        None => reply.refused(20, ""),
+                    },
                 },
             }));
         }

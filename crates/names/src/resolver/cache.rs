@@ -182,7 +182,9 @@ impl Cache {
             // What could be served stale is better than what is known to be wrong.
             return msg;
         }
-        let until = msg.expires + Duration::from_secs(u64::from(self.lifetimes.stale));
+        // What was not to be kept at all is not kept for being stale.
+        let stale = if ttl == 0 { 0 } else { self.lifetimes.stale };
+        let until = msg.expires + Duration::from_secs(u64::from(stale));
         if msg.rcode == rcode::NXDOMAIN
             && msg.answer.is_empty()
             && msg.soa().is_some()

@@ -122,7 +122,9 @@ fn look_up(cx: &Cx, question: &Question) -> Result<Option<Arc<Msg>>, Failure> {
     if let Some((code, text)) = core.cache.failure(core.now, question) {
         return Err(failure(code, text, false));
     }
+    let ours = |up: &super::Upstream| !up.zone.is_root() && up.zone.zone_of(&question.name);
     if core.config.nothing_below_nxdomain
+        && !core.config.upstreams.iter().any(ours)
         && let Some(above) = core.cache.nothing_below(core.now, &question.name)
     {
         let mut msg = (*above).clone();
@@ -243,7 +245,7 @@ async fn parents_word(
         let core = cx.core();
         core.parents.get(core.now, &delegation.zone).cloned()
     };
-    let mut other = match remembered {
+    let other = match remembered {
         Some(other) => other,
         None => {
             let ask = Question::new(delegation.zone.clone(), RecordType::NS);
@@ -253,6 +255,13 @@ async fn parents_word(
                     .map_or_else(Name::root, |above| above.zone)
             };
             let msg = cx.fetch(Kind::Above(parent), ask).await.ok()?;
+            let told = {
+                let core = cx.core();
+                core.parents.get(core.now, &delegation.zone).cloned()
+            };
+            if let Some(told) = told {
+                return untried(told, delegation);
+            }
             let ns = msg
                 .authority
                 .iter()
@@ -261,6 +270,11 @@ async fn parents_word(
             Delegation::of_referral(ns, &msg)
         }
     };
+    untried(other, delegation)
+}
+
+/// What of the other delegation was not tried yet.
+fn untried(mut other: Delegation, delegation: &Delegation) -> Option<Delegation> {
     let known: Vec<_> = delegation.servers.iter().flat_map(|(_, addresses)| addresses).copied().collect();
     // Only what was not tried yet is worth trying.
     for (_, addresses) in &mut other.servers {

@@ -63,6 +63,10 @@ pub(super) fn scrub(
     if too_long {
         msg.rcode = rcode::YXDOMAIN;
     }
+    for set in &mut msg.answer {
+        *set = public(rules, set);
+    }
+    msg.answer.retain(|set| !set.data.is_empty());
     for set in &msg.answer {
         mark(set, &mut wanted);
     }
@@ -114,9 +118,9 @@ pub(super) fn scrub(
             set
         })
         .collect();
-    for sets in [&mut msg.answer, &mut msg.authority, &mut msg.additional] {
+    for sets in [&mut msg.authority, &mut msg.additional] {
         for set in sets.iter_mut() {
-            *set = public(rules, set, now);
+            *set = public(rules, set);
         }
         sets.retain(|set| !set.data.is_empty());
     }
@@ -216,8 +220,7 @@ fn mark(set: &Rrset, wanted: &mut Vec<Name>) {
 }
 
 /// The set without private addresses, unless its owner may have them.
-fn public(rules: &Scrubbing, set: &Set, now: Instant) -> Set {
-    let _ = now;
+fn public(rules: &Scrubbing, set: &Set) -> Set {
     if rules.private_addresses.is_empty()
         || rules.private_domains.iter().any(|domain| domain.zone_of(&set.name))
     {

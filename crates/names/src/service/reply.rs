@@ -183,6 +183,18 @@ impl Reply {
         self.encode(response)
     }
 
+    /// Whom we would ask, for a client that does not want us to.
+    pub(super) fn referral(&self, answer: &Answer) -> Vec<u8> {
+        let mut response = self.begin();
+        response.authorities.clone_from(&answer.sections.authority);
+        response.additionals.clone_from(&answer.sections.additional);
+        if !self.dnssec_ok() {
+            response.authorities.retain(|record| record.rtype != RecordType::RRSIG);
+            response.additionals.retain(|record| record.rtype != RecordType::RRSIG);
+        }
+        self.encode(response)
+    }
+
     /// An answer whose time is over.
     pub(super) fn stale(&self, answer: &Answer) -> Vec<u8> {
         let mut response = self.of(answer);
@@ -233,6 +245,14 @@ impl Reply {
             && sections.answer.iter().any(|record| record.rtype == asked || asked == RecordType::ANY);
         if !(self.style.minimal && positive && !denial) {
             response.authorities = sections.authority.iter().filter(shown).map(respelled).collect();
+            if self.style.minimal && answer.soa.is_some() {
+                // Only what makes it negative.
+                let of_ns = |record: &RawRecord| {
+                    record.rtype == RecordType::NS
+                        || (record.rtype == RecordType::RRSIG && record.data.get(..2) == Some(&[0, 2]))
+                };
+                response.authorities.retain(|record| !of_ns(record));
+            }
         }
         if !(self.style.minimal && positive) {
             response.additionals = sections.additional.iter().filter(shown).map(respelled).collect();

@@ -37,6 +37,8 @@ pub(super) struct Targets {
     /// Servers whose addresses are not known yet.
     unknown: Vec<(Name, Vec<RecordType>)>,
     pending: Vec<(JobId, Name)>,
+    /// Servers inside the zone without glue: only the zone above may know their addresses.
+    glueless: Vec<(Name, Vec<RecordType>)>,
     lookups: u32,
     forward: bool,
     tcp: bool,
@@ -54,6 +56,7 @@ impl Targets {
             candidates: Vec::new(),
             unknown: Vec::new(),
             pending: Vec::new(),
+            glueless: Vec::new(),
             lookups: 0,
             forward: delegation.forward,
             tcp: delegation.tcp || config.tcp_upstream,
@@ -77,9 +80,14 @@ impl Targets {
             let named = delegation.configured && *server == delegation.zone && !known.is_empty();
             if !wanted.is_empty() && !named && !hopeless {
                 targets.unknown.push((server.clone(), wanted));
+            } else if hopeless && known.is_empty() {
+                targets.glueless.push((server.clone(), wanted));
             }
         }
         targets.hopeless = targets.unknown.is_empty() && targets.candidates.is_empty();
+        if targets.zone.is_root() {
+            targets.glueless.clear();
+        }
         targets
     }
 
@@ -236,6 +244,13 @@ impl Targets {
                     last || !self.candidates.iter().any(|candidate| candidate.name == self.unknown[*at].0)
                 })
                 .collect();
+            if nameless.is_empty() && last && self.lookups < limit && !self.glueless.is_empty() {
+                self.ask_above(cx);
+                if self.pending.is_empty() {
+                    return Ok(false);
+                }
+                continue;
+            }
             if nameless.is_empty() || self.lookups >= limit {
                 return Ok(false);
             }
@@ -273,6 +288,22 @@ impl Targets {
             }
         }
         Ok(true)
+    }
+
+    /// Asks the zone above for the addresses that its referral should have had.
+    fn ask_above(&mut self, cx: &Cx) {
+        let above = {
+            let core = cx.core();
+            core.cached_delegation(&self.zone.base_name()).map_or_else(Name::root, |above| above.zone)
+        };
+        for (name, types) in std::mem::take(&mut self.glueless) {
+            self.lookups += 1;
+            for rtype in types {
+                if let Ok(job) = cx.sub(Kind::Above(above.clone()), Question::new(name.clone(), rtype)) {
+                    self.pending.push((job, name.clone()));
+                }
+            }
+        }
     }
 
     /// Why nothing is left.
