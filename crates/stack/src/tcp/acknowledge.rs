@@ -117,7 +117,7 @@ impl Connection {
         }
         self.judge_mtu_probe();
         if marked {
-            self.answer_marks(cx, news.flight);
+            self.answer_marks(cx, &news);
         }
         if news.advanced {
             if !self.recovery.timer_set {
@@ -139,7 +139,7 @@ impl Connection {
         rtt: Option<Duration>,
         ce_bytes: u64,
     ) {
-        let repairing = self.recovery.in_recovery();
+        let repairing = self.recovery.is_reducing();
         let lost_before = self.runs.lost_bytes();
         self.judge_loss(cx, news);
         let lost = self.runs.lost_bytes();
@@ -162,7 +162,7 @@ impl Connection {
             ce_bytes,
             app_limited: !used,
             // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
-            in_recovery: repairing || self.recovery.in_recovery(),
+            in_recovery: repairing || self.recovery.is_reducing(),
         });
         if self.congestion.limits_itself() {
             self.delivery.app_limited(self.runs.in_flight());

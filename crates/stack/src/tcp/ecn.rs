@@ -453,7 +453,7 @@ impl Connection {
     }
 
     /// Marks are answered like a loss, once per round, and not while losses are (RFC 3168 6.1.2).
-    pub(crate) fn answer_marks(&mut self, cx: &Context<'_>, flight: u64) {
+    pub(crate) fn answer_marks(&mut self, cx: &Context<'_>, news: &News) {
         if self.recovery.phase != Phase::Open {
             return;
         }
@@ -468,7 +468,7 @@ impl Connection {
             marks.capable = false;
         }
         marks.window_reduced(nxt);
-        self.congestion.on_ecn(cx.now, flight);
+        self.reduce_by_marks(cx.now, news);
     }
 
     /// A loss has reduced the window: marks up to here are answered by that, and the peer is told (RFC 3168 6.1.2).

@@ -141,6 +141,7 @@ impl TcpInfo {
             "ca_state" => match self.loss.state {
                 RecoveryState::Open => 0,
                 RecoveryState::Disorder => 1,
+                RecoveryState::Reduced => 2,
                 RecoveryState::Recovery => 3,
                 RecoveryState::Loss => 4,
             },

@@ -53,6 +53,8 @@ pub enum RecoveryState {
     Recovery,
     /// The same after a timeout.
     Loss,
+    /// The network's marks have reduced the window; nothing is lost (`TCP_CA_CWR`).
+    Reduced,
 }
 
 /// One thing that happened on a connection.
@@ -106,6 +108,10 @@ pub enum TcpEventKind {
     },
     /// Loss was noticed by acknowledgements.
     FastRecovery,
+    /// A segment left to find out whether the tail was lost (RFC 8985 7).
+    TailLossProbe,
+    /// The recovery or timeout was for nothing, and the window is what it was before.
+    Undone,
     /// The peer closed its window.
     ZeroWindow,
     /// An ICMP error about this connection was heard.

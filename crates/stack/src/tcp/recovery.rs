@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Recovery { until: u64 },
     /// The timer ran out; over likewise.
     Loss { until: u64 },
+    /// Marks have reduced the window, nothing is lost; over when something sent later is acknowledged.
+    Reduced { until: u64 },
 }
 
 /// What the one timer of unacknowledged data is set for (RFC 8985 8: they never run side by side).
@@ -113,10 +115,15 @@ impl Recovery {
         matches!(self.phase, Phase::Recovery { .. })
     }
 
+    /// Whether the flight is being brought down to what the controller has decided.
+    pub(crate) fn is_reducing(&self) -> bool {
+        matches!(self.phase, Phase::Recovery { .. } | Phase::Reduced { .. })
+    }
+
     /// Place at which the phase is over; the beginning of time if it is not one.
     pub(crate) fn until(&self) -> u64 {
         match self.phase {
-            Phase::Open => 0,
+            Phase::Open | Phase::Reduced { .. } => 0,
             Phase::Recovery { until } | Phase::Loss { until } => until,
         }
     }
@@ -126,7 +133,7 @@ impl Connection {
     /// Bytes that may be in the network now.
     pub(crate) fn send_window(&self) -> u64 {
         match &self.recovery.episode {
-            Some(episode) if self.recovery.in_recovery() && !self.congestion.owns_recovery_window() => {
+            Some(episode) if self.recovery.is_reducing() && !self.congestion.owns_recovery_window() => {
                 episode.prr.window()
             }
             _ => self.congestion.window(),
@@ -145,6 +152,7 @@ impl Connection {
                 Phase::Open => RecoveryState::Open,
                 Phase::Recovery { .. } => RecoveryState::Recovery,
                 Phase::Loss { .. } => RecoveryState::Loss,
+                Phase::Reduced { .. } => RecoveryState::Reduced,
             },
             segments_out: self.runs.len() as u64,
             segments_sacked: self.segments_sacked(),
@@ -166,9 +174,9 @@ impl Connection {
 
     /// Something left of which `again` says whether it had left before.
     pub(crate) fn count_sent(&mut self, now: Instant, len: u32, again: bool) {
-        let in_recovery = self.recovery.in_recovery();
+        let reducing = self.recovery.is_reducing();
         if let Some(episode) = &mut self.recovery.episode {
-            if in_recovery {
+            if reducing {
                 episode.prr.sent(u64::from(len));
             }
             if again {
@@ -188,7 +196,7 @@ impl Connection {
         self.on_probe_answer(cx, news);
         let lost_before = self.runs.lost_bytes();
         self.judge_phase(cx, news);
-        if self.recovery.in_recovery() {
+        if self.recovery.is_reducing() {
             let safe = news.advanced && self.runs.lost_bytes() == lost_before;
             self.allow_by_prr(self.delivered_for_prr(news), self.network_load(), safe);
         }
@@ -204,6 +212,9 @@ impl Connection {
         {
             return;
         }
+        if matches!(self.recovery.phase, Phase::Reduced { until } if self.una > until) {
+            self.recovery.phase = Phase::Open;
+        }
         let reopened = match self.recovery.phase {
             Phase::Recovery { .. } => {
                 if news.advanced && self.undo_partly(cx, news) {
@@ -218,6 +229,7 @@ impl Connection {
                 false
             }
             Phase::Open => self.undo_by_dsack(cx),
+            Phase::Reduced { .. } => false,
         };
         let found = self.find_lost(cx, news);
         self.tell_lost(cx.now);
@@ -225,6 +237,7 @@ impl Connection {
             Phase::Recovery { .. } => false,
             // A retransmission was lost after the timeout: congestion again.
             Phase::Loss { .. } => found.again,
+            Phase::Reduced { .. } => found.lost > 0,
             Phase::Open => found.lost > 0 || (reopened && self.runs.lost_runs() > 0),
         };
         if begins {
@@ -275,17 +288,39 @@ impl Connection {
 
     /// `flight`: what was sent and unacknowledged before.
     fn enter_recovery(&mut self, cx: &Context<'_>, flight: u64) {
-        let window = self.congestion.window();
-        self.begin_undo();
-        self.congestion.on_loss(cx.now, flight);
-        let prr = Prr::begin(flight.min(window), self.congestion.slow_start_threshold());
-        self.recovery.episode.get_or_insert_default().prr = prr;
+        if matches!(self.recovery.phase, Phase::Reduced { .. }) {
+            // The same round's marks have done it already, and there is nothing to take back.
+            self.recovery.episode.get_or_insert_default().undo = Undo::default();
+        } else {
+            let window = self.congestion.window();
+            self.begin_undo();
+            self.congestion.on_loss(cx.now, flight);
+            self.begin_reduction(flight, window);
+        }
         self.recovery.probe.forget();
         self.recovery.frto = false;
         self.recovery.phase = Phase::Recovery { until: self.nxt };
         self.loss_answers_marks();
         self.insight.fast_recoveries += 1;
         self.insight.record(cx.now, TcpEventKind::FastRecovery);
+    }
+
+    /// The controller has decided; from here on the flight comes down to that evenly.
+    fn begin_reduction(&mut self, flight: u64, window: u64) {
+        let prr = Prr::begin(flight.min(window), self.congestion.slow_start_threshold());
+        self.recovery.episode.get_or_insert_default().prr = prr;
+    }
+
+    /// Marks are answered (RFC 3168 6.1.2), with the same even reduction as losses (RFC 9937 5, and Linux).
+    pub(crate) fn reduce_by_marks(&mut self, now: Instant, news: &News) {
+        let window = self.congestion.window();
+        self.congestion.on_ecn(now, news.flight);
+        if !self.congestion.owns_recovery_window() {
+            self.begin_reduction(news.flight, window);
+            self.recovery.phase = Phase::Reduced { until: self.nxt };
+            self.recovery.probe.forget();
+            self.allow_by_prr(self.delivered_for_prr(news), self.network_load(), news.advanced);
+        }
     }
 
     /// From here on, signs are collected that it is for nothing.

@@ -9,7 +9,9 @@ impl Connection {
     /// The third duplicate in a row, and in recovery each partial acknowledgement: the first segment is lost.
     pub(crate) fn find_by_count(&mut self, news: &News) -> Found {
         let lost = match self.recovery.phase {
-            Phase::Open if self.recovery.duplicates >= self.duplicate_threshold() => self.runs.lose_first(),
+            Phase::Open | Phase::Reduced { .. } if self.recovery.duplicates >= self.duplicate_threshold() => {
+                self.runs.lose_first()
+            }
             Phase::Recovery { .. } if news.advanced => {
                 // RFC 6582 3.2: it leaves at once, whatever else the window allows.
                 self.recovery.force = true;

@@ -116,7 +116,8 @@ impl Connection {
         let rack = &self.recovery.rack;
         if !rack.reordering_seen {
             let sacked = self.runs.sacked_segments(u64::from(self.options.mss));
-            if self.recovery.phase != Phase::Open || sacked >= u64::from(self.duplicate_threshold()) {
+            let repairs = matches!(self.recovery.phase, Phase::Recovery { .. } | Phase::Loss { .. });
+            if repairs || sacked >= u64::from(self.duplicate_threshold()) {
                 return Duration::ZERO;
             }
         }

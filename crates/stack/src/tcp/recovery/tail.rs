@@ -7,6 +7,7 @@ use thru_wire::Instant;
 
 use super::super::acknowledge::News;
 use super::super::connection::{Connection, Context};
+use super::super::insight::TcpEventKind;
 use super::rack::SLACK;
 use super::{Pending, Phase};
 
@@ -46,7 +47,8 @@ impl Connection {
     /// `false`: this is no time for a probe.
     pub(crate) fn schedule_probe(&mut self, cx: &Context<'_>, restart: bool) -> bool {
         let idle = !cx.config.tail_loss_probe || !self.options.sack || self.runs.is_empty();
-        if idle || self.recovery.phase != Phase::Open || self.is_disordered() {
+        let calm = matches!(self.recovery.phase, Phase::Open | Phase::Reduced { .. });
+        if idle || !calm || self.is_disordered() {
             return false;
         }
         let wait = match self.rtt.smoothed() {
@@ -86,6 +88,7 @@ impl Connection {
     pub(crate) fn probe_sent(&mut self, cx: &Context<'_>, again: bool) {
         self.recovery.probe = TailProbe { end: self.nxt, again, due: false };
         self.insight.tail_loss_probes += 1;
+        self.insight.record(cx.now, TcpEventKind::TailLossProbe);
         self.recovery.pending = Pending::Retransmit;
         self.timers.retransmit = cx.now + self.rtt.rto(cx.config);
     }

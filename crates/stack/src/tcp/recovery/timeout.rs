@@ -45,10 +45,10 @@ impl Connection {
         let flight = self.nxt - self.una;
         let new_episode = match self.recovery.phase {
             Phase::Open => true,
-            Phase::Recovery { until } => self.una >= until,
+            Phase::Recovery { until } | Phase::Reduced { until } => self.una >= until,
             Phase::Loss { until } => self.una >= until || self.recovery.retries == 0,
         };
-        let from_open = self.recovery.phase == Phase::Open;
+        let from_open = matches!(self.recovery.phase, Phase::Open | Phase::Reduced { .. });
         if new_episode {
             self.begin_undo();
         }

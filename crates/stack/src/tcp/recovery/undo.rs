@@ -5,6 +5,7 @@ use thru_wire::Instant;
 
 use super::super::acknowledge::News;
 use super::super::connection::{Connection, Context};
+use super::super::insight::TcpEventKind;
 use super::super::segment::Segment;
 use super::super::seq;
 use super::Phase;
@@ -75,6 +76,7 @@ impl Connection {
         }
         self.congestion.on_undo(now);
         self.insight.undone += 1;
+        self.insight.record(now, TcpEventKind::Undone);
         if let Some(episode) = &mut self.recovery.episode {
             episode.undo.marker = None;
         }
