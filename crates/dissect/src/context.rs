@@ -32,6 +32,8 @@ pub(crate) struct Context<'a> {
     pub(crate) dst_port: u16,
     /// The packet is quoted in an ICMP error: nothing is learned from it.
     pub(crate) is_quoted: bool,
+    /// How long the message is that has just turned out incomplete, as far as it tells; 0: it does not.
+    pub(crate) wants: usize,
 }
 
 /// A place in the tree whose length is not known yet.
@@ -53,6 +55,7 @@ impl<'a> Context<'a> {
             src_port: 0,
             dst_port: 0,
             is_quoted: false,
+            wants: 0,
         }
     }
 

@@ -5,9 +5,12 @@
 
 pub(crate) mod arp;
 pub(crate) mod data;
+pub(crate) mod dhcp;
+pub(crate) mod dns;
 pub(crate) mod ethernet;
 pub(crate) mod expert;
 pub(crate) mod frame;
+pub(crate) mod http;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub(crate) mod igmp;
@@ -15,8 +18,12 @@ pub(crate) mod ip;
 pub(crate) mod ipv6;
 pub(crate) mod link;
 pub(crate) mod names;
+pub(crate) mod ntp;
 pub(crate) mod ports;
+pub(crate) mod quic;
 pub(crate) mod tcp;
+pub(crate) mod tls;
+pub(crate) mod tunnel;
 pub(crate) mod udp;
 
 use crate::field::{FieldDef, Protocol};
@@ -43,6 +50,23 @@ pub(crate) static ALL: &[&Protocol] = &[
     &igmp::IGMP,
     &udp::UDP,
     &tcp::TCP,
+    &dns::DNS,
+    &dns::RDATA,
+    &dns::MDNS,
+    &dhcp::DHCP,
+    &ntp::NTP,
+    &tls::TLS,
+    &tls::TLS_HANDSHAKE,
+    &http::HTTP,
+    &quic::QUIC,
+    &quic::FRAMES,
+    &tunnel::GRE,
+    &tunnel::VXLAN,
+    &tunnel::GENEVE,
+    &tunnel::GTP,
+    &tunnel::ESP,
+    &tunnel::AH,
+    &tunnel::SCTP,
     &data::DATA,
     &expert::MALFORMED,
     &expert::SHORT,
@@ -97,4 +121,31 @@ pub fn protocols() -> &'static [&'static Protocol] {
 }
 
 /// Fields that tell most about a packet in one line, in the order of the packet.
-pub(crate) static TELLING: &[&str] = &["stp.type", "igmp.type", "igmp.maddr"];
+pub(crate) static TELLING: &[&str] = &[
+    "dhcp.option.dhcp",
+    "dns.a",
+    "dns.aaaa",
+    "dns.cname",
+    "dns.flags.opcode",
+    "dns.flags.rcode",
+    "dns.qry.name",
+    "dns.qry.type",
+    "http.host",
+    "http.request.method",
+    "http.request.uri",
+    "http.response.code",
+    "http.response.phrase",
+    "igmp.maddr",
+    "igmp.type",
+    "ntp.flags.mode",
+    "quic.long.packet_type",
+    "quic.long.packet_type_v2",
+    "sctp.chunk_type",
+    "stp.type",
+    "tls.alert_message.desc",
+    "tls.handshake.extensions_server_name",
+    "tls.handshake.type",
+    "tls.record.content_type",
+    "tls.record.opaque_type",
+    "vxlan.vni",
+];

@@ -1,8 +1,9 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
+use crate::protocols::quic::Connection;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
-use crate::streams::table::{Flows, Recent, UdpFlow};
+use crate::streams::table::{End, Flows, Recent, UdpFlow};
 use std::net::IpAddr;
 
 /// How to dissect.
@@ -23,6 +24,9 @@ pub(crate) struct State {
     pub(crate) tcp: Flows<TcpFlow>,
     pub(crate) udp: Flows<UdpFlow>,
     pub(crate) fragments: Fragments,
+    /// Frame and time of questions: who asked whom, with which number.
+    pub(crate) dns: Recent<(End, End, u16), (u64, u64), 16_384>,
+    pub(crate) quic: Recent<(End, End), Connection, 4096>,
     /// Frame and time of echo requests.
     pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
 }

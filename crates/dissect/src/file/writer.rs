@@ -167,6 +167,11 @@ impl<W: Write> Writer<W> {
         block.write(&mut self.out)
     }
 
+    /// The file, complete.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
     /// Hands everything to the system.
     ///
     /// # Errors

@@ -285,7 +285,16 @@ impl Compiler {
                 self.push(code::LD | code::B | code::ABS, 0);
                 self.jump(code::JSET, 1, yes, no);
             }
-            Header::IpMulticast | Header::IpBroadcast => {
+            // The network's mask is in no packet: what is left are the addresses of all ones and all zeros.
+            Header::IpBroadcast => {
+                let (inside, next) = (self.label(), self.label());
+                self.ethertype(0x0800, inside, no);
+                self.place(inside);
+                self.equals(code::W, self.net_at + 16, 0, yes, next);
+                self.place(next);
+                self.equals(code::W, self.net_at + 16, u32::MAX, yes, no);
+            }
+            Header::IpMulticast => {
                 let inside = self.label();
                 self.ethertype(0x0800, inside, no);
                 self.place(inside);
@@ -597,13 +606,21 @@ impl Compiler {
                     2 => code::H,
                     _ => code::W,
                 };
-                self.arith(offset)?;
                 let (begins, after_ip) = match base {
                     Base::Ether => (0, false),
                     Base::Proto(Proto::Ip | Proto::Ip6 | Proto::Arp | Proto::Rarp) => (self.net_at, false),
                     Base::Proto(Proto::Icmp6) => (self.net_at + 40, false),
                     Base::Proto(_) => (self.net_at, true),
                 };
+                if let Some(offset) = constant(offset) {
+                    let at = begins.wrapping_add(offset);
+                    if after_ip {
+                        self.push(code::LDX | code::B | code::MSH, self.net_at);
+                    }
+                    self.push(code::LD | size | if after_ip { code::IND } else { code::ABS }, at);
+                    return Ok(());
+                }
+                self.arith(offset)?;
                 if after_ip {
                     self.push(code::LDX | code::B | code::MSH, self.net_at);
                     self.push(code::ALU | code::ADD | code::X, 0);
@@ -613,6 +630,24 @@ impl Compiler {
             }
         }
         Ok(())
+    }
+}
+
+/// The value of arithmetic that needs no packet.
+fn constant(arith: &Arith) -> Option<u32> {
+    match arith {
+        Arith::Number(number) => Some(*number),
+        Arith::Negate(inner) => constant(inner).map(u32::wrapping_neg),
+        Arith::Binary(left, op, right) => {
+            let (left, right) = (constant(left)?, constant(right)?);
+            match op {
+                ArithOp::Add => Some(left.wrapping_add(right)),
+                ArithOp::Sub => Some(left.wrapping_sub(right)),
+                ArithOp::Mul => Some(left.wrapping_mul(right)),
+                _ => None,
+            }
+        }
+        Arith::Len | Arith::Load(..) => None,
     }
 }
 

@@ -292,6 +292,11 @@ fn value(token: &Token, def: &FieldDef, kind: Kind, op: Op, negative: bool) -> R
         }
         _ => return Err(String::from("a value was expected")),
     };
+    let signed = matches!(kind, Kind::Int | Kind::Float | Kind::Relative);
+    let (word, negative) = match word.strip_prefix('-').filter(|_| signed) {
+        Some(rest) => (rest, !negative),
+        None => (word, negative),
+    };
     let wrong = |what: &str| Err(format!("`{word}` is not {what}"));
     if op == Op::Contains && !matches!(kind, Kind::Text) {
         return bytes(word)

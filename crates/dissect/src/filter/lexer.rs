@@ -69,7 +69,8 @@ pub(super) fn tokens(
         } else if c == '\'' && chars.get(at + 2) == Some(&'\'') {
             at += 3;
             Kind::Word((u32::from(chars[at - 2])).to_string())
-        } else if c.is_alphanumeric() || in_words(c, open) {
+        } else if (c.is_alphanumeric() || in_words(c, open)) && !(c == '.' && chars.get(at + 1) == Some(&'.'))
+        {
             while at < chars.len() && (chars[at].is_alphanumeric() || in_words(chars[at], open)) {
                 // `1..5` is a range.
                 if chars[at] == '.' && chars.get(at + 1) == Some(&'.') {

@@ -45,7 +45,8 @@ struct Parser {
 
 /// Reads a pcap filter.
 pub(super) fn parse(text: &str) -> Parsed<Expr> {
-    let in_words = |c: char, open: usize| matches!(c, '.' | '_') || matches!(c, ':' | '-') && open == 0;
+    let in_words =
+        |c: char, open: usize| matches!(c, '.' | '_' | '\\') || matches!(c, ':' | '-') && open == 0;
     let t = Tokens::new(tokens(text, &SIGNS, in_words)?);
     let mut parser = Parser { t, last: Words::default() };
     if parser.t.peek().kind == Token::End {
@@ -245,6 +246,9 @@ impl Parser {
         while let Token::Word(word) = &self.t.peek().kind {
             let token = self.t.peek().clone();
             let word = word.clone();
+            if matches!(word.as_str(), "and" | "or") {
+                break; // `tcp or udp`
+            }
             if let Some(expr) = self.alone(&word, &words)? {
                 self.last = Words::default();
                 return Ok(expr);
@@ -308,11 +312,7 @@ impl Parser {
                     ("multicast", None | Some(Word::Ether)) => Header::EtherMulticast,
                     ("multicast", Some(Word::Proto(Proto::Ip))) => Header::IpMulticast,
                     ("multicast", Some(Word::Proto(Proto::Ip6))) => Header::Ip6Multicast,
-                    ("broadcast", Some(Word::Proto(Proto::Ip))) => {
-                        return Err(
-                            token.error("the network's mask is not known, so `ip broadcast` has no meaning")
-                        );
-                    }
+                    ("broadcast", Some(Word::Proto(Proto::Ip))) => Header::IpBroadcast,
                     _ => return Err(token.error(format!("`{word}` does not go with that protocol"))),
                 }
             }

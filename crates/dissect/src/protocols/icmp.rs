@@ -44,7 +44,7 @@ protocol! { ICMP "icmp" "ICMP" "Internet Control Message Protocol";
     RECEIVE: u32 "icmp.receive_timestamp" "Receive Timestamp";
     TRANSMIT: u32 "icmp.transmit_timestamp" "Transmit Timestamp";
     ADDRESS_MASK: ipv4 "icmp.address_mask" "Address Mask";
-    CHECKSUM_BAD: none "icmp.checksum_bad.expert" "Bad checksum";
+    CHECKSUM_BAD: none "icmp.checksum_bad" "Bad checksum";
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
@@ -92,6 +92,9 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
                     c.uint(cx, &POINTER, 1)?;
                     length(cx, c)?;
                     c.bytes(cx, &UNUSED, 2)?;
+                }
+                (3 | 11, _) if c.data.u8(5)? == 0 => {
+                    c.bytes(cx, &UNUSED, 4)?;
                 }
                 (3 | 11, _) => {
                     c.bytes(cx, &UNUSED, 1)?;

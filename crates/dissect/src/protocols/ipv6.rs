@@ -86,6 +86,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
     cx.layer(&IPV6, packet, |cx, c| {
         let first = packet.u8(0)?;
         cx.add(&VERSION, packet, 0, 1, u64::from(first >> 4));
+        cx.hide(&super::ip::VERSION, packet, 0, 1, u64::from(first >> 4));
         if first >> 4 != 6 {
             cx.expert(&BOGUS_VERSION);
             return Ok(());

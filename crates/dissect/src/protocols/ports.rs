@@ -1,6 +1,6 @@
 //! Who gets which port, and whose bytes look like what.
 
-use super::data;
+use super::{data, dhcp, dns, http, ntp, quic, tls, tunnel};
 use crate::context::Context;
 use crate::cursor::Data;
 
@@ -12,15 +12,76 @@ pub(crate) enum App {
     Unknown,
     /// Nobody understands it.
     Opaque,
+    Tls(Box<tls::Session>),
+    Http,
+    Dns,
 }
 
 /// Hands the payload of a UDP datagram on. The smaller port is asked first, as in Wireshark.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
+    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    if cx.is_quoted {
+        return data::show(cx, payload);
+    }
+    for port in [low, high] {
+        match port {
+            53 => return dns::datagram(cx, payload, false),
+            67 | 68 => return dhcp::dissect(cx, payload),
+            123 => return ntp::dissect(cx, payload),
+            2152 => return tunnel::gtp(cx, payload),
+            4789 => return tunnel::vxlan(cx, payload),
+            5353 => return dns::datagram(cx, payload, true),
+            5355 => return dns::datagram(cx, payload, false),
+            6081 => return tunnel::geneve(cx, payload),
+            443 => return quic::dissect(cx, payload),
+            _ => {}
+        }
+    }
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let key = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
+    if quic::looks_like(payload.bytes) || cx.state.quic.get_mut(&key).is_some() {
+        return quic::dissect(cx, payload);
+    }
     data::show(cx, payload);
 }
 
-/// Hands the next bytes of a TCP stream on; what is not used up waits for more.
-pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>) {
-    let _ = side;
-    data::show(cx, bytes);
+/// What the first bytes of a connection, or its ports, tell.
+fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
+    if cx.src_port == 53 || cx.dst_port == 53 {
+        App::Dns
+    } else if tls::looks_like(bytes) {
+        App::Tls(Box::default())
+    } else if http::looks_like(bytes) {
+        App::Http
+    } else {
+        App::Opaque
+    }
+}
+
+/// Hands the next bytes of a TCP stream on. `one`: only the first message, of which a part had waited. Gives how many
+/// bytes were used; what is left waits for more.
+pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, one: bool) -> usize {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let mut app = std::mem::take(&mut cx.state.tcp.flow(ends.0, ends.1).app);
+    if matches!(app, App::Unknown) {
+        app = recognise(cx, bytes.bytes);
+    }
+    let used = match &mut app {
+        App::Unknown | App::Opaque => {
+            data::show(cx, bytes);
+            bytes.len()
+        }
+        App::Tls(session) if tls::looks_like(bytes.bytes) || bytes.len() < 5 => {
+            tls::stream(cx, session, side, bytes, one)
+        }
+        App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => http::stream(cx, bytes, one),
+        App::Dns => dns::stream(cx, bytes, one),
+        // It was misunderstood, or went over to something else.
+        App::Tls(_) | App::Http => {
+            data::show(cx, bytes);
+            bytes.len()
+        }
+    };
+    cx.state.tcp.flow(ends.0, ends.1).app = app;
+    used
 }

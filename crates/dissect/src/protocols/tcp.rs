@@ -56,7 +56,6 @@ protocol! { TCP "tcp" "TCP" "Transmission Control Protocol";
     STATUS: u8 "tcp.checksum.status" "Checksum Status", names(CHECKSUM_STATUS);
     URGENT: u16 "tcp.urgent_pointer" "Urgent Pointer";
     OPTIONS: bytes "tcp.options" "TCP Options";
-    OPTION_NOP: bytes "tcp.options.nop" "TCP Option - No-Operation (NOP)";
     OPTION_KIND: u8 "tcp.option_kind" "Kind", names(OPTION_KINDS);
     OPTION_LEN: u8 "tcp.option_len" "Length";
     MSS: u16 "tcp.options.mss_val" "MSS Value";
@@ -424,7 +423,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 
 fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
     let remarkable = found.flags.0 != 0;
-    let measured = found.acks.is_some() || found.bytes_in_flight.is_some() || found.initial_rtt.is_some();
+    let measured = found.acks.is_some() || found.bytes_in_flight.is_some();
     if !remarkable && !measured {
         return;
     }
@@ -432,7 +431,9 @@ fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
     cx.depth += 1;
     if let Some((frame, rtt)) = found.acks {
         cx.conclude(&ACKS_FRAME, frame);
-        cx.conclude(&ACK_RTT, rtt);
+        if rtt > 0 {
+            cx.conclude(&ACK_RTT, rtt);
+        }
     }
     if let Some(rtt) = found.initial_rtt.filter(|_| flags & SYN == 0) {
         cx.conclude(&INITIAL_RTT, rtt);
@@ -467,21 +468,65 @@ fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
 /// Gives the stream's next bytes to the protocol above, together with those that waited for them.
 fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let flow = cx.state.tcp.flow(ends.0, ends.1);
-    let order = &mut flow.sides[side].order;
+    let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
     let waiting = std::mem::take(&mut order.waiting);
+    if waiting.is_empty() {
+        order.wants = 0;
+    }
     match order.take(seq, payload.bytes) {
         Brings::Nothing => order.waiting = waiting,
-        Brings::Next(fresh) if waiting.is_empty() => {
+        Brings::Next(fresh) => {
             let fresh = payload.from(payload.len() - fresh.len());
-            ports::stream(cx, side, fresh);
+            if waiting.len() + fresh.len() < order.wants {
+                order.waiting = waiting;
+                return keep(cx, side, fresh);
+            }
+            cx.wants = 0;
+            let used = if waiting.is_empty() { 0 } else { reassembled(cx, side, waiting, fresh.bytes, true) };
+            let rest = fresh.from(used);
+            let used = if rest.is_empty() { 0 } else { ports::stream(cx, side, rest, false) };
+            keep(cx, side, rest.from(used));
         }
-        Brings::Next(fresh) => reassembled(cx, side, waiting, fresh),
-        Brings::Joined(fresh) => reassembled(cx, side, waiting, &fresh),
+        Brings::Joined(fresh) => {
+            reassembled(cx, side, waiting, &fresh, false);
+        }
     }
 }
 
-fn reassembled(cx: &mut Context<'_>, side: usize, mut waiting: Vec<u8>, fresh: &[u8]) {
+/// What did not end a message waits.
+fn keep(cx: &mut Context<'_>, side: usize, rest: Data<'_>) {
+    if !rest.is_empty() {
+        cx.add(&SEGMENT_DATA, rest, 0, rest.len(), 0);
+        let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+        let wants = cx.wants;
+        let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
+        order.wait(rest.bytes);
+        order.wants = order.wants.max(wants);
+    }
+}
+
+/// Shows the message that had waited. Gives how many of the fresh bytes were used; all of them if the message still
+/// goes on, or if `one` is not asked for.
+fn reassembled(cx: &mut Context<'_>, side: usize, mut waiting: Vec<u8>, fresh: &[u8], one: bool) -> usize {
+    let before = waiting.len();
     waiting.extend_from_slice(fresh);
-    cx.with_source("Reassembled TCP", waiting, |cx, whole| ports::stream(cx, side, whole));
+    let mut used = 0;
+    let mut rest = Vec::new();
+    cx.with_source("Reassembled TCP", waiting, |cx, whole| {
+        used = ports::stream(cx, side, whole, one);
+        if used < before || !one {
+            rest = whole.bytes[used..].to_vec();
+        }
+    });
+    if used >= before && one {
+        return used - before;
+    }
+    if !rest.is_empty() {
+        let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+        let wants = cx.wants;
+        let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
+        order.wait(&rest);
+        order.wants = wants;
+    }
+    fresh.len()
 }

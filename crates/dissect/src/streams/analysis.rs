@@ -129,7 +129,6 @@ pub(crate) struct Side {
     /// -1 not known, -2 not scaled.
     scale: i32,
     scale_known: bool,
-    no_first_ack: bool,
     valid_flight: bool,
     pushed: bool,
     push_bytes: u32,
@@ -197,10 +196,11 @@ impl TcpFlow {
         let [a, b] = &mut self.sides;
         let (fwd, rev) = if side == 0 { (a, b) } else { (b, a) };
         analyse(fwd, rev, segment, first_rtt, &mut findings);
+        // As in Wireshark's single pass: what was seen before this segment.
+        findings.completeness = self.completeness;
         self.complete(segment);
         let (fwd, rev) = (&self.sides[side], &self.sides[1 - side]);
         findings.initial_rtt = self.initial_rtt;
-        findings.completeness = self.completeness;
         findings.relative_seq = segment.seq.wrapping_sub(fwd.base.unwrap_or(segment.seq));
         if segment.has(ACK) {
             findings.relative_ack = segment.ack.wrapping_sub(rev.base.unwrap_or(segment.ack));

@@ -12,6 +12,8 @@ pub(crate) struct Order {
     next: Option<u32>,
     /// Bytes of a message that has not ended.
     pub(crate) waiting: Vec<u8>,
+    /// So many bytes have to wait before it makes sense to look again.
+    pub(crate) wants: usize,
     /// Segments behind a gap: sequence number and bytes.
     early: Vec<(u32, Vec<u8>)>,
     /// A gap was given up: what follows may begin anywhere in a message.
@@ -62,6 +64,7 @@ impl Order {
             self.waiting.extend_from_slice(bytes);
         } else {
             self.waiting = Vec::new();
+            self.wants = 0;
             self.broken = true;
         }
     }

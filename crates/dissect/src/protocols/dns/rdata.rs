@@ -1,0 +1,348 @@
+//! The data of each type of record.
+
+use super::{TYPES, name};
+use crate::context::Context;
+use crate::cursor::{Cursor, Read};
+use crate::field::{Names, protocol};
+
+static ALGORITHMS: Names = &[
+    (5, "RSA/SHA-1"),
+    (7, "RSASHA1-NSEC3-SHA1"),
+    (8, "RSA/SHA-256"),
+    (10, "RSA/SHA-512"),
+    (13, "ECDSA Curve P-256 with SHA-256"),
+    (14, "ECDSA Curve P-384 with SHA-384"),
+    (15, "Ed25519"),
+    (16, "Ed448"),
+];
+static SVC_KEYS: Names = &[
+    (0, "mandatory"),
+    (1, "alpn"),
+    (2, "no-default-alpn"),
+    (3, "port"),
+    (4, "ipv4hint"),
+    (5, "ech"),
+    (6, "ipv6hint"),
+];
+static EXTENDED_ERRORS: Names = &[
+    (0, "Other Error"),
+    (3, "Stale Answer"),
+    (6, "DNSSEC Bogus"),
+    (7, "Signature Expired"),
+    (9, "DNSKEY Missing"),
+    (15, "Blocked"),
+    (18, "Prohibited"),
+    (22, "No Reachable Authority"),
+    (23, "Network Error"),
+];
+
+protocol! { RDATA "dns" "DNS" "Domain Name System";
+    A: ipv4 "dns.a" "Address";
+    AAAA: ipv6 "dns.aaaa" "AAAA Address";
+    CNAME: text "dns.cname" "CNAME";
+    DNAME: text "dns.dname" "DNAME";
+    NS: text "dns.ns" "Name Server";
+    PTR: text "dns.ptr.domain_name" "Domain Name";
+    MX_PREFERENCE: u16 "dns.mx.preference" "Preference";
+    MX: text "dns.mx.mail_exchange" "Mail Exchange";
+    TXT_LENGTH: u8 "dns.txt.length" "TXT Length";
+    TXT: text "dns.txt" "TXT";
+    HINFO_CPU_LEN: u8 "dns.hinfo.cpu_length" "CPU Length";
+    HINFO_CPU: text "dns.hinfo.cpu" "CPU";
+    HINFO_OS_LEN: u8 "dns.hinfo.os_length" "OS Length";
+    HINFO_OS: text "dns.hinfo.os" "OS";
+    SOA_MNAME: text "dns.soa.mname" "Primary name server";
+    SOA_RNAME: text "dns.soa.rname" "Responsible authority's mailbox";
+    SOA_SERIAL: u32 "dns.soa.serial_number" "Serial Number";
+    SOA_REFRESH: u32 "dns.soa.refresh_interval" "Refresh Interval";
+    SOA_RETRY: u32 "dns.soa.retry_interval" "Retry Interval";
+    SOA_EXPIRE: u32 "dns.soa.expire_limit" "Expire limit";
+    SOA_MINIMUM: u32 "dns.soa.minimum_ttl" "Minimum TTL";
+    SRV_PRIORITY: u16 "dns.srv.priority" "Priority";
+    SRV_WEIGHT: u16 "dns.srv.weight" "Weight";
+    SRV_PORT: u16 "dns.srv.port" "Port";
+    SRV_TARGET: text "dns.srv.target" "Target";
+    NAPTR_ORDER: u16 "dns.naptr.order" "Order";
+    NAPTR_PREFERENCE: u16 "dns.naptr.preference" "Preference";
+    NAPTR_FLAGS_LEN: u8 "dns.naptr.flags_length" "Flags Length";
+    NAPTR_FLAGS: text "dns.naptr.flags" "Flags";
+    NAPTR_SERVICE_LEN: u8 "dns.naptr.service_length" "Service Length";
+    NAPTR_SERVICE: text "dns.naptr.service" "Service";
+    NAPTR_REGEX_LEN: u8 "dns.naptr.regex_length" "Regex Length";
+    NAPTR_REGEX: text "dns.naptr.regex" "Regex";
+    NAPTR_REPLACEMENT: text "dns.naptr.replacement" "Replacement";
+    DS_KEY: u16 "dns.ds.key_id" "Key id", hex;
+    DS_ALGORITHM: u8 "dns.ds.algorithm" "Algorithm", names(ALGORITHMS);
+    DS_DIGEST_TYPE: u8 "dns.ds.digest_type" "Digest Type";
+    DS_DIGEST: bytes "dns.ds.digest" "Digest";
+    RRSIG_TYPE: u16 "dns.rrsig.type_covered" "Type Covered", names(TYPES);
+    RRSIG_ALGORITHM: u8 "dns.rrsig.algorithm" "Algorithm", names(ALGORITHMS);
+    RRSIG_LABELS: u8 "dns.rrsig.labels" "Labels";
+    RRSIG_TTL: u32 "dns.rrsig.original_ttl" "Original TTL";
+    RRSIG_EXPIRATION: absolute "dns.rrsig.signature_expiration" "Signature Expiration";
+    RRSIG_INCEPTION: absolute "dns.rrsig.signature_inception" "Signature Inception";
+    RRSIG_KEY: u16 "dns.rrsig.key_tag" "Key Tag";
+    RRSIG_SIGNER: text "dns.rrsig.signers_name" "Signer's name";
+    RRSIG_SIGNATURE: bytes "dns.rrsig.signature" "Signature";
+    DNSKEY_FLAGS: u16 "dns.dnskey.flags" "Flags", hex;
+    DNSKEY_ZONE: bool "dns.dnskey.flags.zone_key" "Zone Key", mask(0x0100);
+    DNSKEY_REVOKED: bool "dns.dnskey.flags.key_revoked" "Key Revoked", mask(0x0080);
+    DNSKEY_SEP: bool "dns.dnskey.flags.secure_entry_point" "Key Signing Key", mask(0x0001);
+    DNSKEY_RESERVED: u16 "dns.dnskey.flags.reserved" "Key Signing Key", hex, mask(0xFE7E);
+    DNSKEY_PROTOCOL: u8 "dns.dnskey.protocol" "Protocol";
+    DNSKEY_ALGORITHM: u8 "dns.dnskey.algorithm" "Algorithm", names(ALGORITHMS);
+    DNSKEY_ID: u16 "dns.dnskey.key_id" "Key id";
+    DNSKEY_KEY: bytes "dns.dnskey.public_key" "Public Key";
+    NSEC_NEXT: text "dns.nsec.next_domain_name" "Next Domain Name";
+    NSEC3_ALGO: u8 "dns.nsec3.algo" "Hash algorithm";
+    NSEC3_FLAGS: u8 "dns.nsec3.flags" "NSEC3 flags";
+    NSEC3_OPT_OUT: bool "dns.nsec3.flags.opt_out" "NSEC3 Opt-out flag", mask(0x01);
+    NSEC3_ITERATIONS: u16 "dns.nsec3.iterations" "NSEC3 iterations";
+    NSEC3_SALT_LEN: u8 "dns.nsec3.salt_length" "Salt length";
+    NSEC3_SALT: bytes "dns.nsec3.salt_value" "Salt value";
+    NSEC3_HASH_LEN: u8 "dns.nsec3.hash_length" "Hash length";
+    NSEC3_HASH: bytes "dns.nsec3.hash_value" "Next hashed owner";
+    TLSA_USAGE: u8 "dns.tlsa.certificate_usage" "Certificate Usage";
+    TLSA_SELECTOR: u8 "dns.tlsa.selector" "Selector";
+    TLSA_MATCHING: u8 "dns.tlsa.matching_type" "Matching Type";
+    TLSA_DATA: bytes "dns.tlsa.certificate_association_data" "Certificate Association Data";
+    SVCB_PRIORITY: u16 "dns.svcb.svcpriority" "SvcPriority";
+    SVCB_TARGET: text "dns.svcb.targetname" "TargetName";
+    SVCB_PARAM: none "dns.svcb.svcparam" "SvcParam";
+    SVCB_KEY: u16 "dns.svcb.svcparam.key" "SvcParamKey", names(SVC_KEYS);
+    SVCB_LENGTH: u16 "dns.svcb.svcparam.value.length" "SvcParamValue length";
+    SVCB_MANDATORY: u16 "dns.svcb.svcparam.mandatory.key" "Mandatory key", names(SVC_KEYS);
+    SVCB_ALPN_LEN: u8 "dns.svcb.svcparam.alpn.length" "ALPN length";
+    SVCB_ALPN: text "dns.svcb.svcparam.alpn" "ALPN";
+    SVCB_PORT: u16 "dns.svcb.svcparam.port" "Port";
+    SVCB_V4: ipv4 "dns.svcb.svcparam.ipv4hint.ip" "IP";
+    SVCB_V6: ipv6 "dns.svcb.svcparam.ipv6hint.ip" "IP";
+    SVCB_ECH: bytes "dns.svcb.svcparam.echconfig" "ECHConfig";
+    SVCB_VALUE: bytes "dns.svcb.svcparam.value" "SvcParamValue";
+    CAA_FLAGS: u8 "dns.caa.flags" "CAA Flags", hex;
+    CAA_TAG_LEN: u8 "dns.caa.tag_length" "Tag length";
+    CAA_TAG: text "dns.caa.tag" "Tag";
+    CAA_VALUE: text "dns.caa.value" "Value";
+    OPT: none "dns.opt" "Option";
+    OPT_CODE: u16 "dns.opt.code" "Option Code";
+    OPT_LEN: u16 "dns.opt.len" "Option Length";
+    OPT_DATA: bytes "dns.opt.data" "Option Data";
+    OPT_COOKIE_CLIENT: bytes "dns.opt.cookie.client" "Client Cookie";
+    OPT_COOKIE_SERVER: bytes "dns.opt.cookie.server" "Server Cookie";
+    OPT_PADDING: bytes "dns.opt.padding" "Padding";
+    OPT_EDE: u16 "dns.opt.ext_error.info_code" "Info Code", names(EXTENDED_ERRORS);
+    OPT_EDE_TEXT: text "dns.opt.ext_error.extra_text" "Extra Text";
+    OPT_CLIENT_FAMILY: u16 "dns.opt.client.family" "Family";
+    OPT_CLIENT_NETMASK: u8 "dns.opt.client.netmask" "Source Netmask";
+    OPT_CLIENT_SCOPE: u8 "dns.opt.client.scope" "Scope Netmask";
+    OPT_CLIENT_ADDR: bytes "dns.opt.client.addr" "Client Subnet";
+    DATA: bytes "dns.data" "Data";
+}
+
+/// Shows the data of a record of type `kind`; the cursor's window ends with it.
+pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
+    match kind {
+        1 => c.ipv4(cx, &A).map(|_| ()),
+        28 => c.ipv6(cx, &AAAA).map(|_| ()),
+        2 => name(cx, c, &NS).map(|_| ()),
+        5 => name(cx, c, &CNAME).map(|_| ()),
+        12 => name(cx, c, &PTR).map(|_| ()),
+        39 => name(cx, c, &DNAME).map(|_| ()),
+        6 => {
+            name(cx, c, &SOA_MNAME)?;
+            name(cx, c, &SOA_RNAME)?;
+            for def in [&SOA_SERIAL, &SOA_REFRESH, &SOA_RETRY, &SOA_EXPIRE, &SOA_MINIMUM] {
+                c.u32(cx, def)?;
+            }
+            Ok(())
+        }
+        13 => {
+            string(cx, c, &HINFO_CPU_LEN, &HINFO_CPU)?;
+            string(cx, c, &HINFO_OS_LEN, &HINFO_OS)
+        }
+        15 => {
+            c.u16(cx, &MX_PREFERENCE)?;
+            name(cx, c, &MX).map(|_| ())
+        }
+        16 => {
+            while !c.is_done() {
+                string(cx, c, &TXT_LENGTH, &TXT)?;
+            }
+            Ok(())
+        }
+        33 => {
+            c.u16(cx, &SRV_PRIORITY)?;
+            c.u16(cx, &SRV_WEIGHT)?;
+            c.u16(cx, &SRV_PORT)?;
+            name(cx, c, &SRV_TARGET).map(|_| ())
+        }
+        35 => {
+            c.u16(cx, &NAPTR_ORDER)?;
+            c.u16(cx, &NAPTR_PREFERENCE)?;
+            string(cx, c, &NAPTR_FLAGS_LEN, &NAPTR_FLAGS)?;
+            string(cx, c, &NAPTR_SERVICE_LEN, &NAPTR_SERVICE)?;
+            string(cx, c, &NAPTR_REGEX_LEN, &NAPTR_REGEX)?;
+            name(cx, c, &NAPTR_REPLACEMENT).map(|_| ())
+        }
+        41 => {
+            while !c.is_done() {
+                option(cx, c)?;
+            }
+            Ok(())
+        }
+        43 | 59 => {
+            c.u16(cx, &DS_KEY)?;
+            c.u8(cx, &DS_ALGORITHM)?;
+            c.u8(cx, &DS_DIGEST_TYPE)?;
+            c.all(cx, &DS_DIGEST);
+            Ok(())
+        }
+        46 => signature(cx, c),
+        47 => {
+            name(cx, c, &NSEC_NEXT)?;
+            c.skip(c.left()) // the bitmap of types
+        }
+        48 | 60 => {
+            let key = c.rest().bytes;
+            c.bits(cx, &DNSKEY_FLAGS, 2, &[&DNSKEY_ZONE, &DNSKEY_REVOKED, &DNSKEY_SEP, &DNSKEY_RESERVED])?;
+            c.u8(cx, &DNSKEY_PROTOCOL)?;
+            c.u8(cx, &DNSKEY_ALGORITHM)?;
+            cx.conclude(&DNSKEY_ID, u64::from(key_tag(key)));
+            c.all(cx, &DNSKEY_KEY);
+            Ok(())
+        }
+        50 | 51 => nsec3(cx, c, kind == 50),
+        52 => {
+            c.u8(cx, &TLSA_USAGE)?;
+            c.u8(cx, &TLSA_SELECTOR)?;
+            c.u8(cx, &TLSA_MATCHING)?;
+            c.all(cx, &TLSA_DATA);
+            Ok(())
+        }
+        64 | 65 => {
+            c.u16(cx, &SVCB_PRIORITY)?;
+            name(cx, c, &SVCB_TARGET)?;
+            while !c.is_done() {
+                parameter(cx, c)?;
+            }
+            Ok(())
+        }
+        257 => {
+            c.u8(cx, &CAA_FLAGS)?;
+            string(cx, c, &CAA_TAG_LEN, &CAA_TAG)?;
+            c.all(cx, &CAA_VALUE);
+            Ok(())
+        }
+        _ => {
+            c.all(cx, &DATA);
+            Ok(())
+        }
+    }
+}
+
+/// Words behind their length.
+fn string(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    len: &'static crate::field::FieldDef,
+    words: &'static crate::field::FieldDef,
+) -> Read {
+    let count = usize::from(c.u8(cx, len)?);
+    c.bytes(cx, words, count).map(|_| ())
+}
+
+fn signature(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    c.u16(cx, &RRSIG_TYPE)?;
+    c.u8(cx, &RRSIG_ALGORITHM)?;
+    c.u8(cx, &RRSIG_LABELS)?;
+    c.u32(cx, &RRSIG_TTL)?;
+    for def in [&RRSIG_EXPIRATION, &RRSIG_INCEPTION] {
+        let second = u64::from(c.data.u32(c.pos)?);
+        cx.add(def, c.data, c.pos, 4, second * 1_000_000_000);
+        c.pos += 4;
+    }
+    c.u16(cx, &RRSIG_KEY)?;
+    name(cx, c, &RRSIG_SIGNER)?;
+    c.all(cx, &RRSIG_SIGNATURE);
+    Ok(())
+}
+
+/// RFC 4034 appendix B.
+fn key_tag(rdata: &[u8]) -> u16 {
+    let sum: u32 =
+        rdata.iter().enumerate().map(|(at, byte)| u32::from(*byte) << if at & 1 == 0 { 8 } else { 0 }).sum();
+    (sum + (sum >> 16)) as u16
+}
+
+fn nsec3(cx: &mut Context<'_>, c: &mut Cursor<'_>, has_next: bool) -> Read {
+    c.u8(cx, &NSEC3_ALGO)?;
+    c.bits(cx, &NSEC3_FLAGS, 1, &[&NSEC3_OPT_OUT])?;
+    c.u16(cx, &NSEC3_ITERATIONS)?;
+    let salt = usize::from(c.u8(cx, &NSEC3_SALT_LEN)?);
+    if salt > 0 {
+        c.bytes(cx, &NSEC3_SALT, salt)?;
+    }
+    if has_next {
+        let hash = usize::from(c.u8(cx, &NSEC3_HASH_LEN)?);
+        c.bytes(cx, &NSEC3_HASH, hash)?;
+        c.skip(c.left())?;
+    }
+    Ok(())
+}
+
+fn parameter(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = usize::from(c.data.u16(c.pos + 2)?);
+    let whole = c.take(len + 4)?;
+    cx.within(&SVCB_PARAM, whole, |cx| {
+        let mut c = whole.cursor();
+        let key = c.u16(cx, &SVCB_KEY)?;
+        c.u16(cx, &SVCB_LENGTH)?;
+        while !c.is_done() {
+            match key {
+                0 => c.u16(cx, &SVCB_MANDATORY).map(|_| ())?,
+                1 => string(cx, &mut c, &SVCB_ALPN_LEN, &SVCB_ALPN)?,
+                3 => c.u16(cx, &SVCB_PORT).map(|_| ())?,
+                4 => c.ipv4(cx, &SVCB_V4).map(|_| ())?,
+                5 => c.bytes(cx, &SVCB_ECH, len).map(|_| ())?,
+                6 => c.ipv6(cx, &SVCB_V6).map(|_| ())?,
+                _ => c.bytes(cx, &SVCB_VALUE, len).map(|_| ())?,
+            }
+        }
+        Ok(())
+    })
+}
+
+fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = usize::from(c.data.u16(c.pos + 2)?);
+    let whole = c.take(len + 4)?;
+    cx.within(&OPT, whole, |cx| {
+        let mut c = whole.cursor();
+        let code = c.u16(cx, &OPT_CODE)?;
+        c.u16(cx, &OPT_LEN)?;
+        let value = c.rest();
+        if !value.is_empty() {
+            cx.add(&OPT_DATA, value, 0, value.len(), 0);
+        }
+        match code {
+            8 => {
+                c.u16(cx, &OPT_CLIENT_FAMILY)?;
+                c.u8(cx, &OPT_CLIENT_NETMASK)?;
+                c.u8(cx, &OPT_CLIENT_SCOPE)?;
+                c.all(cx, &OPT_CLIENT_ADDR);
+            }
+            10 => {
+                c.bytes(cx, &OPT_COOKIE_CLIENT, 8)?;
+                c.all(cx, &OPT_COOKIE_SERVER);
+            }
+            12 => {
+                c.all(cx, &OPT_PADDING);
+            }
+            15 => {
+                c.u16(cx, &OPT_EDE)?;
+                c.all(cx, &OPT_EDE_TEXT);
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+}

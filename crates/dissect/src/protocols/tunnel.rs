@@ -1,0 +1,231 @@
+//! Packets in packets: GRE, VXLAN, Geneve, GTP-U, and what IPsec shows of itself.
+
+use super::{ethernet, ip, link};
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::{Names, protocol};
+
+protocol! { GRE "gre" "GRE" "Generic Routing Encapsulation";
+    GRE_FLAGS: u16 "gre.flags_and_version" "Flags and Version", hex;
+    GRE_CHECKSUM_BIT: bool "gre.flags.checksum" "Checksum Bit", mask(0x8000);
+    GRE_ROUTING_BIT: bool "gre.flags.routing" "Routing Bit", mask(0x4000);
+    GRE_KEY_BIT: bool "gre.flags.key" "Key Bit", mask(0x2000);
+    GRE_SEQUENCE_BIT: bool "gre.flags.sequence_number" "Sequence Number Bit", mask(0x1000);
+    GRE_STRICT: bool "gre.flags.strict_source_route" "Strict Source Route Bit", mask(0x0800);
+    GRE_RECURSION: u16 "gre.flags.recursion_control" "Recursion control", mask(0x0700);
+    GRE_RESERVED: u16 "gre.flags.reserved" "Flags (Reserved)", mask(0x00F8);
+    GRE_VERSION: u16 "gre.flags.version" "Version", mask(0x0007);
+    GRE_PROTO: u16 "gre.proto" "Protocol Type", hex, names(super::names::ETHERTYPES);
+    GRE_CHECKSUM: u16 "gre.checksum" "Checksum", hex;
+    GRE_OFFSET: u16 "gre.offset" "Offset";
+    GRE_KEY: u32 "gre.key" "Key", hex;
+    GRE_SEQUENCE: u32 "gre.sequence_number" "Sequence Number";
+}
+
+pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&GRE, packet, |cx, c| {
+        let flags = c.bits(
+            cx,
+            &GRE_FLAGS,
+            2,
+            &[
+                &GRE_CHECKSUM_BIT,
+                &GRE_ROUTING_BIT,
+                &GRE_KEY_BIT,
+                &GRE_SEQUENCE_BIT,
+                &GRE_STRICT,
+                &GRE_RECURSION,
+                &GRE_RESERVED,
+                &GRE_VERSION,
+            ],
+        )?;
+        let kind = c.u16(cx, &GRE_PROTO)?;
+        if flags & 0xC000 != 0 {
+            c.u16(cx, &GRE_CHECKSUM)?;
+            c.u16(cx, &GRE_OFFSET)?;
+        }
+        if flags & 0x2000 != 0 {
+            c.u32(cx, &GRE_KEY)?;
+        }
+        if flags & 0x1000 != 0 {
+            c.u32(cx, &GRE_SEQUENCE)?;
+        }
+        ethernet::ethertype(cx, kind, c.rest());
+        Ok(())
+    });
+}
+
+protocol! { VXLAN "vxlan" "VXLAN" "Virtual eXtensible Local Area Network";
+    VXLAN_FLAGS: u16 "vxlan.flags" "Flags", hex;
+    VXLAN_GBP: bool "vxlan.flag_g" "GBP Extension", mask(0x8000);
+    VXLAN_I: bool "vxlan.flag_i" "VXLAN Network ID (VNI)", mask(0x0800);
+    VXLAN_GROUP: u16 "vxlan.gbp" "Group Policy ID";
+    VXLAN_VNI: u24 "vxlan.vni" "VXLAN Network Identifier (VNI)";
+    VXLAN_RESERVED: u8 "vxlan.reserved8" "Reserved";
+}
+
+pub(crate) fn vxlan(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&VXLAN, packet, |cx, c| {
+        c.bits(cx, &VXLAN_FLAGS, 2, &[&VXLAN_GBP, &VXLAN_I])?;
+        c.u16(cx, &VXLAN_GROUP)?;
+        c.u24(cx, &VXLAN_VNI)?;
+        c.u8(cx, &VXLAN_RESERVED)?;
+        ethernet::dissect(cx, c.rest());
+        Ok(())
+    });
+}
+
+protocol! { GENEVE "geneve" "Geneve" "Generic Network Virtualization Encapsulation";
+    GENEVE_VERSION: u8 "geneve.version" "Version", mask(0xC0);
+    GENEVE_FLAGS: u8 "geneve.flags" "Flags", hex;
+    GENEVE_OAM: bool "geneve.flags.oam" "Operations, Administration and Management Frame", mask(0x80);
+    GENEVE_CRITICAL: bool "geneve.flags.critical" "Critical Options Present", mask(0x40);
+    GENEVE_PROTO: u16 "geneve.proto_type" "Protocol Type", hex, names(super::names::ETHERTYPES);
+    GENEVE_VNI: u24 "geneve.vni" "Virtual Network Identifier (VNI)", hex;
+}
+
+pub(crate) fn geneve(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&GENEVE, packet, |cx, c| {
+        let first = c.peek()?;
+        cx.add(&GENEVE_VERSION, packet, 0, 1, u64::from(first >> 6));
+        let options = usize::from(first & 0x3F) * 4;
+        c.skip(1)?;
+        c.bits(cx, &GENEVE_FLAGS, 1, &[&GENEVE_OAM, &GENEVE_CRITICAL])?;
+        let kind = c.u16(cx, &GENEVE_PROTO)?;
+        c.u24(cx, &GENEVE_VNI)?;
+        c.skip(1 + options)?;
+        ethernet::ethertype(cx, kind, c.rest());
+        Ok(())
+    });
+}
+
+static GTP_TYPES: Names = &[
+    (1, "Echo request"),
+    (2, "Echo response"),
+    (26, "Error indication"),
+    (254, "End marker"),
+    (255, "T-PDU"),
+];
+
+protocol! { GTP "gtp" "GTP" "GPRS Tunneling Protocol";
+    GTP_FLAGS: u8 "gtp.flags" "Flags", hex;
+    GTP_VERSION: u8 "gtp.flags.version" "Version", mask(0xE0);
+    GTP_E: bool "gtp.flags.e" "Is Next Extension Header present?", mask(0x04);
+    GTP_S: bool "gtp.flags.s" "Is Sequence Number present?", mask(0x02);
+    GTP_PN: bool "gtp.flags.pn" "Is N-PDU number present?", mask(0x01);
+    GTP_MESSAGE: u8 "gtp.message" "Message Type", hex, names(GTP_TYPES);
+    GTP_LENGTH: u16 "gtp.length" "Length";
+    GTP_TEID: u32 "gtp.teid" "TEID", hex;
+    GTP_SEQ: u16 "gtp.seq_number" "Sequence number", hex;
+}
+
+pub(crate) fn gtp(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&GTP, packet, |cx, c| {
+        let flags = c.bits(cx, &GTP_FLAGS, 1, &[&GTP_VERSION, &GTP_E, &GTP_S, &GTP_PN])?;
+        let kind = c.u8(cx, &GTP_MESSAGE)?;
+        c.u16(cx, &GTP_LENGTH)?;
+        c.u32(cx, &GTP_TEID)?;
+        if flags & 7 != 0 {
+            c.u16(cx, &GTP_SEQ)?;
+            c.skip(1)?;
+            extensions(c)?;
+        }
+        if kind == 255 {
+            link::by_version(cx, c.rest());
+        }
+        Ok(())
+    });
+}
+
+/// Extension headers: each says its length in words and what comes next.
+fn extensions(c: &mut Cursor<'_>) -> Read {
+    let mut next = c.peek()?;
+    c.skip(1)?;
+    while next != 0 {
+        let len = usize::from(c.peek()?) * 4;
+        if len == 0 {
+            return Err(crate::cursor::Short);
+        }
+        next = c.data.u8(c.pos + len - 1)?;
+        c.skip(len)?;
+    }
+    Ok(())
+}
+
+protocol! { ESP "esp" "ESP" "Encapsulating Security Payload";
+    ESP_SPI: u32 "esp.spi" "ESP SPI", hex;
+    ESP_SEQUENCE: u32 "esp.sequence" "ESP Sequence";
+}
+
+pub(crate) fn esp(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&ESP, packet, |cx, c| {
+        c.u32(cx, &ESP_SPI)?;
+        c.u32(cx, &ESP_SEQUENCE)?;
+        c.skip(c.left())
+    });
+}
+
+protocol! { AH "ah" "AH" "Authentication Header";
+    AH_NEXT: u8 "ah.next_header" "Next header", names(super::names::IP_PROTOCOLS);
+    AH_LENGTH: u8 "ah.length" "Length";
+    AH_RESERVED: bytes "ah.reserved" "Reserved";
+    AH_SPI: u32 "ah.spi" "AH SPI", hex;
+    AH_SEQUENCE: u32 "ah.sequence" "AH Sequence";
+    AH_ICV: bytes "ah.icv" "AH ICV";
+}
+
+pub(crate) fn ah(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&AH, packet, |cx, c| {
+        let next = c.u8(cx, &AH_NEXT)?;
+        let words = c.u8(cx, &AH_LENGTH)?;
+        c.bytes(cx, &AH_RESERVED, 2)?;
+        c.u32(cx, &AH_SPI)?;
+        c.u32(cx, &AH_SEQUENCE)?;
+        c.bytes(cx, &AH_ICV, ((usize::from(words) + 2) * 4).saturating_sub(12))?;
+        ip::upper(cx, next, c.rest());
+        Ok(())
+    });
+}
+
+static SCTP_CHUNKS: Names = &[
+    (0, "DATA"),
+    (1, "INIT"),
+    (2, "INIT_ACK"),
+    (3, "SACK"),
+    (4, "HEARTBEAT"),
+    (5, "HEARTBEAT_ACK"),
+    (6, "ABORT"),
+    (7, "SHUTDOWN"),
+    (8, "SHUTDOWN_ACK"),
+    (9, "ERROR"),
+    (10, "COOKIE_ECHO"),
+    (11, "COOKIE_ACK"),
+    (14, "SHUTDOWN_COMPLETE"),
+];
+
+protocol! { SCTP "sctp" "SCTP" "Stream Control Transmission Protocol";
+    SCTP_SRC: u16 "sctp.srcport" "Source port";
+    SCTP_DST: u16 "sctp.dstport" "Destination port";
+    SCTP_TAG: u32 "sctp.verification_tag" "Verification tag", hex;
+    SCTP_CHECKSUM: u32 "sctp.checksum" "Checksum", hex;
+    SCTP_TYPE: u8 "sctp.chunk_type" "Chunk type", names(SCTP_CHUNKS);
+    SCTP_FLAGS: u8 "sctp.chunk_flags" "Chunk flags", hex;
+    SCTP_LENGTH: u16 "sctp.chunk_length" "Chunk length";
+}
+
+pub(crate) fn sctp(cx: &mut Context<'_>, packet: Data<'_>) {
+    cx.layer(&SCTP, packet, |cx, c| {
+        c.u16(cx, &SCTP_SRC)?;
+        c.u16(cx, &SCTP_DST)?;
+        c.u32(cx, &SCTP_TAG)?;
+        c.u32(cx, &SCTP_CHECKSUM)?;
+        while c.left() >= 4 {
+            c.u8(cx, &SCTP_TYPE)?;
+            c.u8(cx, &SCTP_FLAGS)?;
+            let len = usize::from(c.u16(cx, &SCTP_LENGTH)?);
+            let body = len.checked_sub(4).ok_or(crate::cursor::Short)?;
+            c.take_most(body.next_multiple_of(4));
+        }
+        Ok(())
+    });
+}
