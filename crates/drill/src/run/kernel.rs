@@ -229,6 +229,7 @@ fn lacking(argument: &Expr) -> Option<String> {
             "MSG_ZEROCOPY" | "SO_ZEROCOPY" | "TCP_ZEROCOPY_RECEIVE" => {
                 Some("zero copy is not there".to_owned())
             }
+            "MSG_EOR" => Some("bounds of records are not kept apart".to_owned()),
             "TCP_MD5SIG" => Some("TCP MD5 signatures are not there".to_owned()),
             "TCP_AO_ADD_KEY" => Some("TCP-AO is not there".to_owned()),
             "SO_TIMESTAMPING" | "MSG_ERRQUEUE" => Some("timestamping of packets is not there".to_owned()),
@@ -264,6 +265,16 @@ impl Runner {
 
     fn attempt_on(&mut self, fd: i64, call: &Call, progress: &mut Progress) -> Result<Attempt, Stop> {
         let arguments = &call.arguments[..];
+        // A buffer that is given as a number is none.
+        let buffer = matches!(call.name.as_str(), "read" | "write" | "recv" | "send" | "sendto" | "recvfrom");
+        let bad = match arguments.get(1) {
+            Some(Expr::Int(_)) => true,
+            Some(Expr::Word(word)) => word == "NULL",
+            _ => false,
+        };
+        if buffer && bad && argument(arguments, 2)? > 0 {
+            return Attempt::error("EFAULT");
+        }
         match call.name.as_str() {
             "bind" => self.call_bind(fd, arguments),
             "listen" => self.call_listen(fd, arguments),

@@ -7,6 +7,7 @@ pub(crate) const MSG_PEEK: i64 = 0x2;
 pub(crate) const MSG_TRUNC: i64 = 0x20;
 pub(crate) const MSG_DONTWAIT: i64 = 0x40;
 pub(crate) const MSG_WAITALL: i64 = 0x100;
+pub(crate) const MSG_MORE: i64 = 0x8000;
 pub(crate) const MSG_FASTOPEN: i64 = 0x2000_0000;
 pub(crate) const MSG_ZEROCOPY: i64 = 0x400_0000;
 pub(crate) const O_NONBLOCK: i64 = 0x800;

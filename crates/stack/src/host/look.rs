@@ -26,6 +26,11 @@ impl Host {
         self.tcp.unacknowledged(id)
     }
 
+    /// Payload bytes that a SYN which waits for data will carry at most; `None`: none waits.
+    pub fn tcp_fast_open_room(&self, now: Instant, id: TcpId) -> Option<usize> {
+        self.tcp.fast_open_room(now, id)
+    }
+
     /// Like [`Host::tcp_read`], but the bytes stay.
     pub fn tcp_peek(&self, id: TcpId, buffer: &mut [u8]) -> Result<Option<usize>, TcpError> {
         self.tcp.peek(id, buffer)

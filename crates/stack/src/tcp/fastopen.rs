@@ -235,6 +235,14 @@ impl Connection {
 
     /// Bytes that the SYN about to leave takes along; one that is sent again has neither data nor option, as what
     /// stands in the way may dislike both (RFC 7413 4.2.1).
+    /// Payload bytes that the SYN will carry at most, while it waits for them.
+    pub(crate) fn fast_open_room(&self, now: Instant) -> Option<usize> {
+        let opening = self.fast_open.as_ref().filter(|opening| opening.waits)?;
+        let mut options = self.options.syn_options(now);
+        self.add_fast_open(&mut options);
+        Some(usize::from(opening.room.min(self.options.own_mss)).saturating_sub(options.padded_len()))
+    }
+
     pub(crate) fn fast_open_payload(&mut self, again: bool, options: &TcpOptions) -> u32 {
         let Some(opening) = &mut self.fast_open else { return 0 };
         opening.waits = false;
@@ -311,9 +319,12 @@ impl Tcp {
     /// A SYN with our option for a listener that knows Fast Open. Whether a connection came of it at once; if not,
     /// `half_open` may have been given a cookie to hand on.
     pub(super) fn on_fast_open(&mut self, segment: &Segment, index: u32, half_open: &mut HalfOpen) -> bool {
-        let Some(shown) = segment.header.options.extra.fast_open() else { return false };
         let (pair, now) = (&segment.pair, segment.at);
         let Some(listener) = self.listeners.get_mut(index) else { return false };
+        // Where no cookie is needed, data alone says that it wants to be taken.
+        let bare = listener.settings.fast_open_no_cookie && !segment.payload.is_empty();
+        let shown = segment.header.options.extra.fast_open();
+        let Some(shown) = shown.or(bare.then_some(&[])) else { return false };
         let most = listener.settings.fast_open_pending;
         if most == 0 || !self.config.fast_open_server {
             return false;

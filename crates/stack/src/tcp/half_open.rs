@@ -38,6 +38,8 @@ pub(crate) struct HalfOpen {
     pub(crate) waits_for_data: bool,
     /// A cookie to hand on in the SYN ACK (RFC 7413).
     pub(crate) fast_open: Option<[u8; 8]>,
+    /// It is told in the option in which it was asked for.
+    fast_open_experiment: bool,
     /// Arrival of the SYN, and when the SYN ACK left first and last.
     began: Instant,
     answered: Instant,
@@ -89,6 +91,7 @@ impl HalfOpen {
             cookie: false,
             waits_for_data: false,
             fast_open: None,
+            fast_open_experiment: segment.header.options.extra.fast_open_is_experimental(),
             began: segment.at,
             answered: segment.at,
             last_sent: segment.at,
@@ -138,7 +141,11 @@ impl HalfOpen {
         self.last_sent = now;
         let mut options = self.options.syn_options(now);
         if let Some(cookie) = &self.fast_open {
-            options.extra.push_fast_open(cookie);
+            if self.fast_open_experiment {
+                options.extra.push_fast_open_experiment(cookie);
+            } else {
+                options.extra.push_fast_open(cookie);
+            }
         }
         // A path that drops options it doesn't know gets none the second time (RFC 9768 3.2.3.2.2).
         if self.options.ecn == EcnMode::Accurate && now == self.answered {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use thru_wire::Instant;
+
 use super::demux::Endpoint;
 use super::{ListenerId, SocketOptions, State, Tcp, TcpConfig, TcpError, TcpId};
 
@@ -58,6 +60,11 @@ impl Tcp {
     pub fn unacknowledged(&self, id: TcpId) -> Option<u64> {
         let connection = self.connection(id)?;
         Some(connection.queue.end().saturating_sub(connection.una.max(connection.iss + 1)))
+    }
+
+    /// Payload bytes that a SYN which waits for data (RFC 7413 4.2.1) will carry at most; `None`: none waits.
+    pub fn fast_open_room(&self, now: Instant, id: TcpId) -> Option<usize> {
+        self.connection(id)?.fast_open_room(now)
     }
 
     /// Like [`Tcp::read`], but the bytes stay (`MSG_PEEK`).

@@ -341,6 +341,8 @@ impl ExtraOptions {
     pub fn fast_open(&self) -> Option<&[u8]> {
         self.iter().find_map(|option| match option {
             TcpOption::FastOpen(cookie) => Some(cookie),
+            // The experiment that came before the number was assigned (RFC 7413 4.1.1, appendix A).
+            TcpOption::Experiment { id: 0xf989, data, .. } => Some(data),
             _ => None,
         })
     }
@@ -374,6 +376,17 @@ impl ExtraOptions {
     /// Adds a Fast Open cookie of 4 to 16 bytes, an even number, or none to ask for one. `false`: not legal, or no room.
     pub fn push_fast_open(&mut self, cookie: &[u8]) -> bool {
         matches!(TcpOption::understand(34, cookie), TcpOption::FastOpen(_)) && self.push_raw(34, cookie)
+    }
+
+    /// Whether Fast Open speaks by its experimental option only.
+    pub fn fast_open_is_experimental(&self) -> bool {
+        self.iter().any(|option| matches!(option, TcpOption::Experiment { id: 0xf989, .. }))
+            && !self.iter().any(|option| matches!(option, TcpOption::FastOpen(_)))
+    }
+
+    /// The same in the experimental option. `false`: no room.
+    pub fn push_fast_open_experiment(&mut self, cookie: &[u8]) -> bool {
+        cookie.len() <= 16 && self.push_raw(254, &[&[0xf9, 0x89], cookie].concat())
     }
 
     /// Adds a user timeout: in seconds up to 32767, then in minutes (RFC 5482). `false`: no room.

@@ -2,12 +2,14 @@
 
 use core::net::SocketAddr;
 
-use thru_stack::tcp::{TcpError, TcpId};
+use thru_stack::tcp::{SocketOptions, TcpError, TcpId};
 use thru_stack::udp::UdpSend;
 
 use super::errors::unreachable;
 use super::{Attempt, File, Progress, Socket, SocketState, errno, vector_len};
-use crate::run::values::{MSG_DONTWAIT, MSG_FASTOPEN, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, argument, number};
+use crate::run::values::{
+    MSG_DONTWAIT, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, argument, number,
+};
 use crate::run::{Runner, Stop};
 use crate::script::Expr;
 
@@ -118,13 +120,26 @@ impl Runner {
             if kind != Some(Expr::Word("TCP_CM_INQ".to_owned())) {
                 return Stop::skip(format!("control message {kind:?} is not there"));
             }
-            let unread = self.unread(fd) as i64;
+            let mut unread = self.unread(fd) as i64;
+            // As Linux: the end of the stream counts for one when nothing else is left.
+            if unread == 0 && self.has_ended(fd) {
+                unread = 1;
+            }
             let wanted = item.field("cmsg_data").and_then(number);
             if wanted.is_some_and(|wanted| wanted != unread) {
                 value.mismatch = Some(format!("{unread} bytes are unread"));
             }
         }
         Ok(Attempt::Done(value))
+    }
+
+    fn has_ended(&self, fd: i64) -> bool {
+        match self.kernel.socket(fd).map(|socket| socket.state) {
+            Some(SocketState::Stream(id)) => {
+                self.host.tcp_readiness(id).is_some_and(|ready| ready.peer_closed)
+            }
+            _ => false,
+        }
     }
 
     /// Bytes that can be read.
@@ -154,6 +169,7 @@ impl Runner {
             };
         };
         let len = len.clamp(0, MOST) as usize;
+        self.cork_for(fd, flags & MSG_MORE != 0);
         if let SocketState::Datagram(_) = socket.state {
             return self.send_datagram(&socket, socket.peer, len);
         }
@@ -170,6 +186,7 @@ impl Runner {
         match self.host.tcp_write(self.now, id, &bytes) {
             Ok(count) => {
                 progress.bytes += count;
+                self.uncork(fd);
                 self.collect();
                 let blocks = !(socket.nonblocking || flags & MSG_DONTWAIT != 0 || progress.expired);
                 if progress.bytes >= len || (progress.bytes > 0 && !blocks) {
@@ -189,6 +206,36 @@ impl Runner {
                 Some(_) => Attempt::error(errno(&error, self.persona)),
                 None => Attempt::error("EPIPE"),
             },
+        }
+    }
+
+    /// `MSG_MORE`: what is written waits for company until something is written without it.
+    fn cork_for(&mut self, fd: i64, more: bool) {
+        let Some(socket) = self.kernel.socket_mut(fd) else { return };
+        let SocketState::Stream(id) = socket.state else { return };
+        let asked = socket.remembered.get("TCP_CORK").is_some_and(|on| *on != 0);
+        let Some(options) = self.host.tcp_options(id).copied() else { return };
+        let cork = more || asked;
+        if options.cork != cork && (more || socket.remembered.remove("MSG_MORE").is_some()) {
+            if more {
+                socket.remembered.insert("MSG_MORE".to_owned(), 1);
+            }
+            // Taking the cork out before the last bytes are there would send too little.
+            if cork {
+                let _ = self.host.tcp_set_options(self.now, id, &SocketOptions { cork, ..options });
+            } else {
+                socket.remembered.insert("UNCORK".to_owned(), 1);
+            }
+        }
+    }
+
+    fn uncork(&mut self, fd: i64) {
+        let Some(socket) = self.kernel.socket_mut(fd) else { return };
+        let SocketState::Stream(id) = socket.state else { return };
+        if socket.remembered.remove("UNCORK").is_some()
+            && let Some(options) = self.host.tcp_options(id).copied()
+        {
+            let _ = self.host.tcp_set_options(self.now, id, &SocketOptions { cork: false, ..options });
         }
     }
 
@@ -239,6 +286,19 @@ impl Runner {
         if socket.state == SocketState::Fresh && opens {
             return self.open_with_data(fd, len, flags, remote, progress);
         }
+        if opens
+            && progress.began
+            && let SocketState::Stream(id) = socket.state
+        {
+            match self.host.tcp_connected(id) {
+                None => return Ok(Attempt::Wait),
+                Some(Err(error)) => {
+                    self.pending_error(id);
+                    return Attempt::error(errno(&error, self.persona));
+                }
+                Some(Ok(())) => {}
+            }
+        }
         self.call_write(fd, len, flags, progress)
     }
 
@@ -251,20 +311,37 @@ impl Runner {
         remote: SocketAddr,
         progress: &mut Progress,
     ) -> Result<Attempt, Stop> {
+        let linux = self.persona == crate::Persona::Linux;
+        if linux && !self.host.tcp_config().fast_open_client {
+            return Attempt::error("EOPNOTSUPP");
+        }
         if let Some(socket) = self.kernel.socket_mut(fd) {
             socket.options.fast_open_connect = true;
         }
         if let Err(name) = self.start_connect(fd, remote)? {
             return Attempt::error(name);
         }
-        let nonblocking = self.kernel.socket(fd).is_some_and(|socket| socket.nonblocking);
-        if self.persona == crate::Persona::Linux && self.syn_has_left(fd) {
-            // Without a cookie nothing goes along, and the call is one to connect.
-            if nonblocking || flags & MSG_DONTWAIT != 0 {
-                return Attempt::error("EINPROGRESS");
-            }
+        if !linux {
+            return self.call_write(fd, len, flags, progress);
         }
-        self.call_write(fd, len, flags, progress)
+        let Some(socket) = self.kernel.socket(fd).cloned() else { return Attempt::error("ENOTSOCK") };
+        let blocks = !(socket.nonblocking || flags & MSG_DONTWAIT != 0);
+        let SocketState::Stream(id) = socket.state else { return Attempt::error("EPIPE") };
+        // What goes along with the SYN is taken; a call that waits does so for the connection, and then for the rest.
+        if let Some(room) = self.host.tcp_fast_open_room(self.now, id) {
+            let first = vec![0x61; (len.clamp(0, MOST) as usize).min(room)];
+            let taken = self.host.tcp_write(self.now, id, &first).unwrap_or(0);
+            self.collect();
+            if !blocks {
+                return Attempt::ok(taken as i64);
+            }
+            progress.bytes = taken;
+        } else if !blocks {
+            // Without a cookie nothing goes along, and the call is one to connect.
+            return Attempt::error("EINPROGRESS");
+        }
+        progress.began = true;
+        Ok(Attempt::Wait)
     }
 
     /// Whether a connection's SYN is on its way.

@@ -133,6 +133,9 @@ impl Runner {
             "TCP_LINGER2" => options.fin_wait2 = (int > 0).then(seconds),
             "SO_REUSEADDR" => options.reuse_address = on,
             "TCP_DEFER_ACCEPT" => options.defer_accept = (int > 0).then(seconds),
+            "TCP_FASTOPEN_CONNECT" if !self.host.tcp_config().fast_open_client => {
+                return Ok(Some("EOPNOTSUPP"));
+            }
             "TCP_FASTOPEN_CONNECT" => options.fast_open_connect = on,
             "TCP_FASTOPEN_NO_COOKIE" => options.fast_open_no_cookie = on,
             "TCP_FASTOPEN" => options.fast_open_pending = int.max(0) as u32,
@@ -181,6 +184,14 @@ impl Runner {
         }
         socket.remembered.insert(option.to_owned(), int);
         Ok(None)
+    }
+
+    /// What `getsockopt` tells of a buffer: Linux doubles a wish, for its own bookkeeping.
+    fn told_buffer(&self, wish: Option<usize>, holds: usize) -> i64 {
+        match wish {
+            Some(wish) if self.persona == Persona::Linux => 2 * wish as i64,
+            _ => holds as i64,
+        }
     }
 
     /// What a wish for a buffer comes to.
@@ -249,12 +260,14 @@ impl Runner {
             "IP_TOS" | "IPV6_TCLASS" => i64::from(options.traffic_class),
             "IP_TTL" | "IPV6_UNICAST_HOPS" => i64::from(options.ttl.unwrap_or(64)),
             "SO_SNDBUF" => {
-                buffers.map_or(options.send_buffer.unwrap_or(self.settings.tcp.send_buffer), |b| b.0) as i64
+                let own = options.send_buffer.unwrap_or(self.settings.tcp.send_buffer);
+                self.told_buffer(options.send_buffer, buffers.map_or(own, |buffers| buffers.0))
             }
             "SO_RCVBUF" => {
                 let own = options.receive_buffer.unwrap_or(self.settings.tcp.receive_buffer);
-                buffers.map_or(own, |buffers| buffers.1) as i64
+                self.told_buffer(options.receive_buffer, buffers.map_or(own, |buffers| buffers.1))
             }
+            "TCP_NOTSENT_LOWAT" => options.notsent_low.map_or(0, |low| low as i64),
             "SO_RCVLOWAT" => options.receive_low as i64,
             "TCP_DEFER_ACCEPT" => options.defer_accept.map_or(0, seconds),
             "SO_REUSEADDR" => i64::from(options.reuse_address),
@@ -267,7 +280,6 @@ impl Runner {
                 None => return Stop::skip(format!("getsockopt {other} is not there")),
             },
         };
-        let _ = Persona::Linux;
         Ok(Found::Number(number))
     }
 }
