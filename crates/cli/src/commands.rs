@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod bridge;
 pub(crate) mod compare;
 pub(crate) mod dig;
 pub(crate) mod drill;

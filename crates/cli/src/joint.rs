@@ -19,7 +19,7 @@ use crate::place;
 pub(crate) fn scenario(lab: &str, set: &[String], node: Option<&str>) -> Result<(Scenario, usize), Failure> {
     let mut scenario = place::scenario(lab, set)?;
     // Real programs have the real date.
-    scenario.date = thru_os::clock::unix_time().as_nanos() as u64;
+    scenario.move_to(thru_os::clock::unix_time().as_nanos() as u64);
     let index = match node {
         None => scenario.client,
         Some(name) => scenario.node(name).ok_or_else(|| {

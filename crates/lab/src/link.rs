@@ -94,6 +94,13 @@ impl LinkSpec {
         LinkConfig { a_to_b: self.up.pipe(), b_to_a: self.down.pipe() }
     }
 
+    /// Reads `key=value, key=value`, as in `delay=20ms, loss=1%`.
+    pub fn parse(text: &str) -> Result<LinkSpec, Error> {
+        let mut spec = LinkSpec::default();
+        spec.apply(&Text::new(text, None))?;
+        Ok(spec)
+    }
+
     /// The preset of that name.
     pub fn profile(name: &str) -> Option<LinkSpec> {
         let (_, text) = PROFILES.iter().find(|(known, _)| *known == name)?;

@@ -285,6 +285,30 @@ impl Scenario {
             .find(|address| address.is_ipv6() == v6)
     }
 
+    /// Moves the scenario to another date, in nanoseconds since the Unix epoch, with every date that is written in it:
+    /// a certificate that has been expired for a month still is.
+    pub fn move_to(&mut self, date: u64) {
+        let before = std::mem::replace(&mut self.date, date);
+        let moved = |then: u64| match then.checked_sub(before) {
+            Some(after) => date.saturating_add(after),
+            None => date.saturating_sub(before - then),
+        };
+        let later = self.timeline.iter_mut().filter_map(|event| match &mut event.change {
+            Change::Service { to, .. } => Some(&mut **to),
+            _ => None,
+        });
+        for kind in self.services.iter_mut().map(|service| &mut service.kind).chain(later) {
+            let ServiceKind::Web(web) = kind else { continue };
+            web.not_before = web.not_before.map(moved);
+            web.not_after = web.not_after.map(moved);
+        }
+        for event in &mut self.timeline {
+            if let Change::Date { unix_nanos } = &mut event.change {
+                *unix_nanos = moved(*unix_nanos);
+            }
+        }
+    }
+
     /// The hardware address of a node's interface.
     pub fn mac(&self, node: usize, interface: usize) -> MacAddr {
         crate::internet::build::mac(node, interface)

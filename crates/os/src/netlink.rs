@@ -131,8 +131,17 @@ pub fn add_veth(name: &str, peer: &str) -> io::Result<()> {
 
 /// Gives an interface an address. It can be used at once: the kernel does not look for a double first.
 pub fn add_address(index: u32, address: Cidr) -> io::Result<()> {
-    let mut message =
-        Message::new(libc::RTM_NEWADDR, libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_REPLACE);
+    exchange(address_message(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_REPLACE, index, address))
+        .map(drop)
+}
+
+/// Takes an address away from an interface.
+pub fn delete_address(index: u32, address: Cidr) -> io::Result<()> {
+    exchange(address_message(libc::RTM_DELADDR, 0, index, address)).map(drop)
+}
+
+fn address_message(kind: u16, flags: libc::c_int, index: u32, address: Cidr) -> Message {
+    let mut message = Message::new(kind, libc::NLM_F_ACK | flags);
     let (family, octets) = octets(address.address());
     message.bytes(&[family, address.prefix().len(), libc::IFA_F_NODAD as u8, 0]);
     message.bytes(&index.to_ne_bytes());
@@ -141,7 +150,7 @@ pub fn add_address(index: u32, address: Cidr) -> io::Result<()> {
     if let Some(broadcast) = address.broadcast() {
         message.attribute(libc::IFA_BROADCAST, &broadcast.octets());
     }
-    exchange(message).map(drop)
+    message
 }
 
 /// Adds a route by an interface, through a router or to the link itself.

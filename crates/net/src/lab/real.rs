@@ -38,6 +38,8 @@ where
             origin: clock::now(),
             timer: Timer::new()?,
             armed: AtomicU64::new(u64::MAX),
+            wakes: AtomicU64::new(0),
+            late: AtomicU64::new(0),
             edge: Mutex::default(),
         };
         let shared = Arc::new(Shared::new(options, Some(joined)));
@@ -64,6 +66,25 @@ pub fn join(lab: &Lab, node: NodeId, interface: InterfaceId, device: Box<dyn Dev
     let task = tokio::spawn(carry(shared, node, interface, watched));
     Ok(Join { lab: lab.clone(), node, interface, task })
 }
+
+/// How well a network in real time keeps up with the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Punctuality {
+    /// How often the clock woke the network.
+    pub wakes: u64,
+    /// How often that was more than a millisecond after the time.
+    pub late: u64,
+}
+
+/// Of a network in real time, since its start; of any other: always in time.
+pub fn punctuality(lab: &Lab) -> Punctuality {
+    let Some(joined) = &lab.shared.real else { return Punctuality::default() };
+    let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    Punctuality { wakes: read(&joined.wakes), late: read(&joined.late) }
+}
+
+/// In nanoseconds.
+const LATE: u64 = 1_000_000;
 
 /// A device that plays a node.
 #[derive(Debug)]
@@ -98,6 +119,9 @@ pub(super) struct Joined {
     timer: Timer,
     /// What the timer is set to, in nanoseconds of the world.
     armed: AtomicU64,
+    /// Events carried out when the timer woke us, and those of them that were more than [`LATE`] behind.
+    wakes: AtomicU64,
+    late: AtomicU64,
     edge: Mutex<Vec<Port>>,
 }
 
@@ -169,7 +193,11 @@ impl Joined {
 async fn pump(shared: Arc<Shared>) {
     let Some(joined) = &shared.real else { return };
     while joined.timer.expired().await.is_ok() {
-        joined.armed.store(Instant::NEVER.nanos(), Ordering::Relaxed);
+        let due = joined.armed.swap(Instant::NEVER.nanos(), Ordering::Relaxed);
+        joined.wakes.fetch_add(1, Ordering::Relaxed);
+        if joined.nanos().saturating_sub(due) > LATE {
+            joined.late.fetch_add(1, Ordering::Relaxed);
+        }
         drop(shared.world_now());
     }
 }

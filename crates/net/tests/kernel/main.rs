@@ -2,6 +2,8 @@
 //!
 //! - `place`: a namespace whose kernel is the peer of a host of ours.
 //! - `transfer`: bulk both ways, for every congestion control of ours; the kernel at both ends as the control.
+//! - `lossy`: the same through a link of ours that loses packets.
 
+mod lossy;
 mod place;
 mod transfer;

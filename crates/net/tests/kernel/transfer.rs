@@ -55,10 +55,10 @@ impl Checker {
     }
 }
 
-fn kernel_sends(mut stream: TcpStream) -> JoinHandle<u32> {
+pub(crate) fn kernel_sends(mut stream: TcpStream, bytes: usize) -> JoinHandle<u32> {
     std::thread::spawn(move || {
         let pattern = pattern();
-        let mut left = BYTES;
+        let mut left = bytes;
         while left > 0 {
             let length = left.min(pattern.len());
             stream.write_all(&pattern[..length]).expect("the connection lives");
@@ -71,7 +71,7 @@ fn kernel_sends(mut stream: TcpStream) -> JoinHandle<u32> {
     })
 }
 
-fn kernel_receives(mut stream: TcpStream) -> JoinHandle<()> {
+pub(crate) fn kernel_receives(mut stream: TcpStream, bytes: usize) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let mut checker = Checker::new();
         let mut buffer = vec![0; 1 << 18];
@@ -81,13 +81,13 @@ fn kernel_receives(mut stream: TcpStream) -> JoinHandle<()> {
                 length => checker.take(&buffer[..length]),
             }
         }
-        assert_eq!(checker.position, BYTES);
+        assert_eq!(checker.position, bytes);
     })
 }
 
-async fn we_send(stream: &mut thru_net::TcpStream) {
+pub(crate) async fn we_send(stream: &mut thru_net::TcpStream, bytes: usize) {
     let pattern = pattern();
-    let mut left = BYTES;
+    let mut left = bytes;
     while left > 0 {
         let length = left.min(pattern.len());
         stream.write_all(&pattern[..length]).await.expect("the connection lives");
@@ -97,7 +97,7 @@ async fn we_send(stream: &mut thru_net::TcpStream) {
     assert_eq!(stream.read(&mut [0]).await.expect("a clean end"), 0);
 }
 
-async fn we_receive(stream: &mut thru_net::TcpStream) {
+pub(crate) async fn we_receive(stream: &mut thru_net::TcpStream, bytes: usize) {
     let mut checker = Checker::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
@@ -106,26 +106,43 @@ async fn we_receive(stream: &mut thru_net::TcpStream) {
             length => checker.take(&buffer[..length]),
         }
     }
-    assert_eq!(checker.position, BYTES);
+    assert_eq!(checker.position, bytes);
     stream.shutdown().await.expect("the connection lives");
 }
 
+/// The kernel's next connection: the end of our handshake may still be on its way.
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    let listener = listener.try_clone().expect("a descriptor to spare");
+    let accept = tokio::task::spawn_blocking(move || listener.accept());
+    accept.await.expect("no panic").expect("somebody connects").0
+}
+
+/// Waits for a thread while our tasks go on: what it waits for may be theirs to send.
+async fn joined<T: Send + 'static>(thread: JoinHandle<T>) -> T {
+    let waited = tokio::task::spawn_blocking(move || thread.join());
+    waited.await.expect("no panic").expect("the kernel's side has done its part")
+}
+
 /// We connect to a listener of the kernel's; then bytes flow up, then down, each on a connection of its own.
-async fn both_ways(network: &Network, listener: &TcpListener) -> [thru_net::TcpInfo; 2] {
+pub(crate) async fn both_ways(
+    network: &Network,
+    listener: &TcpListener,
+    bytes: usize,
+) -> [thru_net::TcpInfo; 2] {
     let to = listener.local_addr().expect("it is bound");
     let mut up = network.connect_tcp(to, ConnectOptions::default()).await.expect("the kernel listens");
-    let receiver = kernel_receives(listener.accept().expect("we have connected").0);
-    we_send(&mut up).await;
-    receiver.join().expect("the kernel's side got everything");
+    let receiver = kernel_receives(accepted(listener).await, bytes);
+    we_send(&mut up, bytes).await;
+    joined(receiver).await;
     let mut down = network.connect_tcp(to, ConnectOptions::default()).await.expect("the kernel listens");
-    let sender = kernel_sends(listener.accept().expect("we have connected").0);
-    we_receive(&mut down).await;
-    sender.join().expect("the kernel's side sent everything");
+    let sender = kernel_sends(accepted(listener).await, bytes);
+    we_receive(&mut down, bytes).await;
+    joined(sender).await;
     [up.info().expect("known"), down.info().expect("known")]
 }
 
 #[track_caller]
-fn run<F: Future>(main: F) -> F::Output {
+pub(crate) fn run<F: Future>(main: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::time::timeout(LIMIT, main).await.expect("no stall") })
 }
@@ -136,7 +153,7 @@ fn clean(place: &Place, device: impl Device + 'static, congestion: Congestion, k
     let listener = place.within(|| TcpListener::bind(socket(kernel, 0))).expect("the kernel listens");
     run(async {
         let iface = ours(device, TcpConfig { congestion, ..TcpConfig::default() });
-        let [up, down] = both_ways(&iface.network(), &listener).await;
+        let [up, down] = both_ways(&iface.network(), &listener, BYTES).await;
         assert_eq!(up.bytes_acked, BYTES as u64);
         assert!(up.retransmissions <= SPURIOUS, "{up:?}");
         assert!(!in_order || down.duplicates_received <= SPURIOUS, "{down:?}");
@@ -160,6 +177,17 @@ fn cubic_over_a_tun_with_offload() {
     let Some(place) = Place::new(test) else { return };
     let Some(tun) = place.tun(test, false, true) else { return };
     clean(&place, tun, Congestion::Cubic, KERNEL[1], true);
+}
+
+/// BBR paces: what its timer is worth shows here.
+#[test]
+fn bbr_over_tap_devices() {
+    let test = "transfer::bbr_over_tap_devices";
+    for congestion in [Congestion::Bbr1, Congestion::Bbr3] {
+        let Some(place) = Place::new(test) else { return };
+        let Some(tap) = place.tun(test, true, true) else { return };
+        clean(&place, tap, congestion, KERNEL[0], true);
+    }
 }
 
 #[test]
@@ -194,13 +222,13 @@ fn our_listener_serves_the_kernel() {
             let (mut stream, peer) = accepted;
             assert_eq!(peer.ip(), address(KERNEL[0]));
             if upload {
-                let sender = kernel_sends(theirs);
-                we_receive(&mut stream).await;
+                let sender = kernel_sends(theirs, BYTES);
+                we_receive(&mut stream, BYTES).await;
                 let again = sender.join().expect("sent");
                 assert!(u64::from(again) <= SPURIOUS, "the kernel sent {again} segments again");
             } else {
-                let receiver = kernel_receives(theirs);
-                we_send(&mut stream).await;
+                let receiver = kernel_receives(theirs, BYTES);
+                we_send(&mut stream, BYTES).await;
                 receiver.join().expect("received");
                 assert!(stream.info().expect("known").retransmissions <= SPURIOUS);
             }
@@ -219,9 +247,9 @@ fn the_kernel_at_both_ends() {
         let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
         (listener, stream)
     });
-    let receiver = kernel_receives(listener.accept().expect("connected").0);
+    let receiver = kernel_receives(listener.accept().expect("connected").0, BYTES);
     // Over loopback the kernel now and then prunes its own receive queue and sends again: that is no fault here.
-    kernel_sends(stream).join().expect("sent");
+    kernel_sends(stream, BYTES).join().expect("sent");
     receiver.join().expect("received");
     assert_eq!(place.resets_sent(), 0);
 }

@@ -1,0 +1,122 @@
+//! `thru bridge`: two interfaces of this machine, joined by a wire of ours.
+
+use std::io;
+
+use thru_lab::link::LinkSpec;
+use thru_net::lab::real::{Punctuality, join, punctuality, run as real_time};
+use thru_net::lab::{Lab, LabOptions};
+use thru_os::device::packet::{PacketConfig, PacketSocket};
+use thru_sim::link::LinkStats;
+use thru_sim::{Direction, LinkId, NodeId};
+use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_wire::MacAddr;
+
+use super::up::until_told;
+use crate::args::{BridgeArgs, WireArgs};
+use crate::failure::{Failure, HEALTHY};
+use crate::{Outcome, output};
+
+/// Runs until it is interrupted; then tells what it did.
+pub(crate) fn run(args: &BridgeArgs) -> Outcome {
+    let spec = wire(&args.wire)?;
+    let devices = [open(&args.a)?, open(&args.b)?];
+    let options = LabOptions {
+        name: "bridge".to_owned(),
+        seed: args.seed,
+        epoch_unix_nanos: 0,
+        limit: std::time::Duration::MAX,
+    };
+    let names = [args.a.clone(), args.b.clone()];
+    let result = real_time(options, |lab| async move {
+        let (nodes, link) = build(&lab, &names, &spec);
+        let mut joined = Vec::new();
+        for (node, device) in nodes.into_iter().zip(devices) {
+            joined.push(
+                join(&lab, node, InterfaceId(0), Box::new(device))
+                    .map_err(|error| cannot("use", "the interfaces", &error))?,
+            );
+        }
+        output::say(&format!("{} and {} are joined; ^C parts them\n", names[0], names[1]));
+        until_told().await.map_err(|error| cannot("wait", "a signal", &error))?;
+        let missed: u64 = joined.iter().map(|join| join.dropped()).sum();
+        let stats =
+            [Direction::AToB, Direction::BToA].map(|direction| lab.world().link_stats(link, direction));
+        output::say(&told(&names, &stats, missed, punctuality(&lab)));
+        Ok::<_, Failure>(HEALTHY)
+    });
+    result.map_err(|error| Failure::undecided(format!("cannot start: {error}"), ""))?
+}
+
+/// What the arguments say about the wire; A is on the left.
+pub(crate) fn wire(args: &WireArgs) -> Result<LinkSpec, Failure> {
+    let WireArgs { delay, jitter, loss, rate, queue, duplicate, corrupt, reorder, set } = args;
+    let named = [
+        ("delay", delay),
+        ("jitter", jitter),
+        ("loss", loss),
+        ("rate", rate),
+        ("queue", queue),
+        ("duplicate", duplicate),
+        ("corrupt", corrupt),
+        ("reorder", reorder),
+    ];
+    let named = named.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
+    let settings: Vec<String> = named.chain(set.iter().cloned()).collect();
+    Ok(LinkSpec::parse(&settings.join(", "))?)
+}
+
+fn open(name: &str) -> Result<PacketSocket, Failure> {
+    let config = PacketConfig { interface: name.to_owned(), promiscuous: true, offload: false };
+    PacketSocket::open(&config).map_err(|error| cannot("use the interface", name, &error))
+}
+
+/// Two stations that this machine's interfaces play, and the wire between them.
+fn build(lab: &Lab, names: &[String; 2], spec: &LinkSpec) -> ([NodeId; 2], LinkId) {
+    let mut world = lab.world();
+    let nodes = ["a", "b"].map(|name| world.add_host(name, HostConfig::default()));
+    let interface = |index: usize| {
+        let mac = MacAddr([2, 0, 0, 0, 0, index as u8]);
+        Some(InterfaceConfig { name: names[index].clone(), medium: Medium::Ethernet, mac, mtu: 65_535 })
+    };
+    let (link, ..) = world.connect("wire", (nodes[0], interface(0)), (nodes[1], interface(1)), spec.config());
+    for node in nodes {
+        world.set_external(node);
+    }
+    (nodes, link)
+}
+
+fn told(names: &[String; 2], stats: &[LinkStats; 2], missed: u64, punctuality: Punctuality) -> String {
+    let mut text = String::new();
+    for (index, stats) in stats.iter().enumerate() {
+        text.push_str(&format!(
+            "{} to {}: {} frames, {} delivered, {} lost, {} dropped by the queue\n",
+            names[index],
+            names[1 - index],
+            stats.frames,
+            stats.delivered,
+            stats.lost,
+            stats.queue_drops
+        ));
+    }
+    if missed > 0 {
+        text.push_str(&format!("warning: the interfaces had no room for {missed} frames\n"));
+    }
+    // One in a hundred may be the scheduler's mood; more is a machine that cannot keep up.
+    if punctuality.late * 100 > punctuality.wakes {
+        text.push_str(&format!(
+            "warning: could not keep up: {} of {} times more than 1 ms late\n",
+            punctuality.late, punctuality.wakes
+        ));
+    }
+    text
+}
+
+fn cannot(what: &str, name: &str, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::undecided(
+            "this user may not send and receive frames on interfaces",
+            "run as root, or once: `sudo setcap cap_net_raw,cap_net_admin+ep $(command -v thru)`",
+        );
+    }
+    Failure::usage(format!("cannot {what} `{name}`: {error}"), "`ip link` lists the interfaces")
+}
