@@ -61,7 +61,7 @@ fn slips_get_one_line_and_a_hint() {
     );
     check_usage(
         &["www.shop.lab", "--on", "lba"],
-        "error: there is no network `lba`\nhint: use `host`, `lab`, `lab:NAME` or `lab:FILE`; `thru lab list` shows the names",
+        "error: there is no network `lba`\nhint: use `host`, `lab`, `lab:NAME`, `lab:FILE` or `iface:NAME`; `thru lab list` shows the names",
     );
     check_usage(
         &["www.shop.lab", "--on", "lab:intrenet"],
