@@ -72,6 +72,17 @@ impl<'a> Facts<'a> {
             .or_else(|| self.control("ping").filter(|span| span.code().is_some()))
     }
 
+    /// Pings to the server when nothing else was sent: how many, how many were lost, and the span that lost most.
+    /// `None` if the server answers no pings at all: those are filtered, not lost.
+    pub(crate) fn lost_pings(&self) -> Option<(i64, i64, &'a Span)> {
+        let lost = |span: &Span| span.int("ping.sent").unwrap_or(0) - span.int("ping.received").unwrap_or(0);
+        let spans: Vec<&Span> = self.pings("idle").chain(self.pings("control")).collect();
+        let sent: i64 = spans.iter().filter_map(|span| span.int("ping.sent")).sum();
+        let missing: i64 = spans.iter().map(|span| lost(span)).sum();
+        let worst = spans.into_iter().max_by_key(|span| lost(span))?;
+        (missing < sent).then_some((sent, missing, worst))
+    }
+
     /// The host that was asked for, from the name that was looked up or else from the target.
     pub(crate) fn host(&self) -> String {
         if let Some(name) = self.steps("resolve").find_map(|span| span.text("dns.name")) {

@@ -1,7 +1,7 @@
 //! Connections that were refused, went unanswered, or stood still after they were made.
 
 use crate::facts::{Facts, failure_text, ms, remote, times};
-use crate::thresholds::{NEARER_THAN_HOST_PERCENT, TTL_SLACK};
+use crate::thresholds::{HEAVY_LOSS, HEAVY_LOSS_PINGS, NEARER_THAN_HOST_PERCENT, TTL_SLACK};
 use crate::vote::Vote;
 use std::net::IpAddr;
 use thru_trace::{Layer, Span, Value, frames};
@@ -286,7 +286,35 @@ pub(crate) fn stall_rule(facts: &Facts<'_>) -> Vec<Vote> {
     let over_quic = stalled.what == "exchange"
         && (stalled.text("http.version").is_some_and(|version| version.starts_with("HTTP/3"))
             || (facts.connected().is_none() && facts.handshakes(Layer::Quic).any(Span::is_ok)));
+    if let Some(vote) = heavy_loss(facts, stalled) {
+        return vec![vote];
+    }
     vec![if over_quic { quic_stall(facts, stalled) } else { stall(facts, stalled) }]
+}
+
+/// A way that loses so much stops any transfer by itself, and no other sign can be trusted: what a check found may be
+/// chance as well.
+fn heavy_loss(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
+    let (sent, lost, worst) = facts.lost_pings()?;
+    if lost < HEAVY_LOSS_PINGS || (lost as f64) < HEAVY_LOSS * sent as f64 {
+        return None;
+    }
+    let percent = 100.0 * lost as f64 / sent as f64;
+    Some(
+        Vote::broken(
+            &["IP19"],
+            0.88,
+            format!(
+                "The way to {} loses so much that the request came to a standstill: about {percent:.0} % of all round trips.",
+                facts.subject()
+            ),
+        )
+        .cite(stalled, format!("nothing more came for {}", ms(stalled.nanos())))
+        .cite(worst, format!("{lost} of {sent} pings to the server were lost, with nothing else on the line"))
+        .rule_out("APP05", "pings, which the server's program has no part in, are lost as well")
+        .network("check the link where the loss begins: cable, radio, errors on its interfaces")
+        .user("if it begins at your own network: use a cable, or move nearer to the Wi-Fi"),
+    )
 }
 
 fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {

@@ -27,6 +27,12 @@ pub const LOSS_EVENTS_MIN: i64 = 3;
 /// Without a lost ping, a random loss as large as the transfer's would have shown in so many pings with 98 %.
 pub const PINGS_THAT_SHOW_LOSS: i64 = 100;
 
+/// A way that loses this share of all round trips stalls transfers by itself: TCP moves a packet a second or less.
+pub const HEAVY_LOSS: f64 = 0.15;
+
+/// Fewer lost pings may be an accident.
+pub const HEAVY_LOSS_PINGS: i64 = 5;
+
 /// A hop takes part in the loss if it loses at least this share of what the target loses; loss at a middle hop that the
 /// later hops do not have is only a router too busy to answer.
 pub const HOP_LOSS_SHARE: f64 = 0.4;
@@ -54,6 +60,9 @@ pub const THINK_TIME: u64 = 800 * MS;
 
 /// A transfer that stood still for so long was not slowed by loss: a single loss costs one round trip.
 pub const LONG_PAUSE: u64 = 1_000 * MS;
+
+/// So many pings lost one after the other are no chance: at 20 % loss each way it happens in one of 2,500 trains of 20.
+pub const LOST_IN_A_ROW_MIN: i64 = 10;
 
 /// A transfer below this is not worth calling slow.
 pub const SLOW_TRANSFER: u64 = 1_000 * MS;

@@ -94,6 +94,11 @@ impl PingResult {
     pub fn received(&self) -> usize {
         self.rtts().count()
     }
+
+    /// The longest run of requests that nothing came back for.
+    pub fn lost_in_a_row(&self) -> usize {
+        self.echoes.split(|echo| echo.answer.is_some()).map(<[Echo]>::len).max().unwrap_or(0)
+    }
 }
 
 /// Pings `target`, writing a `ping` span. `each` is called as answers come, for live output.
@@ -210,6 +215,7 @@ fn note(recorder: &Recorder, span: SpanId, result: &PingResult) {
     recorder.ok(span);
     recorder.set(span, "ping.sent", result.echoes.len());
     recorder.set(span, "ping.received", result.received());
+    recorder.set(span, "ping.lost_in_a_row", result.lost_in_a_row());
     let rtts: Vec<Duration> = result.rtts().collect();
     if let (Some(min), Some(max)) = (rtts.iter().min(), rtts.iter().max()) {
         let sum: Duration = rtts.iter().sum();

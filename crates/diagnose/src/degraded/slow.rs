@@ -1,7 +1,7 @@
 //! A step that took far longer than the way accounts for.
 
 use crate::facts::{Facts, ms, remote, times};
-use crate::thresholds::{SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
+use crate::thresholds::{LOST_PINGS_MIN, SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
 use crate::vote::Vote;
 use thru_trace::{Layer, Span};
 
@@ -129,6 +129,10 @@ fn lookup(facts: &Facts<'_>) -> Option<Vote> {
 fn slow_authority(facts: &Facts<'_>, resolve: &Span, name: &str) -> Option<Vote> {
     let repeated = facts.control("repeated")?;
     let (cached, fresh) = (repeated.nanos_of("repeated.cached")?, repeated.nanos_of("repeated.fresh")?);
+    // On a way that loses packets either of the two may have waited for a repetition.
+    if facts.lost_pings().is_some_and(|(_, lost, _)| lost >= LOST_PINGS_MIN) {
+        return None;
+    }
     if cached >= SLOW_LOOKUP / 2 || fresh < SLOW_LOOKUP / 2 {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Answers that came in with pauses: because the network was dead for a while, or because the server had nothing to say.
 
 use crate::facts::{Facts, ms};
-use crate::thresholds::{LONG_PAUSE, MS, SLOW_TRANSFER};
+use crate::thresholds::{LONG_PAUSE, LOST_IN_A_ROW_MIN, MS, SLOW_TRANSFER};
 use crate::vote::Vote;
 use thru_trace::Span;
 
@@ -14,18 +14,20 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
 /// Pings beside the transfer, which show whether the way was there while nothing came.
 struct Loaded<'a> {
     span: &'a Span,
-    lost: i64,
-    interval: u64,
+    /// For how long one after the other was lost.
+    silence: u64,
+    lost_in_a_row: i64,
 }
 
 fn loaded<'a>(facts: &Facts<'a>) -> Option<Loaded<'a>> {
     let span = facts.pings("loaded").max_by_key(|span| span.int("ping.sent"))?;
     let (sent, received) = (span.int("ping.sent")?, span.int("ping.received").unwrap_or(0));
-    (sent > 0 && received > 0).then(|| Loaded {
-        span,
-        lost: sent - received,
-        interval: span.nanos() / u64::try_from(sent).unwrap_or(1),
-    })
+    if sent <= 0 || received <= 0 {
+        return None;
+    }
+    let lost_in_a_row = span.int("ping.lost_in_a_row").unwrap_or(0);
+    let interval = span.nanos() / u64::try_from(sent).unwrap_or(1);
+    Some(Loaded { span, silence: interval * u64::try_from(lost_in_a_row).unwrap_or(0), lost_in_a_row })
 }
 
 /// Nothing came for a second or more, and the pings of that time were lost as well: the way was dead, not the server.
@@ -35,9 +37,9 @@ fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
         return None;
     }
     let pings = loaded(facts)?;
-    // After an outage the sender waits for its timer, so the pause is longer than the outage: up to twice.
-    let during = i64::try_from(pause / pings.interval.max(MS)).unwrap_or(i64::MAX);
-    if pings.lost < 3 || pings.lost * 3 < during {
+    // After an outage the sender waits for its timer, so the pause is longer than the outage: up to twice. Random loss,
+    // be it heavy, takes no ten pings in a row.
+    if pings.lost_in_a_row < LOST_IN_A_ROW_MIN || pings.silence * 3 < pause {
         return None;
     }
     Some(
@@ -53,7 +55,7 @@ fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
         .cost(pause)
         .explains(&["TCP18", "IP19", "IP17"])
         .cite(transfer, format!("the answer stood still for {}, then went on", ms(pause)))
-        .cite(pings.span, format!("{} pings of that time were lost too", pings.lost))
+        .cite(pings.span, format!("{} pings in a row were lost in that time", pings.lost_in_a_row))
         .rule_out("APP13", "pings, which the server's program has no part in, were lost in the same time")
         .rule_out("IP19", "before and after, hardly anything was lost")
         .network("look for a link that went down and came back, or a route that changed, at this time")
