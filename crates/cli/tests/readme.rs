@@ -74,7 +74,9 @@ fn rewrite(page: &str, mut output: impl FnMut(&str) -> Option<String>) -> String
 /// The arguments of a command that runs `thru` in the lab, single quotes understood.
 fn thru_arguments(command: &str) -> Option<Vec<String>> {
     let rest = command.strip_prefix("cargo run --release -- ").or_else(|| command.strip_prefix("thru "))?;
-    if rest.contains("--on host") || rest.contains(" -w ") || rest.contains(" | ") {
+    // What needs a real network, writes a file or starts programs is shown, not run.
+    let elsewhere = ["--on host", "--on iface", " -w ", " | "].iter().any(|word| rest.contains(word));
+    if elsewhere || rest.starts_with("lab shell") {
         return None;
     }
     let mut arguments = Vec::new();
