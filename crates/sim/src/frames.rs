@@ -3,7 +3,8 @@
 //! These read raw bytes and never fail: a frame that is not what it should be has no flow and no ECN bits.
 
 use bytes::{Bytes, BytesMut};
-use thru_stack::Medium;
+use thru_stack::offload::Segments;
+use thru_stack::{Medium, Offload};
 
 /// Length of the link header, VLAN tags included.
 pub(crate) fn link_header_len(frame: &[u8], medium: Medium) -> usize {
@@ -37,6 +38,24 @@ fn ip_packet(frame: &[u8], medium: Medium) -> Option<(usize, &[u8])> {
         _ => return None,
     };
     (packet.len() >= needed).then_some((at, packet))
+}
+
+/// How many packets a frame stands for.
+pub(crate) fn packets(frame: &[u8], offload: Offload) -> u64 {
+    offload.segmentation.map_or(1, |how| {
+        let payload = frame.len().saturating_sub(usize::from(how.header_len));
+        payload.div_ceil(usize::from(how.segment_size).max(1)).max(1) as u64
+    })
+}
+
+/// Shows each packet that a frame stands for, as a wire would carry it, in order.
+pub(crate) fn each_packet(frame: &Bytes, offload: Offload, medium: Medium, mut show: impl FnMut(Bytes)) {
+    let header = link_header_len(frame, medium);
+    let cut = offload.segmentation.and_then(|how| Segments::of(frame, header, how));
+    match cut {
+        Some(packets) => packets.for_each(show),
+        None => show(frame.clone()),
+    }
 }
 
 /// Sets "congestion experienced" (RFC 3168 5) on a packet that says its sender understands it.

@@ -13,8 +13,8 @@ mod red;
 use core::time::Duration;
 
 use bytes::Bytes;
-use thru_stack::Medium;
 use thru_stack::random::Random;
+use thru_stack::{Medium, Offload};
 use thru_wire::Instant;
 
 use crate::link::Chance;
@@ -132,6 +132,9 @@ impl QueueConfig {
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
     pub(crate) bytes: Bytes,
+    /// What is left to be done to the bytes: only a line that carries super-segments whole has any other than
+    /// [`Offload::NONE`].
+    pub(crate) offload: Offload,
     /// How many frames had entered this direction before it.
     pub(crate) number: u64,
     /// When it joined the queue.
@@ -144,6 +147,13 @@ pub(crate) struct Packet {
     pub(crate) copy: bool,
     /// A bit was flipped.
     pub(crate) corrupted: bool,
+}
+
+impl Packet {
+    /// How many packets it stands for.
+    pub(crate) fn count(&self) -> u64 {
+        crate::frames::packets(&self.bytes, self.offload)
+    }
 }
 
 /// A frame that a queue or a link gave up after it had entered.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use thru_stack::hook::Hook;
 use thru_stack::random::Random;
-use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_stack::{BufferPool, Host, HostConfig, InterfaceConfig, InterfaceId, Medium, Offloads};
 use thru_wire::Instant;
 
 use crate::digest::Digest;
@@ -21,6 +21,9 @@ use crate::queue::Dropped;
 use crate::switch::{PortMode, Switch};
 use crate::tap::{Sighting, Sightings};
 use node::{Device, HostNode, Node, Port};
+
+/// Largest IP packet that stands for several, in bytes.
+const LARGEST: usize = 65_535;
 
 /// A host, router or switch of one world; the first is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +54,12 @@ pub struct World {
     events: u64,
     sightings: Sightings,
     keeps_drops: bool,
+    /// Whether super-segments may leave hosts at all.
+    offload: bool,
     guard: run::Guard,
     external: external::Outbox,
+    /// What all hosts make their frames in.
+    buffers: BufferPool,
     /// Reused by every call into a line.
     dropped: Vec<Dropped>,
 }
@@ -103,6 +110,8 @@ impl World {
             events: 0,
             sightings: Sightings::default(),
             keeps_drops: false,
+            offload: true,
+            buffers: BufferPool::default(),
             guard: run::Guard::default(),
             external: external::Outbox::default(),
             dropped: Vec::new(),
@@ -127,7 +136,9 @@ impl World {
         config.seed = Random::new(self.seed, &format!("host {name}")).next_u64();
         let index = u32::try_from(self.nodes.len()).expect("fewer than 2^32 nodes");
         let slot = self.schedule.add_slot(Lane::Host(index));
-        self.add_node(name, Device::Host(Box::new(HostNode::new(Host::new(config), slot))))
+        let mut host = Host::new(config);
+        host.share_buffers(self.buffers.clone());
+        self.add_node(name, Device::Host(Box::new(HostNode::new(host, slot))))
     }
 
     /// A learning switch; `links` connect to its ports in the order of [`World::connect`].
@@ -175,6 +186,7 @@ impl World {
         let lines = [line(Direction::AToB, a_to_b), line(Direction::BToA, b_to_a)];
         let slots = [0, 1].map(|index| self.schedule.add_slot(Lane::Line(id.0 * 2 + index)));
         self.links.push(Link { name: name.to_owned(), lines, slots, ends, tap: None, up: true });
+        self.settle_offload(id);
         // A new interface may want to speak (duplicate address detection, router solicitation).
         for end in ends {
             self.settle(end.node);
@@ -280,6 +292,7 @@ impl World {
     pub fn set_pipe(&mut self, link: LinkId, direction: Direction, pipe: Pipe) {
         let now = self.now;
         self.with_line(link, direction, |line, dropped| line.set_pipe(now, pipe, dropped));
+        self.settle_offload(link);
     }
 
     /// The present settings of one direction of a link.
@@ -317,6 +330,7 @@ impl World {
     /// The same, seen from the end that `leaving` leaves: A's for A to B, B's for B to A.
     pub fn tap_at(&mut self, link: LinkId, leaving: Direction) {
         self.links[link.0 as usize].tap = Some(leaving);
+        self.settle_offload(link);
     }
 
     /// From now on, frames dropped anywhere are kept as sightings, tapped link or not, bounded to the given count
@@ -324,11 +338,49 @@ impl World {
     pub fn keep_drops(&mut self, at_most: usize) {
         self.sightings.keep_drops(at_most);
         self.keeps_drops = at_most > 0;
+        self.settle_offloads();
     }
 
     /// Takes the sightings collected so far, in order of time.
     pub fn take_sightings(&mut self) -> Vec<Sighting> {
         self.sightings.take()
+    }
+
+    // --- offload
+
+    /// Whether hosts may send super-segments over links that carry them whole: untapped ones without rate, loss,
+    /// duplication, corruption, jitter, reordering and MTU of their own. By default they may.
+    ///
+    /// Taps, digest and counts show single packets either way, the same ones at the same times where a link on the way
+    /// needs packets. What changes is how often a receiver acknowledges to which super-segments travel all the way, in
+    /// which order links without delay see the packets of one instant, and how long a run takes.
+    pub fn set_offload(&mut self, offload: bool) {
+        self.offload = offload;
+        self.settle_offloads();
+    }
+
+    fn settle_offloads(&mut self) {
+        for link in 0..self.links.len() {
+            self.settle_offload(LinkId(link as u32));
+        }
+    }
+
+    /// Tells the hosts at the ends of a link what it carries.
+    fn settle_offload(&mut self, link: LinkId) {
+        let entry = &self.links[link.0 as usize];
+        let hosts = entry.ends.iter().all(|end| matches!(end.port, Port::Interface(_)));
+        let unseen = self.offload && hosts && entry.tap.is_none() && !self.keeps_drops;
+        for (end, line) in entry.ends.into_iter().zip(&entry.lines) {
+            let Port::Interface(interface) = end.port else { continue };
+            let whole = unseen && line.carries_whole();
+            let offloads = Offloads {
+                segmentation: if whole { LARGEST } else { 0 },
+                checksum: whole,
+                gather: false,
+                in_turns: true,
+            };
+            self.nodes[end.node.0 as usize].host_mut().host.set_offloads(interface, offloads);
+        }
     }
 
     // --- things to come

@@ -4,13 +4,13 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use thru_stack::Medium;
 use thru_stack::random::Random;
+use thru_stack::{Frame, Medium, Offload};
 use thru_wire::Instant;
 
 use super::loss::LossState;
 use super::rate::Pacer;
-use super::{LinkStats, Pipe};
+use super::{Chance, LinkStats, Loss, Pipe};
 use crate::queue::{Context, Dropped, Packet, Queue};
 use crate::tap::{DropReason, Fate};
 
@@ -96,6 +96,56 @@ impl Line {
         }
     }
 
+    pub(crate) fn medium(&self) -> Medium {
+        self.medium
+    }
+
+    /// Whether nothing here looks at single packets: then a super-segment arrives as it entered.
+    pub(crate) fn carries_whole(&self) -> bool {
+        let Pipe {
+            mtu,
+            loss,
+            duplicate,
+            corrupt,
+            rate,
+            burst: _,
+            queue: _,
+            delay: _,
+            jitter,
+            reorder,
+            reorder_by: _,
+        } = &self.pipe;
+        *loss == Loss::None
+            && mtu.is_none()
+            && rate.is_none()
+            && jitter.is_zero()
+            && [duplicate, corrupt, reorder].iter().all(|chance| **chance == Chance::NEVER)
+    }
+
+    /// A super-segment enters a line that carries it whole. It counts as the packets it stands for.
+    pub(crate) fn enqueue_whole(&mut self, now: Instant, frame: Frame, dropped: &mut Vec<Dropped>) -> Fate {
+        self.transmit(now, dropped);
+        let Frame { bytes, offload, .. } = frame;
+        let headers = offload.segmentation.map_or(0, |how| usize::from(how.header_len));
+        let largest = offload.segmentation.map_or(0, |how| usize::from(how.segment_size)) + headers;
+        let (number, queued_at, jitter) = (self.stats.frames, now, Duration::ZERO);
+        let (overtakes, copy, corrupted) = (false, false, false);
+        let packet = Packet { bytes, offload, number, queued_at, jitter, overtakes, copy, corrupted };
+        let count = packet.count();
+        self.stats.frames += count;
+        self.stats.bytes += packet.bytes.len() as u64 + (count - 1) * headers as u64;
+        if !self.up {
+            self.stats.down_drops += count;
+            return Fate::Dropped(DropReason::LinkDown);
+        }
+        // Without a rate, packets go through the queue one by one and none of them waits.
+        self.stats.queue_bytes_max = self.stats.queue_bytes_max.max(largest.min(packet.bytes.len()));
+        self.stats.dequeued += count;
+        self.free_at = self.free_at.max(now);
+        self.put_on_wire(packet);
+        Fate::Passed
+    }
+
     /// A frame enters. What the queue gives up for it, or had to give up before, is added to `dropped`; if that is
     /// the frame itself, its fate says so instead.
     pub(crate) fn enqueue(&mut self, now: Instant, bytes: Bytes, dropped: &mut Vec<Dropped>) -> Entered {
@@ -120,8 +170,16 @@ impl Line {
             return discarded(DropReason::Loss);
         }
         let (jitter, overtakes) = (draws.jitter, draws.overtakes);
-        let mut packet =
-            Packet { bytes, number, queued_at: now, jitter, overtakes, copy: false, corrupted: false };
+        let mut packet = Packet {
+            bytes,
+            offload: Offload::NONE,
+            number,
+            queued_at: now,
+            jitter,
+            overtakes,
+            copy: false,
+            corrupted: false,
+        };
         let copy = draws.duplicated.then(|| Packet { copy: true, ..packet.clone() });
         if let Some(bit) = draws.flipped {
             self.corrupt(&mut packet, bit);
@@ -160,8 +218,9 @@ impl Line {
         if self.in_flight.front()?.0 > now {
             return None;
         }
-        self.stats.delivered += 1;
-        self.in_flight.pop_front().map(|(_, packet)| packet)
+        let (_, packet) = self.in_flight.pop_front()?;
+        self.stats.delivered += packet.count();
+        Some(packet)
     }
 
     /// Changes the pipeline for frames that enter from now on; those on the wire arrive when they would have.
@@ -195,7 +254,7 @@ impl Line {
         if self.up && !up {
             let on_the_wire = core::mem::take(&mut self.in_flight).into_iter().map(|(_, packet)| packet);
             for packet in on_the_wire.chain(self.queue.drain()) {
-                self.stats.down_drops += 1;
+                self.stats.down_drops += packet.count();
                 dropped.push(Dropped { at: now, packet, reason: DropReason::LinkDown });
             }
         }

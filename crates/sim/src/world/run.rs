@@ -1,7 +1,10 @@
 //! The loop: events are carried out, hosts are called, frames move.
 
 use super::*;
+use crate::frames::each_packet;
+use crate::queue::Packet;
 use crate::tap::{DropReason, Fate};
+use thru_stack::{Frame, Offload};
 
 /// Events at one instant after which the run is given up. A thousand hosts that all speak at once need far fewer.
 const MOST_EVENTS_AT_ONCE: u64 = 4_000_000;
@@ -93,7 +96,11 @@ impl World {
             if host.external {
                 continue;
             }
-            self.enter(link, leaving, frame.bytes);
+            if frame.offload.is_packet() {
+                self.enter(link, leaving, frame.bytes);
+            } else {
+                self.enter_whole(link, leaving, frame);
+            }
         }
         let host = self.nodes[index].host_mut();
         let woken = host.host.wakes() - host.wakes;
@@ -133,6 +140,32 @@ impl World {
         }
     }
 
+    /// A super-segment enters one direction of a link: whole, if nothing there looks at packets.
+    fn enter_whole(&mut self, link: LinkId, direction: Direction, frame: Frame) {
+        let now = self.now;
+        let entry = &self.links[link.0 as usize];
+        let line = &entry.lines[direction.index()];
+        let (medium, offload) = (line.medium(), frame.offload);
+        if entry.tap.is_some() || self.keeps_drops || !line.carries_whole() {
+            let mut packets = Vec::new();
+            each_packet(&frame.bytes, offload, medium, |packet| packets.push(packet));
+            for packet in packets {
+                self.enter(link, direction, packet);
+            }
+            return;
+        }
+        let bytes = frame.bytes.clone();
+        let fate = self.with_line(link, direction, |line, dropped| line.enqueue_whole(now, frame, dropped));
+        // The digest of a run is that of its packets, however they were carried.
+        each_packet(&bytes, offload, medium, |packet| {
+            self.packet_hops += 1;
+            self.digest.word(now.nanos());
+            self.digest.word(u64::from(link.0) << 1 | direction.index() as u64);
+            self.digest.bytes(&packet);
+            self.digest.word(fate_code(fate) << 1);
+        });
+    }
+
     /// Calls into a line, notes what it dropped, and re-arms it.
     pub(super) fn with_line<R>(
         &mut self,
@@ -147,17 +180,22 @@ impl World {
         let due = line.next_due();
         self.schedule.set(entry.slots[direction.index()], due);
         let (tapped, leaves_tap) = (entry.tap.is_some(), entry.tap == Some(direction));
+        let medium = entry.lines[direction.index()].medium();
         for Dropped { at, packet, reason } in dropped.drain(..) {
             let fate = Fate::Dropped(reason);
-            self.digest.word(at.nanos());
-            self.digest.word(u64::from(link.0) << 1 | direction.index() as u64);
-            self.digest.word(packet.number << 1 | u64::from(packet.copy));
-            self.digest.word(fate_code(fate));
-            if tapped || self.keeps_drops {
-                let seen_entering = (leaves_tap && !packet.copy).then_some(packet.number);
-                let sighting = Sighting { at, link, direction, bytes: packet.bytes, fate, tapped };
-                self.sightings.dropped(sighting, seen_entering);
-            }
+            let mut number = packet.number;
+            each_packet(&packet.bytes, packet.offload, medium, |bytes| {
+                self.digest.word(at.nanos());
+                self.digest.word(u64::from(link.0) << 1 | direction.index() as u64);
+                self.digest.word(number << 1 | u64::from(packet.copy));
+                self.digest.word(fate_code(fate));
+                if tapped || self.keeps_drops {
+                    let seen_entering = (leaves_tap && !packet.copy).then_some(number);
+                    let sighting = Sighting { at, link, direction, bytes, fate, tapped };
+                    self.sightings.dropped(sighting, seen_entering);
+                }
+                number += 1;
+            });
         }
         self.dropped = dropped;
         result
@@ -169,6 +207,22 @@ impl World {
         let Some(packet) = self.with_line(link, direction, |line, dropped| line.poll(now, dropped)) else {
             return;
         };
+        let medium = self.links[link.0 as usize].lines[direction.index()].medium();
+        if packet.offload.is_packet() || self.links[link.0 as usize].tap.is_none() {
+            return self.arrive(link, direction, packet);
+        }
+        // The link was tapped with the super-segment on its way.
+        let mut packets = Vec::new();
+        each_packet(&packet.bytes, packet.offload, medium, |bytes| packets.push(bytes));
+        for (bytes, number) in packets.into_iter().zip(packet.number..) {
+            let offload = Offload::NONE;
+            self.arrive(link, direction, Packet { bytes, offload, number, ..packet.clone() });
+        }
+    }
+
+    /// A frame is handed to the node at the end of its direction.
+    fn arrive(&mut self, link: LinkId, direction: Direction, packet: Packet) {
+        let now = self.now;
         let entry = &self.links[link.0 as usize];
         if entry.tap == Some(direction.reverse()) {
             let fate = match (packet.corrupted, packet.copy) {
@@ -183,10 +237,15 @@ impl World {
         let End { node, port } = entry.ends[1 - direction.index()];
         match (&mut self.nodes[node.0 as usize].device, port) {
             (Device::Host(host), Port::Interface(interface)) if host.external => {
-                self.external.leave(node, interface, packet.bytes);
+                let medium = entry.lines[direction.index()].medium();
+                let external = &mut self.external;
+                each_packet(&packet.bytes, packet.offload, medium, |bytes| {
+                    external.leave(node, interface, bytes);
+                });
             }
             (Device::Host(host), Port::Interface(interface)) => {
-                host.host.handle_frame(now, interface, thru_stack::Frame::new(packet.bytes, now));
+                let frame = Frame { offload: packet.offload, ..Frame::new(packet.bytes, now) };
+                host.host.handle_frame(now, interface, frame);
                 self.settle(node);
             }
             (Device::Switch(switch), Port::Switch(port)) => {

@@ -19,6 +19,8 @@ use crate::queue::QueueConfig;
 use crate::tap::{DropReason, Fate};
 use crate::testing::*;
 
+mod offload;
+
 const MS: Duration = Duration::from_millis(1);
 
 /// host a -- r1 -- r2 -- r3 -- host b, each link with these settings.
