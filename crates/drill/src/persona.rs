@@ -64,7 +64,10 @@ impl Persona {
     /// The stack's settings before a script changes any.
     pub fn tcp(self) -> TcpConfig {
         match self {
-            Persona::Linux => TcpConfig::default(),
+            Persona::Linux => TcpConfig {
+                habits: Habits { accurate_ecn_marks_all: true, ect1_first: true, ..Habits::default() },
+                ..TcpConfig::default()
+            },
             Persona::FreeBsd => TcpConfig {
                 send_buffer: 32_768,
                 receive_buffer: 65_536,
@@ -93,6 +96,8 @@ impl Persona {
                     challenge_interval: Duration::ZERO,
                     reset_in_window: false,
                     syn_resets: false,
+                    accurate_ecn_marks_all: false,
+                    ect1_first: false,
                     slow_start_after_idle: true,
                     listeners_refuse_syn_ack: false,
                     time_wait_answers_syn: false,

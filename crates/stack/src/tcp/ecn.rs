@@ -164,8 +164,8 @@ impl EcnMode {
 }
 
 /// The counters of a connection that has just begun, for its SYN ACK.
-pub(crate) fn first_counters() -> AccEcnCounters {
-    AccEcnCounters { ect1_first: false, ect0: Some(1), ce: Some(0), ect1: Some(1) }
+pub(crate) fn first_counters(ect1_first: bool) -> AccEcnCounters {
+    AccEcnCounters { ect1_first, ect0: Some(1), ce: Some(0), ect1: Some(1) }
 }
 
 /// Adds the option as far as there is room: three counters, two or one.
@@ -402,9 +402,12 @@ impl Connection {
     /// The option with the byte counters, on an acknowledgement without payload: in the handshake, and when one of
     /// them has changed.
     pub(crate) fn add_counters(&mut self, options: &mut TcpOptions) {
+        let ect1_first = self.options.ect1_first;
         let Some(marks) = self.marks.as_mut().filter(|marks| marks.accurate) else { return };
         let now = (marks.received.ect0, marks.received.ect1, marks.received.ce);
-        if now != marks.received.told && push_counters(options, marks.counters()) {
+        let mut counters = marks.counters();
+        counters.ect1_first |= ect1_first;
+        if now != marks.received.told && push_counters(options, counters) {
             marks.received.told = now;
         }
     }

@@ -33,6 +33,11 @@ pub struct Habits {
     pub reset_in_window: bool,
     /// A SYN in the window of a connection ends it, as RFC 793 had it before RFC 5961 4.2.
     pub syn_resets: bool,
+    /// With accurate ECN every segment after the handshake leaves as ECT(0), bare acknowledgements and repetitions, too
+    /// (RFC 9768 1 leaves it to experiments). Otherwise only new data does.
+    pub accurate_ecn_marks_all: bool,
+    /// Counters of accurate ECN begin with that of ECT(1) (RFC 9768 3.2.3 allows either order).
+    pub ect1_first: bool,
     /// A window that was not used for a timeout's time begins small again (RFC 5681 4.1).
     pub slow_start_after_idle: bool,
     /// A SYN ACK that finds a listener is answered with RST (RFC 9293 3.10.7.2). Otherwise it is dropped.
@@ -87,6 +92,8 @@ impl Default for Habits {
             challenge_interval: Duration::from_millis(500),
             reset_in_window: false,
             syn_resets: false,
+            accurate_ecn_marks_all: false,
+            ect1_first: false,
             slow_start_after_idle: true,
             listeners_refuse_syn_ack: true,
             time_wait_answers_syn: true,

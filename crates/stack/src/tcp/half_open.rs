@@ -149,7 +149,7 @@ impl HalfOpen {
         }
         // A path that drops options it doesn't know gets none the second time (RFC 9768 3.2.3.2.2).
         if self.options.ecn == EcnMode::Accurate && now == self.answered {
-            push_counters(&mut options, first_counters());
+            push_counters(&mut options, first_counters(self.options.ect1_first));
         }
         let flags = Flags::SYN | Flags::ACK | self.options.ecn.syn_ack_flags(self.options.syn_arrived);
         let mut segment = bare(&self.pair, flags, self.iss, self.irs + 1, self.window, options);

@@ -46,6 +46,10 @@ pub(crate) struct Negotiated {
     /// What we ask for or agreed on, and how the peer's SYN arrived.
     pub(crate) ecn: EcnMode,
     pub(crate) syn_arrived: u8,
+    /// See [`Habits::accurate_ecn_marks_all`](super::Habits) and its neighbour.
+    pub(crate) marks_all: bool,
+    /// See above.
+    pub(crate) ect1_first: bool,
     /// Whether our SYN tells `own_mss`.
     pub(crate) tells_mss: bool,
     /// In which order our SYN writes all that.
@@ -95,6 +99,8 @@ impl Negotiated {
             }),
             ecn: EcnMode::wanted(config),
             syn_arrived: 0,
+            marks_all: config.habits.accurate_ecn_marks_all,
+            ect1_first: config.habits.ect1_first,
             tells_mss: rich,
             layout: config.option_layout,
         }

@@ -460,7 +460,8 @@ impl Connection {
             emit(buffer, &self.pair, &header, |bytes| queue.copy(first, len as usize, bytes))
         };
         self.settings.mark(&mut segment);
-        if new_data && self.is_ect() {
+        let all = self.options.marks_all && self.options.ecn == EcnMode::Accurate && !syn;
+        if (new_data || all) && self.is_ect() {
             segment.ecn = ECT0;
         }
         segment

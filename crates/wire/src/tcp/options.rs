@@ -153,7 +153,11 @@ impl TcpOptions {
             let [high, low] = mss.to_be_bytes();
             put(&[2, 4, high, low]);
         }
-        if self.sack_permitted {
+        // Linux has the counters of accurate ECN ahead of what fills words by itself.
+        let kind = self.extra.bytes[0];
+        let alone = extra > 0 && usize::from(self.extra.bytes[1]) == extra;
+        let early = aligned && alone && matches!(kind, 172 | 174);
+        if self.sack_permitted && (self.timestamps.is_some() || !early) {
             if aligned && self.timestamps.is_none() {
                 put(&[1, 1]);
             }
@@ -166,6 +170,13 @@ impl TcpOptions {
             put(&[8, 10]);
             put(&timestamps.value.to_be_bytes());
             put(&timestamps.echo.to_be_bytes());
+        }
+        if early {
+            put(&self.extra.bytes[..extra]);
+            put(&[1; 3][..extra.next_multiple_of(4) - extra]);
+            if self.sack_permitted && self.timestamps.is_none() {
+                put(&[1, 1, 4, 2]);
+            }
         }
         if let Some(shift) = self.window_scale {
             if aligned {
@@ -183,9 +194,13 @@ impl TcpOptions {
                 put(&right.0.to_be_bytes());
             }
         }
+        let padded = len.next_multiple_of(4);
+        if early {
+            debug_assert_eq!(at, padded, "options were planned with another length");
+            return padded;
+        }
         put(&self.extra.bytes[..extra]);
         debug_assert_eq!(at, len, "options were planned with another length");
-        let padded = len.next_multiple_of(4);
         // Behind other options Linux pads with NOP, too.
         out[len..padded].fill(u8::from(extra > 0));
         padded
