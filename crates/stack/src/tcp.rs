@@ -12,7 +12,8 @@
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
 //! - where stacks in use differ: `habits`.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
-//! - what a connection tells about itself: `info`, `chrono`, `insight`; what is asked about it: `look`.
+//! - what a connection tells about itself: `info`, `chrono`, `insight`; what is asked about it: `look`;
+//!   how its figures went: `history`.
 //!
 //! Places of sequence numbers are 64 bits wide inside (`seq`), so nothing wraps but on the wire.
 
@@ -46,6 +47,7 @@ mod fastopen;
 mod habits;
 mod half_open;
 mod handshake;
+mod history;
 mod icmp;
 mod info;
 mod input;
@@ -84,6 +86,7 @@ pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOp
 pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use habits::{Habits, OpeningErrors, SynFin};
+pub use history::TcpSample;
 pub use info::TcpInfo;
 pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind};
 pub use look::Readiness;

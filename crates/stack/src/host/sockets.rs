@@ -17,7 +17,7 @@ use crate::packet::Packet;
 use crate::raw::{RawError, RawId, RawPacket, RawProtocol};
 use crate::tcp::{
     ConnectError, ListenError, ListenerId, OptionError, Path, SocketOptions, TcpConnectOptions, TcpError,
-    TcpEvent, TcpId, TcpInfo, TcpStats,
+    TcpEvent, TcpId, TcpInfo, TcpSample, TcpStats,
 };
 use crate::udp::{UdpDatagram, UdpError, UdpId, UdpSend};
 
@@ -264,6 +264,11 @@ impl Host {
     /// What happened on the connection so far, bounded: the first 64 events and the last 192.
     pub fn tcp_events(&self, id: TcpId) -> Vec<TcpEvent> {
         self.tcp.events(id)
+    }
+
+    /// How the sender's figures went, for plots: at most 256 points.
+    pub fn tcp_history(&self, id: TcpId) -> Vec<TcpSample> {
+        self.tcp.history(id)
     }
 }
 

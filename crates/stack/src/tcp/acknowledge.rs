@@ -119,6 +119,9 @@ impl Connection {
         if marked {
             self.answer_marks(cx, &news);
         }
+        if news.flight > 0 {
+            self.note_history(cx.now, cx.config);
+        }
         if news.advanced {
             if !self.recovery.timer_set {
                 self.restart_timer(cx);

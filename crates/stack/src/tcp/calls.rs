@@ -14,7 +14,7 @@ use super::listen::Listener;
 use super::memory::{FLOOR, Memory};
 use super::{
     ConnectError, ListenError, ListenerId, Path, SocketOptions, State, Tcp, TcpConnectOptions, TcpError,
-    TcpEvent, TcpId, TcpInfo, context, seq,
+    TcpEvent, TcpId, TcpInfo, TcpSample, context, seq,
 };
 
 /// Objects a host holds at most; numbers are 32 bits wide.
@@ -391,6 +391,12 @@ impl Tcp {
         let sent = connection.nxt - connection.iss;
         let received = if connection.irs == 0 { 0 } else { connection.receive.next() - connection.irs };
         connection.insight.events(sent, received)
+    }
+
+    /// How the sender's figures went, for plots: at most 256 points, evenly thinned out. None where events are not
+    /// recorded.
+    pub fn history(&self, id: TcpId) -> Vec<TcpSample> {
+        self.connection(id).map_or_else(Vec::new, |connection| connection.history().to_vec())
     }
 
     pub(super) fn connection(&self, id: TcpId) -> Option<&Connection> {

@@ -15,6 +15,7 @@ use super::demux::Pair;
 use super::ecn::Marks;
 use super::fastopen::{FastOpen, Opening};
 use super::handshake::{Negotiated, Syn};
+use super::history::History;
 use super::insight::{Insight, TcpEventKind};
 use super::memory::Memory;
 use super::pacing::Pacer;
@@ -120,6 +121,8 @@ pub(crate) struct Connection {
     pub(crate) pacer: Pacer,
     /// Connections that don't probe hold no memory for it.
     pub(crate) mtu_search: Option<Box<MtuSearch>>,
+    /// What was sent with figures so far; nothing before the first acknowledgement.
+    pub(crate) history: Option<Box<History>>,
     /// Connections without ECN hold no memory for it.
     pub(crate) marks: Option<Box<Marks>>,
     /// Whether the congestion window, and nothing else, ended the last burst.
@@ -203,6 +206,7 @@ impl Connection {
             congestion,
             pacer: Pacer::default(),
             mtu_search: MtuSearch::new(config.mtu_probing),
+            history: None,
             marks: None,
             window_was_full: false,
             last_small: iss,

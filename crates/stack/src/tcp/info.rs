@@ -284,7 +284,7 @@ impl Connection {
             send_buffer: self.queue.limit(),
             receive_buffer: self.receive.limit(),
             bytes_unread: self.receive.unread(),
-            pacing_rate: self.congestion.pacing_rate(),
+            pacing_rate: self.pacing_rate(config),
             bytes_retransmitted: insight.bytes_retransmitted,
             data_segments_sent: insight.data_segments_sent,
             data_segments_received: insight.data_segments_received,

@@ -76,6 +76,7 @@ impl Tcp {
         if timeouts_now > timeouts && connection.is_synchronized() {
             // The path may have become narrower, as another connection was told.
             let mtu = path.mtu(connection.pair.remote.address);
+            connection.note_history(now, &self.config);
             connection.judge_mtu_probe();
             connection.suspect_path();
             connection.limit_to_mtu(mtu);

@@ -11,7 +11,7 @@ use super::ecn::{ECT0, EcnMode};
 use super::insight::TcpEventKind;
 use super::runs::{Fate, Run};
 use super::segment::{emit, emit_train};
-use super::{SegmentBytes, SegmentOut, State, Together, pacing, seq};
+use super::{SegmentBytes, SegmentOut, State, TcpConfig, Together, pacing, seq};
 use crate::offload::Train;
 
 /// What a connection would send now.
@@ -145,7 +145,7 @@ impl Connection {
 
     /// Whether data may leave now; if not, the timer says when.
     fn pace_allows(&mut self, cx: &Context<'_>) -> bool {
-        if self.pacing_rate(cx).is_none() {
+        if self.pacing_rate(cx.config).is_none() {
             return true;
         }
         let departure = self.pacer.departure();
@@ -155,16 +155,16 @@ impl Connection {
     }
 
     /// Bytes per second at which data leaves now; `None`: as windows allow.
-    pub(crate) fn pacing_rate(&self, cx: &Context<'_>) -> Option<u64> {
+    pub(crate) fn pacing_rate(&self, config: &TcpConfig) -> Option<u64> {
         match self.congestion.pacing_rate() {
-            None if cx.config.pacing => pacing::rate_of_window(self.congestion.as_ref(), &self.rtt),
+            None if config.pacing => pacing::rate_of_window(self.congestion.as_ref(), &self.rtt),
             rate => rate,
         }
     }
 
     /// Tells the pacer of `len` bytes that leave.
     fn pace(&mut self, cx: &Context<'_>, len: u32) {
-        if let Some(rate) = self.pacing_rate(cx) {
+        if let Some(rate) = self.pacing_rate(cx.config) {
             let mss = u64::from(self.options.mss);
             let quantum = match self.congestion.send_quantum() {
                 u64::MAX => pacing::quantum_of_rate(rate, mss),
