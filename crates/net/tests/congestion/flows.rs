@@ -16,19 +16,19 @@ use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 
 /// One flow: who controls it, how long its own way is, when it begins.
 #[derive(Clone, Debug)]
-pub struct FlowConfig {
+pub(crate) struct FlowConfig {
     /// The sender's controller.
-    pub congestion: Congestion,
+    pub(crate) congestion: Congestion,
     /// Round trip of its path, the bottleneck included.
-    pub rtt: Duration,
+    pub(crate) rtt: Duration,
     /// When it connects.
-    pub begins: Duration,
+    pub(crate) begins: Duration,
 }
 
 /// Flows over a bottleneck.
-pub struct Flows {
-    pub world: World,
-    pub bottleneck: LinkId,
+pub(crate) struct Flows {
+    pub(crate) world: World,
+    pub(crate) bottleneck: LinkId,
     flows: Vec<Flow>,
     sink: NodeId,
     listener: ListenerId,
@@ -68,7 +68,7 @@ fn gateway(index: usize) -> Ipv4Addr {
 impl Flows {
     /// Each flow's own link to a router, and from there the bottleneck `pipe` with its round trip of `pipe.delay`
     /// there and the same back. `tcp` configures all hosts.
-    pub fn new(seed: u64, tcp: &TcpConfig, pipe: Pipe, configs: &[FlowConfig]) -> Flows {
+    pub(crate) fn new(seed: u64, tcp: &TcpConfig, pipe: Pipe, configs: &[FlowConfig]) -> Flows {
         let mut world = World::new(seed);
         let end = |last: u8| InterfaceConfig {
             name: format!("eth{last}"),
@@ -116,7 +116,7 @@ impl Flows {
     }
 
     /// Goes on for `time`; what each flow delivered meanwhile, in bytes.
-    pub fn run(&mut self, time: Duration) -> Vec<u64> {
+    pub(crate) fn run(&mut self, time: Duration) -> Vec<u64> {
         let end = self.world.now() + time;
         let before: Vec<u64> = self.flows.iter().map(|flow| flow.received).collect();
         loop {
@@ -199,14 +199,14 @@ impl Flows {
     }
 
     /// What the sender of a flow knows.
-    pub fn info(&self, index: usize) -> TcpInfo {
+    pub(crate) fn info(&self, index: usize) -> TcpInfo {
         let flow = &self.flows[index];
         let id = flow.id.expect("it has begun");
         self.world.host(flow.sender).tcp_info(id).expect("it lives")
     }
 
     /// What the bottleneck did.
-    pub fn bottleneck_stats(&self) -> LinkStats {
+    pub(crate) fn bottleneck_stats(&self) -> LinkStats {
         self.world.link_stats(self.bottleneck, Direction::AToB)
     }
 }

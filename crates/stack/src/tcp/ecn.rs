@@ -230,7 +230,7 @@ struct SentMarks {
     newest: Option<u32>,
     /// Classic: the next new data tells that we have slowed down.
     cwr_due: bool,
-    /// Until this is acknowledged, marks are answered already.
+    /// Until more than this is acknowledged, marks are answered already: the segment that says so follows it.
     reduced_until: u64,
     reductions: u64,
 }
@@ -461,7 +461,7 @@ impl Connection {
             return;
         }
         let (una, nxt) = (self.una, self.nxt);
-        let Some(marks) = self.marks.as_mut().filter(|marks| marks.sent.reduced_until <= una) else { return };
+        let Some(marks) = self.marks.as_mut().filter(|marks| marks.sent.reduced_until < una) else { return };
         marks.sent.reductions += 1;
         if marks.accurate
             && marks.sent.reductions >= ROUNDS_OF_MARKS
