@@ -161,11 +161,12 @@ fn fairness() {
         ("ten CUBIC, 20-200 ms", unequal(Cubic), 60, 0.0),
         ("ten BBR3, 20-200 ms", unequal(Bbr3), 60, 0.0),
     ];
-    let mut table = "Flows through one bottleneck of 20 Mbit/s with a queue of 100 KB (40 ms), round trip 40 ms\n\
+    let mut table =
+        "Flows through one bottleneck of 20 Mbit/s with a queue of 100 KB (40 ms), round trip 40 ms\n\
                      unless said otherwise, begun half a second apart; from 10 s to 60 s.\n\
                      \n\
                      flows                   Jain   sum  Mbit/s each\n"
-        .to_owned();
+            .to_owned();
     for (name, configs, seconds, least) in cases {
         let pipe = Pipe {
             rate: Some(20_000_000),
@@ -205,7 +206,8 @@ fn marks_replace_losses() {
             ecn,
         },
     };
-    let modes = [("off", Ecn::Off, false), ("classic", Ecn::Request, false), ("accurate", Ecn::Request, true)];
+    let modes =
+        [("off", Ecn::Off, false), ("classic", Ecn::Request, false), ("accurate", Ecn::Request, true)];
     let mut table = "One flow, 20 Mbit/s, 40 ms, through queues that mark what is capable and drop what is not; from 5 s to 25 s.\n\
                      \n\
                      queue     controller  ECN        Mbit/s  dropped  marked  sent again  slowed down\n"

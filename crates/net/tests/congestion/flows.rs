@@ -90,7 +90,8 @@ impl Flows {
         let mut flows = Vec::new();
         for (index, config) in configs.iter().enumerate() {
             let tcp = TcpConfig { congestion: config.congestion, ..tcp.clone() };
-            let sender = world.add_host(&format!("source{index}"), HostConfig { tcp, ..HostConfig::default() });
+            let sender =
+                world.add_host(&format!("source{index}"), HostConfig { tcp, ..HostConfig::default() });
             let own = Pipe { delay: (config.rtt - base) / 2, ..Pipe::default() };
             connect(
                 &mut world,
@@ -158,7 +159,9 @@ impl Flows {
     fn accept(&mut self) {
         let listener = self.listener;
         while self.flows.iter().any(|flow| flow.accepted.is_none() && flow.id.is_some()) {
-            let Some(id) = self.world.with_host(self.sink, |host, _| host.tcp_accept(listener)) else { return };
+            let Some(id) = self.world.with_host(self.sink, |host, _| host.tcp_accept(listener)) else {
+                return;
+            };
             let from = self.world.host(self.sink).tcp_remote_addr(id).expect("it is connected").ip();
             let index = (0..self.flows.len()).find(|index| IpAddr::V4(source(*index)) == from);
             let flow = &mut self.flows[index.expect("one of ours")];

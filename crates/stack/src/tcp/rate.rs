@@ -81,7 +81,6 @@ impl Stamp {
 #[derive(Clone, Copy, Debug)]
 struct Pending {
     stamp: Stamp,
-    send_elapsed: Duration,
     sent_at: Instant,
     end: u64,
     retransmitted: bool,
@@ -122,7 +121,6 @@ impl Delivery {
         if self.sample.is_none_or(|newest| (run.sent_at, run.end()) > (newest.sent_at, newest.end)) {
             self.sample = Some(Pending {
                 stamp: run.stamp,
-                send_elapsed: run.sent_at.since(run.stamp.flight_began),
                 sent_at: run.sent_at,
                 end: run.end(),
                 retransmitted: run.retransmitted,
@@ -142,9 +140,9 @@ impl Delivery {
         if self.limited_until > 0 && self.delivered > self.limited_until {
             self.limited_until = 0;
         }
-        let Pending { stamp, send_elapsed, sent_at, end: _, retransmitted } = self.sample.take()?;
+        let Pending { stamp, sent_at, end: _, retransmitted } = self.sample.take()?;
         let ack_elapsed = self.delivered_at.since(stamp.delivered_at);
-        let interval = send_elapsed.max(ack_elapsed);
+        let interval = sent_at.since(stamp.flight_began).max(ack_elapsed);
         Some(RateSample {
             delivered: self.delivered - stamp.delivered,
             interval,
