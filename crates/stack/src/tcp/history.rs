@@ -59,7 +59,7 @@ impl History {
 impl Connection {
     pub(crate) fn phase(&self) -> &'static str {
         match self.recovery.phase {
-            Phase::Open => self.congestion.phase(),
+            Phase::Open | Phase::Reduced { .. } => self.congestion.phase(),
             Phase::Recovery { .. } => "recovery",
             Phase::Loss { .. } => "loss",
         }
