@@ -52,13 +52,41 @@ fn operate(pair: &mut Duo, sides: &mut [Side; 2], random: &mut Random) {
             assert!(info.bytes_acked <= info.bytes_sent && info.bytes_acked as usize <= sides[end].written);
             assert!(tcp.events(id).len() <= 256);
         }
+        36 => {
+            let options = change(*tcp.options(id).unwrap(), random);
+            tcp.set_options(now, id, &options).unwrap();
+            tcp.set_quick_ack(now, id, random.below(2) == 0).unwrap();
+            assert_eq!(tcp.options(id), Some(&options));
+        }
         _ => pair.run_for(Duration::from_micros(random.below(50_000))),
     }
     pair.pump();
 }
 
+/// Other options, none of which keeps a connection from coming to an end.
+fn change(mut options: SocketOptions, random: &mut Random) -> SocketOptions {
+    let size = |random: &mut Random| 1 + random.below(30_000) as usize;
+    let seconds = |random: &mut Random| Duration::from_secs(1 + random.below(60));
+    match random.below(12) {
+        0 => options.cork ^= true,
+        1 => options.nodelay ^= true,
+        2 => (options.keepalive, options.keepalive_idle) = (true, seconds(random)),
+        3 => options.keepalive = false,
+        4 => options.user_timeout = (random.below(2) == 0).then(|| seconds(random)),
+        5 => options.mss_limit = Some(88 + random.below(1_400) as u16),
+        6 => options.window_clamp = Some(1_000 + size(random) as u32),
+        7 => options.send_buffer = Some(size(random)),
+        8 => options.receive_buffer = Some(2_000 + size(random)),
+        9 => options.receive_low = size(random),
+        10 => options.notsent_low = Some(size(random)),
+        _ => options.linger = [None, Some(Duration::ZERO), Some(seconds(random))][random.below(3) as usize],
+    }
+    options
+}
+
 #[test]
 fn whatever_applications_do_both_hosts_come_to_rest() {
+    let mut seen = [0; 5];
     for seed in 0..400 {
         let mut random = Random::new(seed, "operations");
         let link = Link {
@@ -76,12 +104,30 @@ fn whatever_applications_do_both_hosts_come_to_rest() {
             sack: random.below(4) > 0,
             keepalive: (random.below(4) == 0).then_some(Duration::from_secs(30)),
             data_retries: 8,
+            send_autotuning: random.below(2) == 0,
+            receive_autotuning: random.below(2) == 0,
+            memory_limit: [20_000, 200_000, 1 << 30][random.below(3) as usize],
+            memory_pressure: [10_000, 1 << 30][random.below(2) as usize],
+            syn_cookies: [SynCookies::WhenFull, SynCookies::Always, SynCookies::Never]
+                [random.below(3) as usize],
             ..TcpConfig::default()
         };
         let mut pair = Duo::with(link, config(&mut random), config(&mut random));
-        let listener = pair.listen(80, 8);
+        let mut options = SocketOptions::new(&TcpConfig::default());
+        options.fast_open_pending = random.below(3) as u32;
+        options.fast_open_no_cookie = random.below(2) == 0;
+        options.fast_open_connect = random.below(2) == 0;
+        options.defer_accept = (random.below(4) == 0).then_some(Duration::from_secs(2));
+        let way = &pair.ways[SERVER];
+        let listener = pair.ends[SERVER].listen_with(way, Duo::address(SERVER, 80), 8, options).unwrap();
         let side = |id| Side { id, written: 0, read: 0, closed: false };
-        let mut sides = [side(Some(pair.connect(80))), side(None)];
+        // The client's first bytes may leave with its SYN.
+        let first = pattern(0, random.below(4_000) as usize);
+        let wishes = TcpConnectOptions { socket: Some(options), ..TcpConnectOptions::default() };
+        let (now, way, to) = (pair.now, &pair.ways[CLIENT], Duo::address(SERVER, 80));
+        let called = pair.ends[CLIENT].connect_with_data(now, way, None, to, wishes, &first).unwrap();
+        let mut sides = [side(Some(called.0)), side(None)];
+        sides[CLIENT].written = called.1;
         for _ in 0..600 {
             if sides[SERVER].id.is_none() && sides[SERVER].read == 0 {
                 sides[SERVER].id = pair.ends[SERVER].accept(listener);
@@ -99,7 +145,20 @@ fn whatever_applications_do_both_hosts_come_to_rest() {
         assert_eq!(pair.ends[CLIENT].population(), (0, 0, 0), "seed {seed}");
         assert_eq!(pair.ends[SERVER].population(), (0, 0, 0), "seed {seed}");
         assert!(pair.next_event().is_never(), "seed {seed}");
+        for end in &pair.ends {
+            assert_eq!(end.memory(), (0, false), "seed {seed}");
+            let stats = end.stats();
+            let counts = [
+                stats.fast_open_passive,
+                stats.cookies_received,
+                stats.memory_pressures,
+                stats.receive_queue_drops,
+                stats.aborts_on_linger,
+            ];
+            seen.iter_mut().zip(counts).for_each(|(seen, count)| *seen += count);
+        }
     }
+    assert!(seen.iter().all(|&count| count > 3), "what the test is about has happened: {seen:?}");
 }
 
 /// Both sides call each other at the same moment, from and to the same ports, over a link that loses.

@@ -136,7 +136,7 @@ fn without_cookies_where_both_sides_agree_not_to_need_them() {
     let options =
         SocketOptions { fast_open_no_cookie: true, fast_open_pending: 1, ..SocketOptions::new(&plain()) };
     let mut trace = Trace::server_with(plain(), options);
-    trace.at(0).send("SYN seq=100 len=10 fo from=101").expect("SYN ACK ack=111").accept().read(101, 10);
+    trace.at(0).send("SYN seq=100 len=10 from=101").expect("SYN ACK ack=111").accept().read(101, 10);
 }
 
 fn server(pending: u32) -> Trace {
