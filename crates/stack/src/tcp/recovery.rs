@@ -148,7 +148,10 @@ impl Connection {
             reordering: self.duplicate_threshold(),
             dsack_duplicates: u64::from(self.recovery.duplicated),
             state: match self.recovery.phase {
-                Phase::Open if self.is_disordered() => RecoveryState::Disorder,
+                // A probe alone is no disorder.
+                Phase::Open if self.is_disordered() && !self.recovery.probe.is_repetition() => {
+                    RecoveryState::Disorder
+                }
                 Phase::Open => RecoveryState::Open,
                 Phase::Recovery { .. } => RecoveryState::Recovery,
                 Phase::Loss { .. } => RecoveryState::Loss,
