@@ -255,6 +255,13 @@ impl Tcp {
             self.stats.errors_received += 1;
             return;
         };
+        let mut more = more;
+        if segment.payload.is_empty()
+            && let Some(payload) = more.next()
+        {
+            // All of the payload stood beside the header.
+            self.spare.give(core::mem::replace(&mut segment.payload, payload));
+        }
         let target = self.demux.find_for_segment(&segment.pair);
         let mut left = more.len();
         let flags = segment.header.flags;

@@ -49,9 +49,13 @@ impl SendQueue {
                 spare.pieces.fill(&mut self.pieces);
                 self.share_tail();
                 self.close_last();
-                // A block for a large write; small ones start small and share a piece.
-                let size = if self.end == self.start { data.len().max(512) } else { data.len().max(PIECE) };
-                self.tail = if size > BLOCK / 4 { spare.take(BLOCK) } else { BytesMut::with_capacity(size) };
+                // A block for a large write, or for a queue that grows; small ones start small and share a piece.
+                let held = (self.end - self.start) as usize;
+                let size = if held == 0 { data.len().max(512) } else { data.len().max(PIECE) };
+                let large = size > BLOCK / 4 || held >= PIECE;
+                let tail = if large { spare.take(BLOCK) } else { BytesMut::with_capacity(size) };
+                // It may be the last to hold its block.
+                spare.give_mut(core::mem::replace(&mut self.tail, tail));
             }
             let room = (self.tail.capacity() - self.tail.len()).min(data.len());
             self.tail.extend_from_slice(&data[..room]);
