@@ -83,6 +83,9 @@ impl Parser {
             return Ok(Expr::Not(Box::new(inner)));
         }
         let mark = self.t.mark();
+        if self.t.peek_second().kind == Token::Sign("[") {
+            return self.relation(); // it can be nothing else
+        }
         if self.begins_arithmetic() {
             match self.relation() {
                 Ok(relation) => return Ok(relation),

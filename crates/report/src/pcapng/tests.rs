@@ -1,4 +1,10 @@
 use super::*;
+
+const SECTION_HEADER: u32 = 0x0A0D_0D0A;
+const INTERFACE: u32 = 1;
+const NAMES: u32 = 4;
+const ENHANCED_PACKET: u32 = 6;
+const SECRETS: u32 = 10;
 use crate::fixture;
 use std::process::Command;
 use thru_trace::{Evidence, Layer, Status};
