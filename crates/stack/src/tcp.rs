@@ -11,6 +11,7 @@
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
 //! - where stacks in use differ: `habits`.
+//! - which MUSTs of which RFCs are met, and which are not, is listed in `conformance/*.toml`; a test keeps it true.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.
 //! - what a connection tells about itself: `info`, `chrono`, `insight`; what is asked about it: `look`;
 //!   how its figures went: `history`.
