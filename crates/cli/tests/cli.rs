@@ -203,3 +203,33 @@ fn a_reader_that_has_gone_is_no_panic() {
         .expect("thru runs");
     assert_eq!(status.code(), Some(2));
 }
+
+#[test]
+fn drill_tells_each_script_in_a_line() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("drill");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let write = |name: &str, script: &str| std::fs::write(folder.join(name), script).expect("a file");
+    write(
+        "a.pkt",
+        "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 < . 1:1(0) ack 5 win 9\n+0 > R 5:5(0) win 0\n",
+    );
+    write("b.pkt", "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 close(3) = -1 EBADF\n");
+    write("c.pkt", "0 `reboot`\n");
+    write("notes.txt", "no script");
+    let path = folder.to_str().expect("a plain path");
+    let output = thru(&["drill", "--json", path]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<(&str, u64)> = lines
+        .iter()
+        .map(|line| (line["result"].as_str().expect("a word"), line["line"].as_u64().expect("a number")))
+        .collect();
+    assert_eq!(told, [("pass", 0), ("fail", 2), ("skip", 1)]);
+    assert!(lines[0]["file"].as_str().is_some_and(|file| file.ends_with("a.pkt")));
+    assert!(lines[2]["reason"].as_str().is_some_and(|reason| reason.contains("reboot")));
+    assert_eq!(thru(&["drill", &format!("{path}/a.pkt")]).status.code(), Some(0));
+    assert_eq!(thru(&["drill", &format!("{path}/d.pkt")]).status.code(), Some(2));
+    assert_eq!(thru(&["drill"]).status.code(), Some(2));
+    assert_eq!(thru(&["drill", "--persona", "plan9", path]).status.code(), Some(2));
+}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use thru_drill::{Options, Outcome as Result_, Persona, Verdict};
+use thru_drill::{Options, Persona, Verdict};
 use thru_report::text::escape;
 
 use crate::Outcome;
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &DrillArgs) -> Outcome {
 }
 
 /// The runner is chosen by the extension.
-fn run_file(file: &Path, options: &Options) -> Result<Result_, Failure> {
+fn run_file(file: &Path, options: &Options) -> Result<thru_drill::Outcome, Failure> {
     let unreadable = |what: String| {
         Failure::usage(format!("cannot read {}: {what}", file.display()), "is the path right?")
     };
@@ -69,16 +69,16 @@ fn run_file(file: &Path, options: &Options) -> Result<Result_, Failure> {
 }
 
 /// Runs a resolver's replay script.
-fn replay(source: &str) -> Result_ {
+fn replay(source: &str) -> thru_drill::Outcome {
     let (verdict, line, reason) = match thru_names::replay::run(source) {
         thru_names::replay::Outcome::Pass => (Verdict::Pass, 0, String::new()),
         thru_names::replay::Outcome::Fail(line, why) => (Verdict::Fail, line, why),
         thru_names::replay::Outcome::Skip(line, why) => (Verdict::Skip, line, why),
     };
-    Result_ { verdict, line: u32::try_from(line).unwrap_or(u32::MAX), reason, log: Vec::new() }
+    thru_drill::Outcome { verdict, line: u32::try_from(line).unwrap_or(u32::MAX), reason, log: Vec::new() }
 }
 
-fn tell(file: &Path, outcome: &Result_, args: &DrillArgs) {
+fn tell(file: &Path, outcome: &thru_drill::Outcome, args: &DrillArgs) {
     let name = file.to_string_lossy();
     if args.json {
         let line = json!({

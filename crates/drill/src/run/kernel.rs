@@ -244,9 +244,6 @@ impl Runner {
     /// Tries a call.
     pub(super) fn attempt(&mut self, call: &Call, progress: &mut Progress) -> Result<Attempt, Stop> {
         let arguments = &call.arguments[..];
-        if progress.began && progress.expired {
-            // A call that gives up still takes what came in the same instant.
-        }
         match call.name.as_str() {
             "socket" => self.call_socket(call),
             "pipe" => self.call_pipe(arguments),

@@ -4,12 +4,10 @@ use super::Stop;
 use crate::script::Expr;
 
 pub(crate) const MSG_PEEK: i64 = 0x2;
-pub(crate) const MSG_TRUNC: i64 = 0x20;
 pub(crate) const MSG_DONTWAIT: i64 = 0x40;
 pub(crate) const MSG_WAITALL: i64 = 0x100;
 pub(crate) const MSG_MORE: i64 = 0x8000;
 pub(crate) const MSG_FASTOPEN: i64 = 0x2000_0000;
-pub(crate) const MSG_ZEROCOPY: i64 = 0x400_0000;
 pub(crate) const O_NONBLOCK: i64 = 0x800;
 pub(crate) const O_RDWR: i64 = 0x2;
 pub(crate) const POLLIN: i64 = 0x1;
@@ -24,14 +22,14 @@ const NAMES: &[(&str, i64)] = &[
     ("MSG_PEEK", MSG_PEEK),
     ("MSG_DONTROUTE", 0x4),
     ("MSG_CTRUNC", 0x8),
-    ("MSG_TRUNC", MSG_TRUNC),
+    ("MSG_TRUNC", 0x20),
     ("MSG_DONTWAIT", MSG_DONTWAIT),
     ("MSG_EOR", 0x80),
     ("MSG_WAITALL", MSG_WAITALL),
     ("MSG_ERRQUEUE", 0x2000),
     ("MSG_NOSIGNAL", 0x4000),
     ("MSG_MORE", 0x8000),
-    ("MSG_ZEROCOPY", MSG_ZEROCOPY),
+    ("MSG_ZEROCOPY", 0x400_0000),
     ("MSG_FASTOPEN", MSG_FASTOPEN),
     ("O_RDONLY", 0),
     ("O_WRONLY", 1),

@@ -102,7 +102,6 @@ impl Runner {
         if bound.is_some() {
             return Attempt::error("EINVAL");
         }
-        let now = self.now;
         let Some(socket) = self.kernel.socket_mut(fd) else { return Attempt::error("ENOTSOCK") };
         if socket.datagram {
             let Ok(id) = self.host.udp_bind(local) else { return Attempt::error("EADDRINUSE") };
@@ -114,7 +113,6 @@ impl Runner {
             self.kernel.bound_port = Some(local.port());
             self.flows.forget_current();
         }
-        let _ = now;
         Attempt::ok(0)
     }
 

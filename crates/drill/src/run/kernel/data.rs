@@ -7,9 +7,7 @@ use thru_stack::udp::UdpSend;
 
 use super::errors::unreachable;
 use super::{Attempt, File, Progress, Socket, SocketState, errno, vector_len};
-use crate::run::values::{
-    MSG_DONTWAIT, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, argument, number,
-};
+use crate::run::values::{MSG_DONTWAIT, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_WAITALL, argument, number};
 use crate::run::{Runner, Stop};
 use crate::script::Expr;
 
@@ -49,7 +47,6 @@ impl Runner {
             Ok(Some(count)) => {
                 progress.bytes += count;
                 let all = flags & MSG_WAITALL != 0 && count > 0 && progress.bytes < len;
-                let _ = MSG_TRUNC;
                 if all && flags & MSG_PEEK == 0 {
                     return self.would_block(&socket, flags, progress);
                 }
