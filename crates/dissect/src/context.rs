@@ -128,13 +128,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Sets the value of an open subtree.
-    pub(crate) fn set(&mut self, open: Open, value: u64) {
-        if let Some(field) = self.arena.fields.get_mut(open.0) {
-            field.value = value;
-        }
-    }
-
     /// A subtree over all of `data`, whose content may turn out short: the subtree is closed either way.
     pub(crate) fn within<T>(
         &mut self,

@@ -161,25 +161,11 @@ impl<'d> Cursor<'d> {
         Ok(value as u32)
     }
 
-    pub(crate) fn u64(&mut self, cx: &mut Context<'_>, def: &'static FieldDef) -> Read<u64> {
-        self.uint(cx, def, 8)
-    }
-
     /// A signed number of `size` bytes.
     pub(crate) fn int(&mut self, cx: &mut Context<'_>, def: &'static FieldDef, size: usize) -> Read<i64> {
         let shift = 64 - 8 * size as u32;
         let value = ((self.number(size)? << shift) as i64) >> shift;
         cx.add(def, self.data, self.pos, size, value as u64);
-        self.pos += size;
-        Ok(value)
-    }
-
-    /// A little-endian number of `size` bytes.
-    pub(crate) fn le(&mut self, cx: &mut Context<'_>, def: &'static FieldDef, size: usize) -> Read<u64> {
-        let bytes = self.data.bytes.get(self.pos..self.pos + size).ok_or(Short)?;
-        let raw = bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
-        let value = masked(raw, def.mask);
-        cx.add(def, self.data, self.pos, size, value);
         self.pos += size;
         Ok(value)
     }
@@ -251,16 +237,6 @@ impl<'d> Cursor<'d> {
             cx.add(def, rest, 0, rest.len(), 0);
         }
         rest.bytes
-    }
-
-    /// Words that end with a zero byte, which belongs to the field.
-    pub(crate) fn text_z(&mut self, cx: &mut Context<'_>, def: &'static FieldDef) -> Read<&'d [u8]> {
-        let rest = self.rest();
-        let len = rest.bytes.iter().position(|&byte| byte == 0).ok_or(Short)?;
-        let value = cx.arena.keep(&rest.bytes[..len]);
-        cx.add_text(def, rest, 0, len + 1, value);
-        self.pos += len + 1;
-        Ok(&rest.bytes[..len])
     }
 }
 

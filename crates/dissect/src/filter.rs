@@ -228,7 +228,6 @@ pub(crate) enum Header {
     Less(u32),
     Greater(u32),
     Vlan(Option<u16>),
-    Mpls(Option<u32>),
     /// An arithmetic comparison.
     Relation {
         left: Arith,

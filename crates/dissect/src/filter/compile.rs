@@ -317,7 +317,6 @@ impl Compiler {
                 self.jump(code::JGE, length, yes, no);
             }
             Header::Vlan(id) => self.vlan(id, yes, no)?,
-            Header::Mpls(_) => return Err(error("`mpls` is not supported")),
             Header::Relation { ref left, op, ref right } => self.relation(left, op, right, yes, no)?,
         }
         Ok(())

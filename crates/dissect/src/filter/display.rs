@@ -408,7 +408,7 @@ pub(super) fn bytes(word: &str) -> Option<Vec<u8>> {
             if digits.len() == 1 {
                 return pair(digits).map(|byte| vec![byte]);
             }
-            if digits.len() % 2 != 0 {
+            if !digits.len().is_multiple_of(2) {
                 return None;
             }
             (0..digits.len() / 2).map(|at| pair(&digits[at * 2..at * 2 + 2])).collect()

@@ -49,7 +49,6 @@ protocol! { IP "ip" "IPv4" "Internet Protocol Version 4";
     BOGUS_VERSION: none "ip.bogus_ip_version" "Bogus IP version";
     BOGUS_LENGTH: none "ip.bogus_ip_length" "Bogus IP length";
     BOGUS_HEADER: none "ip.bogus_header_length" "Bogus IP header length";
-    REASSEMBLED_IN: frame "ip.reassembled_in" "Reassembled IPv4 in frame";
     FRAGMENTS: none "ip.fragments" "IPv4 Fragments";
     FRAGMENT: frame "ip.fragment" "IPv4 Fragment";
     FRAGMENT_COUNT: u32 "ip.fragment.count" "Fragment count";
@@ -177,7 +176,6 @@ fn option_body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {
 /// Waits for the other fragments; the last to arrive shows the whole.
 fn fragment(cx: &mut Context<'_>, fragment: Fragment, payload: Data<'_>) -> Read {
     let fields = FragmentFields {
-        reassembled_in: &REASSEMBLED_IN,
         fragments: &FRAGMENTS,
         fragment: &FRAGMENT,
         count: &FRAGMENT_COUNT,
@@ -191,7 +189,6 @@ fn fragment(cx: &mut Context<'_>, fragment: Fragment, payload: Data<'_>) -> Read
 
 /// The fields that tell of fragments, in IPv4 and IPv6.
 pub(super) struct FragmentFields {
-    pub(super) reassembled_in: &'static FieldDef,
     pub(super) fragments: &'static FieldDef,
     pub(super) fragment: &'static FieldDef,
     pub(super) count: &'static FieldDef,

@@ -32,7 +32,6 @@ protocol! { IPV6 "ipv6" "IPv6" "Internet Protocol Version 6";
     OPT_JUMBO: u32 "ipv6.opt.jumbo" "Payload Length";
     OPT_TEL: u8 "ipv6.opt.tel" "Tunnel Encapsulation Limit";
     OPT_UNKNOWN: bytes "ipv6.opt_unknown_data" "Unknown Data";
-    REASSEMBLED_IN: frame "ipv6.reassembled.in" "Reassembled IPv6 in frame";
     FRAGMENTS: none "ipv6.fragments" "IPv6 Fragments";
     FRAGMENT: frame "ipv6.fragment" "IPv6 Fragment";
     FRAGMENT_COUNT: u32 "ipv6.fragment.count" "Fragment count";
@@ -220,7 +219,6 @@ fn fragment(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
             return Ok(());
         }
         let fields = FragmentFields {
-            reassembled_in: &REASSEMBLED_IN,
             fragments: &FRAGMENTS,
             fragment: &FRAGMENT,
             count: &FRAGMENT_COUNT,

@@ -54,7 +54,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
 
 fn timestamp(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read {
     let (seconds, fraction) = (c.data.u32(c.pos)?, c.data.u32(c.pos + 4)?);
-    let nanos = (i64::from(seconds) - EPOCH) * 1_000_000_000 + (i64::from(fraction) * 1_000_000_000 >> 32);
+    let nanos = (i64::from(seconds) - EPOCH) * 1_000_000_000 + ((i64::from(fraction) * 1_000_000_000) >> 32);
     cx.add(def, c.data, c.pos, 8, nanos as u64);
     c.skip(8)
 }

@@ -216,7 +216,6 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "the header's parts, read once")]
 fn show(
     cx: &mut Context<'_>,
     c: &mut Cursor<'_>,
