@@ -47,6 +47,7 @@ impl Host {
                 self.send_segment_slowly(now, segment);
             }
         }
+        self.tcp.spare().give_mut(cars.into_buffer());
     }
 
     /// Gives a train back that has to be cut.

@@ -66,6 +66,11 @@ impl Cars {
         Some(Cars { like: segment, header, train, left })
     }
 
+    /// What the header of the whole was in.
+    pub(crate) fn into_buffer(self) -> BytesMut {
+        self.like.bytes.into_buffer()
+    }
+
     pub(crate) fn next(&mut self, spare: &mut Spare) -> Option<SegmentOut> {
         if self.left == 0 {
             return None;
