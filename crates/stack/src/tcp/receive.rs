@@ -274,7 +274,10 @@ impl Receive {
 
     fn append(&mut self, payload: Bytes) {
         self.unread += payload.len();
-        if payload.len() >= SHARE_FROM {
+        // A small one behind a large one, as at the end of a train, doubles what is held at most: it is shared too.
+        let ends_train =
+            self.tail.is_empty() && self.ready.back().is_some_and(|last| last.len() >= SHARE_FROM);
+        if payload.len() >= SHARE_FROM || ends_train {
             self.close_tail();
             self.memory += payload.len() + OVERHEAD;
             self.ready.push_back(payload);
