@@ -7,6 +7,7 @@ use thru_wire::Instant;
 use super::congestion::Ack;
 use super::connection::{Connection, Context};
 use super::handshake::TimestampState;
+use super::rate::Newest;
 use super::runs::Run;
 use super::segment::Segment;
 use super::seq;
@@ -40,6 +41,8 @@ pub(crate) struct News {
     pub(crate) original: bool,
     /// Where what was sent once begins that arrived after something sent later.
     late: Option<u64>,
+    /// What the newest run it delivered left behind for a sample of the rate.
+    pub(crate) newest_sample: Option<Newest>,
     /// The timestamp it echoes.
     pub(crate) echo: Option<u32>,
     /// When the oldest and the newest run left that it delivered and that had been sent only once.
@@ -96,7 +99,7 @@ impl Connection {
         news.duplicate_in_form = !news.advanced && ack == self.una && segment.len() == 0 && !window_changed;
         news.duplicate = news.duplicate_in_form && !self.runs.is_empty();
         if news.duplicate {
-            self.insight.duplicate_acks_received += 1;
+            self.insight.rare.duplicate_acks_received += 1;
             self.recovery.duplicates += u32::from(!self.options.sack);
         }
         if news.advanced {
@@ -106,11 +109,15 @@ impl Connection {
             self.rtt.forget_backoff();
         } else if self.peer_window.size() == 0 && ack == self.una {
             // The peer lives, it only has no room: it may take as long as it likes (RFC 9293 3.8.6.1).
-            self.recovery.retries = 0;
+            if let Some(recovery) = self.recovery.held() {
+                recovery.retries = 0;
+            }
         }
         self.probe.answered();
         let rtt = self.measure(segment, &news);
-        self.recovery.timer_set = false;
+        if let Some(recovery) = self.recovery.held() {
+            recovery.timer_set = false;
+        }
         let (marked, ce_bytes) = self.take_marks(segment, &news);
         if news.advanced || news.sacked || news.duplicate_in_form || news.dsacked > 0 {
             self.answer_news(cx, &news, before, rtt, ce_bytes);
@@ -146,7 +153,7 @@ impl Connection {
         let lost_before = self.runs.lost_bytes();
         self.judge_loss(cx, news);
         let lost = self.runs.lost_bytes();
-        let rate = self.delivery.take(cx.now, self.rtt.min(), lost);
+        let rate = self.delivery.sample(cx.now, self.rtt.min(), lost, news.newest_sample);
         let threshold = self.congestion.slow_start_threshold();
         let in_slow_start = self.congestion.window() < threshold;
         // In slow start a window that was half used may double (RFC 7661 4.2, and Linux).
@@ -182,7 +189,7 @@ impl Connection {
         self.runs.acknowledge(ack, |run| {
             if run.fate != super::runs::Fate::Sacked {
                 news.note(&run, &known);
-                delivery.delivered(&run, known.at);
+                delivery.delivered(&run, known.at, &mut news.newest_sample);
                 rack.delivered(&run, known.at, known.min_rtt, known.answers(&run));
             }
         });
@@ -190,7 +197,9 @@ impl Connection {
         self.nxt = self.nxt.max(ack);
         self.queue.acknowledge(ack, cx.spare);
         self.runs.give_room(cx.spare);
-        self.scoreboard.remove_below(ack);
+        if let Some(scoreboard) = self.scoreboard.held() {
+            scoreboard.remove_below(ack);
+        }
     }
 
     /// Takes in the blocks of a segment.
@@ -219,7 +228,7 @@ impl Connection {
             let mss = u32::from(self.options.mss);
             self.runs.sack((left, right), (joined.start, joined.end), mss, |run| {
                 news.note(run, &known);
-                delivery.delivered(run, known.at);
+                delivery.delivered(run, known.at, &mut news.newest_sample);
                 rack.delivered(run, known.at, known.min_rtt, known.answers(run));
             });
         }

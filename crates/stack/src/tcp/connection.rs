@@ -18,6 +18,7 @@ use super::handshake::{Negotiated, Syn};
 use super::history::History;
 use super::insight::{Insight, TcpEventKind};
 use super::memory::Memory;
+use super::on_demand::OnDemand;
 use super::pacing::Pacer;
 use super::pmtu::MtuSearch;
 use super::probe::Probe;
@@ -76,6 +77,8 @@ pub(crate) struct Timers {
     pub(crate) pace: Instant,
     /// Nobody is left who could read what a peer in FIN-WAIT-2 may still send.
     pub(crate) linger: Instant,
+    /// Nothing will have happened for a while: memory can be let go of. Looked at only when the wheel turns anyway.
+    pub(crate) rest: Instant,
 }
 
 impl Timers {
@@ -86,11 +89,12 @@ impl Timers {
         keepalive: Instant::NEVER,
         pace: Instant::NEVER,
         linger: Instant::NEVER,
+        rest: Instant::NEVER,
     };
 
     pub(crate) fn earliest(&self) -> Instant {
-        let Timers { retransmit, delayed_ack, persist, keepalive, pace, linger } = *self;
-        retransmit.min(delayed_ack).min(persist).min(keepalive).min(pace).min(linger)
+        let Timers { retransmit, delayed_ack, persist, keepalive, pace, linger, rest } = *self;
+        retransmit.min(delayed_ack).min(persist).min(keepalive).min(pace).min(linger).min(rest)
     }
 }
 
@@ -110,15 +114,15 @@ pub(crate) struct Connection {
     pub(crate) queue: SendQueue,
     /// The application has closed: a FIN follows what is queued.
     pub(crate) closing: bool,
-    pub(crate) runs: Runs,
+    pub(crate) runs: OnDemand<Runs>,
     /// What the peer reported to have beyond its acknowledgement.
-    pub(crate) scoreboard: Ranges,
+    pub(crate) scoreboard: OnDemand<Ranges>,
     pub(crate) peer_window: PeerWindow,
     pub(crate) syn: Syn,
     pub(crate) fast_open: Option<Box<Opening>>,
-    pub(crate) recovery: Recovery,
+    pub(crate) recovery: OnDemand<Recovery>,
     pub(crate) congestion: Box<dyn Controller>,
-    pub(crate) pacer: Pacer,
+    pub(crate) pacer: OnDemand<Pacer>,
     /// Connections that don't probe hold no memory for it.
     pub(crate) mtu_search: Option<Box<MtuSearch>>,
     /// What was sent with figures so far; nothing before the first acknowledgement.
@@ -184,7 +188,7 @@ impl Connection {
         let (send, receive) = settings.buffers(config);
         let congestion =
             controller(settings.congestion, u64::from(options.mss), config.initial_window_segments, iss);
-        let mut runs = Runs::default();
+        let mut runs = OnDemand::<Runs>::default();
         if congestion.wants_lost() {
             runs.take_notes();
         }
@@ -198,13 +202,13 @@ impl Connection {
             queue: SendQueue::new(iss + 1, send),
             closing: false,
             runs,
-            scoreboard: Ranges::default(),
+            scoreboard: OnDemand::default(),
             peer_window: PeerWindow::default(),
             syn: Syn::default(),
             fast_open: None,
             recovery: Recovery::new(config),
             congestion,
-            pacer: Pacer::default(),
+            pacer: OnDemand::default(),
             mtu_search: MtuSearch::new(config.mtu_probing),
             history: None,
             marks: None,
@@ -319,8 +323,8 @@ impl Connection {
     /// Lets go of everything that serves sending.
     pub(crate) fn forget_sending(&mut self) {
         self.queue.clear();
-        self.runs = Runs::default();
-        self.scoreboard.clear();
+        self.runs.release();
+        self.scoreboard.release();
     }
 
     /// RST and the end (RFC 9293 3.10.5).

@@ -239,9 +239,11 @@ impl HalfOpen {
         let insight = &mut connection.insight;
         insight.segments_received = 1;
         insight.segments_sent = 1 + u64::from(self.retransmissions);
-        insight.syn_retransmissions = u32::from(self.retransmissions);
-        insight.retransmissions = u64::from(self.retransmissions);
-        insight.timeouts = u32::from(self.retransmissions);
+        if self.retransmissions > 0 {
+            insight.rare.syn_retransmissions = u32::from(self.retransmissions);
+            insight.rare.retransmissions = u64::from(self.retransmissions);
+            insight.rare.timeouts = u32::from(self.retransmissions);
+        }
         // Half-open objects are too small to keep a diary: the two segments they are made of are told now.
         insight.record(
             self.began,

@@ -180,7 +180,7 @@ impl Connection {
         }
         if flags.rst() {
             if flags.ack() {
-                self.insight.reset_ttl = Some(segment.ttl);
+                self.insight.rare.reset_ttl = Some(segment.ttl);
                 self.end(cx, Some(TcpError::Refused));
             }
             return;
@@ -263,7 +263,7 @@ impl Connection {
             _ => cx.config.syn_ack_retries,
         };
         let rto = self.syn_rto(cx.config);
-        self.insight.timeouts += 1;
+        self.insight.rare.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
         let limit = self.settings.connect_timeout.filter(|_| self.active);
         let late = limit.zip(self.syn.began).is_some_and(|(limit, began)| cx.now.since(began) >= limit);
@@ -293,8 +293,8 @@ impl Connection {
         let flags = if self.state == State::SynSent { Flags::SYN } else { Flags::SYN | Flags::ACK };
         self.syn.due = false;
         if again && !(self.state == State::SynReceived && self.syn.retransmissions == 0) {
-            self.insight.retransmissions += 1;
-            self.insight.syn_retransmissions += 1;
+            self.insight.rare.retransmissions += 1;
+            self.insight.rare.syn_retransmissions += 1;
         }
         self.syn.sent_at = Some(now);
         let began = *self.syn.began.get_or_insert(now);

@@ -37,7 +37,7 @@ impl Connection {
 
         // PAWS (RFC 7323 5.3 R1), which doesn't hold for RST.
         if !flags.rst() && self.is_from_the_past(segment) {
-            self.insight.duplicates_received += 1;
+            self.insight.rare.duplicates_received += 1;
             cx.stats.paws_drops += 1;
             self.answer_out_of_window(cx, segment);
             return;
@@ -186,7 +186,7 @@ impl Connection {
             return;
         }
         if len > 0 && place + len <= next {
-            self.insight.duplicates_received += 1;
+            self.insight.rare.duplicates_received += 1;
             // RFC 7323 5.3 R2: its timestamp is not kept. A repetition would push TS.Recent beyond what is still on its way,
             // and reordered originals would be taken for ghosts.
             if self.options.sack && !segment.payload.is_empty() {
@@ -251,7 +251,7 @@ impl Connection {
             self.challenge(cx);
             return;
         }
-        self.insight.reset_ttl = Some(segment.ttl);
+        self.insight.rare.reset_ttl = Some(segment.ttl);
         let error = match self.state {
             State::SynReceived if self.active => Some(TcpError::Refused),
             // Everything was said on both sides: the RST changes nothing (RFC 9293 3.10.7.4).
@@ -374,14 +374,14 @@ impl Connection {
                 }
             }
             Arrival::Early => {
-                self.insight.out_of_order_received += 1;
+                self.insight.rare.out_of_order_received += 1;
                 if let Some((start, end)) = known {
                     self.ack.report_duplicate(start, end);
                 }
                 self.ack.now = true;
             }
             Arrival::Duplicate => {
-                self.insight.duplicates_received += 1;
+                self.insight.rare.duplicates_received += 1;
                 self.ack.report_duplicate(place, end);
             }
             Arrival::Refused => self.ack.now = true,

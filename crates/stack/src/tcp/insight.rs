@@ -7,6 +7,7 @@ use thru_wire::Instant;
 use thru_wire::tcp::Flags;
 
 use super::chrono::Chrono;
+use super::on_demand::{OnDemand, idle};
 use super::stats::Repeated;
 use super::{State, TcpError};
 use crate::icmp::IcmpReport;
@@ -123,6 +124,8 @@ pub enum TcpEventKind {
 /// Events kept from the beginning, and the most recent ones kept beside them.
 const FIRST: usize = 64;
 const LAST: usize = 192;
+/// Events there is room for in the beginning: those of a handshake.
+const FEW: usize = 5;
 
 /// What a connection counts and remembers about itself. No event costs memory before it happens.
 #[derive(Debug, Default)]
@@ -132,35 +135,62 @@ pub(crate) struct Insight {
     pub(crate) bytes_received: u64,
     pub(crate) segments_sent: u64,
     pub(crate) segments_received: u64,
+    pub(crate) data_segments_sent: u64,
+    pub(crate) data_segments_received: u64,
+    pub(crate) last_data_received: Instant,
+    pub(crate) chrono: Chrono,
+    pub(crate) rare: OnDemand<Rare>,
+    pub(crate) fast_open: bool,
+    records: bool,
+    diary: Option<Box<Diary>>,
+}
+
+/// Counts of what happens to few connections.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
     pub(crate) retransmissions: u64,
+    pub(crate) bytes_retransmitted: u64,
+    pub(crate) duplicate_acks_received: u64,
+    pub(crate) duplicates_received: u64,
+    pub(crate) out_of_order_received: u64,
     pub(crate) syn_retransmissions: u32,
     pub(crate) timeouts: u32,
     pub(crate) fast_recoveries: u32,
     pub(crate) tail_loss_probes: u32,
     pub(crate) undone: u32,
-    pub(crate) duplicate_acks_received: u64,
-    pub(crate) duplicates_received: u64,
-    pub(crate) out_of_order_received: u64,
-    pub(crate) reset_ttl: Option<u8>,
-    pub(crate) fast_open: bool,
-    pub(crate) bytes_retransmitted: u64,
-    pub(crate) data_segments_sent: u64,
-    pub(crate) data_segments_received: u64,
-    pub(crate) last_data_received: Instant,
-    pub(crate) chrono: Chrono,
     /// Windows announced as closed, and closed ones as open again.
     pub(crate) windows_closed: u32,
     pub(crate) windows_reopened: u32,
-    records: bool,
-    diary: Option<Box<Diary>>,
+    pub(crate) reset_ttl: Option<u8>,
 }
+
+idle!(
+    Rare,
+    Rare {
+        retransmissions: 0,
+        bytes_retransmitted: 0,
+        duplicate_acks_received: 0,
+        duplicates_received: 0,
+        out_of_order_received: 0,
+        syn_retransmissions: 0,
+        timeouts: 0,
+        fast_recoveries: 0,
+        tail_loss_probes: 0,
+        undone: 0,
+        windows_closed: 0,
+        windows_reopened: 0,
+        reset_ttl: None,
+    }
+);
 
 /// The events kept.
 #[derive(Debug, Default)]
 struct Diary {
     first: Vec<Stored>,
-    last: VecDeque<Stored>,
+    last: OnDemand<VecDeque<Stored>>,
 }
+
+idle!(VecDeque<Stored>, VecDeque::new());
 
 /// An event as it is kept: the rare large ones in a box.
 #[derive(Clone, Debug)]
@@ -203,10 +233,10 @@ impl Insight {
 
     pub(crate) fn repeated(&self) -> Repeated {
         Repeated {
-            segments: self.retransmissions,
-            syns: u64::from(self.syn_retransmissions),
-            windows_closed: self.windows_closed,
-            windows_reopened: self.windows_reopened,
+            segments: self.rare.retransmissions,
+            syns: u64::from(self.rare.syn_retransmissions),
+            windows_closed: self.rare.windows_closed,
+            windows_reopened: self.rare.windows_reopened,
         }
     }
 
@@ -230,13 +260,34 @@ impl Insight {
         let event = Stored { at, what };
         let diary = self.diary.get_or_insert_default();
         if diary.first.len() < FIRST {
+            if diary.first.len() == diary.first.capacity() {
+                diary.first.reserve_exact((diary.first.len() / 2).max(FEW).min(FIRST - diary.first.len()));
+            }
             diary.first.push(event);
             return;
         }
-        if diary.last.len() == LAST {
-            diary.last.pop_front();
+        let last = &mut *diary.last;
+        if last.len() == LAST {
+            last.pop_front();
         }
-        diary.last.push_back(event);
+        last.push_back(event);
+    }
+
+    /// Nothing happens for a while.
+    pub(crate) fn rest(&mut self) {
+        if let Some(diary) = &mut self.diary {
+            diary.first.shrink_to_fit();
+            if let Some(last) = diary.last.held() {
+                last.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Whether memory is held for events that have not happened.
+    pub(crate) fn has_something_to_let_go(&self) -> bool {
+        self.diary.as_ref().is_some_and(|diary| {
+            diary.first.capacity() > diary.first.len() || diary.last.capacity() > diary.last.len()
+        })
     }
 
     /// All events kept, oldest first. `sent` and `received` are how far both streams have come by now: from there

@@ -6,6 +6,7 @@ use core::time::Duration;
 use thru_wire::Instant;
 
 use super::congestion::Controller;
+use super::on_demand::idle;
 use super::rtt::Rtt;
 
 /// Nanoseconds in a second.
@@ -21,6 +22,8 @@ pub(crate) struct Pacer {
     /// Parts of a nanosecond that divisions left over, times the rate.
     rest: u64,
 }
+
+idle!(Pacer, Pacer { next: Instant::START, left: 0, rest: 0 });
 
 impl Pacer {
     /// When the next segment may leave; a time that has passed means now.

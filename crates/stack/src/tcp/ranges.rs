@@ -1,5 +1,7 @@
 //! Sorted ranges of places that never touch each other: what arrived after a gap, with the order in which it did.
 
+use super::on_demand::idle;
+
 /// `[start, end)`; `generation` rises each time the range grows, so the highest is the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -14,6 +16,8 @@ pub(crate) struct Ranges {
     ranges: Vec<Range>,
     generation: u64,
 }
+
+idle!(Ranges, Ranges { ranges: Vec::new(), generation: 0 });
 
 impl Ranges {
     pub(crate) fn is_empty(&self) -> bool {

@@ -49,7 +49,6 @@ pub(crate) struct Delivery {
     flight_began: Instant,
     /// Above 0: samples count as limited by the application until this much was delivered.
     limited_until: u64,
-    sample: Option<Pending>,
 }
 
 /// What a run carries from its departure to the acknowledgement that delivers it.
@@ -78,12 +77,20 @@ impl Stamp {
     }
 }
 
+/// The most recently sent run that one acknowledgement delivers: it speaks for the latest flight.
 #[derive(Clone, Copy, Debug)]
-struct Pending {
+pub(crate) struct Newest {
     stamp: Stamp,
     sent_at: Instant,
     end: u64,
     retransmitted: bool,
+}
+
+impl Newest {
+    /// What had been delivered when it left.
+    pub(crate) fn prior_delivered(&self) -> u64 {
+        self.stamp.delivered
+    }
 }
 
 impl Delivery {
@@ -113,13 +120,12 @@ impl Delivery {
         self.limited_until > 0
     }
 
-    /// `run` was delivered, as an acknowledgement that arrived at `now` says.
-    pub(crate) fn delivered(&mut self, run: &Run, now: Instant) {
+    /// `run` was delivered, as an acknowledgement that arrived at `now` says; `newest` is that acknowledgement's.
+    pub(crate) fn delivered(&mut self, run: &Run, now: Instant, newest: &mut Option<Newest>) {
         self.delivered += u64::from(run.len);
         self.delivered_at = now;
-        // The most recently sent run speaks for the latest flight.
-        if self.sample.is_none_or(|newest| (run.sent_at, run.end()) > (newest.sent_at, newest.end)) {
-            self.sample = Some(Pending {
+        if newest.is_none_or(|newest| (run.sent_at, run.end()) > (newest.sent_at, newest.end)) {
+            *newest = Some(Newest {
                 stamp: run.stamp,
                 sent_at: run.sent_at,
                 end: run.end(),
@@ -129,18 +135,19 @@ impl Delivery {
         }
     }
 
-    /// What had been delivered when the newest run left that was delivered since the last sample was taken.
-    pub(crate) fn sample_prior(&self) -> Option<u64> {
-        self.sample.map(|newest| newest.stamp.delivered)
-    }
-
     /// The sample of one acknowledgement that arrived at `now`, after all it delivered was counted; `lost`: bytes
     /// believed lost so far.
-    pub(crate) fn take(&mut self, now: Instant, min_rtt: Option<Duration>, lost: u64) -> Option<RateSample> {
+    pub(crate) fn sample(
+        &mut self,
+        now: Instant,
+        min_rtt: Option<Duration>,
+        lost: u64,
+        newest: Option<Newest>,
+    ) -> Option<RateSample> {
         if self.limited_until > 0 && self.delivered > self.limited_until {
             self.limited_until = 0;
         }
-        let Pending { stamp, sent_at, end: _, retransmitted } = self.sample.take()?;
+        let Newest { stamp, sent_at, end: _, retransmitted } = newest?;
         let ack_elapsed = self.delivered_at.since(stamp.delivered_at);
         let interval = sent_at.since(stamp.flight_began).max(ack_elapsed);
         Some(RateSample {

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Buf, Bytes};
 
 use super::memory::FLOOR;
+use super::on_demand::{OnDemand, idle};
 use super::ranges::Ranges;
 use crate::buffers::Spare;
 
@@ -29,14 +30,16 @@ pub(crate) struct Receive {
     /// Payload bytes ready for the application.
     unread: usize,
     /// Payload after a gap, by place; pieces don't overlap.
-    early: BTreeMap<u64, Bytes>,
-    ranges: Ranges,
+    early: OnDemand<BTreeMap<u64, Bytes>>,
+    ranges: OnDemand<Ranges>,
     /// Memory held, as far as it can be known.
     memory: usize,
     limit: usize,
     /// The host has little memory left.
     pressed: bool,
 }
+
+idle!(BTreeMap<u64, Bytes>, BTreeMap::new());
 
 /// What became of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +61,8 @@ impl Receive {
             ready: VecDeque::new(),
             tail: Vec::new(),
             unread: 0,
-            early: BTreeMap::new(),
-            ranges: Ranges::default(),
+            early: OnDemand::default(),
+            ranges: OnDemand::default(),
             memory: 0,
             limit,
             pressed: false,
@@ -97,10 +100,22 @@ impl Receive {
     /// there was anything.
     pub(crate) fn prune(&mut self) -> bool {
         let freed: usize = self.early.values().map(|piece| piece.len() + OVERHEAD).sum();
-        self.early.clear();
-        self.ranges.clear();
+        self.early.release();
+        self.ranges.release();
         self.memory -= freed;
         freed > 0
+    }
+
+    /// Nothing has arrived for a while.
+    pub(crate) fn rest(&mut self) {
+        if self.ranges.is_empty() && self.early.is_empty() {
+            self.early.release();
+            self.ranges.release();
+        }
+    }
+
+    pub(crate) fn has_something_to_let_go(&self) -> bool {
+        self.ranges.is_held() && self.ranges.is_empty() && self.early.is_empty()
     }
 
     /// Ranges that arrived after a gap.

@@ -11,6 +11,8 @@ use super::TcpConfig;
 use super::acknowledge::News;
 use super::connection::{Connection, Context};
 use super::insight::{LossInfo, RecoveryState, TcpEventKind};
+use super::on_demand::{OnDemand, idle};
+use super::runs::Runs;
 
 mod count;
 mod frto;
@@ -90,8 +92,16 @@ pub(crate) struct Episode {
     pub(crate) undo: Undo,
 }
 
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery::with(UserTimeout::OFF)
+    }
+}
+
+idle!(Recovery, Recovery::with(UserTimeout::OFF));
+
 impl Recovery {
-    pub(crate) fn new(config: &TcpConfig) -> Recovery {
+    const fn with(user_timeout: UserTimeout) -> Recovery {
         Recovery {
             phase: Phase::Open,
             pending: Pending::Retransmit,
@@ -102,13 +112,33 @@ impl Recovery {
             struggles_since: Instant::NEVER,
             timer_set: false,
             frto: false,
-            rack: Rack::default(),
-            probe: TailProbe::default(),
+            rack: Rack::NEW,
+            probe: TailProbe::NONE,
             episode: None,
             repeated: 0,
             duplicated: 0,
-            user_timeout: UserTimeout::new(config),
+            user_timeout,
         }
+    }
+
+    /// Of a connection that has sent nothing.
+    pub(crate) fn new(config: &TcpConfig) -> OnDemand<Recovery> {
+        let user_timeout = UserTimeout::new(config);
+        if user_timeout.is_idle() { OnDemand::default() } else { Recovery::with(user_timeout).into() }
+    }
+
+    /// With nothing on its way: whether all that is known speaks of what was acknowledged.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        self.phase == Phase::Open
+            && self.episode.is_none()
+            && (self.duplicates, self.retries, self.repeated, self.duplicated) == (0, 0, 0, 0)
+            && !self.force
+            && !self.new_first
+            && self.struggles_since.is_never()
+            && !self.frto
+            && self.probe.is_idle()
+            && self.rack.is_forgettable()
+            && self.user_timeout.is_idle()
     }
 
     pub(crate) fn in_recovery(&self) -> bool {
@@ -142,8 +172,8 @@ impl Connection {
 
     pub(crate) fn loss_info(&self) -> LossInfo {
         LossInfo {
-            tail_loss_probes: u64::from(self.insight.tail_loss_probes),
-            undone: u64::from(self.insight.undone),
+            tail_loss_probes: u64::from(self.insight.rare.tail_loss_probes),
+            undone: u64::from(self.insight.rare.undone),
             reordering_seen: self.recovery.rack.reordering_seen,
             reordering: self.duplicate_threshold(),
             dsack_duplicates: u64::from(self.recovery.duplicated),
@@ -178,7 +208,7 @@ impl Connection {
     /// Something left of which `again` says whether it had left before.
     pub(crate) fn count_sent(&mut self, now: Instant, len: u32, again: bool) {
         let reducing = self.recovery.is_reducing();
-        if let Some(episode) = &mut self.recovery.episode {
+        if let Some(episode) = self.recovery.held().and_then(|recovery| recovery.episode.as_mut()) {
             if reducing {
                 episode.prr.sent(u64::from(len));
             }
@@ -194,8 +224,10 @@ impl Connection {
 
     /// An acknowledgement was taken in: is something lost, is all repaired, was nothing lost at all?
     pub(crate) fn judge_loss(&mut self, cx: &mut Context<'_>, news: &News) {
-        self.recovery.new_first = false;
-        self.adapt_reordering_window();
+        if let Some(recovery) = self.recovery.held() {
+            recovery.new_first = false;
+        }
+        self.adapt_reordering_window(news);
         self.on_probe_answer(cx, news);
         let lost_before = self.runs.lost_bytes();
         self.judge_phase(cx, news);
@@ -284,7 +316,7 @@ impl Connection {
 
     /// The controller hears of each stretch that was marked lost, before it hears that a recovery or timeout begins.
     pub(crate) fn tell_lost(&mut self, now: Instant) {
-        for lost in self.runs.notes() {
+        for lost in self.runs.held().into_iter().flat_map(Runs::notes) {
             self.congestion.on_lost(now, &lost);
         }
     }
@@ -304,7 +336,7 @@ impl Connection {
         self.recovery.frto = false;
         self.recovery.phase = Phase::Recovery { until: self.nxt };
         self.loss_answers_marks();
-        self.insight.fast_recoveries += 1;
+        self.insight.rare.fast_recoveries += 1;
         self.insight.record(cx.now, TcpEventKind::FastRecovery);
     }
 

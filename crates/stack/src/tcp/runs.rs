@@ -8,6 +8,7 @@ use thru_wire::Instant;
 use crate::buffers::Spare;
 
 use super::congestion::Lost;
+use super::on_demand::idle;
 use super::rate::Stamp;
 
 /// One transmission's worth of sequence numbers. A FIN counts one.
@@ -70,6 +71,25 @@ pub(crate) struct Runs {
     work: u64,
 }
 
+idle!(
+    Runs,
+    Runs {
+        runs: VecDeque::new(),
+        lost: BTreeSet::new(),
+        resent: VecDeque::new(),
+        in_flight: 0,
+        sacked: (0, 0),
+        resent_runs: 0,
+        lost_bytes: 0,
+        notes: Vec::new(),
+        probe: None,
+        probe_lost: false,
+        takes_notes: false,
+        judged: 0,
+        work: 0,
+    }
+);
+
 /// What a look for lost runs found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -84,6 +104,11 @@ pub(crate) struct Found {
 impl Runs {
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty()
+    }
+
+    /// Whether there is nothing to be remembered of what was acknowledged.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        self.runs.is_empty() && self.lost_bytes == 0 && !self.takes_notes && !self.probe_lost
     }
 
     /// How many there are.

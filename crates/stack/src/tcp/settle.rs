@@ -68,10 +68,11 @@ impl Tcp {
     pub(super) fn connection_deadline(&mut self, now: Instant, path: &dyn Path, index: u32) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.wheel = None;
-        let timeouts = connection.insight.timeouts;
+        let timeouts = connection.insight.rare.timeouts;
         let mut cx = context!(self, now);
         connection.on_deadline(&mut cx);
-        let timeouts_now = connection.insight.timeouts;
+        connection.rest_if_quiet(now, cx.config);
+        let timeouts_now = connection.insight.rare.timeouts;
         self.stats.timeouts += u64::from(timeouts_now - timeouts);
         if timeouts_now > timeouts && connection.is_synchronized() {
             // The path may have become narrower, as another connection was told.

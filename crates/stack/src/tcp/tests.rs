@@ -11,6 +11,7 @@ mod options;
 mod pair;
 mod recovery;
 mod reordering;
+mod resting;
 mod rfc1122;
 mod rfc2018;
 mod rfc3168;

@@ -177,9 +177,10 @@ impl Connection {
     /// RFC 8985 7.3: the probe of the tail carries new data if the peer's window takes it, whatever the congestion
     /// window and Nagle say; else the last segment again.
     fn plan_tail_probe(&mut self) -> Option<Plan> {
-        if !core::mem::take(&mut self.recovery.probe.due) {
+        if !self.recovery.probe.due {
             return None;
         }
+        self.recovery.probe.due = false;
         let unsent = self.queue.end().saturating_sub(self.nxt);
         let len = unsent.min(self.largest_now());
         if len > 0 && self.nxt + len <= self.una + self.peer_window.size() {
@@ -320,7 +321,7 @@ impl Connection {
         let stamp = self.stamp(cx.now, start, len);
         self.runs.resend(start, len, &stamp);
         self.recovery.force = false;
-        self.insight.retransmissions += 1;
+        self.insight.rare.retransmissions += 1;
         self.count_sent(cx.now, len, true);
         self.arm_after_repetition(cx, start);
         let end = start + u64::from(len);
@@ -366,7 +367,7 @@ impl Connection {
                 if self.is_train { u64::from(len.div_ceil(u32::from(self.options.mss))) } else { 1 };
         }
         if again {
-            self.insight.bytes_retransmitted += u64::from(len);
+            self.insight.rare.bytes_retransmitted += u64::from(len);
         }
         let beside = if self.is_train { 0 } else { len as usize };
         let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + beside);

@@ -91,9 +91,9 @@ impl Connection {
         let field = field.min(u64::from(u16::MAX));
         let (was_closed, is_closed) = (remaining == 0, field == 0);
         if is_closed && !self.own_window.told_closed {
-            self.insight.windows_closed = self.insight.windows_closed.wrapping_add(1);
+            self.insight.rare.windows_closed = self.insight.rare.windows_closed.wrapping_add(1);
         } else if was_closed && !is_closed && self.own_window.told_closed {
-            self.insight.windows_reopened = self.insight.windows_reopened.wrapping_add(1);
+            self.insight.rare.windows_reopened = self.insight.rare.windows_reopened.wrapping_add(1);
         }
         self.own_window.told_closed = is_closed;
         self.own_window.edge = self.own_window.edge.max(next + (field << shift));

@@ -2,6 +2,7 @@
 
 use thru_wire::Instant;
 
+use super::super::on_demand::OnDemand;
 use super::hystart::{Growth, HyStart};
 use super::{Ack, Controller};
 
@@ -9,7 +10,7 @@ use super::{Ack, Controller};
 const LONGEST_MILLIS: u64 = 100_000;
 
 /// RFC 9438. C = 0.4 segments per cubic second, beta = 0.7, fast convergence on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Cubic {
     mss: u64,
     initial: u64,
@@ -20,13 +21,13 @@ pub(crate) struct Cubic {
     /// Window before the last reduction (cwnd_prior): from here on the estimate grows like Reno proper.
     prior: u64,
     /// The first slow start has not ended.
-    hystart: Option<HyStart>,
-    epoch: Option<Epoch>,
+    hystart: Option<OnDemand<HyStart>>,
+    epoch: Option<Box<Epoch>>,
     /// Bytes acknowledged that have not grown the window yet, times the target's distance.
     credit: u64,
     after_timeout: bool,
     /// What the last reduction took.
-    before: Option<Before>,
+    before: Option<Box<Before>>,
 }
 
 /// The state before a reduction, for the case that it was made in error (RFC 9438 4.9).
@@ -36,7 +37,7 @@ struct Before {
     threshold: u64,
     max: u64,
     prior: u64,
-    epoch: Option<Epoch>,
+    epoch: Option<Box<Epoch>>,
 }
 
 /// A stretch of congestion avoidance.
@@ -64,7 +65,7 @@ impl Cubic {
             threshold: u64::MAX,
             max: 0,
             prior: 0,
-            hystart: Some(HyStart::default()),
+            hystart: Some(OnDemand::default()),
             epoch: None,
             credit: 0,
             after_timeout: false,
@@ -86,13 +87,13 @@ impl Cubic {
     }
 
     fn reduce(&mut self, in_flight: u64) {
-        self.before = Some(Before {
+        self.before = Some(Box::new(Before {
             window: self.window,
             threshold: self.threshold,
             max: self.max,
             prior: self.prior,
             epoch: self.epoch.clone(),
-        });
+        }));
         self.hystart = None;
         self.prior = self.window;
         // RFC 9438 4.7: fast convergence gives room to newcomers.
@@ -125,6 +126,10 @@ impl Controller for Cubic {
         }
         if self.window < self.threshold {
             if let Some(hystart) = &mut self.hystart {
+                if ack.total_delivered == 0 && ack.acked == 0 {
+                    // Not even its first round has begun.
+                    return;
+                }
                 match hystart.on_ack(ack, self.mss) {
                     Growth::By(bytes) => self.window += bytes,
                     Growth::Stop => {
@@ -141,7 +146,7 @@ impl Controller for Cubic {
         let mss = self.mss;
         let mut epoch = match self.epoch.take() {
             Some(epoch) => epoch,
-            None => self.begin(ack.now),
+            None => Box::new(self.begin(ack.now)),
         };
         epoch.seen = ack.now;
         // RFC 9438 4.2: the target is the curve one round trip ahead, between the window and half again of it.
@@ -236,7 +241,7 @@ impl Controller for Cubic {
     fn phase(&self) -> &'static str {
         if self.window >= self.threshold {
             "avoidance"
-        } else if self.hystart.as_ref().is_some_and(HyStart::is_conservative) {
+        } else if self.hystart.as_ref().is_some_and(|hystart| hystart.is_conservative()) {
             "conservative slow start"
         } else {
             "slow start"

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::super::on_demand::idle;
 use super::Ack;
 
 const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
@@ -24,6 +25,8 @@ pub(crate) struct HyStart {
     /// Conservative slow start: what the round trip was when it began, and rounds spent in it.
     conservative: Option<(Duration, u32)>,
 }
+
+idle!(HyStart, HyStart { round_end: 0, last_round: None, this_round: None, samples: 0, conservative: None });
 
 /// What an acknowledgement means for the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use thru_wire::Instant;
 
+use super::super::acknowledge::News;
 use super::super::connection::{Connection, Context};
+use super::super::rate::Newest;
 use super::super::runs::{Found, Run};
 use super::{Pending, Phase};
 
@@ -34,23 +36,25 @@ pub(crate) struct Rack {
     changed_at: u64,
 }
 
-impl Default for Rack {
-    fn default() -> Rack {
-        Rack {
-            newest: (Instant::START, 0),
-            rtt_nanos: 0,
-            advanced: false,
-            reordering_seen: false,
-            reordering: 0,
-            steps: 1,
-            persists: 0,
-            dsack_seen: false,
-            changed_at: 0,
-        }
-    }
-}
-
 impl Rack {
+    pub(crate) const NEW: Rack = Rack {
+        newest: (Instant::START, 0),
+        rtt_nanos: 0,
+        advanced: false,
+        reordering_seen: false,
+        reordering: 0,
+        steps: 1,
+        persists: 0,
+        dsack_seen: false,
+        changed_at: 0,
+    };
+
+    /// With nothing on its way: whether no reordering was seen. What was delivered before overtakes nothing that
+    /// leaves later.
+    pub(crate) fn is_forgettable(&self) -> bool {
+        !self.reordering_seen && !self.dsack_seen && self.steps == 1 && self.persists == 0
+    }
+
     /// RFC 8985 6.2 steps 2 and 3: `run` was delivered at `at`. `answered`: whether the echoed timestamp, if there is
     /// one, allows that its last transmission is meant.
     pub(crate) fn delivered(&mut self, run: &Run, at: Instant, min_rtt: Option<Duration>, answered: bool) {
@@ -94,8 +98,8 @@ impl Rack {
 
 impl Connection {
     /// RFC 8985 6.2 step 4: D-SACKs widen the window by a quarter of the shortest round trip, once per round trip.
-    pub(crate) fn adapt_reordering_window(&mut self) {
-        let Some(prior) = self.delivery.sample_prior() else { return };
+    pub(crate) fn adapt_reordering_window(&mut self, news: &News) {
+        let Some(prior) = news.newest_sample.as_ref().map(Newest::prior_delivered) else { return };
         let delivered = self.delivery.delivered;
         let rack = &mut self.recovery.rack;
         if prior < rack.changed_at {

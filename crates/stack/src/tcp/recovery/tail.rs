@@ -26,6 +26,12 @@ pub(crate) struct TailProbe {
 }
 
 impl TailProbe {
+    pub(crate) const NONE: TailProbe = TailProbe { end: 0, again: false, due: false };
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.end == 0 && !self.due
+    }
+
     pub(crate) fn forget(&mut self) {
         *self = TailProbe::default();
     }
@@ -87,7 +93,7 @@ impl Connection {
     /// The probe left.
     pub(crate) fn probe_sent(&mut self, cx: &Context<'_>, again: bool) {
         self.recovery.probe = TailProbe { end: self.nxt, again, due: false };
-        self.insight.tail_loss_probes += 1;
+        self.insight.rare.tail_loss_probes += 1;
         self.insight.record(cx.now, TcpEventKind::TailLossProbe);
         self.recovery.pending = Pending::Retransmit;
         self.timers.retransmit = cx.now + self.rtt.rto(cx.config);

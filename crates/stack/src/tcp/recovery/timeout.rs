@@ -35,7 +35,7 @@ impl Connection {
         // The peer threw away what it had reported (RFC 2018 8): it would be the first to be acknowledged.
         let reneged = first.fate == Fate::Sacked;
         let rto = self.rtt.rto(cx.config);
-        self.insight.timeouts += 1;
+        self.insight.rare.timeouts += 1;
         self.insight.record(cx.now, TcpEventKind::Timeout { rto });
         if self.has_tried_enough(cx) {
             let icmp = self.last_icmp.as_deref().cloned();

@@ -75,7 +75,7 @@ impl Connection {
             self.runs.unlose();
         }
         self.congestion.on_undo(now);
-        self.insight.undone += 1;
+        self.insight.rare.undone += 1;
         self.insight.record(now, TcpEventKind::Undone);
         if let Some(episode) = &mut self.recovery.episode {
             episode.undo.marker = None;

@@ -26,6 +26,13 @@ pub(crate) struct UserTimeout {
 }
 
 impl UserTimeout {
+    pub(crate) const OFF: UserTimeout = UserTimeout { enabled: false, due: false, heard: 0 };
+
+    /// Whether it is as without the option.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.enabled && !self.due && self.heard == 0
+    }
+
     pub(crate) fn new(config: &TcpConfig) -> UserTimeout {
         let enabled = config.user_timeout_limits.is_some();
         UserTimeout { enabled, due: enabled, heard: 0 }
@@ -44,7 +51,9 @@ impl Connection {
 
     /// The application has changed its mind: the peer is told.
     pub(crate) fn user_timeout_changed(&mut self) {
-        self.recovery.user_timeout.due = self.recovery.user_timeout.enabled;
+        if let Some(recovery) = self.recovery.held() {
+            recovery.user_timeout.due = recovery.user_timeout.enabled;
+        }
     }
 
     /// The option, in our SYN and, since that may be answered by a cookie, in the first segment after it. `len` bytes
