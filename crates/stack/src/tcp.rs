@@ -10,6 +10,7 @@
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors, `pmtu` for paths that send none.
 //! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
 //! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
+//! - what takes memory only while it is needed: `on_demand`; when that ends: `rest`.
 //! - where stacks in use differ: `habits`.
 //! - which MUSTs of which RFCs are met, and which are not, is listed in `conformance/*.toml`; a test keeps it true.
 //! - what strangers must not foresee: `isn` (numbers, ports, timestamps), `challenge`.

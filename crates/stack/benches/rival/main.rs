@@ -190,6 +190,12 @@ fn memory() {
         let each = (meter::held() - before) as f64 / (2 * count) as f64;
         println!("{count} idle connections: {each:.0} bytes an end");
     }
+    let count = 20_000;
+    let mut rig = Ours::new(1 << 20, Way::Batches);
+    let before = meter::held();
+    rig.add_resting(count);
+    let each = (meter::held() - before) as f64 / (2 * count) as f64;
+    println!("{count} that carried a kilobyte and rest: {each:.0} bytes an end");
     let mut rig = Ours::new(65_535, Way::Batches);
     let before = meter::held();
     rig.connections(50_000);

@@ -115,6 +115,22 @@ impl Ours {
         }
     }
 
+    /// Connections that carried a kilobyte, and on which nothing has happened since.
+    pub(crate) fn add_resting(&mut self, count: usize) {
+        for index in 0..count {
+            let (client, server) = self.open(1 + index as u16 % IDLE_PORTS);
+            assert_eq!(self.a.tcp_write(self.now, client, &self.block[..1_000]), Ok(1_000));
+            while self.exchange() {}
+            assert_eq!(self.b.tcp_read(self.now, server, &mut self.buffer), Ok(Some(1_000)));
+            self.pass(Duration::from_micros(10));
+            while self.exchange() {}
+        }
+        for _ in 0..100 {
+            self.pass(Duration::from_millis(100));
+            while self.exchange() {}
+        }
+    }
+
     /// Carries so many bytes over one connection.
     pub(crate) fn transfer(&mut self, bytes: u64) -> Cost {
         let (client, server) = match self.bulk {

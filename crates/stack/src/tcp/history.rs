@@ -42,6 +42,16 @@ impl History {
         self.points.last().is_none_or(|last| last.phase != phase || at.since(last.at) >= self.interval)
     }
 
+    /// Nothing happens for a while.
+    pub(crate) fn rest(&mut self) {
+        self.points.shrink_to_fit();
+    }
+
+    /// Whether memory is held for points that were not taken.
+    pub(crate) fn has_something_to_let_go(&self) -> bool {
+        self.points.capacity() > self.points.len()
+    }
+
     fn push(&mut self, point: TcpSample) {
         if self.points.len() == MOST {
             let mut index = 0;

@@ -4,6 +4,7 @@ use thru_wire::Instant;
 
 use super::TcpConfig;
 use super::connection::Connection;
+use super::history::History;
 
 impl Connection {
     /// The wheel has turned for it. The entry of a timer that nothing waits for any more, which every segment sent
@@ -29,6 +30,7 @@ impl Connection {
             || self.scoreboard.is_held() && self.scoreboard.is_empty()
             || self.receive.has_something_to_let_go()
             || self.insight.has_something_to_let_go()
+            || self.history.as_deref().is_some_and(History::has_something_to_let_go)
     }
 
     /// What should be known the next time (losses, reordering) stays.
@@ -44,5 +46,8 @@ impl Connection {
         }
         self.receive.rest();
         self.insight.rest();
+        if let Some(history) = &mut self.history {
+            history.rest();
+        }
     }
 }
