@@ -156,8 +156,7 @@ fn theirs(tcpdump: &Path, capture: &Capture, expression: &str) -> Option<Vec<usi
         .output()
         .expect("tcpdump runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    let passed =
-        text.lines().filter_map(|line| line.trim_start().split_whitespace().next()?.parse().ok()).collect();
+    let passed = text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
     // A filter that nothing can pass is refused, but it makes sense.
     let nothing = String::from_utf8_lossy(&output.stderr).contains("rejects all packets");
     (output.status.success() || nothing).then_some(passed)

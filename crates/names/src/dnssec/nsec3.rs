@@ -216,7 +216,7 @@ fn lacks(record: &Nsec3<'_>, rtype: RecordType, name: &Name) -> bool {
     if rtype == RecordType::DS {
         return !record.has(RecordType::SOA) || name.is_root();
     }
-    !(record.has(RecordType::NS) && !record.has(RecordType::SOA))
+    !record.has(RecordType::NS) || record.has(RecordType::SOA)
 }
 
 /// The hash of a name (RFC 5155 section 5).

@@ -48,7 +48,7 @@ pub(super) fn classify(msg: &Msg, zone: &Name, forwarded: bool) -> Meaning {
     if msg.authority.iter().any(|set| set.rtype == RecordType::SOA && set.name.zone_of(&question.name)) {
         return if recursive { Meaning::Recursive } else { Meaning::Answer };
     }
-    for set in msg.authority.iter().filter(|set| set.rtype == RecordType::NS) {
+    if let Some(set) = msg.authority.iter().find(|set| set.rtype == RecordType::NS) {
         if set.name == *zone {
             if recursive {
                 return Meaning::Recursive;
@@ -59,10 +59,8 @@ pub(super) fn classify(msg: &Msg, zone: &Name, forwarded: bool) -> Meaning {
             }
             return Meaning::Answer;
         }
-        if set.name.zone_of(zone) {
-            return Meaning::Lame(format!("refers to {} instead", name_text(&set.name.to_lowercase())));
-        }
-        if zone.zone_of(&set.name) && set.name.zone_of(&question.name) {
+        let upwards = set.name.zone_of(zone);
+        if !upwards && zone.zone_of(&set.name) && set.name.zone_of(&question.name) {
             return Meaning::Referral(set.clone());
         }
         return Meaning::Lame(format!("refers to {} instead", name_text(&set.name.to_lowercase())));

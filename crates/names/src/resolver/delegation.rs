@@ -91,12 +91,8 @@ impl Delegation {
         let mut delegation = Delegation::new(ns.name.to_lowercase());
         for data in &ns.data {
             let Some(server) = rdata::target(RecordType::NS, data) else { continue };
-            let addresses = msg
-                .additional
-                .iter()
-                .filter(|set| set.name == server)
-                .flat_map(|set| addresses(set))
-                .collect();
+            let addresses =
+                msg.additional.iter().filter(|set| set.name == server).flat_map(addresses).collect();
             delegation.servers.push((server.to_lowercase(), addresses));
         }
         delegation

@@ -57,7 +57,7 @@ pub(super) fn scrub(
 ) -> Option<Msg> {
     let question = msg.question.clone();
     let mut wanted: Vec<Name> = Vec::new();
-    let Some((answer, end)) = chain(rules, &msg, &question, zone, now) else { return None };
+    let (answer, end) = chain(rules, &msg, &question, zone, now)?;
     let too_long = answer.1;
     msg.answer = answer.0;
     if too_long {
@@ -129,7 +129,6 @@ pub(super) fn scrub(
 
 /// The answer section's chain from the question as far as the zone may tell it, whether a DNAME made a name too
 /// long, and the name at the chain's end.
-#[expect(clippy::type_complexity, reason = "taken apart by the one caller")]
 fn chain(
     rules: &Scrubbing,
     msg: &Msg,

@@ -388,7 +388,7 @@ async fn denial(
             below && nsec.has(RecordType::NS) && !nsec.has(RecordType::SOA) && !nsec.has(RecordType::DS)
         })
     };
-    if by_nsec.iter().any(|set| insecure_cut(set)) {
+    if by_nsec.iter().any(insecure_cut) {
         return Verdict::of(Security::Insecure);
     }
     let why = format!("the denials do not show that there is no {} {}", name_text(name), type_text(rtype));

@@ -55,7 +55,7 @@ impl Wake for Flag {
 }
 
 const SINK: Ipv4Addr = Ipv4Addr::new(10, 255, 0, 2);
-const CHUNK: [u8; 65_536] = [7; 65_536];
+static CHUNK: [u8; 65_536] = [7; 65_536];
 
 fn source(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 1, index as u8, 2)

@@ -1,7 +1,10 @@
 use super::*;
 
-/// Both sides of a connection as a table: who, when in milliseconds, flags, seq, ack, length, window; and what is found.
-fn check(rows: &[(usize, u64, u16, u32, u32, u32, u16, u32)]) {
+/// Who, when in milliseconds, flags, seq, ack, length, window; and what is found.
+type Row = (usize, u64, u16, u32, u32, u32, u16, u32);
+
+/// Both sides of a connection as a table.
+fn check(rows: &[Row]) {
     let mut flow = TcpFlow::new(0);
     for (number, &(side, at, flags, seq, ack, len, window, expected)) in rows.iter().enumerate() {
         let segment = Segment {
@@ -20,7 +23,7 @@ fn check(rows: &[(usize, u64, u16, u32, u32, u32, u16, u32)]) {
     }
 }
 
-const HANDSHAKE: [(usize, u64, u16, u32, u32, u32, u16, u32); 3] = [
+const HANDSHAKE: [Row; 3] = [
     (0, 0, SYN, 100, 0, 0, 1000, 0),
     (1, 50, SYN | ACK, 500, 101, 0, 1000, 0),
     (0, 50, ACK, 101, 501, 0, 1000, 0),

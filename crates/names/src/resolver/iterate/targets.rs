@@ -15,6 +15,9 @@ use super::failure;
 use crate::text::name_text;
 use crate::wire::Question;
 
+/// How good a server is to ask next, less is better: blamed before, recursive, tries so far, slow, its round trip.
+type Rank = (bool, bool, u32, bool, Duration);
+
 /// Addresses of one zone that are asked at all.
 const CANDIDATES_MAX: usize = 64;
 
@@ -202,7 +205,7 @@ impl Targets {
     fn best(&self, cx: &Cx) -> Option<usize> {
         let mut core = cx.core();
         let tries_max = core.config.limits.tries;
-        let mut best: Option<((bool, bool, u32, bool, Duration), usize)> = None;
+        let mut best: Option<(Rank, usize)> = None;
         let mut equals = 0;
         for (index, candidate) in self.candidates.iter().enumerate() {
             if candidate.out || candidate.tries >= tries_max {
