@@ -66,7 +66,7 @@ fuzz_target!(|input: Input| {
             thru_fuzz::mend(&mut bytes[ip_at..]);
         }
         let interface = InterfaceId(u32::from(arrival.second_interface && input.router));
-        host.handle_frame(now, interface, Frame { bytes: Bytes::from(bytes), rx_time: now });
+        host.handle_frame(now, interface, Frame::new(Bytes::from(bytes), now));
         drain(&mut host);
     }
     // Whatever is left ends by itself: fragments, half-open connections, neighbours.

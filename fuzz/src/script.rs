@@ -282,7 +282,7 @@ impl Run {
             crate::mend(&mut bytes[self.ip_at..]);
         }
         let now = self.pair.now();
-        let frame = Frame { bytes: bytes.into(), rx_time: now };
+        let frame = Frame::new(bytes.into(), now);
         self.pair.host(side(end)).handle_frame(now, InterfaceId(0), frame);
         self.tainted = true;
     }
