@@ -46,3 +46,6 @@ pub mod ede {
     /// NSEC3 iterations beyond what we do.
     pub const NSEC3_ITERATIONS: u16 = 27;
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,3 +19,6 @@ pub mod script;
 mod settings;
 
 pub use runner::{Outcome, run};
+
+#[cfg(test)]
+mod tests;

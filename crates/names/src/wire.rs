@@ -169,3 +169,6 @@ impl Opt {
         self.options.iter().find(|(have, _)| *have == code).map(|(_, data)| data.as_slice())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -227,7 +227,8 @@ async fn without(cx: &Cx, name: &Name, zone: &Name) -> Option<Delegation> {
         return found.or_else(|| Some(cx.core().root())).filter(|root| !root.servers.is_empty());
     }
     let _ = cx.fetch(Kind::Prime, Question::new(Name::root(), RecordType::NS)).await;
-    cx.core().without_upstream(name, zone).or_else(|| Some(cx.core().root()))
+    let found = cx.core().without_upstream(name, zone);
+    found.or_else(|| Some(cx.core().root()))
 }
 
 /// The parent's delegation of a zone whose own NS set was of no use.
@@ -298,7 +299,9 @@ async fn choose(cx: &Cx, question: &Question) -> Result<Start, Failure> {
     let Start::Prime(zone) = start else { return Ok(start) };
     let prime = Question::new(zone.clone(), RecordType::NS);
     let primed = cx.fetch(Kind::Prime, prime).await;
-    match cx.core().start(&question.name, question.rtype) {
+    // Not in the match: the lock would be held in its arms.
+    let start = cx.core().start(&question.name, question.rtype);
+    match start {
         Start::Prime(_) => match primed {
             // It told nothing that can be used: what is configured must do.
             Ok(_) => Ok(Start::At(cx.core().configured(&zone))),
