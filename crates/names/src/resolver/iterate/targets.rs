@@ -21,6 +21,10 @@ type Rank = (bool, bool, u32, bool, Duration);
 /// Addresses of one zone that are asked at all.
 const CANDIDATES_MAX: usize = 64;
 
+/// What makes one server better than another, the weightiest first; less is better: blamed, recursive, tries, slow,
+/// round trip.
+type Rank = (bool, bool, u32, bool, Duration);
+
 /// An address that may be asked.
 #[derive(Debug)]
 struct Candidate {
