@@ -59,8 +59,10 @@ pub(super) fn classify(msg: &Msg, zone: &Name, forwarded: bool) -> Meaning {
             }
             return Meaning::Answer;
         }
-        let upwards = set.name.zone_of(zone);
-        if !upwards && zone.zone_of(&set.name) && set.name.zone_of(&question.name) {
+        if set.name.zone_of(zone) {
+            return Meaning::Lame(format!("refers to {} instead", name_text(&set.name.to_lowercase())));
+        }
+        if zone.zone_of(&set.name) && set.name.zone_of(&question.name) {
             return Meaning::Referral(set.clone());
         }
         return Meaning::Lame(format!("refers to {} instead", name_text(&set.name.to_lowercase())));

@@ -15,9 +15,6 @@ use super::failure;
 use crate::text::name_text;
 use crate::wire::Question;
 
-/// How good a server is to ask next, less is better: blamed before, recursive, tries so far, slow, its round trip.
-type Rank = (bool, bool, u32, bool, Duration);
-
 /// Addresses of one zone that are asked at all.
 const CANDIDATES_MAX: usize = 64;
 
