@@ -98,7 +98,7 @@ pub(crate) fn family(place: &Where) -> Option<Family> {
 
 /// What the user means by this text; bare names mean https.
 pub(crate) fn url(text: &str) -> Result<Url, Failure> {
-    const COMMANDS: [&str; 5] = ["bridge", "ping", "route", "dig", "lab"];
+    const COMMANDS: [&str; 8] = ["ping", "route", "dig", "drill", "read", "bridge", "lab", "bench"];
     let is_word = text.bytes().all(|b| b.is_ascii_alphabetic());
     if is_word && let Some(near) = thru_lab::source::nearest(text, COMMANDS) {
         return Err(Failure::usage(
