@@ -5,8 +5,9 @@
 //!   [`Verdict::Fail`] or [`Verdict::Skip`], with the reason and the line. What can't apply is skipped, never passed.
 //! - [`persona`]: values with which one stack is held against scripts written for Linux or for FreeBSD.
 //!
-//! `text` cuts a script into tokens; `code` is the part of Python that code blocks are written in. Inside `run`: `flow` (a connection as the script numbers it), `inject` (packets to the host), `observed` and
-//! `expect` (packets from it), `kernel` (system calls over the host), `info` (what code blocks may ask for), `shell` and `sysctl` (what shell lines
+//! `text` cuts a script into tokens; `code` is the part of Python that code blocks are written in. Inside `run`: `flow`
+//! (a connection as the script numbers it), `inject` (packets to the host), `observed` and `expect` (packets from it),
+//! `kernel` (system calls over the host), `info` (what code blocks may ask for), `shell` and `sysctl` (what shell lines
 //! mean), `settings` and `values`.
 
 mod code;

@@ -1,4 +1,4 @@
-//! DNS as machines that take the time as an argument: zones, cache, iterative resolution.
+//! DNS as machines that take the time as an argument: zones, cache, iterative resolution, validation.
 //!
 //! Everything here is fed bytes and instants and returns bytes and instants; sockets live in `serve` and `probe`.
 //!
@@ -6,6 +6,10 @@
 //! - [`responder`]: an authoritative server for several zones: query bytes in, answer bytes out. Start here to serve.
 //! - [`resolver`]: the iterative resolver: root hints, referrals, cache, retries. Start here to ask.
 //! - [`recursive`]: the pure half of a recursive server: reads a client's query, writes the resolver's answer.
+//! - [`dnssec`]: signatures, keys and denials of existence: what the resolver validates with.
+//! - [`service`]: the resolver as a service to clients: who may ask, local zones, DNS64, stale answers.
+//! - [`replay`]: scripts of queries and scripted servers, run against the resolver with a clock of their own.
+//! - [`wire`], [`rdata`], [`rrset`]: messages, record data and record sets, kept as they came so that signatures hold.
 //! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
 //! - [`text`]: names, types and records in master-file form, safe to print.
 
