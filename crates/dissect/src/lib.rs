@@ -4,7 +4,7 @@
 //! Wireshark's.
 //!
 //! - [`Dissector`]: packets in, [`Tree`]s out. Start here.
-//! - [`file`]: pcap and pcapng, read and written.
+//! - [`mod@file`]: pcap and pcapng, read and written.
 //! - [`field`]: what a field is. [`tree`]: the fields that were found.
 //! - [`filter`]: display filters and pcap filters, tested on trees or compiled to BPF.
 //! - `cursor`, `context`: what a dissector works with. `protocols`: a file for each protocol or family.

@@ -1,4 +1,4 @@
-//! What a script says, as values. [`crate::parse`] makes them, [`crate::run`] carries them out.
+//! What a script says, as values. [`crate::parse()`] makes them, [`crate::run()`] carries them out.
 
 use core::time::Duration;
 

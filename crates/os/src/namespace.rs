@@ -1,7 +1,7 @@
 //! Fresh namespaces (namespaces(7)): a network of one's own, without root where the kernel lets users make user
 //! namespaces.
 //!
-//! [`enter`] changes the calling process and must come before any thread is started; [`within`] runs one call on a
+//! [`enter`] changes the calling process and must come before any thread is started; [`NetworkNamespace::within`] runs one call on a
 //! thread of its own in another network namespace.
 
 use std::fs;

@@ -1,6 +1,6 @@
 //! The options of a socket, and the one way to read and to change them.
 //!
-//! A host has defaults ([`TcpConfig`](super::TcpConfig)), a listener has its own, a connection begins with those of
+//! A host has defaults ([`TcpConfig`]), a listener has its own, a connection begins with those of
 //! its listener or of the call that began it. All share one object until one of them is changed.
 
 use core::time::Duration;
