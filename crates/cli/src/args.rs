@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use thru_wire::{Cidr, MacAddr};
 
@@ -474,6 +474,11 @@ pub(crate) enum BenchCommand {
     },
 }
 
+/// The names of all commands.
+pub(crate) fn commands() -> Vec<String> {
+    Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
 /// A time with its unit.
 fn duration(text: &str) -> Result<Duration, String> {
     thru_lab::units::duration(text).map_err(|bad| format!("{}; {}", bad.message, bad.hint))
@@ -482,7 +487,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_declaration_is_sound() {

@@ -72,6 +72,22 @@ impl From<thru_lab::Error> for Failure {
     }
 }
 
+/// A word that is no command, with others behind it: clap takes the first for a URL and blames the second.
+pub(crate) fn of_words(error: &clap::Error, words: &[String]) -> Option<Failure> {
+    let first = words.first().filter(|word| !word.starts_with('-'))?;
+    if error.kind() != clap::error::ErrorKind::ArgumentConflict || !error.to_string().contains("subcommand") {
+        return None;
+    }
+    let commands = crate::args::commands();
+    let shown = escape(first);
+    let near = thru_lab::source::nearest(first, commands.iter().map(String::as_str));
+    let hint = match near {
+        Some(near) => format!("did you mean `thru {near}`?"),
+        None => format!("there are {}; a URL stands alone", commands.join(", ")),
+    };
+    Some(Failure::usage(format!("there is no command `{shown}`"), hint))
+}
+
 /// clap's error in our two lines. Help and version go to standard output and are no failure.
 pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     use clap::error::ErrorKind;

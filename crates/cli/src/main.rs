@@ -36,6 +36,10 @@ fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let words: Vec<String> = std::env::args().skip(1).collect();
+            if let Some(failure) = failure::of_words(&error, &words) {
+                return failure.report();
+            }
             return match failure::of_clap(&error) {
                 Ok(text) => {
                     output::print(&text);

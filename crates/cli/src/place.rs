@@ -98,9 +98,9 @@ pub(crate) fn family(place: &Where) -> Option<Family> {
 
 /// What the user means by this text; bare names mean https.
 pub(crate) fn url(text: &str) -> Result<Url, Failure> {
-    const COMMANDS: [&str; 8] = ["ping", "route", "dig", "drill", "read", "bridge", "lab", "bench"];
+    let commands = crate::args::commands();
     let is_word = text.bytes().all(|b| b.is_ascii_alphabetic());
-    if is_word && let Some(near) = thru_lab::source::nearest(text, COMMANDS) {
+    if is_word && let Some(near) = thru_lab::source::nearest(text, commands.iter().map(String::as_str)) {
         return Err(Failure::usage(
             format!("there is no command `{text}`"),
             format!("did you mean `thru {near}`? For a host of that name write https://{text}/"),

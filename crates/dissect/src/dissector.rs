@@ -53,11 +53,6 @@ impl Dissector {
         Dissector { state: State { options, ..State::default() } }
     }
 
-    /// Takes secrets from a capture's secrets block.
-    pub fn secrets(&mut self, kind: u32, bytes: &[u8]) {
-        let _ = (kind, bytes);
-    }
-
     /// Dissects a packet into `arena`, whose last packet is forgotten. It always succeeds: what is not understood, or
     /// wrong, is in the tree.
     pub fn dissect<'a>(&mut self, meta: &Meta<'_>, bytes: &'a [u8], arena: &'a mut Arena) -> Tree<'a> {

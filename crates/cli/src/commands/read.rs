@@ -66,10 +66,6 @@ fn every_item<R: io::Read>(
                 job.interfaces = reader.interfaces().to_vec();
                 true
             }
-            Ok(Some(Item::Secrets { kind, bytes })) => {
-                job.dissector.secrets(kind, bytes);
-                true
-            }
             Ok(Some(_)) => true,
         };
         if let Some(save) = save.as_deref_mut().filter(|_| keep) {
