@@ -63,6 +63,7 @@ fn slips_get_one_line_and_a_hint() {
         &["www.shop.lab", "--on", "lba"],
         "error: there is no network `lba`\nhint: use `host`, `lab`, `lab:NAME`, `lab:FILE` or `iface:NAME`; `thru lab list` shows the names",
     );
+    check_usage(&["dril", "x.pkt"], "error: there is no command `dril`\nhint: did you mean `thru drill`?");
     check_usage(
         &["www.shop.lab", "--on", "lab:intrenet"],
         "error: there is no lab `intrenet`\nhint: did you mean `internet`?",
