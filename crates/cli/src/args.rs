@@ -281,6 +281,10 @@ pub(crate) struct ReadArgs {
     /// Only these fields, tabs between: ip.src,tcp.port
     #[arg(short = 'f', long, visible_short_alias = 'e', value_name = "FIELD,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json"])]
     pub fields: Vec<String>,
+    /// The TLS secrets that open what is encrypted, as programs write them to SSLKEYLOGFILE; those inside of the
+    /// capture are always used
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
     /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,

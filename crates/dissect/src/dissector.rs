@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::cursor::Data;
-use crate::file::{Interface, Record};
+use crate::file::{Interface, Record, SECRETS_TLS_KEY_LOG};
 use crate::protocols::{frame, link};
 use crate::state::{Options, State};
 use crate::tree::{Arena, Tree};
@@ -51,6 +51,13 @@ impl Dissector {
     /// A dissector that has seen nothing yet.
     pub fn new(options: Options) -> Dissector {
         Dissector { state: State { options, ..State::default() } }
+    }
+
+    /// Takes secrets for what comes afterwards: the body of a Decryption Secrets Block of this kind, or a file that
+    /// programs wrote to `SSLKEYLOGFILE` (kind [`SECRETS_TLS_KEY_LOG`]). Gives how many secrets were understood; other
+    /// kinds are passed over. They must be there before the packets they belong to.
+    pub fn secrets(&mut self, kind: u32, bytes: &[u8]) -> usize {
+        if kind == SECRETS_TLS_KEY_LOG { self.state.secrets.take(bytes) } else { 0 }
     }
 
     /// Dissects a packet into `arena`, whose last packet is forgotten. It always succeeds: what is not understood, or

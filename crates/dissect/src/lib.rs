@@ -9,15 +9,18 @@
 //! - [`filter`]: display filters and pcap filters, tested on trees or compiled to BPF.
 //! - `cursor`, `context`: what a dissector works with. `protocols`: a file for each protocol or family.
 //! - [`show`]: trees as lines, outlines, hex, JSON and columns.
+//! - `secrets`: key logs. `crypto`: what opens records and packets with them.
 //! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
 
 mod context;
+mod crypto;
 mod cursor;
 mod dissector;
 pub mod field;
 pub mod file;
 pub mod filter;
 mod protocols;
+mod secrets;
 pub mod show;
 mod state;
 mod streams;

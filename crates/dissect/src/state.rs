@@ -1,6 +1,7 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
 use crate::protocols::quic::Connection;
+use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
 use crate::streams::table::{End, Flows, Recent, UdpFlow};
@@ -21,6 +22,7 @@ type Echo = (IpAddr, IpAddr, u16, u16);
 pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
+    pub(crate) secrets: KeyLog,
     pub(crate) tcp: Flows<TcpFlow>,
     pub(crate) udp: Flows<UdpFlow>,
     pub(crate) fragments: Fragments,

@@ -4,9 +4,10 @@ mod save;
 mod source;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use thru_dissect::field::FieldDef;
-use thru_dissect::file::{FileError, Interface, Item, Reader, Record};
+use thru_dissect::file::{FileError, Interface, Item, Reader, Record, SECRETS_TLS_KEY_LOG};
 use thru_dissect::filter::{Filter, FilterError};
 use thru_dissect::show::{self, JsonScratch, LineOptions, TimeStyle};
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
@@ -64,6 +65,10 @@ fn every_item<R: io::Read>(
             }
             Ok(Some(Item::Interface(_))) => {
                 job.interfaces = reader.interfaces().to_vec();
+                true
+            }
+            Ok(Some(Item::Secrets { kind, bytes })) => {
+                job.dissector.secrets(kind, bytes);
                 true
             }
             Ok(Some(_)) => true,
@@ -124,13 +129,15 @@ impl<'a> Job<'a> {
         } else {
             Some(Filter::pcap(&text).map_err(|error| not_a_filter(&text, &error))?)
         };
+        let mut dissector = Dissector::new(Options { verify_checksums: args.checksums });
+        args.keylog.iter().try_for_each(|path| secrets(&mut dissector, path))?;
         Ok(Job {
             args,
             display,
             headers,
             line: LineOptions { time, number: args.number, link: args.link },
             fields,
-            dissector: Dissector::new(Options { verify_checksums: args.checksums }),
+            dissector,
             interfaces: Vec::new(),
             arena: Arena::new(),
             scratch: JsonScratch::default(),
@@ -183,6 +190,17 @@ impl<'a> Job<'a> {
         }
         self.out.clear();
     }
+}
+
+/// Takes the secrets of a key log.
+fn secrets(dissector: &mut Dissector, path: &Path) -> Result<(), Failure> {
+    let hint = "a key log has lines such as CLIENT_RANDOM 12ab... 34cd...; programs write it when SSLKEYLOGFILE is set";
+    let text = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", path.display()), hint))?;
+    if dissector.secrets(SECRETS_TLS_KEY_LOG, &text) == 0 {
+        return Err(Failure::usage(format!("there are no TLS secrets in `{}`", path.display()), hint));
+    }
+    Ok(())
 }
 
 /// A filter's error, with a mark under the place.

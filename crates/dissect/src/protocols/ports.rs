@@ -47,7 +47,7 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
 
 /// What the first bytes of a connection, or its ports, tell.
 fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
-    if cx.src_port == 53 || cx.dst_port == 53 {
+    if [53, 853].iter().any(|port| cx.src_port == *port || cx.dst_port == *port) && !tls::looks_like(bytes) {
         App::Dns
     } else if tls::looks_like(bytes) {
         App::Tls(Box::default())
@@ -58,15 +58,31 @@ fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
     }
 }
 
+/// What was agreed upon to be spoken inside of TLS (RFC 7301).
+pub(crate) fn negotiated(alpn: &[u8]) -> App {
+    match alpn {
+        b"http/1.1" | b"http/1.0" => App::Http,
+        b"dot" => App::Dns,
+        _ => App::Unknown,
+    }
+}
+
 /// Hands the next bytes of a TCP stream on. `one`: only the first message, of which a part had waited. Gives how many
 /// bytes were used; what is left waits for more.
 pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, one: bool) -> usize {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     let mut app = std::mem::take(&mut cx.state.tcp.flow(ends.0, ends.1).app);
+    let used = speak(cx, &mut app, side, bytes, one);
+    cx.state.tcp.flow(ends.0, ends.1).app = app;
+    used
+}
+
+/// The same for any stream, such as the one inside of TLS.
+pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: bool) -> usize {
     if matches!(app, App::Unknown) {
-        app = recognise(cx, bytes.bytes);
+        *app = recognise(cx, bytes.bytes);
     }
-    let used = match &mut app {
+    match app {
         App::Unknown | App::Opaque => {
             data::show(cx, bytes);
             bytes.len()
@@ -81,7 +97,5 @@ pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, one: bo
             data::show(cx, bytes);
             bytes.len()
         }
-    };
-    cx.state.tcp.flow(ends.0, ends.1).app = app;
-    used
+    }
 }

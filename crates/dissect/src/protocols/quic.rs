@@ -262,7 +262,7 @@ fn handshake_is_whole(bytes: &[u8]) -> bool {
 fn hello(cx: &mut Context<'_>, bytes: Data<'_>) {
     let depth = cx.depth;
     cx.layer(&tls::TLS, bytes, |cx, c| {
-        c.pos = tls::messages(cx, bytes, &mut true);
+        c.pos = tls::messages(cx, bytes, &mut tls::Said::quic());
         Ok(())
     });
     cx.depth = depth;

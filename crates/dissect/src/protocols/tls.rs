@@ -1,13 +1,24 @@
-//! TLS 1.0 to 1.3: records, and what of them is in the clear (RFC 5246, 8446). QUIC carries the same handshake
-//! messages without records.
+//! TLS 1.0 to 1.3: records (RFC 5246, 8446). Those of TLS 1.2 with AEAD ciphers and of TLS 1.3 are opened if a key log
+//! has their secrets. QUIC carries the same handshake messages without records.
+//!
+//! - `handshake`: messages. `certificate`: what X.509 certificates say. `extensions`: those of QUIC.
+//! - `session`: which key opens what comes next. `record`: how records are sealed.
 
+mod certificate;
 mod handshake;
+mod record;
+mod session;
 
-pub(crate) use handshake::{HANDSHAKE, TLS_HANDSHAKE, messages};
+pub(crate) use certificate::{X509AF, X509CE, X509SAT};
+pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
+pub(crate) use session::Session;
 
 use crate::context::Context;
 use crate::cursor::{Data, Read};
 use crate::field::{Names, protocol};
+use crate::protocols::ports;
+use handshake::HANDSHAKE;
+use record::Sealed;
 
 static CONTENT_TYPES: Names = &[
     (20, "Change Cipher Spec"),
@@ -58,21 +69,13 @@ protocol! { TLS "tls" "TLS" "Transport Layer Security";
     VERSION: u16 "tls.record.version" "Version", hex, names(VERSIONS);
     LENGTH: u16 "tls.record.length" "Length";
     APP_DATA: bytes "tls.app_data" "Encrypted Application Data";
+    APP_DATA_PROTO: text "tls.app_data_proto" "Application Data Protocol";
+    SEGMENT_DATA: bytes "tls.segment.data" "TLS segment data";
+    NOT_OPENED: text "tls.not_decrypted" "Not decrypted, because";
     CHANGE_CIPHER_SPEC: none "tls.change_cipher_spec" "Change Cipher Spec Message";
     ALERT: none "tls.alert_message" "Alert Message";
     ALERT_LEVEL: u8 "tls.alert_message.level" "Level", names(LEVELS);
     ALERT_DESC: u8 "tls.alert_message.desc" "Description", names(ALERTS);
-}
-
-/// What is remembered of one direction of a TLS connection.
-#[derive(Debug, Default)]
-pub(crate) struct Session {
-    /// For each side: what it sends is encrypted from here on.
-    encrypted: [bool; 2],
-    /// The server has chosen TLS 1.3.
-    is_13: bool,
-    /// For each side: a handshake message that goes on in the next record.
-    partial: [Vec<u8>; 2],
 }
 
 /// A handshake message is not longer: a chain of certificates has a few kilobytes.
@@ -108,55 +111,130 @@ pub(crate) fn stream(
         }
     }
     if used > 0 {
+        let mut plain = Vec::new();
         cx.layer(&TLS, bytes.first(used), |cx, c| {
             while let Some(total) = record_length(c.rest()) {
                 let record = c.take(total)?;
-                cx.within(&RECORD, record, |cx| self::record(cx, session, side, record))?;
+                let result = cx.within(&RECORD, record, |cx| self::record(cx, session, side, record));
+                plain.extend(result?);
             }
             Ok(())
         });
+        inside(cx, session, side, plain);
     }
     used
 }
 
-fn record(cx: &mut Context<'_>, session: &mut Session, side: usize, record: Data<'_>) -> Read {
+/// What the records of a packet carried, for the protocol inside.
+fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u8>) {
+    if plain.is_empty() {
+        return;
+    }
+    let mut app = std::mem::take(&mut session.app);
+    if matches!(app, ports::App::Unknown) {
+        app = ports::negotiated(&session.said.alpn);
+    }
+    let mut pending = std::mem::take(&mut session.sides[side].pending);
+    cx.with_source("Decrypted TLS", plain, |cx, fresh| {
+        pending.feed(cx, fresh, "Reassembled TLS", &SEGMENT_DATA, &mut |cx, bytes, one| {
+            ports::speak(cx, &mut app, side, bytes, one)
+        });
+    });
+    session.sides[side].pending = pending;
+    session.app = app;
+}
+
+/// A record. Gives the application's data, if it holds some and they could be opened.
+fn record(cx: &mut Context<'_>, session: &mut Session, side: usize, record: Data<'_>) -> Read<Vec<u8>> {
     let mut c = record.cursor();
     let kind = c.peek()?;
-    let opaque = kind == 23 && session.is_13;
+    let opaque = kind == 23 && session.said.is_13;
     c.u8(cx, if opaque { &OPAQUE_TYPE } else { &CONTENT_TYPE })?;
     c.u16(cx, &VERSION)?;
     c.u16(cx, &LENGTH)?;
     let body = c.rest();
+    let is_sealed = match kind {
+        23 => true,
+        21 | 22 => session.sides[side].encrypted && !session.said.is_13,
+        _ => false,
+    };
+    if is_sealed {
+        return sealed(cx, session, side, kind, record, body);
+    }
     match kind {
         20 => {
             cx.add(&CHANGE_CIPHER_SPEC, body, 0, body.len(), 0);
-            if !session.is_13 {
-                session.encrypted[side] = true;
-            }
+            session.change_cipher(cx, side);
         }
-        21 if body.len() == 2 && !session.encrypted[side] => {
-            let mut c = body.cursor();
-            cx.within(&ALERT, body, |cx| {
-                c.u8(cx, &ALERT_LEVEL)?;
-                c.u8(cx, &ALERT_DESC).map(|_| ())
-            })?;
-        }
+        21 if body.len() == 2 => alert(cx, body)?,
         21 => cx.add(&ALERT, body, 0, body.len(), 0),
-        22 if session.encrypted[side] => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
-        22 => clear(cx, session, side, body),
-        23 => cx.add(&APP_DATA, body, 0, body.len(), 0),
+        22 => handshake(cx, session, side, body),
         _ => {}
     }
-    Ok(())
+    Ok(Vec::new())
 }
 
-/// Handshake messages in the clear; one may go on in the next record.
-fn clear(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Data<'_>) {
-    let mut waiting = std::mem::take(&mut session.partial[side]);
+/// A sealed record: as it stands, and what is in it.
+fn sealed(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    side: usize,
+    kind: u8,
+    record: Data<'_>,
+    body: Data<'_>,
+) -> Read<Vec<u8>> {
+    match kind {
+        21 => cx.add(&ALERT, body, 0, body.len(), 0),
+        22 => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
+        _ => cx.add(&APP_DATA, body, 0, body.len(), 0),
+    }
+    let opened = session.open(cx, side, Sealed { header: &record.bytes[..5], body: body.bytes });
+    let Some(mut plain) = opened else {
+        if let Some(why) = session.why_shut(cx, side) {
+            cx.conclude_words(&NOT_OPENED, why.as_bytes());
+        }
+        return Ok(Vec::new());
+    };
+    let mut kind = kind;
+    if session.said.is_13 || session.is_early(side) {
+        let Some(inner) = record::inner_type(&mut plain) else { return Ok(Vec::new()) };
+        kind = inner;
+        cx.conclude(&CONTENT_TYPE, u64::from(kind));
+    }
+    match kind {
+        21 => {
+            let mut result = Ok(());
+            cx.with_source("Decrypted TLS", plain, |cx, body| result = alert(cx, body));
+            result?;
+        }
+        22 => cx.with_source("Decrypted TLS", plain, |cx, body| handshake(cx, session, side, body)),
+        23 => {
+            let name = session.said.alpn_name();
+            if !name.is_empty() {
+                cx.conclude_words(&APP_DATA_PROTO, name.as_bytes());
+            }
+            return Ok(plain);
+        }
+        _ => {}
+    }
+    Ok(Vec::new())
+}
+
+fn alert(cx: &mut Context<'_>, body: Data<'_>) -> Read {
+    let mut c = body.cursor();
+    cx.within(&ALERT, body, |cx| {
+        c.u8(cx, &ALERT_LEVEL)?;
+        c.u8(cx, &ALERT_DESC).map(|_| ())
+    })
+}
+
+/// Handshake messages; one may go on in the next record.
+fn handshake(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Data<'_>) {
+    let mut waiting = std::mem::take(&mut session.sides[side].partial);
     if waiting.is_empty() {
-        let used = messages(cx, body, &mut session.is_13);
-        session.partial[side] = body.bytes[used..].to_vec();
-        return;
+        let used = messages(cx, body, &mut session.said);
+        session.sides[side].partial = body.bytes[used..].to_vec();
+        return session.advance(cx, side);
     }
     waiting.extend_from_slice(body.bytes);
     if waiting.len() > MESSAGE_MAX {
@@ -164,8 +242,9 @@ fn clear(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Data<'_
     }
     let mut rest = Vec::new();
     cx.with_source("Reassembled handshake", waiting, |cx, whole| {
-        let used = messages(cx, whole, &mut session.is_13);
+        let used = messages(cx, whole, &mut session.said);
         rest = whole.bytes[used..].to_vec();
     });
-    session.partial[side] = rest;
+    session.sides[side].partial = rest;
+    session.advance(cx, side);
 }

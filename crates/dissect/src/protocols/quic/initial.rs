@@ -2,9 +2,9 @@
 
 use super::{Connection, LONG_RESERVED, NUMBER, NUMBER_LENGTH, PAYLOAD, VERSION_2, frames};
 use crate::context::Context;
+use crate::crypto::{self, Key};
 use crate::cursor::{Data, Read, masked};
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey, quic};
-use ring::hkdf;
+use ring::aead::quic::HeaderProtectionKey;
 
 const SALT_1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc,
@@ -15,43 +15,17 @@ const SALT_2: [u8; 20] = [
     0xbd, 0x2e, 0xd9,
 ];
 
-/// A length for HKDF-Expand.
-struct Length(usize);
-
-impl hkdf::KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
-/// HKDF-Expand-Label of TLS 1.3 without context.
-fn expand(secret: &hkdf::Prk, label: &[u8], out: &mut [u8]) -> Option<()> {
-    let length = (out.len() as u16).to_be_bytes();
-    let label_length = [6 + label.len() as u8];
-    let info: [&[u8]; 5] = [&length, &label_length, b"tls13 ", label, &[0]];
-    secret.expand(&info, Length(out.len())).ok()?.fill(out).ok()
-}
-
 struct Keys {
-    key: LessSafeKey,
-    iv: [u8; 12],
-    header: quic::HeaderProtectionKey,
+    key: Key,
+    header: HeaderProtectionKey,
 }
 
 fn keys(id: &[u8], version: u32, server: bool) -> Option<Keys> {
-    let (salt, prefix) = if version == VERSION_2 { (SALT_2, "quicv2") } else { (SALT_1, "quic") };
-    let initial = hkdf::Salt::new(hkdf::HKDF_SHA256, &salt).extract(id);
-    let mut secret = [0; 32];
-    expand(&initial, if server { b"server in" } else { b"client in" }, &mut secret)?;
-    let secret = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &secret);
-    let (mut key, mut iv, mut header) = ([0; 16], [0; 12], [0; 16]);
-    expand(&secret, format!("{prefix} key").as_bytes(), &mut key)?;
-    expand(&secret, format!("{prefix} iv").as_bytes(), &mut iv)?;
-    expand(&secret, format!("{prefix} hp").as_bytes(), &mut header)?;
+    let (salt, prefix) = if version == VERSION_2 { (SALT_2, "quicv2 ") } else { (SALT_1, "quic ") };
+    let secret = crypto::extract(&salt, id, if server { b"server in" } else { b"client in" })?;
     Some(Keys {
-        key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).ok()?),
-        iv,
-        header: quic::HeaderProtectionKey::new(&quic::AES_128, &header).ok()?,
+        key: Key::derive(crypto::INITIAL, &secret, prefix)?,
+        header: crypto::header_key(crypto::INITIAL, &secret, prefix)?,
     })
 }
 
@@ -103,13 +77,6 @@ fn open(connection: &Connection, side: usize, version: u32, packet: Data<'_>, at
         number = number << 8 | u64::from(*byte);
     }
     // Initial packets are few: the short form of the number is the number.
-    let mut nonce = keys.iv;
-    for (byte, part) in nonce[4..].iter_mut().zip(number.to_be_bytes()) {
-        *byte ^= part;
-    }
-    let mut payload = packet.bytes[at + number_size..].to_vec();
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    let len = keys.key.open_in_place(nonce, Aad::from(&header), &mut payload).ok()?.len();
-    payload.truncate(len);
+    let payload = keys.key.open(keys.key.nonce(number), &header, &packet.bytes[at + number_size..])?;
     Some(Opened { first, number, number_size, payload })
 }

@@ -116,15 +116,83 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     CERTIFICATES_LENGTH: u24 "tls.handshake.certificates_length" "Certificates Length";
     CERTIFICATE_LENGTH: u24 "tls.handshake.certificate_length" "Certificate Length";
     CERTIFICATE: bytes "tls.handshake.certificate" "Certificate";
+    CONTEXT_LENGTH: u8 "tls.handshake.certificate_request_context_length" "Certificate Request Context Length";
+    CONTEXT: bytes "tls.handshake.certificate_request_context" "Certificate Request Context";
+    SIGNATURE_LENGTH: u16 "tls.handshake.sig_len" "Signature length";
+    SIGNATURE: bytes "tls.handshake.sig" "Signature";
+    VERIFY_DATA: bytes "tls.handshake.verify_data" "Verify Data";
+    REQUEST_UPDATE: u8 "tls.handshake.key_update.request_update" "Key Update Request";
+    TICKET_LIFETIME: u32 "tls.handshake.session_ticket_lifetime_hint" "Session Ticket Lifetime Hint";
+    TICKET_AGE_ADD: u32 "tls.handshake.session_ticket_age_add" "Session Ticket Age Add";
+    TICKET_NONCE_LENGTH: u8 "tls.handshake.session_ticket_nonce_length" "Session Ticket Nonce Length";
+    TICKET_NONCE: bytes "tls.handshake.session_ticket_nonce" "Session Ticket Nonce";
+    TICKET_LENGTH: u16 "tls.handshake.session_ticket_length" "Session Ticket Length";
+    TICKET: bytes "tls.handshake.session_ticket" "Session Ticket";
 }
 
-/// Messages, as many as are whole. Gives how many bytes were used. `is_13` is set when the server chooses TLS 1.3.
-pub(crate) fn messages(cx: &mut Context<'_>, bytes: Data<'_>, is_13: &mut bool) -> usize {
+/// What messages say that later ones depend on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) client_random: Option<[u8; 32]>,
+    pub(crate) server_random: Option<[u8; 32]>,
+    /// The first suites that the client offered.
+    pub(crate) offered: Vec<u16>,
+    /// The suite that the server has chosen.
+    pub(crate) suite: Option<u16>,
+    /// The version that the server has chosen, by its own number: that of TLS 1.2 stands for 1.3, too.
+    pub(crate) version: u16,
+    /// The server has chosen TLS 1.3.
+    pub(crate) is_13: bool,
+    /// The client sends data before the server has answered.
+    pub(crate) early_data: bool,
+    /// The protocol that was agreed upon to be spoken inside; empty: none.
+    pub(crate) alpn: Vec<u8>,
+    /// Which messages have come since somebody looked: bits of [`seen`].
+    pub(crate) seen: u8,
+}
+
+/// Messages after which keys may change.
+pub(super) mod seen {
+    pub(crate) const CLIENT_HELLO: u8 = 1;
+    pub(crate) const SERVER_HELLO: u8 = 2;
+    pub(crate) const END_OF_EARLY_DATA: u8 = 4;
+    pub(crate) const FINISHED: u8 = 8;
+    pub(crate) const KEY_UPDATE: u8 = 16;
+}
+
+impl Said {
+    /// What QUIC carries is always TLS 1.3.
+    pub(crate) fn quic() -> Said {
+        Said { is_13: true, ..Said::default() }
+    }
+
+    /// How Wireshark calls what is spoken inside.
+    pub(super) fn alpn_name(&self) -> &'static str {
+        match self.alpn.as_slice() {
+            b"h2" => "HyperText Transfer Protocol 2",
+            b"http/1.1" => "Hypertext Transfer Protocol",
+            b"dot" => "Domain Name System",
+            _ => "",
+        }
+    }
+}
+
+/// So many of the offered suites are remembered: those of TLS 1.3 come first.
+const OFFERED_MAX: usize = 8;
+
+/// The random number of a server hello that asks for another client hello (RFC 8446 4.1.3).
+const RETRY: [u8; 32] = [
+    0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2,
+    0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
+];
+
+/// Messages, as many as are whole. Gives how many bytes were used.
+pub(crate) fn messages(cx: &mut Context<'_>, bytes: Data<'_>, said: &mut Said) -> usize {
     let mut c = bytes.cursor();
     while c.left() >= 4 {
         let len = c.data.u32(c.pos).map_or(0, |word| (word & 0xFF_FFFF) as usize);
         let Ok(message) = c.take(len + 4) else { break };
-        let result = cx.within(&HANDSHAKE, message, |cx| self::message(cx, message, is_13));
+        let result = cx.within(&HANDSHAKE, message, |cx| self::message(cx, message, said));
         if result.is_err() {
             // Told in the tree by the missing fields; what follows has its own length.
             continue;
@@ -133,43 +201,109 @@ pub(crate) fn messages(cx: &mut Context<'_>, bytes: Data<'_>, is_13: &mut bool) 
     c.pos
 }
 
-fn message(cx: &mut Context<'_>, message: Data<'_>, is_13: &mut bool) -> Read {
+fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
     let mut c = message.cursor();
     let kind = c.u8(cx, &TYPE)?;
     c.u24(cx, &LENGTH)?;
     match kind {
-        1 => client_hello(cx, &mut c),
-        2 => server_hello(cx, &mut c, is_13),
-        8 => extensions(cx, &mut c, kind, is_13),
-        11 => certificates(cx, &mut c, *is_13),
+        1 => client_hello(cx, &mut c, said),
+        2 => server_hello(cx, &mut c, said),
+        4 => ticket(cx, &mut c, said),
+        5 => {
+            said.seen |= seen::END_OF_EARLY_DATA;
+            Ok(())
+        }
+        8 => extensions(cx, &mut c, kind, said),
+        11 => certificates(cx, &mut c, said),
+        13 if said.is_13 => {
+            context(cx, &mut c)?;
+            extensions(cx, &mut c, kind, said)
+        }
+        15 => {
+            c.u16(cx, &SCHEME)?;
+            let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
+            c.bytes(cx, &SIGNATURE, len).map(|_| ())
+        }
+        20 => {
+            said.seen |= seen::FINISHED;
+            c.all(cx, &VERIFY_DATA);
+            Ok(())
+        }
+        24 => {
+            said.seen |= seen::KEY_UPDATE;
+            c.u8(cx, &REQUEST_UPDATE).map(|_| ())
+        }
         _ => Ok(()),
     }
 }
 
-fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    c.u16(cx, &VERSION)?;
-    c.bytes(cx, &RANDOM, 32)?;
-    let len = usize::from(c.u8(cx, &SESSION_ID_LENGTH)?);
+fn ticket(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
+    c.u32(cx, &TICKET_LIFETIME)?;
+    if said.is_13 {
+        c.u32(cx, &TICKET_AGE_ADD)?;
+        let len = usize::from(c.u8(cx, &TICKET_NONCE_LENGTH)?);
+        if len > 0 {
+            c.bytes(cx, &TICKET_NONCE, len)?;
+        }
+    }
+    let len = usize::from(c.u16(cx, &TICKET_LENGTH)?);
+    c.bytes(cx, &TICKET, len)?;
+    if said.is_13 { extensions(cx, c, 4, said) } else { Ok(()) }
+}
+
+/// The context of a certificate request or certificate in TLS 1.3.
+fn context(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = usize::from(c.u8(cx, &CONTEXT_LENGTH)?);
     if len > 0 {
-        c.bytes(cx, &SESSION_ID, len)?;
+        c.bytes(cx, &CONTEXT, len)?;
     }
     Ok(())
 }
 
-fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    hello(cx, c)?;
-    let len = usize::from(c.u16(cx, &SUITES_LENGTH)?);
-    each(cx, c, len, |cx, c| c.u16(cx, &SUITE).map(|_| ()))?;
-    let len = usize::from(c.u8(cx, &COMPRESSIONS_LENGTH)?);
-    each(cx, c, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
-    extensions(cx, c, 1, &mut false)
+/// What both hellos begin with. Gives the version and the random number.
+fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
+    let version = c.u16(cx, &VERSION)?;
+    let random = *c.bytes(cx, &RANDOM, 32)?.first_chunk().ok_or(Short)?;
+    let len = usize::from(c.u8(cx, &SESSION_ID_LENGTH)?);
+    if len > 0 {
+        c.bytes(cx, &SESSION_ID, len)?;
+    }
+    Ok((version, random))
 }
 
-fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_13: &mut bool) -> Read {
-    hello(cx, c)?;
-    c.u16(cx, &SUITE)?;
+fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
+    let (_, random) = hello(cx, c)?;
+    said.client_random = Some(random);
+    said.server_random = None;
+    said.early_data = false;
+    said.seen |= seen::CLIENT_HELLO;
+    said.offered.clear();
+    let len = usize::from(c.u16(cx, &SUITES_LENGTH)?);
+    each(cx, c, len, |cx, c| {
+        let suite = c.u16(cx, &SUITE)?;
+        if said.offered.len() < OFFERED_MAX {
+            said.offered.push(suite);
+        }
+        Ok(())
+    })?;
+    let len = usize::from(c.u8(cx, &COMPRESSIONS_LENGTH)?);
+    each(cx, c, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
+    extensions(cx, c, 1, said)
+}
+
+fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
+    let (version, random) = hello(cx, c)?;
+    said.version = version;
+    said.suite = Some(c.u16(cx, &SUITE)?);
     c.u8(cx, &COMPRESSION)?;
-    extensions(cx, c, 2, is_13)
+    if random == RETRY {
+        said.early_data = false;
+        return extensions(cx, c, 2, said);
+    }
+    said.server_random = Some(random);
+    let result = extensions(cx, c, 2, said);
+    said.seen |= seen::SERVER_HELLO;
+    result
 }
 
 /// Reads items until `len` bytes are used.
@@ -186,7 +320,7 @@ fn each<'d>(
     Ok(())
 }
 
-fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, is_13: &mut bool) -> Read {
+fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         return Ok(()); // TLS 1.2 without extensions
     }
@@ -196,14 +330,15 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, is_13: &mut
         let len = usize::from(c.u16(cx, &EXTENSION_LEN)?);
         let body = c.take(len)?;
         cx.depth += 1;
-        let result = extension(cx, &mut body.cursor(), kind, message, is_13);
+        let result = extension(cx, &mut body.cursor(), kind, message, said);
         cx.depth -= 1;
         result
     })
 }
 
-fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, is_13: &mut bool) -> Read {
+fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
+        said.early_data |= kind == 42 && message == 1;
         return Ok(());
     }
     match kind {
@@ -227,7 +362,12 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, i
             let len = usize::from(c.u16(cx, &ALPN_LEN)?);
             each(cx, c, len, |cx, c| {
                 let len = usize::from(c.u8(cx, &ALPN_STR_LEN)?);
-                c.bytes(cx, &ALPN, len).map(|_| ())
+                let name = c.bytes(cx, &ALPN, len)?;
+                // In a client's hello it is a wish only.
+                if message != 1 {
+                    said.alpn = name.to_vec();
+                }
+                Ok(())
             })
         }
         43 if message == 1 => {
@@ -235,7 +375,7 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, i
             each(cx, c, len, |cx, c| c.u16(cx, &SUPPORTED_VERSION).map(|_| ()))
         }
         43 => {
-            *is_13 |= c.u16(cx, &SUPPORTED_VERSION)? == 0x0304;
+            said.is_13 |= c.u16(cx, &SUPPORTED_VERSION)? == 0x0304;
             Ok(())
         }
         51 if message == 1 => {
@@ -258,20 +398,17 @@ fn key_share(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.bytes(cx, &KEY_SHARE, len).map(|_| ())
 }
 
-fn certificates(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_13: bool) -> Read {
-    if is_13 {
-        let context = usize::from(c.peek()?);
-        c.skip(1 + context)?;
+fn certificates(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
+    if said.is_13 {
+        context(cx, c)?;
     }
     let len = c.u24(cx, &CERTIFICATES_LENGTH)? as usize;
     each(cx, c, len, |cx, c| {
         let len = c.u24(cx, &CERTIFICATE_LENGTH)? as usize;
+        let certificate = c.rest().first(len);
         c.bytes(cx, &CERTIFICATE, len)?;
-        if is_13 {
-            let extensions = usize::from(c.peek_u16()?);
-            c.skip(2 + extensions)?;
-        }
-        Ok(())
+        super::certificate::show(cx, certificate);
+        if said.is_13 { extensions(cx, c, 11, said) } else { Ok(()) }
     })?;
     if len == 0 && !c.is_done() { Err(Short) } else { Ok(()) }
 }

@@ -1,0 +1,99 @@
+//! What came of a message that has not ended. Layers that carry streams of their own (TLS, QUIC, HTTP/2) keep one for
+//! each direction.
+
+use crate::context::Context;
+use crate::cursor::Data;
+use crate::field::FieldDef;
+
+/// What waits may be this long: a message is rarely longer, and an attacker must not fill the memory.
+const WAITING_MAX: usize = 1 << 20;
+
+/// The beginning of a message.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    waiting: Vec<u8>,
+    /// So many bytes have to be there before it makes sense to look again.
+    wants: usize,
+}
+
+impl Pending {
+    /// Hands fresh bytes of a stream on, together with what waits. `read` shows as many messages as are whole and
+    /// gives how many bytes those had; if it is told `one`, at most one message. What is left waits, and is shown as
+    /// `left`.
+    pub(crate) fn feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        fresh: Data<'_>,
+        name: &'static str,
+        left: &'static FieldDef,
+        read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
+    ) {
+        let outer = std::mem::take(&mut cx.wants);
+        let mut rest = fresh;
+        if !self.waiting.is_empty() {
+            if self.waiting.len() + fresh.len() < self.wants {
+                self.keep(cx, fresh, left);
+                cx.wants = outer;
+                return;
+            }
+            rest = fresh.from(self.finish(cx, fresh, name, left, read));
+        }
+        if !rest.is_empty() {
+            cx.wants = 0;
+            let used = read(cx, rest, false);
+            self.wants = cx.wants;
+            let rest = rest.from(used);
+            if !rest.is_empty() {
+                self.keep(cx, rest, left);
+            }
+        }
+        cx.wants = outer;
+    }
+
+    /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used.
+    fn finish(
+        &mut self,
+        cx: &mut Context<'_>,
+        fresh: Data<'_>,
+        name: &'static str,
+        left: &'static FieldDef,
+        read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
+    ) -> usize {
+        let before = self.waiting.len();
+        let mut joined = std::mem::take(&mut self.waiting);
+        joined.extend_from_slice(fresh.bytes);
+        cx.wants = 0;
+        let mut used = 0;
+        let mut unread = Vec::new();
+        cx.with_source(name, joined, |cx, whole| {
+            while used < before {
+                match read(cx, whole.from(used), true) {
+                    0 => break,
+                    more => used += more,
+                }
+            }
+            if used < before {
+                unread = whole.bytes[used..].to_vec();
+            }
+        });
+        if used >= before {
+            return used - before;
+        }
+        // It still goes on.
+        self.wants = cx.wants;
+        cx.add(left, fresh, 0, fresh.len(), 0);
+        if unread.len() <= WAITING_MAX {
+            self.waiting = unread;
+        }
+        fresh.len()
+    }
+
+    fn keep(&mut self, cx: &mut Context<'_>, bytes: Data<'_>, left: &'static FieldDef) {
+        cx.add(left, bytes, 0, bytes.len(), 0);
+        if self.waiting.len() + bytes.len() <= WAITING_MAX {
+            self.waiting.extend_from_slice(bytes.bytes);
+        } else {
+            *self = Pending::default();
+        }
+    }
+}
