@@ -180,6 +180,11 @@ impl Cache {
             && self.messages.get_stale(now, &msg.question).is_some_and(|old| old.security > Security::Bogus)
         {
             // What could be served stale is better than what is known to be wrong.
+            if msg.security == Security::Bogus {
+                // RFC 8767 section 5: a failed refresh is not tried again at once.
+                let (code, text) = msg.extended_error.clone().unwrap_or((6, String::new()));
+                self.keep_failure(now, &msg.question.clone(), code, &text);
+            }
             return msg;
         }
         // What was not to be kept at all is not kept for being stale.
@@ -229,7 +234,11 @@ impl Cache {
         if let Some(alias) = self.dname_above(now, &question.name) {
             return synthesized(now, question, &alias);
         }
-        let cname = self.set(now, &question.name, RecordType::CNAME).filter(answers);
+        // DS is a matter of the zone above, where a CNAME from below does not count unless somebody vouches for it.
+        let cname = self
+            .set(now, &question.name, RecordType::CNAME)
+            .filter(answers)
+            .filter(|set| question.rtype != RecordType::DS || set.security == Security::Secure);
         if let Some(set) = cname {
             return Some(of_set(now, question, set));
         }
@@ -355,12 +364,19 @@ fn of_set(now: Instant, question: &Question, set: Set) -> Msg {
     msg
 }
 
+/// Where the alias leads that a DNAME implies for a name below it (RFC 6672 section 2.2); `None` when that name would
+/// be too long.
+pub(super) fn implied_target(name: &Name, dname: &Set) -> Option<Name> {
+    let target = dname.target()?;
+    let labels = name.iter().len().checked_sub(dname.name.iter().len())?;
+    Name::from_labels(name.iter().take(labels).chain(target.iter())).ok()
+}
+
 /// The CNAME that a DNAME implies (RFC 6672 section 2.2); YXDOMAIN when the new name would be too long.
 pub(super) fn synthesized(now: Instant, question: &Question, dname: &Set) -> Option<Msg> {
-    let target = dname.target()?;
+    dname.target()?;
     let mut msg = of_set(now, question, dname.clone());
-    let labels = question.name.iter().len() - dname.name.iter().len();
-    let Ok(new) = Name::from_labels(question.name.iter().take(labels).chain(target.iter())) else {
+    let Some(new) = implied_target(&question.name, dname) else {
         msg.rcode = rcode::YXDOMAIN;
         return Some(msg);
     };

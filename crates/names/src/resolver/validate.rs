@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::cache::implied_target;
 use super::iterate::{Options, iterate};
 use super::jobs::{Cx, Failure};
 use super::keys::{KeyState, Operations, keys_for, verify};
@@ -69,7 +70,10 @@ pub(super) async fn resolve(cx: &Cx, question: &Question, fresh: bool) -> Result
         {
             return Ok(fetched.msg);
         }
-        let (msg, verdict) = judge(cx, &fetched.msg).await;
+        let (msg, mut verdict) = judge(cx, &fetched.msg).await;
+        if verdict.security == Security::Bogus && cx.core().config.permissive {
+            verdict.security = Security::Indeterminate;
+        }
         let again = verdict.security == Security::Bogus && attempt < restarts;
         if !again {
             return Ok(settle(cx, msg, verdict));
@@ -155,33 +159,20 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
         return (msg, Verdict::of(Security::Indeterminate));
     }
     let mut wildcards: Vec<(Name, Name)> = Vec::new();
-    let mut dname: Option<Set> = None;
     for at in 0..msg.answer.len() {
         let set = msg.answer[at].clone();
-        if set.rtype == DNAME {
-            dname = Some(set.clone());
-        }
-        // The alias that a DNAME implies has no signature of its own (RFC 6672 section 5.3.1).
-        let implied = set.rtype == RecordType::CNAME
-            && set.sigs.is_empty()
-            && dname.as_ref().is_some_and(|dname| dname.name.zone_of(&set.name) && dname.name != set.name);
-        if implied {
-            let security = msg
-                .answer
-                .iter()
-                .find(|other| other.rtype == DNAME)
-                .map_or(Security::Unchecked, |d| d.security);
-            let own = Arc::make_mut(&mut msg.answer[at]);
-            own.security = security;
+        if let Some(security) = implied(&msg.answer[..at], &set) {
+            Arc::make_mut(&mut msg.answer[at]).security = security;
             continue;
+        }
+        if let Some(dname) = contradicted(&msg.answer[..at], &set) {
+            let text = format!("the alias {} is not the one that {dname} implies", name_text(&set.name));
+            return (msg, Verdict::bogus(ede::BOGUS, text));
         }
         let (set, one, wildcard) = check_set(cx, &operations, &set).await;
         if let Some(encloser) = wildcard {
             // An explicit question for the wildcard itself is no expansion.
             wildcards.push((set.name.clone(), encloser));
-        }
-        if set.rtype == DNAME {
-            dname = Some(set.clone());
         }
         msg.answer[at] = set;
         verdict = verdict.and(one);
@@ -241,6 +232,35 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
         }
     }
     (msg, verdict)
+}
+
+/// What is known of the alias that a DNAME before it implies: it has no signature of its own (RFC 6672 section 5.3.1).
+/// `None` for any other set, also for an unsigned alias below a DNAME that leads elsewhere: anybody could have put
+/// that one there.
+fn implied(before: &[Set], set: &Set) -> Option<Security> {
+    if set.rtype != RecordType::CNAME || !set.sigs.is_empty() {
+        return None;
+    }
+    let target = set.target()?;
+    let dname = before.iter().rev().find(|dname| {
+        dname.rtype == DNAME
+            && nsec::strictly_below(&set.name, &dname.name)
+            && implied_target(&set.name, dname).as_ref() == Some(&target)
+    })?;
+    Some(dname.security)
+}
+
+/// The validated DNAME above an unsigned alias: nothing else can be below it (RFC 6672 section 2.4), and no cut either,
+/// so that there is no key to look for.
+fn contradicted(before: &[Set], set: &Set) -> Option<String> {
+    let unsigned = set.rtype == RecordType::CNAME && set.sigs.is_empty();
+    let above = before.iter().find(|dname| {
+        unsigned
+            && dname.rtype == DNAME
+            && dname.security == Security::Secure
+            && nsec::strictly_below(&set.name, &dname.name)
+    })?;
+    Some(name_text(&above.name))
 }
 
 /// Verifies one set. With the verdict: the closest encloser, if it came out of a wildcard.
