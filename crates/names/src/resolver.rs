@@ -296,8 +296,14 @@ impl Resolver {
         let mut msg = (*msg).clone();
         for sets in [&mut msg.answer, &mut msg.authority, &mut msg.additional] {
             for set in sets {
-                let shown = if set.ttl == 0 { ttl } else { set.ttl.min(ttl) };
-                Arc::make_mut(set).set_ttl(core.now, shown);
+                // Of the answer's sets, some may have been heard anew since.
+                match core.cache.set(core.now, &set.name, set.rtype).filter(|now| now.same_data(set)) {
+                    Some(fresh) => *set = fresh,
+                    None => {
+                        let shown = if set.ttl == 0 { ttl } else { set.ttl.min(ttl) };
+                        Arc::make_mut(set).set_ttl(core.now, shown);
+                    }
+                }
             }
         }
         Some(answer::from_message(core.now, &msg))
@@ -308,7 +314,8 @@ impl Resolver {
         {
             let mut core = self.core();
             let key = Key { kind: Kind::Fresh, question: question.clone() };
-            if core.by_key.contains_key(&key) || core.jobs.len() >= core.config.limits.tasks {
+            let failed = core.cache.failure(core.now, question).is_some();
+            if failed || core.by_key.contains_key(&key) || core.jobs.len() >= core.config.limits.tasks {
                 return;
             }
             let budget = Arc::new(Budget::new(core.now + core.config.patience));
@@ -322,6 +329,29 @@ impl Resolver {
         let mut core = self.core();
         let now = core.now;
         core.servers.answered(now, server, std::time::Duration::from_millis(u64::from(millis)));
+    }
+
+    /// Zones with trust anchors, and the tags of the keys trusted for each.
+    pub fn anchor_tags(&self) -> Vec<(Name, Vec<u16>)> {
+        let core = self.core();
+        core.anchors.zones().map(|zone| (zone.clone(), core.anchors.tags(zone))).collect()
+    }
+
+    /// The tags of the keys trusted for the root.
+    pub fn root_tags(&self) -> Vec<u16> {
+        self.core().anchors.tags(&Name::root())
+    }
+
+    /// Stops working on a client's query; nothing is answered.
+    pub fn cancel(&mut self, token: u64) {
+        let mut core = self.core();
+        let Some(id) = core.clients.remove(&token) else { return };
+        let Some(job) = core.jobs.get_mut(&id) else { return };
+        job.waiters.retain(|waiter| *waiter != Waiter::Client(token));
+        if job.waiters.is_empty() {
+            let failure = Failure { code: 0, text: "nobody waits any more".into(), remember: false };
+            core.finish(id, Outcome::Failed(failure));
+        }
     }
 
     /// Cache entries held.
@@ -367,6 +397,7 @@ impl Core {
             let job = self.job(id);
             if job.waiters.len() < limit {
                 job.waiters.push(Waiter::Client(token));
+                self.clients.insert(token, id);
                 return;
             }
         }
@@ -378,6 +409,7 @@ impl Core {
         let budget = Arc::new(Budget::new(self.now + self.config.patience));
         let id = self.begin(key, budget, 0);
         self.job(id).waiters.push(Waiter::Client(token));
+        self.clients.insert(token, id);
     }
 
     fn timeout(&mut self) {

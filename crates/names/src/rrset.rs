@@ -71,7 +71,7 @@ pub struct Rrset {
     pub sigs: Vec<Data>,
     /// TTL as it was when the set was learned, in seconds.
     pub ttl: u32,
-    /// The last instant at which it may be used.
+    /// From this instant on it may not be used.
     pub expires: Instant,
     /// By where it came from.
     pub trust: Trust,
@@ -103,7 +103,7 @@ impl Rrset {
 
     /// Whether its time is over.
     pub fn expired(&self, now: Instant) -> bool {
-        now > self.expires
+        now >= self.expires
     }
 
     /// Seconds left, as answers show them.

@@ -8,6 +8,7 @@ pub mod access;
 pub mod dns64;
 pub mod local;
 pub mod reply;
+mod sentinel;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -48,6 +49,11 @@ pub struct ServiceConfig {
     pub style: Style,
     /// Serving stale answers.
     pub stale: Stale,
+    /// Clients that wait for a resolution at once. Half of them stay whatever happens; of the others, the one that has
+    /// waited longest makes room once it has waited for `jostle`. Until then who comes too late gets nothing.
+    pub clients_max: usize,
+    /// How long a client may wait undisturbed when there are too many.
+    pub jostle: Duration,
     /// Fetch popular answers anew shortly before their time is over.
     pub prefetch: bool,
     /// IPv6 addresses for names without.
@@ -56,6 +62,10 @@ pub struct ServiceConfig {
     pub version: Option<String>,
     /// What `hostname.bind` says; `None`: refused.
     pub identity: Option<String>,
+    /// Whether `trustanchor.unbound` in class CHAOS tells the zones and key tags of our trust anchors.
+    pub tell_anchors: bool,
+    /// Answer for the names of RFC 8509 by which clients learn which root keys we trust.
+    pub key_sentinel: bool,
     /// Who asks for an extended error's agent is told (RFC 9567): not done.
     pub name_server_id: Option<Vec<u8>>,
     /// Answer clients' cookies with this key (RFC 9018).
@@ -71,10 +81,14 @@ impl ServiceConfig {
             local: LocalZones::with_defaults(),
             style: Style::default(),
             stale: Stale::default(),
+            clients_max: 4096,
+            jostle: Duration::from_millis(200),
             prefetch: true,
             dns64: None,
             version: None,
             identity: None,
+            tell_anchors: false,
+            key_sentinel: true,
             name_server_id: None,
             cookie_key: None,
         }
@@ -115,6 +129,7 @@ struct Waiting {
     asked: Question,
     stage: Stage,
     from: IpAddr,
+    since: Instant,
     /// When a stale answer will do.
     stale_at: Option<Instant>,
     /// Records to put before the answer.
@@ -134,6 +149,8 @@ pub struct Service {
     config: ServiceConfig,
     resolver: Resolver,
     waiting: BTreeMap<u64, Waiting>,
+    /// Those of the waiting that have to make room for others.
+    movable: BTreeSet<u64>,
     stale_timers: BTreeSet<(Instant, u64)>,
     last: u64,
     out: VecDeque<Out>,
@@ -147,6 +164,7 @@ impl Service {
             config,
             resolver,
             waiting: BTreeMap::new(),
+            movable: BTreeSet::new(),
             stale_timers: BTreeSet::new(),
             last: 0,
             out: VecDeque::new(),
@@ -206,7 +224,7 @@ impl Service {
         let mut reply = reply;
         match self.config.access.action(from) {
             Action::Deny => return Some(None),
-            Action::Refuse => return Some(Some(reply.refused(18, ""))),
+            Action::Refuse => return Some(Some(reply.prohibited())),
             Action::Allow | Action::AllowSnoop => {}
         }
         reply.add_client_options(&packet, from, now, &self.config);
@@ -233,7 +251,7 @@ impl Service {
         if !packet.header.recursion_desired {
             let known = self.resolver.cached_answer(now, &question, false);
             return Some(Some(match known {
-                Some((answer, _)) => reply.answer(&answer),
+                Some((answer, _)) => self.encoded(&reply, &answer),
                 None => match self
                     .config
                     .stale
@@ -280,7 +298,7 @@ impl Service {
             if *due && self.config.prefetch {
                 self.resolver.refresh(&asked);
             }
-            return Some(Some(reply.answer(answer)));
+            return Some(Some(self.encoded(&reply, answer)));
         }
         let stale = self.config.stale;
         if stale.enabled
@@ -293,11 +311,30 @@ impl Service {
             self.resolver.refresh(&asked);
             return Some(Some(reply.stale(&answer)));
         }
+        if self.waiting.len() >= self.config.clients_max {
+            let oldest = self.movable.first().copied();
+            let Some(oldest) = oldest.filter(|id| now.since(self.waiting[id].since) > self.config.jostle)
+            else {
+                return Some(None);
+            };
+            self.forget(oldest);
+        }
         self.last += 1;
         let id = self.last;
+        if self.waiting.len() - self.movable.len() >= self.config.clients_max.div_ceil(2) {
+            self.movable.insert(id);
+        }
         let checking_disabled = reply.checking_disabled();
-        let mut waiting =
-            Waiting { token, reply, asked: asked.clone(), stage: Stage::Plain, from, stale_at: None, prefix };
+        let mut waiting = Waiting {
+            token,
+            reply,
+            asked: asked.clone(),
+            stage: Stage::Plain,
+            from,
+            since: now,
+            stale_at: None,
+            prefix,
+        };
         if stale.enabled && !stale.client_timeout.is_zero() {
             let at = now + stale.client_timeout;
             waiting.stale_at = Some(at);
@@ -309,6 +346,33 @@ impl Service {
             Input::Query { token: id, name: &asked.name, record_type: asked.rtype, checking_disabled },
         );
         None
+    }
+
+    fn take(&mut self, id: u64) -> Option<Waiting> {
+        self.movable.remove(&id);
+        self.waiting.remove(&id)
+    }
+
+    /// A client that waits gets nothing any more.
+    fn forget(&mut self, id: u64) {
+        let Some(waiting) = self.take(id) else { return };
+        if let Some(at) = waiting.stale_at {
+            self.stale_timers.remove(&(at, id));
+        }
+        self.resolver.cancel(id);
+        self.out.push_back(Out::Reply { token: waiting.token, message: None });
+    }
+
+    /// The resolver's answer in wire form, unless the question was about our trust anchors.
+    fn encoded(&self, reply: &Reply, answer: &Answer) -> Vec<u8> {
+        let question = Question::new(answer.name.clone(), answer.record_type);
+        if self.config.key_sentinel && !reply.checking_disabled() {
+            let tags = self.resolver.root_tags();
+            if sentinel::denies(&question, answer, &tags) {
+                return reply.answer(&answer.denied(6, "another root key was asked about"));
+            }
+        }
+        reply.answer(answer)
     }
 
     fn drain(&mut self, now: Instant) {
@@ -324,7 +388,7 @@ impl Service {
     }
 
     fn answered(&mut self, now: Instant, id: u64, answer: &Answer) {
-        let Some(mut waiting) = self.waiting.remove(&id) else { return };
+        let Some(mut waiting) = self.take(id) else { return };
         if let Some(at) = waiting.stale_at {
             self.stale_timers.remove(&(at, id));
         }
@@ -367,7 +431,7 @@ impl Service {
             answer.security = Security::Insecure;
         }
         let _ = waiting.from;
-        let message = Some(waiting.reply.answer(&answer));
+        let message = Some(self.encoded(&waiting.reply, &answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
     }
 
@@ -377,7 +441,7 @@ impl Service {
         let Some(answer) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl) else {
             return;
         };
-        let waiting = self.waiting.remove(&id).expect("just looked at");
+        let waiting = self.take(id).expect("just looked at");
         let message = Some(waiting.reply.stale(&answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
     }
@@ -387,6 +451,18 @@ impl Service {
         let is = |names: [&str; 2]| {
             names.iter().any(|name| crate::text::parse_name(name).is_ok_and(|name| name == question.name))
         };
+        if is(["trustanchor.unbound"; 2]) && self.config.tell_anchors {
+            let texts: Vec<String> = self
+                .resolver
+                .anchor_tags()
+                .iter()
+                .map(|(zone, tags)| {
+                    let tags: Vec<String> = tags.iter().map(u16::to_string).collect();
+                    format!("{} {}", crate::text::name_text(zone), tags.join(" "))
+                })
+                .collect();
+            return reply.texts(&question.name, &texts);
+        }
         let text = if is(["version.bind", "version.server"]) {
             self.config.version.as_deref()
         } else if is(["hostname.bind", "id.server"]) {
@@ -396,7 +472,7 @@ impl Service {
         };
         match text {
             Some(text) if matches!(question.rtype, RecordType::TXT | RecordType::ANY) => {
-                reply.text(&question.name, text)
+                reply.texts(&question.name, &[text.to_owned()])
             }
             _ => reply.refused(20, ""),
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::records::{Ds, key_tag};
 use crate::rrset::Data;
 use crate::wire::RawRecord;
 
@@ -75,6 +76,14 @@ impl Anchors {
     /// The anchor of exactly this zone.
     pub fn of(&self, zone: &Name) -> Option<&Anchor> {
         self.positive.get(zone)
+    }
+
+    /// The tags of the keys trusted for a zone, each once, in order.
+    pub fn tags(&self, zone: &Name) -> Vec<u16> {
+        let Some(anchor) = self.positive.get(zone) else { return Vec::new() };
+        let ds = anchor.ds.iter().filter_map(|data| Ds::read(data)).map(|ds| ds.tag);
+        let tags: BTreeSet<u16> = ds.chain(anchor.keys.iter().map(|data| key_tag(data))).collect();
+        tags.into_iter().collect()
     }
 
     /// Zones with anchors.

@@ -96,6 +96,14 @@ pub fn keys_by_ds(context: Context<'_>, zone: &Name, ds: &[Data], dnskeys: &Rrse
     }))
 }
 
+/// Whether an anchor can be used at all; otherwise the extended error that says why not.
+pub fn anchor_use(context: Context<'_>, anchor_ds: &[Data], anchor_keys: &[Data]) -> Result<(), u16> {
+    let known = anchor_keys.iter().filter_map(|data| Dnskey::read(data)).any(|key| {
+        context.algorithms.supports(key.algorithm) && key_is_sound(context.algorithms, key.algorithm, key.key)
+    });
+    if known || has_useful_ds(context, anchor_ds) { Ok(()) } else { Err(useless_reason(context, anchor_ds)) }
+}
+
 /// The keys in `dnskeys` if one of the anchor's keys, or a key that one of its DS stands for, signed the set.
 pub fn keys_by_anchor(
     context: Context<'_>,

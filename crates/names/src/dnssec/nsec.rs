@@ -51,6 +51,10 @@ pub fn proves_nodata(set: &Rrset, name: &Name, rtype: RecordType) -> Option<Noda
             if rtype == RecordType::DS { nsec.has(RecordType::SOA) && !name.is_root() } else { delegation };
         return (!there && !wrong_side).then_some(Nodata::Exact);
     }
+    // Nothing between owner and next, and next is below the name: the name exists without records.
+    if strictly_below(&nsec.next, name) && owner < name && !cut_above(owner, &nsec, name) {
+        return Some(Nodata::EmptyNonTerminal);
+    }
     if owner.iter().next() == Some(b"*") {
         let encloser = owner.base_name();
         if strictly_below(name, &encloser) {
@@ -59,9 +63,7 @@ pub fn proves_nodata(set: &Rrset, name: &Name, rtype: RecordType) -> Option<Noda
             return (!there).then_some(Nodata::Wildcard(encloser));
         }
     }
-    // Nothing between owner and next, and next is below the name: the name exists without records.
-    (strictly_below(&nsec.next, name) && owner < name && !cut_above(owner, &nsec, name))
-        .then_some(Nodata::EmptyNonTerminal)
+    None
 }
 
 /// A delegation or DNAME at `owner` makes its record silent about what lies below (RFC 6840 section 4.1).

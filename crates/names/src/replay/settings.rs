@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 
 use super::script::{Script, Setting};
 use crate::dnssec::algorithm::Algorithms;
@@ -14,10 +14,11 @@ use crate::service::access::Action;
 use crate::service::dns64::Dns64;
 use crate::service::local::Kind;
 use crate::service::{Service, ServiceConfig};
+use crate::wire::RawRecord;
 use crate::zone::Zone;
 
 /// Settings that change nothing we model: logs, sizes, threads, and hardening that we always do.
-const WITHOUT_EFFECT: [&str; 48] = [
+const WITHOUT_EFFECT: &[&str] = &[
     "target-fetch-policy",
     "fake-sha1",
     "fake-dsa",
@@ -30,7 +31,6 @@ const WITHOUT_EFFECT: [&str; 48] = [
     "val-log-level",
     "harden-referral-path",
     "harden-glue",
-    "harden-dnssec-stripped",
     "harden-large-queries",
     "harden-short-bufsize",
     "harden-unverified-glue",
@@ -38,8 +38,7 @@ const WITHOUT_EFFECT: [&str; 48] = [
     "msg-cache-slabs",
     "rrset-cache-size",
     "rrset-cache-slabs",
-    "num-queries-per-thread",
-    "jostle-timeout",
+    "zonemd-permissive-mode",
     "discard-timeout",
     "directory",
     "chroot",
@@ -60,7 +59,6 @@ const WITHOUT_EFFECT: [&str; 48] = [
     "rpz-log",
     "rpz-log-name",
     "unwanted-reply-threshold",
-    "hide-trustanchor",
     "extended-statistics",
     "statistics-interval",
     "key-cache-size",
@@ -94,6 +92,7 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     config.style.extended_errors_stale = false;
     config.style.extended_error_texts = false;
     config.stale.reply_ttl = 30;
+    config.tell_anchors = true;
     config.version = Some("unbound".into());
     config.identity = Some("localhost".into());
     let mut builder = Builder { config, script, upstream: None, stale_ttl: 86_400 };
@@ -256,6 +255,17 @@ impl Builder<'_> {
                     return Err("neither DS nor DNSKEY".into());
                 }
             }
+            "root-hints" => {
+                let text = self.script.files.get(&setting.value).ok_or("no such file")?;
+                let records = crate::rdata::master_records(text, &Name::root())?;
+                resolver.root_hints = hints(&records);
+            }
+            "jostle-timeout" => config.jostle = Duration::from_millis(number(setting)?),
+            "harden-dnssec-stripped" => resolver.stripped_is_bogus = yes(setting),
+            "val-permissive-mode" => resolver.permissive = yes(setting),
+            "num-queries-per-thread" => config.clients_max = number(setting)?,
+            "hide-trustanchor" => config.tell_anchors = !yes(setting),
+            "root-key-sentinel" => config.key_sentinel = yes(setting),
             "domain-insecure" => resolver.anchors.add_negative(name(&setting.value)?),
             "val-override-date" => {
                 resolver.fixed_date = match setting.value.as_str() {
@@ -271,11 +281,12 @@ impl Builder<'_> {
             "ede" => config.style.extended_errors = yes(setting),
             "ede-serve-expired" => config.style.extended_errors_stale = yes(setting),
             "iter-scrub-promiscuous" => resolver.scrubbing.promiscuous = yes(setting),
+            "harden-unknown-additional" => resolver.scrubbing.addresses_only = yes(setting),
             "iter-scrub-ns" => resolver.scrubbing.servers_max = number(setting)?,
             "iter-scrub-cname" => resolver.scrubbing.aliases_max = number(setting)?,
             "max-query-restarts" => resolver.limits.aliases = number(setting)?,
             "max-global-quota" => resolver.limits.queries = number(setting)?,
-            "outbound-msg-retry" => resolver.limits.tries = number(setting)?,
+            "outbound-msg-retry" => resolver.limits.tries = number::<u32>(setting)?.max(1),
             "val-max-restart" => resolver.limits.restarts = number(setting)?,
             "harden-below-nxdomain" => resolver.nothing_below_nxdomain = yes(setting),
             "harden-algo-downgrade" if !yes(setting) => {}
@@ -410,4 +421,21 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// Name servers and their addresses out of a hints file (RFC 9609).
+fn hints(records: &[RawRecord]) -> Vec<(Name, Vec<IpAddr>)> {
+    let servers = records.iter().filter(|record| record.rtype == RecordType::NS && record.name.is_root());
+    servers
+        .filter_map(|ns| crate::rdata::target(RecordType::NS, &ns.data))
+        .map(|server| {
+            let address = |record: &RawRecord| match record.rtype {
+                RecordType::A => <[u8; 4]>::try_from(&record.data[..]).ok().map(IpAddr::from),
+                RecordType::AAAA => <[u8; 16]>::try_from(&record.data[..]).ok().map(IpAddr::from),
+                _ => None,
+            };
+            let own = records.iter().filter(|record| record.name == server);
+            (server.clone(), own.filter_map(address).collect())
+        })
+        .collect()
 }

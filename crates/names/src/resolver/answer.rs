@@ -45,6 +45,14 @@ pub struct Answer {
     pub steps_dropped: u32,
 }
 
+impl Answer {
+    /// The same question failed, with this extended error.
+    pub fn denied(&self, code: u16, text: &str) -> Answer {
+        let question = crate::wire::Question::new(self.name.clone(), self.record_type);
+        failed(self.ended, &question, code, text)
+    }
+}
+
 /// The answer's records in wire form, signatures included, and when each has to be forgotten.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sections {

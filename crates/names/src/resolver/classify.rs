@@ -2,7 +2,7 @@
 
 use hickory_proto::rr::{Name, RecordType};
 
-use super::message::{Msg, Set, rcode};
+use super::message::{DNAME, Msg, Set, rcode};
 use crate::text::name_text;
 
 /// The meaning of an answer.
@@ -39,7 +39,8 @@ pub(super) fn classify(msg: &Msg, zone: &Name, forwarded: bool) -> Meaning {
             };
         }
         rcode::NOERROR => {}
-        rcode::YXDOMAIN => return Meaning::Answer,
+        // Only a DNAME makes a name too long (RFC 6672 section 2.2).
+        rcode::YXDOMAIN if msg.answer.iter().any(|set| set.rtype == DNAME) => return Meaning::Answer,
         code => return Meaning::Useless(code),
     }
     if let Some(meaning) = by_answer(msg, forwarded) {

@@ -44,6 +44,10 @@ pub struct ResolverConfig {
     pub validate: bool,
     /// Trust anchors, and names that are not validated.
     pub anchors: Anchors,
+    /// An anchored zone whose keys can't be had at all is bogus; otherwise it is taken for unsigned.
+    pub stripped_is_bogus: bool,
+    /// What does not validate is answered all the same, without AD.
+    pub permissive: bool,
     /// Algorithms that count as known.
     pub algorithms: Algorithms,
     /// More NSEC3 iterations make a zone insecure (RFC 9276 section 3.2).
@@ -92,6 +96,8 @@ impl ResolverConfig {
             dnssec_ok: true,
             validate: true,
             anchors: Anchors::default(),
+            stripped_is_bogus: true,
+            permissive: false,
             algorithms: Algorithms::default(),
             nsec3_iterations: 150,
             epoch: 0,

@@ -37,6 +37,8 @@ pub(super) struct Core {
     pub(super) anchors: Anchors,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) by_key: BTreeMap<Key, JobId>,
+    /// The jobs that clients wait for, by their tokens.
+    pub(super) clients: BTreeMap<u64, JobId>,
     pub(super) exchanges: BTreeMap<ExchangeId, Exchange>,
     pub(super) deadlines: BTreeSet<(Instant, Deadline)>,
     /// Jobs that something happened for.
@@ -72,6 +74,7 @@ impl Core {
             keys: KeyCache::default(),
             jobs: BTreeMap::new(),
             by_key: BTreeMap::new(),
+            clients: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             runnable: VecDeque::new(),
@@ -105,6 +108,7 @@ impl Core {
             waiters: Vec::new(),
             waits_for: Vec::new(),
             events: VecDeque::new(),
+            open: BTreeSet::new(),
             renamed: BTreeMap::new(),
             finished: BTreeMap::new(),
             budget,
@@ -130,10 +134,8 @@ impl Core {
             self.by_key.remove(&job.key);
         }
         self.deadlines.remove(&(job.deadline, Deadline::Job(id)));
-        let open: Vec<ExchangeId> =
-            self.exchanges.iter().filter(|(_, exchange)| exchange.ask.job == id).map(|(id, _)| *id).collect();
-        for exchange in open {
-            self.close(exchange);
+        for exchange in &job.open {
+            self.close(*exchange);
         }
         // Errands still under way go on: their answers are worth keeping, and others may wait for them.
         for errand in &job.waits_for {
@@ -151,6 +153,7 @@ impl Core {
         for waiter in &job.waiters {
             match waiter {
                 Waiter::Client(token) => {
+                    self.clients.remove(token);
                     let answer = answer
                         .get_or_insert_with(|| Arc::new(answer::from_job(self.now, &job, &outcome)))
                         .clone();
@@ -175,10 +178,11 @@ impl Core {
 
     /// The client's patience is over.
     pub(super) fn out_of_time(&mut self, id: JobId) {
-        let waiting: Vec<_> = self
-            .exchanges
-            .values()
-            .filter(|exchange| exchange.ask.job == id && !exchange.given_up)
+        let open = self.jobs.get(&id).map(|job| job.open.clone()).unwrap_or_default();
+        let waiting: Vec<_> = open
+            .iter()
+            .filter_map(|exchange| self.exchanges.get(exchange))
+            .filter(|exchange| !exchange.given_up)
             .map(|exchange| exchange.step(self.now, Said::Silent))
             .collect();
         for step in waiting {

@@ -168,6 +168,9 @@ impl Core {
             again,
             client_cookie,
         };
+        if let Some(job) = self.jobs.get_mut(&exchange.ask.job) {
+            job.open.insert(id);
+        }
         self.exchanges.insert(id, exchange);
         self.outputs.push_back(Output::Send { exchange: id, to, over_tcp, message });
         Some(id)
@@ -230,6 +233,9 @@ impl Core {
         }
         if packet.header.truncated && !over_tcp {
             return self.ask_again(id, Again::OverTcp, Said::Truncated);
+        }
+        if packet.header.truncated {
+            return self.event(id, Event::Failed(Said::Malformed("is truncated even over TCP".into())));
         }
         // RFC 6891 section 7: servers that do not know EDNS answer FORMERR or NOTIMP, and BADVERS is 16.
         if edns && matches!(code, rcode::FORMERR | rcode::NOTIMP | 16) && self.config.own_timers {
@@ -332,6 +338,9 @@ impl Core {
     pub(super) fn close(&mut self, id: ExchangeId) {
         let Some(exchange) = self.exchanges.remove(&id) else { return };
         self.deadlines.remove(&(exchange.deadline, Deadline::Exchange(id)));
+        if let Some(job) = self.jobs.get_mut(&exchange.ask.job) {
+            job.open.remove(&id);
+        }
         self.outputs.push_back(Output::Finished(id));
     }
 }

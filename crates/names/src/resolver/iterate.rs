@@ -14,7 +14,7 @@ use super::classify::{Meaning, classify};
 use super::delegation::{Delegation, Start};
 use super::exchange::Event;
 use super::jobs::{Cx, Failure, Kind};
-use super::message::{Msg, Set, rank, rcode};
+use super::message::{DNAME, Msg, Set, rank, rcode};
 use super::scrub::scrub;
 use super::{ExchangeId, Said};
 use crate::rrset::Security;
@@ -77,10 +77,11 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
             && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
             && msg.answer.iter().any(|set| set.is(&current.name, RecordType::CNAME))
             && !msg.answer.iter().any(|set| set.is(&current.name, question.rtype));
-        if back {
+        if back && !msg.answer.iter().any(|set| set.rtype == DNAME) {
             return Err(failure(0, format!("the alias {} leads back to itself", name_text(&end)), true));
         }
-        if !alias {
+        // A DNAME that leads back to itself is an answer by itself: the client sees where it leads.
+        if back || !alias {
             return Ok(finished(cx, question, (chain, denials), &msg, from, cached));
         }
         for set in &msg.answer {
@@ -329,6 +330,7 @@ async fn ask_zone(
     let mut minimiser = Minimiser::new(cx, question, delegation);
     let mut open: Vec<ExchangeId> = Vec::new();
     let mut unsigned: Option<Msg> = None;
+    let mut empty: Option<Msg> = None;
     let result = loop {
         let asked = match minimiser.next(cx) {
             minimise::Step::Ask(asked) => asked,
@@ -341,7 +343,8 @@ async fn ask_zone(
         };
         if targets.ask_next(cx, &asked, &mut open).await?.is_none() {
             // All were tried. An answer without signatures is better than none: validation will say.
-            break match unsigned.take() {
+            // When all that can be had is "nothing", that is the answer.
+            break match unsigned.take().or(empty.take()) {
                 Some(msg) => Ok(Found::Next(Next::Answer(keep(cx, delegation, msg)))),
                 None => Err(targets.exhausted(cx)),
             };
@@ -351,7 +354,7 @@ async fn ask_zone(
             Some((msg, address, forwarded)) => {
                 match classify(&msg, &delegation.zone, forwarded) {
                     Meaning::Referral(ns) if !forwarded && !delegation.forward => {
-                        break Ok(Found::Deeper(refer(cx, &ns, msg)));
+                        break Ok(Found::Deeper(refer(cx, &ns, &delegation.zone, msg)));
                     }
                     Meaning::Referral(_) | Meaning::Answer if !minimiser.is_whole() => {
                         let kept = keep(cx, delegation, msg);
@@ -393,6 +396,10 @@ async fn ask_zone(
                     Meaning::Useless(_) if !minimiser.is_whole() && !minimiser.strict() => {
                         minimiser.give_up();
                         targets.forgive(address);
+                    }
+                    Meaning::Useless(rcode::NOERROR) => {
+                        targets.out(address);
+                        empty.get_or_insert(msg);
                     }
                     Meaning::Lame(_) | Meaning::Useless(_) => targets.out(address),
                     Meaning::Recursive => targets.recursive(address),
@@ -462,9 +469,10 @@ async fn wait(
 }
 
 /// Keeps what an answer says.
-fn keep(cx: &Cx, delegation: &Delegation, msg: Msg) -> Arc<Msg> {
+fn keep(cx: &Cx, delegation: &Delegation, mut msg: Msg) -> Arc<Msg> {
     let mut core = cx.core();
     let now = core.now;
+    bound_delegations(&core, &delegation.zone, &mut msg);
     if delegation.no_cache {
         let mut msg = msg;
         msg.expires = now;
@@ -479,10 +487,29 @@ fn keep(cx: &Cx, delegation: &Delegation, msg: Msg) -> Arc<Msg> {
     core.cache.renew_message(now, msg, leeway)
 }
 
+/// Lets no delegation below a zone outlive the zone's own: else whoever lost a domain could keep names below it alive
+/// for ever ("ghost domains").
+fn bound_delegations(core: &super::core::Core, zone: &Name, msg: &mut Msg) {
+    if zone.is_root() {
+        return;
+    }
+    let Some(own) = core.cache.set(core.now, zone, RecordType::NS) else { return };
+    for set in msg.answer.iter_mut().chain(&mut msg.authority) {
+        if set.rtype == RecordType::NS
+            && set.name != *zone
+            && zone.zone_of(&set.name)
+            && set.expires > own.expires
+        {
+            Arc::make_mut(set).expires = own.expires;
+        }
+    }
+}
+
 /// Keeps a referral; the zone it leads to.
-fn refer(cx: &Cx, ns: &Set, msg: Msg) -> Delegation {
+fn refer(cx: &Cx, ns: &Set, zone: &Name, mut msg: Msg) -> Delegation {
     let mut core = cx.core();
     let now = core.now;
+    bound_delegations(&core, zone, &mut msg);
     for set in msg.sets() {
         let set = if set.rtype == RecordType::NS && set.ttl == 0 {
             // A delegation is used at once, so it lives for a second even with a TTL of zero.
@@ -566,12 +593,25 @@ pub(super) async fn prime(cx: &Cx, question: &Question) -> Result<Fetched, Failu
     }
 }
 
+/// Aliases followed for a server's address that the zone above is asked for.
+const ALIASES_ABOVE: usize = 4;
+
 /// Asks the servers of one zone and takes a referral for an answer: the parent's word about a child.
 pub(super) async fn above_only(cx: &Cx, question: &Question, options: &Options) -> Result<Fetched, Failure> {
     let zone = options.from.clone().unwrap_or_else(Name::root);
     let delegation = above(cx, &zone)?;
     let mut from = Vec::new();
-    match ask_zone(cx, question, &delegation, options, &mut from).await? {
+    let mut question = question.clone();
+    let mut found = ask_zone(cx, &question, &delegation, options, &mut from).await?;
+    for _ in 0..ALIASES_ABOVE {
+        let Found::Next(Next::Alias(msg)) = &found else { break };
+        question.name = msg.final_name();
+        if !zone.zone_of(&question.name) {
+            break;
+        }
+        found = ask_zone(cx, &question, &delegation, options, &mut from).await?;
+    }
+    match found {
         Found::Next(Next::Answer(msg) | Next::Alias(msg)) => Ok(Fetched { msg, cached: false }),
         Found::Deeper(deeper) => {
             // As a message, so that whoever asked sees names and addresses together.

@@ -1,11 +1,11 @@
 //! Resolutions under way. Each is a future that waits for exchanges and for other resolutions; the machine polls
 //! those that something has happened for. Equal questions share a job, and no job waits for itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::task::Poll;
 
 use hickory_proto::rr::Name;
@@ -99,6 +99,8 @@ pub(super) struct Job {
     pub(super) waiters: Vec<Waiter>,
     pub(super) waits_for: Vec<JobId>,
     pub(super) events: VecDeque<(ExchangeId, Event)>,
+    /// Its exchanges that are still open.
+    pub(super) open: BTreeSet<ExchangeId>,
     /// Exchanges that go on under another id.
     pub(super) renamed: BTreeMap<ExchangeId, ExchangeId>,
     pub(super) finished: BTreeMap<JobId, Arc<Outcome>>,
@@ -131,9 +133,14 @@ pub(super) enum Refused {
 }
 
 impl Cx {
-    /// The machine. Never held across an await.
+    /// The machine. Never held across an await, nor while it is taken again: jobs are polled one at a time, so the
+    /// lock is always free unless the caller holds it, and that is a bug to hear of rather than to wait for.
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        match self.shared.try_lock() {
+            Ok(core) => core,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => panic!("a job took the machine while it held it"),
+        }
     }
 
     pub(super) fn now(&self) -> Instant {

@@ -12,7 +12,7 @@ use super::core::Core;
 use super::jobs::{Cx, Failure, Kind};
 use super::message::{Msg, Set, rcode};
 use crate::dnssec::ede;
-use crate::dnssec::keys::{Trusted, has_useful_ds, keys_by_anchor, keys_by_ds};
+use crate::dnssec::keys::{Trusted, anchor_use, has_useful_ds, keys_by_anchor, keys_by_ds};
 use crate::dnssec::nsec::{self, Nodata};
 use crate::dnssec::nsec3::{Denial, Proof};
 use crate::dnssec::verify::{Context, Verified, verify_set};
@@ -298,6 +298,10 @@ async fn by_message(
         let mut core = cx.core();
         let signed = if alias.sigs.is_empty() { dname.unwrap_or(alias) } else { alias };
         return match verify(&mut core, operations, signed, zone, keys) {
+            Ok((_, Verified { wildcard: Some(encloser), .. })) => {
+                drop(core);
+                by_wildcard(cx, operations, zone, keys, child, &encloser, msg)
+            }
             Ok(_) => Cut::None,
             Err(why) => {
                 bogus(why.code, format!("the alias {} instead of a DS {}", name_text(child), why.why))
@@ -305,6 +309,35 @@ async fn by_message(
         };
     }
     by_denial(cx, operations, zone, keys, child, msg)
+}
+
+/// An alias out of a wildcard says that there is no cut only if the name itself is denied; else anybody could replay
+/// the wildcard in place of a DS.
+fn by_wildcard(
+    cx: &Cx,
+    operations: &Operations,
+    zone: &Name,
+    keys: &[Data],
+    child: &Name,
+    encloser: &Name,
+    msg: &Msg,
+) -> Cut {
+    let mut core = cx.core();
+    let candidates =
+        msg.authority.iter().filter(|set| matches!(set.rtype, RecordType::NSEC | RecordType::NSEC3));
+    let denials: Vec<Set> = candidates
+        .filter_map(|set| verify(&mut core, operations, set, zone, keys).ok())
+        .filter(|(_, verified)| verified.wildcard.is_none())
+        .map(|(set, _)| set)
+        .collect();
+    let by_nsec = denials.iter().any(|set| nsec::proves_wildcard_answer(set, child, encloser));
+    let by_nsec3 = Denial::new(&denials, child).is_some_and(|denial| {
+        matches!(denial.wildcard_answer(child, encloser), Proof::Secure | Proof::Insecure)
+    });
+    if by_nsec || by_nsec3 {
+        return Cut::None;
+    }
+    bogus(ede::NSEC_MISSING, format!("an alias out of a wildcard stands for {} itself", name_text(child)))
 }
 
 /// What the verified denials in an answer without DS prove.
@@ -449,12 +482,22 @@ async fn prime(cx: &Cx, operations: &Operations, zone: &Name) -> KeyState {
         // Upkeep found every key revoked: the zone is as if unsigned (RFC 5011 section 5).
         return KeyState::Insecure(None);
     }
+    let usable = {
+        let core = cx.core();
+        with_context(&core, operations, |context| anchor_use(context, &anchor.ds, &anchor.keys))
+    };
+    if let Err(code) = usable {
+        return KeyState::Insecure(Some(code));
+    }
     let judge = |core: &Core, set: &Set| {
         with_context(core, operations, |context| keys_by_anchor(context, zone, &anchor.ds, &anchor.keys, set))
     };
-    let (state, ttl) = dnskeys(cx, zone, u32::MAX, judge).await;
+    let (mut state, ttl) = dnskeys(cx, zone, u32::MAX, judge).await;
     let mut core = cx.core();
     let now = core.now;
+    if !core.config.stripped_is_bogus && matches!(state, KeyState::Bogus(ede::DNSKEY_MISSING, _)) {
+        state = KeyState::Insecure(None);
+    }
     core.keys.put(now, zone, state.clone(), ttl);
     state
 }

@@ -76,7 +76,7 @@ impl Msg {
         let mut sets: Vec<(usize, Rrset)> = Vec::new();
         let sections = [&packet.answers, &packet.authorities, &packet.additionals];
         for (section, records) in sections.into_iter().enumerate() {
-            for record in records.iter().filter(|record| record.rtype != RecordType::RRSIG) {
+            for record in records.iter().filter(|record| record.rtype != RecordType::RRSIG && sound(record)) {
                 sort_in(&mut sets, section, &respelled(record, &question.name), now);
             }
         }
@@ -129,11 +129,24 @@ impl Msg {
     }
 
     pub(crate) fn is_negative(&self) -> bool {
-        self.rcode == rcode::NXDOMAIN
-            || !self
-                .answer
-                .iter()
-                .any(|set| set.rtype == self.question.rtype || self.question.rtype == RecordType::ANY)
+        if self.rcode == rcode::NXDOMAIN {
+            return true;
+        }
+        // A DNAME on the way is no answer to a question for one.
+        let end = if self.question.rtype == DNAME { Some(self.final_name()) } else { None };
+        !self.answer.iter().any(|set| {
+            (set.rtype == self.question.rtype && end.as_ref().is_none_or(|end| set.name == *end))
+                || self.question.rtype == RecordType::ANY
+        })
+    }
+}
+
+/// Whether an address has its length.
+fn sound(record: &RawRecord) -> bool {
+    match record.rtype {
+        RecordType::A => record.data.len() == 4,
+        RecordType::AAAA => record.data.len() == 16,
+        _ => true,
     }
 }
 
@@ -179,7 +192,7 @@ fn same(rtype: RecordType, a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Signatures kept of one set.
-const SIGNATURES_MAX: usize = 16;
+const SIGNATURES_MAX: usize = 8;
 
 fn sign(sets: &mut Vec<(usize, Rrset)>, section: usize, record: &RawRecord, now: Instant) {
     let covered = match record.data.get(..2) {

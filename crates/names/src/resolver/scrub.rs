@@ -18,6 +18,8 @@ use crate::wire::Question;
 pub struct Scrubbing {
     /// Leave out NS sets and their addresses from positive answers: they can only poison.
     pub promiscuous: bool,
+    /// Of the additional section, keep addresses only.
+    pub addresses_only: bool,
     /// Name servers kept of one set.
     pub servers_max: usize,
     /// Aliases kept of one answer.
@@ -35,6 +37,7 @@ impl Default for Scrubbing {
     fn default() -> Scrubbing {
         Scrubbing {
             promiscuous: true,
+            addresses_only: true,
             servers_max: 20,
             aliases_max: 11,
             first_alias_only: false,
@@ -63,6 +66,10 @@ pub(super) fn scrub(
     if too_long {
         msg.rcode = rcode::YXDOMAIN;
     }
+    let found = msg
+        .answer
+        .iter()
+        .any(|set| set.name == end && (set.rtype == question.rtype || question.rtype == RecordType::ANY));
     for set in &mut msg.answer {
         *set = public(rules, set);
     }
@@ -70,10 +77,6 @@ pub(super) fn scrub(
     for set in &msg.answer {
         mark(set, &mut wanted);
     }
-    let found = msg
-        .answer
-        .iter()
-        .any(|set| set.name == end && (set.rtype == question.rtype || question.rtype == RecordType::ANY));
     let belongs_to_answer = msg.authority.iter().any(|set| set.rtype == RecordType::SOA);
     let mut seen_ns: Option<Name> = None;
     let mut authority = Vec::new();
@@ -90,6 +93,8 @@ pub(super) fn scrub(
                 first
                     && (way || (msg.answer.is_empty() && !belongs_to_answer))
                     && !(rules.promiscuous && answers)
+                    // Beside the SOA of a negative answer, an NS set says nothing that was asked for.
+                    && (found || !belongs_to_answer)
             }
             RecordType::SOA => belongs && (set.name.zone_of(&end) || set.name.zone_of(&question.name)),
             RecordType::DS => belongs && set.name.zone_of(&end),
@@ -109,7 +114,7 @@ pub(super) fn scrub(
     let additional = std::mem::take(&mut msg.additional);
     msg.additional = additional
         .into_iter()
-        .filter(|set| matches!(set.rtype, RecordType::A | RecordType::AAAA))
+        .filter(|set| matches!(set.rtype, RecordType::A | RecordType::AAAA) || !rules.addresses_only)
         .filter(|set| wanted.contains(&set.name) && (zone.zone_of(&set.name) || forwarded))
         .map(|mut set| {
             if set.data.len() > GLUE_MAX {
@@ -153,6 +158,7 @@ fn chain(
             .filter(|set| set.name == name)
             .filter(|set| set.rtype == question.rtype || question.rtype == RecordType::ANY)
             .collect();
+        let exact = if above.is_some() && question.rtype == RecordType::CNAME { Vec::new() } else { exact };
         if !exact.is_empty()
             && (question.rtype == RecordType::CNAME
                 || question.rtype == DNAME
@@ -177,6 +183,9 @@ fn chain(
             let mut cname = cname.clone();
             Arc::make_mut(&mut cname).trust = crate::rrset::Trust::None;
             out.push(cname.clone());
+            if question.rtype == RecordType::CNAME {
+                break;
+            }
             aliases += 1;
             name = cname.target()?;
         } else if let Some(cname) = here(RecordType::CNAME) {

@@ -66,7 +66,14 @@ pub(super) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
         return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::NotImp));
     }
     let packet = match Packet::read(bytes) {
-        Ok(packet) if single_question(&packet).is_some() => packet,
+        // Questions come alone: records beside them are for updates, notices and transfers.
+        Ok(packet)
+            if single_question(&packet).is_some()
+                && packet.answers.is_empty()
+                && packet.authorities.is_empty() =>
+        {
+            packet
+        }
         _ => return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::FormErr)),
     };
     let announced = packet.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
@@ -146,6 +153,15 @@ impl Reply {
         self.encode(response)
     }
 
+    /// REFUSED without RA: this client may not ask (RFC 8914's "prohibited").
+    pub(super) fn prohibited(&self) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.recursion_available = false;
+        response.set_rcode(5);
+        self.explain(&mut response, 18, "");
+        self.encode(response)
+    }
+
     /// REFUSED without RA: transfers are no matter of recursion.
     pub(super) fn transfer_refused(&self) -> Vec<u8> {
         let mut response = self.begin();
@@ -167,19 +183,21 @@ impl Reply {
         self.encode(response)
     }
 
-    /// A TXT record in class CHAOS.
-    pub(super) fn text(&self, name: &Name, text: &str) -> Vec<u8> {
+    /// TXT records in class CHAOS.
+    pub(super) fn texts(&self, name: &Name, texts: &[String]) -> Vec<u8> {
         let mut response = self.begin();
-        let text = &text.as_bytes()[..text.len().min(255)];
-        let mut data = vec![text.len() as u8];
-        data.extend_from_slice(text);
-        response.answers.push(RawRecord {
-            name: name.clone(),
-            rtype: RecordType::TXT,
-            class: CLASS_CH,
-            ttl: 0,
-            data: data.into(),
-        });
+        for text in texts {
+            let text = &text.as_bytes()[..text.len().min(255)];
+            let mut data = vec![text.len() as u8];
+            data.extend_from_slice(text);
+            response.answers.push(RawRecord {
+                name: name.clone(),
+                rtype: RecordType::TXT,
+                class: CLASS_CH,
+                ttl: 0,
+                data: data.into(),
+            });
+        }
         self.encode(response)
     }
 
@@ -241,7 +259,9 @@ impl Reply {
             .authority
             .iter()
             .any(|record| matches!(record.rtype, RecordType::NSEC | RecordType::NSEC3));
-        let positive = answer.code == hickory_proto::op::ResponseCode::NoError
+        // Who asks for name servers wants their addresses (RFC 9609 section 4.2).
+        let positive = asked != RecordType::NS
+            && answer.code == hickory_proto::op::ResponseCode::NoError
             && sections.answer.iter().any(|record| record.rtype == asked || asked == RecordType::ANY);
         if !(self.style.minimal && positive && !denial) {
             response.authorities = sections.authority.iter().filter(shown).map(respelled).collect();
@@ -254,7 +274,7 @@ impl Reply {
                 response.authorities.retain(|record| !of_ns(record));
             }
         }
-        if !(self.style.minimal && positive) {
+        if !(self.style.minimal && ((positive && !denial) || answer.soa.is_some())) {
             response.additionals = sections.additional.iter().filter(shown).map(respelled).collect();
         }
         response
@@ -282,9 +302,32 @@ impl Reply {
         if let Some(bytes) = response.write(self.limit) {
             return bytes;
         }
-        response.answers.clear();
-        response.authorities.clear();
         response.header.truncated = true;
+        while let Some(last) = response.authorities.last().or(response.answers.last()) {
+            // RFC 2181 section 9: a set comes whole or not at all.
+            let gone = set_of(last);
+            let section = if response.authorities.is_empty() {
+                &mut response.answers
+            } else {
+                &mut response.authorities
+            };
+            while section.last().is_some_and(|record| set_of(record) == gone) {
+                section.pop();
+            }
+            if let Some(bytes) = response.write(self.limit) {
+                return bytes;
+            }
+        }
         response.write(self.limit).unwrap_or_default()
     }
+}
+
+/// Which set a record belongs to: signatures go with what they sign.
+fn set_of(record: &RawRecord) -> (Name, u16) {
+    let own = u16::from(record.rtype);
+    let rtype = match (record.rtype, record.data.get(..2)) {
+        (RecordType::RRSIG, Some(covered)) => u16::from_be_bytes([covered[0], covered[1]]),
+        _ => own,
+    };
+    (record.name.clone(), rtype)
 }

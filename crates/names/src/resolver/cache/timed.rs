@@ -13,7 +13,7 @@ pub(in crate::resolver) struct Timed<K, V> {
 
 #[derive(Debug)]
 struct Entry<V> {
-    /// The last instant at which it may be used.
+    /// From this instant on it may not be used.
     expires: Instant,
     /// When it is forgotten.
     end: Instant,
@@ -26,25 +26,25 @@ impl<K: Ord + Clone, V> Timed<K, V> {
     }
 
     pub(in crate::resolver) fn get(&self, now: Instant, key: &K) -> Option<&V> {
-        self.entries.get(key).filter(|entry| now <= entry.expires).map(|entry| &entry.value)
+        self.entries.get(key).filter(|entry| now < entry.expires).map(|entry| &entry.value)
     }
 
     /// Also what has expired, as long as it is not forgotten.
     pub(in crate::resolver) fn get_stale(&self, now: Instant, key: &K) -> Option<&V> {
-        self.entries.get(key).filter(|entry| now <= entry.end).map(|entry| &entry.value)
+        self.entries.get(key).filter(|entry| now < entry.end).map(|entry| &entry.value)
     }
 
     /// The entry with the greatest key that is not greater than `key`.
     pub(in crate::resolver) fn at_or_before(&self, now: Instant, key: &K) -> Option<(&K, &V)> {
         let (key, entry) = self.entries.range(..=key).next_back()?;
-        (now <= entry.expires).then_some((key, &entry.value))
+        (now < entry.expires).then_some((key, &entry.value))
     }
 
     /// Entries from this key on, in order.
     pub(in crate::resolver) fn from(&self, now: Instant, key: &K) -> impl Iterator<Item = (&K, &V)> {
         self.entries
             .range(key..)
-            .filter(move |(_, entry)| now <= entry.expires)
+            .filter(move |(_, entry)| now < entry.expires)
             .map(|(key, entry)| (key, &entry.value))
     }
 
@@ -80,7 +80,7 @@ impl<K: Ord + Clone, V> Timed<K, V> {
     /// Lets an entry's time be over without forgetting it.
     pub(in crate::resolver) fn expire(&mut self, now: Instant, key: &K) {
         if let Some(entry) = self.entries.get_mut(key) {
-            entry.expires = Instant::from_nanos(now.nanos().saturating_sub(1));
+            entry.expires = now;
         }
     }
 

@@ -272,6 +272,7 @@ impl Targets {
         let (job, outcome) = cx.join_any(&jobs).await;
         let at = self.pending.iter().position(|(pending, _)| *pending == job).expect("it was pending");
         let (_, name) = self.pending.swap_remove(at);
+        let before = self.candidates.len();
         if let Outcome::Done(msg) = &*outcome {
             let end = msg.final_name();
             let core = cx.core();
@@ -288,6 +289,16 @@ impl Targets {
                         format!("{} names servers that do not exist", name_text(&self.zone)),
                         true,
                     ));
+                }
+            }
+        }
+        if self.candidates.len() == before {
+            // Its own zone does not tell. What the zone above said of it as glue is better than nothing.
+            let core = cx.core();
+            for rtype in [RecordType::A, RecordType::AAAA] {
+                let glue = core.cache.set(core.now, &name, rtype);
+                for address in glue.iter().flat_map(addresses) {
+                    self.add(&core, address, &name);
                 }
             }
         }
