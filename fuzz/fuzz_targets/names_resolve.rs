@@ -118,16 +118,27 @@ fuzz_target!(|steps: Vec<Step>| {
         match step {
             Step::Ask { name, kind } => {
                 machine.asked += 1;
-                let record_type =
-                    [RecordType::A, RecordType::TXT, RecordType::NS, RecordType::CNAME, RecordType::DS, RecordType::ANY]
-                        [usize::from(kind) % 6];
+                let record_type = [
+                    RecordType::A,
+                    RecordType::TXT,
+                    RecordType::NS,
+                    RecordType::CNAME,
+                    RecordType::DS,
+                    RecordType::ANY,
+                ][usize::from(kind) % 6];
                 let token = machine.asked;
-                machine.handle(Input::Query { token, name: &name.name(), record_type, checking_disabled: false });
+                machine.handle(Input::Query {
+                    token,
+                    name: &name.name(),
+                    record_type,
+                    checking_disabled: false,
+                });
             }
             Step::Answer { exchange, answer } => {
                 let Some((exchange, to, query)) = machine.pick(exchange) else { continue };
                 let name = query.queries[0].name().clone();
-                let mut message = Message::response(query.metadata.id ^ u16::from(answer.wrong_id), OpCode::Query);
+                let mut message =
+                    Message::response(query.metadata.id ^ u16::from(answer.wrong_id), OpCode::Query);
                 message.add_queries(query.queries);
                 message.metadata.response_code = ResponseCode::from_low(answer.code & 7);
                 message.metadata.authoritative = answer.authoritative;
@@ -140,7 +151,8 @@ fuzz_target!(|steps: Vec<Step>| {
                         _ => message.add_additional(record),
                     };
                 }
-                let from = if answer.other_source { "192.0.2.99:53".parse().expect("an address") } else { to };
+                let from =
+                    if answer.other_source { "192.0.2.99:53".parse().expect("an address") } else { to };
                 let bytes = message.to_vec().expect("a small message");
                 machine.handle(Input::Response { exchange, from, message: &bytes });
             }
@@ -172,5 +184,10 @@ fuzz_target!(|steps: Vec<Step>| {
     }
     assert_eq!(machine.resolver.under_way(), (0, 0), "it never comes to rest");
     assert_eq!(machine.answered, machine.asked);
-    assert!(machine.sent <= machine.asked * limit, "{} questions for {} queries", machine.sent, machine.asked);
+    assert!(
+        machine.sent <= machine.asked * limit,
+        "{} questions for {} queries",
+        machine.sent,
+        machine.asked
+    );
 });

@@ -2,6 +2,7 @@
 //!
 //! - `wire_*`: views take any bytes; a value that was parsed is emitted and parsed again, and must be the same.
 //! - `stack_frames`: any frames into a host and a router.
+//! - `stack_autoconf`: any answers of DHCP servers, routers and neighbours to a host that is configured by its network.
 //! - `stack_script`: two hosts, a bad link, and a script of what applications and the network do.
 //! - `names_zone`, `names_answer`, `names_resolve`: any text as a zone, any bytes as a query, any servers around
 //!   the iterative resolver.

@@ -5,6 +5,7 @@
 //! - `batch`: frames that arrive together; `ingress`: from a frame to a decision; `deliver`: packets for this host; `forward`: packets for others.
 //! - `egress`: packets of this host (`lanes`: the short way of TCP's), fragmentation, the last step to a link; `neighbors`: ARP and NDP.
 //! - `errors`: ICMP errors told and heard; `sockets`: what applications call.
+//! - `autoconf`: an interface that its network configures.
 
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ use crate::route::Route;
 use crate::tcp::{Path, Tcp, TcpConfig};
 use crate::{raw, udp};
 
+mod autoconf;
 mod batch;
 mod deliver;
 mod egress;
@@ -37,6 +39,7 @@ mod neighbors;
 mod sockets;
 mod tables;
 
+pub use autoconf::AutoconfState;
 use identification::Identification;
 use lanes::Lanes;
 use tables::Tables;
@@ -165,6 +168,9 @@ pub struct Host {
     outgoing: VecDeque<(InterfaceId, Frame)>,
     /// The earliest of all deadlines, kept up to date at the end of each call.
     deadline: Instant,
+    /// The interface that is configured by its network.
+    autoconf: Option<Box<autoconf::Autoconf>>,
+    autoconf_wakes: u64,
     stats: HostStats,
 }
 
@@ -200,6 +206,8 @@ impl Host {
             looped: VecDeque::new(),
             outgoing: VecDeque::new(),
             deadline: Instant::NEVER,
+            autoconf: None,
+            autoconf_wakes: 0,
             stats: HostStats::default(),
             config,
         }
@@ -210,7 +218,8 @@ impl Host {
         self.tables.add_interface(config)
     }
 
-    /// Adds the on-link route too. The address is used at once: duplicate address detection is not done.
+    /// Adds the on-link route too. The address is used at once, without a look whether somebody has it already; the
+    /// addresses of [`Host::autoconfigure`] are looked at.
     pub fn add_address(&mut self, interface: InterfaceId, address: Cidr) {
         self.tables.add_address(interface, address);
     }
@@ -327,6 +336,7 @@ impl Host {
             self.tcp.handle_deadline(now, &self.tables);
         }
         self.neighbors_due(now);
+        self.autoconf_due(now);
         while let Some(expired) = self.reassembler.expire(now) {
             self.stats.reassembly_failed += 1;
             if let Some(first) = expired {
@@ -343,7 +353,7 @@ impl Host {
 
     /// How many wakers this host has woken so far: lets an outer loop see that some task has become ready.
     pub fn wakes(&self) -> u64 {
-        self.tcp.wakes() + self.udp.wakes + self.raw.wakes
+        self.tcp.wakes() + self.udp.wakes + self.raw.wakes + self.autoconf_wakes
     }
 
     /// Every call with the time starts here.
@@ -372,7 +382,8 @@ impl Host {
             .min(self.tcp.next_deadline())
             .min(self.neighbors.next_deadline())
             .min(self.reassembler.next_deadline())
-            .min(self.hook_deadline);
+            .min(self.hook_deadline)
+            .min(self.autoconf_deadline());
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
 //! - [`offload`]: super-segments, for links and devices that carry them.
+//! - [`autoconf`]: addresses, routes and resolvers from the network: DHCP and SLAAC.
 //! - `fragment`: taking packets apart and, in bounded memory, together again.
 //! - [`icmp`]: errors told and errors heard; path MTU.
 //! - [`udp`], [`raw`]: datagram sockets.
@@ -18,10 +19,11 @@
 //! - [`random`]: one reproducible stream per purpose.
 //! - `testing`: two hosts and a link in memory, for tests and fuzzing.
 //!
-//! Deliberately absent below TCP: router discovery and SLAAC (addresses and routes are configured), duplicate
-//! address detection, redirects, MLD and IGMP (only the groups every node is in are heard), IPv4 source routes
-//! (refused) and record route (passed on unfilled), zones of link-local addresses in socket calls.
+//! Deliberately absent below TCP: DHCPv6, redirects, MLD and IGMP but for a report when an address is made (only the
+//! groups every node is in are heard), IPv4 source routes (refused) and record route (passed on unfilled), zones of
+//! link-local addresses in socket calls.
 
+pub mod autoconf;
 mod buffers;
 pub(crate) mod fragment;
 pub mod frame;
@@ -43,4 +45,4 @@ pub mod udp;
 
 pub use buffers::BufferPool;
 pub use frame::{Frame, Offload, Offloads};
-pub use host::{Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};
+pub use host::{AutoconfState, Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};

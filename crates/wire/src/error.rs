@@ -26,6 +26,8 @@ pub enum Layer {
     Udp,
     /// TCP (RFC 9293).
     Tcp,
+    /// DHCP for IPv4 (RFC 2131).
+    Dhcp,
 }
 
 impl Layer {
@@ -42,6 +44,7 @@ impl Layer {
             Layer::Mld => "MLD",
             Layer::Udp => "UDP",
             Layer::Tcp => "TCP",
+            Layer::Dhcp => "DHCP",
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! - [`address`]: MAC addresses, prefixes, and what kind of address an address is.
 //! - [`checksum`]: the Internet checksum (RFC 1071), pseudo headers, incremental update (RFC 1624).
-//! - [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`icmpv4`], [`icmpv6`], [`ndp`], [`mld`], [`udp`], [`tcp`]: the formats.
+//! - [`ethernet`], [`arp`], [`ipv4`], [`ipv6`], [`icmpv4`], [`icmpv6`], [`ndp`], [`mld`], [`udp`], [`tcp`], [`dhcp`]: the formats.
 //! - [`error`]: why bytes could not be understood: which layer, where, and which length field lied.
 //! - [`packet`]: building by layering, `ethernet / ip / tcp / payload`.
 //! - [`time`]: the instant at which a frame was seen.
@@ -13,6 +13,7 @@
 pub mod address;
 pub mod arp;
 pub mod checksum;
+pub mod dhcp;
 pub mod error;
 pub mod ethernet;
 pub mod icmpv4;

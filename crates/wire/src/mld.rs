@@ -1,8 +1,10 @@
-//! Multicast listener discovery (RFC 2710, RFC 9777), as a view.
+//! Multicast listener discovery (RFC 2710, RFC 9777), as a view; and the one report that a host of ours sends.
 
 use core::net::Ipv6Addr;
 
+use crate::checksum::PseudoHeader;
 use crate::error::{ClaimedBy, Layer, ParseError, claimed, fixed_header, ipv6_at, u16_at};
+use crate::ipv4::Protocol;
 
 /// Looks at the bytes of an MLD message, from the ICMPv6 header on.
 #[derive(Clone, Copy, Debug)]
@@ -125,11 +127,45 @@ impl<'a> Iterator for MldRecordIter<'a> {
     }
 }
 
+/// `ff02::16`: routers that listen to version 2 reports (RFC 9777 5.2.14).
+pub const ALL_MLDV2_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
+
+/// What follows the IPv6 header of a version 2 report from `src` to [`ALL_MLDV2_ROUTERS`] that says "I listen to
+/// `group` from now on": the hop-by-hop header with the router alert option (RFC 2711), which every MLD message
+/// needs, and the report. The IPv6 header in front of it has a hop limit of 1.
+pub fn join_report(src: Ipv6Addr, group: Ipv6Addr) -> Vec<u8> {
+    /// "Pass it on from everyone in future" (CHANGE_TO_EXCLUDE_MODE of no source, RFC 9777 5.2.12).
+    const TO_EXCLUDE: u8 = 4;
+    let mut report = vec![143, 0, 0, 0, 0, 0, 0, 1, TO_EXCLUDE, 0, 0, 0];
+    report.extend_from_slice(&group.octets());
+    let mut sum = PseudoHeader::v6(src, ALL_MLDV2_ROUTERS, Protocol::ICMPV6).sum(report.len());
+    sum.add_bytes(&report);
+    report[2..4].copy_from_slice(&sum.checksum().to_be_bytes());
+    // ICMPv6 follows; router alert of value 0, and two bytes of padding.
+    let mut bytes = vec![Protocol::ICMPV6.0, 0, 5, 2, 0, 0, 1, 0];
+    bytes.extend_from_slice(&report);
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::{hex, sweep};
     use proptest::prelude::*;
+
+    #[test]
+    fn what_we_report_is_read_as_such() {
+        let (src, group) = (Ipv6Addr::UNSPECIFIED, "ff02::1:ff00:1".parse().unwrap());
+        let bytes = join_report(src, group);
+        assert_eq!(bytes[..8], hex("3a 00 0502 0000 0100"));
+        let pseudo = PseudoHeader::v6(src, ALL_MLDV2_ROUTERS, Protocol::ICMPV6);
+        assert!(pseudo.is_valid(&bytes[8..]));
+        let records: Vec<_> = MldView::new(&bytes[8..]).unwrap().records().map(Result::unwrap).collect();
+        assert_eq!(
+            records.iter().map(|record| (record.kind, record.group)).collect::<Vec<_>>(),
+            [(4, group)]
+        );
+    }
 
     #[test]
     fn a_report_with_two_records() {

@@ -112,6 +112,11 @@ impl Host {
             return;
         };
         let (src_port, dst_port, len) = ports;
+        if self.autoconf.is_some()
+            && self.autoconf_datagram(now, arrival.interface, (src_port, dst_port), &packet[at + 8..at + len])
+        {
+            return;
+        }
         let to = SocketAddr::new(header.dst, dst_port);
         let Some(id) = self.udp.find(to) else {
             return self.tell(now, Tell::PortUnreachable, &packet, arrival.to_group);

@@ -108,6 +108,9 @@ impl Host {
         }
         match kind {
             Kind::Local | Kind::LocalGroup => self.deliver(now, arrival, header, bytes.slice(start..end)),
+            Kind::Other if self.autoconf_wants(arrival.interface, &header, &bytes[start..end]) => {
+                self.deliver(now, arrival, header, bytes.slice(start..end));
+            }
             Kind::Other => {
                 self.forward(now, arrival, header, Packet::from_frame(bytes, start, end));
             }

@@ -55,6 +55,7 @@ impl Host {
             self.stats.malformed += 1;
             return;
         };
+        self.autoconf_arp(now, id, &arp);
         let for_us = self.tables.owns(id, arp.target_ip.into());
         let sender = IpAddr::V4(arp.sender_ip);
         let credible =
@@ -89,6 +90,7 @@ impl Host {
             self.stats.malformed += 1;
             return;
         }
+        self.autoconf_ndp(now, id, src, &ndp);
         match ndp {
             Ndp::NeighborSolicitation { target, source_mac } => {
                 self.receive_solicitation(now, id, (src, dst), target, source_mac);
@@ -103,7 +105,7 @@ impl Host {
                 let released = self.neighbors.answered(now, (id, target.into()), answer);
                 self.release(now, id, released);
             }
-            // Addresses and routes are configured: routers have nothing to tell us.
+            // What routers tell is for autoconfiguration; redirects are not followed.
             Ndp::RouterSolicitation { .. } | Ndp::RouterAdvertisement(_) | Ndp::Redirect { .. } => {}
         }
     }
@@ -196,7 +198,7 @@ impl Host {
         }
     }
 
-    fn transmit_arp(&mut self, now: Instant, out: InterfaceId, to: MacAddr, arp: Arp) {
+    pub(super) fn transmit_arp(&mut self, now: Instant, out: InterfaceId, to: MacAddr, arp: Arp) {
         let mut frame = Vec::with_capacity(14 + Arp::LEN);
         frame.extend_from_slice(&ethernet_header(arp.sender_mac, to, EtherType::ARP));
         arp.emit_into(&mut frame);
@@ -213,7 +215,7 @@ impl Host {
 }
 
 /// NDP travels with hop limit 255, which proves that it was not forwarded (RFC 4861 3.1).
-fn ndp_packet(src: Ipv6Addr, dst: Ipv6Addr, message: Ndp) -> Option<Packet> {
+pub(super) fn ndp_packet(src: Ipv6Addr, dst: Ipv6Addr, message: Ndp) -> Option<Packet> {
     let origin = Origin {
         src: src.into(),
         dst: dst.into(),

@@ -25,6 +25,10 @@ pub(super) struct Interface {
     pub(super) config: InterfaceConfig,
     /// In the order in which they were added.
     pub(super) addresses: Vec<Cidr>,
+    /// Addresses that may become ours: what is said about them is heard.
+    watched: Vec<Ipv6Addr>,
+    /// Addresses that new connections should not use (RFC 4862 5.5.4).
+    deprecated: Vec<IpAddr>,
     /// What the device below does for us.
     pub(super) offloads: Offloads,
 }
@@ -96,7 +100,13 @@ impl Tables {
         self.version += 1;
         let id = InterfaceId(self.interfaces.len() as u32);
         let link_local = (config.medium == Medium::Ethernet).then(|| config.mac.link_local());
-        self.interfaces.push(Interface { config, addresses: Vec::new(), offloads: Offloads::default() });
+        self.interfaces.push(Interface {
+            config,
+            addresses: Vec::new(),
+            watched: Vec::new(),
+            deprecated: Vec::new(),
+            offloads: Offloads::default(),
+        });
         if let Some(cidr) = link_local.and_then(|address| Cidr::new(address.into(), 64)) {
             self.add_address(id, cidr);
         }
@@ -157,6 +167,7 @@ impl Tables {
             return false;
         };
         let removed = interface.addresses.remove(place);
+        interface.deprecated.retain(|other| *other != address);
         let last = !interface.addresses.iter().any(|cidr| cidr.prefix() == removed.prefix());
         if last {
             let target = RouteTarget::OnLink(id);
@@ -174,6 +185,32 @@ impl Tables {
             .flat_map(|interface| interface.addresses.iter().filter_map(|cidr| cidr.broadcast()))
             .collect();
         true
+    }
+
+    /// Whether packets about `address`, which is not ours, are heard.
+    pub(super) fn watch(&mut self, id: InterfaceId, address: Ipv6Addr, watched: bool) {
+        self.version += 1;
+        let Some(interface) = self.interfaces.get_mut(id.0 as usize) else { return };
+        interface.watched.retain(|other| *other != address);
+        if watched {
+            interface.watched.push(address);
+        }
+    }
+
+    /// Whether `address` should be passed over for new connections.
+    pub(super) fn deprecate(&mut self, id: InterfaceId, address: IpAddr, deprecated: bool) {
+        self.version += 1;
+        let Some(interface) = self.interfaces.get_mut(id.0 as usize) else { return };
+        interface.deprecated.retain(|other| *other != address);
+        if deprecated {
+            interface.deprecated.push(address);
+        }
+    }
+
+    /// Takes away this very route.
+    pub(super) fn remove_route_exactly(&mut self, route: &Route) {
+        self.version += 1;
+        self.routes.remove_where(|other| other == route);
     }
 
     /// Own hardware address, on a medium that has one.
@@ -230,7 +267,7 @@ impl Tables {
             interface.addresses.iter().any(|cidr| match cidr.address() {
                 IpAddr::V6(own) => solicited_node(own) == group,
                 IpAddr::V4(_) => false,
-            })
+            }) || interface.watched.iter().any(|watched| solicited_node(*watched) == group)
         })
     }
 
@@ -274,7 +311,7 @@ impl Tables {
     }
 
     /// The address to use towards `destination` when its packets leave by `out` to `next_hop` (RFC 6724 5: rules
-    /// 1, 2, 5 and 8; no address is ever deprecated, temporary or mobile here).
+    /// 1, 2, 3, 5 and 8; no address is ever temporary or mobile here).
     fn choose_source(&self, destination: IpAddr, out: InterfaceId, next_hop: IpAddr) -> Option<IpAddr> {
         let wanted = scope(destination);
         // IPv4 has no rule 8; what people expect is the address that shares the link with the next hop.
@@ -295,6 +332,7 @@ impl Tables {
                     // Rule 2: large enough for the destination, and no larger than needed.
                     reaches: scope >= wanted,
                     tightness: if scope >= wanted { u8::MAX - scope } else { scope },
+                    preferred: !interface.deprecated.contains(&address),
                     same_link,
                     common: common_bits(address, near).min(cidr.len()),
                 };
@@ -312,6 +350,7 @@ impl Tables {
 struct Rank {
     reaches: bool,
     tightness: u8,
+    preferred: bool,
     same_link: bool,
     common: u8,
 }
