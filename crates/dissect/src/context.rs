@@ -4,7 +4,7 @@ use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Protocol};
 use crate::protocols::expert;
 use crate::state::State;
-use crate::tree::{Arena, Field, SOURCES_MAX, Source};
+use crate::tree::{Arena, Carrier, Field, Piece, SOURCES_MAX, Source};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Layers within layers stop here: tunnels in tunnels exist, hundreds of them only in attacks.
@@ -12,6 +12,9 @@ const LAYERS_MAX: usize = 48;
 
 /// So many fields may a packet have: more is an attack on memory.
 pub(crate) const FIELDS_MAX: usize = 20_000;
+
+/// So many pieces of streams may a packet bring.
+const PIECES_MAX: usize = 20_000;
 
 /// The work on one packet.
 pub(crate) struct Context<'a> {
@@ -34,6 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) is_quoted: bool,
     /// How long the message is that has just turned out incomplete, as far as it tells; 0: it does not.
     pub(crate) wants: usize,
+    /// The number of the flow or connection that is being read.
+    pub(crate) flow: u64,
 }
 
 /// A place in the tree whose length is not known yet.
@@ -56,6 +61,7 @@ impl<'a> Context<'a> {
             dst_port: 0,
             is_quoted: false,
             wants: 0,
+            flow: 0,
         }
     }
 
@@ -181,6 +187,13 @@ impl<'a> Context<'a> {
     /// Notes something wrong or remarkable, as Wireshark's expert does, with its field's name.
     pub(crate) fn expert(&mut self, def: &'static FieldDef) {
         self.conclude(def, 1);
+    }
+
+    /// Notes a stream's next bytes, for those who follow it.
+    pub(crate) fn piece(&mut self, carrier: Carrier, stream: u64, side: usize, data: Data<'_>, ends: bool) {
+        if self.arena.pieces.len() < PIECES_MAX {
+            self.arena.pieces.push(Piece::new(carrier, self.flow, stream, side, data, ends));
+        }
     }
 
     /// Dissects bytes that are not the frame's: `read` sees them as a source of their own.

@@ -29,4 +29,4 @@ pub mod tree;
 pub use dissector::{Dissector, Meta};
 pub use protocols::{fields_named, protocols};
 pub use state::Options;
-pub use tree::{Arena, Field, Tree, Value};
+pub use tree::{Arena, Carrier, Field, Piece, Tree, Value};

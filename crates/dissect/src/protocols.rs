@@ -10,7 +10,9 @@ pub(crate) mod dns;
 pub(crate) mod ethernet;
 pub(crate) mod expert;
 pub(crate) mod frame;
+pub(crate) mod headers;
 pub(crate) mod http;
+pub(crate) mod http2;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub(crate) mod igmp;
@@ -61,6 +63,8 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tls::X509CE,
     &tls::X509SAT,
     &http::HTTP,
+    &http2::HTTP2,
+    &http2::HEADERS,
     &quic::QUIC,
     &quic::FRAMES,
     &tunnel::GRE,
@@ -134,6 +138,11 @@ pub(crate) static TELLING: &[&str] = &[
     "dns.qry.name",
     "dns.qry.type",
     "http.host",
+    "http2.headers.authority",
+    "http2.headers.method",
+    "http2.headers.path",
+    "http2.headers.status",
+    "http2.type",
     "http.request.method",
     "http.request.uri",
     "http.response.code",

@@ -3,6 +3,7 @@
 //! A field is a record of 32 bytes in a list; its depth makes the tree, as in an outline. Values of a fixed size are in
 //! the record, others are the bytes it points at, or words in the arena's text. Nothing is allocated for a field.
 
+use crate::cursor::Data;
 use crate::field::{FieldDef, Kind, Protocol};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -53,6 +54,42 @@ pub struct Arena {
     pub(crate) sources: Vec<Source>,
     pub(crate) layers: Vec<&'static Protocol>,
     pub(crate) comments: Vec<String>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// What carries a stream of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    /// TCP, in order and without what was sent again.
+    Tcp,
+    /// What TLS carried on TCP, opened.
+    Tls,
+    /// The body of an HTTP/2 stream.
+    Http2,
+    /// UDP, datagram by datagram.
+    Udp,
+    /// A stream of a QUIC connection.
+    Quic,
+    /// The body of a request or answer of HTTP/3.
+    Http3,
+}
+
+/// The next bytes of a stream, as a packet brought them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// What carried them.
+    pub carrier: Carrier,
+    /// Which flow or connection: `tcp.stream`, `udp.stream` or `quic.connection.number`.
+    pub flow: u64,
+    /// Which stream within it; 0 where there is only one.
+    pub stream: u64,
+    /// Which of the two ends sent them, 0 or 1: which is the client is not told.
+    pub side: u8,
+    /// The side has said that nothing follows.
+    pub ends: bool,
+    source: u8,
+    start: u32,
+    len: u32,
 }
 
 /// Bytes that were put together from several frames, or decrypted.
@@ -67,6 +104,20 @@ pub struct Source {
 /// So many sources may one packet have: a field's source is one byte.
 pub(crate) const SOURCES_MAX: usize = 200;
 
+impl Piece {
+    pub(crate) fn new(
+        carrier: Carrier,
+        flow: u64,
+        stream: u64,
+        side: usize,
+        data: Data<'_>,
+        ends: bool,
+    ) -> Piece {
+        let (source, start, len) = (data.source, data.at, data.len() as u32);
+        Piece { carrier, flow, stream, side: side as u8, ends, source, start, len }
+    }
+}
+
 impl Arena {
     /// An empty one.
     pub fn new() -> Arena {
@@ -80,6 +131,7 @@ impl Arena {
         self.sources.clear();
         self.layers.clear();
         self.comments.clear();
+        self.pieces.clear();
     }
 
     /// Keeps words; the value of a field that shows them.
@@ -167,13 +219,27 @@ impl<'a> Tree<'a> {
 
     /// The bytes a field was read from. Concluded fields have none.
     pub fn bytes(&self, field: &Field) -> &'a [u8] {
-        let source = match field.source {
+        self.source_bytes(field.source, field.start, field.len)
+    }
+
+    fn source_bytes(&self, source: u8, start: u32, len: u32) -> &'a [u8] {
+        let source = match source {
             0 => self.frame,
             n => self.arena.sources.get(usize::from(n) - 1).map_or(&[][..], |source| &source.bytes),
         };
-        let start = (field.start as usize).min(source.len());
-        let end = start.saturating_add(field.len as usize).min(source.len());
+        let start = (start as usize).min(source.len());
+        let end = start.saturating_add(len as usize).min(source.len());
         &source[start..end]
+    }
+
+    /// The streams' next bytes that the packet brought, in their order.
+    pub fn pieces(&self) -> &'a [Piece] {
+        &self.arena.pieces
+    }
+
+    /// The bytes of a piece.
+    pub fn piece_bytes(&self, piece: &Piece) -> &'a [u8] {
+        self.source_bytes(piece.source, piece.start, piece.len)
     }
 
     /// A field's value.

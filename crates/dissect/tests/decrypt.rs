@@ -7,6 +7,15 @@ use thru_dissect::{Arena, Dissector, Meta, Options};
 
 /// The values of a field in all packets of a capture. `secrets`: whether those in the file are used.
 fn values(name: &str, field: &str, secrets: bool) -> Vec<String> {
+    values_if(name, field, secrets, |_| true)
+}
+
+/// The same, but one packet was not captured.
+fn values_without(name: &str, field: &str, gone: u64) -> Vec<String> {
+    values_if(name, field, true, |number| number != gone)
+}
+
+fn values_if(name: &str, field: &str, secrets: bool, keep: impl Fn(u64) -> bool) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let file = std::fs::read(path).expect("the capture is there");
     let mut reader = Reader::new(&file[..]).expect("a capture");
@@ -15,7 +24,7 @@ fn values(name: &str, field: &str, secrets: bool) -> Vec<String> {
     while let Some(item) = reader.next().expect("a whole capture") {
         match item {
             Item::Secrets { kind, bytes } if secrets => assert!(dissector.secrets(kind, bytes) > 0),
-            Item::Packet(record) => {
+            Item::Packet(record) if keep(record.number) => {
                 let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
                 for field in tree.all(field) {
                     let mut text = Vec::new();
@@ -46,4 +55,41 @@ fn what_is_not_opened_says_why_once() {
     // A router's drop was captured with addresses that are not those of the connection.
     let why = ["the beginning of the connection was not captured"];
     assert_eq!(values("tls.pcapng", "tls.not_decrypted", true), why);
+}
+
+#[test]
+fn every_suite_resumption_early_data_and_key_updates() {
+    let words = |name, field| values(name, field, true);
+    // ChaCha20 in TLS 1.2 and AES-256 in a session that is resumed: no certificate the second time.
+    assert_eq!(words("tls12-chacha.pcapng", "http.request.method"), ["GET"]);
+    assert_eq!(words("tls12-resumed.pcapng", "http.request.uri"), ["/", "/two"]);
+    let types = words("tls12-resumed.pcapng", "tls.handshake.type");
+    assert_eq!(types.iter().filter(|kind| *kind == "11").count(), 1);
+    assert_eq!(types.iter().filter(|kind| *kind == "20").count(), 4, "two times Finished for each");
+    // Words that were said after one, two and three updates, by hand through openssl.
+    let said: Vec<Vec<u8>> = words("tls13-update.pcapng", "data.data").iter().map(|hex| unhex(hex)).collect();
+    assert_eq!(
+        said,
+        [&b"one\n"[..], b"hello\n", b"two\n", b"three\n", b"more\n", b"four\n"].map(<[u8]>::to_vec)
+    );
+    assert_eq!(words("tls13-update.pcapng", "tls.handshake.key_update.request_update").len(), 4);
+    let said: Vec<Vec<u8>> = words("tls13-early.pcapng", "data.data").iter().map(|hex| unhex(hex)).collect();
+    assert_eq!(said, [&b"first\n"[..], b"early words\n", b"second\n"].map(<[u8]>::to_vec));
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).expect("a digit") as u8;
+    text.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+#[test]
+fn records_that_are_missing_are_passed_over_and_nothing_is_made_up() {
+    let all = values("tls13-update.pcapng", "data.data", true);
+    for gone in 1..=36u64 {
+        let left = values_without("tls13-update.pcapng", "data.data", gone);
+        assert!(left.iter().all(|one| all.contains(one)), "without frame {gone}: {left:?}");
+    }
+    // The third update's record is lost, but not what follows.
+    let left = values_without("tls13-update.pcapng", "data.data", 24);
+    assert_eq!(left.len(), all.len(), "{left:?}");
 }

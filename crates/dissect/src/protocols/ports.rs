@@ -1,6 +1,6 @@
 //! Who gets which port, and whose bytes look like what.
 
-use super::{data, dhcp, dns, http, ntp, quic, tls, tunnel};
+use super::{data, dhcp, dns, http, http2, ntp, quic, tls, tunnel};
 use crate::context::Context;
 use crate::cursor::Data;
 
@@ -14,7 +14,19 @@ pub(crate) enum App {
     Opaque,
     Tls(Box<tls::Session>),
     Http,
+    Http2(Box<http2::Connection>),
     Dns,
+}
+
+impl App {
+    /// Bytes of a side are missing: what follows may begin anywhere in a message, and refer to what was lost.
+    pub(crate) fn lose(&mut self, side: usize) {
+        match self {
+            App::Tls(session) => session.lose(side),
+            App::Http2(connection) => connection.lose(side),
+            App::Unknown | App::Opaque | App::Http | App::Dns => {}
+        }
+    }
 }
 
 /// Hands the payload of a UDP datagram on. The smaller port is asked first, as in Wireshark.
@@ -51,6 +63,8 @@ fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
         App::Dns
     } else if tls::looks_like(bytes) {
         App::Tls(Box::default())
+    } else if http2::looks_like(bytes) {
+        App::Http2(Box::default())
     } else if http::looks_like(bytes) {
         App::Http
     } else {
@@ -62,6 +76,7 @@ fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
 pub(crate) fn negotiated(alpn: &[u8]) -> App {
     match alpn {
         b"http/1.1" | b"http/1.0" => App::Http,
+        b"h2" => App::Http2(Box::default()),
         b"dot" => App::Dns,
         _ => App::Unknown,
     }
@@ -91,9 +106,10 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             tls::stream(cx, session, side, bytes, one)
         }
         App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => http::stream(cx, bytes, one),
+        App::Http2(connection) if connection.knows(side) => http2::stream(cx, connection, side, bytes, one),
         App::Dns => dns::stream(cx, bytes, one),
         // It was misunderstood, or went over to something else.
-        App::Tls(_) | App::Http => {
+        App::Tls(_) | App::Http | App::Http2(_) => {
             data::show(cx, bytes);
             bytes.len()
         }

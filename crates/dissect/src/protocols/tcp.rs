@@ -7,6 +7,7 @@ use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
 use crate::streams::analysis::{Findings, Flags, RST, SYN, Segment};
 use crate::streams::order::Brings;
+use crate::tree::Carrier;
 
 static OPTION_KINDS: Names = &[
     (0, "End of Option List"),
@@ -188,6 +189,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     if flags & SYN != 0 {
         flow.sides[side].order.begin(seq.wrapping_add(1));
     }
+    cx.flow = found.stream;
     show(cx, c, &found, flags, payload.len(), seq, ack);
     let status = status(cx, checksum, segment);
     cx.conclude(&STATUS, status);
@@ -467,7 +469,11 @@ fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
 /// Gives the stream's next bytes to the protocol above, together with those that waited for them.
 fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
+    let flow = cx.state.tcp.flow(ends.0, ends.1);
+    let order = &mut flow.sides[side].order;
+    if std::mem::take(&mut order.broken) {
+        flow.app.lose(side);
+    }
     let waiting = std::mem::take(&mut order.waiting);
     if waiting.is_empty() {
         order.wants = 0;
@@ -478,8 +484,10 @@ fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
             let fresh = payload.from(payload.len() - fresh.len());
             if waiting.len() + fresh.len() < order.wants {
                 order.waiting = waiting;
+                cx.piece(Carrier::Tcp, 0, side, fresh, false);
                 return keep(cx, side, fresh);
             }
+            cx.piece(Carrier::Tcp, 0, side, fresh, false);
             cx.wants = 0;
             let used = if waiting.is_empty() { 0 } else { reassembled(cx, side, waiting, fresh.bytes, true) };
             let rest = fresh.from(used);
@@ -512,6 +520,9 @@ fn reassembled(cx: &mut Context<'_>, side: usize, mut waiting: Vec<u8>, fresh: &
     let mut used = 0;
     let mut rest = Vec::new();
     cx.with_source("Reassembled TCP", waiting, |cx, whole| {
+        if !one {
+            cx.piece(Carrier::Tcp, 0, side, whole.from(before), false);
+        }
         used = ports::stream(cx, side, whole, one);
         if used < before || !one {
             rest = whole.bytes[used..].to_vec();

@@ -17,6 +17,8 @@ use crate::context::Context;
 use crate::cursor::{Data, Read};
 use crate::field::{Names, protocol};
 use crate::protocols::ports;
+use crate::streams::pending::Pending;
+use crate::tree::Carrier;
 use handshake::HANDSHAKE;
 use record::Sealed;
 
@@ -135,7 +137,12 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
         app = ports::negotiated(&session.said.alpn);
     }
     let mut pending = std::mem::take(&mut session.sides[side].pending);
+    if std::mem::take(&mut session.sides[side].is_torn) {
+        app.lose(side);
+        pending = Pending::default();
+    }
     cx.with_source("Decrypted TLS", plain, |cx, fresh| {
+        cx.piece(Carrier::Tls, 0, side, fresh, false);
         pending.feed(cx, fresh, "Reassembled TLS", &SEGMENT_DATA, &mut |cx, bytes, one| {
             ports::speak(cx, &mut app, side, bytes, one)
         });

@@ -37,6 +37,8 @@ pub(super) struct Side {
     explained: bool,
     /// What has not ended of the protocol inside.
     pub(super) pending: Pending,
+    /// Records are missing: those before and after do not belong together.
+    pub(super) is_torn: bool,
 }
 
 /// What opens a side's records.
@@ -74,6 +76,13 @@ const NO_SUITE: &str = "the cipher suite is not supported";
 const LOST: &str = "records are missing";
 
 impl Session {
+    /// Bytes of a side are missing.
+    pub(crate) fn lose(&mut self, side: usize) {
+        let one = &mut self.sides[side];
+        one.partial = Vec::new();
+        one.is_torn = true;
+    }
+
     /// A record's plaintext. `None`: it can't be opened.
     pub(super) fn open(&mut self, cx: &mut Context<'_>, side: usize, sealed: Sealed<'_>) -> Option<Vec<u8>> {
         let one = &mut self.sides[side];
@@ -89,6 +98,7 @@ impl Session {
                 let found = (*number..=*number + MISSING_MAX)
                     .find_map(|tried| keys.open(tried, sealed).map(|plain| (tried, plain)));
                 found.map(|(tried, plain)| {
+                    one.is_torn |= tried != *number;
                     *number = tried + 1;
                     plain
                 })
@@ -117,6 +127,7 @@ impl Session {
         for tried in *number + 1..=*number + MISSING_MAX {
             if let Some(plain) = key.open(key.nonce(tried), sealed.header, sealed.body) {
                 *number = tried + 1;
+                self.lose(side);
                 return Some(plain);
             }
         }
@@ -141,6 +152,10 @@ impl Session {
             let Some(key) = Key::derive(suite, &secret, "") else { continue };
             for number in 0..=MISSING_MAX {
                 if let Some(plain) = key.open(key.nonce(number), sealed.header, sealed.body) {
+                    // Refused early data were replaced as a whole; other keys begin after records that are missing.
+                    if phase == Phase::Application || number > 0 {
+                        self.lose(side);
+                    }
                     let number = number + 1;
                     self.sides[side].opener = Opener::Tls13 { phase, suite, secret, key, number };
                     return Some(plain);

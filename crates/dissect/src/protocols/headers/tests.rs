@@ -1,0 +1,119 @@
+use super::hpack::{Decoder, Line};
+use super::*;
+use proptest::prelude::*;
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
+    digits.chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+fn data(bytes: &[u8]) -> Data<'_> {
+    Data { bytes, at: 0, source: 0 }
+}
+
+fn shown(decoder: &mut Decoder, hex: &str) -> Vec<String> {
+    let block = bytes(hex);
+    let (lines, result) = decoder.block(data(&block));
+    assert_eq!(result, Ok(()));
+    let text = |words: &[u8]| String::from_utf8(words.to_vec()).unwrap();
+    let line = |line: &Line<'_>| match line {
+        Line::Header(header) => format!("{}: {}", text(&header.name), text(&header.value)),
+        Line::Resize(size, _) => format!("size {size}"),
+    };
+    lines.iter().map(line).collect()
+}
+
+#[test]
+fn requests_with_huffman_are_those_of_rfc_7541() {
+    // RFC 7541 C.4: three requests on one connection.
+    let mut decoder = Decoder::default();
+    assert_eq!(
+        shown(&mut decoder, "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff"),
+        [":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"]
+    );
+    assert_eq!(
+        shown(&mut decoder, "8286 84be 5886 a8eb 1064 9cbf")[3..],
+        [":authority: www.example.com", "cache-control: no-cache"]
+    );
+    assert_eq!(
+        shown(&mut decoder, "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf")[2..],
+        [":path: /index.html", ":authority: www.example.com", "custom-key: custom-value"]
+    );
+}
+
+#[test]
+fn a_small_table_forgets_as_in_rfc_7541() {
+    // RFC 7541 C.6, with a table of 256 bytes: what is not said to be smaller is larger.
+    let mut decoder = Decoder::default();
+    let first = "3fe1 01 4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6
+                 2d1b ff6e 919d 29ad 1718 63c7 8f0b 97c8 e9ae 82ae 43d3";
+    assert_eq!(
+        shown(&mut decoder, first),
+        [
+            "size 256",
+            ":status: 302",
+            "cache-control: private",
+            "date: Mon, 21 Oct 2013 20:13:21 GMT",
+            "location: https://www.example.com"
+        ]
+    );
+    assert_eq!(shown(&mut decoder, "4883 640e ffc1 c0bf")[0], ":status: 307");
+    let (_, result) = decoder.block(data(&bytes("c2")));
+    assert_eq!(result, Err(Short), ":status: 302 was forgotten");
+}
+
+#[test]
+fn after_a_loss_no_header_is_guessed() {
+    let mut decoder = Decoder::default();
+    shown(&mut decoder, "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff");
+    decoder.lose();
+    let block = bytes("82be");
+    let (lines, result) = decoder.block(data(&block));
+    assert_eq!((lines.len(), result), (1, Err(Short)));
+}
+
+#[test]
+fn huffman_refuses_the_end_symbol_and_long_padding() {
+    assert_eq!(huffman::decode(&bytes("f1e3c2e5f23a6ba0ab90f4ff")).unwrap(), b"www.example.com");
+    assert_eq!(huffman::decode(&[0xFF, 0xFF, 0xFF, 0xFF]), None, "the end symbol");
+    assert_eq!(
+        huffman::decode(&bytes("f1e3c2e5f23a6ba0ab90f4ffff")),
+        None,
+        "more than seven bits of padding"
+    );
+    assert_eq!(huffman::decode(&[0x00]), None, "padding of zeros");
+}
+
+proptest! {
+    #[test]
+    fn no_block_makes_it_panic_or_keep_much(blocks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..8)) {
+        let mut decoder = Decoder::default();
+        for block in &blocks {
+            let (lines, _) = decoder.block(data(block));
+            let read: usize = lines.iter().map(|line| match line {
+                Line::Header(header) => header.at.len(),
+                Line::Resize(_, at) => at.len(),
+            }).sum();
+            prop_assert!(read <= block.len());
+        }
+    }
+
+    #[test]
+    fn integers_of_every_prefix_come_back(value in 0u64..1 << 50, bits in 3u32..8) {
+        let mask = (1u64 << bits) - 1;
+        let mut written = Vec::new();
+        if value < mask {
+            written.push(value as u8);
+        } else {
+            written.push(mask as u8);
+            let mut rest = value - mask;
+            while rest >= 128 {
+                written.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            written.push(rest as u8);
+        }
+        prop_assert_eq!(integer(&mut data(&written).cursor(), bits), Ok(value));
+    }
+}

@@ -1,0 +1,110 @@
+//! What is remembered of an HTTP/2 connection: the header tables, blocks that go on, what the streams carry.
+
+use super::{BLOCK_BROKEN, headers};
+use crate::context::Context;
+use crate::cursor::{Data, Read, Short};
+use crate::protocols::headers::hpack::Decoder;
+use crate::tree::Carrier;
+
+/// A header block in pieces is not longer.
+const BLOCK_MAX: usize = 256 << 10;
+
+/// A connection.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    sides: [Side; 2],
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    decoder: Decoder,
+    /// A header block that goes on in the next frame.
+    open: Option<Block>,
+    /// Bytes are missing: where the next frame begins is unknown.
+    is_lost: bool,
+}
+
+/// A header block.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) stream: u32,
+    /// The stream ends with it.
+    pub(super) ends: bool,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Connection {
+    /// A side's bytes are missing.
+    pub(crate) fn lose(&mut self, side: usize) {
+        self.sides[side] = Side { is_lost: true, ..Side::default() };
+    }
+
+    /// Whether it is known where a side's next frame begins.
+    pub(crate) fn knows(&self, side: usize) -> bool {
+        !self.sides[side].is_lost
+    }
+
+    pub(super) fn begin_block(
+        &mut self,
+        cx: &mut Context<'_>,
+        side: usize,
+        mut block: Block,
+        fragment: Data<'_>,
+        is_whole: bool,
+    ) -> Read {
+        if is_whole {
+            return self.block(cx, side, &block, fragment);
+        }
+        block.bytes = fragment.bytes.to_vec();
+        if self.sides[side].open.replace(block).is_some() {
+            self.sides[side].decoder.lose();
+        }
+        Ok(())
+    }
+
+    pub(super) fn continue_block(
+        &mut self,
+        cx: &mut Context<'_>,
+        side: usize,
+        stream: u32,
+        fragment: Data<'_>,
+        is_whole: bool,
+    ) -> Read {
+        let Some(mut block) = self.sides[side].open.take().filter(|block| block.stream == stream) else {
+            self.sides[side].decoder.lose();
+            return Err(Short);
+        };
+        if block.bytes.len() + fragment.len() > BLOCK_MAX {
+            self.sides[side].decoder.lose();
+            return Err(Short);
+        }
+        block.bytes.extend_from_slice(fragment.bytes);
+        if !is_whole {
+            self.sides[side].open = Some(block);
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut block.bytes);
+        let mut result = Ok(());
+        cx.with_source("Reassembled headers", bytes, |cx, whole| {
+            result = self.block(cx, side, &block, whole);
+        });
+        result
+    }
+
+    fn block(&mut self, cx: &mut Context<'_>, side: usize, block: &Block, bytes: Data<'_>) -> Read {
+        let (lines, result) = self.sides[side].decoder.block(bytes);
+        headers::show(cx, &lines);
+        if result.is_err() {
+            cx.expert(&BLOCK_BROKEN);
+        }
+        if block.ends {
+            cx.piece(Carrier::Http2, u64::from(block.stream), side, bytes.first(0), true);
+        }
+        Ok(())
+    }
+
+    /// A stream's next bytes.
+    pub(super) fn body(&mut self, cx: &mut Context<'_>, side: usize, id: u32, bytes: Data<'_>, ends: bool) {
+        cx.piece(Carrier::Http2, u64::from(id), side, bytes, ends);
+    }
+}

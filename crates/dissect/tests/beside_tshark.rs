@@ -1,0 +1,123 @@
+//! What is opened says the same as tshark says of it, packet by packet and field by field.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use thru_dissect::file::{Item, Reader};
+use thru_dissect::show::columns;
+use thru_dissect::{Arena, Dissector, Meta, Options, fields_named};
+
+fn capture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// A row a packet, the fields' values between tabs.
+fn ours(file: &Path, fields: &[&str]) -> Vec<String> {
+    let bytes = std::fs::read(file).expect("the capture is there");
+    let mut reader = Reader::new(&bytes[..]).expect("a capture");
+    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let wanted: Vec<_> = fields.iter().map(|name| fields_named(name)).collect();
+    assert!(wanted.iter().all(|defs| !defs.is_empty()), "there is a field that we do not know");
+    let mut out = Vec::new();
+    while let Some(item) = reader.next().expect("a whole capture") {
+        match item {
+            Item::Secrets { kind, bytes } => drop(dissector.secrets(kind, bytes)),
+            Item::Packet(record) => {
+                let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
+                columns(&mut out, tree, &wanted, b'\t');
+            }
+            _ => {}
+        }
+    }
+    String::from_utf8(out).expect("text").lines().map(str::to_owned).collect()
+}
+
+fn theirs(tshark: &Path, file: &Path, fields: &[&str]) -> Vec<String> {
+    let mut command = Command::new(tshark);
+    command.args(["-n", "-T", "fields", "-o", "tcp.reassemble_out_of_order:TRUE", "-r"]).arg(file);
+    for name in fields {
+        command.args(["-e", name]);
+    }
+    let output = command.output().expect("tshark runs");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// Differences that are meant: file, packet, beginning of the field's name.
+const EXPLAINED: [(&str, u64, &str); 3] = [
+    // tshark shows the whole body again with the last DATA frame; here a frame's data are the frame's.
+    ("h2-nginx.pcapng", 26, "http2.data.data"),
+    // A header block in three frames: tshark shows the lines that are whole in each, we show the block when it ends.
+    ("h2-nginx.pcapng", 52, "http2.header"),
+    ("h2-nginx.pcapng", 56, "http2.header"),
+];
+
+/// Compares all packets; a difference prints both.
+fn agree(test: &str, names: &[&str], fields: &[&str]) {
+    let Some(tshark) = thru_peers::peer(test, "tshark", "tshark") else { return };
+    let mut differences = Vec::new();
+    let mut told = vec![0; fields.len()];
+    for name in names {
+        let file = capture(name);
+        let (ours, theirs) = (ours(&file, fields), theirs(&tshark, &file, fields));
+        assert_eq!(ours.len(), theirs.len(), "{name}: as many packets");
+        for (number, (our, their)) in ours.iter().zip(&theirs).enumerate() {
+            for (place, (our, their)) in our.split('\t').zip(their.split('\t')).enumerate() {
+                told[place] += usize::from(!their.is_empty());
+                let same = our == their || our == their.replace("True", "1").replace("False", "0");
+                let number = number as u64 + 1;
+                let explained = |(file, frame, prefix): &(&str, u64, &str)| {
+                    file == name && *frame == number && fields[place].starts_with(prefix)
+                };
+                if !same && !EXPLAINED.iter().any(explained) {
+                    differences.push(format!("{name} {number}: {}: {our} | {their}", fields[place]));
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "ours | tshark's\n{}", differences.join("\n"));
+    for (field, count) in fields.iter().zip(told) {
+        assert!(count > 0, "{field} occurs nowhere: nothing was compared");
+    }
+}
+
+#[test]
+fn handshakes_and_certificates() {
+    let fields = [
+        "tls.handshake.type",
+        "tls.handshake.extensions_server_name",
+        "tls.handshake.ciphersuite",
+        "tls.handshake.extensions_alpn_str",
+        "tls.alert_message.desc",
+        "x509af.serialNumber",
+        "x509af.algorithm.id",
+        "x509af.utcTime",
+        "x509af.subjectPublicKey",
+        "x509ce.dNSName",
+        "x509ce.IPAddress.ipv4",
+        "x509sat.uTF8String",
+    ];
+    let names = ["tls12-chacha.pcapng", "tls12-resumed.pcapng", "tls13-update.pcapng", "tls.pcapng"];
+    agree("handshakes_and_certificates", &names, &fields);
+}
+
+#[test]
+fn http2_frames_and_headers() {
+    let fields = [
+        "http2.type",
+        "http2.flags",
+        "http2.streamid",
+        "http2.length",
+        "http2.settings.id",
+        "http2.window_update.window_size_increment",
+        "http2.header.name",
+        "http2.header.value",
+        "http2.header.repr",
+        "http2.header.index",
+        "http2.header.length",
+        "http2.header.count",
+        "http2.headers.method",
+        "http2.headers.path",
+        "http2.headers.status",
+        "http2.data.data",
+    ];
+    agree("http2_frames_and_headers", &["h2-nginx.pcapng", "tls.pcapng"], &fields);
+}
