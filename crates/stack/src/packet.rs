@@ -35,6 +35,11 @@ impl Packet {
         Packet { buffer, start: HEADROOM, fragment: None }
     }
 
+    /// Nothing, which takes no memory.
+    pub(crate) fn empty() -> Packet {
+        Packet { buffer: BytesMut::new(), start: 0, fragment: None }
+    }
+
     /// The packet that begins at `start` of `bytes` and ends at `end`.
     pub(crate) fn from_frame(bytes: Bytes, start: usize, end: usize) -> Packet {
         let mut buffer = BytesMut::from(bytes);

@@ -279,7 +279,7 @@ impl Tcp {
                 left -= 1;
                 segment.go_on(payload, fin && left == 0, cwr_once, &mut self.spare);
             }
-            match self.on_part_of_train(index, &segment, welcome) {
+            match self.on_part_of_train(index, &mut segment, welcome) {
                 Some(was_welcome) => welcome = was_welcome,
                 None => break,
             }
@@ -300,7 +300,7 @@ impl Tcp {
 
     /// `welcome`: the segment before it in the train brought new bytes. Whether this one did; `None` if the connection is
     /// over.
-    fn on_part_of_train(&mut self, index: u32, segment: &Segment, welcome: bool) -> Option<bool> {
+    fn on_part_of_train(&mut self, index: u32, segment: &mut Segment, welcome: bool) -> Option<bool> {
         self.visits += 1;
         let mut cx = context!(self, segment.at);
         let connection = self.connections.get_mut(index)?;

@@ -165,11 +165,13 @@ impl fmt::Display for ParseError {
 impl core::error::Error for ParseError {}
 
 /// `Ok` if `bytes` holds the `need` bytes of a layer's fixed header.
+#[inline]
 pub(crate) fn fixed_header(layer: Layer, bytes: &[u8], need: usize) -> Result<(), ParseError> {
     claimed(layer, bytes, 0, need, ClaimedBy::FixedHeader)
 }
 
 /// `Ok` if `bytes` holds `need` bytes from `at` on.
+#[inline]
 pub(crate) fn claimed(
     layer: Layer,
     bytes: &[u8],
@@ -182,16 +184,19 @@ pub(crate) fn claimed(
 }
 
 /// The big-endian 16-bit field at `at`, which the caller has checked to be there.
+#[inline]
 pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 /// The big-endian 32-bit field at `at`, which the caller has checked to be there.
+#[inline]
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// The IPv6 address at `at`, which the caller has checked to be there.
+#[inline]
 pub(crate) fn ipv6_at(bytes: &[u8], at: usize) -> core::net::Ipv6Addr {
     let mut octets = [0; 16];
     octets.copy_from_slice(&bytes[at..at + 16]);
@@ -199,6 +204,7 @@ pub(crate) fn ipv6_at(bytes: &[u8], at: usize) -> core::net::Ipv6Addr {
 }
 
 /// The IPv4 address at `at`, which the caller has checked to be there.
+#[inline]
 pub(crate) fn ipv4_at(bytes: &[u8], at: usize) -> core::net::Ipv4Addr {
     core::net::Ipv4Addr::new(bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3])
 }

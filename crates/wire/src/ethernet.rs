@@ -104,11 +104,13 @@ impl<'a> EthernetView<'a> {
     }
 
     /// Who is to receive it.
+    #[inline]
     pub fn dst(&self) -> MacAddr {
         MacAddr([self.bytes[0], self.bytes[1], self.bytes[2], self.bytes[3], self.bytes[4], self.bytes[5]])
     }
 
     /// Who sent it.
+    #[inline]
     pub fn src(&self) -> MacAddr {
         MacAddr([self.bytes[6], self.bytes[7], self.bytes[8], self.bytes[9], self.bytes[10], self.bytes[11]])
     }
@@ -122,11 +124,13 @@ impl<'a> EthernetView<'a> {
     }
 
     /// What it carries, after the tags. Below 0x600 it is the length of an 802.3 frame.
+    #[inline]
     pub fn ethertype(&self) -> EtherType {
         EtherType(u16_at(self.bytes, self.type_at))
     }
 
     /// Bytes of the header with its tags.
+    #[inline]
     pub fn header_len(&self) -> usize {
         self.type_at + 2
     }
@@ -181,6 +185,7 @@ impl Ethernet {
     }
 
     /// Bytes of the header with its tags.
+    #[inline]
     pub fn header_len(&self) -> usize {
         Ethernet::LEN + 4 * self.sent_tags().count()
     }

@@ -95,37 +95,44 @@ pub struct Ipv4View<'a> {
 
 impl<'a> Ipv4View<'a> {
     /// Checks that the fixed header is there.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Ipv4View<'a>, ParseError> {
         fixed_header(Layer::Ipv4, bytes, Ipv4::MIN_LEN)?;
         Ok(Ipv4View { bytes })
     }
 
     /// Version; should be 4.
+    #[inline]
     pub fn version(&self) -> u8 {
         self.bytes[0] >> 4
     }
 
     /// Bytes of the header as claimed (IHL times 4); less than 20 is a lie.
+    #[inline]
     pub fn header_len(&self) -> usize {
         usize::from(self.bytes[0] & 15) * 4
     }
 
     /// Differentiated services code point (RFC 2474).
+    #[inline]
     pub fn dscp(&self) -> u8 {
         self.bytes[1] >> 2
     }
 
     /// Explicit congestion notification bits (RFC 3168).
+    #[inline]
     pub fn ecn(&self) -> u8 {
         self.bytes[1] & 3
     }
 
     /// Bytes of header and payload, as claimed.
+    #[inline]
     pub fn total_length(&self) -> u16 {
         u16_at(self.bytes, 2)
     }
 
     /// Names the packet that a fragment belongs to.
+    #[inline]
     pub fn identification(&self) -> u16 {
         u16_at(self.bytes, 4)
     }
@@ -136,16 +143,19 @@ impl<'a> Ipv4View<'a> {
     }
 
     /// Routers must not fragment it.
+    #[inline]
     pub fn dont_fragment(&self) -> bool {
         self.bytes[6] & 0x40 != 0
     }
 
     /// More fragments follow this one.
+    #[inline]
     pub fn more_fragments(&self) -> bool {
         self.bytes[6] & 0x20 != 0
     }
 
     /// Where this fragment's payload belongs, in bytes: 0 to 65528.
+    #[inline]
     pub fn fragment_offset(&self) -> u16 {
         (u16_at(self.bytes, 6) & 0x1fff) << 3
     }
@@ -156,11 +166,13 @@ impl<'a> Ipv4View<'a> {
     }
 
     /// Time to live.
+    #[inline]
     pub fn ttl(&self) -> u8 {
         self.bytes[8]
     }
 
     /// What it carries.
+    #[inline]
     pub fn protocol(&self) -> Protocol {
         Protocol(self.bytes[9])
     }
@@ -171,11 +183,13 @@ impl<'a> Ipv4View<'a> {
     }
 
     /// Who sent it.
+    #[inline]
     pub fn src(&self) -> Ipv4Addr {
         ipv4_at(self.bytes, 12)
     }
 
     /// Who is to receive it.
+    #[inline]
     pub fn dst(&self) -> Ipv4Addr {
         ipv4_at(self.bytes, 16)
     }
@@ -339,6 +353,7 @@ impl Ipv4 {
     }
 
     /// Bytes of the header with its options.
+    #[inline]
     pub fn header_len(&self) -> usize {
         Ipv4::MIN_LEN + self.options.padded_len()
     }

@@ -27,22 +27,26 @@ pub struct Ipv6View<'a> {
 
 impl<'a> Ipv6View<'a> {
     /// Checks that the fixed header is there.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<Ipv6View<'a>, ParseError> {
         fixed_header(Layer::Ipv6, bytes, Ipv6::LEN)?;
         Ok(Ipv6View { bytes })
     }
 
     /// Version; should be 6.
+    #[inline]
     pub fn version(&self) -> u8 {
         self.bytes[0] >> 4
     }
 
     /// Differentiated services code point (RFC 2474).
+    #[inline]
     pub fn dscp(&self) -> u8 {
         (u16_at(self.bytes, 0) >> 6) as u8 & 0x3f
     }
 
     /// Explicit congestion notification bits (RFC 3168).
+    #[inline]
     pub fn ecn(&self) -> u8 {
         self.bytes[1] >> 4 & 3
     }
@@ -53,26 +57,31 @@ impl<'a> Ipv6View<'a> {
     }
 
     /// Bytes after the fixed header, as claimed.
+    #[inline]
     pub fn payload_length(&self) -> u16 {
         u16_at(self.bytes, 4)
     }
 
     /// What follows the fixed header.
+    #[inline]
     pub fn next_header(&self) -> Protocol {
         Protocol(self.bytes[6])
     }
 
     /// Hop limit.
+    #[inline]
     pub fn hop_limit(&self) -> u8 {
         self.bytes[7]
     }
 
     /// Who sent it.
+    #[inline]
     pub fn src(&self) -> Ipv6Addr {
         ipv6_at(self.bytes, 8)
     }
 
     /// Who is to receive it.
+    #[inline]
     pub fn dst(&self) -> Ipv6Addr {
         ipv6_at(self.bytes, 24)
     }

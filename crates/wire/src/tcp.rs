@@ -27,57 +27,68 @@ pub struct TcpView<'a> {
 
 impl<'a> TcpView<'a> {
     /// Checks that the fixed header is there.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Result<TcpView<'a>, ParseError> {
         fixed_header(Layer::Tcp, bytes, Tcp::MIN_LEN)?;
         Ok(TcpView { bytes })
     }
 
     /// Who sent it.
+    #[inline]
     pub fn src_port(&self) -> u16 {
         u16_at(self.bytes, 0)
     }
 
     /// Who is to receive it.
+    #[inline]
     pub fn dst_port(&self) -> u16 {
         u16_at(self.bytes, 2)
     }
 
     /// Sequence number of the first byte of payload, or of the SYN.
+    #[inline]
     pub fn seq(&self) -> SeqNumber {
         SeqNumber(u32_at(self.bytes, 4))
     }
 
     /// The next sequence number expected; means something only with ACK.
+    #[inline]
     pub fn ack(&self) -> SeqNumber {
         SeqNumber(u32_at(self.bytes, 8))
     }
 
     /// Bytes of the header as claimed (data offset times 4); less than 20 is a lie.
+    #[inline]
     pub fn header_len(&self) -> usize {
         usize::from(self.bytes[12] >> 4) * 4
     }
 
     /// The three reserved bits (RFC 9293 section 3.1 has four; the last is AccECN's AE).
+    #[inline]
     pub fn reserved(&self) -> u8 {
         self.bytes[12] >> 1 & 7
     }
 
     /// The control bits.
+    #[inline]
     pub fn flags(&self) -> Flags {
         Flags(u16_at(self.bytes, 12) & 0x1ff)
     }
 
     /// The receive window, unscaled.
+    #[inline]
     pub fn window(&self) -> u16 {
         u16_at(self.bytes, 14)
     }
 
     /// The checksum.
+    #[inline]
     pub fn checksum(&self) -> u16 {
         u16_at(self.bytes, 16)
     }
 
     /// The urgent pointer; means something only with URG.
+    #[inline]
     pub fn urgent(&self) -> u16 {
         u16_at(self.bytes, 18)
     }
@@ -161,11 +172,13 @@ impl Tcp {
     }
 
     /// Bytes of the header with its options.
+    #[inline]
     pub fn header_len(&self) -> usize {
         Tcp::MIN_LEN + self.options.padded_len()
     }
 
     /// Sequence space that the segment takes with a payload of `payload_len` bytes: SYN and FIN count one each.
+    #[inline]
     pub fn sequence_len(&self, payload_len: usize) -> u32 {
         payload_len as u32
             + u32::from(self.flags.contains(Flags::SYN))

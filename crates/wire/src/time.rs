@@ -17,6 +17,7 @@ impl Instant {
     pub const NEVER: Instant = Instant(u64::MAX);
 
     /// The instant `nanos` nanoseconds after the start.
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Instant {
         Instant(nanos)
     }
@@ -27,16 +28,19 @@ impl Instant {
     }
 
     /// Nanoseconds since the start.
+    #[inline]
     pub const fn nanos(self) -> u64 {
         self.0
     }
 
     /// The time from `earlier` to this instant; zero if `earlier` is later.
+    #[inline]
     pub const fn since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
     /// Whether this is [`Instant::NEVER`].
+    #[inline]
     pub const fn is_never(self) -> bool {
         self.0 == u64::MAX
     }
@@ -46,10 +50,16 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::NEVER`].
+    #[inline]
     fn add(self, duration: Duration) -> Instant {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Instant(self.0.saturating_add(nanos))
+        Instant(self.0.saturating_add(nanos_of(duration)))
     }
+}
+
+/// The duration in nanoseconds, at most [`u64::MAX`]: in 64 bits, since this happens for every packet.
+#[inline]
+fn nanos_of(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(duration.subsec_nanos()))
 }
 
 impl AddAssign<Duration> for Instant {
@@ -62,9 +72,9 @@ impl Sub<Duration> for Instant {
     type Output = Instant;
 
     /// Saturates at [`Instant::START`].
+    #[inline]
     fn sub(self, duration: Duration) -> Instant {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Instant(self.0.saturating_sub(nanos))
+        Instant(self.0.saturating_sub(nanos_of(duration)))
     }
 }
 

@@ -5,7 +5,8 @@
 //! verified; buffers have the same size; nothing is lost. Rounds of both alternate, and the median of the rounds
 //! counts, so that what else the machine does hits both alike.
 //!
-//! Words choose parts: `bulk`, `idle`, `connect`, `memory`; `quick` makes everything smaller.
+//! Words choose parts: `bulk`, `idle`, `connect`, `memory`; `quick` makes everything smaller. `packets`, `batches` or
+//! `whole` leaves only our own stack with this one way to carry frames: for a profiler.
 
 mod meter;
 mod ours;
@@ -22,6 +23,8 @@ static ALLOCATOR: meter::Counting = meter::Counting;
 struct Wanted {
     words: Vec<String>,
     quick: bool,
+    /// Only our own stack, in this way.
+    alone: Option<Way>,
 }
 
 impl Wanted {
@@ -34,8 +37,14 @@ fn main() {
     // `cargo bench` adds flags of its own.
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let quick = words.iter().any(|word| word == "quick");
-    words.retain(|word| word != "quick");
-    let wanted = Wanted { words, quick };
+    let ways = [("packets", Way::Packets), ("batches", Way::Batches), ("whole", Way::Whole)];
+    let named = |word: &String| ways.iter().find(|(name, _)| name == word).map(|(_, way)| *way);
+    let alone = words.iter().find_map(named);
+    words.retain(|word| word != "quick" && named(word).is_none());
+    let wanted = Wanted { words, quick, alone };
+    if let Some(way) = wanted.alone {
+        return profile(&wanted, way);
+    }
     if wanted.part("bulk") {
         bulk(&wanted);
     }
@@ -107,6 +116,21 @@ fn bulk(wanted: &Wanted) {
             let cost = median(costs);
             line(name, &cost, Some(cost.bytes_per_nano() / their_cost.bytes_per_nano()));
         }
+    }
+}
+
+/// One way alone, for a profiler.
+fn profile(wanted: &Wanted, way: Way) {
+    let mut rig = Ours::new(65_535, way);
+    rig.transfer(amount(wanted) / 10);
+    if wanted.part("bulk") {
+        heading(&format!("{way:?}"));
+        for _ in 0..rounds(wanted) {
+            line("ours", &rig.transfer(amount(wanted)), None);
+        }
+    } else {
+        let cost = rig.connections(amount(wanted) / 1_000);
+        println!("{:.0} ns a connection", cost.nanos_per_packet());
     }
 }
 

@@ -5,8 +5,9 @@ use core::net::IpAddr;
 use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::MacAddr;
+use thru_wire::checksum::PseudoHeader;
 use thru_wire::ethernet::EtherType;
-use thru_wire::ipv4::Ipv4;
+use thru_wire::ipv4::{Ipv4, Protocol};
 
 use super::lanes::Lane;
 use super::tables::NextHop;
@@ -18,7 +19,8 @@ use crate::hook::{Judgement, Place};
 use crate::icmp::path_mtu::PathMtu;
 use crate::icmp::send::{Tell, fill_checksum};
 use crate::neighbor::cache::Resolve;
-use crate::offload::train::Cars;
+use crate::offload::segment::PacketHeaders;
+use crate::offload::train::{Cars, Packets, Train};
 use crate::packet::{HEADROOM, Packet};
 use crate::route::RouteTarget;
 use crate::tcp::{SegmentBytes, SegmentOut};
@@ -38,9 +40,9 @@ impl Host {
         }
     }
 
-    /// Several segments in one: whole if the device takes them so, else one by one.
+    /// Several segments in one: whole if the device takes them so, else packet by packet.
     fn send_train(&mut self, now: Instant, segment: SegmentOut) {
-        let Some(segment) = self.send_whole(now, segment) else { return };
+        let Some(segment) = self.send_in_packets(now, segment) else { return };
         let Some(mut cars) = Cars::of(segment) else { return };
         while let Some(segment) = cars.next(self.tcp.spare()) {
             if let Some(segment) = self.send_in_lane(now, segment) {
@@ -50,25 +52,22 @@ impl Host {
         self.tcp.spare().give_mut(cars.into_buffer());
     }
 
-    /// Gives a train back that has to be cut.
-    fn send_whole(&mut self, now: Instant, mut segment: SegmentOut) -> Option<SegmentOut> {
+    /// The short way, for a train whose lane is known and whose packets fit there: all headers are written once, and
+    /// counted up from packet to packet if they are cut here. Gives any other back.
+    fn send_in_packets(&mut self, now: Instant, mut segment: SegmentOut) -> Option<SegmentOut> {
         let Some(lane) = self.lane(&segment) else { return Some(segment) };
-        let offloads = self.tables.offloads(lane.out);
         let Some(train) = segment.train.take() else { return Some(segment) };
-        let len = segment.bytes.len() + train.len();
-        let link_header = match self.tables.mac(lane.out) {
-            None => Some(None),
-            Some(source) => {
-                let v6 = segment.src.is_ipv6();
-                let kind = if v6 { EtherType::IPV6 } else { EtherType::IPV4 };
-                let neighbor = self.neighbors.resolved(now, (lane.out, lane.next_hop));
-                neighbor.map(|mac| Some(ethernet_header(source, mac, kind)))
-            }
-        };
-        let fits = base_len(segment.src) + len <= offloads.segmentation;
-        let (Some(link_header), true) = (link_header, fits) else {
+        let (src, dst, tcp_len) = (segment.src, segment.dst, segment.bytes.len());
+        let whole = tcp_len + train.len();
+        let single = tcp_len + train.len().min(train.segment_size.into());
+        let offloads = self.tables.offloads(lane.out);
+        let goes_whole = base_len(src) + whole <= offloads.segmentation;
+        let fits = goes_whole || base_len(src) + single <= lane.mtu;
+        let link_header = if fits { self.link_header(now, &lane) } else { None };
+        let Some(link_header) = link_header else {
             return Some(SegmentOut { train: Some(train), ..segment });
         };
+        let len = if goes_whole { whole } else { single };
         let (mut buffer, mut start) = self.write_ip_header(&lane, segment, len);
         // Each of its packets has an identification of its own.
         self.identification.skip(lane.flow, train.segments() as u32 - 1);
@@ -76,6 +75,34 @@ impl Host {
             start -= header.len();
             buffer[start..start + header.len()].copy_from_slice(&header);
         }
+        if goes_whole {
+            self.send_whole(now, &lane, buffer, start, train);
+            return None;
+        }
+        let (ip_at, tcp_at) =
+            (SegmentBytes::HEADROOM - base_len(src) - start, SegmentBytes::HEADROOM - start);
+        let pseudo = PseudoHeader::new(src, dst, Protocol::TCP);
+        let Train { segment_size, cwr_once, .. } = train;
+        let headers = PacketHeaders::new(&buffer[start..], ip_at, tcp_at, pseudo, segment_size, cwr_once);
+        self.tcp.spare().give_mut(buffer);
+        let mut packets = Packets::new(headers, train);
+        while let Some(packet) = packets.next(self.tcp.spare()) {
+            self.transmit(now, lane.out, packet);
+        }
+        None
+    }
+
+    /// The header of the link for what follows a lane; `Some(None)`: the link has none; `None`: the neighbour's address is
+    /// not known.
+    fn link_header(&mut self, now: Instant, lane: &Lane) -> Option<Option<[u8; HEADROOM]>> {
+        let Some(source) = self.tables.mac(lane.out) else { return Some(None) };
+        let kind = if lane.next_hop.is_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
+        let mac = self.neighbors.resolved(now, (lane.out, lane.next_hop))?;
+        Some(Some(ethernet_header(source, mac, kind)))
+    }
+
+    /// A super-segment whose headers begin at `start` of `buffer`.
+    fn send_whole(&mut self, now: Instant, lane: &Lane, mut buffer: BytesMut, start: usize, train: Train) {
         buffer.advance(start);
         let segmentation = Segmentation {
             segment_size: train.segment_size,
@@ -85,12 +112,11 @@ impl Host {
         let checksum = Checksum::Partial { start: (SegmentBytes::HEADROOM - start) as u16, offset: 16 };
         let offload = Offload { segmentation: Some(segmentation), checksum };
         let mut frame = Frame { offload, payload: train.payload, ..Frame::new(buffer.freeze(), now) };
-        if !offloads.gather {
+        if !self.tables.offloads(lane.out).gather {
             frame = frame.contiguous(self.tcp.buffer_pool());
         }
         self.stats.frames_sent += 1;
         self.outgoing.push_back((lane.out, frame));
-        None
     }
 
     fn lane(&mut self, segment: &SegmentOut) -> Option<Lane> {

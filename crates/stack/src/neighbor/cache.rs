@@ -173,7 +173,7 @@ impl NeighborCache {
     /// Where to send to `key` now, if that is known; counts as a packet that goes there.
     pub(crate) fn resolved(&mut self, now: Instant, key: Key) -> Option<MacAddr> {
         self.entries.get(&key)?.state.mac()?;
-        match self.resolve(now, key, Packet::with_room(0)) {
+        match self.resolve(now, key, Packet::empty()) {
             Resolve::To(mac, _) => Some(mac),
             Resolve::Queued | Resolve::QueuedAsk => None,
         }

@@ -5,7 +5,7 @@
 //! packet, it ends the train and goes its own way.
 
 use bytes::{Buf, Bytes};
-use thru_wire::checksum::PseudoHeader;
+use thru_wire::checksum::{self, PseudoHeader};
 use thru_wire::ipv4::Protocol;
 
 use crate::buffers::BufferPool;
@@ -49,7 +49,14 @@ struct Head {
     last_flags: u8,
     /// Nothing may follow.
     complete: bool,
+    /// The headers of the packet that comes next if the train goes on as it does: then one comparison tells all. As long
+    /// as `payload_at`; 0: it can't be told.
+    foreseen: [u8; LONGEST_FORESEEN],
+    foreseen_len: usize,
 }
+
+/// Ethernet, IPv6 and the longest TCP header.
+const LONGEST_FORESEEN: usize = 14 + 40 + 60;
 
 /// What is said of one packet that may belong to a train.
 struct Seen {
@@ -163,10 +170,10 @@ impl Head {
         let Some(seen) = Seen::of(&frame, ip_at) else { return Err(frame) };
         let pseudo = PseudoHeader::new(seen.ip.src, seen.ip.dst, Protocol::TCP);
         let segment_size = seen.end - seen.payload_at;
-        if !is_intact(&frame, &seen, &pseudo) {
+        if !is_intact(&frame, seen.tcp_at, seen.end, &pseudo) {
             return Err(frame);
         }
-        Ok(Head {
+        let mut head = Head {
             ip_at,
             tcp_at: seen.tcp_at,
             payload_at: seen.payload_at,
@@ -178,12 +185,59 @@ impl Head {
             flags: None,
             last_flags: seen.flags,
             complete: seen.flags & (PSH | FIN) != 0,
+            foreseen: [0; LONGEST_FORESEEN],
+            foreseen_len: 0,
             frame,
-        })
+        };
+        head.foresee();
+        Ok(head)
+    }
+
+    /// Writes down the headers that come next.
+    fn foresee(&mut self) {
+        let len = self.payload_at;
+        let flags = self.flags.unwrap_or(self.last_flags);
+        // After a CWR, which may be on the first packet only, there are two ways to go on.
+        if self.complete || len > LONGEST_FORESEEN || (self.flags.is_none() && flags & CWR != 0) {
+            self.foreseen_len = 0;
+            return;
+        }
+        if self.foreseen_len == 0 {
+            self.foreseen[..len].copy_from_slice(&self.frame.bytes[..len]);
+            self.foreseen_len = len;
+        }
+        let (ip, tcp) = self.foreseen[self.ip_at..len].split_at_mut(self.tcp_at - self.ip_at);
+        if ip[0] >> 4 == 4 {
+            let (id, sum) = (u16::from_be_bytes([ip[4], ip[5]]), u16::from_be_bytes([ip[10], ip[11]]));
+            ip[4..6].copy_from_slice(&self.next_id.to_be_bytes());
+            ip[10..12].copy_from_slice(&checksum::update_u16(sum, id, self.next_id).to_be_bytes());
+        }
+        tcp[4..8].copy_from_slice(&self.next_seq.to_be_bytes());
+        tcp[13] = flags;
+    }
+
+    /// Whether a packet has these headers, and is as long as the others.
+    fn is_foreseen(&self, frame: &Frame) -> bool {
+        let (bytes, len, sum_at) = (&frame.bytes[..], self.foreseen_len, self.tcp_at + 16);
+        len > 0
+            && bytes.len() == len + self.segment_size
+            && frame.offload.is_packet()
+            && frame.payload[0].is_none()
+            && bytes[..sum_at] == self.foreseen[..sum_at]
+            && bytes[sum_at + 2..len] == self.foreseen[sum_at + 2..len]
+            && bytes[sum_at..sum_at + 2] != [0xff, 0xff]
     }
 
     /// Whether a packet goes on where the train ends; if so, it counts as taken.
     fn takes(&mut self, frame: &Frame, ip_at: usize) -> bool {
+        if ip_at == self.ip_at && self.is_foreseen(frame) {
+            let fits = self.len + self.segment_size <= MOST;
+            let taken = fits && is_intact(frame, self.tcp_at, frame.bytes.len(), &self.pseudo);
+            if taken {
+                self.count(self.segment_size, frame.bytes[self.tcp_at + 13]);
+            }
+            return taken;
+        }
         let same_length = ip_at == self.ip_at && frame.bytes.len() >= self.payload_at;
         if self.complete || !same_length || !self.is_alike(&frame.bytes) {
             return false;
@@ -192,16 +246,25 @@ impl Head {
         let payload = seen.end - seen.payload_at;
         let in_order = seen.seq == self.next_seq && (seen.ip.src.is_ipv6() || seen.ip.id == self.next_id);
         let fits = payload <= self.segment_size && self.len + payload <= MOST;
-        if !in_order || !fits || !self.flags_go_on(seen.flags) || !is_intact(frame, &seen, &self.pseudo) {
-            return false;
+        let taken = in_order
+            && fits
+            && self.flags_go_on(seen.flags)
+            && is_intact(frame, seen.tcp_at, seen.end, &self.pseudo);
+        if taken {
+            self.count(payload, seen.flags);
         }
-        self.flags = Some(seen.flags & !(PSH | FIN));
-        self.last_flags = seen.flags;
-        self.complete = payload < self.segment_size || seen.flags & (PSH | FIN) != 0;
+        taken
+    }
+
+    /// A packet with this payload and these flags was taken.
+    fn count(&mut self, payload: usize, flags: u8) {
+        self.flags = Some(flags & !(PSH | FIN));
+        self.last_flags = flags;
+        self.complete = payload < self.segment_size || flags & (PSH | FIN) != 0;
         self.next_seq = self.next_seq.wrapping_add(payload as u32);
         self.next_id = self.next_id.wrapping_add(1);
         self.len += payload;
-        true
+        self.foresee();
     }
 
     /// Whether all of the headers that is the same in each packet is the same here: link header, addresses, ports,
@@ -271,8 +334,8 @@ impl Seen {
     }
 }
 
-fn is_intact(frame: &Frame, seen: &Seen, pseudo: &PseudoHeader) -> bool {
-    !frame.offload.checksum.must_be_verified() || pseudo.is_valid(&frame.bytes[seen.tcp_at..seen.end])
+fn is_intact(frame: &Frame, tcp_at: usize, end: usize, pseudo: &PseudoHeader) -> bool {
+    !frame.offload.checksum.must_be_verified() || pseudo.is_valid(&frame.bytes[tcp_at..end])
 }
 
 #[cfg(test)]

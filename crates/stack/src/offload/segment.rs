@@ -9,7 +9,7 @@ use thru_wire::tcp::Tcp;
 #[cfg(doc)]
 use crate::frame::Checksum;
 use crate::frame::Segmentation;
-use crate::header::{Header, Upper, protocol, set_ipv4_checksum};
+use crate::header::{Header, Upper, protocol};
 
 /// Headers longer than this belong to no super-segment: Ethernet with two tags, IPv6 with some extensions, TCP.
 const LONGEST_HEADERS: usize = 256;
@@ -21,11 +21,7 @@ const CWR: u8 = 0x80;
 /// The packets of a super-segment, in order.
 #[derive(Debug)]
 pub struct Segments<'a> {
-    /// Link and IP headers as they are in front of all of it; rewritten for each packet.
-    front: [u8; LONGEST_HEADERS],
-    ip_at: usize,
-    tcp_at: usize,
-    tcp: SegmentHeader,
+    headers: PacketHeaders,
     payload: &'a [u8],
     /// Payload bytes already given out.
     done: usize,
@@ -50,14 +46,10 @@ impl<'a> Segments<'a> {
         if segment_size == 0 || ip.is_v4_fragment() || !ends || header_len > LONGEST_HEADERS {
             return None;
         }
-        let mut front = [0; LONGEST_HEADERS];
-        front[..tcp_at].copy_from_slice(&frame[..tcp_at]);
         let pseudo = PseudoHeader::new(ip.src, ip.dst, Protocol::TCP);
+        let front = &frame[..header_len];
         Some(Segments {
-            front,
-            ip_at: link_header,
-            tcp_at,
-            tcp: SegmentHeader::new(&frame[tcp_at..header_len], pseudo, segment_size, cwr_once),
+            headers: PacketHeaders::new(front, link_header, tcp_at, pseudo, segment_size, cwr_once),
             payload: &frame[header_len..link_header + ip.total_len],
             done: 0,
             segment_size: usize::from(segment_size),
@@ -72,29 +64,69 @@ impl<'a> Segments<'a> {
             return false;
         }
         let payload = &self.payload[self.done..self.done + len];
-        let first = self.done == 0;
         self.done += len;
         self.finished = self.done == self.payload.len();
-        self.tcp.step(len, self.finished, Sum::of(payload));
-        self.write_ip_header(first, self.tcp.bytes().len() + len);
-        out.put_slice(&self.front[..self.tcp_at]);
-        out.put_slice(self.tcp.bytes());
+        out.put_slice(self.headers.step(len, self.finished, Sum::of(payload)));
         out.put_slice(payload);
         true
     }
+}
 
-    /// Makes the IP header that of the packet around `upper_len` bytes, from that of the packet before.
-    fn write_ip_header(&mut self, first: bool, upper_len: usize) {
-        let ip = &mut self.front[self.ip_at..self.tcp_at];
-        let packet_len = ip.len() + upper_len;
+/// The headers of a super-segment, from link to TCP, and then of one of its packets after the other.
+#[derive(Debug)]
+pub(crate) struct PacketHeaders {
+    /// Rewritten for each packet.
+    front: [u8; LONGEST_HEADERS],
+    ip_at: usize,
+    tcp_at: usize,
+    /// The sum of what is the same in all IPv4 headers: all but length, identification and checksum.
+    ip_same: Sum,
+    id: u16,
+    tcp: SegmentHeader,
+}
+
+impl PacketHeaders {
+    /// `front` are the headers of the whole, at most 256 bytes; those of IP and TCP begin at these places.
+    pub(crate) fn new(
+        front: &[u8],
+        ip_at: usize,
+        tcp_at: usize,
+        pseudo: PseudoHeader,
+        segment_size: u16,
+        cwr_once: bool,
+    ) -> PacketHeaders {
+        let mut own = [0; LONGEST_HEADERS];
+        own[..front.len()].copy_from_slice(front);
+        let ip = &mut own[ip_at..tcp_at];
+        let id = u16::from_be_bytes([ip[4], ip[5]]);
+        let mut ip_same = Sum::EMPTY;
+        if ip[0] >> 4 == 4 {
+            ip_same.add_bytes(&ip[..2]);
+            ip_same.add_bytes(&ip[6..10]);
+            ip_same.add_bytes(&ip[12..]);
+        }
+        let tcp = SegmentHeader::new(&front[tcp_at..], pseudo, segment_size, cwr_once);
+        PacketHeaders { front: own, ip_at, tcp_at, ip_same, id, tcp }
+    }
+
+    /// Moves on to the headers of the next packet, in front of `payload_len` bytes of this sum.
+    pub(crate) fn step(&mut self, payload_len: usize, last: bool, payload: Sum) -> &[u8] {
+        let tcp = self.tcp.step(payload_len, last, payload);
+        let (ip, rest) = self.front[self.ip_at..].split_at_mut(self.tcp_at - self.ip_at);
+        rest[..tcp.len()].copy_from_slice(tcp);
+        let packet_len = ip.len() + tcp.len() + payload_len;
         if ip[0] >> 4 == 4 {
             ip[2..4].copy_from_slice(&(packet_len as u16).to_be_bytes());
-            let id = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(u16::from(!first));
-            ip[4..6].copy_from_slice(&id.to_be_bytes());
-            set_ipv4_checksum(ip);
+            ip[4..6].copy_from_slice(&self.id.to_be_bytes());
+            let mut sum = self.ip_same;
+            sum.add_u16(packet_len as u16);
+            sum.add_u16(self.id);
+            ip[10..12].copy_from_slice(&sum.checksum().to_be_bytes());
+            self.id = self.id.wrapping_add(1);
         } else {
             ip[4..6].copy_from_slice(&((packet_len - 40) as u16).to_be_bytes());
         }
+        &self.front[..self.tcp_at + tcp.len()]
     }
 }
 
@@ -103,8 +135,8 @@ impl<'a> Segments<'a> {
 pub(crate) struct SegmentHeader {
     header: [u8; Tcp::MAX_LEN],
     len: usize,
-    pseudo: PseudoHeader,
-    /// The sum of what is the same in all headers: all but sequence number, flags and checksum.
+    /// The sum of what is the same in all headers: all but sequence number, flags and checksum; and of the pseudo
+    /// header but for the length.
     same: Sum,
     flags: u8,
     segment_size: u32,
@@ -127,12 +159,12 @@ impl SegmentHeader {
         same[4..8].fill(0);
         same[13] = 0;
         same[16..18].fill(0);
-        let same = Sum::of(&same[..len]);
+        let mut same = Sum::of(&same[..len]);
+        same.add_sum(pseudo.sum(0));
         let flags = own[13];
         SegmentHeader {
             header: own,
             len,
-            pseudo,
             same,
             flags,
             segment_size: segment_size.into(),
@@ -142,7 +174,7 @@ impl SegmentHeader {
     }
 
     /// Moves on to the header of the next segment, in front of `payload_len` bytes of this sum.
-    pub(crate) fn step(&mut self, payload_len: usize, last: bool, payload: Sum) {
+    pub(crate) fn step(&mut self, payload_len: usize, last: bool, payload: Sum) -> &[u8] {
         let header = &mut self.header;
         let mut seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
         let mut flags = self.flags;
@@ -156,16 +188,18 @@ impl SegmentHeader {
         self.first = false;
         header[4..8].copy_from_slice(&seq.to_be_bytes());
         header[13] = flags;
-        let mut sum = self.pseudo.sum(self.len + payload_len);
+        let mut sum = self.same;
+        sum.add_u32((self.len + payload_len) as u32);
         sum.add_u32(seq);
         sum.add_u16(flags.into());
-        sum.add_sum(self.same);
         sum.add_sum(payload);
         header[16..18].copy_from_slice(&sum.checksum().to_be_bytes());
+        &self.header[..self.len]
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.header[..self.len]
+    /// Bytes of the header.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 }
 
@@ -176,7 +210,8 @@ impl Iterator for Segments<'_> {
         if self.finished {
             return None;
         }
-        let mut packet = BytesMut::with_capacity(self.tcp_at + self.tcp.bytes().len() + self.segment_size);
+        let headers = self.headers.tcp_at + self.headers.tcp.len();
+        let mut packet = BytesMut::with_capacity(headers + self.segment_size);
         self.next_into(&mut packet);
         Some(packet.freeze())
     }

@@ -1,11 +1,11 @@
 //! A train: several segments of one connection that leave at the same time, kept together as long as possible. One
 //! TCP header in front, the payload shared with the send queue.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use thru_wire::checksum::{PseudoHeader, Sum};
 use thru_wire::ipv4::Protocol;
 
-use super::segment::SegmentHeader;
+use super::segment::{PacketHeaders, SegmentHeader};
 use crate::buffers::Spare;
 use crate::tcp::{SegmentBytes, SegmentOut};
 
@@ -77,23 +77,65 @@ impl Cars {
         }
         let len = self.left.min(usize::from(self.train.segment_size));
         self.left -= len;
-        let header_len = self.header.bytes().len();
+        let header_len = self.header.len();
         let buffer = spare.take(SegmentBytes::HEADROOM + header_len + len);
         let mut bytes = SegmentBytes::in_buffer(buffer, header_len);
         take(&mut self.train.payload, len, bytes.end());
         let sum = Sum::of(&bytes[header_len..]);
-        self.header.step(len, self.left == 0, sum);
-        bytes[..header_len].copy_from_slice(self.header.bytes());
+        bytes[..header_len].copy_from_slice(self.header.step(len, self.left == 0, sum));
         let SegmentOut { src, dst, ecn, class, ttl, .. } = self.like;
         Some(SegmentOut { src, dst, ecn, class, ttl, bytes, train: None })
     }
 }
 
+/// The packets of a train, one by one, complete from the link's header on: what [`Cars`] and the layers below make of it,
+/// in one go.
+#[derive(Debug)]
+pub(crate) struct Packets {
+    headers: PacketHeaders,
+    train: Train,
+    left: usize,
+}
+
+impl Packets {
+    /// `headers` are those of the first packet.
+    pub(crate) fn new(headers: PacketHeaders, train: Train) -> Packets {
+        let left = train.len();
+        Packets { headers, train, left }
+    }
+
+    pub(crate) fn next(&mut self, spare: &mut Spare) -> Option<Bytes> {
+        if self.left == 0 {
+            return None;
+        }
+        let len = self.left.min(usize::from(self.train.segment_size));
+        self.left -= len;
+        let sum = front_sum(&self.train.payload, len);
+        let headers = self.headers.step(len, self.left == 0, sum);
+        let mut packet = spare.take(headers.len() + len);
+        packet.extend_from_slice(headers);
+        take(&mut self.train.payload, len, &mut packet);
+        Some(packet.freeze())
+    }
+}
+
+/// The sum of the first `len` bytes of the pieces.
+fn front_sum(pieces: &Pieces, mut len: usize) -> Sum {
+    let mut sum = Sum::EMPTY;
+    for piece in pieces.iter().flatten() {
+        let part = &piece[..len.min(piece.len())];
+        sum.add_sum(Sum::of(part));
+        len -= part.len();
+    }
+    sum
+}
+
 /// Moves `len` bytes from the front of the pieces to the end of `out`.
 fn take(pieces: &mut Pieces, mut len: usize, out: &mut BytesMut) {
     for piece in pieces.iter_mut().flatten() {
-        let part = piece.split_to(len.min(piece.len()));
-        out.put_slice(&part);
-        len -= part.len();
+        let part = len.min(piece.len());
+        out.put_slice(&piece[..part]);
+        piece.advance(part);
+        len -= part;
     }
 }

@@ -7,6 +7,7 @@ use thru_wire::Instant;
 use thru_wire::tcp::SackBlocks;
 
 use super::connection::{Connection, Context};
+use super::rtt::nanos;
 use super::{TcpConfig, seq};
 
 /// Acknowledgements sent at once after `TCP_QUICKACK`, and after a pause of the peer.
@@ -94,23 +95,24 @@ impl Connection {
     /// As Linux: the wait follows the pace at which data comes, and a peer that paused longer than a timeout may be in
     /// slow start again, where every acknowledgement counts.
     fn adapt_delay(&mut self, cx: &Context<'_>) {
-        let least = cx.config.delayed_ack;
-        let since = cx.now.since(self.ack.last_data);
+        let least = nanos(cx.config.delayed_ack);
+        let since = cx.now.nanos().saturating_sub(self.ack.last_data.nanos());
         self.ack.last_data = cx.now;
-        let known = Duration::from_micros(u64::from(self.ack.delay));
-        let delay = if known.is_zero() {
+        let rto = self.rtt.rto_nanos(cx.config);
+        let known = u64::from(self.ack.delay) * 1_000;
+        let delay = if known == 0 {
             least
         } else if since <= least / 2 {
             known / 2 + least / 2
         } else if since < known {
             known / 2 + since
         } else {
-            if since > self.rtt.rto(cx.config) {
+            if since > rto {
                 self.ack.quick = self.ack.quick.max(cx.config.habits.quick_acks);
             }
             known
         };
-        self.ack.delay = delay.min(self.rtt.rto(cx.config)).as_micros() as u32;
+        self.ack.delay = (delay.min(rto) / 1_000) as u32;
     }
 
     /// An acknowledgement has waited in vain: twice as long next time, or, if the two sides seemed to talk in turns,

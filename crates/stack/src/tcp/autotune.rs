@@ -31,8 +31,9 @@ impl Tuning {
         self.space
     }
 
-    fn sample(&mut self, rtt: Duration, at_most: bool) {
-        let rtt = rtt.max(Duration::from_micros(1)).as_nanos() as u64;
+    /// `rtt` in nanoseconds.
+    fn sample(&mut self, rtt: u64, at_most: bool) {
+        let rtt = rtt.max(1_000);
         self.rtt = match self.rtt {
             0 => rtt,
             known if at_most => known.min(rtt),
@@ -42,15 +43,15 @@ impl Tuning {
 }
 
 impl Connection {
-    /// Payload arrived in order.
-    pub(crate) fn tune_on_arrival(&mut self, segment: &Segment) {
+    /// Payload arrived in order: a segment with `len` bytes.
+    pub(crate) fn tune_on_arrival(&mut self, segment: &Segment, len: u64) {
         let next = self.receive.next();
         match self.options.timestamps.zip(segment.header.options.timestamps) {
             // A small segment may have waited for company: its echo says nothing.
-            Some((state, theirs)) if segment.payload.len() as u64 >= self.ack.largest() => {
+            Some((state, theirs)) if len >= self.ack.largest() => {
                 let elapsed = state.value(segment.at).wrapping_sub(theirs.echo);
                 if theirs.echo != 0 && elapsed < 1 << 20 {
-                    self.tuning.sample(Duration::from_millis(u64::from(elapsed.max(1))), false);
+                    self.tuning.sample(u64::from(elapsed.max(1)) * 1_000_000, false);
                 }
             }
             Some(_) => {}
@@ -58,7 +59,7 @@ impl Connection {
             None => {
                 let (edge, since) = self.tuning.window;
                 if edge > 0 {
-                    self.tuning.sample(segment.at.since(since), true);
+                    self.tuning.sample(segment.at.nanos().saturating_sub(since.nanos()), true);
                 }
                 self.tuning.window = (next + self.own_window.remaining(next), segment.at);
             }

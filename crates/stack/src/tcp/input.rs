@@ -103,7 +103,8 @@ impl Connection {
 
     /// The short way for a segment that only brings the next bytes, and says nothing that the one before it in its train
     /// has not said. `false`, and nothing done, for any other.
-    pub(crate) fn on_next_bytes(&mut self, cx: &mut Context<'_>, segment: &Segment) -> bool {
+    /// Its payload is taken out of it.
+    pub(crate) fn on_next_bytes(&mut self, cx: &mut Context<'_>, segment: &mut Segment) -> bool {
         let next = self.receive.next();
         let place = seq::place(next, segment.header.seq);
         let end = place + segment.payload.len() as u64;
@@ -114,7 +115,8 @@ impl Connection {
         }
         self.note_arrival(segment);
         self.note_codepoint(segment);
-        self.on_bytes(cx, segment, place, end, segment.payload.clone());
+        let payload = segment.take_payload();
+        self.on_bytes(cx, segment, place, end, payload);
         true
     }
 
@@ -358,6 +360,8 @@ impl Connection {
         }
         let before = self.receive.next();
         let known = self.receive.first_known(place, end);
+        // All of it may have been taken out of the segment.
+        let arrived = segment.payload.len().max(payload.len());
         self.receive.take_room(cx.spare);
         match self.receive.insert(place, payload) {
             Arrival::InOrder { filled } => {
@@ -368,7 +372,7 @@ impl Connection {
                     self.ack.report_duplicate(start, end);
                 }
                 self.owe_ack(cx, end - place, filled);
-                self.tune_on_arrival(segment);
+                self.tune_on_arrival(segment, arrived as u64);
                 if self.is_readable() {
                     cx.wake(&mut self.read_waker);
                 }

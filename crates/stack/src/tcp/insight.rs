@@ -240,10 +240,12 @@ impl Insight {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn record(&mut self, at: Instant, what: TcpEventKind) {
         if !self.records {
             return;
         }
+        // Inlined, it is known which kind it is, and nothing larger than what is kept is ever made.
         let what = match what {
             TcpEventKind::Sent { flags, seq, ack, len, window, retransmission } => {
                 StoredKind::Sent { flags, seq: seq as u32, ack: ack as u32, len, window, retransmission }
@@ -257,7 +259,10 @@ impl Insight {
             TcpEventKind::ZeroWindow => StoredKind::ZeroWindow,
             rare => StoredKind::Rare(Box::new(rare)),
         };
-        let event = Stored { at, what };
+        self.keep(Stored { at, what });
+    }
+
+    fn keep(&mut self, event: Stored) {
         let diary = self.diary.get_or_insert_default();
         if diary.first.len() < FIRST {
             if diary.first.len() == diary.first.capacity() {

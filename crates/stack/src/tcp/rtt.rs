@@ -28,8 +28,10 @@ pub(crate) struct Rtt {
 /// No sample yet.
 const UNKNOWN: u64 = u64::MAX;
 
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(UNKNOWN - 1)
+#[inline]
+pub(crate) fn nanos(time: Duration) -> u64 {
+    let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
+    nanos.min(UNKNOWN - 1)
 }
 
 fn known(nanos: u64) -> Option<Duration> {
@@ -80,13 +82,24 @@ impl Rtt {
     /// The timeout now, backoff included. The floor is put under the variation rather than under the sum, as
     /// Linux does: on a steady path of 300 ms, a timeout of 301 ms would fire whenever an acknowledgement is delayed.
     pub(crate) fn rto(&self, config: &TcpConfig) -> Duration {
-        let base = match self.smoothed() {
-            None if self.cautious => CAUTIOUS_RTO,
-            None => INITIAL_RTO,
-            Some(smoothed) => smoothed + (self.variation() * 4).max(config.min_rto).max(GRANULARITY),
+        Duration::from_nanos(self.rto_nanos(config))
+    }
+
+    /// The same in nanoseconds: it is asked for every segment.
+    pub(crate) fn rto_nanos(&self, config: &TcpConfig) -> u64 {
+        let base = match self.smoothed {
+            UNKNOWN if self.cautious => nanos(CAUTIOUS_RTO),
+            UNKNOWN => nanos(INITIAL_RTO),
+            smoothed => {
+                let floor = nanos(config.min_rto.max(GRANULARITY));
+                smoothed.saturating_add(self.variation.saturating_mul(4).max(floor))
+            }
         };
-        let slop = if self.backoff > 0 { config.habits.rto_slop } else { Duration::ZERO };
-        (backed_off(base, self.backoff) + slop).min(config.max_rto)
+        if self.backoff == 0 {
+            return base.min(nanos(config.max_rto));
+        }
+        let doubled = base.saturating_mul(1 << self.backoff.min(MOST_DOUBLINGS));
+        doubled.saturating_add(nanos(config.habits.rto_slop)).min(nanos(config.max_rto))
     }
 
     /// How often the timeout is doubled.
@@ -111,9 +124,12 @@ impl Rtt {
     }
 }
 
+/// Beyond this any timeout has reached its ceiling.
+const MOST_DOUBLINGS: u32 = 16;
+
 /// `base` doubled `times` times, without overflow.
 pub(crate) fn backed_off(base: Duration, times: u32) -> Duration {
-    base.saturating_mul(1 << times.min(16))
+    base.saturating_mul(1 << times.min(MOST_DOUBLINGS))
 }
 
 /// How long the SYN waits before transmission number `sent + 1`: five waits of a second, then doubling, so that

@@ -55,6 +55,13 @@ impl Segment {
         })
     }
 
+    /// Its payload was taken: the segment that follows begins where it ended.
+    pub(crate) fn take_payload(&mut self) -> Bytes {
+        let payload = core::mem::take(&mut self.payload);
+        self.header.seq += payload.len() as u32;
+        payload
+    }
+
     /// Becomes the segment that follows, with the same header.
     pub(crate) fn go_on(&mut self, payload: Bytes, fin: bool, cwr_once: bool, spare: &mut Spare) {
         self.header.seq += self.payload.len() as u32;
@@ -64,7 +71,10 @@ impl Segment {
         if cwr_once {
             self.header.flags = Flags(self.header.flags.0 & !Flags::CWR.0);
         }
-        spare.give(core::mem::replace(&mut self.payload, payload));
+        let before = core::mem::replace(&mut self.payload, payload);
+        if !before.is_empty() {
+            spare.give(before);
+        }
     }
 
     pub(crate) fn flags(&self) -> Flags {

@@ -9,6 +9,7 @@ use super::congestion::Sent;
 use super::connection::{Connection, Context};
 use super::ecn::{ECT0, EcnMode};
 use super::insight::TcpEventKind;
+use super::recovery::Phase;
 use super::runs::{Fate, Run};
 use super::segment::{emit, emit_train};
 use super::{SegmentBytes, SegmentOut, State, TcpConfig, Together, pacing, seq};
@@ -285,11 +286,28 @@ impl Connection {
         }
         let most = self.queue.shareable(start).min(most);
         let mut total = len;
-        while (total + len) as usize <= most && self.plan(cx) == (Plan::New { len, fin: false }) {
-            self.note_new(cx, len, false);
+        while (total + len) as usize <= most && self.goes_on(cx, len) {
+            self.pace(cx, len);
+            self.note_next(cx, len);
             total += len;
         }
+        if total > len {
+            self.arm_after_new(cx, false);
+        }
         total
+    }
+
+    /// Whether the plan is to send as much again, right after the same: asked for each segment of a train, so that what
+    /// can't have changed since the first is not asked again.
+    fn goes_on(&mut self, cx: &Context<'_>, len: u32) -> bool {
+        let smooth = self.recovery.phase == Phase::Open
+            && !self.recovery.probe.due
+            && self.runs.lost_runs() == 0
+            && self.mtu_search.is_none();
+        if !smooth {
+            return self.plan(cx) == Plan::New { len, fin: false };
+        }
+        self.new_data() == New::Send { len: len.into(), fin: false } && self.pace_allows(cx)
     }
 
     /// Remembers that new data leaves.
@@ -301,19 +319,24 @@ impl Connection {
         {
             self.congestion.on_idle(cx.now);
         }
-        self.pace(cx, len);
-        let run = self.stamp(cx.now, self.nxt, len + u32::from(fin));
         self.runs.take_room(cx.spare);
         let alone = self.runs.is_empty();
-        self.runs.push(run);
-        self.nxt = run.end();
+        self.pace(cx, len);
+        self.note_next(cx, len + u32::from(fin));
         if u64::from(len) < self.largest_now() {
             self.last_small = self.nxt;
         }
         self.probe.force_small = false;
         self.timers.persist = Instant::NEVER;
-        self.count_sent(cx.now, run.len, false);
         self.arm_after_new(cx, alone);
+    }
+
+    /// The part of it that each segment of a train needs; `len` counts a FIN. The timer is for the caller to set.
+    fn note_next(&mut self, cx: &mut Context<'_>, len: u32) {
+        let run = self.stamp(cx.now, self.nxt, len);
+        self.runs.push(run);
+        self.nxt = run.end();
+        self.count_sent(cx.now, len, false);
     }
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, len: u32) -> SegmentOut {
