@@ -1,4 +1,6 @@
 //! The command line, declared once: help and parsing come from here.
+//!
+//! - [`packets`]: the commands that make packets and wires.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,6 +11,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use thru_wire::{Cidr, MacAddr};
 
 use crate::failure::Failure;
+
+pub(crate) mod packets;
+
+use packets::CraftArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -45,6 +51,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Read a capture file: lines, trees, hex, JSON, columns
     Read(ReadArgs),
+    /// Make packets from an expression: ip(dst=192.0.2.1)/tcp(dport=80,flags=S); show, explain and write them
+    Craft(CraftArgs),
     /// Join two interfaces of this machine by a wire with delay, loss, a rate... (as netem, without its kernel module)
     Bridge(BridgeArgs),
     /// List, show, run and verify labs

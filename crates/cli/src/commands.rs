@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod bridge;
 pub(crate) mod compare;
+pub(crate) mod craft;
 pub(crate) mod dig;
 pub(crate) mod drill;
 pub(crate) mod lab;

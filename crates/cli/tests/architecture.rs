@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 8] = ["wire", "stack", "sim", "names", "drill", "trace", "dissect", "diagnose"];
+const PURE: [&str; 9] = ["wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose"];
 
 /// Crates in the order of the map: each may use only those before it.
-const ORDER: [&str; 15] = [
-    "wire", "stack", "sim", "names", "drill", "trace", "dissect", "diagnose", "os", "net", "probe", "serve",
-    "lab", "report", "cli",
+const ORDER: [&str; 16] = [
+    "wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "os", "net", "probe",
+    "serve", "lab", "report", "cli",
 ];
 
 const FORBIDDEN: [(&str, &str); 7] = [

@@ -234,3 +234,45 @@ fn drill_tells_each_script_in_a_line() {
     assert_eq!(thru(&["drill"]).status.code(), Some(2));
     assert_eq!(thru(&["drill", "--persona", "plan9", path]).status.code(), Some(2));
 }
+
+#[test]
+fn packets_are_crafted_shown_and_described() {
+    let expression = "ip(src=192.0.2.2,dst=192.0.2.1)/tcp(dport=80,flags=S,options=(mss=1460))";
+    let shown = text(&thru(&["craft", expression]).stdout);
+    assert!(shown.contains("Destination Port: 80") && shown.contains("0x0000:  4500 002c"), "{shown}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&thru(&["craft", "--json", expression]).stdout).expect("JSON");
+    assert_eq!(json["packet"]["fields"]["tcp.dstport"], 80, "{json}");
+    assert_eq!(json["length"], 44, "{json}");
+    let set = thru(&["craft", "ip(dst=192.0.2.0/30)/udp(dport=1-3)/\"x\""]);
+    assert_eq!(
+        (text(&set.stdout).lines().count(), text(&set.stderr).as_str()),
+        (12, "12 packets; -V explains each\n")
+    );
+    // To a file and back.
+    let file = std::env::temp_dir().join(format!("thru-craft-{}.pcapng", std::process::id()));
+    let path = file.to_str().expect("a plain name");
+    let written = thru(&["craft", "eth()/ip(dst=192.0.2.1,ttl=[1,2])/icmp(seq=7)", "-w", path]);
+    assert_eq!(text(&written.stderr), format!("2 packets written to {path}\n"));
+    let again = thru(&["craft", "--read", path]);
+    std::fs::remove_file(&file).expect("it was written");
+    assert_eq!(
+        text(&again.stdout),
+        "eth()/ip(ttl=1,dst=192.0.2.1)/icmp(seq=7)\neth()/ip(ttl=2,dst=192.0.2.1)/icmp(seq=7)\n"
+    );
+}
+
+#[test]
+fn an_expression_that_makes_no_packet_is_marked() {
+    check_usage(
+        &["craft", "ip(dst=192.0.2.1)/tpc()"],
+        "error: the expression makes no packet, at column 19: there is no layer `tpc`\n\
+         hint: there are eth, vlan, arp, ip, ipv6, hopopts, dstopts, routing, frag, icmp, icmpv6, igmp, udp, tcp, gre, vxlan, dns, data, padding\n  \
+         ip(dst=192.0.2.1)/tpc()\n                    ^^^",
+    );
+    check_usage(
+        &["craft", "ip(dst=0.0.0.0/0)"],
+        "error: the expression stands for 4294967296 packets, more than 65536\n\
+         hint: make its lists and ranges shorter, or raise --limit",
+    );
+}

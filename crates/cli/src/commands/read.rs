@@ -1,7 +1,7 @@
 //! `thru read`: a capture file as lines, trees, hex, JSON or columns.
 
 mod save;
-mod source;
+pub(crate) mod source;
 
 use std::io::{self, Write};
 use std::path::Path;
