@@ -31,7 +31,7 @@ impl Shown {
 
     /// Every field as `thru read --json` has them.
     pub(crate) fn json(&mut self, number: u64, link: u16, bytes: &[u8]) -> serde_json::Value {
-        let text = self.with(number, link, bytes, |out, tree, scratch| json_line(out, tree, scratch));
+        let text = self.with(number, link, bytes, json_line);
         serde_json::from_str(&text).unwrap_or_default()
     }
 
@@ -52,7 +52,7 @@ impl Shown {
             comments: &[],
         };
         // Each is explained for itself: a set is no conversation.
-        let mut dissector = Dissector::new(Options { verify_checksums: true, ..Options::default() });
+        let mut dissector = Dissector::new(Options { verify_checksums: true });
         let tree = dissector.dissect(&meta, bytes, &mut self.arena);
         self.out.clear();
         write(&mut self.out, tree, &mut self.scratch);
