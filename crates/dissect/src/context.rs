@@ -92,6 +92,17 @@ impl<'a> Context<'a> {
         self.push(Field { def, value: kept, start, len: len as u32, depth, source: data.source, flags });
     }
 
+    /// Adds a field whose value is a part of the bytes it covers, such as words without the zero that ends them.
+    pub(crate) fn add_slice(&mut self, def: &'static FieldDef, data: Data<'_>, at: usize, len: usize) {
+        let kept = self.arena.keep(data.bytes.get(at..at + len).unwrap_or(&[]));
+        self.add_text(def, data, 0, data.len(), kept);
+    }
+
+    /// The value that the field was last found to have in this packet.
+    pub(crate) fn last(&self, def: &'static FieldDef) -> Option<u64> {
+        self.arena.fields.iter().rev().find(|field| field.def.is(def)).map(|field| field.value)
+    }
+
     /// Adds words read from `data` but written differently.
     pub(crate) fn add_words(&mut self, def: &'static FieldDef, data: Data<'_>, words: &[u8]) {
         let kept = self.arena.keep(words);
@@ -160,6 +171,17 @@ impl<'a> Context<'a> {
             return;
         }
         self.arena.layers.push(protocol);
+        self.layer_again(protocol, data, read);
+    }
+
+    /// A further message of the layer that was just shown: in the tree it stands for itself, among the packet's
+    /// protocols it is not counted again.
+    pub(crate) fn layer_again<'d>(
+        &mut self,
+        protocol: &'static Protocol,
+        data: Data<'d>,
+        read: impl FnOnce(&mut Self, &mut Cursor<'d>) -> Read,
+    ) {
         let outside = self.depth;
         self.depth = 0;
         let place = self.arena.fields.len();

@@ -7,7 +7,8 @@
 //! - [`mod@file`]: pcap and pcapng, read and written.
 //! - [`field`]: what a field is. [`tree`]: the fields that were found.
 //! - [`filter`]: display filters and pcap filters, tested on trees or compiled to BPF.
-//! - `cursor`, `context`: what a dissector works with. `protocols`: a file for each protocol or family.
+//! - `cursor`, `context`: what a dissector works with. `table`: the form of a small protocol.
+//! - `protocols`: a file for each protocol or family.
 //! - [`show`]: trees as lines, outlines, hex, JSON and columns.
 //! - `secrets`: key logs. `crypto`: what opens records and packets with them.
 //! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
@@ -24,6 +25,7 @@ mod secrets;
 pub mod show;
 mod state;
 mod streams;
+mod table;
 pub mod tree;
 
 pub use dissector::{Dissector, Meta};

@@ -4,29 +4,44 @@
 //! `ntp` for one that is easy to copy. [`ALL`] lists them, `ports` decides who gets which port.
 
 pub(crate) mod arp;
+pub(crate) mod bgp;
 pub(crate) mod data;
 pub(crate) mod dhcp;
 pub(crate) mod dns;
 pub(crate) mod ethernet;
 pub(crate) mod expert;
 pub(crate) mod frame;
+pub(crate) mod ftp;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod http2;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub(crate) mod igmp;
+pub(crate) mod imf;
 pub(crate) mod ip;
 pub(crate) mod ipv6;
 pub(crate) mod link;
+pub(crate) mod media;
+pub(crate) mod mqtt;
+pub(crate) mod mysql;
 pub(crate) mod names;
 pub(crate) mod ntp;
+pub(crate) mod pgsql;
 pub(crate) mod ports;
 pub(crate) mod quic;
+pub(crate) mod resp;
+pub(crate) mod sip;
+pub(crate) mod smtp;
+pub(crate) mod socks;
+pub(crate) mod spoken;
+pub(crate) mod ssh;
+pub(crate) mod stun;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
 pub(crate) mod udp;
+pub(crate) mod wireguard;
 
 use crate::field::{FieldDef, Protocol};
 
@@ -74,6 +89,33 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tunnel::ESP,
     &tunnel::AH,
     &tunnel::SCTP,
+    &bgp::BGP,
+    &bgp::ATTRIBUTES,
+    &ftp::FTP,
+    &ftp::FTP_DATA,
+    &imf::IMF,
+    &media::LINES,
+    &media::JSON,
+    &media::XML,
+    &media::FORM,
+    &media::MULTIPART,
+    &media::MEDIA,
+    &media::PNG,
+    &media::GIF,
+    &media::JPEG,
+    &mqtt::MQTT,
+    &mysql::MYSQL,
+    &mysql::SESSION,
+    &pgsql::PGSQL,
+    &resp::RESP,
+    &sip::SIP,
+    &sip::HEADERS,
+    &sip::SDP,
+    &smtp::SMTP,
+    &socks::SOCKS,
+    &ssh::SSH,
+    &stun::STUN,
+    &wireguard::WG,
     &data::DATA,
     &expert::MALFORMED,
     &expert::SHORT,

@@ -29,6 +29,10 @@ pub(crate) struct State {
     /// Frame and time of questions: who asked whom, with which number.
     pub(crate) dns: Recent<(End, End, u16), (u64, u64), 16_384>,
     pub(crate) quic: Recent<(End, End), Connection, 4096>,
+    /// Where FTP said that a file will go.
+    pub(crate) announced: Recent<End, (), 1024>,
+    /// Frame and time of STUN's requests, by their number.
+    pub(crate) stun: Recent<[u8; 12], (u64, u64), 4096>,
     /// Frame and time of echo requests.
     pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
 }

@@ -1,6 +1,7 @@
 //! Who gets which port, and whose bytes look like what.
 
-use super::{data, dhcp, dns, http, http2, ntp, quic, tls, tunnel};
+use super::spoken::{self, Spoken, Talk};
+use super::{data, dhcp, dns, ftp, http, http2, ntp, quic, sip, socks, stun, tls, tunnel, wireguard};
 use crate::context::Context;
 use crate::cursor::Data;
 
@@ -16,6 +17,10 @@ pub(crate) enum App {
     Http,
     Http2(Box<http2::Connection>),
     Dns,
+    /// One of those that are a row of messages.
+    Spoken(&'static Spoken, Box<Talk>),
+    /// A file that FTP announced.
+    File,
 }
 
 impl App {
@@ -24,42 +29,74 @@ impl App {
         match self {
             App::Tls(session) => session.lose(side),
             App::Http2(connection) => connection.lose(side),
-            App::Unknown | App::Opaque | App::Http | App::Dns => {}
+            App::Spoken(_, talk) => talk.inner.lose(side),
+            App::Unknown | App::Opaque | App::Http | App::Dns | App::File => {}
         }
     }
 }
 
 /// Hands the payload of a UDP datagram on. The smaller port is asked first, as in Wireshark.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
-    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
-    if cx.is_quoted {
-        return data::show(cx, payload);
+    if cx.is_quoted || !(by_port(cx, payload) || by_bytes(cx, payload)) {
+        data::show(cx, payload);
     }
-    for port in [low, high] {
-        match port {
-            53 => return dns::datagram(cx, payload, false),
-            67 | 68 => return dhcp::dissect(cx, payload),
-            123 => return ntp::dissect(cx, payload),
-            2152 => return tunnel::gtp(cx, payload),
-            4789 => return tunnel::vxlan(cx, payload),
-            5353 => return dns::datagram(cx, payload, true),
-            5355 => return dns::datagram(cx, payload, false),
-            6081 => return tunnel::geneve(cx, payload),
-            443 => return quic::dissect(cx, payload),
-            _ => {}
-        }
-    }
-    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let key = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
-    if quic::looks_like(payload.bytes) || cx.state.quic.get_mut(&key).is_some() {
-        return quic::dissect(cx, payload);
-    }
-    data::show(cx, payload);
 }
 
-/// What the first bytes of a connection, or its ports, tell.
-fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
-    if [53, 853].iter().any(|port| cx.src_port == *port || cx.dst_port == *port) && !tls::looks_like(bytes) {
+/// Gives a datagram to the protocol that one of its ports belongs to.
+fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
+    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    for port in [low, high] {
+        match port {
+            53 => dns::datagram(cx, payload, false),
+            67 | 68 => dhcp::dissect(cx, payload),
+            123 => ntp::dissect(cx, payload),
+            443 => quic::dissect(cx, payload),
+            2152 => tunnel::gtp(cx, payload),
+            4789 => tunnel::vxlan(cx, payload),
+            5060 => sip::datagram(cx, payload),
+            5353 => dns::datagram(cx, payload, true),
+            5355 => dns::datagram(cx, payload, false),
+            6081 => tunnel::geneve(cx, payload),
+            3478 if stun::datagram(cx, payload) => {}
+            _ => continue,
+        }
+        return true;
+    }
+    false
+}
+
+/// Gives a datagram to the protocol that it looks like.
+fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let key = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
+    if wireguard::looks_like(payload.bytes) {
+        wireguard::dissect(cx, payload);
+    } else if stun::looks_like(payload.bytes) {
+        return stun::datagram(cx, payload);
+    } else if sip::looks_like(payload.bytes) {
+        sip::datagram(cx, payload);
+    } else if quic::looks_like(payload.bytes) || cx.state.quic.get_mut(&key).is_some() {
+        quic::dissect(cx, payload);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Gives what a relay carries to the protocol that it looks like; `false`: none.
+pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
+    stun::looks_like(payload.bytes) && stun::datagram(cx, payload)
+}
+
+/// What the ports of a connection, or its first bytes, tell.
+fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
+    let ends = [(cx.src, cx.src_port), (cx.dst, cx.dst_port)];
+    if !cx.state.announced.is_empty() && ends.iter().any(|end| cx.state.announced.get(end).is_some()) {
+        return App::File;
+    }
+    let is = |port: u16| cx.src_port == port || cx.dst_port == port;
+    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    if (is(53) || is(853)) && !tls::looks_like(bytes) {
         App::Dns
     } else if tls::looks_like(bytes) {
         App::Tls(Box::default())
@@ -68,7 +105,8 @@ fn recognise(cx: &Context<'_>, bytes: &[u8]) -> App {
     } else if http::looks_like(bytes) {
         App::Http
     } else {
-        App::Opaque
+        let spoken = spoken::by_port(low, high).or_else(|| spoken::by_bytes(bytes));
+        spoken.map_or(App::Opaque, |spoken| App::Spoken(spoken, Box::default()))
     }
 }
 
@@ -108,6 +146,20 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => http::stream(cx, bytes, one),
         App::Http2(connection) if connection.knows(side) => http2::stream(cx, connection, side, bytes, one),
         App::Dns => dns::stream(cx, bytes, one),
+        App::File => {
+            ftp::transfer(cx, bytes);
+            bytes.len()
+        }
+        App::Spoken(spoken, talk) => {
+            let used = match socks::behind(cx, spoken, talk) {
+                true => speak(cx, &mut talk.inner, side, bytes, one),
+                false => spoken::stream(cx, spoken, talk, side, bytes, one),
+            };
+            if !matches!(talk.inner, App::Unknown) && !socks::is(spoken) {
+                *app = std::mem::take(&mut talk.inner);
+            }
+            used
+        }
         // It was misunderstood, or went over to something else.
         App::Tls(_) | App::Http | App::Http2(_) => {
             data::show(cx, bytes);

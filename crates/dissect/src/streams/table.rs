@@ -44,6 +44,10 @@ impl<K: Hash + Eq + Clone, V, const HALF: usize> Recent<K, V, HALF> {
         self.young.get_mut(&key).expect("it was found or inserted")
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.young.is_empty() && self.old.is_empty()
+    }
+
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         self.young.remove(key).or_else(|| self.old.remove(key))
     }

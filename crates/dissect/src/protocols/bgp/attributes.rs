@@ -1,0 +1,272 @@
+//! BGP's UPDATE: prefixes, and what is said of them.
+
+use super::{AFI, SAFI};
+use crate::context::Context;
+use crate::cursor::{Cursor, Read, Short};
+use crate::field::{FieldDef, Names, protocol};
+use crate::table::{Step::*, walk};
+
+static ORIGINS: Names = &[(0, "IGP"), (1, "EGP"), (2, "INCOMPLETE")];
+static CODES: Names = &[
+    (1, "ORIGIN"),
+    (2, "AS_PATH"),
+    (3, "NEXT_HOP"),
+    (4, "MULTI_EXIT_DISC"),
+    (5, "LOCAL_PREF"),
+    (6, "ATOMIC_AGGREGATE"),
+    (7, "AGGREGATOR"),
+    (8, "COMMUNITIES"),
+    (9, "ORIGINATOR_ID"),
+    (10, "CLUSTER_LIST"),
+    (14, "MP_REACH_NLRI"),
+    (15, "MP_UNREACH_NLRI"),
+    (16, "EXTENDED_COMMUNITIES"),
+    (17, "AS4_PATH"),
+    (18, "AS4_AGGREGATOR"),
+    (32, "LARGE_COMMUNITY"),
+];
+static SEGMENTS: Names =
+    &[(1, "AS_SET"), (2, "AS_SEQUENCE"), (3, "AS_CONFED_SEQUENCE"), (4, "AS_CONFED_SET")];
+
+protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
+    WITHDRAWN_LEN: u16 "bgp.update.withdrawn_routes.length" "Withdrawn Routes Length";
+    WITHDRAWN: none "bgp.update.withdrawn_routes" "Withdrawn Routes";
+    WITHDRAWN_PREFIX: ipv4 "bgp.withdrawn_prefix" "Withdrawn prefix";
+    ATTRS_LEN: u16 "bgp.update.path_attributes.length" "Total Path Attribute Length";
+    ATTRS: none "bgp.update.path_attributes" "Path attributes";
+    ATTR: none "bgp.update.path_attribute" "Path Attribute";
+    FLAGS: u8 "bgp.update.path_attribute.flags" "Flags", hex;
+    FLAG_OPTIONAL: bool "bgp.update.path_attribute.flags.optional" "Optional", mask(0x80);
+    FLAG_TRANSITIVE: bool "bgp.update.path_attribute.flags.transitive" "Transitive", mask(0x40);
+    FLAG_PARTIAL: bool "bgp.update.path_attribute.flags.partial" "Partial", mask(0x20);
+    FLAG_LONG: bool "bgp.update.path_attribute.flags.extended_length" "Extended-Length", mask(0x10);
+    FLAG_UNUSED: u8 "bgp.update.path_attribute.flags.unused" "Unused", hex, mask(0x0F);
+    CODE: u8 "bgp.update.path_attribute.type_code" "Type Code", names(CODES);
+    LEN: u16 "bgp.update.path_attribute.length" "Length";
+    ORIGIN: u8 "bgp.update.path_attribute.origin" "Origin", names(ORIGINS);
+    SEGMENT: none "bgp.update.path_attribute.as_path_segment" "AS Path segment";
+    SEGMENT_TYPE: u8 "bgp.update.path_attribute.as_path_segment.type" "Segment type", names(SEGMENTS);
+    SEGMENT_LEN: u8 "bgp.update.path_attribute.as_path_segment.length" "Segment length (number of ASN)";
+    AS2: u16 "bgp.update.path_attribute.as_path_segment.as2" "AS2";
+    AS4: u32 "bgp.update.path_attribute.as_path_segment.as4" "AS4";
+    NEXT_HOP: ipv4 "bgp.update.path_attribute.next_hop" "Next hop";
+    MED: u32 "bgp.update.path_attribute.multi_exit_disc" "Multiple exit discriminator";
+    LOCAL_PREF: u32 "bgp.update.path_attribute.local_pref" "Local preference";
+    AGGREGATOR_AS: u32 "bgp.update.path_attribute.aggregator_as" "Aggregator AS";
+    AGGREGATOR: ipv4 "bgp.update.path_attribute.aggregator_origin" "Aggregator origin";
+    COMMUNITIES: none "bgp.update.path_attribute.communities" "Communities";
+    COMMUNITY: none "bgp.update.path_attribute.community" "Community";
+    WELL_KNOWN: u32 "bgp.update.path_attribute.community_wellknown" "Community Well-known", hex;
+    COMMUNITY_AS: u16 "bgp.update.path_attribute.community_as" "Community AS";
+    COMMUNITY_VALUE: u16 "bgp.update.path_attribute.community_value" "Community value";
+    ORIGINATOR: ipv4 "bgp.path_attribute.originator_id" "Originator identifier";
+    CLUSTER_LIST: bytes "bgp.path_attribute.cluster_list" "Cluster List";
+    CLUSTER: ipv4 "bgp.path_attribute.cluster_id" "Cluster ID";
+    REACH_AFI: u16 "bgp.update.path_attribute.mp_reach_nlri.afi" "Address family identifier (AFI)", names(AFI);
+    REACH_SAFI: u8 "bgp.update.path_attribute.mp_reach_nlri.safi" "Subsequent address family identifier (SAFI)", names(SAFI);
+    REACH_HOP: bytes "bgp.update.path_attribute.mp_reach_nlri.next_hop" "Next hop";
+    REACH_HOP4: ipv4 "bgp.update.path_attribute.mp_reach_nlri.next_hop.ipv4" "IPv4 Address";
+    REACH_HOP6: ipv6 "bgp.update.path_attribute.mp_reach_nlri.next_hop.ipv6" "IPv6 Address";
+    REACH_LOCAL: ipv6 "bgp.update.path_attribute.mp_reach_nlri.next_hop.ipv6.link_local" "Link-local Address";
+    REACH_SNPA: u8 "bgp.update.path_attribute.mp_reach_nlri.nbr_snpa" "Number of Subnetwork points of attachment (SNPA)";
+    REACH: none "bgp.update.path_attribute.mp_reach_nlri" "Network Layer Reachability Information (NLRI)";
+    REACH_PREFIX4: ipv4 "bgp.mp_reach_nlri_ipv4_prefix" "MP Reach NLRI IPv4 prefix";
+    REACH_PREFIX6: ipv6 "bgp.mp_reach_nlri_ipv6_prefix" "MP Reach NLRI IPv6 prefix";
+    UNREACH_AFI: u16 "bgp.update.path_attribute.mp_unreach_nlri.afi" "Address family identifier (AFI)", names(AFI);
+    UNREACH_SAFI: u8 "bgp.update.path_attribute.mp_unreach_nlri.safi" "Subsequent address family identifier (SAFI)", names(SAFI);
+    UNREACH: none "bgp.update.path_attribute.mp_unreach_nlri" "Withdrawn Routes";
+    UNREACH_PREFIX4: ipv4 "bgp.mp_unreach_nlri_ipv4_prefix" "MP Unreach NLRI IPv4 prefix";
+    UNREACH_PREFIX6: ipv6 "bgp.mp_unreach_nlri_ipv6_prefix" "MP Unreach NLRI IPv6 prefix";
+    EXT_COMMUNITIES: none "bgp.ext_communities" "Extended communities";
+    EXT_COMMUNITY: none "bgp.ext_community" "Extended community";
+    EXT_TYPE: u8 "bgp.ext_com.type" "Type", hex;
+    EXT_AUTHORITY: bool "bgp.ext_com.type.auth" "IANA Authority", mask(0x80);
+    EXT_TRANSITIVE: bool "bgp.ext_com.type.tran" "Transitive across ASes", mask(0x40);
+    EXT_SUB_AS2: u8 "bgp.ext_com.stype_tr_as2" "Subtype (AS2)", hex;
+    EXT_SUB_AS4: u8 "bgp.ext_com.stype_tr_as4" "Subtype (AS4)", hex;
+    EXT_SUB_IP4: u8 "bgp.ext_com.stype_tr_IP4" "Subtype (IPv4)", hex;
+    EXT_AS2: u16 "bgp.ext_com.value_as2" "2-Octet AS";
+    EXT_AS4: u32 "bgp.ext_com.value_as4" "4-Octet AS";
+    EXT_IP4: ipv4 "bgp.ext_com.value_IP4" "IPv4 address";
+    EXT_AN2: u16 "bgp.ext_com.value_an2" "2-Octet AN";
+    EXT_AN4: u32 "bgp.ext_com.value_an4" "4-Octet AN";
+    LARGE: text "bgp.large_communities" "Large communities";
+    LARGE_GA: u32 "bgp.large_communities.ga" "Global Administrator";
+    LARGE_1: u32 "bgp.large_communities.ldp1" "Local Data Part 1";
+    LARGE_2: u32 "bgp.large_communities.ldp2" "Local Data Part 2";
+    NLRI: none "bgp.update.nlri" "Network Layer Reachability Information (NLRI)";
+    PREFIX_LEN: u8 "bgp.prefix_length" "Prefix length";
+    NLRI_PREFIX: ipv4 "bgp.nlri_prefix" "NLRI prefix";
+}
+
+pub(super) fn update(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
+    let withdrawn = usize::from(c.u16(cx, &WITHDRAWN_LEN)?);
+    let routes = c.take(withdrawn)?;
+    if withdrawn > 0 {
+        cx.within(&WITHDRAWN, routes, |cx| {
+            prefixes(cx, &mut routes.cursor(), &WITHDRAWN_PREFIX, &UNREACH_PREFIX6, false)
+        })?;
+    }
+    let len = usize::from(c.u16(cx, &ATTRS_LEN)?);
+    let attributes = c.take(len)?;
+    if len > 0 {
+        cx.within(&ATTRS, attributes, |cx| {
+            let mut c = attributes.cursor();
+            while !c.is_done() {
+                let header = if c.peek()? & 0x10 == 0 { 3 } else { 4 };
+                let long =
+                    if header == 4 { c.data.u16(c.pos + 2)? } else { u16::from(c.data.u8(c.pos + 2)?) };
+                let whole = c.take(header + usize::from(long))?;
+                cx.within(&ATTR, whole, |cx| attribute(cx, &mut whole.cursor(), four))?;
+            }
+            Ok(())
+        })?;
+    }
+    if c.is_done() {
+        return Ok(());
+    }
+    let rest = c.take_most(usize::MAX);
+    cx.within(&NLRI, rest, |cx| prefixes(cx, &mut rest.cursor(), &NLRI_PREFIX, &REACH_PREFIX6, false))
+}
+
+fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
+    let parts: &[_] = &[&FLAG_OPTIONAL, &FLAG_TRANSITIVE, &FLAG_PARTIAL, &FLAG_LONG, &FLAG_UNUSED];
+    let flags = c.bits(cx, &FLAGS, 1, parts)?;
+    let code = c.u8(cx, &CODE)?;
+    c.uint(cx, &LEN, if flags & 0x10 == 0 { 1 } else { 2 })?;
+    match code {
+        1 => walk(cx, c, &[Is(&ORIGIN)]),
+        2 | 17 => path(cx, c, four || code == 17),
+        3 => walk(cx, c, &[Is(&NEXT_HOP)]),
+        4 => walk(cx, c, &[Is(&MED)]),
+        5 => walk(cx, c, &[Is(&LOCAL_PREF)]),
+        7 | 18 => {
+            let size = if c.left() == 8 { 4 } else { 2 };
+            c.uint(cx, &AGGREGATOR_AS, size)?;
+            walk(cx, c, &[Is(&AGGREGATOR)])
+        }
+        8 => walk(cx, c, &[Under(&COMMUNITIES, &[Each(&[Call(community)])])]),
+        9 => walk(cx, c, &[Is(&ORIGINATOR)]),
+        10 => {
+            let rest = c.take_most(usize::MAX);
+            cx.within(&CLUSTER_LIST, rest, |cx| walk(cx, &mut rest.cursor(), &[Each(&[Is(&CLUSTER)])]))
+        }
+        14 => reach(cx, c),
+        15 => {
+            let afi = c.u16(cx, &UNREACH_AFI)?;
+            c.u8(cx, &UNREACH_SAFI)?;
+            let rest = c.take_most(usize::MAX);
+            cx.within(&UNREACH, rest, |cx| {
+                prefixes(cx, &mut rest.cursor(), &UNREACH_PREFIX4, &UNREACH_PREFIX6, afi == 2)
+            })
+        }
+        16 => walk(cx, c, &[Under(&EXT_COMMUNITIES, &[Each(&[Call(extended)])])]),
+        32 => {
+            let rest = c.take_most(usize::MAX);
+            large(cx, &mut rest.cursor())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn path(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
+    let (def, size) = if four { (&AS4, 4) } else { (&AS2, 2) };
+    while !c.is_done() {
+        let count = usize::from(c.data.u8(c.pos + 1)?);
+        let whole = c.take(2 + count * size)?;
+        cx.within(&SEGMENT, whole, |cx| {
+            let mut c = whole.cursor();
+            c.u8(cx, &SEGMENT_TYPE)?;
+            c.u8(cx, &SEGMENT_LEN)?;
+            (0..count).try_for_each(|_| c.uint(cx, def, size).map(drop))
+        })?;
+    }
+    Ok(())
+}
+
+fn community(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let whole = c.take(4)?;
+    if whole.u16(0)? == 0xFFFF {
+        return walk(cx, &mut whole.cursor(), &[Is(&WELL_KNOWN)]);
+    }
+    cx.within(&COMMUNITY, whole, |cx| {
+        walk(cx, &mut whole.cursor(), &[Is(&COMMUNITY_AS), Is(&COMMUNITY_VALUE)])
+    })
+}
+
+fn extended(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let whole = c.take(8)?;
+    cx.within(&EXT_COMMUNITY, whole, |cx| {
+        let mut c = whole.cursor();
+        let kind = c.bits(cx, &EXT_TYPE, 1, &[&EXT_AUTHORITY, &EXT_TRANSITIVE])?;
+        match kind & 0x3F {
+            0 => walk(cx, &mut c, &[Is(&EXT_SUB_AS2), Is(&EXT_AS2), Is(&EXT_AN4)]),
+            1 => walk(cx, &mut c, &[Is(&EXT_SUB_IP4), Is(&EXT_IP4), Is(&EXT_AN2)]),
+            2 => walk(cx, &mut c, &[Is(&EXT_SUB_AS4), Is(&EXT_AS4), Is(&EXT_AN2)]),
+            _ => Ok(()),
+        }
+    })
+}
+
+fn large(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    while !c.is_done() {
+        let whole = c.take(12)?;
+        let words = format!("{}:{}:{}", whole.u32(0)?, whole.u32(4)?, whole.u32(8)?);
+        cx.add_words(&LARGE, whole, words.as_bytes());
+        cx.depth += 1;
+        let result = walk(cx, &mut whole.cursor(), &[Is(&LARGE_GA), Is(&LARGE_1), Is(&LARGE_2)]);
+        cx.depth -= 1;
+        result?;
+    }
+    Ok(())
+}
+
+fn reach(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let afi = c.u16(cx, &REACH_AFI)?;
+    let safi = c.u8(cx, &REACH_SAFI)?;
+    let len = usize::from(c.peek()?);
+    let hop = c.take(len + 1)?;
+    cx.within(&REACH_HOP, hop, |cx| {
+        let mut c = hop.from(1).cursor();
+        match len {
+            4 => walk(cx, &mut c, &[Is(&REACH_HOP4)]),
+            16 => walk(cx, &mut c, &[Is(&REACH_HOP6)]),
+            32 => walk(cx, &mut c, &[Is(&REACH_HOP6), Is(&REACH_LOCAL)]),
+            _ => Ok(()),
+        }
+    })?;
+    c.u8(cx, &REACH_SNPA)?;
+    let rest = c.take_most(usize::MAX);
+    cx.within(&REACH, rest, |cx| {
+        if safi > 2 || afi > 2 {
+            return Ok(());
+        }
+        prefixes(cx, &mut rest.cursor(), &REACH_PREFIX4, &REACH_PREFIX6, afi == 2)
+    })
+}
+
+/// Prefixes: a length in bits, and as many bytes as that needs.
+fn prefixes(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    v4: &'static FieldDef,
+    v6: &'static FieldDef,
+    is_6: bool,
+) -> Read {
+    while !c.is_done() {
+        let bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
+        if bits > if is_6 { 128 } else { 32 } {
+            return Err(Short);
+        }
+        let data = c.take(bits.div_ceil(8))?;
+        let mut octets = [0; 16];
+        octets[..data.len()].copy_from_slice(data.bytes);
+        if is_6 {
+            cx.add_words(v6, data, &octets);
+        } else {
+            let word = u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]);
+            cx.add(v4, data, 0, data.len(), u64::from(word));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! FTP (RFC 959, 2428): commands and responses; and the connections that carry files, which they announce.
+
+use super::spoken::{Length, Spoken, Talk};
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::protocol;
+use crate::table::{digits, line_or_rest, split};
+use std::net::{IpAddr, Ipv4Addr};
+
+protocol! { FTP "ftp" "FTP" "File Transfer Protocol (FTP)";
+    REQUEST: bool "ftp.request" "Request";
+    RESPONSE: bool "ftp.response" "Response";
+    COMMAND: text "ftp.request.command" "Request command";
+    ARGUMENT: text "ftp.request.arg" "Request arg";
+    CODE: u32 "ftp.response.code" "Response code";
+    RESPONSE_ARGUMENT: text "ftp.response.arg" "Response arg";
+    PASSIVE_IP: ipv4 "ftp.passive.ip" "Passive IP address";
+    PASSIVE_PORT: u16 "ftp.passive.port" "Passive port";
+    ACTIVE_IP: ipv4 "ftp.active.cip" "Active IP address";
+    ACTIVE_PORT: u16 "ftp.active.port" "Active port";
+    EPSV_IP: ipv4 "ftp.epsv.ip" "Extended passive IPv4 address";
+    EPSV_IPV6: ipv6 "ftp.epsv.ipv6" "Extended passive IPv6 address";
+    EPSV_PORT: u16 "ftp.epsv.port" "Extended passive port";
+    EPRT_FAMILY: u8 "ftp.eprt.af" "Extended active address family";
+    EPRT_IP: ipv4 "ftp.eprt.ip" "Extended active IP address";
+    EPRT_PORT: u16 "ftp.eprt.port" "Extended active port";
+}
+protocol! { FTP_DATA "ftp-data" "FTP-DATA" "FTP Data"; }
+
+pub(crate) static SPOKEN: Spoken = Spoken { protocol: &FTP, ports: &[21], begins: None, length, show };
+
+/// The lines of a segment are shown together; Wireshark does not wait for the end of one.
+fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+    Length::Whole(bytes.len())
+}
+
+fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
+    let whole = c.take_most(usize::MAX);
+    let is_request = SPOKEN.ports.contains(&cx.dst_port);
+    cx.hide(&REQUEST, whole, 0, 0, u64::from(is_request));
+    cx.hide(&RESPONSE, whole, 0, 0, u64::from(!is_request));
+    let mut rest = whole;
+    while !rest.is_empty() {
+        let (text, used) = line_or_rest(&rest);
+        if is_request {
+            request(cx, text);
+        } else {
+            response(cx, text);
+        }
+        rest = rest.from(used);
+    }
+    Ok(())
+}
+
+fn request(cx: &mut Context<'_>, text: Data<'_>) {
+    let (command, argument) = split(text, b' ');
+    if !command.is_empty() {
+        cx.add(&COMMAND, command, 0, command.len(), 0);
+    }
+    if !argument.is_empty() {
+        cx.add(&ARGUMENT, argument, 0, argument.len(), 0);
+    }
+    if command.bytes == b"PORT" {
+        if let Some((ip, port)) = six_numbers(argument.bytes) {
+            cx.add(&ACTIVE_IP, argument, 0, argument.len(), u64::from(ip));
+            cx.add(&ACTIVE_PORT, argument, 0, argument.len(), u64::from(port));
+            announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port);
+        }
+    } else if command.bytes == b"EPRT" {
+        let parts: Vec<&[u8]> = argument.bytes.split(|byte| *byte == b'|').collect();
+        if let [_, family, address, port, ..] = parts[..] {
+            let address = std::str::from_utf8(address).ok().and_then(|text| text.parse::<IpAddr>().ok());
+            let port = digits(port);
+            cx.add(&EPRT_FAMILY, argument, 0, argument.len(), digits(family));
+            if let Some(IpAddr::V4(ip)) = address {
+                cx.add(&EPRT_IP, argument, 0, argument.len(), u64::from(ip.to_bits()));
+            }
+            cx.add(&EPRT_PORT, argument, 0, argument.len(), port);
+            if let Some(address) = address {
+                announce(cx, address, port as u16);
+            }
+        }
+    }
+}
+
+fn response(cx: &mut Context<'_>, text: Data<'_>) {
+    let code = text.first(3);
+    let has_code = code.len() == 3 && code.bytes.iter().all(u8::is_ascii_digit);
+    if !has_code {
+        return cx.add(&RESPONSE_ARGUMENT, text, 0, text.len(), 0);
+    }
+    let number = digits(code.bytes);
+    cx.add(&CODE, code, 0, 3, number);
+    let argument = text.from(4);
+    if !argument.is_empty() {
+        cx.add(&RESPONSE_ARGUMENT, argument, 0, argument.len(), 0);
+    }
+    match number {
+        227 => passive(cx, argument),
+        229 => extended_passive(cx, argument),
+        _ => {}
+    }
+}
+
+fn passive(cx: &mut Context<'_>, text: Data<'_>) {
+    let Some(at) = text.bytes.iter().position(u8::is_ascii_digit) else { return };
+    let numbers = text.from(at);
+    let len = numbers.bytes.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b',').count();
+    if let Some((ip, port)) = six_numbers(&numbers.bytes[..len]) {
+        cx.add(&PASSIVE_IP, numbers, 0, len, u64::from(ip));
+        cx.add(&PASSIVE_PORT, numbers, 0, len, u64::from(port));
+        announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port);
+    }
+}
+
+fn extended_passive(cx: &mut Context<'_>, text: Data<'_>) {
+    let Some(at) = text.bytes.windows(3).position(|bars| bars == b"|||") else { return };
+    let number = text.from(at + 3);
+    let len = number.bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let server = cx.src;
+    match server {
+        IpAddr::V4(ip) => cx.conclude(&EPSV_IP, u64::from(ip.to_bits())),
+        IpAddr::V6(ip) => cx.conclude_words(&EPSV_IPV6, &ip.octets()),
+    }
+    let port = digits(number.bytes) as u16;
+    cx.add(&EPSV_PORT, number, 0, len, u64::from(port));
+    announce(cx, server, port);
+}
+
+/// `127,0,0,1,200,13`.
+fn six_numbers(text: &[u8]) -> Option<(u32, u16)> {
+    let mut numbers = [0u8; 6];
+    let mut parts = text.split(|byte| *byte == b',');
+    for number in &mut numbers {
+        *number = u8::try_from(digits(parts.next()?)).ok()?;
+    }
+    let [a, b, c, d, high, low] = numbers;
+    Some((u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([high, low])))
+}
+
+/// Remembers where a file will be sent to.
+fn announce(cx: &mut Context<'_>, address: IpAddr, port: u16) {
+    cx.state.announced.insert((address, port), ());
+}
+
+/// What a file's connection carries.
+pub(crate) fn transfer(cx: &mut Context<'_>, bytes: Data<'_>) {
+    cx.layer(&FTP_DATA, bytes, |_, c| c.skip(c.left()));
+    if std::str::from_utf8(bytes.bytes).is_ok_and(|text| text.bytes().all(|byte| byte >= 9)) {
+        super::media::lines(cx, bytes);
+    }
+}

@@ -1,0 +1,164 @@
+//! SIP (RFC 3261) over UDP and TCP.
+
+mod headers;
+
+pub(crate) use headers::HEADERS;
+
+use super::media;
+use super::spoken::{Length, Spoken, Talk};
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::protocol;
+use crate::table::{digits, line, split};
+
+protocol! { SIP "sip" "SIP" "Session Initiation Protocol";
+    REQUEST_LINE: text "sip.Request-Line" "Request-Line";
+    METHOD: text "sip.Method" "Method";
+    URI: text "sip.r-uri" "Request-URI";
+    URI_USER: text "sip.r-uri.user" "Request-URI User Part";
+    URI_HOST: text "sip.r-uri.host" "Request-URI Host Part";
+    URI_PORT: text "sip.r-uri.port" "Request-URI Host Port";
+    STATUS_LINE: text "sip.Status-Line" "Status-Line";
+    STATUS_CODE: u32 "sip.Status-Code" "Status-Code";
+    HEADER: text "sip.msg_hdr" "Message Header";
+}
+protocol! { SDP "sdp" "SDP" "Session Description Protocol";
+    SDP_VERSION: text "sdp.version" "Session Description Protocol Version (v)";
+    SDP_OWNER: text "sdp.owner" "Owner/Creator, Session Id (o)";
+    SDP_NAME: text "sdp.session_name" "Session Name (s)";
+    SDP_INFO: text "sdp.session_info" "Session Information (i)";
+    SDP_CONNECTION: text "sdp.connection_info" "Connection Information (c)";
+    SDP_BANDWIDTH: text "sdp.bandwidth" "Bandwidth Information (b)";
+    SDP_TIME: text "sdp.time" "Time Description, active time (t)";
+    SDP_MEDIA: text "sdp.media" "Media Description, name and address (m)";
+}
+
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &SIP, ports: &[5060], begins: Some(looks_like), length, show };
+
+const METHODS: [&[u8]; 14] = [
+    b"INVITE ",
+    b"ACK ",
+    b"BYE ",
+    b"CANCEL ",
+    b"OPTIONS ",
+    b"REGISTER ",
+    b"PRACK ",
+    b"SUBSCRIBE ",
+    b"NOTIFY ",
+    b"PUBLISH ",
+    b"INFO ",
+    b"REFER ",
+    b"MESSAGE ",
+    b"UPDATE ",
+];
+
+/// Whether bytes begin a message: a response, or a request whose first line says SIP.
+pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"SIP/2.0 ") {
+        return true;
+    }
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    METHODS.iter().any(|method| bytes.starts_with(method)) && first.trim_ascii_end().ends_with(b" SIP/2.0")
+}
+
+fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+    if bytes.first().is_some_and(|byte| !byte.is_ascii()) {
+        return Length::Foreign;
+    }
+    let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else { return Length::More };
+    let head = &bytes[..end + 4];
+    let body = head.split(|byte| *byte == b'\n').find_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let name = line[..colon].trim_ascii();
+        let is_length = name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l");
+        is_length.then(|| digits(line[colon + 1..].trim_ascii()))
+    });
+    Length::Whole(head.len().saturating_add(body.unwrap_or(0) as usize))
+}
+
+fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
+    message(cx, c)
+}
+
+/// A message in a datagram.
+pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
+    cx.layer(&SIP, payload, message);
+}
+
+fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let whole = c.data;
+    let Some((first, used)) = line(&whole) else { return c.skip(c.left()) };
+    if first.bytes.starts_with(b"SIP/") {
+        cx.add(&STATUS_LINE, first, 0, first.len(), 0);
+        let code = first.from(8);
+        cx.depth += 1;
+        cx.add(&STATUS_CODE, code, 0, 3.min(code.len()), digits(code.bytes));
+        cx.depth -= 1;
+    } else {
+        cx.add(&REQUEST_LINE, first, 0, first.len(), 0);
+        cx.depth += 1;
+        request(cx, first);
+        cx.depth -= 1;
+    }
+    c.skip(used)?;
+    let mut kind: &[u8] = b"";
+    let end = whole.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(whole.len(), |at| at + 2);
+    let open = cx.open(&HEADER, whole.from(used), 0, 0);
+    while c.pos < end {
+        let rest = c.rest();
+        let Some((text, used)) = line(&rest) else { break };
+        if text.is_empty() {
+            break;
+        }
+        let (name, value) = split(text, b':');
+        if name.bytes.eq_ignore_ascii_case(b"content-type") || name.bytes.eq_ignore_ascii_case(b"c") {
+            kind = value.bytes.trim_ascii();
+        }
+        headers::show(cx, name.bytes.trim_ascii(), value);
+        c.skip(used)?;
+    }
+    cx.close(open, end.saturating_sub(used));
+    let body = whole.from(end + 2);
+    c.pos = whole.len() - body.len();
+    if !body.is_empty() {
+        if kind.starts_with(b"application/sdp") {
+            cx.layer(&SDP, body, sdp);
+        } else if !kind.is_empty() {
+            media::dissect(cx, kind, body);
+        }
+    }
+    Ok(())
+}
+
+fn request(cx: &mut Context<'_>, first: Data<'_>) {
+    let (method, rest) = split(first, b' ');
+    let (uri, _) = split(rest, b' ');
+    cx.add(&METHOD, method, 0, method.len(), 0);
+    cx.add(&URI, uri, 0, uri.len(), 0);
+    cx.depth += 1;
+    headers::uri_parts(cx, uri, &URI_USER, &URI_HOST, &URI_PORT);
+    cx.depth -= 1;
+}
+
+fn sdp(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    while let Some((text, used)) = line(&c.rest()) {
+        let value = text.from(2);
+        let def = match text.bytes.first() {
+            Some(b'v') => Some(&SDP_VERSION),
+            Some(b'o') => Some(&SDP_OWNER),
+            Some(b's') => Some(&SDP_NAME),
+            Some(b'i') => Some(&SDP_INFO),
+            Some(b'c') => Some(&SDP_CONNECTION),
+            Some(b'b') => Some(&SDP_BANDWIDTH),
+            Some(b't') => Some(&SDP_TIME),
+            Some(b'm') => Some(&SDP_MEDIA),
+            _ => None,
+        };
+        if let Some(def) = def {
+            cx.add(def, value, 0, value.len(), 0);
+        }
+        c.skip(used)?;
+    }
+    c.skip(c.left())
+}

@@ -1,0 +1,160 @@
+//! SSH (RFC 4253): versions and key exchange; then everything is encrypted.
+
+use super::spoken::{Length, Spoken, Talk};
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::{FieldDef, Names, protocol};
+use crate::table::{Step::*, line_or_rest, walk};
+
+static MESSAGES: Names = &[
+    (1, "Disconnect"),
+    (2, "Ignore"),
+    (3, "Unimplemented"),
+    (4, "Debug"),
+    (5, "Service Request"),
+    (6, "Service Accept"),
+    (20, "Key Exchange Init"),
+    (21, "New Keys"),
+    (30, "Key Exchange Init (Diffie-Hellman)"),
+    (31, "Key Exchange Reply (Diffie-Hellman)"),
+    (32, "Group Exchange Init"),
+    (33, "Group Exchange Reply"),
+    (34, "Group Exchange Request"),
+];
+
+protocol! { SSH "ssh" "SSH" "SSH Protocol";
+    PROTOCOL: text "ssh.protocol" "Protocol";
+    PACKET_LENGTH: u32 "ssh.packet_length" "Packet Length";
+    PADDING_LENGTH: u8 "ssh.padding_length" "Padding Length";
+    MESSAGE: u8 "ssh.message_code" "Message Code", names(MESSAGES);
+    COOKIE: bytes "ssh.cookie" "Cookie";
+    KEX_LEN: u32 "ssh.kex_algorithms_length" "kex_algorithms length";
+    KEX: text "ssh.kex_algorithms" "kex_algorithms string";
+    HOST_KEY_LEN: u32 "ssh.server_host_key_algorithms_length" "server_host_key_algorithms length";
+    HOST_KEY: text "ssh.server_host_key_algorithms" "server_host_key_algorithms string";
+    ENC_CS_LEN: u32 "ssh.encryption_algorithms_client_to_server_length" "encryption_algorithms_client_to_server length";
+    ENC_CS: text "ssh.encryption_algorithms_client_to_server" "encryption_algorithms_client_to_server string";
+    ENC_SC_LEN: u32 "ssh.encryption_algorithms_server_to_client_length" "encryption_algorithms_server_to_client length";
+    ENC_SC: text "ssh.encryption_algorithms_server_to_client" "encryption_algorithms_server_to_client string";
+    MAC_CS_LEN: u32 "ssh.mac_algorithms_client_to_server_length" "mac_algorithms_client_to_server length";
+    MAC_CS: text "ssh.mac_algorithms_client_to_server" "mac_algorithms_client_to_server string";
+    MAC_SC_LEN: u32 "ssh.mac_algorithms_server_to_client_length" "mac_algorithms_server_to_client length";
+    MAC_SC: text "ssh.mac_algorithms_server_to_client" "mac_algorithms_server_to_client string";
+    ZIP_CS_LEN: u32 "ssh.compression_algorithms_client_to_server_length" "compression_algorithms_client_to_server length";
+    ZIP_CS: text "ssh.compression_algorithms_client_to_server" "compression_algorithms_client_to_server string";
+    ZIP_SC_LEN: u32 "ssh.compression_algorithms_server_to_client_length" "compression_algorithms_server_to_client length";
+    ZIP_SC: text "ssh.compression_algorithms_server_to_client" "compression_algorithms_server_to_client string";
+    LANG_CS_LEN: u32 "ssh.languages_client_to_server_length" "languages_client_to_server length";
+    LANG_CS: text "ssh.languages_client_to_server" "languages_client_to_server string";
+    LANG_SC_LEN: u32 "ssh.languages_server_to_client_length" "languages_server_to_client length";
+    LANG_SC: text "ssh.languages_server_to_client" "languages_server_to_client string";
+    FOLLOWS: u8 "ssh.first_kex_packet_follows" "First KEX Packet Follows";
+    KEX_RESERVED: bytes "ssh.kex.reserved" "Reserved";
+    PADDING: bytes "ssh.padding_string" "Padding String";
+    DIRECTION: bool "ssh.direction" "Direction";
+}
+
+/// `phase`: for each side what it sends next.
+pub(crate) static SPOKEN: Spoken = Spoken { protocol: &SSH, ports: &[22, 29418], begins: None, length, show };
+
+const VERSION: u32 = 0;
+const EXCHANGE: u32 = 1;
+const ENCRYPTED: u32 = 2;
+
+/// A packet of the key exchange is not longer.
+const PACKET_MAX: usize = 256 << 10;
+
+fn length(_: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
+    match talk.phase[side] {
+        VERSION => match bytes.iter().position(|byte| *byte == b'\n') {
+            Some(end) => Length::Whole(end + 1),
+            None if bytes.len() > 512 => Length::Foreign,
+            None => Length::More,
+        },
+        // All packets of the exchange that came together are one message, as in Wireshark.
+        EXCHANGE => {
+            let mut at = 0;
+            while let Some(header) = bytes.get(at..at + 6) {
+                let len = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+                if len > PACKET_MAX {
+                    return Length::Whole(bytes.len());
+                }
+                if bytes.len() < at + len + 4 {
+                    return if at == 0 { Length::Whole(len + 4) } else { Length::Whole(at) };
+                }
+                at += len + 4;
+                if header[5] == 21 {
+                    return Length::Whole(bytes.len());
+                }
+            }
+            if at > 0 { Length::Whole(at) } else { Length::More }
+        }
+        _ => Length::Whole(bytes.len()),
+    }
+}
+
+fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
+    let from_server = SPOKEN.ports.contains(&cx.src_port);
+    let result = packets(cx, c, talk, side);
+    cx.conclude(&DIRECTION, u64::from(from_server));
+    result
+}
+
+fn packets(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
+    while !c.is_done() {
+        match talk.phase[side] {
+            VERSION => {
+                let rest = c.rest();
+                let (text, used) = line_or_rest(&rest);
+                cx.add(&PROTOCOL, text, 0, text.len(), 0);
+                c.skip(used)?;
+                if text.bytes.starts_with(b"SSH-") {
+                    talk.phase[side] = EXCHANGE;
+                }
+            }
+            EXCHANGE => {
+                let len = c.data.u32(c.pos)? as usize;
+                let packet = c.take(len.saturating_add(4))?;
+                self::packet(cx, packet, talk, side)?;
+            }
+            _ => c.skip(c.left())?,
+        }
+    }
+    Ok(())
+}
+
+fn packet(cx: &mut Context<'_>, packet: Data<'_>, talk: &mut Talk, side: usize) -> Read {
+    let mut c = packet.cursor();
+    c.u32(cx, &PACKET_LENGTH)?;
+    let padding = usize::from(c.u8(cx, &PADDING_LENGTH)?);
+    let payload = c.take(packet.len().saturating_sub(5 + padding))?;
+    let mut inside = payload.cursor();
+    match inside.u8(cx, &MESSAGE)? {
+        20 => algorithms(cx, &mut inside)?,
+        21 => talk.phase[side] = ENCRYPTED,
+        _ => {}
+    }
+    c.all(cx, &PADDING);
+    Ok(())
+}
+
+fn algorithms(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    static LISTS: [(&FieldDef, &FieldDef); 10] = [
+        (&KEX_LEN, &KEX),
+        (&HOST_KEY_LEN, &HOST_KEY),
+        (&ENC_CS_LEN, &ENC_CS),
+        (&ENC_SC_LEN, &ENC_SC),
+        (&MAC_CS_LEN, &MAC_CS),
+        (&MAC_SC_LEN, &MAC_SC),
+        (&ZIP_CS_LEN, &ZIP_CS),
+        (&ZIP_SC_LEN, &ZIP_SC),
+        (&LANG_CS_LEN, &LANG_CS),
+        (&LANG_SC_LEN, &LANG_SC),
+    ];
+    walk(cx, c, &[Bytes(&COOKIE, 16)])?;
+    for (len, list) in LISTS {
+        let count = c.u32(cx, len)? as usize;
+        c.bytes(cx, list, count)?;
+    }
+    walk(cx, c, &[Is(&FOLLOWS), Bytes(&KEX_RESERVED, 4)])
+}
