@@ -125,11 +125,20 @@ pub(crate) struct UrlArgs {
     #[arg(long, value_enum, value_name = "VERSION")]
     pub http: Option<Http>,
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
-    #[arg(long, conflicts_with_all = ["http", "write"])]
+    #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "bundle"])]
     pub compare: bool,
     /// Write the packets to a pcapng file, with names, secrets and comments (on labs and iface:NAME; - is standard output)
     #[arg(short, long, value_name = "FILE.pcapng")]
     pub write: Option<PathBuf>,
+    /// Write the answer as one HTML page with pictures of times and packets; it needs no network to be read
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Write the request as a HAR file, which browsers' developer tools open
+    #[arg(long, value_name = "FILE.har")]
+    pub har: Option<PathBuf>,
+    /// Write all of it into one file for a ticket: report, JSON, HAR and packets; TLS secrets only together with --keylog
+    #[arg(long, value_name = "FILE.tar.gz")]
+    pub bundle: Option<PathBuf>,
     /// Append the TLS secrets to a file (also: SSLKEYLOGFILE); without FILE to thru.keys
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "thru.keys")]
     pub keylog: Option<PathBuf>,

@@ -16,6 +16,7 @@ mod joint;
 mod output;
 mod place;
 mod resolve;
+mod save;
 mod session;
 
 use std::panic;

@@ -4,12 +4,16 @@
 //!
 //! - [`text`]: for a person at a terminal. Start here.
 //! - [`json`]: for programs; stable and versioned.
+//! - [`html`]: one page for people who would rather look than read.
+//! - [`har`]: the request as browsers' developer tools keep it.
 //! - [`pcapng`]: the packets, with secrets, names and comments, for Wireshark.
 //! - [`compare`]: the same request over several HTTP versions, side by side.
 
 pub mod compare;
 #[cfg(test)]
 mod fixture;
+pub mod har;
+pub mod html;
 pub mod json;
 pub mod pcapng;
 pub mod text;

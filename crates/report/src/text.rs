@@ -8,14 +8,14 @@
 //! - [`tools`]: `thru ping`, `thru route`, `thru dig`.
 //! - [`lab`]: `thru lab list` and `thru lab show`. [`score`]: `thru bench verdict`.
 
-mod answer;
+pub(crate) mod answer;
 mod escape;
 pub mod lab;
-mod ladder;
+pub(crate) mod ladder;
 pub(crate) mod layout;
 pub mod score;
 pub mod tools;
-mod waterfall;
+pub(crate) mod waterfall;
 
 pub use escape::escape;
 use layout::wrap;
@@ -79,7 +79,7 @@ fn footer(trace: &Trace, style: &Style) -> String {
 
 /// What became of a layer or a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+pub(crate) enum Mark {
     Ok,
     Slow,
     Failed,

@@ -1,8 +1,5 @@
 //! `thru URL`: one request through every layer.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::path::Path;
 use std::time::Duration;
 
 use thru_lab::run::exit_code;
@@ -18,7 +15,7 @@ use crate::args::{Http, UrlArgs};
 use crate::failure::Failure;
 use crate::place::{self, Place};
 use crate::session::{CLOSING, Session};
-use crate::{Outcome, output};
+use crate::{Outcome, output, save};
 
 /// Runs the command.
 pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
@@ -31,7 +28,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         ));
     }
     let extra_trust = match &args.cacert {
-        Some(path) => Some(std::fs::read(path).map_err(|error| cannot("read", path, &error))?),
+        Some(path) => Some(std::fs::read(path).map_err(|error| save::cannot("read", path, &error))?),
         None => None,
     };
     if args.compare {
@@ -44,7 +41,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         adjust(&mut journey_options, &options);
         Ok::<_, Failure>(follow(&session, &journey_options, &key_log).await)
     })??;
-    save(args, &trace, &verdict)?;
+    save::all(args, &trace, &verdict)?;
     let style = output::style(args.place.color);
     let report = if args.place.json {
         thru_report::json::render(&trace, &verdict)
@@ -52,7 +49,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         thru_report::text::render(&trace, &verdict, &style)
     };
     // Standard output is for one kind of data: with the packets there, the report is talk.
-    if is_standard_output(args) {
+    if save::takes_standard_output(args) {
         eprint!("{report}");
     } else {
         output::print(&report);
@@ -140,40 +137,4 @@ pub(crate) fn limit_steps(options: &mut JourneyOptions, limit: Duration) {
     options.limits.wait = options.limits.wait.min(limit);
     options.limits.stall = options.limits.stall.min(limit);
     options.limits.total = options.limits.total.min(limit);
-}
-
-fn is_standard_output(args: &UrlArgs) -> bool {
-    args.write.as_deref() == Some(Path::new("-"))
-}
-
-/// Writes the files that were asked for: packets and secrets.
-fn save(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
-    if is_standard_output(args) {
-        let mut file = Vec::new();
-        thru_report::pcapng::write_with_verdict(trace, verdict, &mut file).expect("memory takes all");
-        output::write(&file);
-    } else if let Some(path) = &args.write {
-        let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
-        let mut file = BufWriter::new(file);
-        thru_report::pcapng::write_with_verdict(trace, verdict, &mut file)
-            .and_then(|()| file.flush())
-            .map_err(|error| cannot("write", path, &error))?;
-        output::say(&format!("{} packets written to {}\n", trace.packets.len(), path.display()));
-    }
-    let from_environment = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
-    for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
-        append(path, &trace.key_log).map_err(|error| cannot("write", path, &error))?;
-    }
-    Ok(())
-}
-
-fn append(path: &Path, text: &str) -> std::io::Result<()> {
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
-}
-
-fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::usage(
-        format!("cannot {what} `{}`: {error}", path.display()),
-        "check the path and its permissions",
-    )
 }

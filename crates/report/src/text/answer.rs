@@ -36,14 +36,14 @@ pub(super) fn headline(verdict: &Verdict, style: &Style) -> String {
     out
 }
 
-fn described(cause: &str) -> String {
+pub(crate) fn described(cause: &str) -> String {
     match fault::by_id(cause) {
         Some(fault) => format!("{} ({}). {}", fault.title, fault.id, fault.meaning),
         None => cause.to_owned(),
     }
 }
 
-fn sureness(verdict: &Verdict) -> String {
+pub(crate) fn sureness(verdict: &Verdict) -> String {
     // A cast makes nonsense 0.
     let percent = (verdict.confidence.clamp(0.0, 1.0) * 100.0).round() as u32;
     let word = match percent {
@@ -59,7 +59,7 @@ fn sureness(verdict: &Verdict) -> String {
 }
 
 /// A layer for a person who does not know the abbreviations.
-pub(super) fn layer_name(layer: Layer) -> &'static str {
+pub(crate) fn layer_name(layer: Layer) -> &'static str {
     match layer {
         Layer::None => "none",
         Layer::Link => "link (cable, Wi-Fi, local network)",
@@ -105,7 +105,7 @@ pub(super) fn reasons(verdict: &Verdict, style: &Style) -> String {
 }
 
 /// `frame 7`, `frames 1-3, 7, 9`.
-fn frames(numbers: &[u64]) -> String {
+pub(crate) fn frames(numbers: &[u64]) -> String {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
     sorted.dedup();

@@ -26,14 +26,7 @@ const ORDER: [Layer; 12] = [
 pub(super) fn render(trace: &Trace, verdict: &Verdict, style: &Style) -> String {
     let mut out = heading("Layer by layer", style);
     for (layer, rung) in rungs(trace, verdict, style) {
-        let word = match rung.mark {
-            Mark::Ok => "ok",
-            Mark::Slow => "slow",
-            Mark::Failed => "failed",
-            Mark::Unsure => "not sure",
-            Mark::Idle => "not reached",
-        };
-        let word = rung.word.unwrap_or(word);
+        let word = rung.word();
         let plain = Style { color: false, ..*style };
         let name = layer_name(layer).split(' ').next().unwrap_or("");
         let start = format!("  {} {} {} ", rung.mark.sign(&plain), fit(name, 8, style), fit(word, 11, style));
@@ -54,11 +47,12 @@ pub(super) fn render(trace: &Trace, verdict: &Verdict, style: &Style) -> String 
     out
 }
 
-struct Rung {
-    mark: Mark,
+/// What is to be said of a layer.
+pub(crate) struct Rung {
+    pub(crate) mark: Mark,
     /// Instead of the mark's own word.
     word: Option<&'static str>,
-    detail: String,
+    pub(crate) detail: String,
 }
 
 impl Rung {
@@ -69,9 +63,21 @@ impl Rung {
     fn idle() -> Rung {
         Rung::new(Mark::Idle, "")
     }
+
+    /// The mark in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        self.word.unwrap_or(match self.mark {
+            Mark::Ok => "ok",
+            Mark::Slow => "slow",
+            Mark::Failed => "failed",
+            Mark::Unsure => "not sure",
+            Mark::Idle => "not reached",
+        })
+    }
 }
 
-fn rungs(trace: &Trace, verdict: &Verdict, style: &Style) -> Vec<(Layer, Rung)> {
+/// The layers that have something to say, in the order a request climbs them.
+pub(crate) fn rungs(trace: &Trace, verdict: &Verdict, style: &Style) -> Vec<(Layer, Rung)> {
     let mut rungs = Vec::new();
     let mut broken = false;
     for layer in ORDER {

@@ -15,10 +15,7 @@ const TIME_COLUMNS: usize = 8;
 
 /// The bars, with their heading; nothing when there is no span.
 pub(super) fn render(trace: &Trace, style: &Style) -> String {
-    let mut rows = Vec::new();
-    for span in trace.roots().filter(|span| !trace.is_check(span)) {
-        collect(trace, span, 0, &mut rows);
-    }
+    let rows = steps(trace);
     let start = rows.iter().filter_map(|row| row.span()).map(|span| span.start).min().unwrap_or(0);
     let end = rows.iter().filter_map(|row| row.span()).map(|span| span.end).max().unwrap_or(0);
     if rows.is_empty() {
@@ -78,31 +75,12 @@ pub(super) fn render(trace: &Trace, style: &Style) -> String {
 
 /// What was measured besides the request, to tell causes apart.
 pub(super) fn checks(trace: &Trace, style: &Style) -> String {
-    let checks: Vec<&Span> = trace
-        .spans
-        .iter()
-        .filter(|span| trace.is_check(span))
-        .filter(|span| {
-            span.parent.and_then(|parent| trace.span(parent)).is_none_or(|parent| !trace.is_check(parent))
-        })
-        .collect();
+    let checks = worth_showing(trace);
     if checks.is_empty() {
         return String::new();
     }
     let mut out = heading("Extra checks, to tell causes apart", style);
-    let mut shown: Vec<String> = Vec::new();
-    for check in &checks {
-        let name = check_name(trace, check);
-        // Of several trains of pings to one place the longest says it all.
-        let longer = |other: &&Span| {
-            check_name(trace, other) == name && count(other, "ping.sent") > count(check, "ping.sent")
-        };
-        if shown.contains(&name) || check.what == "ping" && checks.iter().any(longer) {
-            continue;
-        }
-        if shown.len() == CHECKS_MAX {
-            break;
-        }
+    for (name, check) in &checks {
         let plain = Style { color: false, ..*style };
         let mark = check_mark(check);
         let start = format!("{} ", mark.sign(&plain));
@@ -116,9 +94,36 @@ pub(super) fn checks(trace: &Trace, style: &Style) -> String {
         };
         out.push_str(&paint(head, tone, style));
         out.push_str(rest);
-        shown.push(name);
     }
     out
+}
+
+/// The checks with their names, each name once.
+pub(crate) fn worth_showing(trace: &Trace) -> Vec<(String, &Span)> {
+    let checks: Vec<(String, &Span)> = trace
+        .spans
+        .iter()
+        .filter(|span| trace.is_check(span))
+        .filter(|span| {
+            span.parent.and_then(|parent| trace.span(parent)).is_none_or(|parent| !trace.is_check(parent))
+        })
+        .map(|span| (check_name(trace, span), span))
+        .collect();
+    let mut shown: Vec<(String, &Span)> = Vec::new();
+    for (name, check) in &checks {
+        // Of several trains of pings to one place the longest says it all.
+        let longer = |(other_name, other): &(String, &Span)| {
+            other_name == name && count(other, "ping.sent") > count(check, "ping.sent")
+        };
+        if shown.iter().any(|(known, _)| known == name) || check.what == "ping" && checks.iter().any(longer) {
+            continue;
+        }
+        if shown.len() == CHECKS_MAX {
+            break;
+        }
+        shown.push((name.clone(), check));
+    }
+    shown
 }
 
 fn count(span: &Span, key: &str) -> i64 {
@@ -126,25 +131,35 @@ fn count(span: &Span, key: &str) -> i64 {
 }
 
 /// Pings that came back only in part are neither well nor failed.
-fn check_mark(span: &Span) -> Mark {
+pub(crate) fn check_mark(span: &Span) -> Mark {
     if span.what == "ping" && span.is_ok() && count(span, "ping.received") < count(span, "ping.sent") {
         return Mark::Slow;
     }
     mark(span)
 }
 
-enum Row<'a> {
+/// A line of the waterfall.
+pub(crate) enum Row<'a> {
     Step { depth: usize, span: &'a Span },
     More { depth: usize, count: usize },
 }
 
 impl<'a> Row<'a> {
-    fn span(&self) -> Option<&'a Span> {
+    pub(crate) fn span(&self) -> Option<&'a Span> {
         match self {
             Row::Step { span, .. } => Some(span),
             Row::More { .. } => None,
         }
     }
+}
+
+/// The steps of the request, parents before their parts.
+pub(crate) fn steps(trace: &Trace) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for span in trace.roots().filter(|span| !trace.is_check(span)) {
+        collect(trace, span, 0, &mut rows);
+    }
+    rows
 }
 
 fn collect<'a>(trace: &'a Trace, span: &'a Span, depth: usize, rows: &mut Vec<Row<'a>>) {
@@ -213,7 +228,7 @@ impl Scale {
     }
 }
 
-fn mark(span: &Span) -> Mark {
+pub(crate) fn mark(span: &Span) -> Mark {
     match span.outcome {
         Outcome::Ok => Mark::Ok,
         Outcome::Failed { .. } => Mark::Failed,
@@ -223,7 +238,7 @@ fn mark(span: &Span) -> Mark {
 
 /// The step in plain words. Built from values where there are any, so that what tells steps apart comes early: a
 /// narrow terminal cuts the end.
-fn name(span: &Span) -> String {
+pub(crate) fn name(span: &Span) -> String {
     let label = span.label.as_str();
     let with = |verb: &str, object: Option<String>| match object {
         Some(object) if !object.is_empty() => format!("{verb} {object}"),
@@ -251,7 +266,7 @@ fn name(span: &Span) -> String {
     }
 }
 
-fn check_name(trace: &Trace, span: &Span) -> String {
+pub(crate) fn check_name(trace: &Trace, span: &Span) -> String {
     let target = |verb: &str| match span.address("ping.target") {
         Some(address) => format!("{verb} {}", trace.named(address)),
         None => format!("{verb} {}", span.label),
@@ -282,7 +297,7 @@ fn check_name(trace: &Trace, span: &Span) -> String {
     }
 }
 
-fn check_result(trace: &Trace, span: &Span, style: &Style) -> String {
+pub(crate) fn check_result(trace: &Trace, span: &Span, style: &Style) -> String {
     let took = time(span.nanos(), style);
     // A check that is a ping says what the ping says.
     if span.text("control.kind") == Some("ping")

@@ -1,0 +1,92 @@
+//! The files a request leaves behind when asked to: packets, secrets, report, bundle.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use thru_trace::{Trace, Verdict};
+
+use crate::args::UrlArgs;
+use crate::failure::Failure;
+use crate::output;
+
+/// Whether standard output belongs to the packets, so that nothing else may be written there.
+pub(crate) fn takes_standard_output(args: &UrlArgs) -> bool {
+    args.write.as_deref() == Some(Path::new("-"))
+}
+
+/// Writes every file that was asked for, and says so on standard error.
+pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
+    if takes_standard_output(args) {
+        let mut file = Vec::new();
+        thru_report::pcapng::write_with_verdict(trace, verdict, &mut file).expect("memory takes all");
+        output::write(&file);
+    } else if let Some(path) = &args.write {
+        write(path, |file| thru_report::pcapng::write_with_verdict(trace, verdict, file))?;
+        output::say(&format!("{} packets written to {}\n", trace.packets.len(), path.display()));
+    }
+    if let Some(path) = &args.report {
+        write(path, |file| file.write_all(thru_report::html::render(trace, verdict).as_bytes()))?;
+        output::say(&format!("report written to {}\n", path.display()));
+    }
+    if let Some(path) = &args.har {
+        write(path, |file| file.write_all(thru_report::har::render(trace, verdict).as_bytes()))?;
+        output::say(&format!("HAR written to {}\n", path.display()));
+    }
+    if let Some(path) = &args.bundle {
+        write(path, |file| bundle(trace, verdict, args.keylog.is_some(), file))?;
+        output::say(&format!("everything written to {}\n", path.display()));
+    }
+    let from_environment = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
+    for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
+        append(path, &trace.key_log).map_err(|error| cannot("write", path, &error))?;
+    }
+    Ok(())
+}
+
+/// Report, JSON, HAR and packets in a compressed archive; without the TLS secrets unless they are wanted: a ticket is read
+/// by many. The same trace gives the same bytes.
+fn bundle(trace: &Trace, verdict: &Verdict, secrets: bool, out: impl Write) -> io::Result<()> {
+    let mut capture = Vec::new();
+    if secrets {
+        thru_report::pcapng::write_with_verdict(trace, verdict, &mut capture)?;
+    } else {
+        let without = Trace { key_log: String::new(), ..trace.clone() };
+        thru_report::pcapng::write_with_verdict(&without, verdict, &mut capture)?;
+    }
+    let mut files = vec![
+        ("report.html", thru_report::html::render(trace, verdict).into_bytes()),
+        ("trace.json", thru_report::json::render(trace, verdict).into_bytes()),
+        ("request.har", thru_report::har::render(trace, verdict).into_bytes()),
+    ];
+    if !trace.packets.is_empty() {
+        files.push(("packets.pcapng", capture));
+    }
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(out, flate2::Compression::default()));
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(trace.epoch_unix_nanos / 1_000_000_000);
+        archive.append_data(&mut header, Path::new("thru").join(name), bytes.as_slice())?;
+    }
+    archive.into_inner()?.finish()?.flush()
+}
+
+fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
+    let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
+    let mut file = BufWriter::new(file);
+    content(&mut file).and_then(|()| file.flush()).map_err(|error| cannot("write", path, &error))
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}
+
+/// A file that can't be read or written.
+pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(
+        format!("cannot {what} `{}`: {error}", path.display()),
+        "check the path and its permissions",
+    )
+}

@@ -1,0 +1,143 @@
+//! The HTML report, the HAR and the bundle: written by the program, looked at by a browser.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn thru(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_thru")).args(arguments).output().expect("the program starts")
+}
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("a folder in the target folder");
+    folder
+}
+
+fn report(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+    let path = folder.join(name);
+    let output = thru(&[arguments, &["--report", path.to_str().unwrap()]].concat());
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+    path
+}
+
+/// What a browser makes of a page: the document after its scripts have run.
+fn browse(chromium: &Path, folder: &Path, page: &Path) -> String {
+    let output = Command::new(chromium)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=5000",
+        ])
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .arg("--dump-dom")
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("the browser starts");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The report in frames of several widths, and what the browser measured in each.
+const MEASURE: &str = r#"<!DOCTYPE html><body><script>
+addEventListener("load", () => {
+  for (const frame of document.querySelectorAll("iframe")) {
+    const page = frame.contentDocument, root = page.documentElement, view = frame.contentWindow;
+    const words = [...page.querySelectorAll("h1, h2, li, p, .step .took")].filter(word => word.getClientRects().length);
+    const outside = words.filter(word => {
+      const box = word.getBoundingClientRect();
+      return !word.closest(".scroll") && (box.left < -1 || box.right > frame.clientWidth + 1);
+    });
+    const dead = [...page.querySelectorAll("a[href^='#']")].filter(link => !page.querySelector(link.getAttribute("href")));
+    const bars = [...page.querySelectorAll(".bar")].filter(bar => bar.getBoundingClientRect().width >= 2);
+    const told = document.createElement("p");
+    told.className = "measured";
+    told.textContent = [frame.width, root.scrollWidth <= frame.clientWidth, outside.length, dead.length,
+      page.querySelectorAll("svg path").length > 5, bars.length > 3, view.performance.getEntriesByType("resource").length].join(" ");
+    document.body.append(told);
+  }
+});
+</script>FRAMES</body>"#;
+
+#[test]
+fn a_browser_shows_the_report_in_every_width_and_loads_nothing() {
+    let test = "a_browser_shows_the_report_in_every_width_and_loads_nothing";
+    let Some(chromium) = thru_peers::peer(test, "chromium", "chromium") else { return };
+    let folder = folder("report-browser");
+    for (name, arguments) in [
+        ("healthy", &["https://www.shop.lab"][..]),
+        ("dropped", &["https://www.shop.lab", "--on", "lab:port-dropped"]),
+        ("lossy", &["https://www.shop.lab/bytes/500000", "--on", "lab:loss"]),
+        ("http3", &["https://www.shop.lab", "--http", "3"]),
+    ] {
+        report(&folder, &format!("{name}.html"), arguments);
+        let frames: String = [360, 700, 1200]
+            .iter()
+            .map(|width| format!("<iframe width=\"{width}\" height=\"800\" src=\"{name}.html\"></iframe>"))
+            .collect();
+        let page = folder.join(format!("{name}-frames.html"));
+        std::fs::write(&page, MEASURE.replace("FRAMES", &frames)).unwrap();
+        let document = browse(&chromium, &folder, &page);
+        for width in [360, 700, 1200] {
+            let told = format!("<p class=\"measured\">{width} true 0 0 true true 0</p>");
+            assert!(document.contains(&told), "{name}: expected {told} in {}", measured(&document));
+        }
+    }
+}
+
+fn measured(document: &str) -> String {
+    document
+        .split("<p class=\"measured\">")
+        .skip(1)
+        .filter_map(|rest| rest.split("</p>").next())
+        .collect::<Vec<_>>()
+        .join(" | ")
+}
+
+#[test]
+fn the_report_is_the_same_for_the_same_seed() {
+    let folder = folder("report-same");
+    let [one, two] = ["one.html", "two.html"].map(|name| {
+        let path =
+            report(&folder, name, &["https://www.shop.lab", "--on", "lab:cert-expired", "--seed", "5"]);
+        std::fs::read_to_string(path).unwrap()
+    });
+    assert!(one == two, "the same request gave two reports");
+    assert!(one.contains("The certificate of www.shop.lab has expired"));
+}
+
+#[test]
+fn a_bundle_holds_everything_but_the_secrets() {
+    let folder = folder("bundle");
+    let unpack = |name: &str, more: &[&str]| {
+        let path = folder.join(name);
+        let _ = std::fs::remove_dir_all(folder.join("thru"));
+        let arguments = ["https://www.shop.lab", "--bundle", path.to_str().unwrap()];
+        let output = thru(&[&arguments[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let tar = Command::new("tar").arg("-xzf").arg(&path).arg("-C").arg(&folder).status().expect("tar");
+        assert!(tar.success());
+        folder.join("thru")
+    };
+    let files = unpack("quiet.tar.gz", &[]);
+    for name in ["report.html", "trace.json", "request.har", "packets.pcapng"] {
+        let bytes = std::fs::read(files.join(name)).unwrap_or_else(|_| panic!("{name} is missing"));
+        let secret = bytes.windows(22).any(|window| window == b"CLIENT_TRAFFIC_SECRET_");
+        assert!(!secret, "{name} tells secrets");
+    }
+    let har: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(files.join("request.har")).unwrap()).expect("JSON");
+    assert_eq!(har["log"]["entries"][0]["response"]["status"], 200);
+    let keys = folder.join("keys");
+    let files = unpack("told.tar.gz", &["--keylog", keys.to_str().unwrap()]);
+    let capture = std::fs::read(files.join("packets.pcapng")).unwrap();
+    assert!(capture.windows(22).any(|window| window == b"CLIENT_TRAFFIC_SECRET_"), "asked for, but missing");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_an_error_with_its_path() {
+    let output = thru(&["https://www.shop.lab", "--report", "/nowhere/at/all.html"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("/nowhere/at/all.html") && output.status.code() == Some(2), "{said}");
+}

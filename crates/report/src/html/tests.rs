@@ -1,0 +1,61 @@
+use super::render;
+use crate::fixture;
+use thru_diagnose::diagnose;
+
+#[test]
+fn the_page_holds_every_part_and_asks_nobody() {
+    let trace = fixture::healthy();
+    let page = render(&trace, &diagnose(&trace));
+    for id in ["verdict", "layers", "evidence", "time", "packets", "certificates", "names", "checks"] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id} is missing");
+    }
+    for outside in ["http://", "src=", "@import", "url(", "<script", "<link"] {
+        assert!(!page.contains(outside), "{outside} would load something");
+    }
+    assert!(page.contains("https://www.shop.lab/") && page.contains("seed 7"));
+    assert!(!page.contains("CLIENT_TRAFFIC_SECRET"), "secrets stay out of reports");
+    assert_eq!(page, render(&trace, &diagnose(&trace)), "the same trace gives the same page");
+}
+
+#[test]
+fn what_was_lost_is_drawn_as_lost() {
+    let trace = fixture::healthy();
+    let page = render(&trace, &diagnose(&trace));
+    let lost = page.split("id=\"f6\"").nth(1).expect("frame 6 is drawn").split("</g>").next().unwrap();
+    assert!(lost.contains("class=\"lost\"") && lost.contains("random loss"), "{lost}");
+    let passed = page.split("id=\"f1\"").nth(1).unwrap().split("</g>").next().unwrap();
+    assert!(!passed.contains("class=\"lost\""));
+}
+
+#[test]
+fn links_to_frames_lead_somewhere() {
+    let trace = fixture::healthy();
+    let page = render(&trace, &diagnose(&trace));
+    for link in page.split("href=\"#").skip(1) {
+        let target = link.split('"').next().unwrap();
+        assert!(page.contains(&format!("id=\"{target}\"")), "#{target} leads nowhere");
+    }
+}
+
+#[test]
+fn words_from_the_network_stay_words() {
+    let mut trace = fixture::healthy();
+    trace.target = "https://x/<script>alert(1)</script>".into();
+    trace.network = "\"><img onerror=x>".into();
+    for span in &mut trace.spans {
+        span.label.push_str("<b>\u{1b}[2J");
+        span.values.insert("dns.said".into(), "<i>said</i>".into());
+    }
+    trace.names.push((fixture::SERVER.into(), "</svg><b>".into()));
+    let page = render(&trace, &diagnose(&trace));
+    for bad in ["<script>", "<b>", "<i>", "<img", "\u{1b}"] {
+        assert!(!page.contains(bad), "{bad:?} came through");
+    }
+}
+
+#[test]
+fn an_empty_trace_is_a_page_too() {
+    let trace = thru_trace::Trace::default();
+    let page = render(&trace, &diagnose(&trace));
+    assert!(page.ends_with("</html>\n") && !page.contains("NaN"));
+}
