@@ -85,7 +85,7 @@ pub(super) fn chart(title: &str, unit: Unit, series: &[Series], span: (u64, u64)
         at += tick;
     }
     for (number, series) in series.iter().enumerate() {
-        draw(&mut out, series, number, &x, &y);
+        draw(&mut out, series, number, x, y);
     }
     out.push_str("</svg></div>\n<p class=\"soft\">");
     let legend: Vec<String> = series
