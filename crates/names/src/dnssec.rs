@@ -8,6 +8,7 @@
 //! - [`verify`]: whether a set's signature holds, in bounded work.
 //! - [`keys`]: from a DS set to the keys of a zone.
 //! - [`nsec`], [`nsec3`]: what a denial proves.
+//! - [`upkeep`]: trust anchors that follow their zone's keys.
 //! - [`anchors`]: trust anchors, and names that are not to be checked.
 
 pub mod algorithm;
@@ -19,6 +20,7 @@ pub mod nsec;
 pub mod nsec3;
 pub mod records;
 mod rsa;
+pub mod upkeep;
 pub mod verify;
 
 /// Extended error codes (RFC 8914 section 4, and the registry) that validation gives.

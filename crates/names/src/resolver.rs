@@ -33,6 +33,7 @@ mod random;
 mod scrub;
 mod servers;
 mod step;
+mod upkeep;
 mod validate;
 
 use std::future::Future;
@@ -139,6 +140,8 @@ enum Deadline {
     Exchange(ExchangeId),
     /// The client has waited long enough: SERVFAIL.
     Job(JobId),
+    /// The keys of the trust point with this number are to be looked at.
+    Probe(usize),
 }
 
 impl Resolver {
@@ -342,6 +345,14 @@ impl Resolver {
         self.core().anchors.tags(&Name::root())
     }
 
+    /// Trust points that have changed since this was last asked, as files to keep
+    /// ([`crate::dnssec::upkeep::TrustPoint::from_text`]).
+    pub fn changed_trust_points(&mut self) -> Vec<(Name, String)> {
+        let mut core = self.core();
+        let changed = std::mem::take(&mut core.points_changed);
+        changed.into_iter().map(|at| (core.points[at].zone.clone(), core.points[at].to_text())).collect()
+    }
+
     /// Stops working on a client's query; nothing is answered.
     pub fn cancel(&mut self, token: u64) {
         let mut core = self.core();
@@ -376,6 +387,10 @@ async fn work(cx: Cx, key: Key) -> Outcome {
         Kind::Fresh => validate::resolve(&cx, question, true).await,
         Kind::Plain => fetched(iterate::iterate(&cx, question, &iterate::Options::default()).await),
         Kind::PlainFresh => fetched(iterate::iterate(&cx, question, &fresh).await),
+        Kind::Probe => {
+            upkeep::probe(&cx, &question.name).await;
+            Err(Failure { code: 0, text: "keys were looked at".into(), remember: false })
+        }
         Kind::Prime => fetched(iterate::prime(&cx, question).await),
         Kind::Above(zone) => {
             let from = Some(zone.clone());
@@ -421,6 +436,7 @@ impl Core {
             match deadline {
                 Deadline::Exchange(exchange) => self.gave_no_answer(exchange),
                 Deadline::Job(job) => self.out_of_time(job),
+                Deadline::Probe(number) => self.begin_probe(number),
             }
         }
     }

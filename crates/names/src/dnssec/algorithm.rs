@@ -136,3 +136,16 @@ pub fn key_is_sound(algorithms: Algorithms, algorithm: u8, key: &[u8]) -> bool {
         _ => true,
     }
 }
+
+/// The size of a key as people state it: the modulus's for RSA, the group's otherwise.
+pub fn key_bits(algorithm: u8, key: &[u8]) -> usize {
+    match algorithm {
+        1 | 5 | 7 | 8 | 10 => rsa_parts(key)
+            .map_or(0, |(_, modulus)| modulus.iter().skip_while(|octet| **octet == 0).count() * 8),
+        3 | 6 => key.first().map_or(0, |t| 512 + 64 * usize::from(*t)),
+        13 | 15 => 256,
+        14 => 384,
+        16 => 456,
+        _ => 0,
+    }
+}

@@ -58,6 +58,14 @@ impl Anchors {
         self.positive.insert(zone.to_lowercase(), Anchor { ds: Vec::new(), keys });
     }
 
+    /// Adds DS data to a zone's anchor.
+    pub fn add_ds(&mut self, zone: &Name, data: Data) {
+        let anchor = self.positive.entry(zone.to_lowercase()).or_default();
+        if !anchor.ds.contains(&data) {
+            anchor.ds.push(data);
+        }
+    }
+
     /// Takes a zone's anchor away.
     pub fn remove(&mut self, zone: &Name) {
         self.positive.remove(zone);

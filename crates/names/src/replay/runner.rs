@@ -50,6 +50,7 @@ pub fn run(text: &str) -> Outcome {
         answers: VecDeque::new(),
         clients: BTreeMap::new(),
         variables: BTreeMap::new(),
+        anchor_files: BTreeMap::new(),
         tokens: 0,
     };
     match runner.run() {
@@ -69,7 +70,7 @@ fn unknown_word(script: &Script) -> Option<(usize, String)> {
     let of_ranges = script.ranges.iter().flat_map(|range| &range.entries);
     let mut entries = of_steps.chain(of_ranges);
     let files = script.steps.iter().find_map(|step| match &step.event {
-        Event::CheckAutotrust(..) | Event::CheckFile(..) => Some((step.line, "a file check".to_owned())),
+        Event::CheckFile(..) => Some((step.line, "a file check".to_owned())),
         _ => None,
     });
     entries.find_map(|entry| Some((entry.line, entry.matches.unknown.first()?.clone()))).or(files)
@@ -100,6 +101,8 @@ struct Runner<'a> {
     answers: VecDeque<Given>,
     clients: BTreeMap<u64, (IpAddr, bool)>,
     variables: BTreeMap<String, String>,
+    /// Trust anchor files as they were last written.
+    anchor_files: BTreeMap<String, String>,
     tokens: u64,
 }
 
@@ -279,11 +282,38 @@ impl Runner<'_> {
                 Some(question) => self.service.resolver().expire_message(&question),
                 None => return fail(format!("no question: {text}")),
             },
-            Event::CheckAutotrust(..) | Event::CheckFile(..) => {
-                return fail("file checks are not modelled".into());
+            Event::CheckAutotrust(id, lines) => {
+                self.check_anchors(id, lines)
+                    .map_err(|why| (step.line, format!("STEP {}: {why}", step.number)))?;
             }
+            Event::CheckFile(..) => return fail("file checks are not modelled".into()),
         }
         Ok(())
+    }
+
+    /// Compares a trust anchor file with what a script expects; comments for people aside.
+    fn check_anchors(&mut self, id: &str, wanted: &[String]) -> Result<(), String> {
+        for (zone, text) in self.service.resolver().changed_trust_points() {
+            let name = crate::text::name_text(&zone);
+            // Scripts name the file as the zone, without the last dot.
+            self.anchor_files.insert(name.trim_end_matches('.').to_owned(), text);
+        }
+        let original = || self.script.autotrust.get(id).map(|lines| lines.join("\n"));
+        let have =
+            self.anchor_files.get(id).cloned().or_else(original).ok_or_else(|| format!("no file {id}"))?;
+        let told = |line: &&str| !line.is_empty() && !line.starts_with("; ");
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let have: Vec<String> = have.lines().filter(told).map(words).collect();
+        let mut wanted_lines = Vec::new();
+        for line in wanted.iter().map(String::as_str).filter(told) {
+            wanted_lines.push(words(&expand(line, &self.variables, self.clock())?));
+        }
+        if have == wanted_lines {
+            return Ok(());
+        }
+        let missing: Vec<&String> = wanted_lines.iter().filter(|line| !have.contains(line)).collect();
+        let extra: Vec<&String> = have.iter().filter(|line| !wanted_lines.contains(line)).collect();
+        Err(format!("trust anchor file: missing {missing:?}, unexpected {extra:?}"))
     }
 
     fn query(&mut self, step: &Step, entry: &Entry) {

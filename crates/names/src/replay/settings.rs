@@ -1,13 +1,16 @@
 //! A script's configuration, as settings of our own server. What has no counterpart makes the script a skip.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::macros::{Clock, expand};
 use super::script::{Script, Setting};
 use crate::dnssec::algorithm::Algorithms;
+use crate::dnssec::upkeep::TrustPoint;
 use crate::rdata::{name_from_text, record_from_text};
 use crate::resolver::{Minimise, ResolverConfig, Upstream, UpstreamKind};
 use crate::service::access::Action;
@@ -80,6 +83,7 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     resolver.limits.queries = 200;
     resolver.limits.tries = 5;
     resolver.limits.aliases = 11;
+    resolver.limits.restarts = 5;
     resolver.limits.depth = 12;
     resolver.limits.lookups = 64;
     resolver.limits.referrals = 130;
@@ -100,8 +104,13 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
         builder.setting(setting).map_err(|why| format!("line {}: {}: {why}", setting.line, setting.key))?;
     }
     builder.end_clause()?;
-    if !script.autotrust.is_empty() {
-        return Err("trust anchor files (RFC 5011) are not replayed".into());
+    for (name, lines) in &script.autotrust {
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| expand(line, &BTreeMap::new(), Clock { now: 0, timeout: 0 }))
+            .collect::<Result<_, _>>()?;
+        let point = TrustPoint::from_text(&lines.join("\n")).map_err(|why| format!("{name}: {why}"))?;
+        builder.config.resolver.trust_points.push(point);
     }
     if builder.config.stale.enabled {
         builder.config.resolver.lifetimes.stale = builder.stale_ttl;

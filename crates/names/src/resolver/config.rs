@@ -11,6 +11,7 @@ use super::iterate::Minimise;
 use super::scrub::Scrubbing;
 use crate::dnssec::algorithm::Algorithms;
 use crate::dnssec::anchors::Anchors;
+use crate::dnssec::upkeep::TrustPoint;
 
 /// Where a resolution begins, and how far it may go.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct ResolverConfig {
     pub stripped_is_bogus: bool,
     /// What does not validate is answered all the same, without AD.
     pub permissive: bool,
+    /// Anchors that follow their zone's keys (RFC 5011); their zones need no others.
+    pub trust_points: Vec<TrustPoint>,
     /// Algorithms that count as known.
     pub algorithms: Algorithms,
     /// More NSEC3 iterations make a zone insecure (RFC 9276 section 3.2).
@@ -96,6 +99,7 @@ impl ResolverConfig {
             dnssec_ok: true,
             validate: true,
             anchors: Anchors::default(),
+            trust_points: Vec::new(),
             stripped_is_bogus: true,
             permissive: false,
             algorithms: Algorithms::default(),

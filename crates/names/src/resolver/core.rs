@@ -18,6 +18,7 @@ use super::random::RandomStream;
 use super::servers::Servers;
 use super::{Deadline, ExchangeId, Output, ResolverConfig, Said, answer};
 use crate::dnssec::anchors::Anchors;
+use crate::dnssec::upkeep::TrustPoint;
 use crate::text::{name_text, type_text};
 use crate::wire::Packet;
 
@@ -35,6 +36,10 @@ pub(super) struct Core {
     pub(super) parents: Timed<Name, Delegation>,
     pub(super) keys: KeyCache,
     pub(super) anchors: Anchors,
+    /// Anchors that follow their zone's keys.
+    pub(super) points: Vec<TrustPoint>,
+    /// Those that have changed since somebody asked.
+    pub(super) points_changed: BTreeSet<usize>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) by_key: BTreeMap<Key, JobId>,
     /// The jobs that clients wait for, by their tokens.
@@ -62,7 +67,9 @@ impl Core {
     pub(super) fn new(config: ResolverConfig, seed: [u8; 32]) -> Core {
         let mut random = RandomStream::new(seed);
         let cookie_key = (random.next(), random.next());
-        Core {
+        let mut core = Core {
+            points: config.trust_points.clone(),
+            points_changed: BTreeSet::new(),
             cache: Cache::new(config.limits.cache, config.lifetimes),
             anchors: config.anchors.clone(),
             config: Arc::new(config),
@@ -80,7 +87,9 @@ impl Core {
             runnable: VecDeque::new(),
             outputs: VecDeque::new(),
             last_id: 0,
-        }
+        };
+        core.begin_upkeep();
+        core
     }
 
     pub(super) fn next_id(&mut self) -> u64 {

@@ -39,6 +39,8 @@ pub(super) enum Kind {
     Fresh,
     /// Resolved only, not from the cache: keys that did not fit at first.
     PlainFresh,
+    /// The keys of a trust point are looked at (RFC 5011).
+    Probe,
     /// The root's name servers from the hints (RFC 9609), or a stub zone's from its configuration.
     Prime,
     /// Asked of the servers of this zone, whatever the cache says of deeper ones: the parent's word.

@@ -467,7 +467,7 @@ async fn dnskeys(cx: &Cx, zone: &Name, ttl: u32, judge: impl Fn(&Core, &Set) -> 
 
 impl Core {
     /// What a message said did not validate: it is forgotten, and who sent it is asked last for a while.
-    fn distrust(&mut self, question: &Question, msg: &Msg) {
+    pub(super) fn distrust(&mut self, question: &Question, msg: &Msg) {
         self.cache.drop_message(question);
         for address in &msg.sources {
             self.servers.blame(self.now, *address);
