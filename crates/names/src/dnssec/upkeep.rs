@@ -260,8 +260,8 @@ impl TrustPoint {
             Some(if (left as i32) < 0 { 0 } else { u64::from(left) })
         };
         let expires = set.sigs.iter().filter_map(left).min().unwrap_or(0);
-        self.interval = (ttl / 2).min(expires / 2).min(15 * DAY).max(HOUR);
-        self.retry = (ttl / 10).min(expires / 10).min(DAY).max(HOUR);
+        self.interval = (ttl / 2).min(expires / 2).clamp(HOUR, 15 * DAY);
+        self.retry = (ttl / 10).min(expires / 10).clamp(HOUR, DAY);
     }
 }
 
