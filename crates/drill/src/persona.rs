@@ -53,6 +53,21 @@ impl Persona {
         }
     }
 
+    /// How far from its time something may happen, in percent of its distance from the event before: what the two
+    /// projects' tools allow unless they are told.
+    pub(crate) fn tolerance_percent(self) -> f64 {
+        match self {
+            Persona::Linux => 12.5,
+            Persona::FreeBsd => 0.0,
+        }
+    }
+
+    /// Whether a write to a connection that is being opened waits for it, or fails if it must not wait. Otherwise the
+    /// bytes are taken and wait.
+    pub(crate) fn writes_wait_for_connection(self) -> bool {
+        self == Persona::Linux
+    }
+
     /// How long a connection attempt may take at most, if there is a limit beside that of retries.
     pub fn connect_timeout(self) -> Option<Duration> {
         match self {
@@ -65,7 +80,22 @@ impl Persona {
     pub fn tcp(self) -> TcpConfig {
         match self {
             Persona::Linux => TcpConfig {
-                habits: Habits { accurate_ecn_marks_all: true, ect1_first: true, ..Habits::default() },
+                fast_open_black_hole: Duration::ZERO,
+                habits: Habits {
+                    accurate_ecn_marks_all: true,
+                    ect1_first: true,
+                    half_open_errors: true,
+                    unsent_ack_is_silent: true,
+                    syn_ack_must_echo: true,
+                    answers_crossing_syn_ack: true,
+                    writes_by_chunk: true,
+                    syn_data_spares_options: true,
+                    fast_open_tries_experiment: true,
+                    nonce_is_accurate: true,
+                    classic_hystart: true,
+                    cubic_reduces_window: true,
+                    ..Habits::default()
+                },
                 ..TcpConfig::default()
             },
             Persona::FreeBsd => TcpConfig {
@@ -105,6 +135,7 @@ impl Persona {
                     accept_by_room: true,
                     syn_fin: SynFin::Take,
                     opening_errors: OpeningErrors::Hard,
+                    ..Habits::default()
                 },
                 ..TcpConfig::default()
             },

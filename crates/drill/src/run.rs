@@ -200,8 +200,8 @@ impl Runner {
         match &event.action {
             Action::Packet(packet) if packet.direction == Direction::Out => {
                 let happened = self.expect(packet, event.time, from, until)?;
-                // A packet that may come at any time moves the clock of relative times; others are where they say.
-                self.last = if event.time == Time::Any { happened } else { from };
+                // Relative times count from when it came, wherever in its range that was.
+                self.last = happened;
                 return Ok(());
             }
             _ => {}
@@ -269,10 +269,15 @@ impl Runner {
         }
     }
 
-    /// Gives a packet to the host, now.
-    pub(crate) fn deliver(&mut self, bytes: Vec<u8>) {
-        let frame = Frame::new(bytes.into(), self.now);
-        self.host.handle_frame(self.now, self.interface, frame);
+    /// Gives packets to the host, now: those of one arrival together.
+    pub(crate) fn deliver(&mut self, packets: Vec<Vec<u8>>) {
+        let now = self.now;
+        let mut frames = packets.into_iter().map(|bytes| Frame::new(bytes.into(), now));
+        if frames.len() == 1 {
+            frames.by_ref().for_each(|frame| self.host.handle_frame(now, self.interface, frame));
+        } else {
+            self.host.handle_frames(now, self.interface, frames);
+        }
         self.collect();
     }
 

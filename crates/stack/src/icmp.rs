@@ -38,6 +38,13 @@ pub struct IcmpReport {
     pub ttl: u8,
 }
 
+impl IcmpReport {
+    /// Whether it says that the destination can't be reached at all, not only what was asked for there.
+    pub(crate) fn says_unreachable(&self) -> bool {
+        matches!(self.kind, IcmpErrorKind::NetworkUnreachable | IcmpErrorKind::HostUnreachable)
+    }
+}
+
 /// The meaning of an ICMP error, the same for both versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IcmpErrorKind {

@@ -8,8 +8,8 @@
 //!   `connection` (the control block), `time_wait`. No call looks at all connections.
 //! - the calls of an application: `calls`; what it may set: `options`; what is counted: `stats`.
 //! - a segment's way in: `segment`, `handshake`, `input`, `acknowledge`, `receive` over `ranges`; `icmp` for errors, `pmtu` for paths that send none.
-//! - and out: `transmit` from `queue`, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
-//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `pacing`, `ecn`.
+//! - and out: `transmit` from `queue` as `framing` says, remembered in `runs`; `ack` (when to acknowledge), `window`, `probe`.
+//! - loss and its avoidance: `rtt`, `recovery`, `rate`, [`congestion`], `usage`, `pacing`, `ecn`.
 //! - what takes memory only while it is needed: `on_demand`; when that ends: `rest`.
 //! - where stacks in use differ: `habits`.
 //! - which MUSTs of which RFCs are met, and which are not, is listed in `conformance/*.toml`; a test keeps it true.
@@ -46,6 +46,7 @@ mod demux;
 mod ecn;
 mod error;
 mod fastopen;
+mod framing;
 mod habits;
 mod half_open;
 mod handshake;
@@ -84,11 +85,14 @@ mod slab;
 mod stats;
 mod time_wait;
 mod transmit;
+mod usage;
 mod window;
 
+pub use chrono::Waiting;
 pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOptions};
 pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
+pub use framing::Write;
 pub use habits::{Habits, OpeningErrors, SynFin};
 pub use history::TcpSample;
 pub use info::TcpInfo;
@@ -353,8 +357,19 @@ impl Tcp {
             local: Endpoint { address: report.quoted_source, port: report.quoted_source_port },
             remote: report.quoted_destination.into(),
         };
-        // Half-open connections ignore errors: their SYN ACK is repeated in any case.
-        let Some(Target::Connection(index)) = self.demux.find(&pair) else { return };
+        let index = match self.demux.find(&pair) {
+            Some(Target::Connection(index)) => index,
+            // Mostly half-open connections ignore errors: their SYN ACK is repeated in any case.
+            Some(Target::HalfOpen(index)) => {
+                let asked = self.half_open.get(index).is_some_and(|half_open| half_open.iss == quoted_seq);
+                if asked && self.config.habits.half_open_errors && report.says_unreachable() {
+                    self.stats.attempt_fails += 1;
+                    self.forget_half_open(index);
+                }
+                return;
+            }
+            None => return,
+        };
         let mtu = path.mtu(pair.remote.address);
         let mut cx = context!(self, report.at);
         if let Some(connection) = self.connections.get_mut(index) {

@@ -21,6 +21,8 @@ pub(crate) struct Flow {
     /// The script's own first sequence number: what it writes in SYNs is meant as it stands, all other numbers count
     /// from there.
     pub(crate) remote_isn: Option<u32>,
+    /// The number after all payload that was seen to leave.
+    pub(crate) sent_until: Option<u32>,
     /// What the script calls our timestamps, and what they were.
     timestamps: BTreeMap<u32, u32>,
     first_timestamp: Option<(u32, u32)>,
@@ -138,6 +140,11 @@ impl Flows {
         let Some(tcp) = observed.tcp() else { return };
         if Flags(tcp.flags).syn() {
             self.list[index].isn = Some(tcp.seq);
+        }
+        let end = tcp.seq.wrapping_add(tcp.len as u32);
+        let until = &mut self.list[index].sent_until;
+        if tcp.len > 0 && until.is_none_or(|until| end.wrapping_sub(until) as i32 > 0) {
+            *until = Some(end);
         }
     }
 }

@@ -43,6 +43,8 @@ impl Runner {
             Some(ack) if tcp.ack_absolute => ack,
             Some(ack) if Flags(tcp.flags).ack() => flow.to_wire(ack, syn),
             Some(ack) => ack,
+            // Not said: the number before all.
+            None if Flags(tcp.flags).ack() => flow.to_wire(0, syn),
             None => 0,
         };
         let mut options = Vec::new();
@@ -75,11 +77,21 @@ impl Runner {
         segment.extend([0, 0]);
         segment.extend(tcp.urgent.unwrap_or(0).to_be_bytes());
         segment.extend(options);
-        segment.extend(core::iter::repeat_n(0x61, usize::from(tcp.len)));
         let (src, dst) = (self.settings.remote, self.settings.local);
-        set_checksum(&mut segment, 16, src, dst, Protocol::TCP);
-        let bytes = ip_packet(src, dst, Protocol::TCP, &packet.ip, &segment);
-        self.deliver(bytes);
+        let most = self.settings.gso_size.filter(|_| !syn).unwrap_or(usize::MAX);
+        let mut packets = Vec::new();
+        for (from, len) in pieces(usize::from(tcp.len), most) {
+            let mut piece = segment.clone();
+            piece[4..8].copy_from_slice(&seq.wrapping_add(from as u32).to_be_bytes());
+            if from + len < usize::from(tcp.len) {
+                // The last of them pushes and ends.
+                piece[13] &= !(Flags::PSH.0 | Flags::FIN.0) as u8;
+            }
+            piece.extend(core::iter::repeat_n(0x61, len));
+            set_checksum(&mut piece, 16, src, dst, Protocol::TCP);
+            packets.push(ip_packet(src, dst, Protocol::TCP, &packet.ip, &piece));
+        }
+        self.deliver(packets);
         Ok(())
     }
 
@@ -96,7 +108,7 @@ impl Runner {
         let (src, dst) = (self.settings.remote, self.settings.local);
         set_checksum(&mut datagram, 6, src, dst, Protocol::UDP);
         let bytes = ip_packet(src, dst, Protocol::UDP, &packet.ip, &datagram);
-        self.deliver(bytes);
+        self.deliver(vec![bytes]);
         Ok(())
     }
 
@@ -126,7 +138,7 @@ impl Runner {
             message[2..4].copy_from_slice(&sum.to_be_bytes());
         }
         let bytes = ip_packet(src, dst, protocol, &packet.ip, &message);
-        self.deliver(bytes);
+        self.deliver(vec![bytes]);
         Ok(())
     }
 
@@ -148,6 +160,8 @@ impl Runner {
             Quoted::Tcp { .. } | Quoted::Nothing => {
                 let (seq, len) = match icmp.quoted {
                     Quoted::Tcp { seq, len } => (seq, len),
+                    // What was too big for the path was at least as large as the path to it allows.
+                    _ if icmp.mtu.is_some() => (0, self.settings.mtu.saturating_sub(40) as u16),
                     _ => (0, 0),
                 };
                 let index = self.flow_for(None);
@@ -167,6 +181,12 @@ impl Runner {
         quoted.extend(upper);
         quoted
     }
+}
+
+/// Where the pieces of `len` bytes begin, and how long they are, none longer than `most`; one of nothing for nothing.
+fn pieces(len: usize, most: usize) -> Vec<(usize, usize)> {
+    let count = len.div_ceil(most).max(1);
+    (0..count).map(|index| (index.saturating_mul(most), most.min(len - index.saturating_mul(most)))).collect()
 }
 
 /// An IP packet around `payload`.

@@ -64,6 +64,8 @@ pub(crate) struct Progress {
     pub(crate) began: bool,
     /// Bytes so far.
     pub(crate) bytes: usize,
+    /// The connection it waited for has been there.
+    pub(crate) was_connected: bool,
     /// When it gives up.
     pub(crate) deadline: Option<thru_wire::Instant>,
     /// That time has come.
@@ -86,8 +88,9 @@ pub(crate) enum File {
 pub(crate) struct Watch {
     pub(crate) fd: i64,
     pub(crate) events: i64,
-    /// What edge-triggered interest has been told already.
+    /// What edge-triggered interest has been told already, and how much had arrived by then.
     pub(crate) told: i64,
+    pub(crate) arrived: u64,
 }
 
 /// A socket.
@@ -149,6 +152,17 @@ impl Kernel {
             Some(File::Socket(socket)) => Some(socket),
             _ => None,
         }
+    }
+
+    /// The connections of all sockets.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = TcpId> + '_ {
+        self.files.values().filter_map(|file| match file {
+            File::Socket(socket) => match socket.state {
+                SocketState::Stream(id) => Some(id),
+                _ => None,
+            },
+            _ => None,
+        })
     }
 
     pub(crate) fn socket_mut(&mut self, fd: i64) -> Option<&mut Socket> {
@@ -229,7 +243,6 @@ fn lacking(argument: &Expr) -> Option<String> {
             "MSG_ZEROCOPY" | "SO_ZEROCOPY" | "TCP_ZEROCOPY_RECEIVE" => {
                 Some("zero copy is not there".to_owned())
             }
-            "MSG_EOR" => Some("bounds of records are not kept apart".to_owned()),
             "TCP_MD5SIG" => Some("TCP MD5 signatures are not there".to_owned()),
             "TCP_AO_ADD_KEY" => Some("TCP-AO is not there".to_owned()),
             "SO_TIMESTAMPING" | "MSG_ERRQUEUE" => Some("timestamping of packets is not there".to_owned()),

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) mtu: usize,
     tolerance: Duration,
     tolerance_percent: f64,
+    /// Payload of the segments that a larger one stands for that the script sends.
+    pub(crate) gso_size: Option<usize>,
     /// Length of a tick of the timestamps a script expects; zero: their values are not compared.
     pub(crate) timestamp_tick: Duration,
     /// Failures of calls don't end the script.
@@ -58,7 +60,8 @@ impl Settings {
             connect_port: 8080,
             mtu: 1_500,
             tolerance: Duration::from_millis(4),
-            tolerance_percent: 0.0,
+            tolerance_percent: persona.tolerance_percent(),
+            gso_size: None,
             timestamp_tick: Duration::ZERO,
             calls_not_fatal: false,
             packets_not_fatal: false,
@@ -93,6 +96,7 @@ impl Settings {
                 "bind_port" => settings.bind_port = number()? as u16,
                 "connect_port" => settings.connect_port = number()? as u16,
                 "mtu" => settings.mtu = number()? as usize,
+                "mss" => settings.gso_size = Some(number()?.max(1) as usize),
                 "tolerance_usecs" => settings.tolerance = Duration::from_micros(number()?),
                 "tolerance_percent" => {
                     settings.tolerance_percent = value.parse::<f64>().map_err(|_| wrong())?;

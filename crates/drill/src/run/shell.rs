@@ -8,8 +8,10 @@ use super::{Runner, Stop};
 enum Line {
     /// `sysctl name=value`, or any other way to say it.
     Set(String, String),
-    /// Reset what was learnt of peers; we learn nothing that a script could see.
+    /// Nothing that a script could see.
     Nothing,
+    /// Forget what was learnt of peers.
+    Forget,
     /// Linux's script for defaults.
     Defaults,
     /// `ip route … initcwnd N mtu N`
@@ -38,8 +40,10 @@ impl Runner {
             match line {
                 Line::Set(name, value) => self.sysctl(&name, &value)?,
                 Line::Nothing => {}
+                Line::Forget => self.host.tcp_forget_fast_open(),
                 Line::Count { state, port, wanted } => self.count(&state, port, wanted)?,
                 Line::Defaults => {
+                    self.host.tcp_forget_fast_open();
                     for (name, value) in super::sysctl::LINUX_DEFAULTS {
                         self.sysctl(name, value)?;
                     }
@@ -138,7 +142,7 @@ fn read_ip(words: &[&str], lines: &mut Vec<Line>) -> bool {
         words.get(at + 1)
     };
     if words.contains(&"tcp_metrics") {
-        lines.push(Line::Nothing);
+        lines.push(Line::Forget);
         return true;
     }
     let lacking =

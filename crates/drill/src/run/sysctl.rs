@@ -89,6 +89,7 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "challenge_ack_limit"
             | "fastopen"
             | "fastopen_key"
+            | "fastopen_cookies"
             | "fastopen_blackhole_timeout_sec"
             | "moderate_rcvbuf",
         ) => Meaning::Ours,
@@ -167,10 +168,14 @@ pub(crate) const LINUX_DEFAULTS: &[(&str, &str)] = &[
     ("net.ipv4.tcp_syncookies", "1"),
 ];
 
-/// 16 bytes in hex; dashes don't count.
+/// Four words of 32 bits in hex, each of which lies in memory with its low byte first.
 fn key_of(text: &str) -> Option<[u8; 16]> {
-    let digits: String = text.chars().filter(|c| *c != '-').collect();
-    Some(u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?.to_be_bytes())
+    let words: Vec<&str> = text.split('-').collect();
+    let mut key = [0; 16];
+    for (bytes, word) in key.chunks_exact_mut(4).zip(&words) {
+        bytes.copy_from_slice(&u32::from_str_radix(word, 16).ok()?.to_le_bytes());
+    }
+    (words.len() == 4).then_some(key)
 }
 
 /// `0x403` or `1027`; of several numbers, the last.
@@ -192,6 +197,13 @@ impl Runner {
                     Some(key) => self.host.tcp_rotate_fast_open_key(key),
                     None => return Stop::fail(format!("`{key}` is not a key")),
                 }
+            }
+            return Ok(());
+        }
+        if name == "net.ipv4.tcp_fastopen_cookies" {
+            // No longer there in Linux: how many cookies are remembered.
+            if number_of(value) == Some(0) {
+                self.host.tcp_forget_fast_open();
             }
             return Ok(());
         }
@@ -259,6 +271,7 @@ fn linux(settings: &mut Settings, name: &str, number: u64, value: &str) {
         "fastopen" => {
             tcp.fast_open_client = number & 1 != 0;
             tcp.fast_open_server = number & 2 != 0;
+            // 4: data goes along with every SYN, and nobody asks for a cookie.
             settings.fast_open = number;
         }
         "fastopen_blackhole_timeout_sec" => tcp.fast_open_black_hole = seconds,

@@ -6,6 +6,7 @@ use crate::script::Expr;
 pub(crate) const MSG_PEEK: i64 = 0x2;
 pub(crate) const MSG_DONTWAIT: i64 = 0x40;
 pub(crate) const MSG_WAITALL: i64 = 0x100;
+pub(crate) const MSG_EOR: i64 = 0x80;
 pub(crate) const MSG_MORE: i64 = 0x8000;
 pub(crate) const MSG_FASTOPEN: i64 = 0x2000_0000;
 pub(crate) const O_NONBLOCK: i64 = 0x800;

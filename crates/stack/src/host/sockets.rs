@@ -17,7 +17,7 @@ use crate::packet::Packet;
 use crate::raw::{RawError, RawId, RawPacket, RawProtocol};
 use crate::tcp::{
     ConnectError, ListenError, ListenerId, OptionError, Path, SocketOptions, TcpConnectOptions, TcpError,
-    TcpEvent, TcpId, TcpInfo, TcpSample, TcpStats,
+    TcpEvent, TcpId, TcpInfo, TcpSample, TcpStats, Write,
 };
 use crate::udp::{UdpDatagram, UdpError, UdpId, UdpSend};
 
@@ -99,6 +99,20 @@ impl Host {
     pub fn tcp_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, TcpError> {
         self.begin(now);
         let result = self.tcp.write(now, id, data);
+        self.finish(now);
+        result
+    }
+
+    /// See [`Tcp::write_with`](crate::tcp::Tcp::write_with).
+    pub fn tcp_write_with(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        data: &[u8],
+        write: Write,
+    ) -> Result<usize, TcpError> {
+        self.begin(now);
+        let result = self.tcp.write_with(now, id, data, write);
         self.finish(now);
         result
     }

@@ -146,7 +146,7 @@ impl Connection {
     /// An acknowledgement leaves, alone or with data.
     pub(crate) fn ack_sent(&mut self, with_data: bool) {
         let next = self.receive.next();
-        if with_data && next > self.ack.last_sent {
+        if with_data && (next > self.ack.last_sent || self.ack.now) {
             self.ack.rode_on_data();
         } else if self.ack.now && self.ack.is_quick() {
             self.ack.quick = self.ack.quick.saturating_sub(1);

@@ -23,8 +23,9 @@ pub(crate) struct News {
     pub(crate) prior_una: u64,
     /// What was sent and unacknowledged before.
     pub(crate) flight: u64,
-    /// Bytes newly delivered, and those acknowledged cumulatively.
+    /// Bytes newly delivered, in how many segments, and those acknowledged cumulatively.
     pub(crate) bytes: u64,
+    pub(crate) segments: u32,
     pub(crate) acked: u64,
     /// Whether it moved SND.UNA on; whether blocks told something new.
     pub(crate) advanced: bool,
@@ -129,6 +130,8 @@ impl Connection {
         if news.flight > 0 {
             self.note_history(cx.now, cx.config);
         }
+        self.insight.segments_delivered = self.insight.segments_delivered.wrapping_add(news.segments);
+        self.framing_acknowledged();
         if news.advanced {
             if !self.recovery.timer_set {
                 self.restart_timer(cx);
@@ -136,6 +139,9 @@ impl Connection {
             self.tune_on_ack(cx);
             if self.queue.space() * 3 >= self.queue.limit() && self.is_writable(cx.memory) {
                 cx.wake(&mut self.write_waker);
+                if !cx.config.habits.writes_by_chunk {
+                    self.has_room();
+                }
             }
         }
     }
@@ -154,14 +160,10 @@ impl Connection {
         self.judge_loss(cx, news);
         let lost = self.runs.lost_bytes();
         let rate = self.delivery.sample(cx.now, self.rtt.min(), lost, news.newest_sample);
-        let threshold = self.congestion.slow_start_threshold();
-        let in_slow_start = self.congestion.window() < threshold;
-        // In slow start a window that was half used may double (RFC 7661 4.2, and Linux).
-        let used = self.window_was_full || (in_slow_start && 2 * before >= self.congestion.window());
         self.congestion.on_ack(&Ack {
             now: cx.now,
             delivered: news.bytes,
-            acked: news.acked,
+            acked: self.grown_by(news),
             newly_lost: lost - lost_before,
             total_delivered: self.delivery.delivered,
             rate,
@@ -170,12 +172,26 @@ impl Connection {
             prior_in_flight: before,
             in_flight: self.runs.in_flight(),
             ce_bytes,
-            app_limited: !used,
+            app_limited: !self.window_is_used(),
             // The acknowledgement that ends a recovery is no reason to grow either (RFC 6582 3.2 step 3).
             in_recovery: repairing || self.recovery.is_reducing(),
         });
         if self.congestion.limits_itself() {
             self.delivery.app_limited(self.runs.in_flight());
+        }
+    }
+
+    /// Bytes that a window may grow by: an acknowledgement that moves on counts for what it delivers itself. What was
+    /// reported to have arrived before it moved on has not grown the window then, and does not now (as Linux).
+    fn grown_by(&self, news: &News) -> u64 {
+        if self.options.sack {
+            // Where segments overtake each other, what was reported first is as good a sign as what moves on.
+            if news.advanced || self.recovery.rack.reordering_seen { news.bytes } else { 0 }
+        } else if !news.advanced {
+            0
+        } else {
+            let mss = u64::from(self.options.mss);
+            news.acked.saturating_sub(news.duplicates_before * mss).max(mss.min(news.acked))
         }
     }
 
@@ -281,6 +297,7 @@ impl Connection {
 impl News {
     fn note(&mut self, run: &Run, known: &Before) {
         self.bytes += u64::from(run.len);
+        self.segments += 1;
         if run.retransmitted {
             self.resent = Some(self.resent.map_or(run.sent_at, |newest| newest.max(run.sent_at)));
             return;

@@ -105,12 +105,20 @@ impl Connection {
         if self.settings.send_buffer.is_some() || !cx.config.send_autotuning || cx.memory.pressure() {
             return;
         }
+        if cx.config.habits.writes_by_chunk {
+            return;
+        }
         let most = cx.config.send_buffer_most as u64;
         let wanted = self.congestion.window().saturating_mul(2).min(most) as usize;
         if wanted > self.queue.limit() {
             self.queue.set_limit(wanted);
         }
     }
+}
+
+/// Segments in the congestion window.
+pub(crate) fn segments_of_window(connection: &Connection) -> u64 {
+    connection.congestion.window() / u64::from(connection.options.mss.max(1))
 }
 
 impl Tcp {

@@ -216,8 +216,17 @@ impl Tcp {
         if connection.closing || matches!(connection.state, State::Closed | State::TimeWait) {
             return Err(TcpError::WriteAfterShutdown);
         }
-        let room = connection.room_to_write(&self.memory).min(data.len());
-        let written = connection.queue.push(&data[..room], &mut self.spare);
+        let room = connection.room_to_write(&self.memory, self.config.habits.writes_by_chunk).min(data.len());
+        let written = if self.config.habits.writes_by_chunk {
+            connection.begin_chunk();
+            connection.queue.push_beyond(&data[..room], &mut self.spare)
+        } else {
+            connection.queue.push(&data[..room], &mut self.spare)
+        };
+        let short = if self.config.habits.writes_by_chunk { room == 0 } else { written < data.len() };
+        if short && !data.is_empty() {
+            connection.wants_room();
+        }
         if written > 0 {
             connection.start_waiting_syn();
             self.settle(index, now);
@@ -361,6 +370,11 @@ impl Tcp {
     /// Switches Nagle's algorithm off or on.
     pub fn set_nodelay(&mut self, now: Instant, id: TcpId, nodelay: bool) {
         if let Some((index, connection)) = self.connection_mut(id) {
+            if nodelay {
+                connection.stop_holding();
+                // As Linux: even under a cork, once.
+                connection.probe.force_small |= connection.queue.end() > connection.nxt;
+            }
             if connection.settings.nodelay != nodelay {
                 let options = SocketOptions { nodelay, ..*connection.settings };
                 connection.adopt(now, &options);
@@ -419,7 +433,10 @@ impl Connection {
     }
 
     /// Bytes that may be written now: what the buffer, the host's memory and `TCP_NOTSENT_LOWAT` leave.
-    fn room_to_write(&self, memory: &Memory) -> usize {
+    fn room_to_write(&self, memory: &Memory, by_chunk: bool) -> usize {
+        if by_chunk {
+            return self.room_by_chunk();
+        }
         let unsent = self.queue.end().saturating_sub(self.nxt.max(self.iss + 1)) as usize;
         let low = self.settings.notsent_low.map_or(usize::MAX, |low| low.saturating_sub(unsent));
         let scarce = if memory.exhausted() { FLOOR.saturating_sub(self.queue.memory()) } else { usize::MAX };
@@ -427,7 +444,7 @@ impl Connection {
     }
 
     pub(crate) fn is_writable(&self, memory: &Memory) -> bool {
-        self.room_to_write(memory) > 0
+        self.room_to_write(memory, false) > 0
     }
 
     /// Whether bytes written now may leave before the handshake is done (RFC 7413): with a SYN that waits for them,
@@ -436,7 +453,7 @@ impl Connection {
         self.fast_open.as_ref().is_some_and(|opening| opening.waits || !self.active)
     }
 
-    fn start_waiting_syn(&mut self) {
+    pub(crate) fn start_waiting_syn(&mut self) {
         if self.fast_open.as_ref().is_some_and(|opening| opening.waits) {
             self.syn.due = true;
         }

@@ -6,7 +6,7 @@ use thru_wire::Instant;
 
 /// What holds data back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waiting {
+pub enum Waiting {
     /// Data is on its way, or the congestion window is full.
     Network,
     /// The peer's window is closed or too small.
@@ -32,6 +32,11 @@ impl Chrono {
             None => {}
         }
         self.running = to.map(|what| (what, now));
+    }
+
+    /// What is being counted, and since when.
+    pub(crate) fn running(&self) -> Option<(Waiting, Instant)> {
+        self.running
     }
 
     /// What was counted by the last change.

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use thru_wire::Instant;
 
-use super::Congestion;
 pub use super::rate::RateSample;
+use super::{Congestion, Habits};
 
 mod bbr1;
 mod bbr3;
@@ -168,10 +168,16 @@ pub trait Controller: Debug + Send {
 
 /// A controller of the kind asked for, with an initial window of `initial` segments of `mss` bytes. `seed` gives its
 /// random choices.
-pub(crate) fn controller(kind: Congestion, mss: u64, initial: u32, seed: u64) -> Box<dyn Controller> {
+pub(crate) fn controller(
+    kind: Congestion,
+    mss: u64,
+    initial: u32,
+    seed: u64,
+    habits: &Habits,
+) -> Box<dyn Controller> {
     match kind {
         Congestion::NewReno => Box::new(reno::Reno::new(mss, initial)),
-        Congestion::Cubic => Box::new(cubic::Cubic::new(mss, initial)),
+        Congestion::Cubic => Box::new(cubic::Cubic::new(mss, initial).with(habits)),
         Congestion::Bbr1 => Box::new(bbr1::Bbr1::new(mss, initial, seed)),
         Congestion::Bbr3 => Box::new(bbr3::Bbr3::new(mss, initial, seed)),
     }

@@ -14,6 +14,7 @@ use super::congestion::{Controller, controller};
 use super::demux::Pair;
 use super::ecn::Marks;
 use super::fastopen::{FastOpen, Opening};
+use super::framing::Framing;
 use super::handshake::{Negotiated, Syn};
 use super::history::History;
 use super::insight::{Insight, TcpEventKind};
@@ -29,8 +30,9 @@ use super::receive::Receive;
 use super::recovery::Recovery;
 use super::rtt::Rtt;
 use super::runs::Runs;
+use super::usage::Usage;
 use super::window::{OwnWindow, PeerWindow};
-use super::{Congestion, Path, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpStats};
+use super::{Congestion, Habits, Path, SegmentOut, SocketOptions, State, TcpConfig, TcpError, TcpStats};
 use crate::buffers::Spare;
 use crate::icmp::IcmpReport;
 use crate::timer::TimerHandle;
@@ -129,8 +131,9 @@ pub(crate) struct Connection {
     pub(crate) history: Option<Box<History>>,
     /// Connections without ECN hold no memory for it.
     pub(crate) marks: Option<Box<Marks>>,
-    /// Whether the congestion window, and nothing else, ended the last burst.
-    pub(crate) window_was_full: bool,
+    pub(crate) usage: Usage,
+    /// What writes said beside their bytes.
+    pub(crate) framing: Option<Box<Framing>>,
     /// Place after the last segment below full size (Minshall's variant of Nagle's algorithm).
     pub(crate) last_small: u64,
     pub(crate) last_sent: Instant,
@@ -186,8 +189,13 @@ impl Connection {
         settings: Arc<SocketOptions>,
     ) -> Connection {
         let (send, receive) = settings.buffers(config);
-        let congestion =
-            controller(settings.congestion, u64::from(options.mss), config.initial_window_segments, iss);
+        let congestion = controller(
+            settings.congestion,
+            u64::from(options.mss),
+            config.initial_window_segments,
+            iss,
+            &config.habits,
+        );
         let mut runs = OnDemand::<Runs>::default();
         if congestion.wants_lost() {
             runs.take_notes();
@@ -212,7 +220,8 @@ impl Connection {
             mtu_search: MtuSearch::new(config.mtu_probing),
             history: None,
             marks: None,
-            window_was_full: false,
+            usage: Usage::default(),
+            framing: None,
             last_small: iss,
             last_sent: Instant::START,
             delivery: Delivery::default(),
@@ -246,9 +255,9 @@ impl Connection {
     }
 
     /// Another controller takes over, with the window of the one before. `initial`: the initial window in segments.
-    pub(crate) fn use_controller(&mut self, kind: Congestion, initial: u32) {
+    pub(crate) fn use_controller(&mut self, kind: Congestion, initial: u32, habits: &Habits) {
         let (window, threshold) = (self.congestion.window(), self.congestion.slow_start_threshold());
-        self.congestion = controller(kind, u64::from(self.options.mss), initial, self.iss);
+        self.congestion = controller(kind, u64::from(self.options.mss), initial, self.iss, habits);
         if self.congestion.wants_lost() {
             self.runs.take_notes();
         }
@@ -325,6 +334,7 @@ impl Connection {
         self.queue.clear();
         self.runs.release();
         self.scoreboard.release();
+        self.framing = None;
     }
 
     /// RST and the end (RFC 9293 3.10.5).

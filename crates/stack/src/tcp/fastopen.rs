@@ -45,10 +45,10 @@ impl Cookie {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// The cookie that a SYN ACK gives, if it is a legal one.
+    /// The cookie that a SYN ACK gives, if it is a legal one: 4 to 16 bytes, an even number (RFC 7413 4.1.1).
     fn given(segment: &Segment) -> Option<Cookie> {
         let cookie = Cookie::of(segment.header.options.extra.fast_open()?)?;
-        (cookie.len > 0).then_some(cookie)
+        (cookie.len >= 4 && cookie.len % 2 == 0).then_some(cookie)
     }
 }
 
@@ -57,6 +57,10 @@ impl Cookie {
 pub(crate) struct Opening {
     /// The option of our SYN or SYN ACK.
     cookie: Option<Cookie>,
+    /// It is written as the experimental option (RFC 7413 appendix A).
+    experimental: bool,
+    /// Our first SYN carried the option.
+    asked: bool,
     /// Payload bytes that the SYN may carry, headers' options not subtracted; 0: none.
     room: u16,
     /// The SYN waits for the first bytes written.
@@ -71,6 +75,10 @@ pub(crate) struct Opening {
 #[derive(Clone, Copy, Debug, Default)]
 struct Server {
     cookie: Option<Cookie>,
+    /// The cookie came in the experimental option.
+    experimental: bool,
+    /// It had no cookie for the option of RFC 7413, and none for the experimental one.
+    silent: (bool, bool),
     mss: u16,
     /// No attempt before this.
     refused_until: Option<Instant>,
@@ -151,11 +159,22 @@ impl FastOpen {
         if server.refused_until.is_some_and(|until| now < until) {
             return None;
         }
-        let opening = Opening { cookie: server.cookie, room: 0, waits: false, sent: 0, listener: None };
+        let opening = Opening {
+            cookie: server.cookie,
+            experimental: server.experimental,
+            asked: true,
+            room: if server.mss > 0 { server.mss } else { u16::MAX },
+            waits: true,
+            sent: 0,
+            listener: None,
+        };
         Some(Box::new(match server.cookie {
-            Some(_) => Opening { room: server.mss, waits: true, ..opening },
-            None if settings.fast_open_no_cookie => Opening { room: u16::MAX, waits: true, ..opening },
-            None => Opening { cookie: Some(Cookie::REQUEST), ..opening },
+            _ if settings.fast_open_no_cookie => Opening { cookie: None, asked: false, ..opening },
+            Some(_) => opening,
+            None => {
+                let experimental = server.silent == (true, false);
+                Opening { cookie: Some(Cookie::REQUEST), experimental, room: 0, waits: false, ..opening }
+            }
         }))
     }
 
@@ -171,8 +190,16 @@ impl FastOpen {
         self.servers.entry(server).or_default()
     }
 
-    fn remember(&mut self, server: IpAddr, cookie: Cookie, mss: u16) {
-        *self.entry(server) = Server { cookie: Some(cookie), mss, refused_until: None, losses: 0 };
+    fn remember(&mut self, server: IpAddr, cookie: Cookie, experimental: bool, mss: u16) {
+        *self.entry(server) = Server { cookie: Some(cookie), experimental, mss, ..Server::default() };
+    }
+
+    /// The server is there, but has not given a cookie; `experimental`: to the request in the experimental option.
+    fn was_silent(&mut self, server: IpAddr, experimental: bool) {
+        let entry = self.entry(server);
+        if entry.cookie.is_none() {
+            entry.silent = if experimental { (entry.silent.0, true) } else { (true, entry.silent.1) };
+        }
     }
 
     /// The server has no cookies for us, or took no data (RFC 7413 4.1.3.1).
@@ -192,10 +219,18 @@ impl FastOpen {
 
     /// Connections that began well hear nothing more: no Fast Open at all for a while, twice as long each time.
     fn black_hole(&mut self, config: &TcpConfig, now: Instant) {
+        if config.fast_open_black_hole.is_zero() {
+            return;
+        }
         let times = self.black_holes.min(6);
         self.black_holes += 1;
         self.off_until = Some(now + config.fast_open_black_hole * (1 << times));
     }
+}
+
+/// Bytes of a SYN that its options take from its data.
+fn taken_by_options(config: &TcpConfig, options: usize) -> usize {
+    if config.habits.syn_data_spares_options { 40 } else { options }
 }
 
 fn make(hasher: &SipHasher24, pair: &Pair) -> Cookie {
@@ -228,22 +263,30 @@ impl Pending {
 impl Connection {
     /// Adds the option to our SYN or SYN ACK.
     pub(crate) fn add_fast_open(&self, options: &mut TcpOptions) {
-        if let Some(cookie) = self.fast_open.as_ref().and_then(|opening| opening.cookie) {
-            options.extra.push_fast_open(cookie.bytes());
+        let Some(opening) = &self.fast_open else { return };
+        match opening.cookie {
+            Some(cookie) if opening.experimental => {
+                options.extra.push_fast_open_experiment(cookie.bytes());
+            }
+            Some(cookie) => {
+                options.extra.push_fast_open(cookie.bytes());
+            }
+            None => {}
         }
+    }
+
+    /// Payload bytes that the SYN will carry at most, while it waits for them.
+    pub(crate) fn fast_open_room(&self, now: Instant, config: &TcpConfig) -> Option<usize> {
+        let opening = self.fast_open.as_ref().filter(|opening| opening.waits)?;
+        let mut options = self.options.syn_options(now);
+        self.add_fast_open(&mut options);
+        let taken = taken_by_options(config, options.padded_len());
+        Some(usize::from(opening.room.min(self.options.own_mss)).saturating_sub(taken))
     }
 
     /// Bytes that the SYN about to leave takes along; one that is sent again has neither data nor option, as what
     /// stands in the way may dislike both (RFC 7413 4.2.1).
-    /// Payload bytes that the SYN will carry at most, while it waits for them.
-    pub(crate) fn fast_open_room(&self, now: Instant) -> Option<usize> {
-        let opening = self.fast_open.as_ref().filter(|opening| opening.waits)?;
-        let mut options = self.options.syn_options(now);
-        self.add_fast_open(&mut options);
-        Some(usize::from(opening.room.min(self.options.own_mss)).saturating_sub(options.padded_len()))
-    }
-
-    pub(crate) fn fast_open_payload(&mut self, again: bool, options: &TcpOptions) -> u32 {
+    pub(crate) fn fast_open_payload(&mut self, again: bool, options: &TcpOptions, config: &TcpConfig) -> u32 {
         let Some(opening) = &mut self.fast_open else { return 0 };
         opening.waits = false;
         if again || self.state != State::SynSent {
@@ -252,7 +295,8 @@ impl Connection {
             }
             return 0;
         }
-        let room = opening.room.min(self.options.own_mss).saturating_sub(options.padded_len() as u16);
+        let taken = taken_by_options(config, options.padded_len());
+        let room = opening.room.min(self.options.own_mss).saturating_sub(taken as u16);
         let len = self.queue.end().saturating_sub(self.iss + 1).min(u64::from(room)) as u32;
         opening.sent = len;
         len
@@ -262,20 +306,33 @@ impl Connection {
     pub(crate) fn fast_open_answered(&mut self, cx: &mut Context<'_>, segment: &Segment, ack: u64) {
         let Some(opening) = &self.fast_open else { return };
         let (server, taken) = (self.pair.remote.address, ack > self.iss + 1);
-        let asked = opening.cookie.is_some() || opening.sent > 0;
+        let (asked, experimental) = (opening.asked, opening.experimental);
+        let tried = asked || opening.sent > 0;
+        let mss = self.options.peer_mss;
+        let keeps_asking = cx.config.habits.fast_open_tries_experiment;
         if opening.sent > 0 {
             if taken {
-                self.insight.fast_open = true;
+                self.insight.fast_open = ack >= self.iss + 1 + u64::from(opening.sent);
                 cx.stats.fast_open_active += 1;
             } else {
                 cx.stats.fast_open_active_failed += 1;
             }
         }
         match Cookie::given(segment) {
-            Some(cookie) => cx.fast_open.remember(server, cookie, self.options.peer_mss),
-            None if taken => {}
+            // Nobody asked for it: what is it worth?
+            Some(_) | None if !asked => cx.fast_open.entry(server).mss = mss,
+            Some(cookie) => {
+                let experimental = segment.header.options.extra.fast_open_is_experimental();
+                cx.fast_open.remember(server, cookie, experimental, mss);
+            }
+            None if taken || keeps_asking => {
+                cx.fast_open.entry(server).mss = mss;
+                if opening.sent == 0 && self.syn.retransmissions == 0 {
+                    cx.fast_open.was_silent(server, experimental);
+                }
+            }
             None if self.syn.retransmissions > 0 => cx.fast_open.lost(server, cx.now),
-            None if asked => cx.fast_open.refuse(server, cx.config, cx.now),
+            None if tried => cx.fast_open.refuse(server, cx.config, cx.now),
             None => {}
         }
         if opening.sent == 0 {
@@ -285,7 +342,10 @@ impl Connection {
 
     /// The attempt has failed without any answer but silence or an error of the network.
     pub(crate) fn fast_open_failed(&mut self, cx: &mut Context<'_>) {
-        if self.state == State::SynSent && self.fast_open.take().is_some() {
+        if self.state == State::SynSent
+            && self.fast_open.take().is_some()
+            && !cx.config.habits.fast_open_tries_experiment
+        {
             cx.fast_open.lost(self.pair.remote.address, cx.now);
         }
     }
@@ -362,7 +422,15 @@ impl Tcp {
         let mut connection = Box::new(half_open.connection(&self.config));
         connection.syn.due = true;
         let handle = self.listeners.handle(listener);
-        let opening = Opening { cookie, room: 0, waits: false, sent: 0, listener: Some(handle) };
+        let opening = Opening {
+            cookie,
+            experimental: half_open.fast_open_experiment,
+            asked: false,
+            room: 0,
+            waits: false,
+            sent: 0,
+            listener: Some(handle),
+        };
         connection.fast_open = Some(Box::new(opening));
         connection.insight.segments_received = 1;
         connection.insight.fast_open = !segment.payload.is_empty();

@@ -52,6 +52,31 @@ pub struct Habits {
     pub syn_fin: SynFin,
     /// Which ICMP errors end a connection that is being opened (RFC 1122 4.2.3.9).
     pub opening_errors: OpeningErrors,
+    /// An ICMP error that says that nobody can be reached ends a half-open connection, too.
+    pub half_open_errors: bool,
+    /// In ESTABLISHED an acknowledgement of what was never sent is dropped in silence. Otherwise it is answered (RFC 5961 5.2).
+    pub unsent_ack_is_silent: bool,
+    /// A SYN ACK whose timestamp echoes what we never sent is answered with RST.
+    pub syn_ack_must_echo: bool,
+    /// When both sides called at once, the peer's SYN ACK is acknowledged.
+    pub answers_crossing_syn_ack: bool,
+    /// A write that finds any room fills a chunk as large as a super-segment, and waiting for room ends when a third of
+    /// the buffer is free. Otherwise it takes exactly as many bytes as there is room for.
+    pub writes_by_chunk: bool,
+    /// Data in a SYN leaves room for all options there could be, so that whoever adds some on the way need not drop it.
+    /// Otherwise it fills the segment.
+    pub syn_data_spares_options: bool,
+    /// A server without an answer to a request for a cookie is asked once by the experimental option (RFC 7413
+    /// appendix A), and is never refused to be asked again.
+    pub fast_open_tries_experiment: bool,
+    /// A SYN ACK with AE and ECE but without CWR agrees to accurate ECN. Otherwise it means classic ECN with the nonce of
+    /// RFC 3540.
+    pub nonce_is_accurate: bool,
+    /// CUBIC's first slow start ends at once when round trips have become longer or acknowledgements come in a long train
+    /// (HyStart). Otherwise it slows down first (HyStart++, RFC 9406).
+    pub classic_hystart: bool,
+    /// CUBIC reduces the congestion window, used or not. Otherwise what was in flight (RFC 9438 4.6 allows both).
+    pub cubic_reduces_window: bool,
 }
 
 /// What becomes of a SYN that carries a FIN, too: nobody honest sends one, and RFC 9293 has no word for it.
@@ -101,6 +126,16 @@ impl Default for Habits {
             accept_by_room: false,
             syn_fin: SynFin::NotByListeners,
             opening_errors: OpeningErrors::Unreachable,
+            half_open_errors: false,
+            unsent_ack_is_silent: false,
+            syn_ack_must_echo: false,
+            answers_crossing_syn_ack: false,
+            writes_by_chunk: false,
+            syn_data_spares_options: false,
+            fast_open_tries_experiment: false,
+            nonce_is_accurate: false,
+            classic_hystart: false,
+            cubic_reduces_window: false,
         }
     }
 }

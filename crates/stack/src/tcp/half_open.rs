@@ -39,7 +39,7 @@ pub(crate) struct HalfOpen {
     /// A cookie to hand on in the SYN ACK (RFC 7413).
     pub(crate) fast_open: Option<[u8; 8]>,
     /// It is told in the option in which it was asked for.
-    fast_open_experiment: bool,
+    pub(crate) fast_open_experiment: bool,
     /// Arrival of the SYN, and when the SYN ACK left first and last.
     began: Instant,
     answered: Instant,

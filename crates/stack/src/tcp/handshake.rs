@@ -11,6 +11,7 @@ use super::ecn::EcnMode;
 use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::rtt::{syn_ack_timeout, syn_timeout};
+use super::runs::Run;
 use super::segment::{Segment, reset_for};
 use super::{SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
 
@@ -174,6 +175,11 @@ impl Connection {
     pub(crate) fn on_segment_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment) {
         let flags = segment.flags();
         let ack = seq::place(self.nxt, segment.header.ack);
+        if flags.ack() && !flags.rst() && cx.config.habits.syn_ack_must_echo && !self.is_our_echo(segment) {
+            cx.stats.paws_drops += 1;
+            cx.out.extend(reset_for(segment));
+            return;
+        }
         if flags.ack() && (ack <= self.iss || ack > self.nxt) {
             cx.out.extend(reset_for(segment));
             return;
@@ -195,8 +201,7 @@ impl Connection {
             self.options.ecn = self.options.ecn.agreed(flags);
             self.una = ack;
             self.fast_open_answered(cx, segment, ack);
-            // What a SYN brought along and was not taken is sent again, as if for the first time.
-            self.nxt = ack;
+            self.send_syn_data_again(cx, ack);
             self.queue.acknowledge(ack, cx.spare);
             self.insight.bytes_acked += ack - (self.iss + 1);
             if let (Some(sent_at), 0) = (self.syn.sent_at, self.syn.retransmissions) {
@@ -210,7 +215,8 @@ impl Connection {
             self.on_payload(cx, segment, self.irs + 1);
         } else {
             // Both sides called at once (RFC 9293 3.5 figure 8).
-            self.nxt = self.iss + 1;
+            let sent = self.fast_open.as_ref().map_or(0, |opening| u64::from(opening.sent));
+            self.nxt = self.iss + 1 + sent;
             if self.options.ecn != EcnMode::Off {
                 self.options.ecn = EcnMode::answer(cx.config, flags);
             }
@@ -218,6 +224,33 @@ impl Connection {
             self.set_state(cx.now, State::SynReceived);
             self.syn.due = true;
         }
+    }
+
+    /// What a SYN took along and the peer did not take leaves again at once: no congestion, the peer was not ready.
+    fn send_syn_data_again(&mut self, cx: &mut Context<'_>, ack: u64) {
+        let sent = self.fast_open.as_ref().map_or(0, |opening| u64::from(opening.sent));
+        let end = self.iss + 1 + sent;
+        if ack >= end {
+            self.nxt = ack;
+            return;
+        }
+        self.nxt = ack;
+        let left = self.syn.sent_at.unwrap_or(cx.now);
+        let run = Run { sent_at: left, pushed: true, ..self.stamp(cx.now, ack, (end - ack) as u32) };
+        self.runs.take_room(cx.spare);
+        self.runs.push(run);
+        self.runs.lose_longer_than(0);
+        self.nxt = end;
+    }
+
+    /// Whether a SYN ACK without timestamps came, or one whose timestamp echoes a SYN of ours.
+    fn is_our_echo(&self, segment: &Segment) -> bool {
+        let Some((state, theirs)) = self.options.timestamps.zip(segment.header.options.timestamps) else {
+            return true;
+        };
+        let began = state.value(self.syn.began.unwrap_or(segment.at));
+        let since = state.value(segment.at).wrapping_sub(began);
+        theirs.echo == 0 || theirs.echo.wrapping_sub(began) <= since
     }
 
     /// Takes in the peer's SYN.
@@ -243,6 +276,8 @@ impl Connection {
         }
         self.syn.due = false;
         self.last_received = segment.at;
+        self.insight.last_data_received = segment.at;
+        self.insight.segments_delivered += 1;
         self.establish_ecn(segment);
         self.establish_mtu();
         self.congestion.on_established(segment.at, self.rtt.smoothed(), self.options.sack);
@@ -306,7 +341,7 @@ impl Connection {
         self.last_sent = now;
         let mut options = self.options.syn_options(now);
         self.add_fast_open(&mut options);
-        let len = self.fast_open_payload(again, &options);
+        let len = self.fast_open_payload(again, &options, config);
         self.nxt = self.nxt.max(self.iss + 1 + u64::from(len));
         self.insight.bytes_sent += u64::from(len);
         let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);

@@ -32,11 +32,13 @@ impl Connection {
         match report.kind {
             IcmpErrorKind::PacketTooBig { .. } => {
                 self.limit_to_mtu(mtu);
+                self.limit_syn_to_mtu(mtu);
                 return;
             }
             kind if ends_opening(cx.config.habits.opening_errors, kind, report)
                 && (matches!(self.state, State::SynSent)
-                    || (self.state == State::SynReceived && self.active)) =>
+                    || (self.state == State::SynReceived
+                        && (self.active || cx.config.habits.half_open_errors))) =>
             {
                 self.end(cx, Some(TcpError::Unreachable(report.clone())));
                 return;
@@ -44,6 +46,19 @@ impl Connection {
             _ => {}
         }
         self.last_icmp = Some(Box::new(report.clone()));
+    }
+
+    /// A SYN that leaves again announces no more than the path takes; one whose data did not fit leaves at once, bare.
+    fn limit_syn_to_mtu(&mut self, mtu: usize) {
+        if self.state != State::SynSent {
+            return;
+        }
+        let most = mtu.saturating_sub(header_bytes(self.pair.remote.address));
+        self.options.own_mss = self.options.own_mss.min(u16::try_from(most).unwrap_or(u16::MAX));
+        if self.fast_open.as_ref().is_some_and(|opening| opening.sent > 0) && self.syn.retransmissions == 0 {
+            self.syn.retransmissions = 1;
+            self.syn.due = true;
+        }
     }
 
     /// The path takes packets of `mtu` bytes: what is longer and in flight is sent again in pieces that fit.

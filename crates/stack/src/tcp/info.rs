@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use thru_wire::Instant;
 
+use super::Waiting;
 use super::ack::header_bytes;
-use super::chrono::Waiting;
 use super::connection::Connection;
 use super::handshake::TIMESTAMPS_LEN;
 use super::insight::{LossInfo, RecoveryState};
@@ -111,11 +111,11 @@ pub struct TcpInfo {
     pub data_segments_sent: u64,
     /// Segments with payload received (`tcpi_data_segs_in`).
     pub data_segments_received: u64,
-    /// Bytes known to have arrived, selectively acknowledged ones included (`tcpi_delivered`, there in segments).
+    /// Bytes known to have arrived, selectively acknowledged ones included.
     pub bytes_delivered: u64,
     /// When a segment with payload left last (`tcpi_last_data_sent` tells how long ago).
     pub last_data_sent: Option<Instant>,
-    /// When a segment with payload arrived last (`tcpi_last_data_recv`).
+    /// When a segment with payload arrived last, or the connection was established (`tcpi_last_data_recv`).
     pub last_data_received: Option<Instant>,
     /// When anything arrived last (`tcpi_last_ack_recv`).
     pub last_received: Option<Instant>,
@@ -125,6 +125,10 @@ pub struct TcpInfo {
     pub window_limited: Duration,
     /// Of that, time in which the application waited for room in the send buffer (`tcpi_sndbuf_limited`).
     pub buffer_limited: Duration,
+    /// What the sender waits for just now, and since when: not counted in the three times yet.
+    pub waiting: Option<(Waiting, Instant)>,
+    /// Segments known to have arrived, the SYN included (`tcpi_delivered`).
+    pub segments_delivered: u64,
 }
 
 impl TcpInfo {
@@ -135,7 +139,10 @@ impl TcpInfo {
         let micros = |time: Duration| time.as_micros() as u64;
         let ago = |at: Option<Instant>| at.map_or(0, |at| now.since(at).as_millis() as u64);
         let mss = self.mss.max(1) as u64;
-        let segments = |bytes: u64| bytes.div_ceil(mss);
+        let waited = |what: Option<Waiting>| match self.waiting {
+            Some((now_for, since)) if what.is_none_or(|what| what == now_for) => now.since(since),
+            _ => Duration::ZERO,
+        };
         Some(match name.strip_prefix("tcpi_").unwrap_or(name) {
             "state" => kernel_state(self.state),
             "ca_state" => match self.loss.state {
@@ -186,10 +193,10 @@ impl TcpInfo {
             "min_rtt" => self.min_rtt.map_or(u64::from(u32::MAX), micros),
             "data_segs_in" => self.data_segments_received,
             "data_segs_out" => self.data_segments_sent,
-            "busy_time" => micros(self.busy),
-            "rwnd_limited" => micros(self.window_limited),
-            "sndbuf_limited" => micros(self.buffer_limited),
-            "delivered" => segments(self.bytes_delivered),
+            "busy_time" => micros(self.busy + waited(None)),
+            "rwnd_limited" => micros(self.window_limited + waited(Some(Waiting::Window))),
+            "sndbuf_limited" => micros(self.buffer_limited + waited(Some(Waiting::Buffer))),
+            "delivered" => self.segments_delivered,
             "bytes_sent" => self.bytes_sent,
             "bytes_retrans" => self.bytes_retransmitted,
             "dsack_dups" => self.loss.dsack_duplicates,
@@ -290,13 +297,16 @@ impl Connection {
             data_segments_received: insight.data_segments_received,
             bytes_delivered: self.delivery.delivered,
             last_data_sent: (insight.data_segments_sent > 0).then_some(self.last_sent),
-            last_data_received: (insight.data_segments_received > 0).then_some(insight.last_data_received),
+            last_data_received: (insight.data_segments_received > 0 || self.is_synchronized())
+                .then_some(insight.last_data_received),
             last_received: (insight.segments_received > 0).then_some(self.last_received),
             busy: insight.chrono.total(Waiting::Network)
                 + insight.chrono.total(Waiting::Window)
                 + insight.chrono.total(Waiting::Buffer),
             window_limited: insight.chrono.total(Waiting::Window),
             buffer_limited: insight.chrono.total(Waiting::Buffer),
+            waiting: insight.chrono.running(),
+            segments_delivered: u64::from(insight.segments_delivered),
         }
     }
 }

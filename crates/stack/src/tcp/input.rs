@@ -48,7 +48,6 @@ impl Connection {
             }
             return;
         }
-        self.keep_timestamp(segment, place);
         self.note_codepoint(segment);
 
         if flags.rst() {
@@ -89,9 +88,13 @@ impl Connection {
         }
         // RFC 5961 5.2: an acknowledgement too old or of what was never sent comes from nobody who knows us.
         if ack > self.nxt || ack + self.peer_window.max() < self.una {
-            self.challenge(cx);
+            let silent = self.state == State::Established && cx.config.habits.unsent_ack_is_silent;
+            if ack < self.una || !silent {
+                self.challenge(cx);
+            }
             return;
         }
+        self.keep_timestamp(segment, place);
         self.hear_user_timeout(cx, segment);
         self.on_ack(cx, segment, place, ack);
         self.last_received = segment.at;
@@ -317,7 +320,8 @@ impl Connection {
             if self.released && end > next {
                 // Nobody will read it: tell the peer (RFC 9293 3.10.7.4 "if the user has closed", RFC 1122 4.2.2.13).
                 cx.stats.aborts_on_data += 1;
-                self.abort(cx);
+                cx.out.extend(reset_for(segment));
+                self.end(cx, Some(TcpError::Aborted));
                 return;
             }
             let mut payload = segment.payload.clone();

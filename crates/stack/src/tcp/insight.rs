@@ -27,8 +27,8 @@ pub struct LossInfo {
     pub dsack_duplicates: u64,
     /// Where loss recovery stands, as in `tcpi_ca_state`.
     pub state: RecoveryState,
-    /// Segments sent and not cumulatively acknowledged, selectively acknowledged, believed lost, and sent again and on
-    /// their way (`tcpi_unacked`, `tcpi_sacked`, `tcpi_lost`, `tcpi_retrans`).
+    /// Segments sent and not cumulatively acknowledged, selectively acknowledged, believed lost (also when sent again since),
+    /// and sent again and on their way (`tcpi_unacked`, `tcpi_sacked`, `tcpi_lost`, `tcpi_retrans`).
     pub segments_out: u64,
     /// See above.
     pub segments_sacked: u64,
@@ -137,6 +137,8 @@ pub(crate) struct Insight {
     pub(crate) segments_received: u64,
     pub(crate) data_segments_sent: u64,
     pub(crate) data_segments_received: u64,
+    /// Segments of ours known to have arrived, a SYN included.
+    pub(crate) segments_delivered: u32,
     pub(crate) last_data_received: Instant,
     pub(crate) chrono: Chrono,
     pub(crate) rare: OnDemand<Rare>,

@@ -36,9 +36,16 @@ impl Tcp {
         let room = connection.queue.space() * 3 >= connection.queue.limit();
         let unsent = connection.queue.end().saturating_sub(connection.nxt);
         let unsent_low = connection.settings.notsent_low.is_none_or(|low| unsent < low as u64);
+        let fits = if self.config.habits.writes_by_chunk {
+            connection.is_writable_by_chunk()
+        } else {
+            room && unsent_low
+        };
+        // A SYN that waits for data wants to be given some.
+        let waits = connection.fast_open.as_ref().is_some_and(|opening| opening.waits);
         Some(Readiness {
             readable: failed || peer_closed || (!handshake && enough),
-            writable: failed || over || connection.closing || (!handshake && room && unsent_low),
+            writable: failed || over || connection.closing || waits || (!handshake && fits),
             peer_closed,
             closed: over || (peer_closed && connection.closing),
             failed,
@@ -64,7 +71,7 @@ impl Tcp {
 
     /// Payload bytes that a SYN which waits for data (RFC 7413 4.2.1) will carry at most; `None`: none waits.
     pub fn fast_open_room(&self, now: Instant, id: TcpId) -> Option<usize> {
-        self.connection(id)?.fast_open_room(now)
+        self.connection(id)?.fast_open_room(now, &self.config)
     }
 
     /// Like [`Tcp::read`], but the bytes stay (`MSG_PEEK`).

@@ -182,10 +182,11 @@ impl Tcp {
     ) -> Result<(), OptionError> {
         options.check()?;
         let initial = self.config.initial_window_segments;
+        let habits = self.config.habits.clone();
         let (index, connection) = self.connection_mut(id).ok_or(OptionError::Unknown)?;
         if *connection.settings != *options {
             if options.congestion != connection.settings.congestion {
-                connection.use_controller(options.congestion, initial);
+                connection.use_controller(options.congestion, initial, &habits);
             }
             connection.adopt(now, options);
             self.settle(index, now);
@@ -253,7 +254,7 @@ impl Connection {
         } else if !options.keepalive {
             self.timers.keepalive = Instant::NEVER;
         }
-        if options.nodelay && !before.nodelay {
+        if options.nodelay && !before.nodelay && self.queue.end() > self.nxt {
             // As Linux: what waited for company leaves now, even under a cork.
             self.probe.force_small = true;
         }

@@ -43,13 +43,14 @@ impl Connection {
         let waits = self.is_synchronized()
             && self.runs.is_empty()
             && (self.queue.end() > self.nxt || (self.closing && !self.fin_sent()))
-            && (self.settings.cork || self.peer_window_blocks());
+            && (self.settings.cork || self.holds() || self.peer_window_blocks());
         if !waits {
             self.timers.persist = Instant::NEVER;
             self.probe.asked = 0;
         } else if self.timers.persist.is_never() {
             let blocked = self.peer_window_blocks();
-            let wait = if blocked { self.persist_timeout(cx, self.probe.asked) } else { CORK };
+            let held = self.holds() && !self.settings.cork;
+            let wait = if blocked || held { self.persist_timeout(cx, self.probe.asked) } else { CORK };
             self.timers.persist = cx.now + wait;
         }
     }
@@ -64,6 +65,7 @@ impl Connection {
         if !self.peer_window_blocks() {
             // What a cork held back has waited long enough.
             self.probe.force_small = true;
+            self.push_all();
             return;
         }
         if self.probe.asked == 0 {

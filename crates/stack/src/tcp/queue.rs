@@ -43,7 +43,13 @@ impl SendQueue {
     /// Takes what fits.
     pub(crate) fn push(&mut self, data: &[u8], spare: &mut Spare) -> usize {
         let taken = data.len().min(self.space());
-        let mut data = &data[..taken];
+        self.push_beyond(&data[..taken], spare)
+    }
+
+    /// Takes all of it, whatever the limit.
+    pub(crate) fn push_beyond(&mut self, data: &[u8], spare: &mut Spare) -> usize {
+        let taken = data.len();
+        let mut data = data;
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 spare.pieces.fill(&mut self.pieces);

@@ -189,7 +189,7 @@ impl Connection {
             },
             segments_out: self.runs.len() as u64,
             segments_sacked: self.segments_sacked(),
-            segments_lost: self.runs.lost_runs() as u64,
+            segments_lost: self.segments_lost(),
             segments_resent: u64::from(self.runs.resent_runs()),
             retries: self.recovery.retries,
             backoff: self.rtt.backoff(),
@@ -202,7 +202,13 @@ impl Connection {
         if self.options.sack {
             return self.runs.sacked_segments(u64::from(self.options.mss));
         }
-        u64::from(self.recovery.duplicates).min((self.runs.len() - self.runs.lost_runs()) as u64)
+        u64::from(self.recovery.duplicates).min((self.runs.len() as u64).saturating_sub(self.segments_lost()))
+    }
+
+    /// Segments believed lost, those that were sent again since included; a probe of the tail is only a question.
+    fn segments_lost(&self) -> u64 {
+        let probes = u64::from(self.recovery.probe.is_repetition());
+        self.runs.lost_runs() as u64 + u64::from(self.runs.resent_runs()).saturating_sub(probes)
     }
 
     /// Something left of which `again` says whether it had left before.

@@ -22,6 +22,8 @@ pub(crate) struct Run {
     pub(crate) len: u32,
     pub(crate) fate: Fate,
     pub(crate) retransmitted: bool,
+    /// It was the last of what was written when it left first.
+    pub(crate) pushed: bool,
 }
 
 impl Run {
@@ -184,6 +186,11 @@ impl Runs {
     /// Whether the run that begins here was ever sent again.
     pub(crate) fn was_resent(&self, start: u64) -> bool {
         self.at(start).is_some_and(|run| run.retransmitted)
+    }
+
+    /// Whether the run that begins here was the last of what was written when it left first.
+    pub(crate) fn was_pushed(&self, start: u64) -> bool {
+        self.at(start).is_some_and(|run| run.pushed)
     }
 
     /// How many runs were touched by all calls.
@@ -397,7 +404,7 @@ impl Runs {
         }
         self.turn(index, Fate::Resent);
         let run = &mut self.runs[index];
-        *run = Run { start, len, fate: Fate::Resent, retransmitted: true, ..*stamp };
+        *run = Run { start, len, fate: Fate::Resent, retransmitted: true, pushed: run.pushed, ..*stamp };
         self.resent.push_back((start, stamp.sent_at));
     }
 
@@ -474,7 +481,7 @@ impl Runs {
     fn split(&mut self, index: usize, place: u64) {
         let Some(run) = self.runs.get(index).copied() else { return };
         debug_assert!(run.start < place && place < run.end());
-        let first = Run { len: (place - run.start) as u32, ..run };
+        let first = Run { len: (place - run.start) as u32, pushed: false, ..run };
         let second = Run { start: place, len: (run.end() - place) as u32, ..run };
         self.uncount(&run);
         self.count(&first);

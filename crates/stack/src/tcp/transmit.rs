@@ -82,6 +82,7 @@ impl Connection {
                 Some(self.build(buffer, cx.now, flags, start, 0, again))
             }
             Plan::Nothing => {
+                self.grow_for_writer(cx);
                 self.watch_peer_window(cx);
                 self.note_waiting(cx.now);
                 None
@@ -117,7 +118,9 @@ impl Connection {
             if goes && self.pace_allows(cx) {
                 return Plan::Again { start, len };
             }
-            self.window_was_full |= !goes;
+            if !goes {
+                self.note_usage(true);
+            }
         } else {
             match self.new_data() {
                 New::Send { len, fin } => {
@@ -128,10 +131,10 @@ impl Connection {
                         return Plan::New { len: len as u32, fin };
                     }
                 }
-                New::Congestion => self.window_was_full = true,
+                New::Congestion => self.note_usage(true),
                 New::Idle | New::PeerWindow if self.frto_found_nothing_new() => return self.plan(cx),
                 New::Idle | New::PeerWindow => {
-                    self.window_was_full = false;
+                    self.note_usage(false);
                     if self.queue.end() <= self.nxt && self.network_load() < self.congestion.window() {
                         self.delivery.app_limited(self.runs.in_flight());
                     }
@@ -183,7 +186,7 @@ impl Connection {
         }
         self.recovery.probe.due = false;
         let unsent = self.queue.end().saturating_sub(self.nxt);
-        let len = unsent.min(self.largest_now());
+        let len = self.within_record(self.nxt, unsent).min(self.largest_now());
         if len > 0 && self.nxt + len <= self.una + self.peer_window.size() {
             return Some(Plan::TailProbe { start: self.nxt, len: len as u32 });
         }
@@ -218,7 +221,7 @@ impl Connection {
     /// RFC 9293 3.7.4, in Minshall's variant: one small segment at a time; under a cork, none.
     fn waits_for_company(&self) -> bool {
         let nagle = !self.settings.nodelay && self.last_small > self.una;
-        (self.settings.cork || nagle) && !self.probe.force_small && !self.recovery.new_first
+        (self.settings.cork || nagle || self.holds()) && !self.probe.force_small && !self.recovery.new_first
     }
 
     fn new_data(&self) -> New {
@@ -229,8 +232,11 @@ impl Connection {
             return New::Idle;
         }
         let mss = self.largest_now();
-        let window = (self.una + self.peer_window.size()).saturating_sub(self.nxt);
-        let mut len = unsent.min(mss);
+        // While our SYN is out, the window counts from after it.
+        let edge = self.una.max(self.iss + 1) + self.peer_window.size();
+        let window = edge.saturating_sub(self.nxt);
+        let together = self.within_record(self.nxt, unsent);
+        let mut len = together.min(mss);
         let mut fin = fin_unsent && len == unsent;
         if len + u64::from(fin) > window {
             // RFC 9293 3.8.6.2.1: a piece of the window is used only if it isn't silly.
@@ -241,7 +247,7 @@ impl Connection {
             }
             len = whole;
             fin = false;
-        } else if len < mss && !fin && self.waits_for_company() {
+        } else if len < mss && !fin && together == unsent && self.waits_for_company() {
             return New::Idle;
         }
         let load = self.network_load();
@@ -263,7 +269,8 @@ impl Connection {
         }
         self.note_new(cx, len, fin);
         let whole = if fin { len } else { self.lengthen(cx, start, len) };
-        let push = start + u64::from(whole) == self.queue.end();
+        let end = start + u64::from(whole);
+        let push = self.ends_write(end);
         self.is_train = whole > len;
         let segment = self.build_payload(cx, start, whole, fin, push, false);
         self.is_train = false;
@@ -343,18 +350,19 @@ impl Connection {
         self.pace(cx, len);
         let stamp = self.stamp(cx.now, start, len);
         self.runs.resend(start, len, &stamp);
+        let pushed = self.runs.was_pushed(start);
         self.recovery.force = false;
         self.insight.rare.retransmissions += 1;
         self.count_sent(cx.now, len, true);
         self.arm_after_repetition(cx, start);
         let end = start + u64::from(len);
         let fin = self.closing && end == self.fin_end();
-        let push = end >= self.queue.end();
+        let push = end >= self.queue.end() || pushed;
         self.build_payload(cx, start, len - u32::from(fin), fin, push, true)
     }
 
     /// A run that leaves now.
-    fn stamp(&mut self, now: Instant, start: u64, len: u32) -> Run {
+    pub(crate) fn stamp(&mut self, now: Instant, start: u64, len: u32) -> Run {
         let in_flight = self.runs.in_flight();
         self.congestion.on_sent(&Sent {
             now,
@@ -365,7 +373,8 @@ impl Connection {
         });
         let stamp = self.delivery.stamp(now, len, in_flight, self.runs.lost_bytes());
         self.last_sent = now;
-        Run { start, sent_at: now, stamp, len, fate: Fate::InFlight, retransmitted: false }
+        let pushed = len > 0 && self.ends_write(start + u64::from(len));
+        Run { start, sent_at: now, stamp, len, fate: Fate::InFlight, retransmitted: false, pushed }
     }
 
     fn build_payload(
@@ -400,9 +409,10 @@ impl Connection {
     /// Nothing leaves now: what for?
     fn note_waiting(&mut self, now: Instant) {
         let unsent = self.queue.end() > self.nxt && self.is_synchronized();
-        let waiting = if unsent && self.peer_window_blocks() {
+        let fits = self.network_load() + u64::from(self.options.mss) <= self.send_window();
+        let waiting = if unsent && fits && self.peer_window_blocks() {
             Some(Waiting::Window)
-        } else if !unsent && !self.runs.is_empty() && self.write_waker.is_some() {
+        } else if !unsent && !self.runs.is_empty() && self.is_short_of_room() {
             Some(Waiting::Buffer)
         } else {
             (unsent || !self.runs.is_empty()).then_some(Waiting::Network)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use thru_stack::tcp::{ConnectError, ListenError, TcpConnectOptions};
 
 use super::{Attempt, File, Progress, Socket, SocketState, errno};
-use crate::run::values::{O_NONBLOCK, argument, number};
+use crate::run::values::{O_NONBLOCK, argument, name, number};
 use crate::run::{Runner, Stop};
 use crate::script::{Call, Expr};
 
@@ -30,6 +30,8 @@ impl Runner {
             return Stop::skip(format!("{word} is not there"));
         }
         let mut options = self.host.tcp_default_options();
+        // Linux's 4: data goes along with every SYN, and nobody asks for a cookie.
+        options.fast_open_no_cookie = self.settings.fast_open & 4 != 0;
         options.keepalive_idle = self.settings.keep_idle;
         options.connect_timeout = self.settings.keep_init;
         options.notsent_low = self.settings.notsent_low;
@@ -63,11 +65,6 @@ impl Runner {
         };
         let default = SocketAddr::new(address, port);
         let Some(expr @ Expr::Struct(_)) = expr else { return Ok(default) };
-        if let Some(Expr::Word(family)) = expr.field("sa_family")
-            && family == "AF_UNSPEC"
-        {
-            return Stop::skip("dissolving a connection with AF_UNSPEC is not there");
-        }
         let port = match expr.field("sin_port").or_else(|| expr.field("sin6_port")) {
             Some(value) => number(value).unwrap_or(0) as u16,
             None => port,
@@ -135,9 +132,7 @@ impl Runner {
         if self.settings.fast_open & 0x402 == 0x402 {
             options.fast_open_pending = options.fast_open_pending.max(backlog as u32).max(1);
         }
-        if self.settings.fast_open & 0x202 == 0x202 {
-            options.fast_open_no_cookie = true;
-        }
+        options.fast_open_no_cookie = self.settings.fast_open & 0x202 == 0x202;
         match self.host.tcp_listen_with(local, backlog, options) {
             Ok(id) => {
                 let address = self.host.tcp_listener_addr(id);
@@ -188,6 +183,10 @@ impl Runner {
         progress: &mut Progress,
     ) -> Result<Attempt, Stop> {
         let Some(socket) = self.kernel.socket(fd).cloned() else { return Attempt::error("ENOTSOCK") };
+        let family = arguments.get(1).and_then(|address| address.field("sa_family").or(Some(address)));
+        if family.and_then(name) == Some("AF_UNSPEC") {
+            return self.dissolve(fd, &socket);
+        }
         let remote = self.address(arguments.get(1), false, socket.v6)?;
         if socket.datagram {
             return self.connect_datagram(fd, &socket, remote);
@@ -264,6 +263,26 @@ impl Runner {
         self.kernel.newest = Some(fd);
         self.collect();
         Ok(Ok(()))
+    }
+
+    /// `AF_UNSPEC`: the socket is as new again, and whoever is at the other end hears of it.
+    fn dissolve(&mut self, fd: i64, socket: &Socket) -> Result<Attempt, Stop> {
+        match socket.state {
+            SocketState::Stream(id) => {
+                self.host.tcp_abort(self.now, id);
+                self.host.tcp_release(self.now, id);
+            }
+            SocketState::Listener(id) => self.host.tcp_close_listener(self.now, id),
+            SocketState::Fresh | SocketState::Datagram(_) => {}
+        }
+        self.collect();
+        if let Some(socket) = self.kernel.socket_mut(fd)
+            && !socket.datagram
+        {
+            (socket.state, socket.peer, socket.bound) = (SocketState::Fresh, None, None);
+            (socket.read_shut, socket.connecting) = (false, false);
+        }
+        Attempt::ok(0)
     }
 
     fn connect_datagram(&mut self, fd: i64, socket: &Socket, remote: SocketAddr) -> Result<Attempt, Stop> {

@@ -2,12 +2,14 @@
 
 use core::net::SocketAddr;
 
-use thru_stack::tcp::{SocketOptions, TcpError, TcpId};
+use thru_stack::tcp::{TcpError, TcpId, Write};
 use thru_stack::udp::UdpSend;
 
 use super::errors::unreachable;
 use super::{Attempt, File, Progress, Socket, SocketState, errno, vector_len};
-use crate::run::values::{MSG_DONTWAIT, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_WAITALL, argument, number};
+use crate::run::values::{
+    MSG_DONTWAIT, MSG_EOR, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_WAITALL, argument, name, number,
+};
 use crate::run::{Runner, Stop};
 use crate::script::Expr;
 
@@ -166,74 +168,123 @@ impl Runner {
             };
         };
         let len = len.clamp(0, MOST) as usize;
-        self.cork_for(fd, flags & MSG_MORE != 0);
         if let SocketState::Datagram(_) = socket.state {
             return self.send_datagram(&socket, socket.peer, len);
         }
         let SocketState::Stream(id) = socket.state else {
             return Attempt::error(if socket.datagram { "EDESTADDRREQ" } else { "EPIPE" });
         };
-        if self.host.tcp_connected(id).is_none() && !socket.options.fast_open_connect && !progress.began {
-            // A socket that is still connecting takes nothing yet.
-            if socket.nonblocking || flags & MSG_DONTWAIT != 0 {
-                return Attempt::error("EAGAIN");
-            }
-        }
-        let bytes = vec![0x61; len - progress.bytes.min(len)];
-        match self.host.tcp_write(self.now, id, &bytes) {
-            Ok(count) => {
-                progress.bytes += count;
-                self.uncork(fd);
-                self.collect();
-                let blocks = !(socket.nonblocking || flags & MSG_DONTWAIT != 0 || progress.expired);
-                if progress.bytes >= len || (progress.bytes > 0 && !blocks) {
-                    return Attempt::ok(progress.bytes as i64);
-                }
-                if !blocks {
-                    return Attempt::error("EAGAIN");
-                }
-                if !progress.began {
-                    progress.began = true;
-                    progress.deadline = socket.send_timeout.map(|timeout| self.now + timeout);
-                }
-                Ok(Attempt::Wait)
-            }
-            Err(_) if progress.bytes > 0 => Attempt::ok(progress.bytes as i64),
-            Err(error) => match self.pending_error(id) {
-                Some(_) => Attempt::error(errno(&error, self.persona)),
-                None => Attempt::error("EPIPE"),
-            },
-        }
-    }
-
-    /// `MSG_MORE`: what is written waits for company until something is written without it.
-    fn cork_for(&mut self, fd: i64, more: bool) {
-        let Some(socket) = self.kernel.socket_mut(fd) else { return };
-        let SocketState::Stream(id) = socket.state else { return };
-        let asked = socket.remembered.get("TCP_CORK").is_some_and(|on| *on != 0);
-        let Some(options) = self.host.tcp_options(id).copied() else { return };
-        let cork = more || asked;
-        if options.cork != cork && (more || socket.remembered.remove("MSG_MORE").is_some()) {
-            if more {
-                socket.remembered.insert("MSG_MORE".to_owned(), 1);
-            }
-            // Taking the cork out before the last bytes are there would send too little.
-            if cork {
-                let _ = self.host.tcp_set_options(self.now, id, &SocketOptions { cork, ..options });
-            } else {
-                socket.remembered.insert("UNCORK".to_owned(), 1);
-            }
-        }
-    }
-
-    fn uncork(&mut self, fd: i64) {
-        let Some(socket) = self.kernel.socket_mut(fd) else { return };
-        let SocketState::Stream(id) = socket.state else { return };
-        if socket.remembered.remove("UNCORK").is_some()
-            && let Some(options) = self.host.tcp_options(id).copied()
+        let blocks = !(socket.nonblocking || flags & MSG_DONTWAIT != 0 || progress.expired);
+        if self.persona.writes_wait_for_connection()
+            && let Some(room) = self.host.tcp_fast_open_room(self.now, id)
         {
-            let _ = self.host.tcp_set_options(self.now, id, &SocketOptions { cork: false, ..options });
+            return self.write_with_syn(id, len, room, blocks, progress);
         }
+        match self.host.tcp_connected(id) {
+            None if !blocks => return Attempt::error("EAGAIN"),
+            None if self.persona.writes_wait_for_connection() => {
+                if !progress.began {
+                    progress.bytes = self.buffer(id, len);
+                    progress.began = true;
+                }
+                return Ok(Attempt::Wait);
+            }
+            Some(Err(error)) if progress.bytes > 0 && !progress.was_connected => {
+                self.pending_error(id);
+                return Attempt::error(errno(&error, self.persona));
+            }
+            _ => progress.was_connected = true,
+        }
+        if progress.began && progress.bytes >= len {
+            return Attempt::ok(progress.bytes as i64);
+        }
+        // Who waits for room is woken when there is enough to make it worth while.
+        let wakes = self.host.tcp_readiness(id).is_none_or(|ready| ready.writable || ready.failed);
+        if progress.bytes > 0 && progress.began && !wakes && blocks {
+            return Ok(Attempt::Wait);
+        }
+        self.write_stream(&socket, id, len, flags, blocks, progress)
+    }
+
+    fn write_stream(
+        &mut self,
+        socket: &Socket,
+        id: TcpId,
+        len: usize,
+        flags: i64,
+        blocks: bool,
+        progress: &mut Progress,
+    ) -> Result<Attempt, Stop> {
+        let write = Write { more: flags & MSG_MORE != 0, end_of_record: flags & MSG_EOR != 0 };
+        loop {
+            let bytes = vec![0x61; len - progress.bytes.min(len)];
+            match self.host.tcp_write_with(self.now, id, &bytes, write) {
+                // What was taken may leave before the rest is taken.
+                Ok(count) if count > 0 && count < bytes.len() => {
+                    progress.bytes += count;
+                    self.collect();
+                }
+                Ok(count) => {
+                    progress.bytes += count;
+                    break;
+                }
+                Err(_) if progress.bytes > 0 => return Attempt::ok(progress.bytes as i64),
+                Err(error) => {
+                    return match self.pending_error(id) {
+                        Some(_) => Attempt::error(errno(&error, self.persona)),
+                        None => Attempt::error("EPIPE"),
+                    };
+                }
+            }
+        }
+        self.collect();
+        if progress.bytes >= len || (progress.bytes > 0 && !blocks) {
+            if progress.bytes < len {
+                self.forget_writable(id);
+            }
+            return Attempt::ok(progress.bytes as i64);
+        }
+        if !blocks {
+            self.forget_writable(id);
+            return Attempt::error("EAGAIN");
+        }
+        if !progress.began || progress.deadline.is_none() {
+            progress.began = true;
+            progress.deadline = socket.send_timeout.map(|timeout| self.now + timeout);
+        }
+        Ok(Attempt::Wait)
+    }
+
+    /// Takes as many bytes as the buffer will.
+    fn buffer(&mut self, id: TcpId, len: usize) -> usize {
+        let mut taken = 0;
+        loop {
+            match self.host.tcp_write(self.now, id, &vec![0x61; len - taken]) {
+                Ok(count) if count > 0 && taken + count < len => taken += count,
+                Ok(count) => return taken + count,
+                Err(_) => return taken,
+            }
+        }
+    }
+
+    /// The first bytes go along with the SYN; a call that waits does so for the connection, and then for the rest.
+    fn write_with_syn(
+        &mut self,
+        id: TcpId,
+        len: usize,
+        room: usize,
+        blocks: bool,
+        progress: &mut Progress,
+    ) -> Result<Attempt, Stop> {
+        let first = len.min(room);
+        let taken = if blocks && len > 0 { self.buffer(id, len) } else { self.buffer(id, first) };
+        self.collect();
+        if !blocks {
+            return if len == 0 { Attempt::error("EINPROGRESS") } else { Attempt::ok(taken as i64) };
+        }
+        progress.bytes = taken;
+        progress.began = true;
+        Ok(Attempt::Wait)
     }
 
     pub(super) fn call_sendto(
@@ -243,6 +294,9 @@ impl Runner {
         progress: &mut Progress,
     ) -> Result<Attempt, Stop> {
         let (len, flags) = (argument(arguments, 2)?, argument(arguments, 3)?);
+        if flags & MSG_FASTOPEN != 0 && arguments.get(4).and_then(name) == Some("AF_UNSPEC") {
+            return Attempt::error("EOPNOTSUPP");
+        }
         let remote = SocketAddr::new(self.settings.remote, self.settings.connect_port);
         self.send_with(fd, len, flags, remote, progress)
     }
@@ -282,6 +336,15 @@ impl Runner {
         let opens = flags & MSG_FASTOPEN != 0 || socket.remembered.contains_key("TCP_FASTOPEN");
         if socket.state == SocketState::Fresh && opens {
             return self.open_with_data(fd, len, flags, remote, progress);
+        }
+        // Only the call that opens may say how.
+        if flags & MSG_FASTOPEN != 0
+            && !progress.began
+            && self.persona == crate::Persona::Linux
+            && let SocketState::Stream(id) = socket.state
+            && self.host.tcp_connected(id).is_none()
+        {
+            return Attempt::error("EALREADY");
         }
         if opens
             && progress.began
@@ -324,19 +387,14 @@ impl Runner {
         let Some(socket) = self.kernel.socket(fd).cloned() else { return Attempt::error("ENOTSOCK") };
         let blocks = !(socket.nonblocking || flags & MSG_DONTWAIT != 0);
         let SocketState::Stream(id) = socket.state else { return Attempt::error("EPIPE") };
-        // What goes along with the SYN is taken; a call that waits does so for the connection, and then for the rest.
         if let Some(room) = self.host.tcp_fast_open_room(self.now, id) {
-            let first = vec![0x61; (len.clamp(0, MOST) as usize).min(room)];
-            let taken = self.host.tcp_write(self.now, id, &first).unwrap_or(0);
-            self.collect();
-            if !blocks {
-                return Attempt::ok(taken as i64);
-            }
-            progress.bytes = taken;
-        } else if !blocks {
+            return self.write_with_syn(id, len.clamp(0, MOST) as usize, room, blocks, progress);
+        }
+        if !blocks {
             // Without a cookie nothing goes along, and the call is one to connect.
             return Attempt::error("EINPROGRESS");
         }
+        progress.bytes = self.buffer(id, len.clamp(0, MOST) as usize);
         progress.began = true;
         Ok(Attempt::Wait)
     }

@@ -81,6 +81,9 @@ impl Runner {
         if set.is_err() {
             return Attempt::error("EINVAL");
         }
+        if let (SocketState::Stream(id), "TCP_NODELAY") = (socket.state, option.as_str()) {
+            self.host.tcp_set_nodelay(self.now, id, options.nodelay);
+        }
         if let (SocketState::Stream(id), "TCP_QUICKACK") = (socket.state, option.as_str()) {
             let _ = self.host.tcp_set_quick_ack(self.now, id, number(&value).unwrap_or(0) != 0);
         }
@@ -126,10 +129,14 @@ impl Runner {
             "IP_TOS" | "IPV6_TCLASS" => options.traffic_class = int as u8,
             "IP_TTL" | "IPV6_UNICAST_HOPS" => options.ttl = u8::try_from(int).ok().filter(|ttl| *ttl > 0),
             "IP_MINTTL" | "IPV6_MINHOPCOUNT" => options.min_ttl = int.clamp(0, 255) as u8,
-            "SO_SNDBUF" | "SO_SNDBUFFORCE" => options.send_buffer = Some(self.buffer_for(int)),
+            "SO_SNDBUF" | "SO_SNDBUFFORCE" => options.send_buffer = Some(self.send_buffer_for(int)),
             "SO_RCVBUF" | "SO_RCVBUFFORCE" => options.receive_buffer = Some(self.buffer_for(int)),
             "SO_RCVLOWAT" => options.receive_low = int.max(1) as usize,
-            "TCP_NOTSENT_LOWAT" => options.notsent_low = usize::try_from(int).ok(),
+            // What nobody sets is what the host says.
+            "TCP_NOTSENT_LOWAT" => {
+                options.notsent_low =
+                    usize::try_from(int).ok().filter(|low| *low > 0).or(self.settings.notsent_low);
+            }
             "TCP_LINGER2" => options.fin_wait2 = (int > 0).then(seconds),
             "SO_REUSEADDR" => options.reuse_address = on,
             "TCP_DEFER_ACCEPT" => options.defer_accept = (int > 0).then(seconds),
@@ -192,6 +199,12 @@ impl Runner {
             Some(wish) if self.persona == Persona::Linux => 2 * wish as i64,
             _ => holds as i64,
         }
+    }
+
+    /// What a wish for a send buffer comes to: where its chunks are accounted with all they cost, twice as much.
+    fn send_buffer_for(&self, wish: i64) -> usize {
+        let wish = self.buffer_for(wish);
+        if self.settings.tcp.habits.writes_by_chunk { 2 * wish } else { wish }
     }
 
     /// What a wish for a buffer comes to.
@@ -261,13 +274,13 @@ impl Runner {
             "IP_TTL" | "IPV6_UNICAST_HOPS" => i64::from(options.ttl.unwrap_or(64)),
             "SO_SNDBUF" => {
                 let own = options.send_buffer.unwrap_or(self.settings.tcp.send_buffer);
-                self.told_buffer(options.send_buffer, buffers.map_or(own, |buffers| buffers.0))
+                buffers.map_or(own, |buffers| buffers.0) as i64
             }
             "SO_RCVBUF" => {
                 let own = options.receive_buffer.unwrap_or(self.settings.tcp.receive_buffer);
                 self.told_buffer(options.receive_buffer, buffers.map_or(own, |buffers| buffers.1))
             }
-            "TCP_NOTSENT_LOWAT" => options.notsent_low.map_or(0, |low| low as i64),
+            "TCP_NOTSENT_LOWAT" => socket.remembered.get(option).copied().unwrap_or(0),
             "SO_RCVLOWAT" => options.receive_low as i64,
             "TCP_DEFER_ACCEPT" => options.defer_accept.map_or(0, seconds),
             "SO_REUSEADDR" => i64::from(options.reuse_address),

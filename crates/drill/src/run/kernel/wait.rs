@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use thru_stack::tcp::TcpId;
+
 use super::{Attempt, File, Progress, SocketState, Value, Watch};
 use crate::run::values::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, argument, name, number};
 use crate::run::{Runner, Stop};
@@ -46,6 +48,28 @@ impl Runner {
                     events |= POLLERR;
                 }
                 events
+            }
+        }
+    }
+
+    /// Bytes that have ever arrived for a stream.
+    fn arrived(&self, fd: i64) -> u64 {
+        match self.kernel.socket(fd).map(|socket| socket.state) {
+            Some(SocketState::Stream(id)) => self.host.tcp_info(id).map_or(0, |info| info.bytes_received),
+            _ => 0,
+        }
+    }
+
+    /// A write found too little room: that there is room again will be news.
+    pub(super) fn forget_writable(&mut self, id: TcpId) {
+        let of = |(fd, file): (&i64, &File)| match file {
+            File::Socket(socket) if socket.state == SocketState::Stream(id) => Some(*fd),
+            _ => None,
+        };
+        let Some(fd) = self.kernel.files.iter().find_map(of) else { return };
+        for file in self.kernel.files.values_mut() {
+            if let File::Epoll(watches) = file {
+                watches.iter_mut().filter(|watch| watch.fd == fd).for_each(|watch| watch.told &= !POLLOUT);
             }
         }
     }
@@ -99,9 +123,11 @@ impl Runner {
         };
         let place = watches.iter().position(|watch| watch.fd == target);
         match (what.as_str(), place) {
-            ("EPOLL_CTL_ADD", None) => watches.push(Watch { fd: target, events, told: 0 }),
+            ("EPOLL_CTL_ADD", None) => watches.push(Watch { fd: target, events, told: 0, arrived: 0 }),
             ("EPOLL_CTL_ADD", Some(_)) => return Attempt::error("EEXIST"),
-            ("EPOLL_CTL_MOD", Some(place)) => watches[place] = Watch { fd: target, events, told: 0 },
+            ("EPOLL_CTL_MOD", Some(place)) => {
+                watches[place] = Watch { fd: target, events, told: 0, arrived: 0 }
+            }
             ("EPOLL_CTL_DEL", Some(place)) => {
                 watches.remove(place);
             }
@@ -123,10 +149,13 @@ impl Runner {
         for watch in &mut watches {
             let mut found = self.ready(watch.fd) & (watch.events | POLLERR | POLLHUP);
             let all = found;
+            let arrived = self.arrived(watch.fd);
             if watch.events & EPOLLET != 0 {
-                found &= !watch.told;
+                // More of what can be read is news, even where the rest was not read.
+                let more = if arrived > watch.arrived { POLLIN | POLLRDHUP } else { 0 };
+                found &= !watch.told | more;
             }
-            watch.told = all;
+            (watch.told, watch.arrived) = (all, arrived);
             if found != 0 {
                 // An edge tells everything that holds, not only what is new.
                 told.push((watch.fd, all));

@@ -1,10 +1,12 @@
 //! CUBIC (RFC 9438) in integers: bytes, and milliseconds since the epoch began.
 
+use core::time::Duration;
+
 use thru_wire::Instant;
 
 use super::super::on_demand::OnDemand;
 use super::hystart::{Growth, HyStart};
-use super::{Ack, Controller};
+use super::{Ack, Controller, Habits};
 
 /// Beyond this the cubic is as steep as anybody needs, and its arithmetic stays in 64 bits.
 const LONGEST_MILLIS: u64 = 100_000;
@@ -22,6 +24,11 @@ pub(crate) struct Cubic {
     prior: u64,
     /// The first slow start has not ended.
     hystart: Option<OnDemand<HyStart>>,
+    /// See [`Habits::classic_hystart`](super::super::Habits) and its neighbour.
+    classic: bool,
+    reduces_window: bool,
+    /// The shortest round trip, for the classic kind.
+    shortest: Option<Duration>,
     epoch: Option<Box<Epoch>>,
     /// Bytes acknowledged that have not grown the window yet, times the target's distance.
     credit: u64,
@@ -66,11 +73,18 @@ impl Cubic {
             max: 0,
             prior: 0,
             hystart: Some(OnDemand::default()),
+            classic: false,
+            reduces_window: false,
+            shortest: None,
             epoch: None,
             credit: 0,
             after_timeout: false,
             before: None,
         }
+    }
+
+    pub(crate) fn with(self, habits: &Habits) -> Cubic {
+        Cubic { classic: habits.classic_hystart, reduces_window: habits.cubic_reduces_window, ..self }
     }
 
     fn begin(&self, now: Instant) -> Epoch {
@@ -86,6 +100,12 @@ impl Cubic {
         }
     }
 
+    /// As the classic kind has it: at most a segment for two, and before the first loss at least one for twenty.
+    fn paced_growth(&self, grown: u64, acked: u64) -> u64 {
+        let least = if self.max == 0 { acked / 20 } else { 0 };
+        grown.max(least).min(acked / 2)
+    }
+
     fn reduce(&mut self, in_flight: u64) {
         self.before = Some(Box::new(Before {
             window: self.window,
@@ -99,6 +119,7 @@ impl Cubic {
         // RFC 9438 4.7: fast convergence gives room to newcomers.
         self.max = if self.window < self.max { self.window * 17 / 20 } else { self.window };
         // RFC 9438 4.6 lets the flight take the window's place: a window nobody filled says nothing.
+        let in_flight = if self.reduces_window { self.window } else { in_flight };
         let used = in_flight.min(self.window).max(self.mss);
         self.threshold = (used * 7 / 10).max(2 * self.mss);
         self.epoch = None;
@@ -113,6 +134,11 @@ impl Controller for Cubic {
     }
 
     fn on_ack(&mut self, ack: &Ack) {
+        if self.classic
+            && let Some(rtt) = ack.shortest_rtt.or(ack.rtt)
+        {
+            self.shortest = Some(self.shortest.map_or(rtt, |least| least.min(rtt)));
+        }
         if ack.in_recovery {
             return;
         }
@@ -130,7 +156,12 @@ impl Controller for Cubic {
                     // Not even its first round has begun.
                     return;
                 }
-                match hystart.on_ack(ack, self.mss) {
+                let growth = if self.classic {
+                    hystart.on_ack_classic(ack, self.mss, self.window)
+                } else {
+                    hystart.on_ack(ack, self.mss)
+                };
+                match growth {
                     Growth::By(bytes) => self.window += bytes,
                     Growth::Stop => {
                         self.threshold = self.window;
@@ -139,7 +170,8 @@ impl Controller for Cubic {
                 }
                 return;
             }
-            let acked = if self.after_timeout { ack.acked.min(2 * self.mss) } else { ack.acked };
+            let acked =
+                if self.after_timeout && !self.classic { ack.acked.min(2 * self.mss) } else { ack.acked };
             self.window = (self.window + acked).min(self.threshold.max(self.window));
             return;
         }
@@ -150,7 +182,8 @@ impl Controller for Cubic {
         };
         epoch.seen = ack.now;
         // RFC 9438 4.2: the target is the curve one round trip ahead, between the window and half again of it.
-        let elapsed = ack.now.since(epoch.began) + ack.rtt.unwrap_or_default();
+        let ahead = if self.classic { self.shortest } else { ack.rtt };
+        let elapsed = ack.now.since(epoch.began) + ahead.unwrap_or_default();
         let elapsed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).min(LONGEST_MILLIS);
         let curve = curve(elapsed, epoch.reaches_max, epoch.origin, mss);
         let target = curve.clamp(self.window, self.window + self.window / 2);
@@ -170,7 +203,7 @@ impl Controller for Cubic {
             self.credit = self.credit.saturating_add((target - self.window).saturating_mul(ack.acked));
             let grown = self.credit / self.window;
             self.credit -= grown * self.window;
-            self.window += grown;
+            self.window += if self.classic { self.paced_growth(grown, ack.acked) } else { grown };
         }
         self.epoch = Some(epoch);
     }

@@ -3,6 +3,8 @@
 use core::time::Duration;
 
 use super::super::on_demand::idle;
+use thru_wire::Instant;
+
 use super::Ack;
 
 const MIN_RTT_THRESHOLD: Duration = Duration::from_millis(4);
@@ -13,6 +15,9 @@ const CSS_GROWTH_DIVISOR: u64 = 4;
 const CSS_ROUNDS: u32 = 5;
 /// Segments one acknowledgement may add to the window when nothing paces them.
 const L: u64 = 8;
+/// The classic kind looks at windows of so many segments and more, and at acknowledgements no further apart than this.
+const CLASSIC_LEAST: u64 = 16;
+const TRAIN_GAP: Duration = Duration::from_millis(2);
 
 /// State of the first slow start of a connection.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +29,23 @@ pub(crate) struct HyStart {
     samples: u32,
     /// Conservative slow start: what the round trip was when it began, and rounds spent in it.
     conservative: Option<(Duration, u32)>,
+    /// The classic kind: the shortest round trip of all, when this round began, and the last acknowledgement of its train.
+    shortest: Option<Duration>,
+    train: (Instant, Instant),
 }
 
-idle!(HyStart, HyStart { round_end: 0, last_round: None, this_round: None, samples: 0, conservative: None });
+idle!(
+    HyStart,
+    HyStart {
+        round_end: 0,
+        last_round: None,
+        this_round: None,
+        samples: 0,
+        conservative: None,
+        shortest: None,
+        train: (Instant::START, Instant::START),
+    }
+);
 
 /// What an acknowledgement means for the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +84,38 @@ impl HyStart {
         Growth::By(if self.is_conservative() { growth / CSS_GROWTH_DIVISOR } else { growth })
     }
 
+    /// The classic kind (Ha and Rhee, 2011): slow start is over when eight round trips of one round are all longer than
+    /// the shortest of all by an eighth, or when a train of acknowledgements lasts as long as half of that.
+    pub(crate) fn on_ack_classic(&mut self, ack: &Ack, mss: u64, window: u64) -> Growth {
+        let Some(rtt) = ack.shortest_rtt.or(ack.rtt) else { return Growth::By(ack.acked) };
+        let shortest = self.shortest.map_or(rtt, |least| least.min(rtt));
+        self.shortest = Some(shortest);
+        if window < CLASSIC_LEAST * mss {
+            return Growth::By(ack.acked);
+        }
+        if ack.total_delivered > self.round_end {
+            // What is in flight before this acknowledgement was all sent by now.
+            self.round_end = ack.total_delivered - ack.delivered + ack.prior_in_flight;
+            (self.this_round, self.samples) = (None, 0);
+            self.train = (ack.now, ack.now);
+        }
+        let (began, last) = self.train;
+        if ack.now.since(last) <= TRAIN_GAP {
+            self.train.1 = ack.now;
+            if ack.now.since(began) > shortest / 2 {
+                return Growth::Stop;
+            }
+        }
+        let this = self.this_round.map_or(rtt, |least| least.min(rtt));
+        self.this_round = Some(this);
+        if self.samples < RTT_SAMPLES {
+            self.samples += 1;
+        } else if this > shortest + (shortest / MIN_RTT_DIVISOR).clamp(MIN_RTT_THRESHOLD, MAX_RTT_THRESHOLD) {
+            return Growth::Stop;
+        }
+        Growth::By(ack.acked)
+    }
+
     fn judge(&mut self) {
         let (Some(now), true) = (self.this_round, self.samples >= RTT_SAMPLES) else { return };
         match self.conservative {
@@ -85,7 +136,6 @@ impl HyStart {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thru_wire::Instant;
 
     const MSS: u64 = 1_000;
 

@@ -9,6 +9,7 @@ fn run(start: u64, len: u32, at: u64) -> Run {
         len,
         fate: Fate::InFlight,
         retransmitted: false,
+        pushed: false,
     }
 }
 

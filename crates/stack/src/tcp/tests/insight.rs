@@ -88,7 +88,7 @@ fn ends_are_counted_by_their_kind() {
     assert_eq!((trace.tcp.stats().aborts_on_close, trace.tcp.stats().established_resets), (1, 1));
 
     let mut trace = Trace::established(plain(), "");
-    trace.at(10).release().expect("FIN ACK seq=1").send("ACK seq=101 ack=2 len=5").expect("RST ACK");
+    trace.at(10).release().expect("FIN ACK seq=1").send("ACK seq=101 ack=2 len=5").expect("RST");
     assert_eq!(trace.tcp.stats().aborts_on_data, 1);
 }
 

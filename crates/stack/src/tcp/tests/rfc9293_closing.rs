@@ -100,12 +100,7 @@ fn release_with_unread_data_resets() {
 #[test]
 fn data_for_a_released_connection_resets() {
     let mut trace = Trace::established(plain(), "");
-    trace
-        .at(10)
-        .release()
-        .expect("FIN ACK seq=1")
-        .send("ACK seq=101 ack=2 len=10")
-        .expect("RST ACK seq=2 ack=101");
+    trace.at(10).release().expect("FIN ACK seq=1").send("ACK seq=101 ack=2 len=10").expect("RST seq=2");
     assert_eq!(trace.tcp.population(), (0, 0, 0));
 }
 
