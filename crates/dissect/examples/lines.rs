@@ -18,14 +18,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Reader::new(file)?, Dissector::new(Options::default()), Arena::new());
     let mut out = Vec::new();
     while let Some(item) = reader.next()? {
-        if let Item::Packet(record) = item {
-            let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
-            if filter.matches(tree) {
-                line(&mut out, tree, &LineOptions::default());
-                if trees {
-                    outline(&mut out, tree);
+        match item {
+            Item::Secrets { kind, bytes } => {
+                dissector.secrets(kind, bytes);
+            }
+            Item::Packet(record) => {
+                let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
+                if filter.matches(tree) {
+                    line(&mut out, tree, &LineOptions::default());
+                    if trees {
+                        outline(&mut out, tree);
+                    }
                 }
             }
+            _ => {}
         }
     }
     stdout().write_all(&out)?;

@@ -15,6 +15,7 @@ pub(crate) mod ftp;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod http2;
+pub(crate) mod http3;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub(crate) mod igmp;
@@ -80,8 +81,10 @@ pub(crate) static ALL: &[&Protocol] = &[
     &http::HTTP,
     &http2::HTTP2,
     &http2::HEADERS,
+    &http3::HTTP3,
     &quic::QUIC,
     &quic::FRAMES,
+    &quic::STREAMS,
     &tunnel::GRE,
     &tunnel::VXLAN,
     &tunnel::GENEVE,
@@ -185,6 +188,11 @@ pub(crate) static TELLING: &[&str] = &[
     "http2.headers.path",
     "http2.headers.status",
     "http2.type",
+    "http3.frame_type",
+    "http3.headers.authority",
+    "http3.headers.method",
+    "http3.headers.path",
+    "http3.headers.status",
     "http.request.method",
     "http.request.uri",
     "http.response.code",

@@ -1,6 +1,6 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
-use crate::protocols::quic::Connection;
+use crate::protocols::quic::Connections;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub(crate) fragments: Fragments,
     /// Frame and time of questions: who asked whom, with which number.
     pub(crate) dns: Recent<(End, End, u16), (u64, u64), 16_384>,
-    pub(crate) quic: Recent<(End, End), Connection, 4096>,
+    pub(crate) quic: Connections,
     /// Where FTP said that a file will go.
     pub(crate) announced: Recent<End, (), 1024>,
     /// Frame and time of STUN's requests, by their number.

@@ -2,6 +2,7 @@
 
 pub(crate) mod analysis;
 pub(crate) mod fragments;
+pub(crate) mod offsets;
 pub(crate) mod order;
 pub(crate) mod pending;
 pub(crate) mod table;

@@ -121,3 +121,24 @@ fn http2_frames_and_headers() {
     ];
     agree("http2_frames_and_headers", &["h2-nginx.pcapng", "tls.pcapng"], &fields);
 }
+
+#[test]
+fn quic_packets_and_frames() {
+    let fields = [
+        "quic.packet_number",
+        "quic.frame_type",
+        "quic.dcid",
+        "quic.stream.stream_id",
+        "quic.stream.fin",
+        "quic.stream_data",
+        "quic.ack.largest_acknowledged",
+        "quic.nci.connection_id",
+        "quic.connection.number",
+        "quic.key_phase",
+        "tls.handshake.type",
+        "x509ce.dNSName",
+        "http3.stream_type",
+        "http3.frame_type",
+    ];
+    agree("quic_packets_and_frames", &["h3.pcapng"], &fields);
+}

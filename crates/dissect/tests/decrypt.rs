@@ -93,3 +93,19 @@ fn records_that_are_missing_are_passed_over_and_nothing_is_made_up() {
     let left = values_without("tls13-update.pcapng", "data.data", 24);
     assert_eq!(left.len(), all.len(), "{left:?}");
 }
+
+#[test]
+fn headers_of_http3_are_read() {
+    assert_eq!(values("h3.pcapng", "http3.headers.method", true), ["GET"]);
+    assert_eq!(values("h3.pcapng", "http3.headers.authority", true), ["www.shop.lab"]);
+    assert_eq!(
+        values("h3.pcapng", "tls.handshake.type", true),
+        ["1", "2", "8", "11", "15", "20", "20", "4", "4"]
+    );
+    assert_eq!(
+        values("h3.pcapng", "tls.handshake.type", false),
+        ["1", "2"],
+        "Initial packets anyone can open"
+    );
+    assert!(values("h3.pcapng", "quic.not_decrypted", true).is_empty());
+}

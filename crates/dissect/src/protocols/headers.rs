@@ -1,10 +1,11 @@
-//! Compressed headers: HPACK (RFC 7541).
+//! Compressed headers: what HPACK (RFC 7541) and QPACK (RFC 9204) have in common.
 //!
 //! - `huffman`: the code of strings. `tables`: headers that are known from the start.
-//! - `hpack`: header blocks of HTTP/2.
+//! - `hpack`: header blocks of HTTP/2. `qpack`: field sections of HTTP/3.
 
 pub(crate) mod hpack;
 mod huffman;
+pub(crate) mod qpack;
 mod tables;
 
 use crate::cursor::{Cursor, Data, Read, Short};

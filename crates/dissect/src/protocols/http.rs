@@ -70,12 +70,19 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 /// Messages on a stream. Gives how many bytes were used.
 pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize {
     let mut used = 0;
-    while let Some(total) = message_length(bytes.from(used).bytes, &mut cx.wants) {
+    while used == 0 || looks_like(bytes.from(used).bytes) {
+        let Some(total) = message_length(bytes.from(used).bytes, &mut cx.wants) else { break };
         cx.layer(&HTTP, bytes.from(used).first(total), body);
         used += total;
         if one {
             break;
         }
+    }
+    let rest = bytes.from(used);
+    if !one && used > 0 && rest.len() >= 8 && !looks_like(rest.bytes) {
+        // A body without a length, which goes on until the connection ends.
+        super::data::show(cx, rest);
+        return bytes.len();
     }
     used
 }

@@ -68,14 +68,13 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
 /// Gives a datagram to the protocol that it looks like.
 fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let key = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
     if wireguard::looks_like(payload.bytes) {
         wireguard::dissect(cx, payload);
     } else if stun::looks_like(payload.bytes) {
         return stun::datagram(cx, payload);
     } else if sip::looks_like(payload.bytes) {
         sip::datagram(cx, payload);
-    } else if quic::looks_like(payload.bytes) || cx.state.quic.get_mut(&key).is_some() {
+    } else if quic::looks_like(payload.bytes) || cx.state.quic.knows(ends.0, ends.1, payload.bytes) {
         quic::dissect(cx, payload);
     } else {
         return false;

@@ -1,15 +1,23 @@
-//! QUIC versions 1 and 2 (RFC 9000, 9369): headers, and the Initial packets, whose keys anyone can compute
-//! (RFC 9001 5.2).
+//! QUIC versions 1 and 2 (RFC 9000, 9369). Anyone can open Initial packets (RFC 9001 5.2); the others are opened if a
+//! key log has their secrets.
+//!
+//! - `connection`: who is who, which keys open what comes next. `protection`: how packets are sealed.
+//! - `frames`: what is in them. `streams`: what the frames carry, in order.
 
+mod connection;
 mod frames;
-mod initial;
+mod protection;
+mod streams;
 
+pub(crate) use connection::Connections;
 pub(crate) use frames::FRAMES;
+pub(crate) use streams::STREAMS;
 
-use super::tls;
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read, Short};
+use crate::cursor::{Cursor, Data, Read, Short, masked};
 use crate::field::{FieldDef, Names, protocol};
+use connection::{Connection, Level};
+use streams::Carried;
 
 static LONG_TYPES: Names = &[(0, "Initial"), (1, "0-RTT"), (2, "Handshake"), (3, "Retry")];
 static LONG_TYPES_2: Names = &[(0, "Retry"), (1, "Initial"), (2, "0-RTT"), (3, "Handshake")];
@@ -41,21 +49,13 @@ protocol! { QUIC "quic" "QUIC" "QUIC IETF";
     RETRY_TOKEN: bytes "quic.retry_token" "Retry Token";
     RETRY_TAG: bytes "quic.retry_integrity_tag" "Retry Integrity Tag";
     SHORT: none "quic.short" "QUIC Short Header";
+    SPIN: bool "quic.spin_bit" "Spin Bit", mask(0x20);
+    SHORT_RESERVED: u8 "quic.short.reserved" "Reserved", mask(0x18);
+    KEY_PHASE: bool "quic.key_phase" "Key Phase Bit", mask(0x04);
     PROTECTED: bytes "quic.protected_payload" "Protected Payload";
+    CONNECTION: u32 "quic.connection.number" "Connection Number";
+    NOT_OPENED: text "quic.not_decrypted" "Not decrypted, because";
     REMAINING: bytes "quic.remaining_payload" "Remaining Payload";
-}
-
-/// What is remembered of a QUIC connection, by its UDP ends.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Connection {
-    /// The client's first destination ID: all Initial keys come from it.
-    first_id: Vec<u8>,
-    /// Who the client is: the side that sent the first packet.
-    client: Option<(std::net::IpAddr, u16)>,
-    /// How long the IDs are that each end chose: [client's, server's].
-    id_lengths: [Option<u8>; 2],
-    /// Pieces of the handshake that came out of order, per side: offset and bytes.
-    crypto: [Vec<(u64, Vec<u8>)>; 2],
 }
 
 /// Whether a datagram begins a QUIC connection: a long header of a version we know.
@@ -68,20 +68,27 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 
 /// A datagram: one packet or several.
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
-    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let key = if ends.0 <= ends.1 { ends } else { (ends.1, ends.0) };
-    let mut connection = cx.state.quic.remove(&key).unwrap_or_default();
+    let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let mut connection = cx.state.quic.take(from, to, datagram.bytes);
+    connection.migrate(from, to);
+    let flow = std::mem::replace(&mut cx.flow, connection.index);
+    let mut carried = Vec::new();
     cx.layer(&QUIC, datagram, |cx, c| {
+        cx.conclude(&CONNECTION, connection.index);
         while !c.is_done() {
             let rest = c.rest();
             let len = packet_length(rest).unwrap_or(rest.len()).min(rest.len());
             let packet = c.take(len)?;
             cx.conclude(&PACKET_LENGTH, len as u64);
-            self::packet(cx, &mut connection, packet)?;
+            self::packet(cx, &mut connection, packet, &mut carried)?;
         }
         Ok(())
     });
-    cx.state.quic.insert(key, connection);
+    for one in carried {
+        streams::speak(cx, &mut connection, one);
+    }
+    cx.flow = flow;
+    cx.state.quic.put_back(from, to, connection);
 }
 
 /// How long the first packet of a datagram is. Only those with a length can be followed by another.
@@ -126,7 +133,7 @@ fn kind(first: u8, version: u32) -> Kind {
 }
 
 /// A number of variable length (RFC 9000 16): its value and how many bytes it takes.
-pub(super) fn varint(data: Data<'_>, at: usize) -> Read<(u64, usize)> {
+pub(crate) fn varint(data: Data<'_>, at: usize) -> Read<(u64, usize)> {
     let first = data.u8(at)?;
     let size = 1usize << (first >> 6);
     let bytes = data.bytes.get(at..at + size).ok_or(Short)?;
@@ -135,17 +142,22 @@ pub(super) fn varint(data: Data<'_>, at: usize) -> Read<(u64, usize)> {
 }
 
 /// Reads and names a number of variable length.
-pub(super) fn number(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read<u64> {
+pub(crate) fn number(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read<u64> {
     let (value, size) = varint(c.data, c.pos)?;
     cx.add(def, c.data, c.pos, size, value);
     c.pos += size;
     Ok(value)
 }
 
-fn packet(cx: &mut Context<'_>, connection: &mut Connection, packet: Data<'_>) -> Read {
+fn packet(
+    cx: &mut Context<'_>,
+    connection: &mut Connection,
+    packet: Data<'_>,
+    carried: &mut Vec<Carried>,
+) -> Read {
     let first = packet.u8(0)?;
     if first & 0x80 == 0 {
-        return short(cx, connection, packet);
+        return short(cx, connection, packet, carried);
     }
     let mut c = packet.cursor();
     let version = packet.u32(1)?;
@@ -166,36 +178,79 @@ fn packet(cx: &mut Context<'_>, connection: &mut Connection, packet: Data<'_>) -
         }
         return Ok(());
     }
-    let here = (cx.src, cx.src_port);
-    if connection.client.is_none() && kind == Kind::Initial {
-        connection.client = Some(here);
-        connection.first_id = destination.to_vec();
+    let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    if kind == Kind::Initial {
+        connection.begin(from, to, destination);
     }
-    let side = usize::from(connection.client != Some(here));
-    connection.id_lengths[side] = Some(source.len() as u8);
-    match kind {
+    connection.version = version;
+    let side = connection.side_of(from, to);
+    if connection.chosen[side].is_none() || kind == Kind::Initial {
+        connection.learn_id(source);
+        connection.chosen[side] = Some(source.to_vec());
+    }
+    let level = match kind {
         Kind::Retry => {
             let token = c.left().checked_sub(16).ok_or(Short)?;
             c.bytes(cx, &RETRY_TOKEN, token)?;
             c.bytes(cx, &RETRY_TAG, 16)?;
-            // The client begins anew, with the ID that the server chose.
-            connection.first_id = source.to_vec();
-            connection.crypto = Default::default();
+            connection.retry(source);
+            return Ok(());
         }
         Kind::Initial => {
             let token = usize::try_from(number(cx, &mut c, &TOKEN_LENGTH)?).map_err(|_| Short)?;
             if token > 0 {
                 c.bytes(cx, &TOKEN, token)?;
             }
-            number(cx, &mut c, &LENGTH)?;
-            initial::decrypt(cx, connection, side, version, packet, c.pos)?;
+            Level::Initial
         }
-        Kind::ZeroRtt | Kind::Handshake => {
-            number(cx, &mut c, &LENGTH)?;
-            c.all(cx, &REMAINING);
+        Kind::ZeroRtt => Level::ZeroRtt,
+        Kind::Handshake => Level::Handshake,
+    };
+    number(cx, &mut c, &LENGTH)?;
+    open(cx, connection, side, level, packet, c.pos, carried)
+}
+
+/// Opens the packet, whose packet number begins at `at`, and shows its frames.
+fn open(
+    cx: &mut Context<'_>,
+    connection: &mut Connection,
+    side: usize,
+    level: Level,
+    packet: Data<'_>,
+    at: usize,
+    carried: &mut Vec<Carried>,
+) -> Read {
+    let Some(opened) = connection.open(cx, side, level, packet.bytes, at) else {
+        let rest = packet.from(at);
+        let def = if level == Level::Initial { &PAYLOAD } else { &REMAINING };
+        cx.add(def, rest, 0, rest.len(), 0);
+        if let Some(why) = connection.why_shut(cx) {
+            cx.conclude_words(&NOT_OPENED, why.as_bytes());
         }
+        return Ok(());
+    };
+    let first = u64::from(opened.first);
+    let bits: &[&FieldDef] = match level {
+        Level::OneRtt => &[&SHORT_RESERVED, &KEY_PHASE, &NUMBER_LENGTH],
+        _ => &[&LONG_RESERVED, &NUMBER_LENGTH],
+    };
+    for def in bits {
+        cx.add(def, packet, 0, 1, masked(first, def.mask));
     }
-    Ok(())
+    cx.add(&NUMBER, packet, at, opened.number_size, opened.number);
+    let rest = packet.from(at + opened.number_size);
+    cx.add(if level == Level::OneRtt { &PROTECTED } else { &PAYLOAD }, rest, 0, rest.len(), 0);
+    let mut result = Ok(());
+    let mut handshake = Vec::new();
+    cx.with_source("Decrypted QUIC", opened.payload, |cx, payload| {
+        let mut found = frames::Found { handshake: &mut handshake, carried };
+        result = frames::show(cx, connection, side, level, payload, &mut found);
+    });
+    // The messages come after the frames, so that they are a layer of their own.
+    for bytes in handshake {
+        streams::handshake(cx, connection, side, level, bytes);
+    }
+    result
 }
 
 fn id<'d>(
@@ -211,59 +266,32 @@ fn id<'d>(
     c.bytes(cx, def, count)
 }
 
-fn short(cx: &mut Context<'_>, connection: &Connection, packet: Data<'_>) -> Read {
+fn short(
+    cx: &mut Context<'_>,
+    connection: &mut Connection,
+    packet: Data<'_>,
+    carried: &mut Vec<Carried>,
+) -> Read {
+    let side = connection.side_of((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    // The destination's ID is as long as the receiver chose: it is not told here.
+    let len = connection.chosen[1 - side].as_ref().map(Vec::len);
     let mut c = packet.cursor();
-    cx.within(&SHORT, packet, |cx| {
-        c.parts(cx, 1, &[&HEADER_FORM, &FIXED_BIT])?;
-        // The destination's ID is as long as the receiver chose: it is not told here.
-        let receiver = usize::from(connection.client == Some((cx.src, cx.src_port)));
-        if let Some(len) = connection.id_lengths[receiver].filter(|len| *len > 0) {
-            c.bytes(cx, &DCID, usize::from(len))?;
-        }
-        Ok(())
-    })?;
-    c.all(cx, &REMAINING);
-    Ok(())
-}
-
-/// Hands the handshake's bytes on when they follow on what is known.
-fn crypto(cx: &mut Context<'_>, connection: &mut Connection, side: usize, offset: u64, bytes: Data<'_>) {
-    /// A client hello with post-quantum keys has some two kilobytes.
-    const CRYPTO_MAX: usize = 64 << 10;
-    let pieces = &mut connection.crypto[side];
-    let have: usize = pieces.iter().map(|(_, bytes)| bytes.len() + 16).sum();
-    let whole_alone = offset == 0 && handshake_is_whole(bytes.bytes);
-    if !whole_alone {
-        if have + bytes.len() > CRYPTO_MAX || pieces.iter().any(|(known, _)| *known == offset) {
-            return;
-        }
-        pieces.push((offset, bytes.bytes.to_vec()));
-        pieces.sort_by_key(|(offset, _)| *offset);
-        let mut joined: Vec<u8> = Vec::new();
-        for (offset, piece) in pieces.iter() {
-            let Some(known) = (joined.len() as u64).checked_sub(*offset) else { break };
-            if let Some(fresh) = piece.get(known as usize..) {
-                joined.extend_from_slice(fresh);
+    let open = cx.open(&SHORT, packet, 0, 0);
+    let depth = cx.depth;
+    let mut result = c.parts(cx, 1, &[&HEADER_FORM, &FIXED_BIT, &SPIN]).map(|_| ());
+    if let (Ok(()), Some(len)) = (result, len.filter(|len| *len > 0)) {
+        result = c.bytes(cx, &DCID, len).map(|_| ());
+    }
+    match (result, len) {
+        (Ok(()), Some(_)) => result = self::open(cx, connection, side, Level::OneRtt, packet, c.pos, carried),
+        _ => {
+            c.all(cx, &REMAINING);
+            if let Some(why) = connection.why_shut(cx) {
+                cx.conclude_words(&NOT_OPENED, why.as_bytes());
             }
         }
-        if handshake_is_whole(&joined) {
-            pieces.clear();
-            cx.with_source("Reassembled CRYPTO", joined, |cx, whole| hello(cx, whole));
-        }
-        return;
     }
-    hello(cx, bytes);
-}
-
-fn handshake_is_whole(bytes: &[u8]) -> bool {
-    matches!(bytes, [_, a, b, c, rest @ ..] if rest.len() >= usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c))
-}
-
-fn hello(cx: &mut Context<'_>, bytes: Data<'_>) {
-    let depth = cx.depth;
-    cx.layer(&tls::TLS, bytes, |cx, c| {
-        c.pos = tls::messages(cx, bytes, &mut tls::Said::quic());
-        Ok(())
-    });
     cx.depth = depth;
+    cx.close(open, packet.len());
+    result
 }

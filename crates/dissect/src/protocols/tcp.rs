@@ -470,15 +470,18 @@ fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
 fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     let flow = cx.state.tcp.flow(ends.0, ends.1);
+    let acked = flow.sides[1 - side].acknowledged();
     let order = &mut flow.sides[side].order;
+    let mut waiting = std::mem::take(&mut order.waiting);
+    let brings = order.take(seq, payload.bytes, acked);
     if std::mem::take(&mut order.broken) {
         flow.app.lose(side);
+        waiting.clear();
     }
-    let waiting = std::mem::take(&mut order.waiting);
     if waiting.is_empty() {
         order.wants = 0;
     }
-    match order.take(seq, payload.bytes) {
+    match brings {
         Brings::Nothing => order.waiting = waiting,
         Brings::Next(fresh) => {
             let fresh = payload.from(payload.len() - fresh.len());

@@ -10,7 +10,7 @@ mod record;
 mod session;
 
 pub(crate) use certificate::{X509AF, X509CE, X509SAT};
-pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
+pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages, whole_messages};
 pub(crate) use session::Session;
 
 use crate::context::Context;

@@ -170,6 +170,11 @@ impl NewFlow for TcpFlow {
 }
 
 impl Side {
+    /// What it has acknowledged, once it has.
+    pub(crate) fn acknowledged(&self) -> Option<u32> {
+        (self.last_ack != 0).then_some(self.last_ack)
+    }
+
     fn new() -> Side {
         Side { scale: -1, valid_flight: true, ..Side::default() }
     }

@@ -37,13 +37,16 @@ impl Order {
         *self = Order { next: Some(next), ..Order::default() };
     }
 
-    /// Takes a segment's payload.
-    pub(crate) fn take<'a>(&mut self, seq: u32, bytes: &'a [u8]) -> Brings<'a> {
+    /// Takes a segment's payload. `acked` is what the other side has acknowledged: it has what lies before.
+    pub(crate) fn take<'a>(&mut self, seq: u32, bytes: &'a [u8], acked: Option<u32>) -> Brings<'a> {
         let next = *self.next.get_or_insert(seq);
+        let next = self.beyond_gap(next, seq, acked);
         let ahead = seq.wrapping_sub(next) as i32;
         if ahead > 0 {
             self.keep_early(seq, bytes);
-            return Brings::Nothing;
+            let mut joined = Vec::new();
+            self.join(&mut joined);
+            return if joined.is_empty() { Brings::Nothing } else { Brings::Joined(joined) };
         }
         let known = ahead.unsigned_abs() as usize;
         let Some(fresh) = bytes.get(known..).filter(|fresh| !fresh.is_empty()) else {
@@ -67,6 +70,19 @@ impl Order {
             self.wants = 0;
             self.broken = true;
         }
+    }
+
+    /// Where to go on: behind a gap whose bytes the other side has. They came, but were not captured.
+    fn beyond_gap(&mut self, next: u32, seq: u32, acked: Option<u32>) -> u32 {
+        let distance = |seq: u32| seq.wrapping_sub(next) as i32;
+        let early = self.early.iter().map(|(start, _)| *start).chain([seq]);
+        let Some(first) = early.min_by_key(|start| distance(*start)) else { return next };
+        if distance(first) <= 0 || acked.is_none_or(|acked| distance(acked) < distance(first)) {
+            return next;
+        }
+        self.broken = true;
+        self.next = Some(first);
+        first
     }
 
     fn keep_early(&mut self, seq: u32, bytes: &[u8]) {

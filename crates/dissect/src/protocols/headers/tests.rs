@@ -117,3 +117,57 @@ proptest! {
         prop_assert_eq!(integer(&mut data(&written).cursor(), bits), Ok(value));
     }
 }
+
+fn section(decoder: &qpack::Decoder, hex: &str) -> Result<Vec<String>, qpack::Unread> {
+    let block = bytes(hex);
+    let text = |words: &[u8]| String::from_utf8(words.to_vec()).unwrap();
+    let lines = decoder.section(data(&block))?;
+    Ok(lines.iter().map(|header| format!("{}: {}", text(&header.name), text(&header.value))).collect())
+}
+
+#[test]
+fn sections_are_those_of_rfc_9204() {
+    // RFC 9204 appendix B.
+    let mut decoder = qpack::Decoder::default();
+    decoder.capacity_max = Some(220);
+    let teach = |decoder: &mut qpack::Decoder, hex: &str| {
+        let taught = bytes(hex);
+        assert_eq!(decoder.instructions(data(&taught)), taught.len());
+    };
+    assert_eq!(section(&decoder, "0000 510b 2f69 6e64 6578 2e68 746d 6c").unwrap(), [":path: /index.html"]);
+    assert_eq!(section(&decoder, "0381 1011"), Err(qpack::Unread::Blocked), "B.2 before its instructions");
+    teach(
+        &mut decoder,
+        "3fbd01 c00f 7777 772e 6578 616d 706c 652e 636f 6d c10c 2f73 616d 706c 652f 7061 7468",
+    );
+    assert_eq!(
+        section(&decoder, "0381 1011").unwrap(),
+        [":authority: www.example.com", ":path: /sample/path"]
+    );
+    teach(&mut decoder, "4a63 7573 746f 6d2d 6b65 790c 6375 7374 6f6d 2d76 616c 7565");
+    teach(&mut decoder, "02");
+    assert_eq!(
+        section(&decoder, "0500 80c1 81").unwrap(),
+        [":authority: www.example.com", ":path: /", "custom-key: custom-value"]
+    );
+    teach(&mut decoder, "810d 6375 7374 6f6d 2d76 616c 7565 32");
+    assert_eq!(section(&decoder, "0381 1011"), Err(qpack::Unread::Broken), "the first entry was evicted");
+    decoder.lose();
+    assert_eq!(section(&decoder, "0500 80c1 81"), Err(qpack::Unread::Broken), "nothing is guessed");
+}
+
+proptest! {
+    #[test]
+    fn no_section_or_instruction_makes_it_panic(
+        taught in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..6),
+        asked in prop::collection::vec(any::<u8>(), 0..200),
+        capacity_max in 0u64..5000,
+    ) {
+        let mut decoder = qpack::Decoder::default();
+        decoder.capacity_max = Some(capacity_max);
+        for bytes in &taught {
+            prop_assert!(decoder.instructions(data(bytes)) <= bytes.len());
+            let _ = decoder.section(data(&asked));
+        }
+    }
+}

@@ -186,6 +186,19 @@ const RETRY: [u8; 32] = [
     0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
 
+/// How many bytes the whole messages have that `bytes` begins with.
+pub(crate) fn whole_messages(bytes: &[u8]) -> usize {
+    let mut used = 0;
+    while let [_, a, b, c, ..] = bytes[used..] {
+        let total = 4 + (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
+        if bytes.len() - used < total {
+            break;
+        }
+        used += total;
+    }
+    used
+}
+
 /// Messages, as many as are whole. Gives how many bytes were used.
 pub(crate) fn messages(cx: &mut Context<'_>, bytes: Data<'_>, said: &mut Said) -> usize {
     let mut c = bytes.cursor();
