@@ -81,13 +81,14 @@ pub(crate) struct Where {
     /// The network: host, lab, lab:NAME, lab:FILE or iface:NAME. Names under .lab choose `lab` by themselves
     #[arg(long, value_name = "NETWORK")]
     pub on: Option<String>,
-    /// Our own stack's address on iface:NAME, as in 192.0.2.77/24; the kernel must not have it
+    /// Our own stack's address on iface:NAME, as in 192.0.2.77/24; the kernel must not have it. Without one the network
+    /// is asked: DHCP and IPv6 router advertisements
     #[arg(long, value_name = "ADDRESS/LENGTH")]
     pub address: Vec<Cidr>,
     /// The router to use on iface:NAME
     #[arg(long, value_name = "ADDRESS")]
     pub gateway: Vec<IpAddr>,
-    /// The resolver to ask on iface:NAME; else those of /etc/resolv.conf
+    /// The resolver to ask on iface:NAME; else those that the network gives, or with --address those of /etc/resolv.conf
     #[arg(long, value_name = "ADDRESS")]
     pub resolver: Vec<IpAddr>,
     /// Our own stack's hardware address on iface:NAME; else a random one

@@ -1,14 +1,17 @@
-//! `--on iface:NAME`: our own stack on an interface of this machine.
+//! `--on iface:NAME`: our own stack on an interface of this machine, with an address that was given or that the network
+//! gives.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use thru_net::iface::{Iface, IfaceOptions, attach, open};
+use thru_net::iface::{Iface, IfaceOptions, Patience, attach, open, seconds_left};
+use thru_stack::autoconf::{AutoconfConfig, AutoconfEvent, Lease, Timing};
 use thru_trace::{Packet, PacketFate, Trace};
 use thru_wire::{Cidr, MacAddr};
 
 use crate::args::Where;
 use crate::failure::Failure;
+use crate::output;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -18,10 +21,12 @@ pub(crate) struct Wish {
     gateways: Vec<IpAddr>,
     resolvers: Vec<IpAddr>,
     mac: Option<MacAddr>,
+    /// Ask the network for an address of these families; `None`: it was given.
+    families: Option<[bool; 2]>,
 }
 
 impl Wish {
-    /// Of the interface `name`, with an address of our own.
+    /// Of the interface `name`, with an address of our own or one that the network gives.
     pub(crate) fn new(name: &str, place: &Where) -> Result<Wish, Failure> {
         if place.seed.is_some() || !place.set.is_empty() {
             return Err(Failure::usage(
@@ -29,10 +34,10 @@ impl Wish {
                 "leave them out, or use `--on lab`",
             ));
         }
-        if place.address.is_empty() {
+        if place.address.is_empty() && !place.gateway.is_empty() {
             return Err(Failure::usage(
-                format!("our stack needs an address of its own on {name}"),
-                "add --address 192.0.2.77/24 (one that nobody has) and --gateway 192.0.2.1",
+                "--gateway goes with --address; without both, the network is asked for them",
+                "add --address 192.0.2.77/24 (one that nobody has), or leave --gateway out",
             ));
         }
         Ok(Wish {
@@ -41,6 +46,7 @@ impl Wish {
             gateways: place.gateway.clone(),
             resolvers: place.resolver.clone(),
             mac: place.mac,
+            families: place.address.is_empty().then_some([!place.v6, !place.v4]),
         })
     }
 
@@ -48,13 +54,14 @@ impl Wish {
     pub(crate) fn attach(&self) -> Result<Iface, Failure> {
         // Each packet for itself: what is shown is what was on the wire.
         let device = open(&self.name, true, false).map_err(|error| self.cannot(&error))?;
-        let resolvers = if self.resolvers.is_empty() {
+        let resolvers = if self.resolvers.is_empty() && self.families.is_none() {
             thru_os::resolv::nameservers()
         } else {
             self.resolvers.iter().map(|address| SocketAddr::new(*address, 53)).collect()
         };
         let options = IfaceOptions {
             addresses: self.addresses.clone(),
+            autoconf: self.families.map(autoconf),
             gateways: self.gateways.clone(),
             mac: self.mac,
             resolvers,
@@ -62,6 +69,40 @@ impl Wish {
             ..IfaceOptions::default()
         };
         attach(device, options).map_err(|error| self.cannot(&error))
+    }
+
+    /// Waits for an address, if the network is to give one, and says what it gave.
+    pub(crate) async fn settle_in(&self, iface: &Iface) -> Result<(), Failure> {
+        if self.families.is_none() {
+            return Ok(());
+        }
+        let name = &self.name;
+        let mut unanswered = 0;
+        let configured = iface.configured(Patience::PERSON, |event| {
+            if let AutoconfEvent::DhcpSilent { sent } = event {
+                unanswered = *sent;
+            }
+            if let Some(text) = told(event) {
+                output::say(&format!("{name}: {text}\n"));
+            }
+        });
+        if !configured.await {
+            return Err(Failure::undecided(
+                format!(
+                    "nobody on `{name}` gave us an address in {} s: no DHCP server answered ({} asked), and no router \
+                     advertised a prefix",
+                    Patience::PERSON.any.as_secs(),
+                    if unanswered > 0 { "several times" } else { "once" },
+                ),
+                "is the cable in? With an address of your own it needs nobody: --address 192.0.2.77/24 --gateway \
+                 192.0.2.1",
+            ));
+        }
+        let resolvers = iface.autoconf().map(|state| state.resolvers).unwrap_or_default();
+        if resolvers.is_empty() && self.resolvers.is_empty() {
+            output::say(&format!("{name}: the network names no resolver; --resolver ADDRESS sets one\n"));
+        }
+        Ok(())
     }
 
     fn cannot(&self, error: &io::Error) -> Failure {
@@ -77,8 +118,65 @@ impl Wish {
                 "run as root, or once: `sudo setcap cap_net_raw,cap_net_admin+ep $(command -v thru)`",
             );
         }
+        if error.kind() == io::ErrorKind::Unsupported {
+            let hint = "add --address 192.0.2.77/24, an address that the kernel does not have";
+            return Failure::usage(format!("our stack needs an address on `{name}`: {error}"), hint);
+        }
         Failure::undecided(format!("cannot use `{name}`: {error}"), "is it up? `ip link` tells")
     }
+}
+
+/// Both families or one, and addresses that this machine finds again on the same network.
+fn autoconf([ipv4, ipv6]: [bool; 2]) -> AutoconfConfig {
+    let mut secret = [0; 16];
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    match u128::from_str_radix(machine.trim(), 16) {
+        Ok(number) if number != 0 => secret = number.to_be_bytes(),
+        _ => thru_os::entropy::fill(&mut secret),
+    }
+    AutoconfConfig { ipv4, ipv6, secret, timing: Timing::BRIEF }
+}
+
+/// What is worth a line.
+fn told(event: &AutoconfEvent) -> Option<String> {
+    Some(match event {
+        AutoconfEvent::Leased(lease) => leased(lease),
+        AutoconfEvent::Assigned(cidr) => match cidr.address() {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => return None,
+            address => format!("{address}, made from what a router advertised"),
+        },
+        AutoconfEvent::Router { address, managed: true } => {
+            format!("router {address}, which wants addresses to come from DHCPv6 (not spoken here)")
+        }
+        AutoconfEvent::Router { address, managed: false } => format!("router {address}"),
+        AutoconfEvent::Conflict { address, mac } => {
+            let owner = mac.map_or("somebody else".to_owned(), |mac| mac.to_string());
+            format!("{address} belongs to {owner} already: not taken")
+        }
+        AutoconfEvent::Refused { server, message } => match message {
+            Some(message) => format!("DHCP server {server} refuses: {}", message.escape_debug()),
+            None => format!("DHCP server {server} refuses without a reason"),
+        },
+        AutoconfEvent::Expired(address) => format!("the lease of {address} has ended"),
+        AutoconfEvent::DhcpSilent { .. } => "no DHCP server has answered yet".to_owned(),
+        _ => return None,
+    })
+}
+
+fn leased(lease: &Lease) -> String {
+    let mut text = format!("{} by DHCP from {}", lease.cidr(), lease.server);
+    text += &match seconds_left(lease.expires_at) {
+        Some(seconds) => format!(" for {seconds} s"),
+        None => " for ever".to_owned(),
+    };
+    let routers = lease.routes.iter().filter(|(prefix, _)| prefix.is_default());
+    for (_, router) in routers {
+        text += &format!(", router {router}");
+    }
+    for resolver in &lease.resolvers {
+        text += &format!(", resolver {resolver}");
+    }
+    text
 }
 
 /// The frames that our stack sent and received become the packets of the trace.

@@ -60,8 +60,10 @@ impl Place {
             Place::Host => Ok(real_time()?.block_on(async { main(Session::Host(Network::host())).await })),
             Place::Iface(wish) => real_time()?.block_on(async {
                 let iface = Arc::new(wish.attach()?);
+                wish.settle_in(&iface).await?;
                 let result = main(Session::Iface(iface.clone())).await;
                 iface.settle(CLOSING).await;
+                iface.leave(CLOSING).await;
                 Ok(result)
             }),
             Place::Lab { scenario, seed } => {

@@ -4,6 +4,8 @@
 //! host directly ([`Driver`]); what the host wants to send leaves at the end of each call, in one batch. The task
 //! waits for three things: frames, the host's next deadline, and room to send.
 //!
+//! Addresses come from whoever attaches, or from the network itself ([`Iface::configured`]).
+//!
 //! Time is the machine's; every frame keeps the time at which it arrived.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +20,7 @@ use thru_os::clock;
 pub use thru_os::device::Device;
 use thru_os::device::{Properties, Received, Sending};
 use thru_os::timer::Timer;
+use thru_stack::autoconf::AutoconfConfig;
 use thru_stack::frame::Offloads;
 use thru_stack::route::{Route, RouteTarget};
 use thru_stack::tcp::TcpConfig;
@@ -31,10 +34,12 @@ use capture::Capture;
 use crate::network::{Kind, Network};
 use crate::own::{Driver, OwnNetwork};
 
+mod auto;
 mod capture;
 mod open;
 mod task;
 
+pub use auto::{Patience, seconds_left};
 pub use capture::Captured;
 pub use open::open;
 pub(crate) use task::frame;
@@ -44,11 +49,13 @@ pub(crate) use task::frame;
 pub struct IfaceOptions {
     /// Its addresses. The machine's kernel must not have them.
     pub addresses: Vec<Cidr>,
+    /// Let the network give it addresses, routes and resolvers; on Ethernet only.
+    pub autoconf: Option<AutoconfConfig>,
     /// Its default routers, at most one of each family; on a medium without neighbours none is needed.
     pub gateways: Vec<IpAddr>,
     /// Its hardware address; `None`: a random one.
     pub mac: Option<MacAddr>,
-    /// Recursive resolvers, as resolv.conf would name them.
+    /// Recursive resolvers, as resolv.conf would name them; if there are none, those that the network gives.
     pub resolvers: Vec<SocketAddr>,
     /// Settings of its TCP.
     pub tcp: TcpConfig,
@@ -81,7 +88,7 @@ pub fn attach(device: Box<dyn Device>, options: IfaceOptions) -> io::Result<Ifac
     let mut seed = [0; 8];
     thru_os::entropy::fill(&mut seed);
     let seed = u64::from_ne_bytes(seed);
-    let host = host(&properties, &options, seed);
+    let host = host(&properties, &options, seed)?;
     let watched = thru_os::watch::watch(device.fd())?;
     let state = State {
         host,
@@ -95,11 +102,13 @@ pub fn attach(device: Box<dyn Device>, options: IfaceOptions) -> io::Result<Ifac
         failed: None,
     };
     let wire = Arc::new(Wire { state: Mutex::new(state), timer: Timer::new()?, queued: Notify::new() });
+    // A host that is configured by its network begins to speak by itself.
+    wire.settle(&mut wire.state());
     let task = tokio::spawn(task::run(wire.clone(), watched));
     Ok(Iface { wire, name: properties.name, resolvers: options.resolvers, task })
 }
 
-fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> Host {
+fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> io::Result<Host> {
     let tcp = options.tcp.clone();
     let mut host = Host::new(HostConfig { seed, tcp, ..HostConfig::default() });
     let interface = host.add_interface(InterfaceConfig {
@@ -125,7 +134,15 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> Host {
         };
         host.add_route(Route { prefix, target, metric: 0 });
     }
-    host
+    if let Some(config) = options.autoconf
+        && !host.autoconfigure(clock::now(), interface, config)
+    {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "it carries no Ethernet, and without that a network gives no addresses",
+        ));
+    }
+    Ok(host)
 }
 
 /// A locally administered address of one station.
@@ -142,7 +159,13 @@ impl Iface {
 
     /// The network as our host sees it.
     pub fn network(&self) -> Network {
-        let (driver, resolvers) = (self.wire.clone(), self.resolvers.clone());
+        let driver = self.wire.clone();
+        let resolvers = if self.resolvers.is_empty() {
+            let given = self.autoconf().map(|state| state.resolvers).unwrap_or_default();
+            given.into_iter().map(|address| SocketAddr::new(address, 53)).collect()
+        } else {
+            self.resolvers.clone()
+        };
         Network(Kind::Own(Arc::new(OwnNetwork { name: format!("iface:{}", self.name), driver, resolvers })))
     }
 

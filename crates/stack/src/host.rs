@@ -303,6 +303,11 @@ impl Host {
         self.tables.mtu(destination)
     }
 
+    /// Whether packets wait for their neighbour's hardware address.
+    pub fn is_resolving(&self) -> bool {
+        self.neighbors.is_resolving()
+    }
+
     /// What was done with packets so far.
     pub fn stats(&self) -> HostStats {
         self.stats

@@ -10,7 +10,7 @@ use thru_stack::frame as stack;
 use thru_stack::{Frame, InterfaceId};
 use tokio::io::unix::AsyncFd;
 
-use super::Wire;
+use super::{State, Wire};
 
 /// Frames that are fetched before the host's answers leave.
 const BATCH: usize = 64;
@@ -55,15 +55,18 @@ fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
     for _ in 0..TURNS {
         let mut state = wire.state();
         let count = state.receive(batch, BATCH);
-        for received in batch.drain(..) {
-            state.stats.received.0 += 1;
-            state.stats.received.1 += received.bytes.len() as u64;
+        let State { host, stats, capture, .. } = &mut *state;
+        let frames = batch.drain(..).map(|received| {
+            stats.received.0 += 1;
+            stats.received.1 += received.bytes.len() as u64;
             let frame = frame(received);
-            if let Some(capture) = &mut state.capture {
+            if let Some(capture) = capture {
                 capture.keep(&frame, false);
             }
-            state.host.handle_frame(clock::now(), InterfaceId(0), frame);
-        }
+            frame
+        });
+        // Together: what a device brings packet by packet is coalesced on its way into the host.
+        host.handle_frames(clock::now(), InterfaceId(0), frames);
         wire.settle(&mut state);
         if count < BATCH {
             return false;

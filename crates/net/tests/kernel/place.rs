@@ -54,6 +54,8 @@ impl Place {
     pub(crate) fn packet_socket(&self, offload: bool) -> PacketSocket {
         let opened = self.within(|| {
             netlink::add_veth("thru0", "thru1")?;
+            // The kernel's own link-local address can be used at once: programs wait for it.
+            fs::write("/proc/sys/net/ipv6/conf/thru0/accept_dad", "0")?;
             configure("thru0", KERNEL)?;
             netlink::set_up(netlink::link("thru1")?.index, true)?;
             PacketSocket::open(&PacketConfig { interface: "thru1".to_owned(), promiscuous: true, offload })

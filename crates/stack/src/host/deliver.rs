@@ -156,12 +156,12 @@ impl Host {
                 let packet = RawPacket { packet: packet.clone(), rx_time: arrival.rx_time };
                 self.raw.deliver(RawProtocol::PingV6(identifier), &packet);
             }
-            (true, 135 | 136) => {
+            (true, 134..=136) => {
                 if let Some(interface) = arrival.interface {
                     self.receive_ndp(now, interface, header, message);
                 }
             }
-            // Router discovery, redirects, MLD and what else there is: heard and not acted upon.
+            // Redirects, MLD and what else there is: heard and not acted upon.
             _ => self.hear_error(now, arrival, header, &packet, at, [icmp_type, code], [r0, r1, r2, r3]),
         }
     }

@@ -146,6 +146,11 @@ impl NeighborCache {
         }
     }
 
+    /// Whether packets wait for an address.
+    pub(crate) fn is_resolving(&self) -> bool {
+        self.pending_bytes > 0
+    }
+
     /// A packet wants to go to `key`.
     pub(crate) fn resolve(&mut self, now: Instant, key: Key, packet: Packet) -> Resolve {
         let Some(neighbor) = self.entries.get_mut(&key) else {
