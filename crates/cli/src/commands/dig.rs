@@ -1,7 +1,7 @@
 //! `thru dig`: one question, everything about its answer, in dig's habits.
 
 use serde_json::json;
-use thru_names::resolver::{ResolverConfig, iana_root_hints};
+use thru_names::resolver::ResolverConfig;
 use thru_names::text::parse_name;
 use thru_probe::Recorder;
 use thru_probe::dig::{DigAnswer, DigRequest, dig};
@@ -46,14 +46,13 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
 }
 
 fn roots(session: &Session) -> ResolverConfig {
-    let hints = match session {
-        Session::Host(_) | Session::Iface(_) => iana_root_hints(),
+    match session {
+        Session::Host(_) | Session::Iface(_) => ResolverConfig::internet(),
         Session::Lab(internet) => {
             let name = parse_name("a.root-servers.lab.").expect("a legal name");
-            vec![(name, internet.root_hints())]
+            ResolverConfig::new(vec![(name, internet.root_hints())])
         }
-    };
-    ResolverConfig::new(hints)
+    }
 }
 
 fn as_shown(request: &DigRequest, answer: &DigAnswer) -> tools::Lookup {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use thru_lab::run::exit_code;
-use thru_names::resolver::{ResolverConfig, iana_root_hints};
+use thru_names::resolver::ResolverConfig;
 use thru_net::tls::KeyLogBuffer;
 use thru_probe::journey::quality::QualityBudget;
 use thru_probe::journey::{self, HttpVersion, JourneyOptions};
@@ -90,7 +90,7 @@ pub(crate) fn journey_options(
             let trust = if extra_trust.is_some() { Trust::none() } else { Trust::system() };
             let tls = TlsOptions { trust, key_log: Some(key_log.clone()), ..TlsOptions::default() };
             JourneyOptions {
-                from_root: Some(ResolverConfig::new(iana_root_hints())),
+                from_root: Some(ResolverConfig::internet()),
                 quality: Some(QualityBudget::REAL),
                 ..JourneyOptions::new(url, tls)
             }

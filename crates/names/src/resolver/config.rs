@@ -82,6 +82,11 @@ pub struct ResolverConfig {
 }
 
 impl ResolverConfig {
+    /// For the internet: the real root's servers, and its keys as anchors, so that what is signed is validated.
+    pub fn internet() -> ResolverConfig {
+        ResolverConfig { anchors: Anchors::iana(), ..ResolverConfig::new(super::iana_root_hints()) }
+    }
+
     /// The usual settings over these root hints, without trust anchors.
     pub fn new(root_hints: Vec<(Name, Vec<IpAddr>)>) -> ResolverConfig {
         ResolverConfig {

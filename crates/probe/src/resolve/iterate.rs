@@ -52,7 +52,9 @@ enum Event {
 
 impl Driver {
     /// A resolver with an empty cache; its randomness comes from the network's.
-    pub fn new(network: &Network, config: ResolverConfig) -> Driver {
+    pub fn new(network: &Network, mut config: ResolverConfig) -> Driver {
+        // Signatures are held against the network's date.
+        config.epoch = network.unix_time().saturating_sub(network.now().since(Instant::START)).as_secs();
         let resolver = Resolver::new(config, network.random("dns resolver"));
         let (sender, arrivals) = mpsc::channel(WAITING_MAX);
         Driver {
