@@ -53,14 +53,15 @@ impl BufferPool {
 
     /// Takes a buffer back, if nobody else holds it and it is worth keeping.
     pub fn give(&self, bytes: Bytes) {
-        match bytes.try_into_mut().ok().and_then(reclaim) {
-            Some(Reclaimed::Buffer(buffer)) => {
+        let Ok(mut buffer) = bytes.try_into_mut() else { return };
+        match reclaim(&mut buffer) {
+            Some(Size::Buffer) => {
                 let mut stock = self.lock();
                 if stock.buffers.len() < MOST_BUFFERS {
                     stock.buffers.push(buffer);
                 }
             }
-            Some(Reclaimed::Block(block)) => self.give_block(block),
+            Some(Size::Block) => self.give_block(buffer),
             None => {}
         }
     }
@@ -99,38 +100,62 @@ impl Spare {
     }
 
     /// An empty buffer with room for `len` bytes.
+    #[inline]
     pub(crate) fn take(&mut self, len: usize) -> BytesMut {
+        if len <= BUFFER
+            && let Some(buffer) = self.near.pop()
+        {
+            return buffer;
+        }
+        self.take_far(len)
+    }
+
+    fn take_far(&mut self, len: usize) -> BytesMut {
         if len > BUFFER {
             return self.pool.take(len);
         }
-        if self.near.is_empty() {
-            let buffers = &mut self.pool.lock().buffers;
-            let rest = buffers.len().saturating_sub(BATCH);
-            self.near.extend(buffers.drain(rest..));
-        }
+        let buffers = &mut self.pool.lock().buffers;
+        let rest = buffers.len().saturating_sub(BATCH);
+        self.near.extend(buffers.drain(rest..));
         self.near.pop().unwrap_or_else(|| fresh(BUFFER))
     }
 
     /// Takes a buffer back, if nobody else holds it and it is worth keeping.
+    #[inline]
     pub(crate) fn give(&mut self, bytes: Bytes) {
-        if let Ok(buffer) = bytes.try_into_mut() {
-            self.give_mut(buffer);
+        let mut taken = bytes.try_into_mut();
+        // Looked at where it is: what was just written in pieces is slow to be moved.
+        let Ok(buffer) = &mut taken else { return };
+        let size = reclaim(buffer);
+        if let Ok(buffer) = taken {
+            self.keep(size, buffer);
         }
     }
 
     /// The same.
-    pub(crate) fn give_mut(&mut self, buffer: BytesMut) {
-        match reclaim(buffer) {
-            Some(Reclaimed::Buffer(buffer)) => self.near.push(buffer),
-            Some(Reclaimed::Block(block)) => return self.pool.give_block(block),
+    pub(crate) fn give_mut(&mut self, mut buffer: BytesMut) {
+        let size = reclaim(&mut buffer);
+        self.keep(size, buffer);
+    }
+
+    #[inline]
+    fn keep(&mut self, size: Option<Size>, buffer: BytesMut) {
+        match size {
+            Some(Size::Buffer) => self.near.push(buffer),
+            Some(Size::Block) => return self.pool.give_block(buffer),
             None => return,
         }
         if self.near.len() >= NEAR {
-            let buffers = &mut self.pool.lock().buffers;
-            let room = MOST_BUFFERS.saturating_sub(buffers.len()).min(BATCH);
-            let rest = self.near.len() - BATCH;
-            buffers.extend(self.near.drain(rest..).take(room));
+            self.share();
         }
+    }
+
+    #[inline(never)]
+    fn share(&mut self) {
+        let buffers = &mut self.pool.lock().buffers;
+        let room = MOST_BUFFERS.saturating_sub(buffers.len()).min(BATCH);
+        let rest = self.near.len() - BATCH;
+        buffers.extend(self.near.drain(rest..).take(room));
     }
 }
 
@@ -164,10 +189,10 @@ impl<T> Shelf<T> {
     }
 }
 
-/// An empty buffer that is worth keeping.
-enum Reclaimed {
-    Buffer(BytesMut),
-    Block(BytesMut),
+/// Of what is worth keeping.
+enum Size {
+    Buffer,
+    Block,
 }
 
 /// A buffer that can be given away as [`Bytes`] and taken back without touching the allocator: `bytes` counts the
@@ -182,16 +207,26 @@ fn fresh(len: usize) -> BytesMut {
     buffer
 }
 
-fn reclaim(mut buffer: BytesMut) -> Option<Reclaimed> {
+/// Empties a buffer and gets back what was cut off its beginning on the way; `None` if it is not worth keeping.
+#[inline]
+fn reclaim(buffer: &mut BytesMut) -> Option<Size> {
     buffer.clear();
-    // Its beginning may have been cut off on the way.
-    if !buffer.try_reclaim(BUFFER) {
+    // One byte less than there is: a buffer that began elsewhere then shows all it has, and needs no second question.
+    if !buffer.try_reclaim(BUFFER - 1) {
         return None;
     }
-    if buffer.try_reclaim(BLOCK) {
-        return Some(Reclaimed::Block(buffer));
+    if buffer.capacity() == BUFFER {
+        return Some(Size::Buffer);
     }
-    (buffer.capacity() < 2 * BUFFER).then_some(Reclaimed::Buffer(buffer))
+    reclaim_odd(buffer)
+}
+
+#[inline(never)]
+fn reclaim_odd(buffer: &mut BytesMut) -> Option<Size> {
+    if buffer.try_reclaim(BLOCK) {
+        return Some(Size::Block);
+    }
+    (buffer.try_reclaim(BUFFER) && buffer.capacity() < 2 * BUFFER).then_some(Size::Buffer)
 }
 
 #[cfg(test)]

@@ -48,8 +48,10 @@ impl Frame {
         buffer.extend_from_slice(&self.bytes);
         for piece in self.payload.iter_mut().filter_map(Option::take) {
             buffer.extend_from_slice(&piece);
+            pool.give(piece);
         }
-        Frame { bytes: buffer.freeze(), ..self }
+        pool.give(core::mem::replace(&mut self.bytes, buffer.freeze()));
+        self
     }
 }
 

@@ -23,8 +23,11 @@ impl Host {
     ) {
         self.begin(now);
         let mut coalescer = core::mem::take(&mut self.coalescer);
-        for frame in frames {
+        for mut frame in frames {
             self.stats.frames_received += 1;
+            if coalescer.goes_on(&mut frame) {
+                continue;
+            }
             self.receive_in_batch(now, interface, frame, &mut coalescer);
         }
         self.receive_train(now, interface, &mut coalescer);

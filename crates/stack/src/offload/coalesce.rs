@@ -82,13 +82,25 @@ impl Coalescer {
                 if !head.takes(&frame, ip_at) {
                     return Err(frame);
                 }
-                let mut payload = frame.bytes;
-                payload.truncate(head.ip_at + head.packet_len(&payload));
+                let payload = self.more.push_mut(frame.bytes);
+                payload.truncate(head.ip_at + head.packet_len(payload));
                 payload.advance(head.payload_at);
-                self.more.push(payload);
             }
         }
         Ok(())
+    }
+
+    /// Takes a frame out if it goes on with the train exactly as foreseen, which most do; else leaves it as it is, and
+    /// nothing is said about it.
+    #[inline]
+    pub(crate) fn goes_on(&mut self, frame: &mut Frame) -> bool {
+        let Some(head) = self.head.as_mut().filter(|head| head.is_foreseen(frame)) else { return false };
+        let taken = head.takes_foreseen(frame);
+        if taken {
+            // What is written here in pieces must not be moved right away: that would wait for the pieces.
+            self.more.push_mut(core::mem::take(&mut frame.bytes)).advance(head.payload_at);
+        }
+        taken
     }
 
     /// Takes the train out: its first packet as it came, and where its headers end; the payload of the others, to be
@@ -231,12 +243,7 @@ impl Head {
     /// Whether a packet goes on where the train ends; if so, it counts as taken.
     fn takes(&mut self, frame: &Frame, ip_at: usize) -> bool {
         if ip_at == self.ip_at && self.is_foreseen(frame) {
-            let fits = self.len + self.segment_size <= MOST;
-            let taken = fits && is_intact(frame, self.tcp_at, frame.bytes.len(), &self.pseudo);
-            if taken {
-                self.count(self.segment_size, frame.bytes[self.tcp_at + 13]);
-            }
-            return taken;
+            return self.takes_foreseen(frame);
         }
         let same_length = ip_at == self.ip_at && frame.bytes.len() >= self.payload_at;
         if self.complete || !same_length || !self.is_alike(&frame.bytes) {
@@ -252,6 +259,15 @@ impl Head {
             && is_intact(frame, seen.tcp_at, seen.end, &self.pseudo);
         if taken {
             self.count(payload, seen.flags);
+        }
+        taken
+    }
+
+    fn takes_foreseen(&mut self, frame: &Frame) -> bool {
+        let fits = self.len + self.segment_size <= MOST;
+        let taken = fits && is_intact(frame, self.tcp_at, frame.bytes.len(), &self.pseudo);
+        if taken {
+            self.count(self.segment_size, frame.bytes[self.tcp_at + 13]);
         }
         taken
     }

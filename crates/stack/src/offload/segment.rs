@@ -109,6 +109,11 @@ impl PacketHeaders {
         PacketHeaders { front: own, ip_at, tcp_at, ip_same, id, tcp }
     }
 
+    /// Bytes of all headers.
+    pub(crate) fn len(&self) -> usize {
+        self.tcp_at + self.tcp.len()
+    }
+
     /// Moves on to the headers of the next packet, in front of `payload_len` bytes of this sum.
     pub(crate) fn step(&mut self, payload_len: usize, last: bool, payload: Sum) -> &[u8] {
         let tcp = self.tcp.step(payload_len, last, payload);
@@ -210,8 +215,7 @@ impl Iterator for Segments<'_> {
         if self.finished {
             return None;
         }
-        let headers = self.headers.tcp_at + self.headers.tcp.len();
-        let mut packet = BytesMut::with_capacity(headers + self.segment_size);
+        let mut packet = BytesMut::with_capacity(self.headers.len() + self.segment_size);
         self.next_into(&mut packet);
         Some(packet.freeze())
     }

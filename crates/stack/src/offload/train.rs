@@ -104,18 +104,20 @@ impl Packets {
         Packets { headers, train, left }
     }
 
-    pub(crate) fn next(&mut self, spare: &mut Spare) -> Option<Bytes> {
-        if self.left == 0 {
-            return None;
-        }
+    /// Bytes of the next packet; `None` if there is none left.
+    #[inline]
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        let len = self.left.min(usize::from(self.train.segment_size));
+        (len > 0).then_some(self.headers.len() + len)
+    }
+
+    /// Appends the next packet to a buffer with so much room.
+    pub(crate) fn write_next(&mut self, packet: &mut BytesMut) {
         let len = self.left.min(usize::from(self.train.segment_size));
         self.left -= len;
         let sum = front_sum(&self.train.payload, len);
-        let headers = self.headers.step(len, self.left == 0, sum);
-        let mut packet = spare.take(headers.len() + len);
-        packet.extend_from_slice(headers);
-        take(&mut self.train.payload, len, &mut packet);
-        Some(packet.freeze())
+        packet.extend_from_slice(self.headers.step(len, self.left == 0, sum));
+        take(&mut self.train.payload, len, packet);
     }
 }
 

@@ -367,7 +367,7 @@ impl Connection {
         // All of it may have been taken out of the segment.
         let arrived = segment.payload.len().max(payload.len());
         self.receive.take_room(cx.spare);
-        match self.receive.insert(place, payload) {
+        match self.receive.insert(place, payload, cx.spare) {
             Arrival::InOrder { filled } => {
                 let len = self.receive.next() - before;
                 self.insight.bytes_received += len;

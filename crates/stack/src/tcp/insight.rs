@@ -261,23 +261,23 @@ impl Insight {
             TcpEventKind::ZeroWindow => StoredKind::ZeroWindow,
             rare => StoredKind::Rare(Box::new(rare)),
         };
-        self.keep(Stored { at, what });
+        *self.slot() = Stored { at, what };
     }
 
-    fn keep(&mut self, event: Stored) {
+    /// The place for the next event.
+    fn slot(&mut self) -> &mut Stored {
         let diary = self.diary.get_or_insert_default();
         if diary.first.len() < FIRST {
             if diary.first.len() == diary.first.capacity() {
                 diary.first.reserve_exact((diary.first.len() / 2).max(FEW).min(FIRST - diary.first.len()));
             }
-            diary.first.push(event);
-            return;
+            return diary.first.push_mut(Stored::BLANK);
         }
         let last = &mut *diary.last;
         if last.len() == LAST {
             last.pop_front();
         }
-        last.push_back(event);
+        last.push_back_mut(Stored::BLANK)
     }
 
     /// Nothing happens for a while.
@@ -313,6 +313,9 @@ impl Insight {
 }
 
 impl Stored {
+    /// Stands where an event is about to be written.
+    const BLANK: Stored = Stored { at: Instant::START, what: StoredKind::FastRecovery };
+
     fn widened(&self, near_sent: &mut u64, near_received: &mut u64) -> TcpEvent {
         let what = match self.what.clone() {
             StoredKind::Sent { flags, seq, ack, len, window, retransmission } => {

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::buffers::{BLOCK, Spare};
+use crate::buffers::{BLOCK, BUFFER, Spare};
 
-/// Small writes gather in pieces of this size.
+/// Beyond this a queue grows by blocks.
 const PIECE: usize = 16 * 1024;
 /// What a piece costs beside its bytes, roughly.
 const OVERHEAD: usize = 64;
@@ -55,11 +55,13 @@ impl SendQueue {
                 spare.pieces.fill(&mut self.pieces);
                 self.share_tail();
                 self.close_last();
-                // A block for a large write, or for a queue that grows; small ones start small and share a piece.
+                // A block for a large write, or for a queue that grows; small ones share a buffer.
                 let held = (self.end - self.start) as usize;
-                let size = if held == 0 { data.len().max(512) } else { data.len().max(PIECE) };
-                let large = size > BLOCK / 4 || held >= PIECE;
-                let tail = if large { spare.take(BLOCK) } else { BytesMut::with_capacity(size) };
+                let tail = match data.len() {
+                    len if len > BLOCK / 4 || held >= PIECE => spare.take(BLOCK),
+                    ..=BUFFER => spare.take(BUFFER),
+                    len => BytesMut::with_capacity(len),
+                };
                 // It may be the last to hold its block.
                 spare.give_mut(core::mem::replace(&mut self.tail, tail));
             }

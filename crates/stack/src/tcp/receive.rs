@@ -3,19 +3,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::memory::FLOOR;
 use super::on_demand::{OnDemand, idle};
 use super::ranges::Ranges;
-use crate::buffers::Spare;
+use crate::buffers::{BUFFER, Spare};
 
 /// Payloads below this are copied together: a shared slice keeps its whole frame alive.
 const SHARE_FROM: usize = 512;
 /// What one shared slice costs beside its bytes: the frame's headers, the slice, its place in a table.
 const OVERHEAD: usize = 160;
-/// Small payloads gather in pieces of at most this size.
-const PIECE: usize = 16 * 1024;
 /// More gaps than this are not remembered: each acknowledgement looks at all of them.
 const MOST_RANGES: usize = 1_024;
 
@@ -25,8 +23,10 @@ pub(crate) struct Receive {
     /// Place of the next byte expected: everything below has arrived.
     next: u64,
     ready: VecDeque<Bytes>,
-    /// The last, still growing piece of what is ready.
-    tail: Vec<u8>,
+    /// Bytes of the first of these that were read: no piece comes near what 32 bits can count.
+    done: u32,
+    /// The last, still growing piece of what is ready: where small payloads gather.
+    tail: BytesMut,
     /// Payload bytes ready for the application.
     unread: usize,
     /// Payload after a gap, by place; pieces don't overlap.
@@ -59,7 +59,8 @@ impl Receive {
         Receive {
             next,
             ready: VecDeque::new(),
-            tail: Vec::new(),
+            done: 0,
+            tail: BytesMut::new(),
             unread: 0,
             early: OnDemand::default(),
             ranges: OnDemand::default(),
@@ -164,7 +165,7 @@ impl Receive {
     }
 
     /// Payload from `place` on, already cut to the window.
-    pub(crate) fn insert(&mut self, place: u64, mut payload: Bytes) -> Arrival {
+    pub(crate) fn insert(&mut self, place: u64, mut payload: Bytes, spare: &mut Spare) -> Arrival {
         let end = place + payload.len() as u64;
         if end <= self.next {
             return Arrival::Duplicate;
@@ -172,12 +173,14 @@ impl Receive {
         if place > self.next {
             return self.insert_early(place, end, payload);
         }
-        payload.advance((self.next - place) as usize);
+        if place < self.next {
+            payload.advance((self.next - place) as usize);
+        }
         self.next = end;
-        self.append(payload);
+        self.append(payload, spare);
         let filled = !self.ranges.is_empty();
         if filled {
-            self.take_early();
+            self.take_early(spare);
         }
         Arrival::InOrder { filled }
     }
@@ -186,36 +189,48 @@ impl Receive {
     pub(crate) fn read(&mut self, buffer: &mut [u8], spare: &mut Spare) -> usize {
         let mut copied = 0;
         while copied < buffer.len() && self.unread > 0 {
-            if self.ready.is_empty() {
-                self.close_tail();
-            }
-            let Some(piece) = self.ready.front_mut() else { break };
+            let piece = match self.ready.front() {
+                Some(piece) => &piece[self.done as usize..],
+                None => &self.tail[..],
+            };
             let count = piece.len().min(buffer.len() - copied);
             buffer[copied..copied + count].copy_from_slice(&piece[..count]);
-            piece.advance(count);
-            self.memory = self.memory.saturating_sub(count);
-            if piece.is_empty() {
-                if let Some(piece) = self.ready.pop_front() {
-                    spare.give(piece);
-                }
-                self.memory = self.memory.saturating_sub(OVERHEAD);
-            }
             copied += count;
             self.unread -= count;
+            let whole = count == piece.len();
+            if self.ready.is_empty() {
+                self.tail.advance(count);
+            } else if whole {
+                self.pop(spare);
+            } else {
+                self.done += count as u32;
+            }
         }
         if self.unread == 0 {
             spare.ready.empty(&mut self.ready);
-            if self.early.is_empty() {
-                self.memory = 0;
+            if self.tail.capacity() > 0 {
+                self.memory -= BUFFER;
+                spare.give_mut(core::mem::take(&mut self.tail));
             }
         }
         copied
     }
 
+    /// The first piece was read.
+    fn pop(&mut self, spare: &mut Spare) {
+        if let Some(piece) = self.ready.pop_front() {
+            self.done = 0;
+            self.memory -= cost(&piece);
+            spare.give(piece);
+        }
+    }
+
     /// Copies what is ready and keeps it; the number of bytes copied.
     pub(crate) fn peek(&self, buffer: &mut [u8]) -> usize {
         let mut copied = 0;
-        for piece in self.ready.iter().map(|piece| &piece[..]).chain([&self.tail[..]]) {
+        let first = self.ready.iter().take(1).map(|piece| &piece[self.done as usize..]);
+        let others = self.ready.iter().skip(1).map(|piece| &piece[..]);
+        for piece in first.chain(others).chain([&self.tail[..]]) {
             let count = piece.len().min(buffer.len() - copied);
             buffer[copied..copied + count].copy_from_slice(&piece[..count]);
             copied += count;
@@ -269,7 +284,7 @@ impl Receive {
     }
 
     /// Moves what now continues the stream.
-    fn take_early(&mut self) {
+    fn take_early(&mut self, spare: &mut Spare) {
         while let Some(entry) = self.early.first_entry() {
             let start = *entry.key();
             if start > self.next {
@@ -281,36 +296,45 @@ impl Receive {
             if known < piece.len() as u64 {
                 piece.advance(known as usize);
                 self.next += piece.len() as u64;
-                self.append(piece);
+                self.append(piece, spare);
             }
         }
         self.ranges.remove_below(self.next);
     }
 
-    fn append(&mut self, payload: Bytes) {
+    fn append(&mut self, payload: Bytes, spare: &mut Spare) {
         self.unread += payload.len();
         // A small one behind a large one, as at the end of a train, doubles what is held at most: it is shared too.
         let ends_train =
-            self.tail.is_empty() && self.ready.back().is_some_and(|last| last.len() >= SHARE_FROM);
+            self.tail.capacity() == 0 && self.ready.back().is_some_and(|last| last.len() >= SHARE_FROM);
         if payload.len() >= SHARE_FROM || ends_train {
             self.close_tail();
-            self.memory += payload.len() + OVERHEAD;
+            self.memory += cost(&payload);
             self.ready.push_back(payload);
             return;
         }
-        if self.tail.len() + payload.len() > PIECE {
+        if self.tail.capacity() - self.tail.len() < payload.len() {
             self.close_tail();
+            self.tail = spare.take(BUFFER);
+            self.memory += BUFFER;
         }
-        self.memory += payload.len();
         self.tail.extend_from_slice(&payload);
+        spare.give(payload);
     }
 
     fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.memory += OVERHEAD;
-            self.ready.push_back(Bytes::from(core::mem::take(&mut self.tail)));
+        if self.tail.is_empty() {
+            return;
         }
+        let piece = core::mem::take(&mut self.tail).freeze();
+        self.memory = self.memory - BUFFER + cost(&piece);
+        self.ready.push_back(piece);
     }
+}
+
+/// What a piece that is ready holds: a small one, what it was cut from.
+fn cost(piece: &Bytes) -> usize {
+    OVERHEAD + if piece.len() < SHARE_FROM { BUFFER } else { piece.len() }
 }
 
 #[cfg(test)]

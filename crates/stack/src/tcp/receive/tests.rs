@@ -16,7 +16,7 @@ fn any_order_gives_the_stream_and_leaves_no_memory() {
             let from = random.below(data.len() as u64) as usize;
             let most = if random.below(2) == 0 { 40 } else { 3_000 };
             let to = (from + 1 + random.below(most) as usize).min(data.len());
-            receive.insert(500 + from as u64, Bytes::copy_from_slice(&data[from..to]));
+            receive.insert(500 + from as u64, Bytes::copy_from_slice(&data[from..to]), &mut Spare::default());
             let mut buffer = vec![0; random.below(4_000) as usize];
             let read = receive.read(&mut buffer, &mut Spare::default());
             out.extend_from_slice(&buffer[..read]);
@@ -36,7 +36,7 @@ fn tiny_segments_cannot_blow_up_memory() {
     let mut refused = 0;
     for index in 0..32 * 1024u64 {
         let frame = Bytes::from(vec![7; 1]);
-        if receive.insert(1 + 2 * index, frame) == Arrival::Refused {
+        if receive.insert(1 + 2 * index, frame, &mut Spare::default()) == Arrival::Refused {
             refused += 1;
         }
     }
@@ -46,7 +46,7 @@ fn tiny_segments_cannot_blow_up_memory() {
     // In order, one byte at a time, memory stays near the payload.
     let mut receive = Receive::new(0, 64 * 1024);
     for index in 0..64 * 1024u64 {
-        receive.insert(index, Bytes::from_static(b"x"));
+        receive.insert(index, Bytes::from_static(b"x"), &mut Spare::default());
     }
     assert!(receive.memory() < 80 * 1024, "{}", receive.memory());
     assert_eq!(receive.window(), 0);
@@ -55,11 +55,11 @@ fn tiny_segments_cannot_blow_up_memory() {
 #[test]
 fn gaps_are_counted() {
     let mut receive = Receive::new(100, 1 << 20);
-    receive.insert(110, Bytes::from_static(b"0123456789"));
-    receive.insert(130, Bytes::from_static(b"0123456789"));
+    receive.insert(110, Bytes::from_static(b"0123456789"), &mut Spare::default());
+    receive.insert(130, Bytes::from_static(b"0123456789"), &mut Spare::default());
     assert_eq!(receive.gap_bytes(), 20);
-    receive.insert(100, Bytes::from_static(b"0123456789"));
+    receive.insert(100, Bytes::from_static(b"0123456789"), &mut Spare::default());
     assert_eq!(receive.gap_bytes(), 10);
-    receive.insert(120, Bytes::from_static(b"0123456789"));
+    receive.insert(120, Bytes::from_static(b"0123456789"), &mut Spare::default());
     assert_eq!((receive.gap_bytes(), receive.next()), (0, 140));
 }

@@ -7,6 +7,7 @@ use thru_wire::Instant;
 use super::super::acknowledge::News;
 use super::super::connection::{Connection, Context};
 use super::super::rate::Newest;
+use super::super::rtt::nanos;
 use super::super::runs::{Found, Run};
 use super::{Pending, Phase};
 
@@ -58,13 +59,13 @@ impl Rack {
     /// RFC 8985 6.2 steps 2 and 3: `run` was delivered at `at`. `answered`: whether the echoed timestamp, if there is
     /// one, allows that its last transmission is meant.
     pub(crate) fn delivered(&mut self, run: &Run, at: Instant, min_rtt: Option<Duration>, answered: bool) {
-        let rtt = at.since(run.sent_at);
+        let rtt = at.nanos().saturating_sub(run.sent_at.nanos());
         // Too soon for an answer to the repetition: it speaks for the original.
-        if run.retransmitted && (!answered || min_rtt.is_some_and(|min| rtt < min)) {
+        if run.retransmitted && (!answered || min_rtt.is_some_and(|min| rtt < nanos(min))) {
             return;
         }
         self.advanced = true;
-        self.rtt_nanos = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
+        self.rtt_nanos = rtt;
         let this = (run.sent_at, run.end());
         self.newest = self.newest.max(this);
     }
