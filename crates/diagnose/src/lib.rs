@@ -28,7 +28,7 @@ pub use recheck::recheck;
 
 use facts::Facts;
 use std::cmp::Ordering;
-use thru_trace::{Also, Layer, Status, Trace, Verdict, fault};
+use thru_trace::{Also, Layer, Status, Trace, Verdict, Words, fault, words};
 use vote::{Severity, Vote};
 
 /// One way of looking at the evidence.
@@ -52,9 +52,29 @@ fn rules() -> [Rule; 8] {
 /// Which layer is at fault, and what proves it.
 pub fn diagnose(trace: &Trace) -> Verdict {
     let facts = Facts::new(trace);
+    let mut verdict = judge(&facts);
+    verdict.words = words_of(&facts, &verdict);
+    verdict
+}
+
+/// What other tools say of the step that failed: the one the verdict stands on, else the last of the request's own.
+fn words_of(facts: &Facts<'_>, verdict: &Verdict) -> Option<Words> {
+    if !matches!(verdict.status, Status::Failed | Status::Undecided) {
+        return None;
+    }
+    let cited = verdict.evidence.iter().filter_map(|evidence| facts.trace.span(evidence.probe?));
+    let own = facts.own.iter().copied().rev();
+    cited.filter(|span| !facts.trace.is_check(span)).chain(own).find_map(|span| match span.code() {
+        Some(code) => words::of(code),
+        // An answer that says no is an answer: the step itself went well.
+        None => span.int("http.status").filter(|status| *status >= 400).and(words::of("http.status.")),
+    })
+}
+
+fn judge(facts: &Facts<'_>) -> Verdict {
     let mut votes: Vec<(usize, Vote)> = Vec::new();
     for (stage, rule) in rules().iter().enumerate() {
-        votes.extend(rule(&facts).into_iter().map(|vote| (stage, vote)));
+        votes.extend(rule(facts).into_iter().map(|vote| (stage, vote)));
     }
     drop_consequences(&mut votes);
     // Stable: rules list their own votes likeliest first.
@@ -70,7 +90,7 @@ pub fn diagnose(trace: &Trace) -> Verdict {
     });
     let mut votes = votes.into_iter().map(|(_, vote)| vote);
     let Some(first) = votes.next() else {
-        return without_votes(&facts);
+        return without_votes(facts);
     };
     let also = also(&first, votes);
     first.into_verdict(also)
@@ -130,6 +150,7 @@ fn without_votes(facts: &Facts<'_>) -> Verdict {
         status: Status::Undecided,
         ruled_out: Vec::new(),
         also: Vec::new(),
+        words: None,
     };
     if facts.trace.spans.is_empty() {
         verdict.summary = String::from("Nothing was tried, so there is nothing to judge.");

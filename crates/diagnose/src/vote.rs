@@ -145,6 +145,7 @@ impl Vote {
             next: self.next,
             summary: self.summary,
             ruled_out: self.ruled_out,
+            words: None,
             also,
         }
     }

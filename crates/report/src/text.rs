@@ -56,7 +56,7 @@ pub fn render(trace: &Trace, verdict: &Verdict, style: &Style) -> String {
     }
     out.push_str(&answer::reasons(verdict, style));
     out.push_str(&answer::next(verdict, style));
-    out.push_str(&footer(trace, style));
+    out.push_str(&footer(trace, verdict, style));
     out
 }
 
@@ -66,7 +66,7 @@ const WIDTH_MIN: usize = 40;
 const WIDTH_MAX: usize = 160;
 
 /// On what this was seen, so that a pasted answer can be repeated.
-fn footer(trace: &Trace, style: &Style) -> String {
+fn footer(trace: &Trace, verdict: &Verdict, style: &Style) -> String {
     let seed = trace.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let packets = match trace.packets.len() {
         0 => String::new(),
@@ -74,7 +74,11 @@ fn footer(trace: &Trace, style: &Style) -> String {
         n => format!(", {n} packets captured"),
     };
     let line = format!("{} on {}{seed}{packets}", trace.target, trace.network);
-    format!("\n{}", paint(&wrap(&escape::for_style(&line, style), "", style.width), Paint::Dim, style))
+    let mut out = String::from("\n");
+    for line in answer::other_words(verdict).into_iter().chain([line]) {
+        out.push_str(&paint(&wrap(&escape::for_style(&line, style), "", style.width), Paint::Dim, style));
+    }
+    out
 }
 
 /// What became of a layer or a step.

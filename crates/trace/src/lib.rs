@@ -14,6 +14,7 @@
 //! - [`neighbours`]: who was looked for on the local network, and never answered.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
+//! - [`words`]: what curl, Chrome and others call the same failure.
 
 pub mod arrivals;
 pub mod fault;
@@ -24,6 +25,7 @@ pub mod query;
 pub mod span;
 pub mod step;
 pub mod verdict;
+pub mod words;
 
 pub use arrivals::{Arrivals, arrivals};
 pub use frames::attach_frames;
@@ -32,6 +34,7 @@ use serde::Serialize;
 pub use span::{Family, Layer, Outcome, Span, SpanId, Value};
 pub use step::Step;
 pub use verdict::{Also, Evidence, Next, RuledOut, Status, Verdict, Who};
+pub use words::Words;
 
 /// The story of one request.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -1,5 +1,6 @@
 //! Which layer, which causes, how sure, by what evidence. The JSON form is stable.
 use crate::span::{Layer, SpanId};
+use crate::words::Words;
 use serde::Serialize;
 
 /// The answer: one layer, the causes that fit, and the proof.
@@ -23,6 +24,8 @@ pub struct Verdict {
     pub ruled_out: Vec<RuledOut>,
     /// Other things that are wrong, which this request met later or not at all.
     pub also: Vec<Also>,
+    /// What other tools call what was seen; `None` when the request worked.
+    pub words: Option<Words>,
 }
 
 /// How the request fared.

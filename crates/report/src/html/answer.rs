@@ -3,7 +3,7 @@
 use super::WORDS;
 use super::markup::{Page, escape, frames};
 use super::packets::Seen;
-use crate::text::answer::{described, layer_name, sureness};
+use crate::text::answer::{described, layer_name, other_words, sureness};
 use crate::text::{Mark, ladder};
 use std::fmt::Write;
 use thru_trace::{Next, Trace, Verdict, Who, fault};
@@ -33,6 +33,9 @@ pub(super) fn verdict(page: &mut Page, verdict: &Verdict) {
     }
     for also in &verdict.also {
         let _ = writeln!(out, "<p>Also: {}</p>", escape(&also.summary));
+    }
+    if let Some(words) = other_words(verdict) {
+        let _ = writeln!(out, "<p class=\"soft\">{}</p>", escape(&words));
     }
     out.push_str("</div>\n");
     page.raw(&out);

@@ -24,6 +24,7 @@ fn verdict() -> Verdict {
         status: Status::Degraded,
         ruled_out: vec![],
         also: vec![],
+        words: None,
     }
 }
 

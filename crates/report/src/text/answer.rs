@@ -156,3 +156,19 @@ pub(super) fn next(verdict: &Verdict, style: &Style) -> String {
     }
     out
 }
+
+/// What other tools call it, for whoever searches a log for it: `curl 28, Chrome ERR_CONNECTION_TIMED_OUT`.
+pub(crate) fn other_words(verdict: &Verdict) -> Option<String> {
+    let words = verdict.words?;
+    let said: Vec<String> = [
+        words.curl.map(|code| format!("curl {code}")),
+        words.chrome.map(|word| format!("Chrome {word}")),
+        words.nel.map(|word| format!("NEL {word}")),
+        words.ooni.map(|word| format!("OONI {word}")),
+        words.zeek.map(|word| format!("Zeek {word}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!said.is_empty()).then(|| format!("Other tools call it: {}", said.join(", ")))
+}
