@@ -75,6 +75,16 @@ pub(crate) enum Color {
     Never,
 }
 
+/// How our stack gets at the frames of an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeviceKind {
+    /// A packet socket with rings in shared memory; on a TUN or TAP device the device itself
+    #[default]
+    AfPacket,
+    /// AF_XDP: our frames are taken off the interface before the kernel's stack sees them
+    Xdp,
+}
+
 /// Where and how, common to all that ask.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Where {
@@ -91,6 +101,9 @@ pub(crate) struct Where {
     /// The resolver to ask on iface:NAME; else those that the network gives, or with --address those of /etc/resolv.conf
     #[arg(long, value_name = "ADDRESS")]
     pub resolver: Vec<IpAddr>,
+    /// How to get at the frames of iface:NAME
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub device: Option<DeviceKind>,
     /// Our own stack's hardware address on iface:NAME; else a random one
     #[arg(long, value_name = "MAC")]
     pub mac: Option<MacAddr>,

@@ -4,12 +4,14 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use thru_net::iface::{Iface, IfaceOptions, Patience, attach, open, seconds_left};
+use thru_net::iface::{
+    Device, Iface, IfaceOptions, Patience, attach, open, open_xdp, random_mac, seconds_left,
+};
 use thru_stack::autoconf::{AutoconfConfig, AutoconfEvent, Lease, Timing};
 use thru_trace::{Packet, PacketFate, Trace};
 use thru_wire::{Cidr, MacAddr};
 
-use crate::args::Where;
+use crate::args::{DeviceKind, Where};
 use crate::failure::Failure;
 use crate::output;
 
@@ -23,6 +25,7 @@ pub(crate) struct Wish {
     mac: Option<MacAddr>,
     /// Ask the network for an address of these families; `None`: it was given.
     families: Option<[bool; 2]>,
+    device: DeviceKind,
 }
 
 impl Wish {
@@ -46,14 +49,15 @@ impl Wish {
             gateways: place.gateway.clone(),
             resolvers: place.resolver.clone(),
             mac: place.mac,
+            device: place.device.unwrap_or_default(),
             families: place.address.is_empty().then_some([!place.v6, !place.v4]),
         })
     }
 
     /// Opens the device and puts our host on it. Within a runtime.
     pub(crate) fn attach(&self) -> Result<Iface, Failure> {
-        // Each packet for itself: what is shown is what was on the wire.
-        let device = open(&self.name, true, false).map_err(|error| self.cannot(&error))?;
+        let mac = self.mac.unwrap_or_else(random_mac);
+        let device = self.open(mac).map_err(|error| self.cannot(&error))?;
         let resolvers = if self.resolvers.is_empty() && self.families.is_none() {
             thru_os::resolv::nameservers()
         } else {
@@ -63,12 +67,27 @@ impl Wish {
             addresses: self.addresses.clone(),
             autoconf: self.families.map(autoconf),
             gateways: self.gateways.clone(),
-            mac: self.mac,
+            mac: Some(mac),
             resolvers,
             capture: true,
             ..IfaceOptions::default()
         };
         attach(device, options).map_err(|error| self.cannot(&error))
+    }
+
+    /// The device that was asked for, or else a packet socket, with a line that says why.
+    fn open(&self, mac: MacAddr) -> io::Result<Box<dyn Device>> {
+        if self.device == DeviceKind::Xdp {
+            match open_xdp(&self.name, mac) {
+                Ok(device) => return Ok(device),
+                Err(error) => {
+                    let name = &self.name;
+                    output::say(&format!("{name}: no AF_XDP ({error}); a packet socket is used instead\n"));
+                }
+            }
+        }
+        // Each packet for itself: what is shown is what was on the wire.
+        open(&self.name, true, false)
     }
 
     /// Waits for an address, if the network is to give one, and says what it gave.

@@ -41,7 +41,7 @@ mod task;
 
 pub use auto::{Patience, seconds_left};
 pub use capture::Captured;
-pub use open::open;
+pub use open::{open, open_xdp, random_mac};
 pub(crate) use task::frame;
 
 /// What our host on a device is made with.
@@ -114,7 +114,7 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> io::Resul
     let interface = host.add_interface(InterfaceConfig {
         name: properties.name.clone(),
         medium: if properties.ethernet { Medium::Ethernet } else { Medium::Ip },
-        mac: options.mac.unwrap_or_else(|| random_mac(seed)),
+        mac: options.mac.unwrap_or_else(random_mac),
         mtu: properties.mtu,
     });
     let segmentation = if properties.offloads.segmentation { 65_535 } else { 0 };
@@ -143,12 +143,6 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> io::Resul
         ));
     }
     Ok(host)
-}
-
-/// A locally administered address of one station.
-fn random_mac(seed: u64) -> MacAddr {
-    let [a, b, c, d, e, f, ..] = seed.to_be_bytes();
-    MacAddr([a & 0xfc | 2, b, c, d, e, f])
 }
 
 impl Iface {

@@ -3,6 +3,7 @@
 //! - [`Device`]: the one interface of all of them. Start there.
 //! - [`tun`]: TUN and TAP, with segmentation offload where the kernel gives it.
 //! - [`packet`]: packet sockets (`AF_PACKET`) with memory-mapped rings.
+//! - [`xdp`]: AF_XDP: frames of one station, before the kernel's stack sees them.
 //! - [`virtio`]: the header in which both tell offloads.
 //!
 //! Devices never block: wait until the file descriptor is readable or writable ([`Device::fd`]), then call.
@@ -17,6 +18,7 @@ use thru_wire::{Instant, MacAddr};
 pub mod packet;
 pub mod tun;
 pub mod virtio;
+pub mod xdp;
 
 /// A network interface that gives and takes frames in batches.
 pub trait Device: Send {

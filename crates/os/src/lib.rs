@@ -5,7 +5,7 @@
 //! - [`datagram`]: UDP and ICMP sockets that tell TTL, ECN and ICMP errors.
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
-//! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings.
+//! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP.
 //! - [`netlink`]: links, addresses and routes of this network namespace.
 //! - [`namespace`]: fresh network namespaces, without root where the kernel allows it.
 //! - [`process`]: children that do not outlive us.

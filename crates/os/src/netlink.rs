@@ -28,6 +28,10 @@ pub struct Link {
     pub mtu: usize,
     /// Whether it is switched on.
     pub up: bool,
+    /// How many queues frames may arrive in; at least 1.
+    pub receive_queues: u32,
+    /// The driver of a virtual one, as in `veth`; empty for hardware.
+    pub kind: String,
 }
 
 /// An interface by its name.
@@ -44,7 +48,15 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
     let index = u32::from_ne_bytes(payload.get(4..8)?.try_into().ok()?);
     let flags = u32::from_ne_bytes(payload.get(8..12)?.try_into().ok()?);
     let up = flags & libc::IFF_UP as u32 != 0;
-    let mut link = Link { index, name: String::new(), mac: MacAddr::UNSPECIFIED, mtu: 0, up };
+    let mut link = Link {
+        index,
+        name: String::new(),
+        mac: MacAddr::UNSPECIFIED,
+        mtu: 0,
+        up,
+        receive_queues: 1,
+        kind: String::new(),
+    };
     for (kind, data) in attributes(payload.get(16..)?) {
         match kind {
             libc::IFLA_IFNAME => {
@@ -54,6 +66,14 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
                 if let Ok(octets) = data.try_into() {
                     link.mac = MacAddr(octets);
                 }
+            }
+            libc::IFLA_NUM_RX_QUEUES => {
+                link.receive_queues = data.try_into().map_or(1, u32::from_ne_bytes).max(1);
+            }
+            libc::IFLA_LINKINFO => {
+                let kind = attributes(data).find(|(kind, _)| *kind == libc::IFLA_INFO_KIND);
+                let text = kind.map(|(_, text)| String::from_utf8_lossy(text).into_owned());
+                link.kind = text.unwrap_or_default().trim_end_matches('\0').to_owned();
             }
             libc::IFLA_MTU => link.mtu = u32::from_ne_bytes(data.try_into().ok()?) as usize,
             _ => {}

@@ -6,6 +6,21 @@ use std::path::Path;
 use thru_os::device::Device;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
+use thru_os::device::xdp::{XdpConfig, XdpSocket};
+use thru_wire::MacAddr;
+
+/// Opens the interface with AF_XDP for the station `mac`: its frames never reach the kernel's stack.
+pub fn open_xdp(name: &str, mac: MacAddr) -> io::Result<Box<dyn Device>> {
+    Ok(Box::new(XdpSocket::open(&XdpConfig { interface: name.to_owned(), mac })?))
+}
+
+/// A hardware address that nobody has: locally administered, of one station.
+pub fn random_mac() -> MacAddr {
+    let mut octets = [0; 6];
+    thru_os::entropy::fill(&mut octets);
+    octets[0] = octets[0] & 0xfc | 2;
+    MacAddr(octets)
+}
 
 /// Opens the interface: a TUN or TAP device that exists is attached to; on any other interface a packet socket is
 /// opened, which hears everything if our host has a hardware address of its own (`own_mac`). With `offload` frames may

@@ -8,10 +8,11 @@ use thru_net::iface::{Iface, IfaceOptions, attach};
 use thru_os::device::Device;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
+use thru_os::device::xdp::{XdpConfig, XdpSocket};
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
 use thru_stack::tcp::TcpConfig;
-use thru_wire::Cidr;
+use thru_wire::{Cidr, MacAddr};
 
 /// The kernel's addresses.
 pub(crate) const KERNEL: [&str; 2] = ["192.0.2.1/24", "2001:db8::1/64"];
@@ -63,6 +64,17 @@ impl Place {
         opened.expect("who may make networks may open packet sockets")
     }
 
+    /// AF_XDP on one end of a wire whose other end is the kernel's. `None`: `test` did not run.
+    pub(crate) fn xdp(&self, test: &str, mac: MacAddr) -> Option<XdpSocket> {
+        let opened = self.within(|| {
+            netlink::add_veth("thru0", "thru1")?;
+            configure("thru0", KERNEL)?;
+            netlink::set_up(netlink::link("thru1")?.index, true)?;
+            XdpSocket::open(&XdpConfig { interface: "thru1".to_owned(), mac })
+        });
+        opened.map_err(|error| thru_peers::not_run(test, &format!("no AF_XDP here: {error}"))).ok()
+    }
+
     /// Runs `call` where the kernel's sockets are ours to open.
     pub(crate) fn within<R: Send>(&self, call: impl FnOnce() -> R + Send) -> R {
         self.namespace.within(call).expect("a namespace that lives can be entered")
@@ -112,8 +124,13 @@ pub(crate) fn configure(interface: &str, addresses: [&str; 2]) -> std::io::Resul
 
 /// A host of ours on a device.
 pub(crate) fn ours(device: impl Device + 'static, tcp: TcpConfig) -> Iface {
+    with_mac(device, tcp, None)
+}
+
+/// The same, with a hardware address that somebody else has to know.
+pub(crate) fn with_mac(device: impl Device + 'static, tcp: TcpConfig, mac: Option<MacAddr>) -> Iface {
     let addresses = OURS.map(cidr).to_vec();
-    attach(Box::new(device), IfaceOptions { addresses, tcp, ..IfaceOptions::default() })
+    attach(Box::new(device), IfaceOptions { addresses, tcp, mac, ..IfaceOptions::default() })
         .expect("it can be watched")
 }
 

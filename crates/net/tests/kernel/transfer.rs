@@ -8,9 +8,10 @@ use std::time::Duration;
 use thru_net::{ConnectOptions, Network};
 use thru_os::device::Device;
 use thru_stack::tcp::{Congestion, TcpConfig};
+use thru_wire::MacAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::place::{KERNEL, OURS, Place, address, ours, socket};
+use crate::place::{KERNEL, OURS, Place, address, ours, socket, with_mac};
 
 /// Long enough to leave slow start and to fill every buffer many times.
 const BYTES: usize = 100_000_000;
@@ -203,6 +204,26 @@ fn new_reno_over_a_packet_socket_with_offload() {
     let Some(place) = Place::new("transfer::new_reno_over_a_packet_socket_with_offload") else { return };
     let device = place.packet_socket(true);
     clean(&place, device, Congestion::NewReno, KERNEL[0], false);
+}
+
+/// AF_XDP, IPv4 and IPv6: the kernel never sees a packet to us, and keeps those to itself.
+#[test]
+fn cubic_over_af_xdp() {
+    let test = "transfer::cubic_over_af_xdp";
+    for kernel in KERNEL {
+        let Some(place) = Place::new(test) else { return };
+        let mac = MacAddr([2, 0, 0, 0, 0, 7]);
+        let Some(device) = place.xdp(test, mac) else { return };
+        let listener = place.within(|| TcpListener::bind(socket(kernel, 0))).expect("the kernel listens");
+        run(async {
+            let iface = with_mac(device, TcpConfig::default(), Some(mac));
+            let [up, _] = both_ways(&iface.network(), &listener, BYTES).await;
+            assert_eq!(up.bytes_acked, BYTES as u64);
+            assert!(up.retransmissions <= SPURIOUS, "{up:?}");
+            assert_eq!(iface.stats().dropped, 0);
+        });
+        assert_eq!(place.resets_sent(), 0);
+    }
 }
 
 /// The kernel connects to us.

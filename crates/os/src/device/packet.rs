@@ -155,6 +155,26 @@ impl PacketSocket {
         self.dropped
     }
 
+    /// Hears only frames to groups from now on; some that wait already may be others.
+    pub fn hear_groups_only(&self) -> io::Result<()> {
+        /// Classic BPF: load the first byte; if its lowest bit is set take all of the frame, else nothing.
+        const PROGRAM: [libc::sock_filter; 4] = [
+            libc::sock_filter { code: 0x30, jt: 0, jf: 0, k: 0 },
+            libc::sock_filter { code: 0x45, jt: 0, jf: 1, k: 1 },
+            libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: u32::MAX },
+            libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 },
+        ];
+        let mut program = PROGRAM;
+        let wanted = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+        let length = size_of_val(&wanted) as libc::socklen_t;
+        // SAFETY: pointer and length describe `wanted`, and it a program that lives until the call returns.
+        check(unsafe {
+            let (fd, at) = (self.socket.as_raw_fd(), (&raw const wanted).cast());
+            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, at, length)
+        })
+        .map(drop)
+    }
+
     fn receive(&mut self, clocks: Clocks) -> Option<Received> {
         let slot = self.ring.receive_slot(self.receive_slot);
         // SAFETY: the slot lies in the mapping, is aligned, and begins with this header; its status is atomic because

@@ -1,0 +1,146 @@
+//! The program on the interface: frames to one hardware address go to the socket of their queue, all others on to the
+//! kernel. Loaded with bpf(2), written by hand: it needs no compiler and nothing on the machine.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use thru_wire::MacAddr;
+
+/// The program attached to an interface. Dropping it takes it away, and so does the end of the process.
+#[derive(Debug)]
+pub(super) struct Redirect {
+    /// Sockets by receive queue.
+    sockets: OwnedFd,
+    _program: OwnedFd,
+    _link: OwnedFd,
+}
+
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_LINK_CREATE: libc::c_int = 28;
+const MAP_TYPE_XSKMAP: u32 = 17;
+const PROG_TYPE_XDP: u32 = 6;
+const ATTACH_TYPE_XDP: u32 = 37;
+
+/// `union bpf_attr`, as words of eight bytes: the commands used here need no more.
+type Attributes = [u64; 16];
+
+impl Redirect {
+    /// Puts the program on an interface with so many receive queues; frames are only taken once sockets are set.
+    pub(super) fn attach(index: u32, mac: MacAddr, queues: u32) -> io::Result<Redirect> {
+        let mut attributes: Attributes = [0; 16];
+        // Type and key size, value size and number of entries.
+        attributes[0] = words(MAP_TYPE_XSKMAP, 4);
+        attributes[1] = words(4, queues);
+        let sockets = open(BPF_MAP_CREATE, &attributes)?;
+        let code = instructions(mac, sockets.as_raw_fd());
+        // The helper that redirects is there for every licence.
+        let license = c"MIT";
+        let mut attributes: Attributes = [0; 16];
+        attributes[0] = words(PROG_TYPE_XDP, code.len() as u32);
+        attributes[1] = code.as_ptr() as u64;
+        attributes[2] = license.as_ptr() as u64;
+        let program = open(BPF_PROG_LOAD, &attributes)?;
+        let mut attributes: Attributes = [0; 16];
+        attributes[0] = words(program.as_raw_fd() as u32, index);
+        attributes[1] = words(ATTACH_TYPE_XDP, 0);
+        let link = open(BPF_LINK_CREATE, &attributes).map_err(explain)?;
+        Ok(Redirect { sockets, _program: program, _link: link })
+    }
+
+    /// Frames of this queue go to that socket.
+    pub(super) fn set(&self, queue: u32, socket: RawFd) -> io::Result<()> {
+        let (key, value) = (queue, socket as u32);
+        let mut attributes: Attributes = [0; 16];
+        attributes[0] = words(self.sockets.as_raw_fd() as u32, 0);
+        attributes[1] = (&raw const key) as u64;
+        attributes[2] = (&raw const value) as u64;
+        call(BPF_MAP_UPDATE_ELEM, &attributes).map(drop)
+    }
+}
+
+fn explain(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(libc::EBUSY) => io::Error::new(io::ErrorKind::ResourceBusy, "it has an XDP program already"),
+        _ => error,
+    }
+}
+
+/// Two values of 32 bits as they lie one behind the other in memory.
+fn words(first: u32, second: u32) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..4].copy_from_slice(&first.to_ne_bytes());
+    bytes[4..].copy_from_slice(&second.to_ne_bytes());
+    u64::from_ne_bytes(bytes)
+}
+
+fn call(command: libc::c_int, attributes: &Attributes) -> io::Result<libc::c_int> {
+    // SAFETY: the attributes are as long as said and zero where the command has no meaning for them; the addresses in
+    // them are of values that live until the call returns, of the length that the command expects.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of::<Attributes>()) };
+    super::check(result as libc::c_int)
+}
+
+fn open(command: libc::c_int, attributes: &Attributes) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel has made the descriptor for us.
+    call(command, attributes).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// One instruction (RFC 9669 3): code, registers, offset, immediate value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    value: i32,
+}
+
+fn instructions(mac: MacAddr, sockets: RawFd) -> [Instruction; 17] {
+    const LOAD_32: u8 = 0x61;
+    const LOAD_16: u8 = 0x69;
+    const LOAD_VALUE: u8 = 0x18;
+    const MOVE: u8 = 0xbf;
+    const MOVE_VALUE: u8 = 0xb7;
+    const ADD_VALUE: u8 = 0x07;
+    const JUMP_GREATER: u8 = 0x2d;
+    const JUMP_32_UNEQUAL_VALUE: u8 = 0x56;
+    const JUMP_UNEQUAL_VALUE: u8 = 0x55;
+    const CALL: u8 = 0x85;
+    const EXIT: u8 = 0x95;
+    const REDIRECT_MAP: i32 = 51;
+    const PASS: i32 = 2;
+    let code = |code, to: u8, from: u8, offset, value| Instruction {
+        code,
+        registers: from << 4 | to,
+        offset,
+        value,
+    };
+    let [a, b, c, d, e, f] = mac.octets();
+    // To the last two lines from behind line `line`.
+    let pass = |line: i16| 15 - line - 1;
+    [
+        code(LOAD_32, 2, 1, 0, 0),
+        code(LOAD_32, 3, 1, 4, 0),
+        code(MOVE, 4, 2, 0, 0),
+        code(ADD_VALUE, 4, 0, 0, 14),
+        code(JUMP_GREATER, 4, 3, pass(4), 0),
+        code(LOAD_32, 4, 2, 0, 0),
+        code(JUMP_32_UNEQUAL_VALUE, 4, 0, pass(6), i32::from_ne_bytes([a, b, c, d])),
+        code(LOAD_16, 4, 2, 4, 0),
+        code(JUMP_UNEQUAL_VALUE, 4, 0, pass(8), i32::from(u16::from_ne_bytes([e, f]))),
+        // The number of the receive queue.
+        code(LOAD_32, 2, 1, 16, 0),
+        // The map, by its descriptor: it takes two places.
+        code(LOAD_VALUE, 1, 1, 0, sockets),
+        code(0, 0, 0, 0, 0),
+        // What to do if the queue has no socket.
+        code(MOVE_VALUE, 3, 0, 0, PASS),
+        code(CALL, 0, 0, 0, REDIRECT_MAP),
+        code(EXIT, 0, 0, 0, 0),
+        code(MOVE_VALUE, 0, 0, 0, PASS),
+        code(EXIT, 0, 0, 0, 0),
+    ]
+}
