@@ -37,6 +37,8 @@ pub(crate) struct Context<'a> {
     pub(crate) is_quoted: bool,
     /// How long the message is that has just turned out incomplete, as far as it tells; 0: it does not.
     pub(crate) wants: usize,
+    /// The HTTP message that was just shown went over to WebSocket.
+    pub(crate) upgraded: bool,
     /// The number of the flow or connection that is being read.
     pub(crate) flow: u64,
 }
@@ -61,6 +63,7 @@ impl<'a> Context<'a> {
             dst_port: 0,
             is_quoted: false,
             wants: 0,
+            upgraded: false,
             flow: 0,
         }
     }

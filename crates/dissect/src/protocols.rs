@@ -7,11 +7,15 @@ pub(crate) mod arp;
 pub(crate) mod bgp;
 pub(crate) mod data;
 pub(crate) mod dhcp;
+pub(crate) mod dhcpv6;
 pub(crate) mod dns;
+pub(crate) mod dtls;
 pub(crate) mod ethernet;
 pub(crate) mod expert;
 pub(crate) mod frame;
 pub(crate) mod ftp;
+pub(crate) mod grpc;
+pub(crate) mod gtp;
 pub(crate) mod headers;
 pub(crate) mod http;
 pub(crate) mod http2;
@@ -23,25 +27,33 @@ pub(crate) mod imf;
 pub(crate) mod ip;
 pub(crate) mod ipv6;
 pub(crate) mod link;
+pub(crate) mod lldp;
 pub(crate) mod media;
 pub(crate) mod mqtt;
 pub(crate) mod mysql;
 pub(crate) mod names;
+pub(crate) mod netflow;
 pub(crate) mod ntp;
+pub(crate) mod ospf;
 pub(crate) mod pgsql;
 pub(crate) mod ports;
 pub(crate) mod quic;
 pub(crate) mod resp;
+pub(crate) mod rtp;
+pub(crate) mod sctp;
 pub(crate) mod sip;
 pub(crate) mod smtp;
+pub(crate) mod snmp;
 pub(crate) mod socks;
 pub(crate) mod spoken;
 pub(crate) mod ssh;
 pub(crate) mod stun;
+pub(crate) mod syslog;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
 pub(crate) mod udp;
+pub(crate) mod websocket;
 pub(crate) mod wireguard;
 
 use crate::field::{FieldDef, Protocol};
@@ -88,10 +100,10 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tunnel::GRE,
     &tunnel::VXLAN,
     &tunnel::GENEVE,
-    &tunnel::GTP,
+    &gtp::GTP,
     &tunnel::ESP,
     &tunnel::AH,
-    &tunnel::SCTP,
+    &sctp::SCTP,
     &bgp::BGP,
     &bgp::ATTRIBUTES,
     &ftp::FTP,
@@ -119,6 +131,22 @@ pub(crate) static ALL: &[&Protocol] = &[
     &ssh::SSH,
     &stun::STUN,
     &wireguard::WG,
+    &dhcpv6::DHCPV6,
+    &dtls::DTLS,
+    &dtls::HELLO,
+    &grpc::GRPC,
+    &grpc::PROTOBUF,
+    &lldp::LLDP,
+    &netflow::CFLOW,
+    &netflow::ELEMENTS,
+    &ospf::OSPF,
+    &ospf::LSA,
+    &rtp::RTP,
+    &rtp::RTPEVENT,
+    &rtp::RTCP,
+    &snmp::SNMP,
+    &syslog::SYSLOG,
+    &websocket::WEBSOCKET,
     &data::DATA,
     &expert::MALFORMED,
     &expert::SHORT,

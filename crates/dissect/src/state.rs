@@ -1,6 +1,7 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
 use crate::protocols::quic::Connections;
+use crate::protocols::{dtls, netflow, rtp};
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
@@ -33,6 +34,14 @@ pub(crate) struct State {
     pub(crate) announced: Recent<End, (), 1024>,
     /// Frame and time of STUN's requests, by their number.
     pub(crate) stun: Recent<[u8; 12], (u64, u64), 4096>,
+    /// Requests of SNMP, by their number.
+    pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
+    /// What session descriptions said of ports.
+    pub(crate) media: Recent<End, rtp::Announced, 2048>,
+    /// Templates of NetFlow: who sent them, for which domain, under which number.
+    pub(crate) templates: Recent<(IpAddr, u32, u16), netflow::Template, 512>,
+    /// Messages of DTLS that are not whole yet.
+    pub(crate) dtls: Recent<dtls::Key, Vec<u8>, 256>,
     /// Frame and time of echo requests.
     pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
 }

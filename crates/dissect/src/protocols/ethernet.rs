@@ -1,7 +1,7 @@
 //! Ethernet II and 802.3, VLAN tags, LLC and SNAP, spanning tree.
 
 use super::names::ETHERTYPES;
-use super::{arp, data, ip, ipv6};
+use super::{arp, data, ip, ipv6, lldp};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
@@ -119,6 +119,7 @@ pub(crate) fn ethertype(cx: &mut Context<'_>, kind: u16, payload: Data<'_>) {
         0x86DD => ipv6::dissect(cx, payload),
         0x8100 | 0x88A8 | 0x9100 => vlan(cx, payload),
         0x6558 => dissect(cx, payload),
+        0x88CC => lldp::dissect(cx, payload),
         _ => data::show(cx, payload),
     }
 }

@@ -72,7 +72,12 @@ pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize 
     let mut used = 0;
     while used == 0 || looks_like(bytes.from(used).bytes) {
         let Some(total) = message_length(bytes.from(used).bytes, &mut cx.wants) else { break };
-        cx.layer(&HTTP, bytes.from(used).first(total), body);
+        let message = bytes.from(used).first(total);
+        if used == 0 {
+            cx.layer(&HTTP, message, body)
+        } else {
+            cx.layer_again(&HTTP, message, body)
+        }
         used += total;
         if one {
             break;
@@ -132,6 +137,8 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
 fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let is_response = c.data.bytes.starts_with(b"HTTP/");
     first_line(cx, c, is_response)?;
+    let switches = is_response && c.data.bytes.get(9..12) == Some(b"101");
+    let (mut kind, mut chunked, mut encoded): (&[u8], _, _) = (b"", false, false);
     let mut length = None;
     loop {
         let line = take_line(c)?;
@@ -146,14 +153,63 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
+        } else if name.eq_ignore_ascii_case(b"content-type") {
+            kind = value;
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            chunked = value.eq_ignore_ascii_case(b"chunked");
+        } else if name.eq_ignore_ascii_case(b"content-encoding") {
+            encoded = !value.eq_ignore_ascii_case(b"identity");
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            cx.upgraded |= switches && value.eq_ignore_ascii_case(b"websocket");
         }
     }
     if let Some(length) = length {
         cx.conclude(&CONTENT_LENGTH, length);
     }
     cx.conclude(if is_response { &RESPONSE } else { &REQUEST }, 1);
-    c.all(cx, &FILE_DATA);
+    let end = c.pos;
+    let rest = c.take_most(usize::MAX);
+    if rest.is_empty() {
+        return Ok(());
+    }
+    c.pos = end;
+    if chunked {
+        let whole = unchunked(rest.bytes);
+        cx.with_source("De-chunked entity body", whole, |cx, whole| content(cx, whole, kind, encoded));
+    } else {
+        content(cx, rest, kind, encoded);
+    }
     Ok(())
+}
+
+/// What a message carries, as what its type says it is.
+fn content(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8], encoded: bool) {
+    if body.is_empty() {
+        return;
+    }
+    cx.add(&FILE_DATA, body, 0, body.len(), 0);
+    if encoded || kind.is_empty() {
+        super::data::show(cx, body);
+    } else {
+        super::media::dissect(cx, kind, body);
+    }
+}
+
+/// A body without the lengths between its chunks.
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(line) = rest.windows(2).position(|end| end == b"\r\n") {
+        let digits = rest[..line].split(|byte| *byte == b';').next().unwrap_or_default();
+        let size =
+            std::str::from_utf8(digits).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
+        let Some(chunk) = size.filter(|size| *size > 0).and_then(|size| rest.get(line + 2..line + 2 + size))
+        else {
+            break;
+        };
+        whole.extend_from_slice(chunk);
+        rest = rest.get(line + 4 + chunk.len()..).unwrap_or_default();
+    }
+    whole
 }
 
 fn take_line<'d>(c: &mut Cursor<'d>) -> Read<Data<'d>> {

@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791), and which protocol follows which number.
 
 use super::names::{self, CHECKSUM_STATUS, DSCP, ECN, IP_PROTOCOLS};
-use super::{data, icmp, icmpv6, igmp, ipv6, tcp, tunnel, udp};
+use super::{data, icmp, icmpv6, igmp, ipv6, ospf, sctp, tcp, tunnel, udp};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
@@ -236,7 +236,8 @@ pub(crate) fn upper(cx: &mut Context<'_>, protocol: u8, payload: Data<'_>) {
         47 => tunnel::gre(cx, payload),
         50 => tunnel::esp(cx, payload),
         51 => tunnel::ah(cx, payload),
-        132 => tunnel::sctp(cx, payload),
+        89 => ospf::dissect(cx, payload),
+        132 => sctp::dissect(cx, payload),
         58 => icmpv6::dissect(cx, payload),
         59 => {}
         _ => data::show(cx, payload),

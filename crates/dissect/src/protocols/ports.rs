@@ -1,7 +1,10 @@
 //! Who gets which port, and whose bytes look like what.
 
 use super::spoken::{self, Spoken, Talk};
-use super::{data, dhcp, dns, ftp, http, http2, ntp, quic, sip, socks, stun, tls, tunnel, wireguard};
+use super::{
+    data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp, socks, stun,
+    syslog, tls, tunnel, websocket, wireguard,
+};
 use crate::context::Context;
 use crate::cursor::Data;
 
@@ -19,6 +22,7 @@ pub(crate) enum App {
     Dns,
     /// One of those that are a row of messages.
     Spoken(&'static Spoken, Box<Talk>),
+    WebSocket(Box<websocket::Session>),
     /// A file that FTP announced.
     File,
 }
@@ -30,14 +34,24 @@ impl App {
             App::Tls(session) => session.lose(side),
             App::Http2(connection) => connection.lose(side),
             App::Spoken(_, talk) => talk.inner.lose(side),
-            App::Unknown | App::Opaque | App::Http | App::Dns | App::File => {}
+            App::Unknown | App::Opaque | App::Http | App::Dns | App::File | App::WebSocket(_) => {}
         }
     }
 }
 
 /// Hands the payload of a UDP datagram on. The smaller port is asked first, as in Wireshark.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
-    if cx.is_quoted || !(by_port(cx, payload) || by_bytes(cx, payload)) {
+    if cx.is_quoted {
+        return data::show(cx, payload);
+    }
+    if !cx.state.media.is_empty() {
+        let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+        let announced = cx.state.media.get(&to).or_else(|| cx.state.media.get(&from));
+        if let Some(announced) = announced {
+            return rtp::dissect(cx, payload, announced);
+        }
+    }
+    if !(by_port(cx, payload) || by_bytes(cx, payload)) {
         data::show(cx, payload);
     }
 }
@@ -51,7 +65,12 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             67 | 68 => dhcp::dissect(cx, payload),
             123 => ntp::dissect(cx, payload),
             443 => quic::dissect(cx, payload),
-            2152 => tunnel::gtp(cx, payload),
+            161 | 162 | 8161 => snmp::dissect(cx, payload),
+            514 => syslog::dissect(cx, payload),
+            546 | 547 => dhcpv6::dissect(cx, payload),
+            853 | 2221 | 5684 | 5868 if dtls::looks_like(payload.bytes) => dtls::dissect(cx, payload),
+            2055 | 4739 | 9996 => netflow::dissect(cx, payload),
+            2152 => gtp::dissect(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
             5060 => sip::datagram(cx, payload),
             5353 => dns::datagram(cx, payload, true),
@@ -68,7 +87,12 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
 /// Gives a datagram to the protocol that it looks like.
 fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    if wireguard::looks_like(payload.bytes) {
+    let bytes = payload.bytes;
+    if dtls::looks_like(bytes) {
+        dtls::dissect(cx, payload);
+    } else if rtp::looks_like_control(cx, bytes) {
+        rtp::control(cx, payload, None);
+    } else if wireguard::looks_like(payload.bytes) {
         wireguard::dissect(cx, payload);
     } else if stun::looks_like(payload.bytes) {
         return stun::datagram(cx, payload);
@@ -142,9 +166,16 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         App::Tls(session) if tls::looks_like(bytes.bytes) || bytes.len() < 5 => {
             tls::stream(cx, session, side, bytes, one)
         }
-        App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => http::stream(cx, bytes, one),
+        App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => {
+            let used = http::stream(cx, bytes, one);
+            if std::mem::take(&mut cx.upgraded) {
+                *app = App::WebSocket(Box::default());
+            }
+            used
+        }
         App::Http2(connection) if connection.knows(side) => http2::stream(cx, connection, side, bytes, one),
         App::Dns => dns::stream(cx, bytes, one),
+        App::WebSocket(session) => websocket::stream(cx, session, side, bytes, one),
         App::File => {
             ftp::transfer(cx, bytes);
             bytes.len()

@@ -5,11 +5,13 @@ mod headers;
 pub(crate) use headers::HEADERS;
 
 use super::media;
+use super::rtp::Announced;
 use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::protocol;
 use crate::table::{digits, line, split};
+use std::net::IpAddr;
 
 protocol! { SIP "sip" "SIP" "Session Initiation Protocol";
     REQUEST_LINE: text "sip.Request-Line" "Request-Line";
@@ -141,7 +143,43 @@ fn request(cx: &mut Context<'_>, first: Data<'_>) {
     cx.depth -= 1;
 }
 
+/// What a session description said so far: where media go to.
+#[derive(Default)]
+struct Session {
+    address: Option<IpAddr>,
+    port: Option<u16>,
+    events: u8,
+}
+
+impl Session {
+    /// Takes a line; a port is remembered with its even-odd pair once its part of the description ends.
+    fn line(&mut self, cx: &mut Context<'_>, letter: u8, value: &[u8]) {
+        let words: Vec<&str> = std::str::from_utf8(value).unwrap_or_default().split(' ').collect();
+        match (letter, &words[..]) {
+            (b'c', [_, _, address]) => self.address = address.parse().ok().or(self.address),
+            (b'm', [_, port, ..]) => {
+                self.announce(cx);
+                self.port = port.parse().ok().filter(|port| *port != 0);
+            }
+            (b'a', [kind, format]) if format.starts_with("telephone-event") => {
+                let number = kind.strip_prefix("rtpmap:").and_then(|number| number.parse().ok());
+                self.events = number.unwrap_or(self.events);
+            }
+            _ => {}
+        }
+    }
+
+    fn announce(&mut self, cx: &mut Context<'_>) {
+        if let (Some(address), Some(port)) = (self.address, self.port.take()) {
+            let one = Announced { frame: cx.number, is_control: false, event_type: self.events };
+            cx.state.media.insert((address, port), one);
+            cx.state.media.insert((address, port.wrapping_add(1)), Announced { is_control: true, ..one });
+        }
+    }
+}
+
 fn sdp(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let mut session = Session::default();
     while let Some((text, used)) = line(&c.rest()) {
         let value = text.from(2);
         let def = match text.bytes.first() {
@@ -158,7 +196,9 @@ fn sdp(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         if let Some(def) = def {
             cx.add(def, value, 0, value.len(), 0);
         }
+        session.line(cx, text.bytes.first().copied().unwrap_or(0), value.bytes);
         c.skip(used)?;
     }
+    session.announce(cx);
     c.skip(c.left())
 }

@@ -4,7 +4,7 @@
 //! - `handshake`: messages. `certificate`: what X.509 certificates say. `extensions`: those of QUIC.
 //! - `session`: which key opens what comes next. `record`: how records are sealed.
 
-mod certificate;
+pub(crate) mod certificate;
 mod handshake;
 mod record;
 mod session;

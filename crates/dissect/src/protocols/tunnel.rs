@@ -1,9 +1,9 @@
-//! Packets in packets: GRE, VXLAN, Geneve, GTP-U, and what IPsec shows of itself.
+//! Packets in packets: GRE, VXLAN, Geneve, and what IPsec shows of itself.
 
-use super::{ethernet, ip, link};
+use super::{ethernet, ip};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read};
-use crate::field::{Names, protocol};
+use crate::cursor::Data;
+use crate::field::protocol;
 
 protocol! { GRE "gre" "GRE" "Generic Routing Encapsulation";
     GRE_FLAGS: u16 "gre.flags_and_version" "Flags and Version", hex;
@@ -99,59 +99,6 @@ pub(crate) fn geneve(cx: &mut Context<'_>, packet: Data<'_>) {
     });
 }
 
-static GTP_TYPES: Names = &[
-    (1, "Echo request"),
-    (2, "Echo response"),
-    (26, "Error indication"),
-    (254, "End marker"),
-    (255, "T-PDU"),
-];
-
-protocol! { GTP "gtp" "GTP" "GPRS Tunneling Protocol";
-    GTP_FLAGS: u8 "gtp.flags" "Flags", hex;
-    GTP_VERSION: u8 "gtp.flags.version" "Version", mask(0xE0);
-    GTP_E: bool "gtp.flags.e" "Is Next Extension Header present?", mask(0x04);
-    GTP_S: bool "gtp.flags.s" "Is Sequence Number present?", mask(0x02);
-    GTP_PN: bool "gtp.flags.pn" "Is N-PDU number present?", mask(0x01);
-    GTP_MESSAGE: u8 "gtp.message" "Message Type", hex, names(GTP_TYPES);
-    GTP_LENGTH: u16 "gtp.length" "Length";
-    GTP_TEID: u32 "gtp.teid" "TEID", hex;
-    GTP_SEQ: u16 "gtp.seq_number" "Sequence number", hex;
-}
-
-pub(crate) fn gtp(cx: &mut Context<'_>, packet: Data<'_>) {
-    cx.layer(&GTP, packet, |cx, c| {
-        let flags = c.bits(cx, &GTP_FLAGS, 1, &[&GTP_VERSION, &GTP_E, &GTP_S, &GTP_PN])?;
-        let kind = c.u8(cx, &GTP_MESSAGE)?;
-        c.u16(cx, &GTP_LENGTH)?;
-        c.u32(cx, &GTP_TEID)?;
-        if flags & 7 != 0 {
-            c.u16(cx, &GTP_SEQ)?;
-            c.skip(1)?;
-            extensions(c)?;
-        }
-        if kind == 255 {
-            link::by_version(cx, c.rest());
-        }
-        Ok(())
-    });
-}
-
-/// Extension headers: each says its length in words and what comes next.
-fn extensions(c: &mut Cursor<'_>) -> Read {
-    let mut next = c.peek()?;
-    c.skip(1)?;
-    while next != 0 {
-        let len = usize::from(c.peek()?) * 4;
-        if len == 0 {
-            return Err(crate::cursor::Short);
-        }
-        next = c.data.u8(c.pos + len - 1)?;
-        c.skip(len)?;
-    }
-    Ok(())
-}
-
 protocol! { ESP "esp" "ESP" "Encapsulating Security Payload";
     ESP_SPI: u32 "esp.spi" "ESP SPI", hex;
     ESP_SEQUENCE: u32 "esp.sequence" "ESP Sequence";
@@ -183,49 +130,6 @@ pub(crate) fn ah(cx: &mut Context<'_>, packet: Data<'_>) {
         c.u32(cx, &AH_SEQUENCE)?;
         c.bytes(cx, &AH_ICV, ((usize::from(words) + 2) * 4).saturating_sub(12))?;
         ip::upper(cx, next, c.rest());
-        Ok(())
-    });
-}
-
-static SCTP_CHUNKS: Names = &[
-    (0, "DATA"),
-    (1, "INIT"),
-    (2, "INIT_ACK"),
-    (3, "SACK"),
-    (4, "HEARTBEAT"),
-    (5, "HEARTBEAT_ACK"),
-    (6, "ABORT"),
-    (7, "SHUTDOWN"),
-    (8, "SHUTDOWN_ACK"),
-    (9, "ERROR"),
-    (10, "COOKIE_ECHO"),
-    (11, "COOKIE_ACK"),
-    (14, "SHUTDOWN_COMPLETE"),
-];
-
-protocol! { SCTP "sctp" "SCTP" "Stream Control Transmission Protocol";
-    SCTP_SRC: u16 "sctp.srcport" "Source port";
-    SCTP_DST: u16 "sctp.dstport" "Destination port";
-    SCTP_TAG: u32 "sctp.verification_tag" "Verification tag", hex;
-    SCTP_CHECKSUM: u32 "sctp.checksum" "Checksum", hex;
-    SCTP_TYPE: u8 "sctp.chunk_type" "Chunk type", names(SCTP_CHUNKS);
-    SCTP_FLAGS: u8 "sctp.chunk_flags" "Chunk flags", hex;
-    SCTP_LENGTH: u16 "sctp.chunk_length" "Chunk length";
-}
-
-pub(crate) fn sctp(cx: &mut Context<'_>, packet: Data<'_>) {
-    cx.layer(&SCTP, packet, |cx, c| {
-        c.u16(cx, &SCTP_SRC)?;
-        c.u16(cx, &SCTP_DST)?;
-        c.u32(cx, &SCTP_TAG)?;
-        c.u32(cx, &SCTP_CHECKSUM)?;
-        while c.left() >= 4 {
-            c.u8(cx, &SCTP_TYPE)?;
-            c.u8(cx, &SCTP_FLAGS)?;
-            let len = usize::from(c.u16(cx, &SCTP_LENGTH)?);
-            let body = len.checked_sub(4).ok_or(crate::cursor::Short)?;
-            c.take_most(body.next_multiple_of(4));
-        }
         Ok(())
     });
 }

@@ -3,8 +3,14 @@
 use super::{BLOCK_BROKEN, headers};
 use crate::context::Context;
 use crate::cursor::{Data, Read, Short};
-use crate::protocols::headers::hpack::Decoder;
+use crate::protocols::grpc;
+use crate::protocols::headers::hpack::{Decoder, Line};
 use crate::tree::Carrier;
+use std::collections::BTreeMap;
+
+/// So many streams of one side may carry gRPC at a time, and a message in pieces be so long.
+const GRPC_STREAMS_MAX: usize = 256;
+const GRPC_MESSAGE_MAX: usize = 256 << 10;
 
 /// A header block in pieces is not longer.
 const BLOCK_MAX: usize = 256 << 10;
@@ -22,6 +28,8 @@ struct Side {
     open: Option<Block>,
     /// Bytes are missing: where the next frame begins is unknown.
     is_lost: bool,
+    /// Streams that carry gRPC, and the beginning of a message whose rest is still to come.
+    grpc: BTreeMap<u32, Vec<u8>>,
 }
 
 /// A header block.
@@ -94,6 +102,15 @@ impl Connection {
     fn block(&mut self, cx: &mut Context<'_>, side: usize, block: &Block, bytes: Data<'_>) -> Read {
         let (lines, result) = self.sides[side].decoder.block(bytes);
         headers::show(cx, &lines);
+        let is_grpc = |line: &Line<'_>| match line {
+            Line::Header(header) => {
+                header.name == b"content-type"[..] && header.value.starts_with(b"application/grpc")
+            }
+            Line::Resize(..) => false,
+        };
+        if lines.iter().any(is_grpc) && self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
+            self.sides[side].grpc.insert(block.stream, Vec::new());
+        }
         if result.is_err() {
             cx.expert(&BLOCK_BROKEN);
         }
@@ -106,5 +123,28 @@ impl Connection {
     /// A stream's next bytes.
     pub(super) fn body(&mut self, cx: &mut Context<'_>, side: usize, id: u32, bytes: Data<'_>, ends: bool) {
         cx.piece(Carrier::Http2, u64::from(id), side, bytes, ends);
+        let streams = &mut self.sides[side].grpc;
+        if let Some(waiting) = streams.get_mut(&id) {
+            messages(cx, waiting, bytes);
+            if ends || waiting.len() > GRPC_MESSAGE_MAX {
+                streams.remove(&id);
+            }
+        }
+    }
+}
+
+/// Shows the gRPC messages that are whole by now; the rest waits.
+fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>) {
+    if waiting.is_empty() {
+        let whole = grpc::whole_messages(bytes.bytes);
+        grpc::body(cx, bytes.first(whole));
+        waiting.extend_from_slice(&bytes.bytes[whole..]);
+        return;
+    }
+    waiting.extend_from_slice(bytes.bytes);
+    let rest = waiting.split_off(grpc::whole_messages(waiting));
+    let whole = std::mem::replace(waiting, rest);
+    if !whole.is_empty() {
+        cx.with_source("Reassembled gRPC", whole, grpc::body);
     }
 }

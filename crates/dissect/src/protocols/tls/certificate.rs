@@ -70,7 +70,7 @@ mod tag {
 }
 
 /// Shows a certificate, a level below what stands before it. Damage ends it early and nothing else.
-pub(super) fn show(cx: &mut Context<'_>, der: Data<'_>) {
+pub(crate) fn show(cx: &mut Context<'_>, der: Data<'_>) {
     let depth = cx.depth;
     cx.depth += 1;
     let _ended_early = certificate(cx, der);

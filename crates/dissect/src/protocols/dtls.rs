@@ -1,0 +1,156 @@
+//! DTLS 1.0 and 1.2 (RFC 6347): records in datagrams, and the handshake as far as it is in the clear.
+
+mod hello;
+
+pub(crate) use hello::HELLO;
+
+use super::tls;
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read, Short};
+use crate::field::{Names, protocol};
+use crate::table::{Step::*, walk};
+use std::net::IpAddr;
+
+static CONTENT_TYPES: Names = &[
+    (20, "Change Cipher Spec"),
+    (21, "Alert"),
+    (22, "Handshake"),
+    (23, "Application Data"),
+    (24, "Heartbeat"),
+    (25, "Connection ID"),
+];
+static VERSIONS: Names = &[
+    (0x0100, "DTLS 1.0 (OpenSSL pre 0.9.8f)"),
+    (0xFEFF, "DTLS 1.0"),
+    (0xFEFD, "DTLS 1.2"),
+    (0xFEFC, "DTLS 1.3"),
+];
+static MESSAGES: Names = &[
+    (0, "Hello Request"),
+    (1, "Client Hello"),
+    (2, "Server Hello"),
+    (3, "Hello Verify Request"),
+    (4, "New Session Ticket"),
+    (11, "Certificate"),
+    (12, "Server Key Exchange"),
+    (13, "Certificate Request"),
+    (14, "Server Hello Done"),
+    (15, "Certificate Verify"),
+    (16, "Client Key Exchange"),
+    (20, "Finished"),
+];
+static LEVELS: Names = &[(1, "Warning"), (2, "Fatal")];
+
+protocol! { DTLS "dtls" "DTLS" "Datagram Transport Layer Security";
+    RECORD: none "dtls.record" "Record Layer";
+    CONTENT_TYPE: u8 "dtls.record.content_type" "Content Type", names(CONTENT_TYPES);
+    VERSION: u16 "dtls.record.version" "Version", hex, names(VERSIONS);
+    EPOCH: u16 "dtls.record.epoch" "Epoch";
+    SEQUENCE: u64 "dtls.record.sequence_number" "Sequence Number";
+    LENGTH: u16 "dtls.record.length" "Length";
+    APP_DATA: bytes "dtls.app_data" "Encrypted Application Data";
+    CHANGE_CIPHER: none "dtls.change_cipher_spec" "Change Cipher Spec Message";
+    ALERT: none "dtls.alert_message" "Alert Message";
+    ALERT_LEVEL: u8 "dtls.alert_message.level" "Level", names(LEVELS);
+    ALERT_DESC: u8 "dtls.alert_message.desc" "Description", names(tls::ALERTS);
+    HANDSHAKE: none "dtls.handshake" "Handshake Protocol";
+    TYPE: u8 "dtls.handshake.type" "Handshake Type", names(MESSAGES);
+    MESSAGE_LENGTH: u24 "dtls.handshake.length" "Length";
+    MESSAGE_SEQ: u16 "dtls.handshake.message_seq" "Message Sequence";
+    FRAGMENT_OFFSET: u24 "dtls.handshake.fragment_offset" "Fragment Offset";
+    FRAGMENT_LENGTH: u24 "dtls.handshake.fragment_length" "Fragment Length";
+}
+
+/// Whether a datagram begins with a record. Wireshark asks for the same.
+pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [20..=25, 0xFE, 0xFC..=0xFF, _, _, _, _, _, _, _, _, _, _, ..]
+            | [20..=23, 1, 0, _, _, _, _, _, _, _, _, _, _, ..]
+    )
+}
+
+pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
+    cx.layer(&DTLS, datagram, |cx, c| {
+        while c.left() >= 13 {
+            let len = usize::from(c.data.u16(c.pos + 11)?);
+            let whole = c.take_most(13 + len);
+            cx.within(&RECORD, whole, |cx| record(cx, &mut whole.cursor(), len))?;
+        }
+        Ok(())
+    });
+}
+
+fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, len: usize) -> Read {
+    let kind = c.u8(cx, &CONTENT_TYPE)?;
+    c.u16(cx, &VERSION)?;
+    let epoch = c.u16(cx, &EPOCH)?;
+    walk(cx, c, &[Wide(&SEQUENCE, 6), Is(&LENGTH)])?;
+    let body = c.take(len)?;
+    // From the first epoch on everything is encrypted.
+    match (kind, epoch) {
+        (20, _) => cx.add(&CHANGE_CIPHER, body, 0, body.len(), 0),
+        (21, 0) if body.len() == 2 => {
+            cx.within(&ALERT, body, |cx| walk(cx, &mut body.cursor(), &[Is(&ALERT_LEVEL), Is(&ALERT_DESC)]))?;
+        }
+        (21, _) => cx.add(&ALERT, body, 0, body.len(), 0),
+        (22, 0) => {
+            let mut c = body.cursor();
+            while c.left() >= 12 {
+                message(cx, &mut c)?;
+            }
+        }
+        (22, _) => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
+        (23, _) => cx.add(&APP_DATA, body, 0, body.len(), 0),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    // Numbers of three bytes: the lower part of the four that begin one before.
+    let three = |at: usize| Ok::<_, Short>(c.data.u32(c.pos + at - 1)? as usize & 0xFF_FFFF);
+    let (total, offset, len) = (three(1)?, three(6)?, three(9)?);
+    let whole = c.take_most(12 + len);
+    cx.within(&HANDSHAKE, whole, |cx| {
+        let c = &mut whole.cursor();
+        let kind = c.u8(cx, &TYPE)?;
+        walk(cx, c, &[Is(&MESSAGE_LENGTH), Is(&MESSAGE_SEQ), Is(&FRAGMENT_OFFSET), Is(&FRAGMENT_LENGTH)])?;
+        let sequence = whole.u16(4)?;
+        let body = c.take(len)?;
+        if len == total {
+            return hello::body(cx, &mut body.cursor(), kind);
+        }
+        let key = (cx.src, cx.src_port, cx.dst_port, sequence);
+        if let Some(parts) = collect(cx, key, total, offset, body.bytes) {
+            let mut result = Ok(());
+            cx.with_source("Reassembled DTLS", parts, |cx, whole| {
+                result = hello::body(cx, &mut whole.cursor(), kind);
+            });
+            result?;
+        }
+        Ok(())
+    })
+}
+
+/// A message in parts: sender, ports, the message's number.
+pub(crate) type Key = (IpAddr, u16, u16, u16);
+
+/// A message is not longer: chains of certificates have a few kilobytes.
+const MESSAGE_MAX: usize = 64 << 10;
+
+/// Keeps a part; gives the whole when it is the next and the last.
+fn collect(cx: &mut Context<'_>, key: Key, total: usize, offset: usize, part: &[u8]) -> Option<Vec<u8>> {
+    if total > MESSAGE_MAX {
+        return None;
+    }
+    let have = cx.state.dtls.entry(key, Vec::new);
+    if offset == 0 {
+        have.clear();
+    }
+    if have.len() != offset || have.len() + part.len() > total {
+        return None;
+    }
+    have.extend_from_slice(part);
+    if have.len() == total { cx.state.dtls.remove(&key) } else { None }
+}

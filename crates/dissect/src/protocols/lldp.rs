@@ -1,0 +1,246 @@
+//! LLDP (IEEE 802.1AB): what a port tells its neighbour.
+
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::{Names, protocol};
+use crate::table::{Step::*, walk};
+
+static TYPES: Names = &[
+    (0, "End of LLDPDU"),
+    (1, "Chassis Id"),
+    (2, "Port Id"),
+    (3, "Time to Live"),
+    (4, "Port Description"),
+    (5, "System Name"),
+    (6, "System Description"),
+    (7, "System Capabilities"),
+    (8, "Management Address"),
+    (127, "Organization Specific"),
+];
+static CHASSIS: Names = &[
+    (1, "Chassis component"),
+    (2, "Interface alias"),
+    (3, "Port component"),
+    (4, "MAC address"),
+    (5, "Network address"),
+    (6, "Interface name"),
+    (7, "Locally assigned"),
+];
+static PORTS: Names = &[
+    (1, "Interface alias"),
+    (2, "Port component"),
+    (3, "MAC address"),
+    (4, "Network address"),
+    (5, "Interface name"),
+    (6, "Agent circuit Id"),
+    (7, "Locally assigned"),
+];
+static FAMILIES: Names = &[(1, "IPv4"), (2, "IPv6")];
+
+protocol! { LLDP "lldp" "LLDP" "Link Layer Discovery Protocol";
+    TYPE: u16 "lldp.tlv.type" "TLV Type", mask(0xFE00), names(TYPES);
+    LEN: u16 "lldp.tlv.len" "TLV Length", mask(0x01FF);
+    CHASSIS_SUBTYPE: u8 "lldp.chassis.subtype" "Chassis Id Subtype", names(CHASSIS);
+    CHASSIS_ID: bytes "lldp.chassis.id" "Chassis Id";
+    CHASSIS_MAC: ether "lldp.chassis.id.mac" "Chassis Id";
+    CHASSIS_IP4: ipv4 "lldp.chassis.id.ip4" "Chassis Id";
+    CHASSIS_IP6: ipv6 "lldp.chassis.id.ip6" "Chassis Id";
+    NETWORK: u8 "lldp.network_address.subtype" "Network Address family", names(FAMILIES);
+    PORT_SUBTYPE: u8 "lldp.port.subtype" "Port Id Subtype", names(PORTS);
+    PORT_ID: text "lldp.port.id" "Port Id";
+    PORT_MAC: ether "lldp.port.id.mac" "Port Id";
+    PORT_IP4: ipv4 "lldp.port.id.ip4" "Port Id";
+    PORT_IP6: ipv6 "lldp.port.id.ip6" "Port Id";
+    TTL: u16 "lldp.time_to_live" "Seconds";
+    PORT_DESC: text "lldp.port.desc" "Port Description";
+    SYSTEM_NAME: text "lldp.tlv.system.name" "System Name";
+    SYSTEM_DESC: text "lldp.tlv.system.desc" "System Description";
+    CAP: u16 "lldp.tlv.system_cap" "Capabilities", hex;
+    CAP_OTHER: bool "lldp.tlv.system_cap.other" "Other", mask(0x0001);
+    CAP_REPEATER: bool "lldp.tlv.system_cap.repeater" "Repeater", mask(0x0002);
+    CAP_BRIDGE: bool "lldp.tlv.system_cap.bridge" "Bridge", mask(0x0004);
+    CAP_WLAN: bool "lldp.tlv.system_cap.wlan_access_pt" "WLAN access point", mask(0x0008);
+    CAP_ROUTER: bool "lldp.tlv.system_cap.router" "Router", mask(0x0010);
+    CAP_PHONE: bool "lldp.tlv.system_cap.telephone" "Telephone", mask(0x0020);
+    CAP_DOCSIS: bool "lldp.tlv.system_cap.docsis_cable_device" "DOCSIS cable device", mask(0x0040);
+    CAP_STATION: bool "lldp.tlv.system_cap.station_only" "Station only", mask(0x0080);
+    ENABLED: u16 "lldp.tlv.enable_system_cap" "Enabled Capabilities", hex;
+    ENABLED_OTHER: bool "lldp.tlv.enable_system_cap.other" "Other", mask(0x0001);
+    ENABLED_REPEATER: bool "lldp.tlv.enable_system_cap.repeater" "Repeater", mask(0x0002);
+    ENABLED_BRIDGE: bool "lldp.tlv.enable_system_cap.bridge" "Bridge", mask(0x0004);
+    ENABLED_WLAN: bool "lldp.tlv.enable_system_cap.wlan_access_pt" "WLAN access point", mask(0x0008);
+    ENABLED_ROUTER: bool "lldp.tlv.enable_system_cap.router" "Router", mask(0x0010);
+    ENABLED_PHONE: bool "lldp.tlv.enable_system_cap.telephone" "Telephone", mask(0x0020);
+    ENABLED_DOCSIS: bool "lldp.tlv.enable_system_cap.docsis_cable_device" "DOCSIS cable device", mask(0x0040);
+    ENABLED_STATION: bool "lldp.tlv.enable_system_cap.station_only" "Station only", mask(0x0080);
+    MGN_LEN: u8 "lldp.mgn.address.len" "Address String Length";
+    MGN_SUBTYPE: u8 "lldp.mgn.address.subtype" "Address Subtype", names(FAMILIES);
+    MGN_IP4: ipv4 "lldp.mgn.addr.ip4" "Management Address";
+    MGN_IP6: ipv6 "lldp.mgn.addr.ip6" "Management Address";
+    MGN_HEX: bytes "lldp.mgn.addr.hex" "Management Address";
+    MGN_INTERFACE_SUBTYPE: u8 "lldp.mgn.interface.subtype" "Interface Subtype";
+    MGN_INTERFACE: u32 "lldp.mgn.interface.number" "Interface Number";
+    MGN_OBJ_LEN: u8 "lldp.mgn.obj.len" "OID String Length";
+    MGN_OBJ: oid "lldp.mgn.obj.id" "Object Identifier";
+    OUI: u24 "lldp.orgtlv.oui" "Organization Unique Code";
+    SUB_8021: u8 "lldp.ieee.802_1.subtype" "IEEE 802.1 Subtype", hex;
+    PVID: u16 "lldp.ieee.802_1.port_vlan.id" "Port VLAN Identifier";
+    VLAN_ID: u16 "lldp.ieee.802_1.vlan.id" "VLAN Identifier";
+    VLAN_NAME_LEN: u8 "lldp.ieee.802_1.vlan.name_len" "VLAN Name Length";
+    VLAN_NAME: text "lldp.ieee.802_1.vlan.name" "VLAN Name";
+    SUB_8023: u8 "lldp.ieee.802_3.subtype" "IEEE 802.3 Subtype", hex;
+    NEG: u8 "lldp.ieee.802_3.mac_phy_auto_neg_status" "Auto-Negotiation Support/Status", hex;
+    NEG_SUPPORTED: bool "lldp.ieee.802_3.mac_phy_auto_neg_status.supported" "Auto-Negotiation", mask(0x01);
+    NEG_ENABLED: bool "lldp.ieee.802_3.mac_phy_auto_neg_status.enabled" "Auto-Negotiation", mask(0x02);
+    PMD: u16 "lldp.ieee.802_3.pmd_auto_neg_advertised_caps" "PMD Auto-Negotiation Advertised Capability", hex;
+    MAU: u16 "lldp.ieee.802_3.pmd_mau_type" "Operational MAU Type", hex;
+    AGG: u8 "lldp.ieee.802_3.aggregation_status" "Aggregation Status", hex;
+    AGG_CAP: bool "lldp.ieee.802_3.aggregation_status.cap" "Aggregation Capability", mask(0x01);
+    AGG_ENABLED: bool "lldp.ieee.802_3.aggregation_status.enabled" "Aggregation Status", mask(0x02);
+    AGG_PORT: u32 "lldp.ieee.802_3.aggregated_port_id" "Aggregated Port Id";
+    MAX_FRAME: u16 "lldp.ieee.802_3.max_frame_size" "Maximum Frame Size";
+    SUB_MEDIA: u8 "lldp.media.subtype" "Media Subtype", hex;
+    MEDIA_CAPS: u16 "lldp.media.subtype.caps" "Capabilities", hex;
+    MEDIA_LLDP: bool "lldp.media.subtype.caps.llpd" "LLDP-MED Capabilities", mask(0x0001);
+    MEDIA_POLICY: bool "lldp.media.subtype.caps.network_policy" "Network Policy", mask(0x0002);
+    MEDIA_LOCATION: bool "lldp.media.subtype.caps.location_id" "Location Identification", mask(0x0004);
+    MEDIA_PSE: bool "lldp.media.subtype.caps.mdi_pse" "Extended Power via MDI-PSE", mask(0x0008);
+    MEDIA_PD: bool "lldp.media.subtype.caps.mid_pd" "Extended Power via MDI-PD", mask(0x0010);
+    MEDIA_INVENTORY: bool "lldp.media.subtype.caps.inventory" "Inventory", mask(0x0020);
+    MEDIA_CLASS: u8 "lldp.media.subtype.class" "Class Type";
+    UNKNOWN: u8 "lldp.unknown_subtype" "Unknown Subtype";
+    UNKNOWN_CONTENT: bytes "lldp.unknown_subtype.content" "Unknown Subtype Content";
+}
+
+pub(crate) fn dissect(cx: &mut Context<'_>, frame: Data<'_>) {
+    cx.layer(&LLDP, frame, |cx, c| {
+        while !c.is_done() {
+            let header = c.peek_u16()?;
+            let (kind, len) = (header >> 9, usize::from(header & 0x1FF));
+            c.parts(cx, 2, &[&TYPE, &LEN])?;
+            let body = c.take(len)?;
+            value(cx, &mut body.cursor(), kind)?;
+            if kind == 0 {
+                break;
+            }
+        }
+        Ok(())
+    });
+}
+
+fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
+    match kind {
+        1 => walk(
+            cx,
+            c,
+            &[
+                Is(&CHASSIS_SUBTYPE),
+                By(
+                    &CHASSIS_SUBTYPE,
+                    &[
+                        (4, &[Is(&CHASSIS_MAC)]),
+                        (
+                            5,
+                            &[
+                                Is(&NETWORK),
+                                By(&NETWORK, &[(1, &[Is(&CHASSIS_IP4)]), (2, &[Is(&CHASSIS_IP6)])]),
+                            ],
+                        ),
+                    ],
+                ),
+                Rest(&CHASSIS_ID),
+            ],
+        ),
+        2 => walk(
+            cx,
+            c,
+            &[
+                Is(&PORT_SUBTYPE),
+                By(
+                    &PORT_SUBTYPE,
+                    &[
+                        (3, &[Is(&PORT_MAC)]),
+                        (4, &[Is(&NETWORK), By(&NETWORK, &[(1, &[Is(&PORT_IP4)]), (2, &[Is(&PORT_IP6)])])]),
+                    ],
+                ),
+                Rest(&PORT_ID),
+            ],
+        ),
+        3 => walk(cx, c, &[Is(&TTL)]),
+        4 => walk(cx, c, &[Rest(&PORT_DESC)]),
+        5 => walk(cx, c, &[Rest(&SYSTEM_NAME)]),
+        6 => walk(cx, c, &[Rest(&SYSTEM_DESC)]),
+        7 => {
+            let can: &[_] = &[
+                &CAP_OTHER,
+                &CAP_REPEATER,
+                &CAP_BRIDGE,
+                &CAP_WLAN,
+                &CAP_ROUTER,
+                &CAP_PHONE,
+                &CAP_DOCSIS,
+                &CAP_STATION,
+            ];
+            let does: &[_] = &[
+                &ENABLED_OTHER,
+                &ENABLED_REPEATER,
+                &ENABLED_BRIDGE,
+                &ENABLED_WLAN,
+                &ENABLED_ROUTER,
+                &ENABLED_PHONE,
+                &ENABLED_DOCSIS,
+                &ENABLED_STATION,
+            ];
+            walk(cx, c, &[Bits(&CAP, 2, can), Bits(&ENABLED, 2, does)])
+        }
+        8 => management(cx, c),
+        127 => organization(cx, c),
+        _ => Ok(()),
+    }
+}
+
+fn management(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = usize::from(c.u8(cx, &MGN_LEN)?);
+    let kind = c.u8(cx, &MGN_SUBTYPE)?;
+    match (kind, len) {
+        (1, 5) => c.ipv4(cx, &MGN_IP4).map(drop)?,
+        (2, 17) => c.ipv6(cx, &MGN_IP6).map(drop)?,
+        _ => c.bytes(cx, &MGN_HEX, len.saturating_sub(1)).map(drop)?,
+    }
+    walk(cx, c, &[Is(&MGN_INTERFACE_SUBTYPE), Is(&MGN_INTERFACE), Counted(&MGN_OBJ_LEN, &MGN_OBJ)])
+}
+
+fn organization(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    match c.u24(cx, &OUI)? {
+        0x0080C2 => walk(
+            cx,
+            c,
+            &[
+                Is(&SUB_8021),
+                By(
+                    &SUB_8021,
+                    &[(1, &[Is(&PVID)]), (3, &[Is(&VLAN_ID), Counted(&VLAN_NAME_LEN, &VLAN_NAME)])],
+                ),
+            ],
+        ),
+        0x00120F => {
+            let negotiation: &[_] = &[Bits(&NEG, 1, &[&NEG_SUPPORTED, &NEG_ENABLED]), Is(&PMD), Is(&MAU)];
+            let aggregation: &[_] = &[Bits(&AGG, 1, &[&AGG_CAP, &AGG_ENABLED]), Is(&AGG_PORT)];
+            walk(
+                cx,
+                c,
+                &[
+                    Is(&SUB_8023),
+                    By(&SUB_8023, &[(1, negotiation), (3, aggregation), (4, &[Is(&MAX_FRAME)])]),
+                ],
+            )
+        }
+        0x0012BB => {
+            let parts: &[_] =
+                &[&MEDIA_LLDP, &MEDIA_POLICY, &MEDIA_LOCATION, &MEDIA_PSE, &MEDIA_PD, &MEDIA_INVENTORY];
+            let capabilities: &[_] = &[Bits(&MEDIA_CAPS, 2, parts), Is(&MEDIA_CLASS)];
+            walk(cx, c, &[Is(&SUB_MEDIA), By(&SUB_MEDIA, &[(1, capabilities)])])
+        }
+        _ => walk(cx, c, &[Is(&UNKNOWN), Rest(&UNKNOWN_CONTENT)]),
+    }
+}

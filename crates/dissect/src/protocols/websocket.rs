@@ -1,0 +1,164 @@
+//! WebSocket (RFC 6455), after an HTTP upgrade.
+
+use super::data;
+use super::http;
+use super::media;
+use super::spoken::Length;
+use crate::context::Context;
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::{Names, protocol};
+use crate::table::{Step::*, walk};
+
+static OPCODES: Names =
+    &[(0, "Continuation"), (1, "Text"), (2, "Binary"), (8, "Connection Close"), (9, "Ping"), (10, "Pong")];
+
+protocol! { WEBSOCKET "websocket" "WebSocket" "WebSocket";
+    FIN: bool "websocket.fin" "Fin", mask(0x80);
+    RSV: u8 "websocket.rsv" "Reserved", hex, mask(0x70);
+    OPCODE: u8 "websocket.opcode" "Opcode", mask(0x0F), names(OPCODES);
+    MASK: bool "websocket.mask" "Mask", mask(0x80);
+    LENGTH: u8 "websocket.payload_length" "Payload length", mask(0x7F);
+    LENGTH_16: u16 "websocket.payload_length_ext_16" "Extended Payload length (16 bits)";
+    LENGTH_64: u64 "websocket.payload_length_ext_64" "Extended Payload length (64 bits)";
+    KEY: bytes "websocket.masking_key" "Masking-Key";
+    MASKED: none "websocket.masked_payload" "Masked payload";
+    PAYLOAD: none "websocket.payload" "Payload";
+    TEXT: text "websocket.payload.text" "Text";
+    CLOSE: none "websocket.payload.close" "Close";
+    STATUS: u16 "websocket.payload.close.status_code" "Status code";
+    REASON: text "websocket.payload.close.reason" "Reason";
+    PING: bytes "websocket.payload.ping" "Ping";
+    PONG: bytes "websocket.payload.pong" "Pong";
+}
+
+/// For each side: what kind of message its frames are parts of, and the parts.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    parts: [(u8, Vec<u8>); 2],
+}
+
+/// A message in parts is not longer.
+const PARTS_MAX: usize = 1 << 20;
+
+/// How long the next frame is.
+fn length(bytes: &[u8]) -> Length {
+    let [_, second, rest @ ..] = bytes else { return Length::More };
+    let key = if second & 0x80 != 0 { 4 } else { 0 };
+    match (second & 0x7F, rest) {
+        (126, [high, low, ..]) => Length::Whole(4 + key + usize::from(u16::from_be_bytes([*high, *low]))),
+        (127, rest) => match rest.first_chunk().map(|word| u64::from_be_bytes(*word)) {
+            Some(len) if len > 1 << 30 => Length::Foreign,
+            Some(len) => Length::Whole(10 + key + len as usize),
+            None => Length::More,
+        },
+        (126, _) => Length::More,
+        (len, _) => Length::Whole(2 + key + usize::from(len)),
+    }
+}
+
+/// Frames on a stream. Gives how many bytes were used.
+pub(crate) fn stream(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    side: usize,
+    bytes: Data<'_>,
+    one: bool,
+) -> usize {
+    let mut used = 0;
+    while used < bytes.len() {
+        let rest = bytes.from(used);
+        let total = match length(rest.bytes) {
+            Length::Whole(total) if total > rest.len() => {
+                cx.wants = total;
+                break;
+            }
+            Length::Whole(total) => total,
+            Length::More => break,
+            Length::Foreign => {
+                data::show(cx, rest);
+                return bytes.len();
+            }
+        };
+        if used == 0 {
+            // Wireshark counts the protocol that was left as a layer.
+            cx.layer(&http::HTTP, rest.first(0), |_, _| Ok(()));
+            cx.layer(&WEBSOCKET, rest.first(total), |cx, c| frame(cx, c, session, side));
+        } else {
+            cx.layer_again(&WEBSOCKET, rest.first(total), |cx, c| frame(cx, c, session, side));
+        }
+        used += total;
+        if one {
+            break;
+        }
+    }
+    used
+}
+
+fn frame(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session, side: usize) -> Read {
+    let first = c.parts(cx, 1, &[&FIN, &RSV, &OPCODE])?;
+    let second = c.parts(cx, 1, &[&MASK, &LENGTH])?;
+    match second & 0x7F {
+        126 => walk(cx, c, &[Is(&LENGTH_16)])?,
+        127 => walk(cx, c, &[Is(&LENGTH_64)])?,
+        _ => {}
+    }
+    let body = if second & 0x80 == 0 {
+        let body = c.rest();
+        return payload(cx, body, first as u8, session, side);
+    } else {
+        let key = c.bytes(cx, &KEY, 4)?;
+        let body = c.rest();
+        if !body.is_empty() {
+            cx.add(&MASKED, body, 0, body.len(), 0);
+        }
+        body.bytes.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect::<Vec<u8>>()
+    };
+    let mut result = Ok(());
+    cx.with_source("Unmasked data", body, |cx, body| result = payload(cx, body, first as u8, session, side));
+    result
+}
+
+fn payload(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Session, side: usize) -> Read {
+    let (is_last, opcode) = (first & 0x80 != 0, first & 15);
+    if body.is_empty() {
+        return Ok(());
+    }
+    cx.add(&PAYLOAD, body, 0, body.len(), 0);
+    cx.depth += 1;
+    let mut c = body.cursor();
+    match opcode {
+        0..=2 => message(cx, body, is_last, opcode, &mut session.parts[side]),
+        8 => cx.within(&CLOSE, body, |cx| walk(cx, &mut c, &[Is(&STATUS), Rest(&REASON)]))?,
+        9 => cx.add(&PING, body, 0, body.len(), 0),
+        10 => cx.add(&PONG, body, 0, body.len(), 0),
+        _ => {}
+    }
+    cx.depth -= 1;
+    Ok(())
+}
+
+/// A message, or a part of one: the last part shows the whole.
+fn message(cx: &mut Context<'_>, body: Data<'_>, is_last: bool, opcode: u8, parts: &mut (u8, Vec<u8>)) {
+    if is_last && parts.1.is_empty() {
+        return show(cx, body, opcode);
+    }
+    if opcode != 0 {
+        *parts = (opcode, Vec::new());
+    }
+    if parts.1.len() + body.len() <= PARTS_MAX {
+        parts.1.extend_from_slice(body.bytes);
+    }
+    if is_last {
+        let (opcode, whole) = std::mem::take(parts);
+        cx.with_source("Reassembled WebSocket", whole, |cx, whole| show(cx, whole, opcode));
+    }
+}
+
+fn show(cx: &mut Context<'_>, body: Data<'_>, opcode: u8) {
+    if opcode == 1 {
+        cx.add(&TEXT, body, 0, body.len(), 0);
+        media::lines(cx, body);
+    } else {
+        data::show(cx, body);
+    }
+}
