@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::{Habits, OpeningErrors, SynFin, TcpConfig};
+use thru_stack::tcp::{CounterOption, Habits, OpeningErrors, SynFin, TcpConfig};
 use thru_wire::tcp::OptionLayout;
 
 /// Whose habits the host has.
@@ -31,8 +31,8 @@ impl Persona {
     }
 
     /// What scripts of Linux's suites expect to be told from outside, by the addresses they use.
-    pub(crate) fn outside(source: &str) -> &'static [&'static str] {
-        if source.contains("--ip_version=ipv6") {
+    pub(crate) fn outside(ipv6: bool) -> &'static [&'static str] {
+        if ipv6 {
             &["TFO_COOKIE=c1d1e9742a47a9bc", "CMSG_LEVEL_IP=SOL_IPV6", "CMSG_TYPE_RECVERR=IPV6_RECVERR"]
         } else {
             &[
@@ -84,6 +84,7 @@ impl Persona {
                 habits: Habits {
                     accurate_ecn_marks_all: true,
                     ect1_first: true,
+                    accurate_ecn_option: CounterOption::Always,
                     half_open_errors: true,
                     unsent_ack_is_silent: true,
                     syn_ack_must_echo: true,
@@ -92,6 +93,7 @@ impl Persona {
                     syn_data_spares_options: true,
                     fast_open_tries_experiment: true,
                     nonce_is_accurate: true,
+                    thin_acks_hide_no_marks: true,
                     classic_hystart: true,
                     cubic_reduces_window: true,
                     ..Habits::default()

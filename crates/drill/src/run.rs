@@ -30,6 +30,8 @@ use settings::Settings;
 pub struct Options {
     /// Whose habits the host has; `None`: as the script shows.
     pub persona: Option<Persona>,
+    /// The script is for IPv6 unless it says otherwise: what Linux's suites say by file names that end in `v6.pkt`.
+    pub ipv6: bool,
     /// Whether [`Outcome::log`] tells what happened.
     pub verbose: bool,
 }
@@ -90,12 +92,13 @@ impl Stop {
 pub fn run(source: &str, options: &Options) -> Outcome {
     let persona = options.persona.unwrap_or_else(|| Persona::of(source));
     let outcome = |verdict, reason, line, log| Outcome { verdict, reason, line, log };
-    let defined = [persona.defined(), Persona::outside(source)].concat();
+    let ipv6 = options.ipv6 || source.contains("--ip_version=ipv6");
+    let defined = [persona.defined(), Persona::outside(ipv6)].concat();
     let script = match crate::parse(source, &defined) {
         Ok(script) => script,
         Err(error) => return outcome(Verdict::Fail, error.what, error.line, Vec::new()),
     };
-    let settings = match Settings::read(&script, persona) {
+    let settings = match Settings::read(&script, persona, options.ipv6) {
         Ok(settings) => settings,
         Err((line, Stop::Skip(reason))) => return outcome(Verdict::Skip, reason, line, Vec::new()),
         Err((line, Stop::Fail(reason))) => return outcome(Verdict::Fail, reason, line, Vec::new()),
@@ -267,6 +270,7 @@ impl Runner {
                 self.sent.push_back(observed);
             }
         }
+        self.update_notices();
     }
 
     /// Gives packets to the host, now: those of one arrival together.

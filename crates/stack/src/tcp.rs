@@ -93,7 +93,7 @@ pub use config::{AcceptOverflow, Congestion, SynCookies, TcpConfig, TcpConnectOp
 pub use ecn::{Ecn, EcnInfo, EcnMode};
 pub use error::{ConnectError, ListenError, TcpError};
 pub use framing::Write;
-pub use habits::{Habits, OpeningErrors, SynFin};
+pub use habits::{CounterOption, Habits, OpeningErrors, SynFin};
 pub use history::TcpSample;
 pub use info::TcpInfo;
 pub use insight::{LossInfo, RecoveryState, TcpEvent, TcpEventKind};

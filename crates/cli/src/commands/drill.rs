@@ -34,7 +34,7 @@ pub(crate) fn run(args: &DrillArgs) -> Outcome {
             "scripts are files that end in .pkt or .rpl",
         ));
     }
-    let options = Options { persona, verbose: args.verbose };
+    let options = Options { persona, verbose: args.verbose, ipv6: false };
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for file in &files {
         let outcome = run_file(file, &options)?;
@@ -65,7 +65,8 @@ fn run_file(file: &Path, options: &Options) -> Result<thru_drill::Outcome, Failu
     if file.extension().is_some_and(|extension| extension == "rpl") {
         return Ok(replay(&source));
     }
-    Ok(thru_drill::run(&source, options))
+    let ipv6 = file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("v6"));
+    Ok(thru_drill::run(&source, &Options { ipv6, ..*options }))
 }
 
 /// Runs a resolver's replay script.

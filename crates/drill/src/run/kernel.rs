@@ -16,6 +16,7 @@ use crate::script::{Action, Body, Call, Expr, OptionSpec, Script};
 mod connect;
 mod data;
 mod errors;
+mod notices;
 mod options;
 mod wait;
 
@@ -91,6 +92,10 @@ pub(crate) struct Watch {
     /// What edge-triggered interest has been told already, and how much had arrived by then.
     pub(crate) told: i64,
     pub(crate) arrived: u64,
+    /// Notices there had been by then.
+    pub(crate) noticed: u64,
+    /// One-shot interest that has had its shot.
+    pub(crate) disarmed: bool,
 }
 
 /// A socket.
@@ -127,6 +132,8 @@ pub(crate) enum SocketState {
 pub(crate) struct Kernel {
     pub(crate) files: BTreeMap<i64, File>,
     pub(crate) pipes: Vec<usize>,
+    /// What sockets have to tell of what they sent.
+    pub(crate) notices: BTreeMap<i64, notices::Notices>,
     /// Port of the socket bound last.
     pub(crate) bound_port: Option<u16>,
     pub(crate) udp_port: Option<u16>,
@@ -140,6 +147,7 @@ impl Kernel {
         Kernel {
             files: BTreeMap::new(),
             pipes: Vec::new(),
+            notices: BTreeMap::new(),
             bound_port: None,
             udp_port: None,
             udp_peer_port: None,
@@ -240,12 +248,9 @@ pub(crate) fn cannot_apply(script: &Script) -> Option<(u32, String)> {
 fn lacking(argument: &Expr) -> Option<String> {
     match argument {
         Expr::Word(word) => match word.as_str() {
-            "MSG_ZEROCOPY" | "SO_ZEROCOPY" | "TCP_ZEROCOPY_RECEIVE" => {
-                Some("zero copy is not there".to_owned())
-            }
+            "TCP_ZEROCOPY_RECEIVE" => Some("receiving without copying is not there".to_owned()),
             "TCP_MD5SIG" => Some("TCP MD5 signatures are not there".to_owned()),
             "TCP_AO_ADD_KEY" => Some("TCP-AO is not there".to_owned()),
-            "SO_TIMESTAMPING" | "MSG_ERRQUEUE" => Some("timestamping of packets is not there".to_owned()),
             _ => None,
         },
         Expr::Or(left, right) => lacking(left).or_else(|| lacking(right)),

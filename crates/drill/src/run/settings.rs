@@ -51,9 +51,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn read(script: &Script, persona: Persona) -> Result<Settings, (u32, Stop)> {
+    pub(crate) fn read(script: &Script, persona: Persona, ipv6: bool) -> Result<Settings, (u32, Stop)> {
         let mut settings = Settings {
-            family: Family::V4,
+            family: if ipv6 { Family::V6 } else { Family::V4 },
             local: Ipv4Addr::new(192, 168, 0, 1).into(),
             remote: Ipv4Addr::new(192, 0, 2, 1).into(),
             bind_port: 8080,

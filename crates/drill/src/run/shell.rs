@@ -1,6 +1,8 @@
 //! Shell lines. Those that only set or ask what our stack has too are carried out; any other makes the script one that
 //! can't apply.
 
+use thru_stack::tcp::TcpStats;
+
 use super::{Runner, Stop};
 
 /// What a shell line asks for.
@@ -18,6 +20,8 @@ enum Line {
     Route { window: Option<u32>, mtu: Option<usize> },
     /// `sockstat … | grep STATE … | grep N`: are there N connections in a state?
     Count { state: String, port: Option<u16>, wanted: usize },
+    /// `nstat … | grep NAME [| grep -q " N "]`: has a counter of the host moved, or to N?
+    Counter { name: String, wanted: Option<u64> },
     /// `tcpdrop -s STATE`
     Drop(String),
 }
@@ -28,6 +32,9 @@ pub(crate) fn cannot_apply(text: &str) -> Option<String> {
         Err(reason) => Some(reason),
         Ok(lines) => lines.iter().find_map(|line| match line {
             Line::Set(name, value) => super::sysctl::cannot_apply(name, value),
+            Line::Counter { name, .. } if counted(&TcpStats::default(), name).is_none() => {
+                Some(format!("the counter {name} is not there"))
+            }
             _ => None,
         }),
     }
@@ -58,10 +65,22 @@ impl Runner {
                         self.host.set_mtu(self.interface, mtu);
                     }
                 }
+                Line::Counter { name, wanted } => self.counter(&name, wanted)?,
                 Line::Drop(_) => self.host.tcp_forget_time_wait(self.now),
             }
         }
         Ok(())
+    }
+
+    fn counter(&mut self, name: &str, wanted: Option<u64>) -> Result<(), Stop> {
+        let Some(found) = counted(self.host.tcp_stats(), name) else {
+            return Stop::skip(format!("the counter {name} is not there"));
+        };
+        if wanted.map_or(found > 0, |wanted| wanted == found) {
+            Ok(())
+        } else {
+            Stop::fail(format!("the counter {name} is {found}"))
+        }
     }
 
     fn count(&mut self, state: &str, port: Option<u16>, wanted: usize) -> Result<(), Stop> {
@@ -112,6 +131,14 @@ fn read_command(command: &str, words: &[&str], lines: &mut Vec<Line>) -> Result<
             return read_settings(&words[1..], lines).then_some(()).ok_or_else(|| unknown().unwrap_err());
         }
         "defaults.sh" => lines.push(Line::Defaults),
+        // Both signs of a crowded path, as we look for them.
+        "echo" if words.get(1) == Some(&"3") && command.contains("tcp_cubic/parameters/hystart_detect") => {
+            lines.push(Line::Nothing)
+        }
+        "nstat" if command.contains('|') => match counter(command) {
+            Some(line) => lines.push(line),
+            None => return unknown(),
+        },
         "sockstat" => match count(command) {
             Some(line) => lines.push(line),
             None => return unknown(),
@@ -125,7 +152,7 @@ fn read_command(command: &str, words: &[&str], lines: &mut Vec<Line>) -> Result<
             lines.push(Line::Nothing);
         }
         _ if program.starts_with("sysctl_restore") => lines.push(Line::Nothing),
-        "nstat" if !command.contains('|') => lines.push(Line::Nothing),
+        "nstat" => lines.push(Line::Nothing),
         "tc" if words.contains(&"qdisc") && !words.contains(&"netem") && !command.contains("limit 0") => {
             lines.push(Line::Nothing);
         }
@@ -176,6 +203,56 @@ fn read_settings(words: &[&str], lines: &mut Vec<Line>) -> bool {
         any = true;
     }
     any
+}
+
+/// A counter of the host by the kernel's name.
+fn counted(stats: &TcpStats, name: &str) -> Option<u64> {
+    Some(match name.strip_prefix("TcpExt").or(name.strip_prefix("Tcp"))? {
+        "OutOfWindowIcmps" => stats.icmp_out_of_window,
+        "ActiveOpens" => stats.active_opens,
+        "PassiveOpens" => stats.passive_opens,
+        "RetransSegs" => stats.retransmissions,
+        "OutRsts" => stats.resets_sent,
+        "ListenOverflows" => stats.listen_overflows,
+        "ListenDrops" => stats.listen_drops,
+        "SyncookiesSent" => stats.cookies_sent,
+        "SyncookiesRecv" => stats.cookies_received,
+        "SyncookiesFailed" => stats.cookies_failed,
+        "TCPChallengeACK" => stats.challenge_acks,
+        "DelayedACKs" => stats.delayed_acks,
+        "TCPTimeouts" => stats.timeouts,
+        "TCPFastOpenActive" => stats.fast_open_active,
+        "TCPFastOpenActiveFail" => stats.fast_open_active_failed,
+        "TCPFastOpenPassive" => stats.fast_open_passive,
+        "TCPFastOpenPassiveFail" => stats.fast_open_passive_failed,
+        "TCPFastOpenListenOverflow" => stats.fast_open_overflows,
+        "TCPFastOpenCookieReqd" => stats.fast_open_cookies,
+        "TCPFastOpenBlackhole" => stats.fast_open_black_holes,
+        "TCPAbortOnClose" => stats.aborts_on_close,
+        "TCPAbortOnData" => stats.aborts_on_data,
+        "TCPAbortOnLinger" => stats.aborts_on_linger,
+        "TCPAbortOnTimeout" => stats.aborts_on_timeout,
+        "TCPRcvQDrop" => stats.receive_queue_drops,
+        "PAWSEstab" => stats.paws_drops,
+        _ => return None,
+    })
+}
+
+/// `nstat -s | grep NAME | grep -q " 2 "`
+fn counter(command: &str) -> Option<Line> {
+    let (mut name, mut wanted) = (None, None);
+    for part in command.split('|').skip(1) {
+        let plain = part.replace(['"', '\''], " ");
+        let words: Vec<&str> = plain.split_whitespace().filter(|word| !word.starts_with('-')).collect();
+        match words.as_slice() {
+            ["grep", word] => match word.parse() {
+                Ok(number) => wanted = Some(number),
+                Err(_) => name = Some((*word).to_owned()),
+            },
+            _ => return None,
+        }
+    }
+    Some(Line::Counter { name: name?, wanted })
 }
 
 /// `sockstat -4 -P tcp -s -p 8080 | grep -c SYN_RCVD | grep 1`

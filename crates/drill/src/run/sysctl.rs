@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::{AcceptOverflow, Ecn, OpeningErrors, SynCookies, SynFin, TcpConfig};
+use thru_stack::tcp::{AcceptOverflow, CounterOption, Ecn, OpeningErrors, SynCookies, SynFin, TcpConfig};
 
 use super::kernel::controller;
 use super::settings::Settings;
@@ -68,6 +68,8 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "sack"
             | "window_scaling"
             | "ecn"
+            | "ecn_option"
+            | "ecn_fallback"
             | "rmem"
             | "wmem"
             | "syn_retries"
@@ -106,7 +108,6 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "pacing_ca_ratio"
             | "invalid_ratelimit"
             | "plb_enabled"
-            | "ecn_option"
             | "ecn_option_beacon"
             | "retries1"
             | "orphan_retries"
@@ -119,10 +120,7 @@ fn meaning(name: &str, value: &str) -> Meaning {
             ("shrink_window", "0") | ("dsack" | "recovery", "1") => Meaning::Unseen,
             _ => Meaning::Lacking,
         },
-        (
-            true,
-            "fack" | "thin_linear_timeouts" | "mtu_probing" | "slow_start_after_idle" | "ecn_fallback",
-        ) if value == "0" => {
+        (true, "fack" | "thin_linear_timeouts" | "mtu_probing" | "slow_start_after_idle") if value == "0" => {
             if short == "slow_start_after_idle" {
                 Meaning::Ours
             } else {
@@ -236,12 +234,21 @@ fn linux(settings: &mut Settings, name: &str, number: u64, value: &str) {
         "window_scaling" => tcp.window_scaling = on,
         "ecn" => {
             tcp.accurate_ecn = number >= 3;
+            tcp.accurate_ecn_asks = number == 3;
             tcp.ecn = match number {
                 0 => Ecn::Off,
                 1 | 3 | 4 => Ecn::Request,
                 _ => Ecn::Accept,
             };
         }
+        "ecn_option" => {
+            tcp.habits.accurate_ecn_option = match number {
+                0 => CounterOption::Never,
+                1 => CounterOption::WhenChanged,
+                _ => CounterOption::Always,
+            }
+        }
+        "ecn_fallback" => tcp.habits.accurate_ecn_validates = on,
         "rmem" => {
             tcp.receive_buffer = middle.unwrap_or(tcp.receive_buffer);
             tcp.receive_buffer_most = number as usize;

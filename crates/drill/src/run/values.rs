@@ -7,7 +7,9 @@ pub(crate) const MSG_PEEK: i64 = 0x2;
 pub(crate) const MSG_DONTWAIT: i64 = 0x40;
 pub(crate) const MSG_WAITALL: i64 = 0x100;
 pub(crate) const MSG_EOR: i64 = 0x80;
+pub(crate) const MSG_ERRQUEUE: i64 = 0x2000;
 pub(crate) const MSG_MORE: i64 = 0x8000;
+pub(crate) const MSG_ZEROCOPY: i64 = 0x400_0000;
 pub(crate) const MSG_FASTOPEN: i64 = 0x2000_0000;
 pub(crate) const O_NONBLOCK: i64 = 0x800;
 pub(crate) const O_RDWR: i64 = 0x2;
@@ -27,10 +29,10 @@ const NAMES: &[(&str, i64)] = &[
     ("MSG_DONTWAIT", MSG_DONTWAIT),
     ("MSG_EOR", 0x80),
     ("MSG_WAITALL", MSG_WAITALL),
-    ("MSG_ERRQUEUE", 0x2000),
+    ("MSG_ERRQUEUE", MSG_ERRQUEUE),
     ("MSG_NOSIGNAL", 0x4000),
     ("MSG_MORE", 0x8000),
-    ("MSG_ZEROCOPY", 0x400_0000),
+    ("MSG_ZEROCOPY", MSG_ZEROCOPY),
     ("MSG_FASTOPEN", MSG_FASTOPEN),
     ("O_RDONLY", 0),
     ("O_WRONLY", 1),
@@ -56,6 +58,7 @@ const NAMES: &[(&str, i64)] = &[
     ("EPOLLWRNORM", 0x100),
     ("EPOLLWRBAND", 0x200),
     ("EPOLLRDHUP", POLLRDHUP),
+    ("EPOLLEXCLUSIVE", 1 << 28),
     ("EPOLLONESHOT", 1 << 30),
     ("EPOLLET", 1 << 31),
     ("SHUT_RD", 0),

@@ -69,6 +69,11 @@ impl AckPolicy {
         self.quick > 0 && !self.in_turns
     }
 
+    /// Whether the first block to report is of what arrived twice.
+    pub(crate) fn tells_duplicate(&self) -> bool {
+        self.duplicate.is_some()
+    }
+
     /// A segment brought what was known: tell which.
     pub(crate) fn report_duplicate(&mut self, start: u64, end: u64) {
         self.duplicate = Some((start, end));
@@ -144,9 +149,10 @@ impl Connection {
     }
 
     /// An acknowledgement leaves, alone or with data.
-    pub(crate) fn ack_sent(&mut self, with_data: bool) {
+    /// `again`: what went along was sent before.
+    pub(crate) fn ack_sent(&mut self, with_data: bool, again: bool) {
         let next = self.receive.next();
-        if with_data && (next > self.ack.last_sent || self.ack.now) {
+        if with_data && (next > self.ack.last_sent || (self.ack.now && !again)) {
             self.ack.rode_on_data();
         } else if self.ack.now && self.ack.is_quick() {
             self.ack.quick = self.ack.quick.saturating_sub(1);
@@ -169,18 +175,17 @@ impl Connection {
     }
 
     /// The blocks to report: what arrived twice, then what arrived after a gap, newest first.
-    pub(crate) fn sack_blocks(&mut self) -> SackBlocks {
+    /// `most` of them at most.
+    pub(crate) fn sack_blocks(&mut self, most: usize) -> SackBlocks {
         let mut blocks = SackBlocks::default();
         if !self.options.sack {
             return blocks;
         }
-        // Timestamps leave room for three.
-        let room = if self.options.timestamps.is_some() { 3 } else { 4 };
         if let Some((start, end)) = self.ack.duplicate.take() {
             blocks.push(seq::wire(start), seq::wire(end));
         }
         for range in self.receive.ranges().newest() {
-            if blocks.len() == room {
+            if blocks.len() == most {
                 break;
             }
             blocks.push(seq::wire(range.start), seq::wire(range.end));
@@ -190,12 +195,20 @@ impl Connection {
 
     /// Whether an acknowledgement would carry blocks, and how many bytes these would take.
     pub(crate) fn sack_bytes(&self) -> usize {
+        match self.sack_count() {
+            0 => 0,
+            blocks => 4 + 8 * blocks,
+        }
+    }
+
+    /// How many blocks an acknowledgement would carry.
+    pub(crate) fn sack_count(&self) -> usize {
         if !self.options.sack {
             return 0;
         }
+        // Timestamps leave room for three.
         let room = if self.options.timestamps.is_some() { 3 } else { 4 };
-        let blocks = (usize::from(self.ack.duplicate.is_some()) + self.receive.ranges().len()).min(room);
-        if blocks == 0 { 0 } else { 4 + 8 * blocks }
+        (usize::from(self.ack.duplicate.is_some()) + self.receive.ranges().len()).min(room)
     }
 }
 

@@ -119,7 +119,7 @@ impl Connection {
         if let Some(recovery) = self.recovery.held() {
             recovery.timer_set = false;
         }
-        let (marked, ce_bytes) = self.take_marks(segment, &news);
+        let (marked, ce_bytes) = self.take_marks(cx, segment, &news);
         if news.advanced || news.sacked || news.duplicate_in_form || news.dsacked > 0 {
             self.answer_news(cx, &news, before, rtt, ce_bytes);
         }

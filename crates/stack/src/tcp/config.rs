@@ -80,6 +80,8 @@ pub struct TcpConfig {
     pub ecn: Ecn,
     /// Whether that also means AccECN (RFC 9768): asked for before classic ECN, and agreed to.
     pub accurate_ecn: bool,
+    /// Whether our SYNs ask for AccECN, too, where it is switched on and ECN is asked for.
+    pub accurate_ecn_asks: bool,
     /// Whether paths are probed for the packets they carry (RFC 4821).
     pub mtu_probing: MtuProbing,
     /// Whether new connections start with Nagle's algorithm switched off.
@@ -146,6 +148,7 @@ impl Default for TcpConfig {
             pacing: false,
             ecn: Ecn::Accept,
             accurate_ecn: false,
+            accurate_ecn_asks: true,
             mtu_probing: MtuProbing::Off,
             nodelay: false,
             keepalive_interval: Duration::from_secs(75),

@@ -6,11 +6,11 @@
 
 use thru_wire::tcp::{AccEcnCounters, Flags, TcpOptions};
 
-use super::TcpConfig;
 use super::acknowledge::News;
 use super::connection::{Connection, Context};
 use super::recovery::Phase;
 use super::segment::Segment;
+use super::{CounterOption, State, TcpConfig};
 
 /// The codepoints of the IP header's two bits.
 const ECT1: u8 = 1;
@@ -25,6 +25,8 @@ const FIRST_PACKETS: u64 = 5;
 const ROUNDS_OF_MARKS: u64 = 4;
 /// Room for options in a header.
 const OPTIONS_ROOM: usize = 40;
+/// Acknowledgements that deliver more segments than this, in 64ths, were thinned out by the peer or on the way.
+const THINNED: u64 = 4 * 64;
 
 /// How far a host goes along with ECN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +61,12 @@ pub struct EcnInfo {
     pub capable: bool,
     /// Packets of ours that arrived marked, as far as the peer tells: with classic ECN, acknowledgements with ECE.
     pub delivered_ce: u64,
+    /// Payload bytes of ours that arrived marked, as ECT(0) and as ECT(1), as far as the peer tells (AccECN only).
+    pub delivered_ce_bytes: u64,
+    /// See above.
+    pub delivered_ect0_bytes: u64,
+    /// See above.
+    pub delivered_ect1_bytes: u64,
     /// Marked packets that arrived here.
     pub received_ce: u64,
     /// Payload bytes that arrived as ECT(0).
@@ -102,10 +110,15 @@ impl EcnMode {
     /// What a client asks for.
     pub(crate) fn wanted(config: &TcpConfig) -> EcnMode {
         match config.ecn {
-            Ecn::Request if config.accurate_ecn => EcnMode::Accurate,
+            Ecn::Request if config.accurate_ecn && config.accurate_ecn_asks => EcnMode::Accurate,
             Ecn::Request => EcnMode::Classic,
             _ => EcnMode::Off,
         }
+    }
+
+    /// The three bits of a SYN as a number.
+    pub(crate) fn answer_code(flags: Flags) -> u8 {
+        ace(flags)
     }
 
     /// What a server makes of the flags of a SYN (RFC 3168 6.1.1, RFC 9768 3.1.2 and 3.1.3).
@@ -123,8 +136,10 @@ impl EcnMode {
     }
 
     /// What a client that asked for `self` has, after the flags of a SYN ACK (RFC 9768 table 2).
-    pub(crate) fn agreed(self, flags: Flags) -> EcnMode {
-        let (classic, code) = (flags.contains(Flags::ECE) && !flags.contains(Flags::CWR), ace(flags));
+    pub(crate) fn agreed(self, flags: Flags, config: &TcpConfig) -> EcnMode {
+        let code = ace(flags);
+        let nonce = self == EcnMode::Accurate && config.habits.nonce_is_accurate;
+        let classic = code == 0b001 || (code == 0b101 && !nonce);
         match self {
             EcnMode::Off => EcnMode::Off,
             EcnMode::Classic | EcnMode::Accurate if classic => EcnMode::Classic,
@@ -154,8 +169,10 @@ impl EcnMode {
     }
 
     /// The flags of a SYN ACK to a SYN that arrived with this codepoint.
-    pub(crate) fn syn_ack_flags(self, arrived: u8) -> Flags {
+    /// `times`: how often it was sent before. A path that dropped it twice may dislike the bits (RFC 9768 3.2.3.2.2).
+    pub(crate) fn syn_ack_flags(self, arrived: u8, times: u32) -> Flags {
         match self {
+            EcnMode::Accurate if times > 1 => Flags::NONE,
             EcnMode::Off => Flags::NONE,
             EcnMode::Classic => Flags::ECE,
             EcnMode::Accurate => flags_of(handshake_code(arrived)),
@@ -168,8 +185,36 @@ pub(crate) fn first_counters(ect1_first: bool) -> AccEcnCounters {
     AccEcnCounters { ect1_first, ect0: Some(1), ce: Some(0), ect1: Some(1) }
 }
 
+/// Bytes that so many reports of what arrived take.
+fn block_bytes(blocks: usize) -> usize {
+    if blocks == 0 { 0 } else { 4 + 8 * blocks }
+}
+
+/// How many counters, `needed` at least, find room beside `blocks` reports of what arrived, of which one beyond two gives
+/// way if it must (as Linux has it).
+fn fit_counters(room: usize, blocks: &mut usize, needed: usize) -> usize {
+    for kept in [*blocks, blocks.saturating_sub(1).max(2)] {
+        // What pads the reports may be shared with the counters.
+        let shared = if kept > 0 { 2 } else { 0 };
+        let left = room.saturating_sub(block_bytes(kept));
+        let fits = |fields: &usize| {
+            let size = 2 + 3 * fields;
+            let size = if size % 4 > shared { size.next_multiple_of(4) } else { size / 4 * 4 };
+            size <= left
+        };
+        if let Some(fields) = (needed.max(1)..=3).rev().find(fits) {
+            *blocks = kept;
+            return fields;
+        }
+        if *blocks <= 2 || needed == 0 {
+            break;
+        }
+    }
+    0
+}
+
 /// Adds the option as far as there is room: three counters, two or one.
-pub(crate) fn push_counters(options: &mut TcpOptions, counters: AccEcnCounters) -> bool {
+pub(crate) fn push_counters(options: &mut TcpOptions, counters: AccEcnCounters, room: usize) -> bool {
     let fewer = [
         counters,
         AccEcnCounters { ect0: None, ..counters },
@@ -181,7 +226,6 @@ pub(crate) fn push_counters(options: &mut TcpOptions, counters: AccEcnCounters) 
         AccEcnCounters { ect1: None, ce: None, ..counters },
     ];
     // No block that reports data makes room for it.
-    let room = OPTIONS_ROOM - options.padded_len();
     let ordered = if counters.ect1_first { fewer } else { last_first };
     let sizes = [11, 8, 5];
     let fitting = ordered.into_iter().zip(sizes).find(|(_, size)| *size <= room);
@@ -193,6 +237,9 @@ pub(crate) fn push_counters(options: &mut TcpOptions, counters: AccEcnCounters) 
 pub(crate) struct Marks {
     accurate: bool,
     capable: bool,
+    /// The peer was seen to send the option, and a path that drops segments with it was not.
+    option_seen: bool,
+    option_fails: bool,
     received: Received,
     sent: SentMarks,
 }
@@ -213,6 +260,10 @@ struct Received {
     handshake: Option<u8>,
     /// The counters in the option sent last.
     told: (u64, u64, u64),
+    /// Counters that the next option has to carry at least, in the order of ECT(1), CE, ECT(0).
+    needed: u8,
+    /// The option went along with a report of a duplicate.
+    told_with_duplicate: bool,
 }
 
 /// What became of what we sent, as the peer tells.
@@ -220,8 +271,10 @@ struct Received {
 struct SentMarks {
     packets: u64,
     ce_bytes: u64,
-    /// Bytes of the counter in the peer's option.
-    option_bytes: u64,
+    /// The counters in the peer's option, as far as they have come: of ECT(0), CE and ECT(1).
+    told: [u64; 3],
+    /// Segments that an acknowledgement delivers on average, in 64ths.
+    delivers: u64,
     /// Marked, and delivered at all, in bytes: to notice that everything is marked.
     delivered: u64,
     counted: u64,
@@ -240,6 +293,8 @@ impl Marks {
         Marks {
             accurate: mode == EcnMode::Accurate,
             capable: true,
+            option_seen: false,
+            option_fails: false,
             received: Received {
                 echo: false,
                 packets: FIRST_PACKETS,
@@ -250,11 +305,14 @@ impl Marks {
                 last_was_marked: false,
                 handshake: None,
                 told: (1, 1, 0),
+                needed: 0,
+                told_with_duplicate: false,
             },
             sent: SentMarks {
                 packets: FIRST_PACKETS,
                 ce_bytes: 0,
-                option_bytes: 0,
+                told: [1, 0, 1],
+                delivers: 0,
                 delivered: 0,
                 counted: 0,
                 first_seen: false,
@@ -267,12 +325,12 @@ impl Marks {
     }
 
     /// The peer says how our SYN or SYN ACK, which was not ECT, arrived (RFC 9768 3.2.2.3 and tables 3 and 4).
-    fn judge_handshake(&mut self, code: u8) {
+    fn judge_handshake(&mut self, code: u8, validates: bool) {
         if code == 0b110 {
             self.sent.packets += 1;
         }
         // Somebody on the way writes into the field: what it says later is worth nothing.
-        if matches!(code, 0 | 0b011 | 0b100 | 0b110) {
+        if validates && matches!(code, 0 | 0b011 | 0b100 | 0b110) {
             self.capable = false;
         }
     }
@@ -291,6 +349,9 @@ impl Marks {
             mode: if self.accurate { EcnMode::Accurate } else { EcnMode::Classic },
             capable: self.capable,
             delivered_ce: if self.accurate { self.sent.packets - FIRST_PACKETS } else { self.sent.counted },
+            delivered_ce_bytes: self.sent.told[1],
+            delivered_ect0_bytes: self.sent.told[0] - 1,
+            delivered_ect1_bytes: self.sent.told[2] - 1,
             received_ce: packets - FIRST_PACKETS,
             received_ect0_bytes: ect0 - 1,
             received_ect1_bytes: ect1 - 1,
@@ -311,7 +372,15 @@ impl Connection {
     }
 
     /// The handshake is done; `segment` is the peer's last of it.
-    pub(crate) fn establish_ecn(&mut self, segment: &Segment) {
+    pub(crate) fn establish_ecn(&mut self, cx: &Context<'_>, segment: &Segment) {
+        // The SYN ACK had to go without the bits, and nothing speaks for them: they don't get through.
+        if self.options.ecn == EcnMode::Accurate
+            && !self.active
+            && self.syn.retransmissions > 1
+            && ace(segment.flags()) == 0
+        {
+            self.options.ecn = EcnMode::Off;
+        }
         if self.options.ecn == EcnMode::Off {
             return;
         }
@@ -324,10 +393,17 @@ impl Connection {
                 // The peer has seen none of our counters: the next acknowledgement brings them.
                 marks.received.told = (0, 0, 0);
             }
-            marks.judge_handshake(ace(segment.flags()));
+            marks.judge_handshake(ace(segment.flags()), cx.config.habits.accurate_ecn_validates);
+            marks.capable &= !self.options.plain_syn;
+            marks.option_seen = segment.header.options.extra.acc_ecn().is_some();
+            marks.sent.newest = segment.header.options.timestamps.map(|theirs| theirs.value);
             marks.sent.first_seen = !segment.flags().syn();
         }
         self.marks = Some(marks);
+        if !segment.flags().syn() {
+            // It was not counted yet.
+            self.note_codepoint(segment);
+        }
     }
 
     /// A segment that is acceptable arrived: how, and does that have to be told?
@@ -341,7 +417,17 @@ impl Connection {
                 Some(handshake_code(segment.ecn)).filter(|_| marks.accurate && flags.ack());
             return;
         }
+        marks.option_seen |= marks.accurate && segment.header.options.extra.acc_ecn().is_some();
         let received = &mut marks.received;
+        if len > 0 {
+            let place = match segment.ecn & 3 {
+                ECT1 => 1,
+                CE => 2,
+                ECT0 => 3,
+                _ => 0,
+            };
+            received.needed = received.needed.max(place);
+        }
         match segment.ecn & 3 {
             ECT0 => received.ect0 += len,
             ECT1 => received.ect1 += len,
@@ -379,7 +465,7 @@ impl Connection {
         if flags.syn() {
             let mode = self.options.ecn;
             return if flags.ack() {
-                mode.syn_ack_flags(self.options.syn_arrived)
+                mode.syn_ack_flags(self.options.syn_arrived, self.syn.retransmissions.saturating_sub(1))
             } else {
                 mode.syn_flags(self.syn.retransmissions)
             };
@@ -399,21 +485,76 @@ impl Connection {
         bits
     }
 
-    /// The option with the byte counters, on an acknowledgement without payload: in the handshake, and when one of
-    /// them has changed.
-    pub(crate) fn add_counters(&mut self, options: &mut TcpOptions) {
-        let ect1_first = self.options.ect1_first;
+    /// The option with the byte counters. `len`: payload of the segment; `blocks`: reports of what arrived, of which one
+    /// may have to give way; `duplicate`: the first of them is of what arrived twice.
+    pub(crate) fn add_counters(
+        &mut self,
+        options: &mut TcpOptions,
+        len: u32,
+        blocks: &mut usize,
+        duplicate: bool,
+    ) {
+        let (ect1_first, policy) = (self.options.ect1_first, self.options.counters);
         let Some(marks) = self.marks.as_mut().filter(|marks| marks.accurate) else { return };
-        let now = (marks.received.ect0, marks.received.ect1, marks.received.ce);
-        let mut counters = marks.counters();
-        counters.ect1_first |= ect1_first;
-        if now != marks.received.told && push_counters(options, counters) {
-            marks.received.told = now;
+        match policy {
+            CounterOption::Never => {}
+            CounterOption::WhenChanged if len > 0 => {}
+            CounterOption::WhenChanged => {
+                let now = (marks.received.ect0, marks.received.ect1, marks.received.ce);
+                let mut counters = marks.counters();
+                counters.ect1_first |= ect1_first;
+                let room = OPTIONS_ROOM - options.padded_len() - block_bytes(*blocks);
+                if now != marks.received.told && push_counters(options, counters, room) {
+                    marks.received.told = now;
+                }
+            }
+            CounterOption::Always => {
+                if !marks.option_seen || marks.option_fails {
+                    return;
+                }
+                if duplicate && marks.received.told_with_duplicate {
+                    // The peer did not hear the answer that carried the option: somebody on the way drops it.
+                    marks.option_fails = true;
+                    return;
+                }
+                let room = OPTIONS_ROOM - options.padded_len();
+                let fields = fit_counters(room, blocks, usize::from(marks.received.needed));
+                let all = AccEcnCounters { ect1_first: true, ..marks.counters() };
+                let counters = match fields {
+                    0 => return,
+                    1 => AccEcnCounters { ce: None, ect0: None, ..all },
+                    2 => AccEcnCounters { ect0: None, ..all },
+                    _ => all,
+                };
+                if options.extra.push_acc_ecn(counters) {
+                    marks.received.needed = 0;
+                    marks.received.told_with_duplicate |= duplicate;
+                }
+            }
+        }
+    }
+
+    /// The counters of a SYN ACK that answers a SYN which crossed ours: on the first two, as not both may be lost for them.
+    pub(crate) fn add_first_counters(&self, options: &mut TcpOptions) {
+        let answers = self.state == State::SynReceived && self.active;
+        let tells = self.options.ecn == EcnMode::Accurate && self.options.counters != CounterOption::Never;
+        if answers && tells && self.syn.retransmissions <= 1 {
+            let room = OPTIONS_ROOM - options.padded_len();
+            push_counters(options, first_counters(self.options.ect1_first), room);
+        }
+    }
+
+    /// Bytes of options that counters take from the payload of every segment.
+    pub(crate) fn counter_bytes(&self) -> usize {
+        let always = self.options.counters == CounterOption::Always;
+        match &self.marks {
+            Some(marks) if always && marks.accurate && marks.option_seen && !marks.option_fails => 12,
+            _ => 0,
         }
     }
 
     /// What an acknowledgement tells of marks: whether there are new ones, and how many of the bytes it delivers.
-    pub(crate) fn take_marks(&mut self, segment: &Segment, news: &News) -> (bool, u64) {
+    pub(crate) fn take_marks(&mut self, cx: &Context<'_>, segment: &Segment, news: &News) -> (bool, u64) {
         let mss = u64::from(self.options.mss);
         let Some(marks) = &mut self.marks else { return (false, 0) };
         if segment.flags().syn() {
@@ -440,15 +581,27 @@ impl Connection {
             return (false, 0);
         }
         sent.newest = segment.header.options.timestamps.map(|theirs| theirs.value).or(sent.newest);
-        let told = segment.header.options.extra.acc_ecn().and_then(|counters| counters.ce).map(|ce| {
-            let more = u64::from(ce.wrapping_sub(sent.option_bytes as u32) & 0xff_ffff);
-            // Counters don't go back; half a turn is not believed.
-            if more < 1 << 23 { more } else { 0 }
+        let told = segment.header.options.extra.acc_ecn().and_then(|counters| {
+            let now = [counters.ect0, counters.ce, counters.ect1];
+            let mut more = [0; 3];
+            for ((now, known), more) in now.into_iter().zip(&mut sent.told).zip(&mut more) {
+                let step = now.map_or(0, |now| u64::from(now.wrapping_sub(*known as u32) & 0xff_ffff));
+                // Counters don't go back; half a turn is not believed.
+                *more = if step < 1 << 23 { step } else { 0 };
+                *known += *more;
+            }
+            counters.ce.map(|_| more[1])
         });
         let turn = u64::from(code.wrapping_sub((sent.packets & 7) as u8) & 7);
-        let packets = whole_turns(turn, news.bytes.div_ceil(mss), told, mss);
+        let delivered = news.bytes.div_ceil(mss);
+        sent.delivers = match sent.delivers {
+            0 => delivered * 64,
+            before if delivered > 0 => (before * 63 + delivered * 64) / 64,
+            before => before,
+        };
+        let thinned = cx.config.habits.thin_acks_hide_no_marks && sent.delivers > THINNED;
+        let packets = whole_turns(turn, delivered, told, mss, thinned);
         sent.packets += packets;
-        sent.option_bytes += told.unwrap_or(0);
         let bytes = told.unwrap_or(packets * mss).min(news.bytes.max(mss));
         sent.ce_bytes += bytes;
         let marked = packets > 0 || told.is_some_and(|bytes| bytes > 0);
@@ -493,13 +646,15 @@ impl Marks {
 /// How far the counter of packets has moved, of which only the last three bits are known (RFC 9768 A.2.1 and A.2.2):
 /// `turn` at least, and when so many were acknowledged that it may have wrapped, the most that fits, unless the
 /// bytes `told` speak for less.
-fn whole_turns(turn: u64, acknowledged: u64, told: Option<u64>, mss: u64) -> u64 {
+fn whole_turns(turn: u64, acknowledged: u64, told: Option<u64>, mss: u64, thinned: bool) -> u64 {
     if acknowledged <= 7 {
         return turn;
     }
     let most = acknowledged - ((acknowledged - turn) & 7);
     match told {
         Some(bytes) if bytes <= turn * mss => turn,
+        // Where acknowledgements speak for many segments each, none was lost in between.
+        None if thinned => turn,
         _ => most,
     }
 }

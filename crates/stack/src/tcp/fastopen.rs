@@ -128,13 +128,7 @@ impl FastOpen {
         }
     }
 
-    /// The cookie for the client of a pair.
-    fn cookie(&self, pair: &Pair) -> Cookie {
-        make(&self.keys[0], pair)
-    }
-
-    fn judge(&self, pair: &Pair, shown: &[u8]) -> Shown {
-        let [current, before] = &self.keys;
+    fn judge([current, before]: &[SipHasher24; 2], pair: &Pair, shown: &[u8]) -> Shown {
         match shown {
             [] => Shown::Request,
             _ if shown == make(current, pair).bytes() => Shown::Valid,
@@ -389,11 +383,13 @@ impl Tcp {
         if most == 0 || !self.config.fast_open_server {
             return false;
         }
-        let mut judged = self.fast_open.judge(pair, shown);
+        let own = listener.settings.fast_open_key.map(|key| [SipHasher24::new_with_key(&key); 2]);
+        let keys = own.as_ref().unwrap_or(&self.fast_open.keys);
+        let mut judged = FastOpen::judge(keys, pair, shown);
         if listener.settings.fast_open_no_cookie {
             judged = Shown::Valid;
         }
-        let fresh = self.fast_open.cookie(pair);
+        let fresh = make(&keys[0], pair);
         match judged {
             Shown::Request => self.stats.fast_open_cookies += 1,
             Shown::Invalid => self.stats.fast_open_passive_failed += 1,

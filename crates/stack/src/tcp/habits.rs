@@ -77,6 +77,25 @@ pub struct Habits {
     pub classic_hystart: bool,
     /// CUBIC reduces the congestion window, used or not. Otherwise what was in flight (RFC 9438 4.6 allows both).
     pub cubic_reduces_window: bool,
+    /// On which segments the byte counters of accurate ECN leave.
+    pub accurate_ecn_option: CounterOption,
+    /// A path that writes into the ECN field of a handshake carries no ECN (RFC 9768 3.2.2.3). Otherwise it is believed.
+    pub accurate_ecn_validates: bool,
+    /// Where acknowledgements speak for more than four segments on average, a large one hides no turn of the counter of
+    /// marks. Otherwise it is believed to (RFC 9768 A.2.1).
+    pub thin_acks_hide_no_marks: bool,
+}
+
+/// On which segments the byte counters of accurate ECN (RFC 9768 3.2.3) leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CounterOption {
+    /// On none.
+    Never,
+    /// On acknowledgements without payload, when one of them has changed.
+    #[default]
+    WhenChanged,
+    /// On all, once the peer was seen to send them, too.
+    Always,
 }
 
 /// What becomes of a SYN that carries a FIN, too: nobody honest sends one, and RFC 9293 has no word for it.
@@ -136,6 +155,9 @@ impl Default for Habits {
             nonce_is_accurate: false,
             classic_hystart: false,
             cubic_reduces_window: false,
+            accurate_ecn_option: CounterOption::WhenChanged,
+            accurate_ecn_validates: true,
+            thin_acks_hide_no_marks: false,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::handshake::{Negotiated, Syn};
 use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::segment::{Segment, bare};
-use super::{Habits, SegmentOut, SocketOptions, State, TcpConfig, seq};
+use super::{CounterOption, Habits, SegmentOut, SocketOptions, State, TcpConfig, seq};
 use crate::timer::TimerHandle;
 
 /// Between SYN and the acknowledgement of our SYN ACK.
@@ -148,10 +148,16 @@ impl HalfOpen {
             }
         }
         // A path that drops options it doesn't know gets none the second time (RFC 9768 3.2.3.2.2).
-        if self.options.ecn == EcnMode::Accurate && now == self.answered {
-            push_counters(&mut options, first_counters(self.options.ect1_first));
+        if self.options.ecn == EcnMode::Accurate
+            && now == self.answered
+            && self.options.counters != CounterOption::Never
+        {
+            let room = 40 - options.padded_len();
+            push_counters(&mut options, first_counters(self.options.ect1_first), room);
         }
-        let flags = Flags::SYN | Flags::ACK | self.options.ecn.syn_ack_flags(self.options.syn_arrived);
+        let flags = Flags::SYN
+            | Flags::ACK
+            | self.options.ecn.syn_ack_flags(self.options.syn_arrived, self.retransmissions.into());
         let mut segment = bare(&self.pair, flags, self.iss, self.irs + 1, self.window, options);
         self.settings.mark(&mut segment);
         segment
@@ -171,6 +177,8 @@ impl HalfOpen {
         let header = &segment.header;
         let expected = self.irs + 1;
         if header.flags.syn() && !header.flags.ack() && header.seq == self.irs {
+            self.options.syn_arrived = segment.ecn;
+            self.options.plain_syn |= EcnMode::answer_code(header.flags) == 0;
             return OnHalfOpen::Repeat;
         }
         if header.flags.rst() {

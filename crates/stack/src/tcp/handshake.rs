@@ -13,7 +13,7 @@ use super::receive::Receive;
 use super::rtt::{syn_ack_timeout, syn_timeout};
 use super::runs::Run;
 use super::segment::{Segment, reset_for};
-use super::{SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
+use super::{CounterOption, SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
 
 /// Segments smaller than this make headers the traffic: a peer can't ask for them (as Linux's `tcp_min_snd_mss`).
 const SMALLEST_MSS: usize = 48;
@@ -51,6 +51,10 @@ pub(crate) struct Negotiated {
     pub(crate) marks_all: bool,
     /// See above.
     pub(crate) ect1_first: bool,
+    /// See [`Habits::accurate_ecn_option`](super::Habits).
+    pub(crate) counters: CounterOption,
+    /// A repetition of the peer's SYN came without what the first had asked for: the path may write into it.
+    pub(crate) plain_syn: bool,
     /// Whether our SYN tells `own_mss`.
     pub(crate) tells_mss: bool,
     /// In which order our SYN writes all that.
@@ -102,6 +106,8 @@ impl Negotiated {
             syn_arrived: 0,
             marks_all: config.habits.accurate_ecn_marks_all,
             ect1_first: config.habits.ect1_first,
+            counters: config.habits.accurate_ecn_option,
+            plain_syn: false,
             tells_mss: rich,
             layout: config.option_layout,
         }
@@ -198,7 +204,7 @@ impl Connection {
         self.meet_peer(cx, segment);
         self.options.syn_arrived = segment.ecn;
         if flags.ack() {
-            self.options.ecn = self.options.ecn.agreed(flags);
+            self.options.ecn = self.options.ecn.agreed(flags, cx.config);
             self.una = ack;
             self.fast_open_answered(cx, segment, ack);
             self.send_syn_data_again(cx, ack);
@@ -278,7 +284,7 @@ impl Connection {
         self.last_received = segment.at;
         self.insight.last_data_received = segment.at;
         self.insight.segments_delivered += 1;
-        self.establish_ecn(segment);
+        self.establish_ecn(cx, segment);
         self.establish_mtu();
         self.congestion.on_established(segment.at, self.rtt.smoothed(), self.options.sack);
         self.set_state(cx.now, if self.closing { State::FinWait1 } else { State::Established });

@@ -26,6 +26,7 @@ impl Connection {
         let quoted = seq::place(self.una, quoted);
         // RFC 5927 4.1: someone who can't see our segments can't name a number in flight.
         if quoted < self.una || quoted >= self.nxt {
+            cx.stats.icmp_out_of_window += 1;
             return;
         }
         self.insight.record(cx.now, TcpEventKind::Icmp(report.clone()));

@@ -85,6 +85,7 @@ impl Connection {
             self.peer_window.begin(self.segment_window(segment), place, ack);
             self.una = ack.min(self.iss + 1);
             self.establish(cx, segment);
+            self.ack.now |= both_called && cx.config.habits.answers_crossing_syn_ack;
         }
         // RFC 5961 5.2: an acknowledgement too old or of what was never sent comes from nobody who knows us.
         if ack > self.nxt || ack + self.peer_window.max() < self.una {
@@ -182,6 +183,9 @@ impl Connection {
             return;
         }
         if segment.flags().syn() && self.state != State::SynReceived {
+            if place == self.irs {
+                self.note_codepoint(segment);
+            }
             // RFC 5961 4.2: whatever its number.
             self.challenge(cx);
             return;
@@ -192,6 +196,10 @@ impl Connection {
         }
         if len > 0 && place + len <= next {
             self.insight.rare.duplicates_received += 1;
+            if !segment.flags().syn() {
+                // How it arrived counts, however often it does.
+                self.note_codepoint(segment);
+            }
             // RFC 7323 5.3 R2: its timestamp is not kept. A repetition would push TS.Recent beyond what is still on its way,
             // and reordered originals would be taken for ghosts.
             if self.options.sack && !segment.payload.is_empty() {

@@ -74,6 +74,8 @@ pub struct SocketOptions {
     pub fast_open_connect: bool,
     /// `TCP_FASTOPEN_NO_COOKIE`: data in a SYN is sent and taken without a cookie.
     pub fast_open_no_cookie: bool,
+    /// `TCP_FASTOPEN_KEY` on a listener: the key of its cookies; `None`: the host's.
+    pub fast_open_key: Option<[u8; 16]>,
     /// `TCP_CONGESTION`: the congestion controller. On a living connection, a change begins with its current window.
     pub congestion: Congestion,
 }
@@ -108,6 +110,7 @@ impl SocketOptions {
             fast_open_pending: 0,
             fast_open_connect: false,
             fast_open_no_cookie: false,
+            fast_open_key: None,
             congestion: config.congestion,
         }
     }

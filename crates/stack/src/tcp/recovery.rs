@@ -360,7 +360,7 @@ impl Connection {
             self.begin_reduction(news.flight, window);
             self.recovery.phase = Phase::Reduced { until: self.nxt };
             self.recovery.probe.forget();
-            self.allow_by_prr(self.delivered_for_prr(news), self.network_load(), news.advanced);
+            self.allow_by_prr(self.delivered_for_prr(news), self.network_load(), false);
         }
     }
 

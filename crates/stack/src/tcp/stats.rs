@@ -5,6 +5,8 @@
 pub struct TcpStats {
     /// Connections we asked for (`ActiveOpens`).
     pub active_opens: u64,
+    /// ICMP errors that named a number we had not sent or that was acknowledged (Linux: `OutOfWindowIcmps`).
+    pub icmp_out_of_window: u64,
     /// Connections others asked for and got (`PassiveOpens`).
     pub passive_opens: u64,
     /// Attempts that came to nothing (`AttemptFails`).

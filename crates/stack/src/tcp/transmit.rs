@@ -60,6 +60,9 @@ enum New {
 impl Connection {
     /// The next segment, if one is due.
     pub(crate) fn transmit(&mut self, cx: &mut Context<'_>) -> Option<SegmentOut> {
+        if self.marks.is_some() {
+            self.options.counters = cx.config.habits.accurate_ecn_option;
+        }
         match self.plan(cx) {
             Plan::Syn => Some(self.build_syn(cx.now, cx.config)),
             Plan::Again { start, len } => Some(self.send_again(cx, start, len)),
@@ -259,7 +262,8 @@ impl Connection {
 
     /// The largest payload of a segment that leaves now: blocks to report take room in it.
     fn largest_now(&self) -> u64 {
-        u64::from(self.options.mss).saturating_sub(self.sack_bytes() as u64).max(1)
+        let taken = self.sack_bytes() + self.counter_bytes();
+        u64::from(self.options.mss).saturating_sub(taken as u64).max(1)
     }
 
     fn send_new(&mut self, cx: &mut Context<'_>, len: u32, fin: bool) -> SegmentOut {
@@ -440,6 +444,7 @@ impl Connection {
         let mut options = if syn {
             let mut options = self.options.syn_options(now);
             self.add_fast_open(&mut options);
+            self.add_first_counters(&mut options);
             options
         } else {
             TcpOptions {
@@ -455,13 +460,16 @@ impl Connection {
         let mut told_blocks = true;
         if flags.ack() && !syn && !flags.rst() {
             let room = usize::from(self.options.mss).saturating_sub(len as usize);
-            if len == 0 || self.sack_bytes() <= room {
-                options.sack = self.sack_blocks();
-            } else {
-                told_blocks = false;
+            let mut blocks = self.sack_count();
+            if len > 0 && self.sack_bytes() > room {
+                (told_blocks, blocks) = (false, 0);
             }
-            if len == 0 {
-                self.add_counters(&mut options);
+            if self.marks.is_some() {
+                let duplicate = blocks > 0 && self.ack.tells_duplicate();
+                self.add_counters(&mut options, len, &mut blocks, duplicate);
+            }
+            if blocks > 0 {
+                options.sack = self.sack_blocks(blocks);
             }
         }
         self.tell_user_timeout(flags, &mut options, len);
@@ -479,7 +487,7 @@ impl Connection {
         self.note_sent(now, &header, start, len, again);
         if flags.ack() {
             let owed = self.ack.now;
-            self.ack_sent(len > 0);
+            self.ack_sent(len > 0, again);
             // Blocks that found no room in a segment of data follow on their own.
             self.ack.now = owed && !told_blocks;
         }

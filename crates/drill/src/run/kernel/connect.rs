@@ -323,6 +323,7 @@ impl Runner {
     }
 
     pub(super) fn call_close(&mut self, fd: i64) -> Result<Attempt, Stop> {
+        self.kernel.notices.remove(&fd);
         if let Some(File::Socket(socket)) = self.kernel.files.remove(&fd) {
             match socket.state {
                 SocketState::Fresh => {}

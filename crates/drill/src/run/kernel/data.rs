@@ -8,13 +8,16 @@ use thru_stack::udp::UdpSend;
 use super::errors::unreachable;
 use super::{Attempt, File, Progress, Socket, SocketState, errno, vector_len};
 use crate::run::values::{
-    MSG_DONTWAIT, MSG_EOR, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_WAITALL, argument, name, number,
+    MSG_DONTWAIT, MSG_EOR, MSG_ERRQUEUE, MSG_FASTOPEN, MSG_MORE, MSG_PEEK, MSG_WAITALL, MSG_ZEROCOPY,
+    argument, name, number,
 };
 use crate::run::{Runner, Stop};
 use crate::script::Expr;
 
 /// Most bytes of one call: beyond any script, and well within memory.
 const MOST: i64 = 16 << 20;
+/// Pieces of memory that one packet refers to (Linux's `MAX_SKB_FRAGS`).
+const MOST_PIECES: usize = 17;
 
 impl Runner {
     pub(super) fn call_read(
@@ -110,6 +113,9 @@ impl Runner {
             Some(Expr::Array(items)) if !items.is_empty() => Some(items),
             _ => None,
         };
+        if flags & MSG_ERRQUEUE != 0 {
+            return self.read_notice(fd, message);
+        }
         let attempt = self.call_read(fd, len, flags, progress)?;
         let (Attempt::Done(mut value), Some(items)) = (attempt.clone(), wants_inq) else {
             return Ok(attempt);
@@ -156,6 +162,16 @@ impl Runner {
         flags: i64,
         progress: &mut Progress,
     ) -> Result<Attempt, Stop> {
+        let attempt = self.try_write(fd, len, flags, progress)?;
+        if let Attempt::Done(value) = &attempt
+            && value.result > 0
+        {
+            self.note_written(fd, flags & MSG_ZEROCOPY != 0);
+        }
+        Ok(attempt)
+    }
+
+    fn try_write(&mut self, fd: i64, len: i64, flags: i64, progress: &mut Progress) -> Result<Attempt, Stop> {
         let Some(socket) = self.kernel.socket(fd).cloned() else {
             return match self.kernel.files.get(&fd) {
                 Some(File::Pipe(pipe)) => {
@@ -278,6 +294,9 @@ impl Runner {
     ) -> Result<Attempt, Stop> {
         let first = len.min(room);
         let taken = if blocks && len > 0 { self.buffer(id, len) } else { self.buffer(id, first) };
+        if len == 0 {
+            let _ = self.host.tcp_write_with(self.now, id, &[], Write::default());
+        }
         self.collect();
         if !blocks {
             return if len == 0 { Attempt::error("EINPROGRESS") } else { Attempt::ok(taken as i64) };
@@ -314,8 +333,24 @@ impl Runner {
         {
             return Stop::skip("control messages of sendmsg are not there");
         }
-        let len = vector_len(message.field("msg_iov"));
+        let vector = message.field("msg_iov");
+        let len = vector_len(vector);
         let remote = SocketAddr::new(self.settings.remote, self.settings.connect_port);
+        // A packet refers to so many pieces of memory that are not copied, and no more.
+        if flags & MSG_ZEROCOPY != 0
+            && let Some(Expr::Array(items)) = vector
+            && items.len() > MOST_PIECES
+            && let SocketState::Stream(id) = self.kernel.socket(fd).map_or(SocketState::Fresh, |s| s.state)
+        {
+            for group in items.chunks(MOST_PIECES) {
+                let bytes = vec![0x61; vector_len(Some(&Expr::Array(group.to_vec()))).max(0) as usize];
+                let write = Write { end_of_record: true, ..Write::default() };
+                let _ = self.host.tcp_write_with(self.now, id, &bytes, write);
+            }
+            self.collect();
+            self.note_written(fd, true);
+            return Attempt::ok(len);
+        }
         self.send_with(fd, len, flags, remote, progress)
     }
 
@@ -335,7 +370,13 @@ impl Runner {
         }
         let opens = flags & MSG_FASTOPEN != 0 || socket.remembered.contains_key("TCP_FASTOPEN");
         if socket.state == SocketState::Fresh && opens {
-            return self.open_with_data(fd, len, flags, remote, progress);
+            let attempt = self.open_with_data(fd, len, flags, remote, progress)?;
+            if let Attempt::Done(value) = &attempt
+                && value.result > 0
+            {
+                self.note_written(fd, flags & MSG_ZEROCOPY != 0);
+            }
+            return Ok(attempt);
         }
         // Only the call that opens may say how.
         if flags & MSG_FASTOPEN != 0

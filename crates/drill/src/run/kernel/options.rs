@@ -81,6 +81,9 @@ impl Runner {
         if set.is_err() {
             return Attempt::error("EINVAL");
         }
+        if option == "SO_TIMESTAMPING" {
+            self.ask_for_stamps(fd, &value);
+        }
         if let (SocketState::Stream(id), "TCP_NODELAY") = (socket.state, option.as_str()) {
             self.host.tcp_set_nodelay(self.now, id, options.nodelay);
         }
@@ -160,6 +163,14 @@ impl Runner {
                 }
                 return Ok(None);
             }
+            "TCP_FASTOPEN_KEY" => {
+                let Expr::Text(text) = value else { return Ok(Some("EINVAL")) };
+                match unescaped(text).try_into() {
+                    Ok(key) => options.fast_open_key = Some(key),
+                    Err(_) => return Ok(Some("EINVAL")),
+                }
+                return Ok(None);
+            }
             "SO_RCVTIMEO" => socket.receive_timeout = timeout(value),
             "SO_SNDTIMEO" => socket.send_timeout = timeout(value),
             // These change nothing that a script could see here; they are remembered for `getsockopt`.
@@ -176,14 +187,16 @@ impl Runner {
             | "SO_NO_CHECK"
             | "TCP_THIN_LINEAR_TIMEOUTS"
             | "SO_MAX_PACING_RATE"
-            | "TCP_FASTOPEN_KEY"
             | "IP_MTU_DISCOVER"
             | "IPV6_MTU_DISCOVER"
             | "TCP_DELACK"
             | "TCP_RACK_PACE_MAX_SEG"
             | "TCP_RACK_PACE_RATE_SS"
             | "TCP_RACK_PACE_ALWAYS"
-            | "IP_RECVTOS" => {}
+            | "IP_RECVTOS"
+            | "SO_ZEROCOPY"
+            | "IP_FREEBIND" => {}
+            "SO_TIMESTAMPING" => return Ok(None),
             other => return Stop::skip(format!("the socket option {other} is not there")),
         }
         if integer.is_none() && !matches!(option, "SO_RCVTIMEO" | "SO_SNDTIMEO") {
@@ -204,7 +217,7 @@ impl Runner {
     /// What a wish for a send buffer comes to: where its chunks are accounted with all they cost, twice as much.
     fn send_buffer_for(&self, wish: i64) -> usize {
         let wish = self.buffer_for(wish);
-        if self.settings.tcp.habits.writes_by_chunk { 2 * wish } else { wish }
+        if self.settings.tcp.habits.writes_by_chunk { (2 * wish).max(LEAST_SEND_BUFFER) } else { wish }
     }
 
     /// What a wish for a buffer comes to.
@@ -295,6 +308,29 @@ impl Runner {
         };
         Ok(Found::Number(number))
     }
+}
+
+/// No send buffer is smaller where its chunks are accounted with all they cost (Linux's `SOCK_MIN_SNDBUF`).
+const LEAST_SEND_BUFFER: usize = 4_608;
+
+/// The bytes of a text with `\x7f` in it.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let hex = rest.strip_prefix("\\x").and_then(|rest| rest.get(..2));
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &rest[4..];
+            }
+            None => {
+                bytes.extend(c.to_string().as_bytes());
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    bytes
 }
 
 /// What an option holds.

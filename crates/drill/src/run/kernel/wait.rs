@@ -44,7 +44,8 @@ impl Runner {
                 if ready.closed {
                     events |= POLLHUP;
                 }
-                if ready.failed {
+                let noticed = self.kernel.notices.get(&fd).is_some_and(|notices| !notices.is_empty());
+                if ready.failed || noticed {
                     events |= POLLERR;
                 }
                 events
@@ -122,12 +123,11 @@ impl Runner {
             return Attempt::error("EINVAL");
         };
         let place = watches.iter().position(|watch| watch.fd == target);
+        let fresh = Watch { fd: target, events, told: 0, arrived: 0, noticed: 0, disarmed: false };
         match (what.as_str(), place) {
-            ("EPOLL_CTL_ADD", None) => watches.push(Watch { fd: target, events, told: 0, arrived: 0 }),
+            ("EPOLL_CTL_ADD", None) => watches.push(fresh),
             ("EPOLL_CTL_ADD", Some(_)) => return Attempt::error("EEXIST"),
-            ("EPOLL_CTL_MOD", Some(place)) => {
-                watches[place] = Watch { fd: target, events, told: 0, arrived: 0 }
-            }
+            ("EPOLL_CTL_MOD", Some(place)) => watches[place] = fresh,
             ("EPOLL_CTL_DEL", Some(place)) => {
                 watches.remove(place);
             }
@@ -146,21 +146,23 @@ impl Runner {
         let Some(File::Epoll(watches)) = self.kernel.files.get(&fd) else { return Attempt::error("EINVAL") };
         let mut watches = watches.clone();
         let mut told = Vec::new();
-        for watch in &mut watches {
+        for watch in watches.iter_mut().filter(|watch| !watch.disarmed) {
             let mut found = self.ready(watch.fd) & (watch.events | POLLERR | POLLHUP);
             let all = found;
             let arrived = self.arrived(watch.fd);
+            let noticed = self.kernel.notices.get(&watch.fd).map_or(0, |notices| notices.count);
             if watch.events & EPOLLET != 0 {
                 // More of what can be read is news, even where the rest was not read.
                 let more = if arrived > watch.arrived { POLLIN | POLLRDHUP } else { 0 };
-                found &= !watch.told | more;
+                let notice = if noticed > watch.noticed { POLLERR } else { 0 };
+                found &= !watch.told | more | notice;
             }
-            (watch.told, watch.arrived) = (all, arrived);
+            (watch.told, watch.arrived, watch.noticed) = (all, arrived, noticed);
             if found != 0 {
                 // An edge tells everything that holds, not only what is new.
                 told.push((watch.fd, all));
                 if watch.events & EPOLLONESHOT != 0 {
-                    watch.events = 0;
+                    watch.disarmed = true;
                 }
             }
         }
