@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Make packets from an expression: ip(dst=192.0.2.1)/tcp(dport=80,flags=S); show, explain and write them
     Craft(CraftArgs),
+    /// Judge a capture file: which layer is at fault, flow by flow and as a whole
+    Doctor(DoctorArgs),
     /// Join two interfaces of this machine by a wire with delay, loss, a rate... (as netem, without its kernel module)
     Bridge(BridgeArgs),
     /// List, show, run and verify labs
@@ -337,6 +339,29 @@ pub(crate) struct ReadArgs {
     /// Verify the checksums of IPv4, TCP and UDP
     #[arg(long)]
     pub checksums: bool,
+}
+
+/// `thru doctor`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "What a capture cannot tell is left open: then the answer is a set of causes, or that it cannot be decided.\n\
+                  Secrets inside of the capture are always used."
+)]
+pub(crate) struct DoctorArgs {
+    /// The capture: pcap or pcapng, also as gzip, zstd or lz4; - is standard input
+    pub file: PathBuf,
+    /// The TLS secrets that open what is encrypted, as programs write them to SSLKEYLOGFILE
+    #[arg(long, value_name = "FILE")]
+    pub keylog: Vec<PathBuf>,
+    /// One JSON object a line: each flow ("scope": "flow"), then the whole ("scope": "capture")
+    #[arg(long)]
+    pub json: bool,
+    /// List every flow, not only those in trouble
+    #[arg(short, long)]
+    pub all: bool,
+    /// Colour the text
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
 }
 
 /// `thru bridge`.

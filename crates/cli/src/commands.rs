@@ -5,6 +5,7 @@ pub(crate) mod bridge;
 pub(crate) mod compare;
 pub(crate) mod craft;
 pub(crate) mod dig;
+pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod lab;
 pub(crate) mod ping;

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 9] = ["wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose"];
+const PURE: [&str; 10] =
+    ["wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive"];
 
 /// Crates in the order of the map: each may use only those before it.
-const ORDER: [&str; 16] = [
-    "wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "os", "net", "probe",
-    "serve", "lab", "report", "cli",
+const ORDER: [&str; 17] = [
+    "wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive", "os",
+    "net", "probe", "serve", "lab", "report", "cli",
 ];
 
 const FORBIDDEN: [(&str, &str); 7] = [

@@ -38,6 +38,24 @@ pub fn line(kind: &str, value: &impl Serialize) -> String {
     text
 }
 
+/// One line of a report on several things: `{"schema":1,"scope":"flow",...}` with the fields of `value`, and a newline.
+///
+/// # Panics
+/// If `value` does not serialize to an object: that is a mistake of the caller, not of the data.
+pub fn scoped(scope: &str, value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(&Scoped { schema: SCHEMA, scope, value }).expect("an object");
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct Scoped<'a, T> {
+    schema: u32,
+    scope: &'a str,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u32,

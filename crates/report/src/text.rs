@@ -5,10 +5,12 @@
 //!
 //! - [`mod@escape`]: shows what must not reach a terminal.
 //! - [`ladder`], [`waterfall`], [`answer`]: the parts of the answer.
+//! - [`doctor`]: `thru doctor`.
 //! - [`tools`]: `thru ping`, `thru route`, `thru dig`.
 //! - [`lab`]: `thru lab list` and `thru lab show`. [`score`]: `thru bench verdict`.
 
 pub(crate) mod answer;
+pub mod doctor;
 mod escape;
 pub mod lab;
 pub(crate) mod ladder;

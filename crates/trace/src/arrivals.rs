@@ -13,7 +13,7 @@ use thru_wire::tcp::{Flags, TcpOption, TcpView};
 use thru_wire::udp::UdpView;
 
 use crate::frames::belongs;
-use crate::{Packet, PacketFate, Span, Trace};
+use crate::{Packet, PacketFate, Span, Trace, Value};
 
 /// Frames towards the asking host, by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,13 @@ pub struct Arrivals {
 
 /// Looks through what arrived on the link nearest to the asking host. `rtt` is the connection's, in nanoseconds:
 /// nothing can be sent again sooner than one round trip after it was missed.
+///
+/// Whoever read a capture as a whole has counted already, and left what was found in the connection's values
+/// (`arrivals.total` and the lists `arrivals.damaged`, `.doubled`, `.overtaken`, `.repaired`).
 pub fn arrivals(trace: &Trace, connection: &Span, rtt: u64) -> Arrivals {
+    if let Some(counted) = counted(connection) {
+        return counted;
+    }
     let flow: Vec<&Packet> =
         trace.packets.iter().filter(|packet| belongs(trace, connection, packet) == Some(true)).collect();
     let Some((local, nearest)) = vantage(connection, &flow) else { return Arrivals::default() };
@@ -54,6 +60,26 @@ pub fn arrivals(trace: &Trace, connection: &Span, rtt: u64) -> Arrivals {
         }
     }
     story.seen
+}
+
+fn counted(connection: &Span) -> Option<Arrivals> {
+    let count = |key: &str| connection.int(key).and_then(|count| usize::try_from(count).ok());
+    let frames = |key: &str| -> Vec<u64> {
+        let list = connection.list(key).unwrap_or_default().iter();
+        list.filter_map(|value| match value {
+            Value::Int(number) => u64::try_from(*number).ok(),
+            _ => None,
+        })
+        .collect()
+    };
+    Some(Arrivals {
+        total: count("arrivals.total")?,
+        damaged: frames("arrivals.damaged"),
+        segments: count("arrivals.total")?,
+        doubled: frames("arrivals.doubled"),
+        overtaken: frames("arrivals.overtaken"),
+        repaired: frames("arrivals.repaired"),
+    })
 }
 
 /// The asking host's address, and the link on which its own packets were seen first.

@@ -1,0 +1,321 @@
+//! Requests and answers on a connection: read where they can be, told from the rhythm of encrypted records otherwise.
+
+use crate::flow::{Said, TcpFlow, What};
+use crate::glance::Message;
+use crate::http1::{Event, Request, Response};
+use crate::kept::Moment;
+use crate::tls::{SILENCE, Tls};
+
+/// One request and what became of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Exchange {
+    pub(crate) start: Moment,
+    /// The answer began.
+    pub(crate) answered: Option<Moment>,
+    pub(crate) end: Moment,
+    pub(crate) method: String,
+    pub(crate) url: String,
+    pub(crate) version: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) bytes: Option<u64>,
+    pub(crate) chunked: Option<bool>,
+    pub(crate) location: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) date: Option<String>,
+    /// The stable word and a sentence.
+    pub(crate) failure: Option<(String, String)>,
+    /// Nothing can be said of how it ended: why.
+    pub(crate) unclear: Option<&'static str>,
+    /// Encrypted: that there was a request, and what came back, is told by sizes and times alone.
+    pub(crate) sealed: bool,
+    /// Its end was seen.
+    pub(crate) ended: bool,
+    pub(crate) head_only: bool,
+}
+
+/// How a connection ended for whoever waits for an answer.
+struct Close {
+    /// The server closed in order, before the client did.
+    closed: Option<Moment>,
+    /// The server, or somebody in its name, cut it.
+    reset: Option<Moment>,
+    /// The client left first.
+    left: Option<Moment>,
+}
+
+impl Close {
+    fn of(flow: &TcpFlow) -> Close {
+        let (client, server) = (flow.client(), flow.server());
+        let reset_by = |side: usize| flow.resets.iter().find(|reset| reset.by == side).map(|reset| reset.at);
+        let fin = |side: usize| flow.sides[side].fin.map(|(time, number)| Moment { time, number });
+        let left = [fin(client), reset_by(client)].into_iter().flatten().min();
+        let before = |at: &Moment| left.is_none_or(|left| *at <= left);
+        let reset = reset_by(server).filter(before);
+        let closed = fin(server).filter(before).filter(|closed| reset.is_none_or(|reset| *closed <= reset));
+        Close { closed, reset, left }
+    }
+}
+
+/// The exchanges of a connection.
+pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_end: u64) -> Vec<Exchange> {
+    let mut list = http2(flow, host);
+    if list.is_empty() {
+        list = http1(flow, host, tls.is_some());
+    }
+    let lost = flow.lost_track(flow.server());
+    if list.is_empty() {
+        return tls.and_then(|tls| sealed(flow, tls, host, capture_end)).into_iter().collect();
+    }
+    let close = Close::of(flow);
+    let count = list.len();
+    for (place, exchange) in list.iter_mut().enumerate() {
+        end(exchange, flow, &close, capture_end, place + 1 == count, lost);
+    }
+    list
+}
+
+/// HTTP/1: answers come in the order of the requests (RFC 9112 9.3.2).
+fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
+    let mut list: Vec<Exchange> = Vec::new();
+    let (mut answering, client) = (0, flow.client());
+    for Said { by, at, what } in &flow.said {
+        let What::Http(event) = what else { continue };
+        match event {
+            Event::Request(request) if *by == client => list.push(asked(request, *at, host, secure)),
+            Event::Response(response) if *by != client => {
+                if answering == list.len() {
+                    // The request was before the capture.
+                    list.push(Exchange { start: *at, url: host.to_owned(), ..Exchange::default() });
+                }
+                head(&mut list[answering], response, *at);
+            }
+            Event::Body(count) if *by != client => {
+                if let Some(exchange) = list.get_mut(answering) {
+                    exchange.bytes = Some(exchange.bytes.unwrap_or(0) + count);
+                    exchange.end = *at;
+                }
+            }
+            Event::End if *by != client => {
+                if let Some(exchange) = list.get_mut(answering) {
+                    exchange.ended = true;
+                    exchange.end = exchange.end.max(*at);
+                    exchange.bytes.get_or_insert(0);
+                    answering += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    list
+}
+
+fn asked(request: &Request, at: Moment, host: &str, secure: bool) -> Exchange {
+    let scheme = if secure { "https" } else { "http" };
+    let authority = request.host.as_deref().unwrap_or(host);
+    Exchange {
+        start: at,
+        end: at,
+        method: request.method.clone(),
+        url: if request.path.starts_with("http") {
+            request.path.clone()
+        } else {
+            format!("{scheme}://{authority}{}", request.path)
+        },
+        version: "HTTP/1.1".into(),
+        head_only: request.method == "HEAD",
+        ..Exchange::default()
+    }
+}
+
+fn head(exchange: &mut Exchange, response: &Response, at: Moment) {
+    exchange.answered = Some(at);
+    exchange.end = at;
+    exchange.status = Some(response.status);
+    exchange.version = response.version.clone();
+    exchange.chunked = (response.chunked || response.length.is_some()).then_some(response.chunked);
+    exchange.location = response.location.clone();
+    exchange.server = response.server.clone();
+    exchange.retry_after = response.retry_after.clone();
+    exchange.date = response.date.clone();
+    exchange.bytes = Some(0);
+}
+
+/// HTTP/2, as far as its headers were deciphered: a stream is an exchange (RFC 9113 8.1).
+fn http2(flow: &TcpFlow, host: &str) -> Vec<Exchange> {
+    streams(&flow.said, flow.client(), host)
+}
+
+/// Requests and answers by their streams, of HTTP/2 and HTTP/3.
+pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange> {
+    let mut list: Vec<(u64, Exchange)> = Vec::new();
+    for Said { by, at, what } in said {
+        let What::Message(Message::Http2(message)) = what else { continue };
+        if *by == client && message.method.is_some() {
+            let authority = message.authority.as_deref().unwrap_or(host);
+            let path = message.path.as_deref().unwrap_or("/");
+            list.push((
+                message.stream,
+                Exchange {
+                    start: *at,
+                    end: *at,
+                    method: message.method.clone().unwrap_or_default(),
+                    url: format!("https://{authority}{path}"),
+                    version: if message.is_3 { "HTTP/3" } else { "HTTP/2" }.into(),
+                    ..Exchange::default()
+                },
+            ));
+        }
+        if *by == client {
+            continue;
+        }
+        let place = list.iter().rposition(|(stream, _)| *stream == message.stream);
+        let Some(place) =
+            place.or_else(|| message.status.and(list.iter().position(|(_, e)| e.status.is_none())))
+        else {
+            continue;
+        };
+        let exchange = &mut list[place].1;
+        exchange.end = exchange.end.max(*at);
+        if let Some(status) = message.status.filter(|status| *status >= 200) {
+            let get =
+                |name: &str| message.headers.iter().find(|(known, _)| known == name).map(|(_, v)| v.clone());
+            exchange.answered.get_or_insert(*at);
+            exchange.status = Some(status);
+            exchange.location = get("location");
+            exchange.server = get("server");
+            exchange.retry_after = get("retry-after");
+            exchange.date = get("date");
+        }
+        exchange.bytes = Some(exchange.bytes.unwrap_or(0) + message.data);
+        exchange.ended |= message.ends;
+        if message.resets {
+            exchange.failure.get_or_insert(("http.reset".into(), "the server gave the stream up".into()));
+        }
+    }
+    list.into_iter().map(|(_, exchange)| exchange).collect()
+}
+
+/// Gives an exchange its end. `last`: it is the connection's last, so the connection's end is its.
+fn end(exchange: &mut Exchange, flow: &TcpFlow, close: &Close, capture_end: u64, last: bool, lost: bool) {
+    if exchange.failure.is_some() {
+        return;
+    }
+    let whole = exchange.ended || (exchange.status.is_some() && (!last || lost || exchange.head_only));
+    if whole {
+        if let Some(status) = exchange.status.filter(|status| *status >= 400) {
+            exchange.failure =
+                Some((format!("http.status.{status}"), format!("the server answered {status}")));
+        }
+        return;
+    }
+    if !last || lost {
+        exchange.unclear = Some("its answer was not captured");
+        return;
+    }
+    let bytes = exchange.bytes.unwrap_or(0);
+    let began = exchange.answered.is_some();
+    let fail = |code: &str, text: String| Some((code.to_owned(), text));
+    let since = flow.sides[flow.server()].last_data.unwrap_or(0).max(exchange.start.time);
+    if let Some(reset) = close.reset {
+        exchange.end = exchange.end.max(reset);
+        exchange.failure = fail("http.reset", "the connection was reset".into());
+    } else if let Some(closed) = close.closed {
+        exchange.end = exchange.end.max(closed);
+        exchange.failure = if began {
+            fail("http.truncated", format!("the connection was closed after {bytes} bytes of the answer"))
+        } else {
+            fail("http.closed", "the connection was closed without an answer".into())
+        };
+    } else {
+        silent(exchange, close, since, began, capture_end);
+    }
+}
+
+fn silent(exchange: &mut Exchange, close: &Close, since: u64, began: bool, capture_end: u64) {
+    let until = close.left.map_or(capture_end, |left| left.time);
+    if until.saturating_sub(since) < SILENCE {
+        exchange.unclear = Some(if close.left.is_some() {
+            "the client broke it off"
+        } else {
+            "the capture ends before its answer"
+        });
+        return;
+    }
+    exchange.end = Moment { time: until, number: exchange.end.number };
+    exchange.failure = Some(if began {
+        ("http.stalled".into(), "the answer stopped before it was complete".into())
+    } else {
+        ("http.timeout".into(), "no answer to the request".into())
+    });
+}
+
+/// What encrypted records tell: the client said something after the handshake, and something came back, or not.
+fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exchange> {
+    let finished = tls.finished?;
+    let (client, server) = (flow.client(), flow.server());
+    let (start, _) = *tls.data[0].first()?;
+    let after: Vec<&(Moment, u16)> = tls.data[1].iter().filter(|(at, _)| *at > finished).collect();
+    let bytes: u64 = after.iter().map(|(_, len)| u64::from(*len)).sum();
+    let mut exchange = Exchange {
+        start,
+        end: after.last().map_or(start, |(at, _)| (*at).max(start)),
+        answered: after.iter().find(|(at, _)| *at > start).map(|(at, _)| *at),
+        url: format!("https://{host}/"),
+        method: "encrypted request".into(),
+        version: tls
+            .alpn
+            .as_deref()
+            .map(|alpn| if alpn == "h2" { "HTTP/2" } else { "HTTP/1.1" })
+            .unwrap_or("HTTP")
+            .into(),
+        sealed: true,
+        ..Exchange::default()
+    };
+    let close = Close::of(flow);
+    let fail = |code: &str, text: &str| Some((code.to_owned(), text.to_owned()));
+    let last_sent = flow.sides[client].last_data.unwrap_or(start.time);
+    let last_heard = flow.sides[server].last_data.unwrap_or(0);
+    let until = close.left.map_or(capture_end, |left| left.time);
+    let quiet = until.saturating_sub(last_heard.max(start.time)) >= SILENCE;
+    // Tickets and settings are no answer, and smaller than one.
+    let something = bytes > u64::from(SMALL_TALK) && exchange.answered.is_some();
+    let missing = flow.sides[server].missing() > 0;
+    let unheard = flow.sides[client].unacknowledged() > 1 && flow.sides[client].resent_count > 0;
+    if let Some(reset) = close.reset {
+        // After both had their say, a reset is a rude goodbye: what came before is not undone by it.
+        let busy = reset.time.saturating_sub(last_heard.max(last_sent)) < BUSY && !tls_said_goodbye(tls);
+        if !something || missing || (busy && exchange.answered.is_none()) {
+            exchange.end = exchange.end.max(reset);
+            exchange.failure = fail("http.reset", "the connection was reset");
+        }
+    } else if (missing || unheard) && quiet {
+        exchange.end = Moment { time: until, number: exchange.end.number };
+        exchange.failure = Some(if something {
+            ("http.stalled".into(), "the answer stopped before it was complete".into())
+        } else {
+            ("http.timeout".into(), "no answer to the request".into())
+        });
+    } else if bytes == 0 {
+        if let Some(closed) = close.closed {
+            exchange.end = exchange.end.max(closed);
+            exchange.failure = fail("http.closed", "the connection was closed without an answer");
+        } else if quiet {
+            exchange.end = Moment { time: until, number: exchange.end.number };
+            exchange.failure = fail("http.timeout", "no answer to the request");
+        } else {
+            exchange.unclear = Some("the capture ends before its answer");
+        }
+    }
+    exchange.bytes = Some(bytes);
+    Some(exchange)
+}
+
+fn tls_said_goodbye(tls: &Tls) -> bool {
+    tls.sealed_alert[1].is_some()
+}
+
+/// Session tickets and HTTP/2's settings have so many bytes altogether at most, mostly.
+const SMALL_TALK: u16 = 900;
+/// Somebody was still speaking so shortly before.
+const BUSY: u64 = 1_000_000_000;

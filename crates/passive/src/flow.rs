@@ -1,0 +1,369 @@
+//! One TCP connection as it was seen: its handshake, both directions, how it ended, what was said on it.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use crate::errors::Told;
+use crate::glance::{Glance, Message, Tcp};
+use crate::http1::{self, Reader};
+use crate::kept::{Album, Kept, Moment};
+use crate::side::{ACK, FIN, Piece, RST, SYN, Segment, Side};
+
+/// An address and a port.
+pub(crate) type End = (IpAddr, u16);
+
+/// Things said that are remembered of a flow.
+const SAID_MAX: usize = 4096;
+/// Round trips that are remembered.
+const SAMPLES_MAX: usize = 4096;
+/// A pause in the data longer than this is the sender's, and says nothing of the way.
+const IDLE: u64 = 50_000_000;
+
+/// What was said.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Message(Message),
+    Http(http1::Event),
+}
+
+/// What was said, by which side, when.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) by: usize,
+    pub(crate) at: Moment,
+    pub(crate) what: What,
+}
+
+/// A reset, and what of its header tells who sent it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reset {
+    pub(crate) by: usize,
+    pub(crate) at: Moment,
+    pub(crate) ttl: u8,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct TcpFlow {
+    pub(crate) ends: [End; 2],
+    /// Which side asked for the connection, once that is known.
+    pub(crate) client: Option<usize>,
+    pub(crate) sides: [Side; 2],
+    pub(crate) syns: Vec<Moment>,
+    pub(crate) synacks: Vec<Moment>,
+    /// The first segment with which the client acknowledged the server's.
+    pub(crate) established: Option<Moment>,
+    pub(crate) mss: [Option<u16>; 2],
+    pub(crate) scale: [Option<u8>; 2],
+    /// Of the first packet that is no reset.
+    pub(crate) ttl: [Option<u8>; 2],
+    /// Packets longer than any network carries show whose side the capture was made on.
+    pub(crate) oversized: [u64; 2],
+    pub(crate) resets: Vec<Reset>,
+    pub(crate) told: Vec<Told>,
+    pub(crate) said: Vec<Said>,
+    pub(crate) album: Album,
+    pub(crate) first: Moment,
+    pub(crate) last: Moment,
+    /// Moments of the data of each side: the last, the longest silence within, silences of a millisecond and more
+    /// (how many, how long), pieces.
+    pub(crate) pauses: [Pauses; 2],
+    /// When a side closed its window, and for how long altogether.
+    pub(crate) shut: [Shut; 2],
+    /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
+    pub(crate) samples: [Vec<u64>; 2],
+    stamps: [VecDeque<(u32, u64)>; 2],
+    readers: [Reader; 2],
+    heads: VecDeque<bool>,
+    /// What is spoken is TLS, so its bytes are no HTTP.
+    is_tls: bool,
+    pub(crate) speaks_http1: bool,
+    pub(crate) garbage: Option<Said>,
+    /// The first bytes of each side.
+    pub(crate) opening: [Vec<u8>; 2],
+}
+
+/// The rhythm of one side's data.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pauses {
+    pub(crate) last: Option<u64>,
+    pub(crate) longest: u64,
+    pub(crate) total: u64,
+    pub(crate) count: u64,
+}
+
+/// A window that was closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shut {
+    pub(crate) since: Option<Moment>,
+    pub(crate) longest: u64,
+    pub(crate) times: u64,
+}
+
+impl TcpFlow {
+    pub(crate) fn new(from: End, to: End, at: Moment) -> TcpFlow {
+        TcpFlow {
+            ends: [from, to],
+            client: None,
+            sides: Default::default(),
+            syns: Vec::new(),
+            synacks: Vec::new(),
+            established: None,
+            mss: [None; 2],
+            scale: [None; 2],
+            ttl: [None; 2],
+            oversized: [0; 2],
+            resets: Vec::new(),
+            told: Vec::new(),
+            said: Vec::new(),
+            album: Album::default(),
+            first: at,
+            last: at,
+            pauses: Default::default(),
+            shut: Default::default(),
+            samples: Default::default(),
+            stamps: Default::default(),
+            readers: Default::default(),
+            heads: VecDeque::new(),
+            is_tls: false,
+            speaks_http1: false,
+            garbage: None,
+            opening: Default::default(),
+        }
+    }
+
+    /// Whether this segment opens another connection between the same ends.
+    pub(crate) fn is_reused_by(&self, from: End, tcp: &Tcp) -> bool {
+        let side = usize::from(self.ends[0] != from);
+        let opens = tcp.flags & (SYN | ACK) == SYN;
+        opens && self.sides[side].is_reused_by(tcp.seq)
+    }
+
+    /// The smallest round trip between both ends that the handshake shows, wherever it was captured.
+    pub(crate) fn rtt(&self) -> Option<u64> {
+        let (syn, done) = (self.syns.last()?, self.established?);
+        // With more than one question nobody knows which was answered.
+        (self.syns.len() == 1).then(|| done.time.saturating_sub(syn.time))
+    }
+
+    /// Time from the point of capture to the server and back.
+    pub(crate) fn rtt_beyond(&self) -> Option<u64> {
+        let (syn, answer) = (self.syns.last()?, self.synacks.first()?);
+        (self.syns.len() == 1).then(|| answer.time.saturating_sub(syn.time))
+    }
+
+    pub(crate) fn take(&mut self, glance: &Glance, tcp: &Tcp, kept: &Kept, original: u32) {
+        let (Some(src), at) = (glance.src, kept.at) else { return };
+        let by = usize::from(self.ends[0] != (src, tcp.src_port));
+        self.last = at;
+        self.album.add(kept);
+        self.handshake(by, at, tcp);
+        if tcp.flags & RST != 0 {
+            self.resets.push(Reset { by, at, ttl: glance.ttl });
+            self.resets.truncate(16);
+        } else {
+            self.ttl[by].get_or_insert(glance.ttl);
+        }
+        // Behind jumbo frames no network goes.
+        self.oversized[by] += u64::from(original > 9_100);
+        self.window(by, at, tcp);
+        self.stamp(by, at.time, tcp);
+        let rtt = self.rtt().unwrap_or(0);
+        let segment = Segment {
+            number: at.number,
+            time: at.time,
+            seq: tcp.seq,
+            flags: tcp.flags,
+            len: tcp.len,
+            payload: &tcp.payload,
+            tsval: tcp.tsval,
+            ip_id: glance.ip_id,
+        };
+        let fresh = self.sides[by].bytes;
+        let pieces = self.sides[by].take(&segment, rtt);
+        if self.sides[by].bytes > fresh {
+            self.pauses[by].take(at.time);
+        }
+        self.messages(by, at, glance);
+        self.pieces(by, at, pieces);
+        for plain in &glance.plain {
+            self.read(by, at, plain);
+        }
+        if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
+            let missed = self.sides[1 - by].acknowledged(tcp.ack);
+            self.pieces(1 - by, at, missed);
+        }
+        if tcp.flags & FIN != 0 {
+            for event in self.readers[by].close() {
+                self.say(by, at, What::Http(event));
+            }
+        }
+    }
+
+    fn handshake(&mut self, by: usize, at: Moment, tcp: &Tcp) {
+        let (syn, ack) = (tcp.flags & SYN != 0, tcp.flags & ACK != 0);
+        if syn {
+            self.mss[by] = tcp.mss.or(self.mss[by]);
+            self.scale[by] = tcp.scale;
+            self.client = Some(if ack { 1 - by } else { by });
+            let list = if ack { &mut self.synacks } else { &mut self.syns };
+            if list.len() < 64 {
+                list.push(at);
+            }
+        } else if ack && tcp.flags & RST == 0 && self.client == Some(by) && !self.synacks.is_empty() {
+            self.established.get_or_insert(at);
+        }
+    }
+
+    fn window(&mut self, by: usize, at: Moment, tcp: &Tcp) {
+        let shut = &mut self.shut[by];
+        if tcp.window == 0 && tcp.flags & (RST | SYN | FIN) == 0 {
+            if shut.since.is_none() {
+                shut.since = Some(at);
+                shut.times += 1;
+            }
+        } else if let Some(since) = shut.since.take() {
+            shut.longest = shut.longest.max(at.time.saturating_sub(since.time));
+        }
+    }
+
+    /// Each end sends its clock, and the other sends it back (RFC 7323 3): a round trip beyond the point of capture.
+    fn stamp(&mut self, by: usize, time: u64, tcp: &Tcp) {
+        if let Some(echo) = tcp.tsecr {
+            let stamps = &mut self.stamps[1 - by];
+            while let Some((stamp, sent)) = stamps.front().copied() {
+                let ahead = stamp.wrapping_sub(echo) as i32;
+                if ahead > 0 {
+                    break;
+                }
+                stamps.pop_front();
+                // After a silence the clock that comes back is old.
+                let flows = self.pauses[by].last.is_some_and(|last| time.saturating_sub(last) < IDLE);
+                if ahead == 0 && flows && self.samples[1 - by].len() < SAMPLES_MAX {
+                    self.samples[1 - by].push(time.saturating_sub(sent));
+                }
+            }
+        }
+        if let Some(stamp) = tcp.tsval {
+            let stamps = &mut self.stamps[by];
+            if stamps.back().is_none_or(|(last, _)| *last != stamp) && stamps.len() < 4096 {
+                stamps.push_back((stamp, time));
+            }
+        }
+    }
+
+    fn messages(&mut self, by: usize, at: Moment, glance: &Glance) {
+        for message in &glance.messages {
+            match message {
+                Message::Record { .. } | Message::Handshake(_) | Message::Alert(..) => self.is_tls = true,
+                Message::Http2(_) => {}
+                _ => continue,
+            }
+            if let Message::Handshake(hello) = message
+                && self.client.is_none()
+            {
+                match hello.kind {
+                    1 => self.client = Some(by),
+                    2 => self.client = Some(1 - by),
+                    _ => {}
+                }
+            }
+            self.say(by, at, What::Message(message.clone()));
+        }
+    }
+
+    fn pieces(&mut self, by: usize, at: Moment, pieces: Vec<Piece>) {
+        if let Some(Piece::Bytes(bytes)) = pieces.first()
+            && self.opening[by].is_empty()
+        {
+            self.opening[by] = bytes[..bytes.len().min(16)].to_vec();
+        }
+        if self.is_tls || self.opening[by].first() == Some(&22) {
+            return;
+        }
+        for piece in pieces {
+            match piece {
+                Piece::Bytes(bytes) => self.read(by, at, &bytes),
+                Piece::Skipped(count) => {
+                    for event in self.readers[by].skip(count) {
+                        self.say(by, at, What::Http(event));
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, by: usize, at: Moment, bytes: &[u8]) {
+        for event in self.readers[by].feed(bytes, &mut self.heads) {
+            match &event {
+                http1::Event::Request(_) if self.client.is_none() => self.client = Some(by),
+                http1::Event::Response(_) if self.client.is_none() => self.client = Some(1 - by),
+                http1::Event::Garbage => {
+                    self.garbage.get_or_insert(Said { by, at, what: What::Http(event) });
+                    continue;
+                }
+                _ => {}
+            }
+            self.speaks_http1 = true;
+            self.say(by, at, What::Http(event));
+        }
+    }
+
+    fn say(&mut self, by: usize, at: Moment, what: What) {
+        // Many pieces of one body are one, for the memory's sake.
+        if let What::Http(http1::Event::Body(more)) = &what
+            && let Some(Said { by: before, what: What::Http(http1::Event::Body(count)), at: last, .. }) =
+                self.said.last_mut()
+            && *before == by
+        {
+            *count += more;
+            *last = at;
+            return;
+        }
+        if self.said.len() < SAID_MAX {
+            self.said.push(Said { by, at, what });
+        }
+    }
+
+    /// Which side asked. Without a handshake or a request the smaller port is the server's.
+    pub(crate) fn client(&self) -> usize {
+        self.client.unwrap_or(usize::from(self.ends[0].1 < self.ends[1].1))
+    }
+
+    pub(crate) fn server(&self) -> usize {
+        1 - self.client()
+    }
+
+    pub(crate) fn remote(&self) -> End {
+        self.ends[self.server()]
+    }
+
+    pub(crate) fn local(&self) -> End {
+        self.ends[self.client()]
+    }
+
+    /// Whether a part of an HTTP/1 direction was not captured.
+    pub(crate) fn lost_track(&self, by: usize) -> bool {
+        self.speaks_http1 && self.readers[by].is_lost()
+    }
+
+    /// Whether both sides took part.
+    pub(crate) fn is_answered(&self) -> bool {
+        let server = self.server();
+        self.sides[server].segments > 0
+    }
+}
+
+impl Pauses {
+    pub(crate) fn take(&mut self, time: u64) {
+        if let Some(last) = self.last {
+            let pause = time.saturating_sub(last);
+            self.longest = self.longest.max(pause);
+            if pause >= 1_000_000 {
+                self.total += pause;
+                self.count += 1;
+            }
+        }
+        self.last = Some(time);
+    }
+}

@@ -1,0 +1,158 @@
+//! What is beside the flows: pings, traced ways, and who was looked for on the local network.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::errors::Told;
+use crate::flow::End;
+use crate::kept::{Kept, Moment};
+
+/// Pings and probes that are remembered.
+const MAX: usize = 100_000;
+/// Packets sent with so short a life are meant to die: probes of the way.
+pub(crate) const SHORT_LIFE: u8 = 24;
+
+/// An echo request.
+#[derive(Clone, Debug)]
+pub(crate) struct Echo {
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    pub(crate) ident: u16,
+    pub(crate) seq: u16,
+    pub(crate) ttl: u8,
+    pub(crate) sent: Moment,
+    pub(crate) back: Option<(Moment, u8)>,
+    pub(crate) told: Option<Told>,
+}
+
+/// A packet that was sent to die on the way.
+#[derive(Clone, Debug)]
+pub(crate) struct Probe {
+    pub(crate) to: End,
+    pub(crate) ttl: u8,
+    pub(crate) sent: Moment,
+    pub(crate) told: Option<Told>,
+    pub(crate) answered: Option<Moment>,
+}
+
+/// Searches for a neighbour.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search {
+    pub(crate) by: Option<IpAddr>,
+    pub(crate) asked: Vec<Moment>,
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) found: bool,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Ground {
+    pub(crate) echoes: Vec<Echo>,
+    open: BTreeMap<(IpAddr, IpAddr, u16, u16), usize>,
+    pub(crate) probes: Vec<Probe>,
+    probing: BTreeMap<(End, End), usize>,
+    pub(crate) searches: BTreeMap<IpAddr, Search>,
+    /// Packets behind pings and probes.
+    pub(crate) kept: Vec<Kept>,
+    /// DHCP: questions without an answer, by number.
+    pub(crate) leases: BTreeMap<u32, Lease>,
+}
+
+/// A request for an address.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lease {
+    pub(crate) asked: Vec<Moment>,
+    pub(crate) offered: bool,
+    pub(crate) refused: Option<Moment>,
+}
+
+impl Ground {
+    fn keep(&mut self, kept: &Kept) {
+        if self.kept.len() < MAX {
+            self.kept.push(kept.clone());
+        }
+    }
+
+    pub(crate) fn echo(&mut self, src: IpAddr, dst: IpAddr, ident: u16, seq: u16, ttl: u8, kept: &Kept) {
+        if self.echoes.len() >= MAX {
+            return;
+        }
+        self.open.insert((src, dst, ident, seq), self.echoes.len());
+        self.echoes.push(Echo { src, dst, ident, seq, ttl, sent: kept.at, back: None, told: None });
+        self.keep(kept);
+    }
+
+    pub(crate) fn reply(&mut self, from: IpAddr, to: IpAddr, ident: u16, seq: u16, ttl: u8, kept: &Kept) {
+        if let Some(place) = self.open.get(&(to, from, ident, seq)) {
+            self.echoes[*place].back.get_or_insert((kept.at, ttl));
+            self.keep(kept);
+        }
+    }
+
+    pub(crate) fn echo_told(
+        &mut self,
+        src: IpAddr,
+        dst: IpAddr,
+        ident: u16,
+        seq: u16,
+        told: Told,
+        kept: &Kept,
+    ) {
+        if let Some(place) = self.open.get(&(src, dst, ident, seq)) {
+            self.echoes[*place].told.get_or_insert(told);
+            self.keep(kept);
+        }
+    }
+
+    pub(crate) fn probe(&mut self, from: End, to: End, ttl: u8, kept: &Kept) {
+        if self.probes.len() >= MAX {
+            return;
+        }
+        self.probing.insert((from, to), self.probes.len());
+        self.probes.push(Probe { to, ttl, sent: kept.at, told: None, answered: None });
+        self.keep(kept);
+    }
+
+    /// Whether the error is about a probe, which then has its answer.
+    pub(crate) fn probe_told(&mut self, from: End, to: End, told: Told, kept: &Kept) -> bool {
+        let Some(place) = self.probing.get(&(from, to)) else { return false };
+        self.probes[*place].told.get_or_insert(told);
+        self.keep(kept);
+        true
+    }
+
+    pub(crate) fn probe_answered(&mut self, from: End, to: End, kept: &Kept) {
+        if let Some(place) = self.probing.get(&(to, from)) {
+            self.probes[*place].answered.get_or_insert(kept.at);
+        }
+    }
+
+    pub(crate) fn neighbour(&mut self, asks: bool, address: IpAddr, by: Option<IpAddr>, kept: &Kept) {
+        if self.searches.len() >= 4096 && !self.searches.contains_key(&address) {
+            return;
+        }
+        let search = self.searches.entry(address).or_default();
+        if !asks {
+            search.found = true;
+            return;
+        }
+        search.by = search.by.or(by);
+        if search.asked.len() < 64 {
+            search.asked.push(kept.at);
+            search.kept.push(kept.clone());
+        }
+    }
+
+    pub(crate) fn dhcp(&mut self, kind: u8, id: u32, at: Moment) {
+        if self.leases.len() >= 4096 && !self.leases.contains_key(&id) {
+            return;
+        }
+        let lease = self.leases.entry(id).or_default();
+        match kind {
+            1 | 3 if lease.asked.len() < 64 => lease.asked.push(at),
+            2 | 5 => lease.offered = true,
+            6 => lease.refused = Some(at),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! HTTP/1 on one direction of a stream (RFC 9112): heads, and how much of each body came.
+
+use std::collections::VecDeque;
+
+/// A head is not longer.
+const HEAD_MAX: usize = 64 << 10;
+/// Lines of a head that are kept.
+const HEADERS_MAX: usize = 128;
+
+/// What happened on a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Request(Request),
+    Response(Response),
+    /// So many bytes of a body.
+    Body(u64),
+    /// The message is whole.
+    End,
+    /// What was sent is no HTTP.
+    Garbage,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) host: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) version: String,
+    /// The length that was announced.
+    pub(crate) length: Option<u64>,
+    pub(crate) chunked: bool,
+    pub(crate) location: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) date: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Head,
+    Length(u64),
+    ChunkSize,
+    Chunk(u64),
+    Trailer,
+    UntilClose,
+    /// A part was not captured, or it is no HTTP: what follows is read again when it begins like a message.
+    Lost,
+}
+
+/// Reads one direction.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    state: State,
+    buffer: Vec<u8>,
+    began: bool,
+}
+
+fn begins_request(bytes: &[u8]) -> bool {
+    const METHODS: [&[u8]; 8] =
+        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT "];
+    METHODS.iter().any(|method| bytes.starts_with(method))
+}
+
+impl Reader {
+    /// Takes the next bytes. `heads` tells for each request under way whether it was a HEAD, whose answer has no body.
+    pub(crate) fn feed(&mut self, bytes: &[u8], heads: &mut VecDeque<bool>) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.state == State::Lost {
+            if !(begins_request(bytes) || bytes.starts_with(b"HTTP/1.")) {
+                return events;
+            }
+            self.state = State::Head;
+        }
+        self.buffer.extend_from_slice(bytes);
+        while !self.buffer.is_empty() {
+            let before = (self.buffer.len(), self.state.clone());
+            self.step(&mut events, heads);
+            if (self.buffer.len(), self.state.clone()) == before {
+                break;
+            }
+        }
+        events
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>, heads: &mut VecDeque<bool>) {
+        match self.state {
+            State::Head => self.head(events, heads),
+            State::Length(left) => {
+                let took = self.take(left, events);
+                self.state = State::Length(left - took);
+                if left == took {
+                    self.end(events);
+                }
+            }
+            State::ChunkSize => {
+                let Some(line) = self.line() else { return };
+                let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
+                let size = std::str::from_utf8(digits)
+                    .ok()
+                    .and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+                self.state = match size {
+                    Some(0) => State::Trailer,
+                    Some(size) => State::Chunk(size),
+                    None => State::Lost,
+                };
+            }
+            State::Chunk(left) => {
+                let took = self.take(left, events);
+                self.state = State::Chunk(left - took);
+                if left == took {
+                    // The line end behind the chunk reads as an empty line.
+                    if self.buffer.len() >= 2 {
+                        self.buffer.drain(..2);
+                        self.state = State::ChunkSize;
+                    } else {
+                        self.state = State::Chunk(0);
+                    }
+                }
+            }
+            State::Trailer => {
+                let Some(line) = self.line() else { return };
+                if line.is_empty() {
+                    self.end(events);
+                }
+            }
+            State::UntilClose => {
+                self.take(u64::MAX, events);
+            }
+            State::Lost => self.buffer.clear(),
+        }
+    }
+
+    fn take(&mut self, most: u64, events: &mut Vec<Event>) -> u64 {
+        let count = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());
+        self.buffer.drain(..count);
+        if count > 0 {
+            events.push(Event::Body(count as u64));
+        }
+        count as u64
+    }
+
+    fn line(&mut self) -> Option<Vec<u8>> {
+        let end = self.buffer.iter().position(|byte| *byte == b'\n')?;
+        let line: Vec<u8> = self.buffer.drain(..=end).collect();
+        Some(line.trim_ascii_end().to_vec())
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) {
+        events.push(Event::End);
+        self.state = State::Head;
+    }
+
+    fn head(&mut self, events: &mut Vec<Event>, heads: &mut VecDeque<bool>) {
+        let response = self.buffer.starts_with(b"HTTP/");
+        let plausible = response
+            || begins_request(&self.buffer)
+            || (self.buffer.len() < 8 && (b"HTTP/1.".starts_with(&self.buffer) || self.buffer.is_ascii()));
+        if !plausible {
+            if !self.began {
+                events.push(Event::Garbage);
+            }
+            self.state = State::Lost;
+            self.buffer.clear();
+            return;
+        }
+        let Some(end) = self.buffer.windows(4).position(|end| end == b"\r\n\r\n") else {
+            if self.buffer.len() > HEAD_MAX {
+                self.state = State::Lost;
+                self.buffer.clear();
+            }
+            return;
+        };
+        let head: Vec<u8> = self.buffer.drain(..end + 4).collect();
+        self.began = true;
+        let text = String::from_utf8_lossy(&head);
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default().to_owned();
+        let headers: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .take(HEADERS_MAX)
+            .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().chars().take(512).collect()))
+            .collect();
+        if response {
+            self.answer(&first, &headers, events, heads)
+        } else {
+            self.request(&first, &headers, events, heads)
+        }
+    }
+
+    fn request(
+        &mut self,
+        line: &str,
+        headers: &[(String, String)],
+        events: &mut Vec<Event>,
+        heads: &mut VecDeque<bool>,
+    ) {
+        let mut words = line.split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let path: String = words.next().unwrap_or_default().chars().take(512).collect();
+        if heads.len() < 1024 {
+            heads.push_back(method == "HEAD");
+        }
+        let host = get(headers, "host");
+        events.push(Event::Request(Request { method, path, host }));
+        self.body(get(headers, "content-length"), is_chunked(headers), Some(0), events);
+    }
+
+    fn answer(
+        &mut self,
+        line: &str,
+        headers: &[(String, String)],
+        events: &mut Vec<Event>,
+        heads: &mut VecDeque<bool>,
+    ) {
+        let mut words = line.split(' ');
+        let version = words.next().unwrap_or_default().to_owned();
+        let status: u16 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        if (100..200).contains(&status) && status != 101 {
+            return; // the real answer follows
+        }
+        let head_only = heads.pop_front().unwrap_or(false) || matches!(status, 204 | 304);
+        let (length, chunked) = (get(headers, "content-length"), is_chunked(headers));
+        events.push(Event::Response(Response {
+            status,
+            version,
+            length: length.as_ref().and_then(|length| length.parse().ok()),
+            chunked,
+            location: get(headers, "location"),
+            server: get(headers, "server"),
+            retry_after: get(headers, "retry-after"),
+            date: get(headers, "date"),
+        }));
+        if head_only {
+            self.end(events);
+        } else if status == 101 {
+            self.state = State::UntilClose;
+        } else {
+            self.body(length, chunked, None, events);
+        }
+    }
+
+    fn body(
+        &mut self,
+        length: Option<String>,
+        chunked: bool,
+        otherwise: Option<u64>,
+        events: &mut Vec<Event>,
+    ) {
+        let length = length.and_then(|length| length.parse().ok()).or(otherwise);
+        self.state = match (chunked, length) {
+            (true, _) => State::ChunkSize,
+            (false, Some(0)) => return self.end(events),
+            (false, Some(length)) => State::Length(length),
+            (false, None) => State::UntilClose,
+        };
+    }
+
+    /// So many bytes were not captured.
+    pub(crate) fn skip(&mut self, count: u64) -> Vec<Event> {
+        let mut events = Vec::new();
+        match self.state {
+            State::Length(left) | State::Chunk(left) if count <= left && self.buffer.is_empty() => {
+                events.push(Event::Body(count));
+                let is_length = matches!(self.state, State::Length(_));
+                self.state = if is_length { State::Length(left - count) } else { State::Chunk(left - count) };
+                if is_length && left == count {
+                    self.end(&mut events);
+                }
+            }
+            State::UntilClose => events.push(Event::Body(count)),
+            _ => {
+                self.state = State::Lost;
+                self.buffer.clear();
+            }
+        }
+        events
+    }
+
+    /// The stream has ended: whether it ended where it may.
+    pub(crate) fn close(&mut self) -> Vec<Event> {
+        if self.state == State::UntilClose {
+            self.state = State::Head;
+            return vec![Event::End];
+        }
+        Vec::new()
+    }
+
+    /// Whether a part was not captured, so that nothing can be said of where messages end.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.state == State::Lost
+    }
+}
+
+fn get(headers: &[(String, String)], name: &str) -> Option<String> {
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+}
+
+fn is_chunked(headers: &[(String, String)]) -> bool {
+    get(headers, "transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().contains("chunked"))
+}

@@ -1,0 +1,358 @@
+//! Verdicts: for each flow by itself, for each visit with all that is beside it, and for the capture as a whole.
+
+use std::net::{IpAddr, SocketAddr};
+
+use thru_diagnose::diagnose;
+use thru_trace::{Also, Layer, Status, Trace, Verdict};
+
+use crate::flow::TcpFlow;
+use crate::kept::Moment;
+use crate::tell::Teller;
+use crate::visit::{Visit, is_dns, said_name, visits};
+use crate::watch::Watch;
+
+/// Other findings that are mentioned beside the first.
+const ALSO_MAX: usize = 8;
+/// Packets of the same host's other flows that are kept beside a flow, for comparison.
+const WITNESSES: usize = 6;
+/// Searches for a neighbour that prove something: three are what hosts send (RFC 4861 10).
+const SEARCHES_MIN: usize = 3;
+
+/// What a capture was found to show.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    /// Each flow, in order of its first packet.
+    pub flows: Vec<FlowReport>,
+    /// The story of what the whole verdict is about.
+    pub trace: Trace,
+    /// The verdict on the whole.
+    pub verdict: Verdict,
+    /// Where the capture was made, if that can be told.
+    pub place: Place,
+}
+
+/// One flow and its verdict.
+#[derive(Clone, Debug)]
+pub struct FlowReport {
+    /// Of which protocol.
+    pub protocol: Protocol,
+    /// Who asked.
+    pub client: SocketAddr,
+    /// Who was asked.
+    pub server: SocketAddr,
+    /// The name that was wanted, where one was said.
+    pub name: Option<String>,
+    /// Numbers of the first and the last packet.
+    pub frames: (u64, u64),
+    /// How many packets it has.
+    pub packets: u64,
+    /// Where it was captured.
+    pub place: Place,
+    /// Its story.
+    pub trace: Trace,
+    /// Its verdict.
+    pub verdict: Verdict,
+}
+
+/// What a flow is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// A TCP connection.
+    Tcp,
+    /// A QUIC connection.
+    Quic,
+    /// A question to a name server.
+    Dns,
+}
+
+impl Protocol {
+    /// The word used in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Quic => "quic",
+            Protocol::Dns => "dns",
+        }
+    }
+}
+
+/// Where a capture was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the asking host.
+    Client,
+    /// At the answering host.
+    Server,
+    /// Somewhere between them.
+    Between,
+    /// Nothing tells.
+    Unknown,
+}
+
+impl Place {
+    /// The word used in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Place::Client => "client",
+            Place::Server => "server",
+            Place::Between => "between",
+            Place::Unknown => "unknown",
+        }
+    }
+
+    /// By the handshake: the end whose answers come at once is the near one.
+    fn of(flow: &TcpFlow) -> Place {
+        let (client, server) = (flow.client(), flow.server());
+        match (flow.oversized[client], flow.oversized[server]) {
+            (1.., 0) => return Place::Client,
+            (0, 1..) => return Place::Server,
+            _ => {}
+        }
+        let fresh = |side: usize| flow.ttl[side].map(|ttl| matches!(ttl, 64 | 128 | 255));
+        let timing = flow.rtt_beyond().zip(flow.rtt()).filter(|(_, whole)| *whole > 0);
+        match (fresh(client), fresh(server), timing) {
+            (Some(true), Some(false), _) => Place::Client,
+            (Some(false), Some(true), _) => Place::Server,
+            (_, _, Some((beyond, whole))) if beyond * 10 >= whole * 9 => Place::Client,
+            (_, _, Some((beyond, whole))) if beyond * 10 <= whole => Place::Server,
+            (Some(false), Some(false), Some(_)) => Place::Between,
+            _ => Place::Unknown,
+        }
+    }
+}
+
+/// Nothing was captured.
+pub(crate) fn nothing() -> Examination {
+    let trace = Trace { network: "capture".into(), ..Trace::default() };
+    let mut verdict = diagnose(&trace);
+    verdict.summary = String::from("The capture holds no packet, so there is nothing to judge.");
+    Examination { flows: Vec::new(), trace, verdict, place: Place::Unknown }
+}
+
+/// Judges what was seen. `rest`: other interfaces, for flows that were seen only there.
+pub(crate) fn examine(watch: &Watch, rest: &[Watch], network: &str) -> Examination {
+    let mut flows = flows_of(watch, network);
+    for other in rest {
+        let seen = |report: &FlowReport| {
+            flows.iter().any(|known| known.client == report.client && known.server == report.server)
+        };
+        // A direction alone is what was lost there, or the rest of a way that leads elsewhere.
+        let more: Vec<FlowReport> = flows_of(other, network)
+            .into_iter()
+            .filter(|report| !seen(report) && report.packets > 8)
+            .collect();
+        flows.extend(more);
+    }
+    flows.sort_by_key(|report| report.frames.0);
+    let place =
+        watch.flows.iter().map(Place::of).find(|place| *place != Place::Unknown).unwrap_or(Place::Unknown);
+    let (trace, verdict) = whole(watch, network);
+    Examination { flows, trace, verdict, place }
+}
+
+fn socket(end: (IpAddr, u16)) -> SocketAddr {
+    SocketAddr::new(end.0, end.1)
+}
+
+fn flows_of(watch: &Watch, network: &str) -> Vec<FlowReport> {
+    let mut reports = Vec::new();
+    for flow in watch.flows.iter().filter(|flow| !is_dns(flow.ends)) {
+        let name = said_name(flow);
+        let target = name.clone().unwrap_or_else(|| flow.remote().0.to_string());
+        let mut teller = Teller::new(watch, target.clone(), network);
+        teller.connection(None, flow, &target, false);
+        let remote = flow.remote().0;
+        let same = watch.flows.iter().filter(|other| other.remote().0 == remote && other.first != flow.first);
+        for other in same.take(WITNESSES) {
+            teller.keep(other.album.packets().take(WITNESSES));
+        }
+        let trace = teller.done();
+        let verdict = verdict_of(&trace);
+        reports.push(FlowReport {
+            protocol: Protocol::Tcp,
+            client: socket(flow.local()),
+            server: socket(flow.remote()),
+            name,
+            frames: (flow.first.number, flow.last.number),
+            packets: flow.album.count,
+            place: Place::of(flow),
+            trace,
+            verdict,
+        });
+    }
+    for quic in &watch.quics {
+        let name = crate::visit::quic_name(quic);
+        let target = name.clone().unwrap_or_else(|| quic.remote().0.to_string());
+        let mut teller = Teller::new(watch, target.clone(), network);
+        teller.quic_connection(quic, &target);
+        let trace = teller.done();
+        let verdict = verdict_of(&trace);
+        reports.push(FlowReport {
+            protocol: Protocol::Quic,
+            client: socket(quic.local()),
+            server: socket(quic.remote()),
+            name,
+            frames: (quic.first.number, quic.last.number),
+            packets: quic.album.count,
+            place: Place::Unknown,
+            trace,
+            verdict,
+        });
+    }
+    for question in &watch.questions.all {
+        let mut teller = Teller::new(watch, question.asked.name.clone(), network);
+        teller.question(question);
+        let trace = teller.done();
+        let verdict = verdict_of(&trace);
+        reports.push(FlowReport {
+            protocol: Protocol::Dns,
+            client: socket(question.client),
+            server: socket(question.server),
+            name: Some(question.asked.name.clone()),
+            frames: (question.start().number, question.end().number),
+            packets: question.album.count,
+            place: Place::Unknown,
+            trace,
+            verdict,
+        });
+    }
+    reports
+}
+
+/// The rules' verdict, with what a capture must add: an encrypted answer is not known to be a good one.
+fn verdict_of(trace: &Trace) -> Verdict {
+    let mut verdict = diagnose(trace);
+    let decided = trace.spans.iter().any(|span| !matches!(span.outcome, thru_trace::Outcome::Skipped { .. }));
+    if verdict.status == Status::Healthy && !trace.spans.is_empty() && !decided {
+        verdict.status = Status::Undecided;
+        verdict.confidence = 0.0;
+        verdict.summary = String::from("Too little of it was captured to tell how it went.");
+        return verdict;
+    }
+    let sealed = trace.all("exchange").any(|span| span.bool("http.sealed") == Some(true));
+    if verdict.status == Status::Healthy && sealed {
+        verdict.confidence = verdict.confidence.min(SURE_SEALED);
+        verdict.summary = format!(
+            "{} As its answer is encrypted, this is as far as packets tell; a key log (--keylog) would open it.",
+            verdict.summary
+        );
+    }
+    verdict
+}
+
+/// How sure one can be that all is well without having read the answer.
+const SURE_SEALED: f64 = 0.7;
+
+/// One visit, told and judged.
+struct Judged {
+    visit: Visit,
+    trace: Trace,
+    verdict: Verdict,
+}
+
+fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
+    let visits = visits(watch);
+    let mut judged: Vec<Judged> = visits
+        .iter()
+        .map(|visit| {
+            let target =
+                if visit.port == 0 { visit.name.clone() } else { format!("{}:{}", visit.name, visit.port) };
+            let trace = Teller::new(watch, target, network).visit(visit, &visits);
+            let verdict = verdict_of(&trace);
+            Judged { visit: visit.clone(), trace, verdict }
+        })
+        .collect();
+    let worked: Vec<(Option<IpAddr>, String)> = judged
+        .iter()
+        .filter(|judged| judged.trace.all("resolve").any(thru_trace::Span::is_ok))
+        .map(|judged| (judged.visit.host, judged.visit.name.clone()))
+        .collect();
+    for judged in &mut judged {
+        if is_by_the_way(judged, &worked) {
+            judged.verdict.status = Status::Healthy;
+        }
+    }
+    if let Some(told) = no_neighbour(watch, network, &judged) {
+        return told;
+    }
+    // The worst first; of equals, what was met first.
+    judged.sort_by_key(|judged| (rank(judged.verdict.status), judged.visit.start));
+    let mut judged = judged.into_iter();
+    let Some(first) = judged.next() else { return without_visits(watch, network) };
+    let mut verdict = first.verdict;
+    for other in judged {
+        let fault = matches!(other.verdict.status, Status::Failed | Status::Degraded);
+        let known = |causes: &[String]| causes.iter().all(|cause| verdict.causes.contains(cause));
+        let said = verdict.also.iter().any(|also| also.causes == other.verdict.causes);
+        if fault && !said && !known(&other.verdict.causes) && verdict.also.len() < ALSO_MAX {
+            verdict.also.push(Also {
+                layer: other.verdict.layer,
+                causes: other.verdict.causes,
+                summary: other.verdict.summary,
+            });
+        }
+    }
+    (first.trace, verdict)
+}
+
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Failed => 0,
+        Status::Degraded => 1,
+        Status::Undecided => 2,
+        Status::Healthy => 3,
+    }
+}
+
+/// A name that was tried and is not there is no fault if it is one of several tries for another that was found: with a
+/// suffix of the search list (resolv.conf), or below it.
+fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
+    let only_names = !judged.visit.connects();
+    let absent =
+        judged.trace.all("resolve").any(|span| matches!(span.code(), Some("dns.nxdomain" | "dns.no_data")));
+    only_names
+        && absent
+        && worked.iter().any(|(host, name)| {
+            *host == judged.visit.host
+                && *name != judged.visit.name
+                && (judged.visit.name.starts_with(&format!("{name}."))
+                    || judged.visit.name.ends_with(&format!(".{name}")))
+        })
+}
+
+/// A host that looked for its next hop in vain, and from which nothing else got anywhere.
+fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trace, Verdict)> {
+    let (address, search) = watch
+        .ground
+        .searches
+        .iter()
+        .filter(|(_, search)| !search.found && search.asked.len() >= SEARCHES_MIN)
+        .max_by_key(|(_, search)| search.asked.len())?;
+    let heard = watch.flows.iter().any(|flow| flow.is_answered())
+        || watch.questions.all.iter().any(|question| question.answer.is_some())
+        || watch.quics.iter().any(|quic| quic.datagrams.iter().all(|count| *count > 0));
+    if heard || judged.iter().any(|judged| judged.verdict.status == Status::Failed && judged.visit.connects())
+    {
+        return None;
+    }
+    let mut teller = Teller::new(watch, address.to_string(), network);
+    let asked: Vec<Moment> = search.asked.clone();
+    teller.unreachable_neighbour(*address, &asked);
+    let trace = teller.done();
+    let verdict = verdict_of(&trace);
+    (verdict.layer == Layer::Link).then_some((trace, verdict))
+}
+
+/// Nobody visited anything: then what was seen is not judged, or there was nothing to be seen.
+fn without_visits(watch: &Watch, network: &str) -> (Trace, Verdict) {
+    let trace = Teller::new(watch, String::from("capture"), network).done();
+    let mut verdict = diagnose(&trace);
+    verdict.summary = if watch.packets == 0 {
+        String::from("The capture holds no packet, so there is nothing to judge.")
+    } else {
+        String::from(
+            "The capture holds no request that could be judged: no name that was looked up, no connection.",
+        )
+    };
+    (trace, verdict)
+}

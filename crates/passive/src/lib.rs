@@ -1,0 +1,129 @@
+//! From a capture to Traces and Verdicts: what a live probe would have written, read from packets.
+//!
+//! A capture is taken packet by packet and forgotten as far as possible: what is kept of a flow are its counters, what
+//! was said on it, and its first and last packets. At the end, what belongs together is told as a [`Trace`] in the words
+//! of a live probe, so that the same rules judge it. What a capture cannot tell is left out, and the verdict is a set or
+//! an abstention.
+//!
+//! - [`Doctor`]: packets in, an [`Examination`] out. Start here.
+//! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.
+//! - `flow`, `side`: a TCP connection and its directions. `http1`: requests and answers on one. `quic`: QUIC.
+//! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP.
+//! - `tls`, `certificates`, `exchange`: how handshakes and requests ended.
+//! - `visit`: what belongs together. `tell`: from what was seen to spans. `judge`: verdicts for flows and the whole.
+//! - `kept`: packets kept for evidence. `sums`: packets that were damaged on the way.
+
+mod certificates;
+mod errors;
+mod exchange;
+mod flow;
+mod glance;
+mod ground;
+mod http1;
+mod judge;
+mod kept;
+mod questions;
+mod quic;
+mod side;
+mod sums;
+mod tell;
+mod tls;
+mod visit;
+mod watch;
+
+pub use judge::{Examination, FlowReport, Place, Protocol};
+
+use std::collections::BTreeMap;
+
+use thru_dissect::file::SECRETS_TLS_KEY_LOG;
+use thru_dissect::{Arena, Dissector, Meta, Options};
+
+use glance::Glance;
+use kept::{Kept, Moment};
+use sums::Sums;
+use watch::Watch;
+
+/// LINKTYPE_ numbers that matter here.
+const ETHERNET: u16 = 1;
+const LINUX_SLL2: u16 = 276;
+
+/// Reads a capture, packet by packet.
+#[derive(Debug, Default)]
+pub struct Doctor {
+    arena: Arena,
+    interfaces: BTreeMap<(u32, u32), Interface>,
+    secrets: Vec<Vec<u8>>,
+    packets: u64,
+}
+
+/// What is known of one interface.
+#[derive(Debug, Default)]
+struct Interface {
+    dissector: Dissector,
+    watch: Watch,
+    sums: Sums,
+    name: String,
+}
+
+impl Doctor {
+    /// A doctor that has seen nothing yet.
+    pub fn new() -> Doctor {
+        Doctor::default()
+    }
+
+    /// Takes secrets in the NSS key log format; they must be there before the packets that they open.
+    pub fn key_log(&mut self, text: &[u8]) {
+        for interface in self.interfaces.values_mut() {
+            interface.dissector.secrets(SECRETS_TLS_KEY_LOG, text);
+        }
+        self.secrets.push(text.to_vec());
+    }
+
+    /// Takes the next packet.
+    pub fn packet(&mut self, meta: &Meta<'_>, bytes: &[u8]) {
+        // A capture of all interfaces says in each packet on which it was seen; one packet may cross several.
+        let index = match (meta.link, bytes.get(4..8)) {
+            (LINUX_SLL2, Some(&[a, b, c, d])) => u32::from_be_bytes([a, b, c, d]),
+            _ => 0,
+        };
+        self.packets += 1;
+        let secrets = &self.secrets;
+        let interface = self.interfaces.entry((meta.interface, index)).or_insert_with(|| {
+            let mut dissector = Dissector::new(Options::default());
+            for text in secrets {
+                dissector.secrets(SECRETS_TLS_KEY_LOG, text);
+            }
+            let name = meta.interface_name.unwrap_or("capture").to_owned();
+            Interface { dissector, name, ..Interface::default() }
+        });
+        let at = Moment { time: meta.time.unwrap_or(0), number: meta.number };
+        if interface.sums.is_damaged(meta.link, bytes, meta.original, at.number) {
+            interface.watch.packets += 1;
+            return;
+        }
+        let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);
+        let glance = Glance::of(&tree);
+        let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
+        interface.watch.take(&glance, &kept, meta.original);
+    }
+
+    /// How many packets were taken.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// The verdicts.
+    pub fn finish(self) -> Examination {
+        let mut interfaces: Vec<Interface> = self.interfaces.into_values().collect();
+        // The interface on which most was seen is where one stood; the same flow seen elsewhere is the same flow.
+        interfaces.sort_by_key(|interface| std::cmp::Reverse(interface.watch.packets));
+        let mut interfaces = interfaces.into_iter();
+        let Some(mut main) = interfaces.next() else { return judge::nothing() };
+        main.watch.damaged = main.sums.damaged();
+        let rest: Vec<Watch> = interfaces.map(|interface| interface.watch).collect();
+        judge::examine(&main.watch, &rest, &main.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! Questions to name servers, with their answers, over UDP and TCP alike.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::errors::Told;
+use crate::flow::End;
+use crate::glance::Dns;
+use crate::kept::{Album, Kept, Moment};
+
+/// Questions that are remembered.
+const QUESTIONS_MAX: usize = 50_000;
+
+/// Addresses of names: what a visit begins with.
+pub(crate) const A: u16 = 1;
+pub(crate) const AAAA: u16 = 28;
+
+/// One question, however often it was sent from the same port with the same number.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) client: End,
+    pub(crate) server: End,
+    pub(crate) over_tcp: bool,
+    pub(crate) asked: Dns,
+    pub(crate) sent: Vec<Moment>,
+    pub(crate) answer: Option<(Moment, Dns)>,
+    pub(crate) told: Vec<Told>,
+    pub(crate) album: Album,
+}
+
+impl Question {
+    pub(crate) fn start(&self) -> Moment {
+        self.sent.first().copied().unwrap_or_default()
+    }
+
+    /// When it was over: answered, refused by an ICMP error, or sent for the last time.
+    pub(crate) fn end(&self) -> Moment {
+        let last = self.sent.last().copied().unwrap_or_default();
+        let told = self.told.iter().map(|told| told.at).next();
+        self.answer.as_ref().map(|(at, _)| *at).or(told).unwrap_or(last)
+    }
+
+    pub(crate) fn asks_for_address(&self) -> bool {
+        matches!(self.asked.kind, A | AAAA)
+    }
+
+    /// A stable word for how it ended, as a live probe has it; `None`: it brought what was asked for, or is under way.
+    pub(crate) fn failure(&self, capture_end: u64) -> Option<&'static str> {
+        if let Some((_, answer)) = &self.answer {
+            return match answer.rcode {
+                0 if answer.truncated => None,
+                0 if self.asks_for_address() && answer.addresses.is_empty() => Some("dns.no_data"),
+                0 => None,
+                3 => Some("dns.nxdomain"),
+                5 => Some("dns.refused"),
+                1 => Some("dns.malformed"),
+                _ => Some("dns.servfail"),
+            };
+        }
+        if !self.told.is_empty() {
+            return Some("dns.unreachable");
+        }
+        self.is_given_up(capture_end).then_some("dns.timeout")
+    }
+
+    /// Nobody waits so long for an answer: it was lost, or never sent.
+    fn is_given_up(&self, capture_end: u64) -> bool {
+        let waited = capture_end.saturating_sub(self.start().time);
+        waited >= PATIENCE
+    }
+}
+
+/// Resolvers on hosts wait 5 s by default, and many only 1 or 2.
+const PATIENCE: u64 = 1_500_000_000;
+
+/// All questions of a capture.
+#[derive(Debug, Default)]
+pub(crate) struct Questions {
+    pub(crate) all: Vec<Question>,
+    open: BTreeMap<(End, End, u16, u16), usize>,
+}
+
+impl Questions {
+    pub(crate) fn take(&mut self, from: End, to: End, over_tcp: bool, message: &Dns, kept: &Kept) {
+        let at = kept.at;
+        if !message.response {
+            let key = (from, to, message.id, message.kind);
+            // The same number later is another question.
+            let known = self.open.get(&key).copied().filter(|place| {
+                let question = &self.all[*place];
+                question.asked.name == message.name
+                    && question.answer.is_none()
+                    && at.time.saturating_sub(question.start().time) < 30_000_000_000
+            });
+            if let Some(place) = known {
+                let question = &mut self.all[place];
+                if question.sent.len() < 64 {
+                    question.sent.push(at);
+                }
+                question.album.add(kept);
+                return;
+            }
+            if self.all.len() >= QUESTIONS_MAX {
+                return;
+            }
+            self.open.insert(key, self.all.len());
+            let mut album = Album::default();
+            album.add(kept);
+            self.all.push(Question {
+                client: from,
+                server: to,
+                over_tcp,
+                asked: message.clone(),
+                sent: vec![at],
+                answer: None,
+                told: Vec::new(),
+                album,
+            });
+            return;
+        }
+        let Some(place) = self.open.get(&(to, from, message.id, message.kind)) else { return };
+        let question = &mut self.all[*place];
+        question.album.add(kept);
+        // A forged answer would be the first; so is the true one, mostly.
+        question.answer.get_or_insert_with(|| (at, message.clone()));
+    }
+
+    /// An ICMP error about a datagram from `from` to `to`.
+    pub(crate) fn told(&mut self, from: End, to: End, told: Told, kept: &Kept) {
+        let open =
+            self.open.range((from, to, 0, 0)..=(from, to, u16::MAX, u16::MAX)).map(|(_, place)| *place);
+        for place in open.collect::<Vec<_>>() {
+            let question = &mut self.all[place];
+            if question.answer.is_none() && question.told.len() < 16 {
+                question.told.push(told);
+                question.album.add(kept);
+            }
+        }
+    }
+
+    /// The name that led to an address, as far as answers told.
+    pub(crate) fn name_of(&self, address: IpAddr) -> Option<&str> {
+        let question = self.all.iter().rev().find(|question| {
+            question.answer.as_ref().is_some_and(|(_, answer)| answer.addresses.contains(&address))
+        })?;
+        Some(&question.asked.name)
+    }
+}
+
+/// `A`, `AAAA`, and the number of others.
+pub(crate) fn type_word(kind: u16) -> String {
+    match kind {
+        A => "A".into(),
+        AAAA => "AAAA".into(),
+        2 => "NS".into(),
+        5 => "CNAME".into(),
+        6 => "SOA".into(),
+        12 => "PTR".into(),
+        15 => "MX".into(),
+        16 => "TXT".into(),
+        33 => "SRV".into(),
+        43 => "DS".into(),
+        48 => "DNSKEY".into(),
+        64 => "SVCB".into(),
+        65 => "HTTPS".into(),
+        other => format!("TYPE{other}"),
+    }
+}
+
+/// `NOERROR`, `NXDOMAIN`...
+pub(crate) fn rcode_word(rcode: u16) -> String {
+    match rcode {
+        0 => "NOERROR".into(),
+        1 => "FORMERR".into(),
+        2 => "SERVFAIL".into(),
+        3 => "NXDOMAIN".into(),
+        4 => "NOTIMP".into(),
+        5 => "REFUSED".into(),
+        other => format!("RCODE{other}"),
+    }
+}

@@ -1,0 +1,314 @@
+//! One direction of a TCP connection: what was sent, what is missing, what came again. Offsets count from the SYN, which
+//! is 0; they do not wrap.
+
+use std::collections::BTreeMap;
+
+/// Holes at a time; more are not followed.
+const HOLES_MAX: usize = 512;
+/// Bytes kept behind a hole until it is filled.
+const EARLY_MAX: usize = 1 << 20;
+/// Frames listed of each kind.
+const FRAMES_MAX: usize = 64;
+/// A second copy so soon is the network's, not the sender's: no timer is shorter (RFC 8985's probe waits 2 round trips).
+const COPY: u64 = 1_000_000;
+/// A sender that repeats itself after so long without having said anything was driven by its timer (RFC 6298 with the
+/// floor that Linux has).
+const TIMER: u64 = 180_000_000;
+
+pub(crate) const FIN: u16 = 1;
+pub(crate) const SYN: u16 = 2;
+pub(crate) const RST: u16 = 4;
+pub(crate) const ACK: u16 = 16;
+
+/// A segment as the tracker takes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment<'a> {
+    pub(crate) number: u64,
+    pub(crate) time: u64,
+    pub(crate) seq: u32,
+    pub(crate) flags: u16,
+    /// Bytes on the wire.
+    pub(crate) len: u32,
+    /// Bytes that were kept.
+    pub(crate) payload: &'a [u8],
+    pub(crate) tsval: Option<u32>,
+    pub(crate) ip_id: Option<u16>,
+}
+
+/// Bytes in order, or the news that some were not captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Bytes(Vec<u8>),
+    Skipped(u64),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    end: u64,
+    since: u64,
+    tsval: Option<u32>,
+}
+
+/// What one end has sent.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    base: Option<u32>,
+    /// After the highest that was seen.
+    pub(crate) high: u64,
+    /// Where the capture begins to see this direction.
+    pub(crate) first: u64,
+    /// The highest that the peer has acknowledged.
+    pub(crate) acked: u64,
+    holes: BTreeMap<u64, Hole>,
+    /// Payload that waits for its turn.
+    early: BTreeMap<u64, (u64, Vec<u8>)>,
+    early_bytes: usize,
+    /// The next offset to hand on.
+    next: u64,
+    last_sent: Option<u64>,
+    last_copy: Option<(u64, u32, Option<u16>, u64)>,
+    pub(crate) saw_syn: bool,
+    pub(crate) segments: u64,
+    pub(crate) data_segments: u64,
+    /// Payload, each byte counted once.
+    pub(crate) bytes: u64,
+    /// Segments that were sent again.
+    pub(crate) resent: Vec<u64>,
+    pub(crate) resent_count: u64,
+    pub(crate) timeouts: u64,
+    /// Segments that came behind a hole.
+    pub(crate) ahead: u64,
+    /// Holes that were filled by a segment sent later, and by one that was overtaken.
+    pub(crate) repaired: Vec<u64>,
+    pub(crate) repaired_count: u64,
+    pub(crate) overtaken: Vec<u64>,
+    pub(crate) overtaken_count: u64,
+    /// Second copies made by the network.
+    pub(crate) copies: Vec<u64>,
+    pub(crate) copies_count: u64,
+    /// Bytes that the peer acknowledged and the capture lacks.
+    pub(crate) uncaptured: u64,
+    pub(crate) fin: Option<(u64, u64)>,
+    pub(crate) last_data: Option<u64>,
+    pub(crate) first_data: Option<(u64, u64)>,
+}
+
+impl Side {
+    /// The offset of a sequence number, near the highest one seen.
+    pub(crate) fn offset(&self, seq: u32) -> Option<u64> {
+        let base = self.base?;
+        let expected = base.wrapping_add(self.high as u32);
+        let ahead = i64::from(seq.wrapping_sub(expected) as i32);
+        u64::try_from(i64::try_from(self.high).ok()? + ahead).ok()
+    }
+
+    /// Makes sure that offsets can be counted: from the SYN, or, where it was not seen, from the first thing known.
+    fn start(&mut self, seq: u32, syn: bool) {
+        if self.base.is_none() {
+            // Without a SYN the first byte that is seen gets an offset far enough from 0 for earlier ones to be told.
+            let head = if syn { 0 } else { 1 << 32 };
+            self.base = Some(seq.wrapping_sub(head as u32));
+            (self.high, self.first, self.next, self.acked) = (head, head, head, head);
+        }
+    }
+
+    /// Whether a SYN begins another connection between the same ends.
+    pub(crate) fn is_reused_by(&self, seq: u32) -> bool {
+        self.base.is_some_and(|base| base != seq || !self.saw_syn)
+    }
+
+    /// Takes a segment; gives what can be handed on. `rtt`: the connection's, in nanoseconds.
+    pub(crate) fn take(&mut self, segment: &Segment<'_>, rtt: u64) -> Vec<Piece> {
+        let syn = segment.flags & SYN != 0;
+        self.segments += 1;
+        self.start(segment.seq, syn);
+        self.saw_syn |= syn;
+        let Some(mut begin) = self.offset(segment.seq) else { return Vec::new() };
+        if syn {
+            if self.high == 0 {
+                (self.high, self.next, self.first) = (1, 1, 1);
+            }
+            begin += 1;
+        }
+        let fin = segment.flags & FIN != 0;
+        if segment.flags & RST != 0 {
+            return Vec::new();
+        }
+        let data_end = begin + u64::from(segment.len);
+        let end = data_end + u64::from(fin);
+        if fin {
+            self.fin.get_or_insert((segment.time, segment.number));
+        }
+        // A probe whether the peer still lives repeats the last byte, or none (RFC 9293 3.8.4).
+        let probe = segment.len <= 1 && !fin && !syn && begin + 1 == self.high && self.acked >= self.high;
+        if segment.len == 0 || probe {
+            if end > self.high {
+                self.high = end;
+            }
+            return Vec::new();
+        }
+        self.data_segments += 1;
+        self.first_data.get_or_insert((segment.time, segment.number));
+        self.place(segment, begin, end, rtt);
+        self.last_data = Some(segment.time);
+        self.last_sent = Some(segment.time);
+        self.keep(begin, data_end, segment.payload);
+        self.hand_on()
+    }
+
+    /// Where the segment belongs: at the end, behind a hole, into one, or it was there before.
+    fn place(&mut self, segment: &Segment<'_>, begin: u64, end: u64, rtt: u64) {
+        let copy = (begin, segment.len, segment.ip_id, segment.time);
+        let last_copy = self.last_copy.replace(copy);
+        if begin >= self.high {
+            if begin > self.high && self.holes.len() < HOLES_MAX {
+                let hole = Hole { end: begin, since: segment.time, tsval: segment.tsval };
+                self.holes.insert(self.high, hole);
+            }
+            self.high = end;
+            self.bytes += u64::from(segment.len);
+            // Only what arrives while something is missing is out of order, and shows it.
+            if !self.holes.is_empty() {
+                self.ahead += 1;
+            }
+            return;
+        }
+        let hole = self.holes.range(..end).next_back().map(|(start, hole)| (*start, *hole));
+        if let Some((start, hole)) = hole.filter(|(_, hole)| hole.end > begin) {
+            return self.fill(segment, start, hole, begin, end, rtt);
+        }
+        let same = last_copy.is_some_and(|(at, len, id, time)| {
+            at == begin
+                && len == segment.len
+                && segment.time.saturating_sub(time) < COPY.max(rtt / 2)
+                && id == segment.ip_id
+        });
+        if same {
+            self.copies_count += 1;
+            list(&mut self.copies, segment.number);
+            return;
+        }
+        self.high = self.high.max(end);
+        self.resent_count += 1;
+        list(&mut self.resent, segment.number);
+        if self.last_sent.is_some_and(|sent| segment.time.saturating_sub(sent) >= TIMER) {
+            self.timeouts += 1;
+        }
+    }
+
+    fn fill(&mut self, segment: &Segment<'_>, start: u64, hole: Hole, begin: u64, end: u64, rtt: u64) {
+        let filled = end.min(hole.end) - begin.max(start);
+        self.bytes += filled;
+        self.high = self.high.max(end);
+        let sent_before = match segment.tsval.zip(hole.tsval) {
+            Some((own, behind)) if own != behind => (own.wrapping_sub(behind) as i32) < 0,
+            _ => segment.time.saturating_sub(hole.since) < rtt.max(3_000_000) * 9 / 10,
+        };
+        if sent_before {
+            self.overtaken_count += 1;
+            list(&mut self.overtaken, segment.number);
+        } else {
+            self.repaired_count += 1;
+            list(&mut self.repaired, segment.number);
+        }
+        self.holes.remove(&start);
+        if begin > start {
+            self.holes.insert(start, Hole { end: begin, ..hole });
+        }
+        if end < hole.end {
+            self.holes.insert(end, hole);
+        }
+    }
+
+    /// The peer has acknowledged up to here: what is missing below was on the way all the same.
+    pub(crate) fn acknowledged(&mut self, ack: u32) -> Vec<Piece> {
+        if self.base.is_none() {
+            self.start(ack, false);
+        }
+        let Some(offset) = self.offset(ack) else { return Vec::new() };
+        if offset <= self.acked {
+            return Vec::new();
+        }
+        self.acked = offset;
+        let before: Vec<u64> = self.holes.range(..offset).map(|(start, _)| *start).collect();
+        for start in before {
+            let Some(hole) = self.holes.remove(&start) else { continue };
+            self.uncaptured += hole.end.min(offset) - start;
+            if hole.end > offset {
+                self.holes.insert(offset, hole);
+            }
+        }
+        if offset > self.high {
+            // A goodbye that was not captured takes one place, too: one byte is not missed.
+            self.uncaptured += if offset - self.high > 1 { offset - self.high } else { 0 };
+            self.high = offset;
+        }
+        if self.next < offset && self.early.range(..=self.next).next_back().is_none() {
+            let upto = self.early.keys().next().copied().unwrap_or(offset).min(offset);
+            if upto > self.next {
+                let skipped = upto - self.next;
+                self.next = upto;
+                let mut pieces = vec![Piece::Skipped(skipped)];
+                pieces.extend(self.hand_on());
+                return pieces;
+            }
+        }
+        self.hand_on()
+    }
+
+    /// Bytes below the highest that never came, and were never acknowledged.
+    pub(crate) fn missing(&self) -> u64 {
+        self.holes.iter().map(|(start, hole)| hole.end - start).sum()
+    }
+
+    /// Sent, seen, and never acknowledged.
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        self.high.saturating_sub(self.acked)
+    }
+
+    fn keep(&mut self, begin: u64, end: u64, payload: &[u8]) {
+        if end <= self.next || self.early_bytes + payload.len() > EARLY_MAX {
+            return;
+        }
+        let known = self.next.saturating_sub(begin);
+        let (begin, bytes) = (begin + known, payload.get(known as usize..).unwrap_or(&[]).to_vec());
+        if self.early.get(&begin).is_none_or(|(old, _)| *old < end) {
+            self.early_bytes += bytes.len();
+            if let Some((_, old)) = self.early.insert(begin, (end, bytes)) {
+                self.early_bytes -= old.len();
+            }
+        }
+    }
+
+    fn hand_on(&mut self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        while let Some((begin, (end, mut bytes))) = self.early.first_key_value().map(|(b, v)| (*b, v.clone()))
+        {
+            if begin > self.next {
+                break;
+            }
+            self.early.remove(&begin);
+            self.early_bytes -= bytes.len();
+            if end <= self.next {
+                continue;
+            }
+            let known = (self.next - begin) as usize;
+            let (len, kept) = ((end - self.next), bytes.len().saturating_sub(known));
+            bytes.drain(..known.min(bytes.len()));
+            self.next = end;
+            if kept > 0 {
+                pieces.push(Piece::Bytes(bytes));
+            }
+            if (kept as u64) < len {
+                pieces.push(Piece::Skipped(len - kept as u64));
+            }
+        }
+        pieces
+    }
+}
+
+fn list(frames: &mut Vec<u64>, number: u64) {
+    if frames.len() < FRAMES_MAX {
+        frames.push(number);
+    }
+}

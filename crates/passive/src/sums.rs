@@ -1,0 +1,102 @@
+//! Packets whose checksum is wrong although the sums of others from the same host are right: damaged on the way. A host
+//! whose network card fills sums in later shows wrong ones throughout, and proves nothing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use thru_wire::checksum::PseudoHeader;
+use thru_wire::ipv4::{Ipv4View, Protocol};
+use thru_wire::ipv6::Ipv6View;
+use thru_wire::tcp::TcpView;
+use thru_wire::udp::UdpView;
+
+/// Longer packets were put together or are to be cut by a network card, which leaves their sums for later.
+const LENGTH_MAX: u32 = 1_600;
+/// So many right ones come before a wrong one means something.
+const RIGHT_MIN: u64 = 3;
+/// Frames that are listed.
+const LISTED_MAX: usize = 256;
+
+/// What is known of hosts' checksums.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    hosts: BTreeMap<IpAddr, Host>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    right: u64,
+    wrong: u64,
+    frames: Vec<u64>,
+}
+
+impl Sums {
+    /// Whether this packet was damaged on the way.
+    pub(crate) fn is_damaged(&mut self, link: u16, frame: &[u8], original: u32, number: u64) -> bool {
+        if frame.len() < original as usize || original > LENGTH_MAX || self.hosts.len() > 65_536 {
+            return false;
+        }
+        let Some((src, holds)) = holds(link, frame) else { return false };
+        let host = self.hosts.entry(src).or_default();
+        if holds {
+            host.right += 1;
+            return false;
+        }
+        host.wrong += 1;
+        if host.frames.len() < LISTED_MAX {
+            host.frames.push(number);
+        }
+        host.right >= RIGHT_MIN && host.right > host.wrong
+    }
+
+    /// Damaged packets by number, of hosts that are right as a rule.
+    pub(crate) fn damaged(&self) -> BTreeMap<IpAddr, Vec<u64>> {
+        let honest = |host: &&Host| host.wrong > 0 && host.right >= 4 * host.wrong;
+        let hosts = self.hosts.iter().filter(|(_, host)| honest(host));
+        hosts.map(|(address, host)| (*address, host.frames.clone())).collect()
+    }
+}
+
+/// Who sent it, and whether its sums hold; `None` where that cannot be told.
+fn holds(link: u16, frame: &[u8]) -> Option<(IpAddr, bool)> {
+    let ip = match link {
+        1 => match frame.get(12..14)? {
+            [0x08, 0x00] | [0x86, 0xDD] => frame.get(14..)?,
+            _ => return None,
+        },
+        101 | 228 | 229 | 12 | 14 => frame,
+        113 => frame.get(16..)?,
+        276 => frame.get(20..)?,
+        _ => return None,
+    };
+    let (src, dst, protocol, payload, header) = match ip.first()? >> 4 {
+        4 => {
+            let view = Ipv4View::new(ip).ok()?;
+            if view.is_fragment() || usize::from(view.total_length()) > ip.len() {
+                return None;
+            }
+            (
+                IpAddr::from(view.src()),
+                IpAddr::from(view.dst()),
+                view.protocol(),
+                view.payload(),
+                view.checksum_is_valid(),
+            )
+        }
+        6 => {
+            let view = Ipv6View::new(ip).ok()?;
+            if usize::from(view.payload_length()) + 40 > ip.len() {
+                return None;
+            }
+            (IpAddr::from(view.src()), IpAddr::from(view.dst()), view.next_header(), view.payload(), true)
+        }
+        _ => return None,
+    };
+    let pseudo = PseudoHeader::new(src, dst, protocol);
+    let transport = match protocol {
+        Protocol::TCP => TcpView::new(payload).ok()?.checksum_is_valid(&pseudo),
+        Protocol::UDP => UdpView::new(payload).ok()?.checksum_is_valid(&pseudo)?,
+        _ => return None,
+    };
+    Some((src, header && transport))
+}

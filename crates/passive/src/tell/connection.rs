@@ -1,0 +1,412 @@
+//! A TCP connection as a live probe would have told it: connect, handshake, exchanges, final counters.
+
+use std::net::SocketAddr;
+
+use thru_trace::{Layer, SpanId, Step, Value};
+
+use super::Teller;
+use crate::exchange::{Exchange, exchanges};
+use crate::flow::{End, TcpFlow};
+use crate::kept::Moment;
+use crate::tls::{Tls, version_word};
+use crate::visit::Visit;
+
+/// Two questions and so much time: whoever had wanted to answer would have.
+const UNANSWERED: u64 = 2_500_000_000;
+/// A segment size that nobody announces who does not want small packets.
+const SMALL_MSS: u16 = 600;
+
+pub(super) fn socket(end: End) -> String {
+    SocketAddr::new(end.0, end.1).to_string()
+}
+
+/// What a connection is in a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Own,
+    OtherPort,
+    SmallMss,
+    OtherFamily,
+}
+
+impl Teller<'_> {
+    /// All connections of a visit, in order of time; those beside its main way as controls.
+    pub(super) fn connections(&mut self, visit: &Visit) {
+        let watch = self.watch;
+        let mut flows: Vec<&TcpFlow> = visit.flows.iter().map(|place| &watch.flows[*place]).collect();
+        flows.sort_by_key(|flow| flow.first);
+        let quics: Vec<_> = visit.quics.iter().map(|place| &watch.quics[*place]).collect();
+        let any_quic = quics.iter().any(|quic| quic.remote().1 == visit.port);
+        let connected = flows.iter().any(|flow| flow.remote().1 == visit.port && flow.established.is_some());
+        let mut own: Vec<&TcpFlow> = Vec::new();
+        let mut beside: Vec<(Role, &TcpFlow)> = Vec::new();
+        for flow in flows {
+            match role(flow, visit, &own) {
+                // After HTTP/3 failed, whether TCP works is a control.
+                Role::Own if any_quic && flow.sides[flow.client()].bytes == 0 => {
+                    beside.push((Role::OtherPort, flow))
+                }
+                Role::Own => own.push(flow),
+                role => beside.push((role, flow)),
+            }
+        }
+        for quic in quics {
+            self.quic(quic, visit);
+        }
+        for flow in &own {
+            self.connection(None, flow, &visit.name, connected);
+        }
+        let all: Vec<Exchange> = own.iter().flat_map(|flow| self.exchanges_of(flow, &visit.name)).collect();
+        self.redirects(&all);
+        for (role, flow) in beside {
+            self.control_connection(role, flow, &visit.name);
+        }
+    }
+
+    fn control_connection(&mut self, role: Role, flow: &TcpFlow, name: &str) {
+        let kind = match role {
+            Role::Own | Role::OtherPort => "other_port",
+            Role::SmallMss => "small_mss",
+            Role::OtherFamily => "other_family",
+        };
+        let step = Step::new(Layer::Tcp, "control", &format!("does {} answer?", socket(flow.remote())));
+        let step = step.set("control.kind", kind).set("port", i64::from(flow.remote().1));
+        let step = self.between(step, flow.first, flow.first);
+        let control = self.trace.add(step);
+        self.connection(Some(control), flow, name, true);
+        let parts: Vec<_> = self.trace.children(control).cloned().collect();
+        let failed = parts.iter().find_map(|span| span.code().map(str::to_owned));
+        let skipped =
+            parts.first().is_some_and(|span| matches!(span.outcome, thru_trace::Outcome::Skipped { .. }));
+        let span = &mut self.trace.spans[control.0 as usize];
+        if let Some(code) = failed {
+            span.outcome = thru_trace::Outcome::Failed { code, text: "it does not".into() };
+        } else if skipped {
+            span.outcome = thru_trace::Outcome::Skipped { why: "it was not waited for".into() };
+        }
+    }
+
+    /// Everything of one connection.
+    pub(crate) fn connection(
+        &mut self,
+        parent: Option<SpanId>,
+        flow: &TcpFlow,
+        name: &str,
+        others_work: bool,
+    ) {
+        self.keep(flow.album.packets());
+        let under = |step: Step| match parent {
+            Some(parent) => step.under(parent),
+            None => step,
+        };
+        if let Some(step) = self.connect(flow, others_work) {
+            self.trace.add(under(step));
+        }
+        if !flow.is_answered() || flow.synacks.is_empty() && flow.sides[flow.server()].data_segments == 0 {
+            return;
+        }
+        let tls = Tls::of(flow);
+        let mut secured = true;
+        if let Some(step) = tls.as_ref().and_then(|tls| self.handshake(flow, tls)) {
+            secured = step.1;
+            self.trace.add(under(step.0));
+        }
+        if secured {
+            for exchange in exchanges(flow, tls.as_ref(), name, self.end()) {
+                self.exchange(parent, &exchange, flow);
+            }
+        }
+        let step = self.counters(flow);
+        self.trace.add(under(step));
+    }
+
+    fn exchanges_of(&self, flow: &TcpFlow, name: &str) -> Vec<Exchange> {
+        exchanges(flow, Tls::of(flow).as_ref(), name, self.end())
+    }
+
+    fn connect(&self, flow: &TcpFlow, others_work: bool) -> Option<Step> {
+        let start = *flow.syns.first()?;
+        let (server, remote) = (flow.server(), flow.remote());
+        let step = Step::new(Layer::Tcp, "connect", &socket(remote))
+            .set("tcp.remote", socket(remote))
+            .set("tcp.local", socket(flow.local()))
+            .set("tcp.family", if remote.0.is_ipv6() { "v6" } else { "v4" })
+            .set("tcp.syn_retransmissions", flow.syns.len().saturating_sub(1));
+        if let Some(answer) = flow.synacks.first() {
+            let end = flow.established.unwrap_or(*answer);
+            let step = match flow.rtt().or(flow.rtt_beyond()) {
+                Some(rtt) => step.set("tcp.rtt", Value::Nanos(rtt)),
+                None => step,
+            };
+            // A second answer of the server tells that the way back, or ours to it, lost something.
+            return Some(self.between(step, start, end));
+        }
+        if flow.sides[server].data_segments > 0 {
+            return Some(self.between(step, start, start));
+        }
+        if let Some(reset) = flow.resets.iter().find(|reset| reset.by == server) {
+            let step = step
+                .set("tcp.reset_ttl", i64::from(reset.ttl))
+                .set("tcp.rtt", Value::Nanos(reset.at.time.saturating_sub(self.last_syn(flow, reset.at))));
+            let step = self.between(step, start, reset.at);
+            return Some(step.failed("tcp.refused", "the port answered with RST: connection refused"));
+        }
+        if let Some((told, code)) = flow.told.iter().find_map(|told| Some((told, told.outcome()?))) {
+            let words = told.words();
+            let asked = self.last_syn(flow, told.at);
+            let step = step
+                .set("icmp.kind", words)
+                .set("icmp.from", told.from)
+                .set("icmp.local", told.quoted_source == Some(told.from))
+                .set("icmp.type", i64::from(told.kind))
+                .set("icmp.code", i64::from(told.code))
+                .set("icmp.delay", Value::Nanos(told.at.time.saturating_sub(asked)));
+            let step = self.between(step, start, told.at);
+            return Some(step.failed(code, &format!("{words} told by {}", told.from)));
+        }
+        Some(self.unanswered(flow, step, start, others_work))
+    }
+
+    /// When the question was sent that this answers: the last before it, or the first if that is not clear.
+    fn last_syn(&self, flow: &TcpFlow, before: Moment) -> u64 {
+        flow.syns.iter().rev().find(|syn| **syn <= before).map_or(before.time, |syn| syn.time)
+    }
+
+    fn unanswered(&self, flow: &TcpFlow, step: Step, start: Moment, others_work: bool) -> Step {
+        let waited = self.end().saturating_sub(start.time);
+        let asked_again = flow.syns.len() >= 2;
+        // The next question would have come after twice the time; nobody waits for longer than that.
+        let patience =
+            flow.last.time.saturating_sub(start.time).saturating_mul(2).clamp(1_000_000_000, 60_000_000_000);
+        let end = Moment {
+            time: (start.time + patience).min(self.end()).max(flow.last.time),
+            number: flow.last.number,
+        };
+        if asked_again && waited >= UNANSWERED {
+            return self.between(step, start, end).failed("tcp.timeout", "no answer to any SYN");
+        }
+        let why = if others_work {
+            "another address answered first"
+        } else {
+            "the capture does not tell whether an answer came"
+        };
+        let end = if others_work { flow.last } else { end };
+        self.between(step, start, end).skipped(why)
+    }
+
+    /// The handshake, and whether it worked.
+    fn handshake(&self, flow: &TcpFlow, tls: &Tls) -> Option<(Step, bool)> {
+        let start = tls.hello.or(tls.server_hello)?;
+        let name = tls.server_name.clone().unwrap_or_else(|| flow.remote().0.to_string());
+        let mut step = Step::new(Layer::Tls, "handshake", &format!("TLS with {name}"))
+            .set("tcp.remote", socket(flow.remote()))
+            .set("tcp.local", socket(flow.local()));
+        if let Some(name) = &tls.server_name {
+            step = step.set("tls.sni", name.clone());
+        }
+        if let Some(version) = tls.version {
+            step = step.set("tls.version", version_word(version));
+        }
+        if let Some(alpn) = &tls.alpn {
+            step = step.set("tls.alpn", alpn.clone());
+        }
+        if !tls.chain.is_empty() {
+            step = step.set(
+                "tls.chain",
+                tls.chain.iter().map(|certificate| certificate.value()).collect::<Vec<_>>(),
+            );
+        }
+        let Some(ending) = tls.ending(flow, self.end()) else {
+            return Some((
+                self.between(step, start, tls.last.unwrap_or(start)).skipped("the capture ends within it"),
+                false,
+            ));
+        };
+        let step = self.between(step, start, ending.at);
+        Some(match (ending.failure, ending.unclear) {
+            (Some((code, text)), _) => (step.failed(&code, &text), false),
+            (None, Some(why)) => (step.skipped(why), false),
+            (None, None) => (step, true),
+        })
+    }
+
+    pub(super) fn exchange(&mut self, parent: Option<SpanId>, exchange: &Exchange, flow: &TcpFlow) {
+        let ends = (socket(flow.remote()), socket(flow.local()));
+        let pauses = flow.pauses[flow.server()];
+        let step = self.exchange_step(exchange).set("tcp.remote", ends.0).set("tcp.local", ends.1);
+        let step = step
+            .set("http.longest_pause", Value::Nanos(pauses.longest))
+            .set("http.pauses", pauses.count)
+            .set("http.paused", Value::Nanos(pauses.total));
+        self.add_exchange(parent, exchange, step);
+    }
+
+    pub(super) fn exchange_step(&self, exchange: &Exchange) -> Step {
+        let label = format!("{} {}", exchange.method, exchange.url);
+        let mut step = Step::new(Layer::Http, "exchange", label.trim())
+            .set("http.url", exchange.url.clone())
+            .set("http.version", exchange.version.clone());
+        if !exchange.method.is_empty() {
+            step = step.set("http.method", exchange.method.clone());
+        }
+        if let Some(status) = exchange.status {
+            step = step.set("http.status", i64::from(status));
+        }
+        if let Some(bytes) = exchange.bytes {
+            step = step.set("http.bytes", bytes);
+        }
+        if let Some(chunked) = exchange.chunked {
+            step = step.set("http.chunked", chunked);
+        }
+        if exchange.sealed {
+            step = step.set("http.sealed", true);
+        }
+        let texts = [
+            ("http.location", &exchange.location),
+            ("http.server", &exchange.server),
+            ("http.retry_after", &exchange.retry_after),
+        ];
+        for (key, text) in texts {
+            if let Some(text) = text {
+                step = step.set(key, text.clone());
+            }
+        }
+        step
+    }
+
+    pub(super) fn add_exchange(&mut self, parent: Option<SpanId>, exchange: &Exchange, step: Step) {
+        let step = self.between(step, exchange.start, exchange.end);
+        let step = match (&exchange.failure, exchange.unclear) {
+            (Some((code, text)), _) => step.failed(code, text),
+            (None, Some(why)) => step.skipped(why),
+            (None, None) => step,
+        };
+        let step = match parent {
+            Some(parent) => step.under(parent),
+            None => step,
+        };
+        let id = self.trace.add(step);
+        let Some(answered) = exchange.answered.filter(|answered| *answered <= exchange.end) else { return };
+        let wait =
+            self.between(Step::new(Layer::Http, "wait", "wait for the answer"), exchange.start, answered);
+        self.trace.add(wait.under(id));
+        let transfer = Step::new(Layer::Http, "transfer", "receive the answer");
+        let transfer = self.between(transfer, answered, exchange.end);
+        self.trace.add(transfer.under(id));
+    }
+
+    /// Redirects that come back to where they began (RFC 9110 15.4).
+    fn redirects(&mut self, exchanges: &[Exchange]) {
+        let redirected: Vec<&Exchange> = exchanges
+            .iter()
+            .filter(|exchange| {
+                exchange.status.is_some_and(|status| (300..400).contains(&status) && status != 304)
+            })
+            .collect();
+        let (Some(last), Some(end)) = (redirected.last(), exchanges.last()) else { return };
+        let again = redirected.iter().filter(|exchange| exchange.url == last.url).count();
+        if again < REDIRECTS_MIN || end.url != last.url || end.status != last.status {
+            return;
+        }
+        let span = self.trace.spans.iter_mut().rev().find(|span| span.what == "exchange");
+        if let Some(span) = span {
+            span.outcome = thru_trace::Outcome::Failed {
+                code: "http.redirect_loop".into(),
+                text: format!("the same address was redirected {again} times"),
+            };
+        }
+    }
+
+    fn counters(&self, flow: &TcpFlow) -> Step {
+        let (client, server) = (flow.client(), flow.server());
+        let (sent, got) = (&flow.sides[client], &flow.sides[server]);
+        let remote = flow.remote();
+        let mut step = Step::new(Layer::Tcp, "connection", &format!("TCP to {}", socket(remote)))
+            .set("tcp.remote", socket(remote))
+            .set("tcp.local", socket(flow.local()));
+        if let Some(rtt) = flow.rtt() {
+            step = step.set("tcp.rtt_min", Value::Nanos(rtt)).set("tcp.rtt", Value::Nanos(rtt));
+        }
+        if let Some(loaded) = loaded_rtt(flow) {
+            step = step.set("tcp.rtt_max", Value::Nanos(loaded));
+        }
+        // What both ends had to send again counts: from the middle of the way one sees either.
+        let counts = [
+            ("tcp.retransmissions", sent.resent_count + got.resent_count),
+            ("tcp.timeouts", sent.timeouts),
+            ("tcp.segments_sent", sent.segments),
+            ("tcp.segments_received", got.segments),
+            ("tcp.duplicates_received", 0),
+            ("tcp.out_of_order_received", got.ahead),
+            ("tcp.holes", got.repaired_count + sent.repaired_count),
+            ("tcp.bytes_sent", sent.bytes),
+            ("tcp.bytes_acked", sent.bytes.saturating_sub(unheard(flow))),
+            ("tcp.bytes_received", got.bytes),
+            ("tcp.gap_bytes", got.missing()),
+            ("tcp.uncaptured", got.uncaptured + sent.uncaptured),
+        ];
+        for (key, count) in counts {
+            step = step.set(key, count);
+        }
+        step = step.set("tcp.mss", flow.mss.iter().flatten().min().map_or(1_460, |mss| i64::from(*mss)));
+        step = self.arrivals(step, flow);
+        self.between(step, flow.first, flow.last)
+    }
+
+    /// What only whole packets show, by frame.
+    fn arrivals(&self, step: Step, flow: &TcpFlow) -> Step {
+        let got = &flow.sides[flow.server()];
+        let frames = |frames: &[u64]| frames.iter().map(|number| Value::from(*number)).collect::<Vec<_>>();
+        step.set("arrivals.total", got.segments)
+            .set("arrivals.doubled", frames(&got.copies))
+            .set("arrivals.overtaken", frames(&got.overtaken))
+            .set("arrivals.repaired", frames(&got.repaired))
+            .set(
+                "arrivals.damaged",
+                frames(self.watch.damaged.get(&flow.remote().0).map_or(&[], Vec::as_slice)),
+            )
+    }
+}
+
+/// Redirects to one place that are no accident.
+const REDIRECTS_MIN: usize = 3;
+
+/// Bytes of the client that were sent and never acknowledged, long enough ago.
+fn unheard(flow: &TcpFlow) -> u64 {
+    let sent = &flow.sides[flow.client()];
+    // The end of a conversation is rarely waited for.
+    if sent.fin.is_some() && sent.resent_count == 0 { 0 } else { sent.unacknowledged().min(sent.bytes) }
+}
+
+/// The round trip that nine of ten samples stay below, once there are enough of them.
+fn loaded_rtt(flow: &TcpFlow) -> Option<u64> {
+    let mut samples: Vec<u64> = flow.samples.iter().flatten().copied().collect();
+    if samples.len() < 16 {
+        return None;
+    }
+    samples.sort_unstable();
+    Some(samples[samples.len() * 9 / 10])
+}
+
+fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {
+    if flow.remote().1 != visit.port {
+        return Role::OtherPort;
+    }
+    let small = |flow: &TcpFlow| flow.mss[flow.client()].is_some_and(|mss| mss <= SMALL_MSS);
+    if small(flow) && own.iter().any(|other| !small(other)) {
+        return Role::SmallMss;
+    }
+    let family = |flow: &TcpFlow| flow.remote().0.is_ipv6();
+    let idle = flow.sides[flow.client()].bytes == 0;
+    let later = |other: &&&TcpFlow| {
+        other.established.is_some_and(|done| flow.first.time > done.time + RACE)
+            && family(other) != family(flow)
+    };
+    if idle && own.iter().find(later).is_some() {
+        return Role::OtherFamily;
+    }
+    Role::Own
+}
+
+/// A race between families is over by then (RFC 8305 8).
+const RACE: u64 = 300_000_000;

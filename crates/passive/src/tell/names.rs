@@ -1,0 +1,388 @@
+//! Lookups: one `resolve` for a name, one `dns.query` for each question and server.
+
+use std::net::{IpAddr, SocketAddr};
+
+use thru_trace::{Layer, SpanId, Step, Value};
+
+use super::Teller;
+use crate::kept::Moment;
+use crate::questions::{Question, rcode_word, type_word};
+use crate::visit::Visit;
+
+/// Which of two failures tells more, as in a live probe.
+const TELLING: [&str; 7] = [
+    "dns.nxdomain",
+    "dns.servfail",
+    "dns.refused",
+    "dns.malformed",
+    "dns.timeout",
+    "dns.unreachable",
+    "dns.no_data",
+];
+
+/// The same question to the same server.
+struct Asked<'a> {
+    questions: Vec<&'a Question>,
+}
+
+impl Asked<'_> {
+    fn start(&self) -> Moment {
+        self.questions.iter().map(|question| question.start()).min().unwrap_or_default()
+    }
+
+    fn end(&self) -> Moment {
+        self.questions.iter().map(|question| question.end()).max().unwrap_or_default()
+    }
+
+    fn answered(&self) -> Option<&Question> {
+        self.questions.iter().copied().find(|question| question.answer.is_some())
+    }
+
+    fn failure(&self, end: u64) -> Option<&'static str> {
+        match self.answered() {
+            // A cut answer is asked for again over TCP.
+            Some(question) => question.failure(end),
+            None => self.questions.iter().find_map(|question| question.failure(end)),
+        }
+    }
+}
+
+impl Teller<'_> {
+    /// The lookup that a visit begins with. What the same machine asked later of other servers, without recursion, or
+    /// without checks, are controls.
+    pub(super) fn lookup(&mut self, visit: &Visit) {
+        let watch = self.watch;
+        let questions: Vec<&Question> =
+            visit.questions.iter().map(|place| &watch.questions.all[*place]).collect();
+        let Some(first) = questions.iter().min_by_key(|question| question.start()) else { return };
+        // Names are looked up before they are used; later lookups only keep an answer fresh.
+        let used = visit.flows.iter().map(|place| watch.flows[*place].first.time).min();
+        let in_time = |question: &&&Question| used.is_none_or(|used| question.start().time <= used);
+        let own: Vec<&Question> =
+            questions.iter().filter(in_time).copied().filter(|question| !question.asked.unchecked).collect();
+        let own = if own.is_empty() { questions.clone() } else { own };
+        let before_controls = self.first_lookup(&own, first.server.0);
+        self.resolve(&visit.name, &before_controls, used);
+        self.control_lookups(&questions, &before_controls);
+    }
+
+    /// The questions of the first lookup: those to the resolvers that were asked first, until it was over.
+    fn first_lookup<'q>(&self, own: &[&'q Question], first: IpAddr) -> Vec<&'q Question> {
+        let begin = own.iter().map(|question| question.start()).min().unwrap_or_default();
+        let mut servers = vec![first];
+        let mut picked: Vec<&Question> = Vec::new();
+        let mut over = begin.time;
+        let mut sorted: Vec<&Question> = own.to_vec();
+        sorted.sort_by_key(|question| question.start());
+        for question in sorted {
+            // A next server in the row is asked while the first has not answered; over TCP only after a cut answer.
+            let cut = picked.iter().any(|known| {
+                known.asked.kind == question.asked.kind
+                    && known.answer.as_ref().is_some_and(|(_, answer)| answer.truncated)
+            });
+            if question.over_tcp && !cut && picked.iter().any(|known| !known.over_tcp) {
+                continue;
+            }
+            let known = picked
+                .iter()
+                .find(|known| known.asked.kind == question.asked.kind && known.server == question.server);
+            let repeats = known.is_some_and(|known| known.answer.is_some() && !cut);
+            let late = question.start().time > over + 15_000_000_000;
+            if repeats || late {
+                continue;
+            }
+            let new_server = !servers.contains(&question.server.0);
+            // Another resolver, asked after the ones that were configured had been given up: a control.
+            let given_up = picked.iter().any(|known| {
+                known.server.0 == question.server.0 || known.failure(self.end()) == Some("dns.timeout")
+            });
+            let configured = question.start().time.saturating_sub(begin.time) < 6_000_000_000;
+            if new_server && !(configured && given_up) {
+                continue;
+            }
+            if new_server {
+                servers.push(question.server.0);
+            }
+            over = over.max(question.end().time);
+            picked.push(question);
+        }
+        picked
+    }
+
+    /// `used`: when the first connection was made, for which no answer was waited for any longer.
+    fn resolve(&mut self, name: &str, questions: &[&Question], used: Option<u64>) {
+        let mut groups: Vec<Asked<'_>> = Vec::new();
+        for question in questions {
+            let same = |asked: &&mut Asked<'_>| {
+                let first = asked.questions[0];
+                first.asked.kind == question.asked.kind && first.server == question.server
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.questions.push(question),
+                None => groups.push(Asked { questions: vec![question] }),
+            }
+        }
+        let Some(start) = groups.iter().map(Asked::start).min() else { return };
+        let capture_end = self.end();
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for (_, answer) in questions.iter().filter_map(|question| question.answer.as_ref()) {
+            for address in &answer.addresses {
+                if !addresses.contains(address) {
+                    addresses.push(*address);
+                }
+            }
+        }
+        let failures: Vec<&str> = groups.iter().filter_map(|group| group.failure(capture_end)).collect();
+        // What counts is when the lookup could go on: with the first addresses, or when all had failed.
+        let found = questions.iter().filter(|question| {
+            question.answer.as_ref().is_some_and(|(_, answer)| !answer.addresses.is_empty())
+        });
+        let ends = found.map(|question| question.end()).max();
+        let end = ends.unwrap_or_else(|| groups.iter().map(Asked::end).max().unwrap_or(start));
+        let step = Step::new(Layer::Dns, "resolve", name).set("dns.name", format!("{name}."));
+        let step = self.between(step, start, end);
+        let step = if !addresses.is_empty() {
+            step.set("dns.addresses", addresses.into_iter().map(Value::Address).collect::<Vec<_>>())
+        } else if let Some(code) = TELLING.into_iter().find(|code| failures.contains(code)) {
+            step.failed(code, &sentence(code, name))
+        } else {
+            step.skipped("the capture ends before an answer could have come")
+        };
+        let parent = self.trace.add(step);
+        for group in groups {
+            self.query(parent, &group, used);
+        }
+    }
+
+    fn query(&mut self, parent: SpanId, asked: &Asked<'_>, used: Option<u64>) {
+        let first = asked.questions[0];
+        let end = used.map_or(self.end(), |used| used.min(self.end()).max(asked.end().time));
+        let failure = asked.failure(end);
+        let unanswered = failure == Some("dns.timeout");
+        let last = if unanswered {
+            // Nobody knows how long it was waited for: until the next thing, or the capture's end.
+            let waited = asked.start().time + WAIT_SHOWN;
+            Moment { time: waited.min(end).max(asked.end().time), number: asked.end().number }
+        } else {
+            asked.end()
+        };
+        let step = self.query_step(first, asked.questions.iter().map(|question| question.sent.len()).sum());
+        let mut step = self.between(step, asked.start(), last).under(parent);
+        if let Some((_, answer)) = asked.answered().and_then(|question| question.answer.as_ref()) {
+            step = step.set("dns.rcode", rcode_word(answer.rcode)).set("dns.answers", answers(answer));
+            if !answer.extended.is_empty() {
+                step = step
+                    .set("dns.ede", answer.extended.iter().map(|code| i64::from(*code)).collect::<Vec<_>>());
+            }
+        }
+        for told in asked.questions.iter().flat_map(|question| &question.told).take(1) {
+            step = step
+                .set("icmp.from", told.from)
+                .set("icmp.kind", told.words())
+                .set("icmp.local", told.quoted_source == Some(told.from))
+                .set("icmp.delay", Value::Nanos(told.at.time.saturating_sub(asked.start().time)));
+        }
+        step = match failure {
+            Some(code) => step.failed(code, &sentence(code, &first.asked.name)),
+            None if asked.answered().is_none() => step.skipped("its answer was not waited for"),
+            None => step,
+        };
+        self.trace.add(step);
+        for question in &asked.questions {
+            self.keep(question.album.packets());
+        }
+    }
+
+    fn query_step(&self, question: &Question, tries: usize) -> Step {
+        let kind = type_word(question.asked.kind);
+        let label = format!("{} {kind} @ {}", question.asked.name, question.server.0);
+        let step = Step::new(Layer::Dns, "dns.query", &label)
+            .set("dns.server", server(question))
+            .set("dns.type", kind)
+            .set("dns.tries", tries);
+        if question.over_tcp { step.set("dns.transport", "tcp") } else { step }
+    }
+
+    /// Whether a question has the same answer elsewhere, over TCP, or without checks.
+    fn control_lookups(&mut self, questions: &[&Question], own: &[&Question]) {
+        let is_own = |question: &Question| {
+            own.iter().any(|known| known.client == question.client && known.start() == question.start())
+        };
+        let Some(first) = own.first() else { return };
+        let own_servers: Vec<IpAddr> = own.iter().map(|question| question.server.0).collect();
+        let rest: Vec<&Question> = questions.iter().copied().filter(|question| !is_own(question)).collect();
+        let kinds: [(&str, Box<dyn Fn(&Question) -> bool>); 3] = [
+            ("checking_disabled", Box::new(|question: &Question| question.asked.unchecked)),
+            (
+                "over_tcp",
+                Box::new(|question: &Question| question.over_tcp && own_servers.contains(&question.server.0)),
+            ),
+            ("other_resolver", Box::new(|question: &Question| !own_servers.contains(&question.server.0))),
+        ];
+        for (kind, fits) in kinds {
+            let group: Vec<&Question> = rest.iter().copied().filter(|question| fits(question)).collect();
+            if !group.is_empty() {
+                self.control_lookup(kind, &group);
+            }
+        }
+        self.iterated(&first.asked.name);
+        self.repeated(questions, own);
+    }
+
+    fn control_lookup(&mut self, kind: &str, questions: &[&Question]) {
+        let asked = Asked { questions: questions.to_vec() };
+        let end = self.end();
+        let step = Step::new(Layer::Dns, "control", kind).set("control.kind", kind);
+        let step = self.between(step, asked.start(), asked.end());
+        let answered = questions.iter().find(|question| question.answer.is_some());
+        let failure = match answered {
+            Some(question) => question.failure(end),
+            None => asked.failure(end),
+        };
+        let step = match failure {
+            Some(code) => step.failed(code, &sentence(code, &asked.questions[0].asked.name)),
+            None if answered.is_none() => step.skipped("the capture ends before an answer could have come"),
+            None => step,
+        };
+        let parent = self.trace.add(step);
+        self.query(parent, &asked, None);
+    }
+
+    /// Questions without recursion for the same name: somebody asked from the root down.
+    fn iterated(&mut self, name: &str) {
+        let watch = self.watch;
+        let steps: Vec<&Question> = watch
+            .questions
+            .all
+            .iter()
+            .filter(|question| {
+                !question.asked.recursion && question.asks_for_address() && question.asked.name == name
+            })
+            .collect();
+        let Some(last) = steps.last() else { return };
+        let end = self.end();
+        let final_answer = steps.iter().rev().find(|question| {
+            question
+                .answer
+                .as_ref()
+                .is_some_and(|(_, a)| a.rcode == 0 && (a.answers > 0 || a.has_soa) || a.rcode == 3)
+        });
+        let control =
+            Step::new(Layer::Dns, "control", "asked from the root down").set("control.kind", "iterate");
+        let start = steps.iter().map(|question| question.start()).min().unwrap_or_default();
+        let finish = steps.iter().map(|question| question.end()).max().unwrap_or_default();
+        let control = self.between(control, start, finish);
+        let stuck = final_answer.unwrap_or(last);
+        let control = control.set("dns.authority", watch_name(stuck));
+        let control = match stuck.answer.as_ref().map(|(_, answer)| answer) {
+            Some(answer) if answer.rcode == 3 => control
+                .set("dns.authority_rcode", "NXDOMAIN")
+                .failed("dns.nxdomain", "the name's own servers know no such name"),
+            Some(answer) if answer.rcode == 0 && !answer.addresses.is_empty() => {
+                control.set("dns.authority_rcode", "NOERROR")
+            }
+            Some(answer) if answer.rcode == 0 && !answer.aliases.is_empty() => {
+                control.set("dns.authority_rcode", "NOERROR")
+            }
+            Some(answer) if answer.rcode == 0 => {
+                control.set("dns.authority_rcode", "NOERROR").failed("dns.no_data", "the name has no address")
+            }
+            Some(answer) if answer.rcode == 5 => {
+                control.failed("dns.lame", "it refuses to answer for the zone")
+            }
+            Some(_) => control.failed("dns.servfail", "it answers that it failed"),
+            None if stuck.failure(end).is_none() => {
+                control.skipped("the capture ends before an answer could have come")
+            }
+            None => control.failed("dns.timeout", "it does not answer"),
+        };
+        let parent = self.trace.add(control);
+        for question in steps {
+            self.query(parent, &Asked { questions: vec![question] }, None);
+        }
+    }
+
+    /// The same name again, and a name of its zone that nobody can have asked before.
+    fn repeated(&mut self, questions: &[&Question], own: &[&Question]) {
+        let watch = self.watch;
+        let Some(first) = own.iter().find(|question| question.answer.is_some()) else { return };
+        let again = questions.iter().find(|question| {
+            question.start().time > first.end().time
+                && question.server == first.server
+                && question.asked.kind == first.asked.kind
+                && question.answer.is_some()
+        });
+        let suffix = format!(".{}", first.asked.name);
+        let fresh = watch.questions.all.iter().find(|question| {
+            question.asked.name.ends_with(&suffix)
+                && question.server == first.server
+                && question.start().time > first.end().time
+                && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 3)
+        });
+        let (Some(again), Some(fresh)) = (again, fresh) else { return };
+        let took = |question: &Question| question.end().time.saturating_sub(question.start().time);
+        let step = Step::new(Layer::Dns, "control", "the same name once more, and one that nobody asked for")
+            .set("control.kind", "repeated")
+            .set("repeated.cached", Value::Nanos(took(again)))
+            .set("repeated.fresh", Value::Nanos(took(fresh)));
+        let step = self.between(step, again.start(), fresh.end());
+        let parent = self.trace.add(step);
+        self.query(parent, &Asked { questions: vec![again] }, None);
+        self.query(parent, &Asked { questions: vec![fresh] }, None);
+    }
+
+    /// A question that is no part of a visit, told by itself.
+    pub(crate) fn question(&mut self, question: &Question) {
+        let name = question.asked.name.clone();
+        if question.asks_for_address() && question.asked.recursion {
+            return self.resolve(&name, &[question], None);
+        }
+        // That a record of another kind is not there is an answer.
+        let step = Step::new(Layer::Dns, "lookup", &name);
+        let step = self.between(step, question.start(), question.end());
+        let parent = self.trace.add(step);
+        self.query_plain(parent, question);
+    }
+
+    fn query_plain(&mut self, parent: SpanId, question: &Question) {
+        let step = self.query_step(question, question.sent.len());
+        let mut step = self.between(step, question.start(), question.end()).under(parent);
+        match &question.answer {
+            Some((_, answer)) => step = step.set("dns.rcode", rcode_word(answer.rcode)),
+            None => step = step.skipped("no answer was captured"),
+        }
+        self.trace.add(step);
+        self.keep(question.album.packets());
+    }
+}
+
+/// A question is not shown as waiting for longer.
+const WAIT_SHOWN: u64 = 5_000_000_000;
+
+fn server(question: &Question) -> String {
+    SocketAddr::new(question.server.0, question.server.1).to_string()
+}
+
+fn watch_name(question: &Question) -> String {
+    question.server.0.to_string()
+}
+
+fn answers(answer: &crate::glance::Dns) -> Vec<String> {
+    let aliases = answer.aliases.iter().map(|(from, to)| format!("{from}. IN CNAME {to}."));
+    let addresses = answer.addresses.iter().map(|address| {
+        format!("{}. IN {} {address}", answer.name, if address.is_ipv6() { "AAAA" } else { "A" })
+    });
+    aliases.chain(addresses).collect()
+}
+
+fn sentence(code: &str, name: &str) -> String {
+    match code {
+        "dns.nxdomain" => format!("there is no name {name}"),
+        "dns.no_data" => format!("{name} has no address"),
+        "dns.servfail" => "the name server failed".into(),
+        "dns.refused" => "the name server refused".into(),
+        "dns.malformed" => "the name server could not read the question".into(),
+        "dns.unreachable" => "the name server cannot be reached".into(),
+        _ => "no answer".into(),
+    }
+}

@@ -1,0 +1,300 @@
+//! How far a TLS handshake came, and what ended it, from what can be seen of it: all with secrets or in TLS 1.2, sizes
+//! and order of records otherwise.
+
+use crate::certificates::{Certificate, objections};
+use crate::flow::{TcpFlow, What};
+use crate::glance::Message;
+use crate::kept::Moment;
+
+/// A client waits so long at least before silence is a fact: the shortest limit in use is 5 s.
+pub(crate) const SILENCE: u64 = 4_000_000_000;
+/// TLS 1.3 hides what a record is; an alert is 2 bytes, a byte of type and 16 of proof, the end of a handshake 36 at
+/// least and as much around it (RFC 8446 5.2, 4.4.4). Ciphers with a short tag take 8 off.
+const SEALED_ALERT_MAX: u16 = 24;
+/// In TLS 1.2 an alert has 8 bytes in front, or padding behind.
+const SEALED_ALERT_MAX_12: u16 = 48;
+
+/// What was seen of a handshake.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    pub(crate) hello: Option<Moment>,
+    pub(crate) server_hello: Option<Moment>,
+    pub(crate) version: Option<u16>,
+    pub(crate) suite: Option<u16>,
+    pub(crate) server_name: Option<String>,
+    pub(crate) alpn: Option<String>,
+    pub(crate) chain: Vec<Certificate>,
+    /// By each side, in the clear or deciphered: what it said, and when.
+    pub(crate) alerts: [Option<(u8, Moment)>; 2],
+    /// A record that can only be an alert, by each side.
+    pub(crate) sealed_alert: [Option<Moment>; 2],
+    /// When the client's part of the handshake was done.
+    pub(crate) finished: Option<Moment>,
+    /// Encrypted records after the handshake, by each side: when and how long.
+    pub(crate) data: [Vec<(Moment, u16)>; 2],
+    pub(crate) last: Option<Moment>,
+    /// The certificate was readable.
+    pub(crate) readable: bool,
+}
+
+/// How it ended: the stable word and a sentence; `None` within: it worked.
+pub(crate) struct Ending {
+    pub(crate) failure: Option<(String, String)>,
+    /// It was broken off without a reason that can be seen.
+    pub(crate) unclear: Option<&'static str>,
+    pub(crate) at: Moment,
+}
+
+impl Tls {
+    /// Reads a flow; sides are 0 for the client and 1 for the server. `None` if no TLS was begun.
+    pub(crate) fn of(flow: &TcpFlow) -> Option<Tls> {
+        let client = flow.client();
+        let mut tls = Tls::default();
+        let mut changed = [false; 2];
+        for said in &flow.said {
+            let What::Message(message) = &said.what else { continue };
+            let by = usize::from(said.by != client);
+            match message {
+                Message::Record { kind, len, inner } => {
+                    tls.last = Some(said.at);
+                    // Once deciphered, a record is what it says; its message comes by itself.
+                    if matches!(inner, None | Some(23)) {
+                        tls.record(by, *kind, *len, said.at, &mut changed);
+                    }
+                }
+                Message::Handshake(message) => tls.message(by, message, said.at),
+                Message::Alert(desc) => {
+                    if *desc != 0 && tls.alerts[by].is_none() {
+                        tls.alerts[by] = Some((*desc, said.at));
+                    }
+                }
+                _ => {}
+            }
+        }
+        (tls.hello.is_some() || tls.server_hello.is_some() || tls.last.is_some()).then_some(tls)
+    }
+
+    fn is_13(&self) -> bool {
+        self.version == Some(0x0304)
+    }
+
+    fn record(&mut self, by: usize, kind: u8, len: u16, at: Moment, changed: &mut [bool; 2]) {
+        match kind {
+            20 => changed[by] = true,
+            // Behind the change of cipher, TLS 1.2's last handshake message and its alerts are encrypted.
+            22 if changed[by] && !self.is_13() && by == 0 => {
+                self.finished.get_or_insert(at);
+            }
+            21 if changed[by] && len > 2 && len <= SEALED_ALERT_MAX_12 => {
+                self.sealed_alert[by].get_or_insert(at);
+            }
+            23 if self.server_hello.is_none() => {}
+            23 if self.is_13() && by == 0 && self.finished.is_none() && !self.readable => {
+                if len <= SEALED_ALERT_MAX {
+                    self.sealed_alert[0].get_or_insert(at);
+                } else {
+                    self.finished = Some(at);
+                }
+            }
+            // The rest of the server's handshake, as long as the client has not answered it.
+            23 if self.is_13() && by == 1 && self.finished.is_none() => {}
+            23 if self.is_13() && len <= SEALED_ALERT_MAX => {
+                self.sealed_alert[by].get_or_insert(at);
+            }
+            23 => self.data[by].push((at, len)),
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, by: usize, message: &crate::glance::Handshake, at: Moment) {
+        match (message.kind, by) {
+            (1, _) => {
+                self.hello.get_or_insert(at);
+                self.server_name = message.server_name.clone().or(self.server_name.take());
+            }
+            (2, _) => {
+                self.server_hello.get_or_insert(at);
+                self.version = message.versions.first().copied().or(Some(message.version));
+                self.suite = message.suite;
+                self.alpn = message.alpn.first().cloned().or(self.alpn.take());
+            }
+            (20, 0) => {
+                self.finished.get_or_insert(at);
+            }
+            (8, _) => self.alpn = message.alpn.first().cloned().or(self.alpn.take()),
+            (11, 1) if self.chain.is_empty() => {
+                self.chain = message.certificates.iter().filter_map(|der| Certificate::read(der)).collect();
+                self.readable = !self.chain.is_empty();
+            }
+            _ => {}
+        }
+    }
+
+    /// How the handshake ended; `None`: it was under way when the capture ended.
+    pub(crate) fn ending(&self, flow: &TcpFlow, capture_end: u64) -> Option<Ending> {
+        let failed = |code: &str, text: String, at: Moment| {
+            Some(Ending { failure: Some((code.to_owned(), text)), unclear: None, at })
+        };
+        let done = self.finished.is_some() && (!self.data[1].is_empty() || !self.data[0].is_empty());
+        if let Some((alert, at)) = self.alerts[1].filter(|_| !done) {
+            let (name, text) = (alert_word(alert), alert_text(alert));
+            let code = match alert {
+                70 => "tls.version".to_owned(),
+                _ => format!("tls.alert.{name}"),
+            };
+            return failed(&code, format!("the server ended the handshake: {text}"), at);
+        }
+        if let Some(at) = self.foreign(flow) {
+            return failed("tls.not_tls", "what the server sent is no TLS".into(), at);
+        }
+        if let Some((alert, at)) = self.alerts[0].filter(|(alert, _)| !done || (41..=51).contains(alert)) {
+            let (code, text) = self.objection(alert, at);
+            return failed(code, text, at);
+        }
+        if let Some(at) = self.sealed_alert[0].filter(|_| !done && self.server_hello.is_some()) {
+            if let Some((code, text)) = self.visible_objection(at) {
+                return failed(code, text, at);
+            }
+            let text = "right after the server's certificate this machine ended the handshake with an encrypted alert";
+            return failed("tls.rejected", text.into(), at);
+        }
+        if let Some(at) = self.finished {
+            let end = self.data[1].first().map_or(at, |(first, _)| at.max(*first.min(&at)));
+            return Some(Ending { failure: None, unclear: None, at: end });
+        }
+        self.without_end(flow, capture_end)
+    }
+
+    /// When the server answered the hello with something that is no TLS.
+    fn foreign(&self, flow: &TcpFlow) -> Option<Moment> {
+        let server = flow.server();
+        let opening = &flow.opening[server];
+        let foreign = self.hello.is_some()
+            && self.server_hello.is_none()
+            && !opening.is_empty()
+            && !matches!(opening.as_slice(), [20..=23, 3, ..]);
+        let (time, number) = flow.sides[server].first_data?;
+        foreign.then_some(Moment { time, number })
+    }
+
+    /// No alert, and no end of the handshake.
+    fn without_end(&self, flow: &TcpFlow, capture_end: u64) -> Option<Ending> {
+        let (client, server) = (flow.client(), flow.server());
+        let failed = |code: &str, text: &str, at: Moment| {
+            Some(Ending { failure: Some((code.to_owned(), text.to_owned())), unclear: None, at })
+        };
+        let hello = self.hello?;
+        let answered = self.server_hello.is_some();
+        let last = flow.sides[server].last_data.unwrap_or(0).max(hello.time);
+        let reset = flow.resets.iter().find(|reset| reset.by == server);
+        let client_left = flow.sides[client]
+            .fin
+            .map(|(time, number)| Moment { time, number })
+            .or_else(|| flow.resets.iter().find(|reset| reset.by == client).map(|reset| reset.at));
+        let server_left = flow.sides[server].fin.map(|(time, number)| Moment { time, number });
+        if let Some(reset) = reset.filter(|reset| client_left.is_none_or(|left| reset.at < left)) {
+            return failed("tls.reset", "the connection was reset during the handshake", reset.at);
+        }
+        if let Some(left) = server_left.filter(|left| client_left.is_none_or(|client| *left < client))
+            && !answered
+        {
+            return failed("tls.closed", "the server closed the connection during the handshake", left);
+        }
+        let until = client_left.map_or(capture_end, |left| left.time);
+        let at = client_left.unwrap_or(Moment { time: until.max(flow.last.time), number: flow.last.number });
+        if until.saturating_sub(last) >= SILENCE {
+            let text = if answered {
+                "the handshake was not done; a part of it came"
+            } else {
+                "no answer to the client's hello"
+            };
+            return failed("tls.timeout", text, at);
+        }
+        if let Some(left) = client_left {
+            if let Some((code, text)) = self.visible_objection(left) {
+                return failed(code, &text, left);
+            }
+            return Some(Ending { failure: None, unclear: Some("the client broke it off"), at: left });
+        }
+        None
+    }
+
+    fn now(at: Moment) -> i64 {
+        i64::try_from(at.time / 1_000_000_000).unwrap_or(i64::MAX)
+    }
+
+    /// The first thing that is wrong with the certificate by the capture's own clock.
+    fn visible_objection(&self, at: Moment) -> Option<(&'static str, String)> {
+        objections(&self.chain, self.server_name.as_deref(), Tls::now(at)).into_iter().next()
+    }
+
+    /// What a client's alert means, with the certificate before us.
+    fn objection(&self, alert: u8, at: Moment) -> (&'static str, String) {
+        let found = objections(&self.chain, self.server_name.as_deref(), Tls::now(at));
+        let has = |code: &str| found.iter().find(|(known, _)| *known == code).cloned();
+        let said = format!("this machine ended the handshake: {}", alert_text(alert));
+        match alert {
+            // Clients say so of certificates that begin in the future as well.
+            45 => has("tls.certificate_expired")
+                .or_else(|| has("tls.certificate_not_yet_valid"))
+                .unwrap_or(("tls.certificate_expired", said)),
+            48 => has("tls.self_signed").unwrap_or(("tls.unknown_ca", said)),
+            42 => has("tls.wrong_name")
+                .or_else(|| found.first().cloned())
+                .unwrap_or(("tls.bad_certificate", said)),
+            43 | 44 | 46 => found.first().cloned().unwrap_or(if self.readable {
+                ("tls.unknown_ca", said)
+            } else {
+                ("tls.rejected", said)
+            }),
+            70 => ("tls.version", said),
+            _ => ("tls.client_alert", said),
+        }
+    }
+}
+
+/// The RFC's word for an alert, as live probes write it (RFC 8446 6).
+fn alert_word(alert: u8) -> String {
+    alert_text(alert).replace(' ', "_")
+}
+
+fn alert_text(alert: u8) -> String {
+    let text = match alert {
+        10 => "unexpected message",
+        20 => "bad record mac",
+        22 => "record overflow",
+        40 => "handshake failure",
+        42 => "bad certificate",
+        43 => "unsupported certificate",
+        44 => "certificate revoked",
+        45 => "certificate expired",
+        46 => "certificate unknown",
+        47 => "illegal parameter",
+        48 => "unknown ca",
+        49 => "access denied",
+        50 => "decode error",
+        51 => "decrypt error",
+        70 => "protocol version",
+        71 => "insufficient security",
+        80 => "internal error",
+        86 => "inappropriate fallback",
+        109 => "missing extension",
+        112 => "unrecognized name",
+        116 => "certificate required",
+        120 => "no application protocol",
+        other => return format!("alert {other}"),
+    };
+    text.to_owned()
+}
+
+/// `TLS 1.3`.
+pub(crate) fn version_word(version: u16) -> String {
+    match version {
+        0x0300 => "SSL 3.0".into(),
+        0x0301 => "TLS 1.0".into(),
+        0x0302 => "TLS 1.1".into(),
+        0x0303 => "TLS 1.2".into(),
+        0x0304 => "TLS 1.3".into(),
+        other => format!("{other:#06x}"),
+    }
+}

@@ -1,0 +1,145 @@
+//! Which questions and connections belong together: one host's visit to one name.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::flow::What;
+use crate::flow::{End, TcpFlow};
+use crate::glance::Message;
+use crate::http1::Event;
+use crate::quic::QuicFlow;
+use crate::watch::Watch;
+
+/// One host's visit to one name, or to one address without a name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Visit {
+    /// The name, or the address in words.
+    pub(crate) name: String,
+    pub(crate) host: Option<IpAddr>,
+    /// The port that was wanted.
+    pub(crate) port: u16,
+    /// Places in the watch's lists, in order of time.
+    pub(crate) questions: Vec<usize>,
+    pub(crate) flows: Vec<usize>,
+    pub(crate) quics: Vec<usize>,
+    pub(crate) start: u64,
+}
+
+impl Visit {
+    /// Whether anything was connected to, or tried to be.
+    pub(crate) fn connects(&self) -> bool {
+        !self.flows.is_empty() || !self.quics.is_empty()
+    }
+}
+
+/// All visits, in order of time.
+pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
+    let mut found: BTreeMap<(IpAddr, String), Visit> = BTreeMap::new();
+    let mut visit = |host: IpAddr, name: String, start: u64| -> (IpAddr, String) {
+        let entry = found.entry((host, name.clone())).or_insert_with(|| Visit {
+            name: name.clone(),
+            host: Some(host),
+            start,
+            ..Visit::default()
+        });
+        entry.start = entry.start.min(start);
+        (host, name)
+    };
+    let mut placed: Vec<(Part, (IpAddr, String))> = Vec::new();
+    for (place, question) in watch.questions.all.iter().enumerate() {
+        // Whoever asks without wanting recursion is a resolver at work, and visits nobody (RFC 1035 4.1.1).
+        if question.asks_for_address() && question.asked.recursion && !question.asked.name.is_empty() {
+            let key =
+                visit(watch.host(question.client.0), question.asked.name.clone(), question.start().time);
+            placed.push((Part::Question(place), key));
+        }
+    }
+    for (place, flow) in watch.flows.iter().enumerate() {
+        if is_dns(flow.ends) {
+            continue;
+        }
+        let (local, remote) = (flow.local(), flow.remote());
+        let host = watch.host(local.0);
+        let name = said_name(flow).unwrap_or_else(|| name_for(watch, remote));
+        placed.push((Part::Flow(place), visit(host, name, flow.first.time)));
+    }
+    for (place, quic) in watch.quics.iter().enumerate() {
+        let host = watch.host(quic.local().0);
+        let name = quic_name(quic).unwrap_or_else(|| name_for(watch, quic.remote()));
+        placed.push((Part::Quic(place), visit(host, name, quic.first.time)));
+    }
+    for (part, key) in placed {
+        let Some(visit) = found.get_mut(&key) else { continue };
+        match part {
+            Part::Question(place) => visit.questions.push(place),
+            Part::Flow(place) => visit.flows.push(place),
+            Part::Quic(place) => visit.quics.push(place),
+        }
+    }
+    let mut visits: Vec<Visit> = found.into_values().collect();
+    for visit in &mut visits {
+        visit.port = wanted_port(watch, visit);
+    }
+    visits.sort_by_key(|visit| visit.start);
+    visits
+}
+
+enum Part {
+    Question(usize),
+    Flow(usize),
+    Quic(usize),
+}
+
+/// Questions over TCP are told with the others.
+pub(crate) fn is_dns(ends: [End; 2]) -> bool {
+    ends.iter().any(|(_, port)| *port == 53)
+}
+
+/// The name that the client itself said: in its TLS hello, or in its request.
+pub(crate) fn said_name(flow: &TcpFlow) -> Option<String> {
+    flow.said.iter().find_map(|said| match &said.what {
+        What::Message(Message::Handshake(hello)) if hello.kind == 1 => hello.server_name.clone(),
+        What::Http(Event::Request(request)) => {
+            let host = request.host.as_deref()?;
+            let bare = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+            Some(bare.map_or(host, |(name, _)| name).to_ascii_lowercase())
+        }
+        _ => None,
+    })
+}
+
+pub(crate) fn quic_name(quic: &QuicFlow) -> Option<String> {
+    quic.said.iter().find_map(|said| match &said.what {
+        What::Message(Message::Handshake(hello)) if hello.kind == 1 => hello.server_name.clone(),
+        _ => None,
+    })
+}
+
+/// The name that a lookup turned into this address, or that another connection to it said; else the address.
+fn name_for(watch: &Watch, remote: End) -> String {
+    if let Some(name) = watch.questions.name_of(remote.0) {
+        return name.to_owned();
+    }
+    let same = watch.flows.iter().filter(|flow| flow.remote().0 == remote.0).find_map(said_name);
+    same.or_else(|| watch.quics.iter().filter(|quic| quic.remote().0 == remote.0).find_map(quic_name))
+        .unwrap_or_else(|| remote.0.to_string())
+}
+
+/// The port that was asked first; of several, the one on which most was said.
+fn wanted_port(watch: &Watch, visit: &Visit) -> u16 {
+    let mut said: Vec<(u16, u64)> = Vec::new();
+    let tcp = visit.flows.iter().map(|place| &watch.flows[*place]);
+    let tcp = tcp.map(|flow| (flow.first.time, flow.remote().1, flow.sides[flow.client()].bytes));
+    let udp = visit.quics.iter().map(|place| &watch.quics[*place]);
+    let udp = udp.map(|quic| (quic.first.time, quic.remote().1, quic.bytes[quic.client()]));
+    let mut all: Vec<(u64, u16, u64)> = tcp.chain(udp).collect();
+    all.sort_unstable();
+    for (_, port, bytes) in all {
+        match said.iter_mut().find(|(known, _)| *known == port) {
+            Some((_, sum)) => *sum += bytes,
+            None => said.push((port, bytes)),
+        }
+    }
+    let most = said.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
+    said.iter().find(|(_, bytes)| *bytes == most).map_or(0, |(port, _)| *port)
+}

@@ -1,0 +1,182 @@
+//! One interface, packet by packet: flows, questions, and what is beside them.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::errors::Told;
+use crate::flow::{End, TcpFlow};
+use crate::glance::{Glance, Icmp, Message, Tcp, Transport, Udp};
+use crate::ground::{Ground, SHORT_LIFE};
+use crate::kept::{Kept, Moment};
+use crate::questions::Questions;
+use crate::quic::QuicFlow;
+use crate::side::{ACK, SYN};
+
+/// Connections that are remembered.
+const FLOWS_MAX: usize = 100_000;
+
+/// What was seen on one interface.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) packets: u64,
+    pub(crate) first: Option<u64>,
+    pub(crate) last: u64,
+    pub(crate) flows: Vec<TcpFlow>,
+    tcp: BTreeMap<(End, End), usize>,
+    pub(crate) quics: Vec<QuicFlow>,
+    udp: BTreeMap<(End, End), usize>,
+    pub(crate) questions: Questions,
+    pub(crate) ground: Ground,
+    /// Hardware addresses of hosts, told by packets that no router has touched.
+    pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
+    /// Packets that were damaged on the way, by who had sent them.
+    pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
+}
+
+/// A life that no router has shortened.
+fn is_fresh(ttl: u8) -> bool {
+    matches!(ttl, 64 | 128 | 255)
+}
+
+fn key(a: End, b: End) -> (End, End) {
+    if a <= b { (a, b) } else { (b, a) }
+}
+
+impl Watch {
+    /// Takes a packet. `original`: its length on the wire.
+    pub(crate) fn take(&mut self, glance: &Glance, kept: &Kept, original: u32) {
+        let at = kept.at;
+        self.packets += 1;
+        self.first.get_or_insert(at.time);
+        self.last = self.last.max(at.time);
+        if let (Some(mac), Some(src)) = (glance.mac, glance.src)
+            && is_fresh(glance.ttl)
+            && mac != [0; 6]
+            && self.macs.len() < 65_536
+        {
+            self.macs.entry(src).or_insert(mac);
+        }
+        match &glance.transport {
+            Transport::Tcp(tcp) => self.tcp(glance, tcp, kept, original),
+            Transport::Udp(udp) => self.udp(glance, *udp, kept),
+            Transport::Icmp(icmp) => self.icmp(glance, icmp, kept),
+            Transport::Neighbour { asks, address } => {
+                self.ground.neighbour(*asks, *address, glance.src, kept);
+            }
+            Transport::None => {}
+        }
+    }
+
+    fn tcp(&mut self, glance: &Glance, tcp: &Tcp, kept: &Kept, original: u32) {
+        let Some((from, to)) = glance.ends() else { return };
+        for message in &glance.messages {
+            if let Message::Dns(dns) = message {
+                self.questions.take(from, to, true, dns, kept);
+            }
+        }
+        let place = match self.tcp.get(&key(from, to)) {
+            Some(place) if !self.flows[*place].is_reused_by(from, tcp) => *place,
+            _ => {
+                if self.flows.len() >= FLOWS_MAX {
+                    return;
+                }
+                // A question that is meant to die on the way is a probe of the way.
+                if tcp.flags & (SYN | ACK) == SYN && glance.ttl < SHORT_LIFE {
+                    self.ground.probe(from, to, glance.ttl, kept);
+                    return;
+                }
+                self.flows.push(TcpFlow::new(from, to, kept.at));
+                self.tcp.insert(key(from, to), self.flows.len() - 1);
+                self.flows.len() - 1
+            }
+        };
+        self.flows[place].take(glance, tcp, kept, original);
+    }
+
+    fn udp(&mut self, glance: &Glance, udp: Udp, kept: &Kept) {
+        let Some((from, to)) = glance.ends() else { return };
+        let mut is_quic = false;
+        for message in &glance.messages {
+            match message {
+                // Asking everybody on the link is another thing than asking a name server (RFC 6762).
+                Message::Dns(dns) if udp.src_port == 53 || udp.dst_port == 53 => {
+                    self.questions.take(from, to, false, dns, kept);
+                }
+                Message::Dhcp { kind, id } => self.ground.dhcp(*kind, *id, kept.at),
+                Message::Quic(quic) => is_quic |= quic.long.is_some() || quic.version != 0,
+                _ => {}
+            }
+        }
+        if glance.messages.is_empty() && glance.ttl < SHORT_LIFE && !to.0.is_multicast() {
+            self.ground.probe(from, to, glance.ttl, kept);
+            return;
+        }
+        self.ground.probe_answered(from, to, kept);
+        let known = self.udp.get(&key(from, to)).copied();
+        if known.is_none() && (!is_quic || self.quics.len() >= FLOWS_MAX) {
+            return;
+        }
+        let place = known.unwrap_or_else(|| {
+            self.quics.push(QuicFlow::new(from, to, kept.at));
+            self.udp.insert(key(from, to), self.quics.len() - 1);
+            self.quics.len() - 1
+        });
+        self.quics[place].take(glance, udp, kept);
+    }
+
+    fn icmp(&mut self, glance: &Glance, icmp: &Icmp, kept: &Kept) {
+        let (Some(src), Some(dst)) = (glance.src, glance.dst) else { return };
+        if icmp.is_echo_request() {
+            self.ground.echo(src, dst, icmp.ident, icmp.seq, glance.ttl, kept);
+        } else if icmp.is_echo_reply() {
+            self.ground.reply(src, dst, icmp.ident, icmp.seq, glance.ttl, kept);
+        }
+        let Some(quoted) = glance.quoted else { return };
+        let (Some(from), Some(to)) = (quoted.src, quoted.dst) else { return };
+        let told = Told::new(kept.at, src, icmp, &quoted);
+        let ends = ((from, quoted.ports.0), (to, quoted.ports.1));
+        match quoted.protocol {
+            1 => self.ground.echo_told(from, to, quoted.ports.0, quoted.ports.1, told, kept),
+            _ if self.ground.probe_told(ends.0, ends.1, told, kept) => {}
+            6 => {
+                if let Some(place) = self.tcp.get(&key(ends.0, ends.1)) {
+                    let flow = &mut self.flows[*place];
+                    if flow.told.len() < 64 {
+                        flow.told.push(told);
+                    }
+                    flow.last = kept.at;
+                    flow.album.add(kept);
+                }
+            }
+            17 => {
+                self.questions.told(ends.0, ends.1, told, kept);
+                if let Some(place) = self.udp.get(&key(ends.0, ends.1)) {
+                    let flow = &mut self.quics[*place];
+                    if flow.told.len() < 64 {
+                        flow.told.push(told);
+                    }
+                    flow.last = kept.at;
+                    flow.album.add(kept);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// When it began, in nanoseconds since the Unix epoch.
+    pub(crate) fn start(&self) -> u64 {
+        self.first.unwrap_or(0)
+    }
+
+    /// Who an address is, for grouping: all addresses of one hardware address are one host.
+    pub(crate) fn host(&self, address: IpAddr) -> IpAddr {
+        let Some(mac) = self.macs.get(&address) else { return address };
+        let first = self.macs.iter().find(|(_, other)| *other == mac).map(|(known, _)| *known);
+        first.unwrap_or(address)
+    }
+
+    /// A moment of the capture's own time.
+    pub(crate) fn at(&self, moment: Moment) -> u64 {
+        moment.time.saturating_sub(self.start())
+    }
+}
