@@ -14,6 +14,8 @@ pub(crate) type End = (IpAddr, u16);
 
 /// Things said that are remembered of a flow.
 const SAID_MAX: usize = 4096;
+/// Records of application data of one side that are remembered.
+const RECORDS_MAX: u32 = 128;
 /// Round trips that are remembered.
 const SAMPLES_MAX: usize = 4096;
 /// A pause in the data longer than this is the sender's, and says nothing of the way.
@@ -73,6 +75,7 @@ pub(crate) struct TcpFlow {
     /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
     pub(crate) samples: [Vec<u64>; 2],
     stamps: [VecDeque<(u32, u64)>; 2],
+    records: [u32; 2],
     readers: [Reader; 2],
     heads: VecDeque<bool>,
     /// What is spoken is TLS, so its bytes are no HTTP.
@@ -123,6 +126,7 @@ impl TcpFlow {
             shut: Default::default(),
             samples: Default::default(),
             stamps: Default::default(),
+            records: [0; 2],
             readers: Default::default(),
             heads: VecDeque::new(),
             is_tls: false,
@@ -268,7 +272,34 @@ impl TcpFlow {
                     _ => {}
                 }
             }
-            self.say(by, at, What::Message(message.clone()));
+            if !self.is_more_of_the_same(by, at, message) {
+                self.say(by, at, What::Message(message.clone()));
+            }
+        }
+    }
+
+    /// Long transfers are thousands of records and frames of data: the first tell when, the others how much.
+    fn is_more_of_the_same(&mut self, by: usize, at: Moment, message: &Message) -> bool {
+        match message {
+            Message::Record { kind: 23, inner, .. } if !matches!(inner, Some(21 | 22)) => {
+                self.records[by] += 1;
+                self.records[by] > RECORDS_MAX
+            }
+            Message::Http2(frame) if frame.is_only_data() => {
+                if let Some(Said { by: before, at: last, what: What::Message(Message::Http2(known)) }) =
+                    self.said.last_mut()
+                    && *before == by
+                    && known.stream == frame.stream
+                    && known.data > 0
+                {
+                    known.data += frame.data;
+                    known.ends |= frame.ends;
+                    *last = at;
+                    return true;
+                }
+                frame.data == 0 && !frame.ends
+            }
+            _ => false,
         }
     }
 

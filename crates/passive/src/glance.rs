@@ -181,6 +181,13 @@ pub(crate) struct Http2 {
     pub(crate) is_3: bool,
 }
 
+impl Http2 {
+    /// Whether it is no head, and gives nothing up.
+    pub(crate) fn is_only_data(&self) -> bool {
+        self.status.is_none() && self.method.is_none() && self.headers.is_empty() && !self.resets
+    }
+}
+
 impl Glance {
     /// Walks over the tree once.
     pub(crate) fn of(tree: &Tree<'_>) -> Glance {

@@ -490,6 +490,8 @@ fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
                 cx.piece(Carrier::Tcp, 0, side, fresh, false);
                 return keep(cx, side, fresh);
             }
+            // The message that waited ends here; what the next one wants is its own matter.
+            order.wants = 0;
             cx.piece(Carrier::Tcp, 0, side, fresh, false);
             cx.wants = 0;
             let used = if waiting.is_empty() { 0 } else { reassembled(cx, side, waiting, fresh.bytes, true) };
