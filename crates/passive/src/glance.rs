@@ -442,11 +442,7 @@ impl Walk<'_, '_> {
                     dns.addresses.extend(address);
                 }
             }
-            "dns.cname" => {
-                if dns.aliases.len() < 64 {
-                    dns.aliases.push((dns.owner.clone(), words));
-                }
-            }
+            "dns.cname" if dns.aliases.len() < 64 => dns.aliases.push((dns.owner.clone(), words)),
             "dns.opt.ext_error.info_code" => dns.extended.push(number as u16),
             "dns.soa.mname" => dns.has_soa = true,
             _ => {}

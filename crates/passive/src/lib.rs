@@ -124,6 +124,3 @@ impl Doctor {
         judge::examine(&main.watch, &rest, &main.name)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -63,10 +63,8 @@ impl Tls {
                     }
                 }
                 Message::Handshake(message) => tls.message(by, message, said.at),
-                Message::Alert(desc) => {
-                    if *desc != 0 && tls.alerts[by].is_none() {
-                        tls.alerts[by] = Some((*desc, said.at));
-                    }
+                Message::Alert(desc) if *desc != 0 => {
+                    tls.alerts[by].get_or_insert((*desc, said.at));
                 }
                 _ => {}
             }

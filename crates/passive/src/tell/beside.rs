@@ -229,7 +229,7 @@ impl Teller<'_> {
             if !decided {
                 continue;
             }
-            let works = told.spans.iter().filter(|span| span.what == "handshake").last().map_or_else(
+            let works = told.spans.iter().rfind(|span| span.what == "handshake").map_or_else(
                 || told.spans.iter().any(|span| span.what == "connect" && span.is_ok()),
                 thru_trace::Span::is_ok,
             );

@@ -211,34 +211,25 @@ impl Teller<'_> {
         let Some(first) = own.first() else { return };
         let own_servers: Vec<IpAddr> = own.iter().map(|question| question.server.0).collect();
         let rest: Vec<&Question> = questions.iter().copied().filter(|question| !is_own(question)).collect();
-        let kinds: [(&str, Box<dyn Fn(&Question) -> bool>); 3] = [
-            ("checking_disabled", Box::new(|question: &Question| question.asked.unchecked)),
-            (
-                "over_tcp",
-                Box::new(|question: &Question| question.over_tcp && own_servers.contains(&question.server.0)),
-            ),
-            ("other_resolver", Box::new(|question: &Question| !own_servers.contains(&question.server.0))),
-        ];
-        for (kind, fits) in kinds {
-            let group: Vec<&Question> = rest.iter().copied().filter(|question| fits(question)).collect();
-            if !group.is_empty() {
-                self.control_lookup(kind, &group);
-            }
-        }
+        let unchecked = rest.iter().copied().filter(|question| question.asked.unchecked).collect();
+        self.control_lookup("checking_disabled", unchecked);
+        let ours = |question: &Question| own_servers.contains(&question.server.0);
+        let over_tcp = rest.iter().copied().filter(|question| question.over_tcp && ours(question)).collect();
+        self.control_lookup("over_tcp", over_tcp);
+        self.control_lookup("other_resolver", rest.into_iter().filter(|question| !ours(question)).collect());
         self.iterated(&first.asked.name);
         self.repeated(questions, own);
     }
 
-    fn control_lookup(&mut self, kind: &str, questions: &[&Question]) {
-        let asked = Asked { questions: questions.to_vec() };
+    fn control_lookup(&mut self, kind: &str, questions: Vec<&Question>) {
+        if questions.is_empty() {
+            return;
+        }
+        let asked = Asked { questions };
         let end = self.end();
         let step = Step::new(Layer::Dns, "control", kind).set("control.kind", kind);
         let step = self.between(step, asked.start(), asked.end());
-        let answered = questions.iter().find(|question| question.answer.is_some());
-        let failure = match answered {
-            Some(question) => question.failure(end),
-            None => asked.failure(end),
-        };
+        let (answered, failure) = (asked.answered(), asked.failure(end));
         let step = match failure {
             Some(code) => step.failed(code, &sentence(code, &asked.questions[0].asked.name)),
             None if answered.is_none() => step.skipped("the capture ends before an answer could have come"),
