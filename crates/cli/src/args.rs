@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use thru_dissect::summary::flow::FlowId;
 
 use thru_wire::{Cidr, MacAddr};
 
@@ -291,6 +292,33 @@ impl OwnArgs {
     }
 }
 
+/// How the bytes of a stream are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FollowForm {
+    /// As words
+    #[default]
+    Text,
+    /// Offsets, hexadecimal and words
+    Hex,
+    /// As they are
+    Raw,
+}
+
+/// What is counted over all packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stats {
+    /// Conversations
+    Conv,
+    /// Endpoints
+    Endpoints,
+    /// Input and output over time
+    Io,
+    /// Protocol hierarchy
+    Phs,
+    /// How each TCP connection fared
+    Tcp,
+}
+
 /// `thru read`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReadArgs {
@@ -318,8 +346,29 @@ pub(crate) struct ReadArgs {
     /// capture are always used
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
+    /// What both sides of a stream said, in order: tcp:3, udp:0, tls:3, http2:3,1, quic:0,4, http3:0,4
+    #[arg(long, value_name = "FLOW", group = "summary")]
+    pub follow: Option<FlowId>,
+    /// How the bytes of --follow are written
+    #[arg(long = "as", value_enum, default_value_t, value_name = "FORM", requires = "follow")]
+    pub form: FollowForm,
+    /// Conversations, endpoints, input and output over time, the protocol hierarchy, how TCP fared; also with --json
+    #[arg(long, value_enum, value_name = "WHAT,...", value_delimiter = ',', group = "summary")]
+    pub stats: Vec<Stats>,
+    /// The packets of a flow as a ladder between its ends: tcp:3, udp:0, quic:0
+    #[arg(long, value_name = "FLOW", group = "summary")]
+    pub ladder: Option<FlowId>,
+    /// Draw the ladder as an SVG picture
+    #[arg(long, requires = "ladder")]
+    pub svg: bool,
+    /// Write the bodies of HTTP's answers to files in this folder, which is made if it is not there
+    #[arg(long, value_name = "DIR", group = "summary")]
+    pub export_objects: Option<PathBuf>,
+    /// A table with these columns: number, time, src, dst, protocol, length, info, or fields
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json", "fields"])]
+    pub columns: Vec<String>,
     /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "summary")]
     pub write: Option<PathBuf>,
     /// Stop after so many packets
     #[arg(short, long, value_name = "N")]

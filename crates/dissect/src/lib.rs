@@ -11,6 +11,7 @@
 //! - `protocols`: a file for each protocol or family.
 //! - [`show`]: trees as lines, outlines, hex, JSON and columns.
 //! - `secrets`: key logs. `crypto`: what opens records and packets with them.
+//! - [`summary`]: what many packets say together: streams, conversations, ladders, objects.
 //! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
 
 mod context;
@@ -25,6 +26,7 @@ mod secrets;
 pub mod show;
 mod state;
 mod streams;
+pub mod summary;
 mod table;
 pub mod tree;
 

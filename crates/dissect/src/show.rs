@@ -10,7 +10,9 @@ mod outline;
 mod value;
 
 pub use hex::hex_dump;
+pub(crate) use json::text as json_text;
 pub use json::{JsonScratch, json_line};
+pub(crate) use line::summary_words;
 pub use line::{LineOptions, TimeStyle, line};
 pub use outline::outline;
 pub use value::{columns, write_value};

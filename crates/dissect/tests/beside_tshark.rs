@@ -42,7 +42,11 @@ fn theirs(tshark: &Path, file: &Path, fields: &[&str]) -> Vec<String> {
 }
 
 /// Differences that are meant: file, packet, beginning of the field's name.
-const EXPLAINED: [(&str, u64, &str); 3] = [
+const EXPLAINED: [(&str, u64, &str); 6] = [
+    // The first packet after the version has changed: tshark opens it with a wrong number, and does not show its frame.
+    ("quic-v2.pcapng", 3, "quic.packet_number"),
+    ("quic-v2.pcapng", 3, "quic.frame_type"),
+    ("quic-v2.pcapng", 3, "quic.ack.largest_acknowledged"),
     // tshark shows the whole body again with the last DATA frame; here a frame's data are the frame's.
     ("h2-nginx.pcapng", 26, "http2.data.data"),
     // A header block in three frames: tshark shows the lines that are whole in each, we show the block when it ends.
@@ -137,8 +141,11 @@ fn quic_packets_and_frames() {
         "quic.key_phase",
         "tls.handshake.type",
         "x509ce.dNSName",
-        "http3.stream_type",
-        "http3.frame_type",
     ];
-    agree("quic_packets_and_frames", &["h3.pcapng"], &fields);
+    // tshark 4.0 opens no connection that began with a Retry: `decrypt` has that one.
+    let names =
+        ["h3.pcapng", "quic-update.pcapng", "quic-migrate.pcapng", "quic-early.pcapng", "quic-v2.pcapng"];
+    agree("quic_packets_and_frames", &names, &fields);
+    // It shows a frame behind another in one STREAM frame now and then only.
+    agree("quic_packets_and_frames", &["h3.pcapng"], &["http3.stream_type", "http3.frame_type"]);
 }

@@ -109,3 +109,30 @@ fn headers_of_http3_are_read() {
     );
     assert!(values("h3.pcapng", "quic.not_decrypted", true).is_empty());
 }
+
+#[test]
+fn quic_of_another_program_is_followed_through_everything() {
+    // aioquic, asked for keys to be updated, for another connection ID and address, for version 2, early data, a retry.
+    for (name, paths) in [
+        ("quic-update.pcapng", &["/", "/big", "/update", "/two", "/three", "/update", "/four", "/last"][..]),
+        ("quic-migrate.pcapng", &["/", "/big", "/cid", "/moved", "/last"]),
+        ("quic-v2.pcapng", &["/", "/big", "/last"]),
+        ("quic-early.pcapng", &["/", "/big", "/last", "/early"]),
+        ("quic-retry.pcapng", &["/", "/big", "/last"]),
+    ] {
+        let value = |field| values(name, field, true);
+        assert_eq!(value("http3.headers.path"), paths, "{name}");
+        assert_eq!(value("http3.headers.status").len(), paths.len(), "{name}");
+        assert!(
+            value("http3.headers.broken").is_empty() && value("http3.headers.blocked").is_empty(),
+            "{name}"
+        );
+        assert!(value("quic.not_decrypted").is_empty(), "{name}");
+        // One for each connection, whatever its addresses.
+        let mut numbers = value("quic.connection.number");
+        numbers.dedup();
+        assert_eq!(numbers.len(), 1 + usize::from(name.contains("early")), "{name}");
+    }
+    let phases = values("quic-update.pcapng", "quic.key_phase", true);
+    assert!(phases.contains(&"0".to_owned()) && phases.contains(&"1".to_owned()));
+}

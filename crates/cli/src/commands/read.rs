@@ -1,7 +1,10 @@
 //! `thru read`: a capture file as lines, trees, hex, JSON or columns.
 
+mod columns;
+mod objects;
 mod save;
 pub(crate) mod source;
+mod summaries;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -12,7 +15,9 @@ use thru_dissect::filter::{Filter, FilterError};
 use thru_dissect::show::{self, JsonScratch, LineOptions, TimeStyle};
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
 
+use self::columns::Column;
 use self::save::Save;
+use self::summaries::Summary;
 use crate::args::ReadArgs;
 use crate::failure::{self, Failure};
 use crate::{Outcome, output};
@@ -35,6 +40,9 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
         None => None,
     };
     let ended = every_item(&mut reader, &mut job, save.as_mut());
+    if let Some(summary) = job.summary.take() {
+        summary.finish(&mut job.out, args)?;
+    }
     job.flush();
     if let Some(save) = save {
         save.finish(job.kept)?;
@@ -92,6 +100,8 @@ struct Job<'a> {
     arena: Arena,
     scratch: JsonScratch,
     out: Vec<u8>,
+    columns: Vec<Column>,
+    summary: Option<Summary>,
     /// So many packets were shown or written.
     kept: u64,
     /// The reader of our output has gone.
@@ -129,6 +139,7 @@ impl<'a> Job<'a> {
         } else {
             Some(Filter::pcap(&text).map_err(|error| not_a_filter(&text, &error))?)
         };
+        let columns = args.columns.iter().map(|name| Column::new(name)).collect::<Result<Vec<_>, _>>()?;
         let mut dissector = Dissector::new(Options { verify_checksums: args.checksums });
         args.keylog.iter().try_for_each(|path| secrets(&mut dissector, path))?;
         Ok(Job {
@@ -141,7 +152,15 @@ impl<'a> Job<'a> {
             interfaces: Vec::new(),
             arena: Arena::new(),
             scratch: JsonScratch::default(),
-            out: Vec::with_capacity(PIECE * 2),
+            summary: Summary::new(args)?,
+            out: {
+                let mut out = Vec::with_capacity(PIECE * 2);
+                if !columns.is_empty() {
+                    columns::heading(&mut out, &columns);
+                }
+                out
+            },
+            columns,
             kept: 0,
             closed: false,
         })
@@ -171,7 +190,17 @@ impl<'a> Job<'a> {
             return Ok(false);
         }
         self.kept += 1;
-        if show {
+        if let Some(summary) = &mut self.summary {
+            summary.take(&mut self.out, tree)?;
+            if self.out.len() >= PIECE {
+                self.flush();
+            }
+        } else if !self.columns.is_empty() {
+            columns::row(&mut self.out, tree, &self.columns);
+            if self.out.len() >= PIECE {
+                self.flush();
+            }
+        } else if show {
             write(&mut self.out, tree, self.args, &self.line, &self.fields, &mut self.scratch);
             if self.out.len() >= PIECE {
                 self.flush();

@@ -129,6 +129,20 @@ fn chunks_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// The chunks of a body whose Transfer-Encoding is "chunked".
+pub(crate) fn chunks(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = body.get(at..)?;
+        let line = rest.windows(2).take(64).position(|end| end == b"\r\n")?;
+        let digits = rest[..line].split(|byte| *byte == b';').next().unwrap_or_default();
+        let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?.trim(), 16).ok()?;
+        let chunk = rest.get(line + 2..)?.get(..size).filter(|chunk| !chunk.is_empty())?;
+        at += line + 2 + size + 2;
+        Some(chunk)
+    })
+}
+
 fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     Some((&line[..colon], line[colon + 1..].trim_ascii()))

@@ -190,6 +190,7 @@ pub(crate) fn stream(
             }
             if used > 0 {
                 cx.layer(&HTTP3, bytes.first(used), |cx, c| {
+                    cx.conclude(&STREAM_ID, place.id);
                     while !c.is_done() {
                         // One that is damaged ends where its length says.
                         let _damaged = item(cx, connection, &mut stream, place, c);

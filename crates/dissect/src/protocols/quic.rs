@@ -54,6 +54,7 @@ protocol! { QUIC "quic" "QUIC" "QUIC IETF";
     KEY_PHASE: bool "quic.key_phase" "Key Phase Bit", mask(0x04);
     PROTECTED: bytes "quic.protected_payload" "Protected Payload";
     CONNECTION: u32 "quic.connection.number" "Connection Number";
+    FILLED: bytes "quic.coalesced_padding_data" "Coalesced Padding Data";
     NOT_OPENED: text "quic.not_decrypted" "Not decrypted, because";
     REMAINING: bytes "quic.remaining_payload" "Remaining Payload";
 }
@@ -77,6 +78,11 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         cx.conclude(&CONNECTION, connection.index);
         while !c.is_done() {
             let rest = c.rest();
+            if c.pos > 0 && rest.bytes.iter().all(|byte| *byte == 0) {
+                // No packet: the datagram was filled up (RFC 9000 14.1).
+                c.all(cx, &FILLED);
+                break;
+            }
             let len = packet_length(rest).unwrap_or(rest.len()).min(rest.len());
             let packet = c.take(len)?;
             cx.conclude(&PACKET_LENGTH, len as u64);

@@ -134,7 +134,7 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
     }
     let mut app = std::mem::take(&mut session.app);
     if matches!(app, ports::App::Unknown) {
-        app = ports::negotiated(&session.said.alpn);
+        app = ports::negotiated(session.said.protocol());
     }
     let mut pending = std::mem::take(&mut session.sides[side].pending);
     if std::mem::take(&mut session.sides[side].is_torn) {

@@ -455,3 +455,10 @@ fn other(out: &mut Vec<u8>, tree: Tree<'_>) {
     }
     put!(out, ", length {}", tree.frame().len());
 }
+
+/// Appends the protocols above TCP or UDP with what tells most of each.
+pub(crate) fn summary_words(out: &mut Vec<u8>, tree: Tree<'_>) {
+    let part = Part { tree, fields: tree.fields() };
+    let transport = if part.has(&tcp::TCP.layer) { &tcp::TCP.layer } else { &udp::UDP.layer };
+    application(out, part, transport);
+}

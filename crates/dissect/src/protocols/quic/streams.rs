@@ -47,7 +47,7 @@ impl Carried {
 /// Hands a stream's bytes to the protocol that was agreed upon.
 pub(super) fn speak(cx: &mut Context<'_>, connection: &mut Connection, carried: Carried) {
     let Carried { id, side, bytes, is_torn, ends } = carried;
-    let is_http3 = connection.said.alpn.starts_with(b"h3");
+    let is_http3 = connection.said.protocol().starts_with(b"h3");
     let mut pending =
         std::mem::take(&mut connection.streams.entry((id, side as u8), Default::default).pending);
     if is_torn {

@@ -147,6 +147,8 @@ pub(crate) struct Said {
     pub(crate) early_data: bool,
     /// The protocol that was agreed upon to be spoken inside; empty: none.
     pub(crate) alpn: Vec<u8>,
+    /// The protocol that the client would like most: early data speak it before the server has answered.
+    wished: Vec<u8>,
     /// Which messages have come since somebody looked: bits of [`seen`].
     pub(crate) seen: u8,
 }
@@ -164,6 +166,15 @@ impl Said {
     /// What QUIC carries is always TLS 1.3.
     pub(crate) fn quic() -> Said {
         Said { is_13: true, ..Said::default() }
+    }
+
+    /// What is spoken inside.
+    pub(crate) fn protocol(&self) -> &[u8] {
+        if self.alpn.is_empty() && self.early_data && self.server_random.is_none() {
+            &self.wished
+        } else {
+            &self.alpn
+        }
     }
 
     /// How Wireshark calls what is spoken inside.
@@ -289,6 +300,7 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     said.client_random = Some(random);
     said.server_random = None;
     said.early_data = false;
+    said.wished.clear();
     said.seen |= seen::CLIENT_HELLO;
     said.offered.clear();
     let len = usize::from(c.u16(cx, &SUITES_LENGTH)?);
@@ -379,6 +391,8 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
                 // In a client's hello it is a wish only.
                 if message != 1 {
                     said.alpn = name.to_vec();
+                } else if said.wished.is_empty() {
+                    said.wished = name.to_vec();
                 }
                 Ok(())
             })

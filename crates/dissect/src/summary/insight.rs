@@ -1,0 +1,339 @@
+//! How each TCP connection fared: its handshake and end by name, round trips, bytes in flight, what it waited for, and
+//! whether missing bytes were lost by the network or by the capture.
+//!
+//! What a sender waits for is judged from packet to packet. With nothing in flight it is the application; with the
+//! receiver's window full it is the receiver; between a retransmission and the acknowledgement of what had been sent
+//! by then it is loss; otherwise it is the sender's own window, which stands for the path. The time is seen where the
+//! capture was made: near the receiver all of it shifts by half a round trip.
+
+mod losses;
+
+use super::{Ends, ends, named, time};
+use crate::protocols::tcp;
+use crate::show::put;
+use crate::streams::analysis::{ACK, FIN, RST, SYN};
+use crate::tree::Tree;
+use losses::Losses;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// So many connections are judged; later ones are counted.
+const FLOWS_MAX: usize = 10_000;
+
+/// All TCP connections of a capture.
+#[derive(Debug, Default)]
+pub struct Insight {
+    flows: BTreeMap<u64, Flow>,
+    beyond: u64,
+}
+
+/// What a sender waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Application,
+    Receiver,
+    Loss,
+    Sender,
+}
+
+const WAITS: [(Wait, &str); 4] = [
+    (Wait::Application, "application"),
+    (Wait::Receiver, "receiver's window"),
+    (Wait::Loss, "loss"),
+    (Wait::Sender, "sender's window"),
+];
+
+#[derive(Debug)]
+struct Flow {
+    /// The one that opened it, or spoke first, and the other.
+    ends: Ends,
+    begins: u64,
+    last: u64,
+    /// When the first SYN, the SYN with ACK and the ACK after it came.
+    handshake: [Option<u64>; 3],
+    syns: u32,
+    /// In the order of their coming: who closed, and how.
+    closed: Vec<(usize, End)>,
+    sides: [Side; 2],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Fin,
+    Reset,
+}
+
+#[derive(Debug, Default)]
+struct Side {
+    packets: u64,
+    bytes: u64,
+    largest: u32,
+    losses: Losses,
+    /// Its receive window, scaled, as it said last.
+    window: u64,
+    zero_windows: u64,
+    in_flight_max: u64,
+    rtt: Rtt,
+    waited: [u64; 4],
+    /// Bytes up to here were sent when it last sent something again.
+    recovery: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rtt {
+    count: u64,
+    sum: u64,
+    least: u64,
+    most: u64,
+}
+
+impl Rtt {
+    fn add(&mut self, sample: u64) {
+        self.least = if self.count == 0 { sample } else { self.least.min(sample) };
+        self.most = self.most.max(sample);
+        self.sum += sample;
+        self.count += 1;
+    }
+}
+
+impl Insight {
+    /// Takes a packet.
+    pub fn take(&mut self, tree: Tree<'_>) {
+        let (Some(stream), Some(ends)) = (tree.number(&tcp::STREAM), ends(tree)) else { return };
+        if self.flows.len() >= FLOWS_MAX && !self.flows.contains_key(&stream) {
+            self.beyond += 1;
+            return;
+        }
+        let now = time(tree);
+        let number = |def| tree.number(def).unwrap_or(0);
+        let flags = number(&tcp::FLAGS) as u16;
+        let flow = self.flows.entry(stream).or_insert_with(|| {
+            // The answer alone tells who opened it, too.
+            let is_answer = flags & (SYN | ACK) == SYN | ACK;
+            let ends = if is_answer { Ends { from: ends.to, to: ends.from } } else { ends };
+            Flow::new(ends, now)
+        });
+        let segment = Segment {
+            now,
+            flags,
+            seq: number(&tcp::SEQ_RAW) as u32,
+            ack: number(&tcp::ACK_RAW) as u32,
+            len: number(&tcp::LEN) as u32,
+            window: number(&tcp::WINDOW),
+            rtt: tree.number(&tcp::ACK_RTT),
+        };
+        flow.segment(usize::from(ends.from != flow.ends.from), &segment);
+    }
+
+    /// A paragraph a connection.
+    pub fn text(&self, out: &mut Vec<u8>) {
+        for (stream, flow) in &self.flows {
+            put!(out, "tcp:{stream} {} > {}\n{flow}\n", named(flow.ends.from), named(flow.ends.to));
+        }
+        if self.beyond > 0 {
+            put!(out, "{} packets belong to connections beyond the first {FLOWS_MAX}\n", self.beyond);
+        }
+    }
+
+    /// One JSON object a connection.
+    pub fn json(&self, out: &mut Vec<u8>) {
+        for (stream, flow) in &self.flows {
+            put!(out, "{{\"schema\":1,\"kind\":\"tcp\",\"stream\":{stream},");
+            put!(out, "\"a\":\"{}\",\"b\":\"{}\",", named(flow.ends.from), named(flow.ends.to));
+            put!(out, "\"opened\":\"{}\",\"closed\":\"{}\",", flow.opening(), flow.closing());
+            put!(out, "\"seconds\":{:.9}", seconds(flow.last - flow.begins));
+            for (side, name) in flow.sides.iter().zip(["ab", "ba"]) {
+                put!(out, ",\"{name}\":{{\"packets\":{},\"bytes\":{},", side.packets, side.bytes);
+                put!(out, "\"in_flight_max\":{},\"zero_windows\":{},", side.in_flight_max, side.zero_windows);
+                let losses = &side.losses;
+                put!(out, "\"sent_again\":{},\"spurious\":{},", losses.sent_again, losses.spurious);
+                put!(
+                    out,
+                    "\"lost_before_capture\":{},\"overtaken\":{},",
+                    losses.before_capture,
+                    losses.overtaken
+                );
+                put!(out, "\"not_captured_bytes\":{}", losses.not_captured);
+                if side.rtt.count > 0 {
+                    let Rtt { count, sum, least, most } = side.rtt;
+                    put!(out, ",\"rtt\":{{\"samples\":{count},\"min\":{:.9},", seconds(least));
+                    put!(out, "\"mean\":{:.9},\"max\":{:.9}}}", seconds(sum / count), seconds(most));
+                }
+                for ((_, word), waited) in WAITS.iter().zip(side.waited) {
+                    let word: String = word.chars().filter(char::is_ascii_alphabetic).collect();
+                    put!(out, ",\"waited_{word}\":{:.9}", seconds(waited));
+                }
+                out.push(b'}');
+            }
+            out.extend_from_slice(b"}\n");
+        }
+    }
+}
+
+struct Segment {
+    now: u64,
+    flags: u16,
+    seq: u32,
+    ack: u32,
+    len: u32,
+    window: u64,
+    rtt: Option<u64>,
+}
+
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}
+
+impl Flow {
+    fn new(ends: Ends, now: u64) -> Flow {
+        let sides = Default::default();
+        Flow { ends, begins: now, last: now, handshake: [None; 3], syns: 0, closed: Vec::new(), sides }
+    }
+
+    fn segment(&mut self, from: usize, s: &Segment) {
+        let passed = s.now.saturating_sub(self.last);
+        for side in 0..2 {
+            if let Some(wait) = self.waits(side) {
+                self.sides[side].waited[wait as usize] += passed;
+            }
+        }
+        self.last = s.now.max(self.last);
+        self.name(from, s);
+        let [a, b] = &mut self.sides;
+        let (own, other) = if from == 0 { (a, b) } else { (b, a) };
+        own.packets += 1;
+        own.bytes += u64::from(s.len);
+        own.largest = own.largest.max(s.len);
+        own.window = s.window;
+        own.zero_windows += u64::from(s.window == 0 && s.flags & (SYN | RST) == 0);
+        let counted = s.len + u32::from(s.flags & SYN != 0) + u32::from(s.flags & FIN != 0);
+        if counted > 0 && s.flags & RST == 0 && own.losses.sent(s.now, s.seq, counted) {
+            own.recovery = own.losses.highest();
+        }
+        own.in_flight_max = own.in_flight_max.max(own.losses.in_flight());
+        if s.flags & ACK != 0 {
+            other.losses.acknowledged(s.ack);
+            if other.recovery.is_some_and(|end| s.ack.wrapping_sub(end) as i32 >= 0) {
+                other.recovery = None;
+            }
+        }
+        // The round trip belongs to the one whose bytes were acknowledged.
+        if let Some(rtt) = s.rtt {
+            other.rtt.add(rtt);
+        }
+    }
+
+    /// What a side waits for. Before it has sent data, and after it has closed, it waits for nothing.
+    fn waits(&self, side: usize) -> Option<Wait> {
+        let (own, other) = (&self.sides[side], &self.sides[1 - side]);
+        if own.bytes == 0 || self.closed.iter().any(|(who, how)| *who == side || *how == End::Reset) {
+            return None;
+        }
+        let flight = own.losses.in_flight();
+        Some(if own.recovery.is_some() {
+            Wait::Loss
+        } else if flight + u64::from(own.largest) > other.window {
+            Wait::Receiver
+        } else if flight == 0 {
+            Wait::Application
+        } else {
+            Wait::Sender
+        })
+    }
+
+    fn name(&mut self, from: usize, s: &Segment) {
+        match s.flags & (SYN | ACK) {
+            SYN => {
+                self.syns += 1;
+                self.handshake[0].get_or_insert(s.now);
+            }
+            bits if bits == SYN | ACK => {
+                self.handshake[1].get_or_insert(s.now);
+            }
+            _ if from == 0 && s.flags & ACK != 0 && self.handshake[1].is_some() => {
+                self.handshake[2].get_or_insert(s.now);
+            }
+            _ => {}
+        }
+        let end = if s.flags & RST != 0 {
+            End::Reset
+        } else if s.flags & FIN != 0 {
+            End::Fin
+        } else {
+            return;
+        };
+        if self.closed.len() < 4 && !self.closed.contains(&(from, end)) {
+            self.closed.push((from, end));
+        }
+    }
+
+    fn opening(&self) -> &'static str {
+        let is_refused = self.closed.first() == Some(&(1, End::Reset)) && self.sides[1].bytes == 0;
+        match self.handshake {
+            [None, None, _] => "before the capture",
+            [Some(_), None, _] if is_refused => "refused",
+            [Some(_), None, _] => "never answered",
+            [_, Some(_), None] => "never completed",
+            _ => "completely",
+        }
+    }
+
+    fn closing(&self) -> &'static str {
+        match self.closed[..] {
+            [] => "not within the capture",
+            [(0, End::Fin)] => "half, by A",
+            [(_, End::Fin)] => "half, by B",
+            [(0, End::Fin), (1, End::Fin), ..] => "by A, then by B",
+            [(_, End::Fin), (_, End::Fin), ..] => "by B, then by A",
+            [.., (0, End::Reset)] | [(0, End::Reset), ..] => "reset by A",
+            _ => "reset by B",
+        }
+    }
+}
+
+impl fmt::Display for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  opened {}", self.opening())?;
+        if let (Some(first), Some(last)) = (self.handshake[0], self.handshake[2]) {
+            write!(f, " in {:.6} s", seconds(last - first))?;
+        }
+        if self.syns > 1 {
+            write!(f, " after {} SYNs", self.syns)?;
+        }
+        writeln!(f, "; closed {}; {:.6} s in all", self.closing(), seconds(self.last - self.begins))?;
+        for (side, name) in self.sides.iter().zip(["A>B", "B>A"]) {
+            side.fmt(f, name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        write!(f, "  {name}  {} packets, {} bytes", self.packets, self.bytes)?;
+        if self.in_flight_max > 0 {
+            write!(f, ", at most {} in flight", self.in_flight_max)?;
+        }
+        if self.rtt.count > 0 {
+            let Rtt { count, sum, least, most } = self.rtt;
+            let millis = |nanos: u64| nanos as f64 / 1e6;
+            let (least, mean, most) = (millis(least), millis(sum / count), millis(most));
+            write!(f, "; round trip {least:.3} / {mean:.3} / {most:.3} ms ({count} samples)")?;
+        }
+        writeln!(f)?;
+        let all: u64 = self.waited.iter().sum();
+        if all > 0 {
+            write!(f, "       waited for")?;
+            let mut separator = " ";
+            for ((_, word), waited) in WAITS.iter().zip(self.waited).filter(|(_, waited)| *waited > 0) {
+                write!(f, "{separator}{word} {:.0} %", waited as f64 * 100.0 / all as f64)?;
+                separator = ", ";
+            }
+            writeln!(f)?;
+        }
+        if self.zero_windows > 0 {
+            writeln!(f, "       said {} times that its buffer is full", self.zero_windows)?;
+        }
+        write!(f, "{}", self.losses)
+    }
+}
