@@ -15,7 +15,7 @@ use crate::failure::Failure;
 
 pub(crate) mod packets;
 
-use packets::CraftArgs;
+use packets::{CraftArgs, ImpairArgs, SendArgs};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -56,6 +56,10 @@ pub(crate) enum Command {
     Craft(CraftArgs),
     /// Judge a capture file: which layer is at fault, flow by flow and as a whole
     Doctor(DoctorArgs),
+    /// Send packets of an expression and show the answers matched to them
+    Send(SendArgs),
+    /// A proxy with delay, loss, a rate... for an application's own connections; changed at run time by Toxiproxy's API
+    Impair(ImpairArgs),
     /// Join two interfaces of this machine by a wire with delay, loss, a rate... (as netem, without its kernel module)
     Bridge(BridgeArgs),
     /// List, show, run and verify labs
@@ -218,6 +222,12 @@ pub(crate) struct PingArgs {
     /// Bytes of payload
     #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(0..=65_000))]
     pub size: u16,
+    /// Open TCP connections to PORT instead of sending echo requests; without PORT, 443
+    #[arg(short = 'T', long, value_name = "PORT", num_args = 0..=1, default_missing_value = "443", conflicts_with = "udp")]
+    pub tcp: Option<u16>,
+    /// Send datagrams to PORT instead: an answer or "port unreachable" counts; without PORT, 33434
+    #[arg(short = 'U', long, value_name = "PORT", num_args = 0..=1, default_missing_value = "33434")]
+    pub udp: Option<u16>,
     /// Where and how.
     #[command(flatten)]
     pub place: Where,
@@ -232,11 +242,32 @@ pub(crate) struct RouteArgs {
     #[arg(short, long, default_value_t = 30, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub max_hops: u8,
     /// Probes for each hop
-    #[arg(short = 'q', long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=10))]
-    pub queries: u8,
+    #[arg(short = 'q', long, value_parser = clap::value_parser!(u8).range(1..=10), help = "Probes for each hop (and flow) [default: 3, with --dublin 1]")]
+    pub queries: Option<u8>,
     /// How long to wait for each answer
     #[arg(short, long, value_parser = duration, default_value = "1s", value_name = "TIME")]
     pub wait: Duration,
+    /// Probe with UDP, which is the default; no right is needed
+    #[arg(short = 'U', long, conflicts_with_all = ["icmp", "tcp"])]
+    pub udp: bool,
+    /// Probe with ICMP echo requests
+    #[arg(short = 'I', long, conflicts_with = "tcp")]
+    pub icmp: bool,
+    /// Probe with TCP SYNs
+    #[arg(short = 'T', long)]
+    pub tcp: bool,
+    /// The port to probe; else 33434 and those after it for UDP, 80 for TCP
+    #[arg(short, long, conflicts_with = "icmp", value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Let all probes be one flow, so that they take one way (Paris traceroute)
+    #[arg(long, conflicts_with = "dublin")]
+    pub paris: bool,
+    /// Probe each hop with so many flows: shows every way, and translators (Dublin traceroute); without FLOWS, 8
+    #[arg(long, value_name = "FLOWS", num_args = 0..=1, default_missing_value = "8", value_parser = clap::value_parser!(u16).range(1..=128))]
+    pub dublin: Option<u16>,
+    /// Probe with packets as large as the way lets through, and show where it narrows
+    #[arg(long)]
+    pub mtu: bool,
     /// Where and how.
     #[command(flatten)]
     pub place: Where,

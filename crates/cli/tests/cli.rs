@@ -276,3 +276,108 @@ fn an_expression_that_makes_no_packet_is_marked() {
          hint: make its lists and ranges shorter, or raise --limit",
     );
 }
+
+#[test]
+fn sent_packets_get_their_answers_in_the_lab() {
+    let send = |expression: &str| thru(&["send", "--on", "lab", expression]);
+    // A web server's ports: one open, others answered by a reset or not at all.
+    let output = send("ip(dst=203.0.113.10)/tcp(dport=[80,443],flags=S)");
+    let shown = text(&output.stdout);
+    assert!(shown.contains("2 sent, 2 answered, 0 unanswered"), "{shown}{}", text(&output.stderr));
+    assert_eq!(shown.matches("Flags [S.]").count(), 2, "{shown}");
+    // What dies on the way is quoted by the router where it died.
+    let shown = text(&send("ip(dst=203.0.113.10,ttl=[1,2,3])/udp()").stdout);
+    assert!(shown.contains("3 answered (3 by ICMP errors)"), "{shown}");
+    // Frames: who has the router's address?
+    let shown = text(&send("eth()/arp(tpa=192.168.1.1)").stdout);
+    assert!(shown.contains("1 answered"), "{shown}");
+    // Changed at random by a seed, twice the same.
+    let fuzz = || {
+        text(
+            &thru(&[
+                "send",
+                "--on",
+                "lab",
+                "--fuzz=7",
+                "--repeat",
+                "50",
+                "--json",
+                "ip(dst=203.0.113.10)/tcp(dport=80)",
+            ])
+            .stdout,
+        )
+    };
+    let once = fuzz();
+    assert!(once.contains("\"sent\":50") && once == fuzz(), "{once}");
+    check_usage(
+        &["send", "--on", "lab", "ip()/udp()"],
+        "error: the packet has no destination: `ip` lacks dst\nhint: write it, as in ip(dst=192.0.2.1)",
+    );
+    check_usage(
+        &["send", "--on", "lab", "udp()"],
+        "error: a packet to send can't begin with `udp`\nhint: begin with ip, ipv6, or (on an interface or in a lab) eth",
+    );
+}
+
+/// The hops of a route's JSON: those that answered at each distance.
+fn hops(args: &[&str]) -> (serde_json::Value, Vec<Vec<String>>) {
+    let output = thru(&[&["route", "--json"], args].concat());
+    let route: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", text(&output.stdout), text(&output.stderr)));
+    let addresses = |hop: &serde_json::Value| {
+        hop["addresses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|address| address.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let hops = route["hops"].as_array().unwrap().iter().map(addresses).collect();
+    (route, hops)
+}
+
+#[test]
+fn every_kind_of_probe_finds_the_same_way() {
+    for family in ["-4", "-6"] {
+        let (route, expected) = hops(&["www.shop.lab", family]);
+        assert_eq!((&route["reached"], &route["protocol"]), (&true.into(), &"udp".into()), "{route}");
+        assert!(expected.len() >= 6 && expected.iter().all(|hop| hop.len() == 1), "{route}");
+        for kind in [
+            &["--icmp"][..],
+            &["--tcp", "--port", "443"],
+            &["--paris"],
+            &["--paris", "--icmp"],
+            &["--dublin", "4", "--tcp", "-p", "80"],
+        ] {
+            let (route, found) = hops(&[&["www.shop.lab", family], kind].concat());
+            assert_eq!((found, &route["reached"]), (expected.clone(), &true.into()), "{kind:?} {route}");
+        }
+    }
+}
+
+#[test]
+fn the_path_mtu_is_found_hop_by_hop() {
+    for kind in ["--udp", "--icmp"] {
+        let (route, _) =
+            hops(&["www.shop.lab", "-4", "--mtu", kind, "--set", "transit-a1--transit-a2.mtu=1400"]);
+        let mtus: Vec<u64> =
+            route["hops"].as_array().unwrap().iter().map(|hop| hop["mtu"].as_u64().unwrap()).collect();
+        assert_eq!((mtus.first(), mtus.last()), (Some(&1500), Some(&1400)), "{route}");
+        let tellers = route["hops"].as_array().unwrap().iter().filter(|hop| hop["narrows_to"] == 1400);
+        assert_eq!(tellers.count(), 1, "{route}");
+    }
+}
+
+#[test]
+fn pings_by_tcp_and_udp() {
+    for (kind, expected) in
+        [(&["--tcp"][..], 3), (&["--tcp", "9"], 3), (&["--udp"], 3), (&["--udp", "53"], 3)]
+    {
+        let output = thru(&[&["ping", "www.shop.lab", "-c", "3", "--json"], kind].concat());
+        let last: serde_json::Value =
+            serde_json::from_str(text(&output.stdout).lines().last().unwrap_or_default()).expect("JSON");
+        assert_eq!(last["received"], expected, "{kind:?}: {}", text(&output.stdout));
+        let least = last["rtt_min_nanos"].as_u64().unwrap();
+        assert!((15_000_000..120_000_000).contains(&least), "{last}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The host network: the kernel's sockets and the real clock.
 
 pub mod icmp;
+pub mod packet;
 pub mod tcp;
 pub mod udp;
 

@@ -4,6 +4,8 @@
 //!
 //! - [`network`]: [`Network`]: connect, listen, bind, ping, sleep, the time.
 //! - [`tcp`], [`udp`], [`icmp`]: the sockets; streams are tokio's `AsyncRead`/`AsyncWrite`.
+//! - [`knock`]: one SYN and what answers it.
+//! - [`packet`]: whole packets of any making, sent and seen.
 //! - [`sleep`]: timers that follow the network's clock.
 //! - [`kernel`]: the host network: kernel sockets, the real clock.
 //! - [`own`]: sockets over a [`thru_stack::Host`], wherever that host lives.
@@ -16,9 +18,11 @@ pub mod http;
 pub mod icmp;
 pub mod iface;
 pub mod kernel;
+pub mod knock;
 pub mod lab;
 pub mod network;
 pub mod own;
+pub mod packet;
 pub mod quic;
 pub mod sleep;
 pub mod tcp;
@@ -26,6 +30,7 @@ pub mod tls;
 pub mod udp;
 
 pub use icmp::{IcmpEvent, IcmpSocket};
+pub use knock::KnockOutcome;
 pub use network::{ConnectError, ConnectErrorKind, ConnectOptions, Network};
 pub use sleep::Sleep;
 pub use tcp::{TcpInspector, TcpListener, TcpStream};

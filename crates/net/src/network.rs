@@ -13,6 +13,7 @@ use thru_wire::Instant;
 use crate::icmp::IcmpSocket;
 use crate::kernel;
 use crate::own::OwnNetwork;
+use crate::packet::PacketSocket;
 use crate::sleep::Sleep;
 use crate::tcp::{TcpListener, TcpStream};
 use crate::udp::UdpSocket;
@@ -216,6 +217,15 @@ impl Network {
         match &self.0 {
             Kind::Kernel => kernel::icmp::open(to),
             Kind::Own(own) => crate::own::icmp::open(own, to),
+        }
+    }
+
+    /// Whole packets, sent as they are, and all that arrive. On the host's network it needs `CAP_NET_RAW`, and fails
+    /// with `PermissionDenied` without.
+    pub async fn packets(&self) -> io::Result<PacketSocket> {
+        match &self.0 {
+            Kind::Kernel => kernel::packet::open(),
+            Kind::Own(own) => crate::own::packet::open(own),
         }
     }
 

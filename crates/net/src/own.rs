@@ -1,9 +1,10 @@
 //! Sockets over a [`Host`] of our own stack, wherever that host lives.
 //!
 //! - [`Driver`]: what the sockets need of whoever owns the host and its clock. A lab is one.
-//! - [`tcp`], [`udp`], [`icmp`]: the sockets.
+//! - [`tcp`], [`udp`], [`icmp`], [`packet`]: the sockets.
 
 pub mod icmp;
+pub mod packet;
 pub mod tcp;
 pub mod udp;
 

@@ -120,6 +120,14 @@ impl TcpInspector {
         }
     }
 
+    /// Ends the connection with a reset: at once by our own stack, by the kernel's when the stream is dropped.
+    pub fn reset(&self) {
+        match &self.0 {
+            Inspector::Kernel(inspector) => inspector.reset(),
+            Inspector::Own(inspector) => inspector.reset(),
+        }
+    }
+
     /// What happened on the connection; empty on the host network.
     pub fn events(&self) -> Vec<TcpEvent> {
         match &self.0 {

@@ -168,21 +168,25 @@ impl DatagramSocket {
 
     /// The next ICMP error; `WouldBlock` if there is none.
     pub fn receive_error(&self) -> io::Result<ErrorMessage> {
-        let mut buffers = Buffers::new();
-        let length = buffers.receive(self.as_raw_fd(), libc::MSG_ERRQUEUE)?;
-        let destination =
-            buffers.sender().ok_or_else(|| io::Error::other("an error without a destination"))?;
-        let mut found = None;
-        buffers.each_control(|level, kind, data| {
-            let wanted = [(libc::IPPROTO_IP, libc::IP_RECVERR), (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)];
-            if wanted.contains(&(level, kind)) {
-                found = extended_error(data);
-            }
-        });
-        let (from, icmp_type, icmp_code, info) =
-            found.ok_or_else(|| io::Error::other("an error without its cause"))?;
-        Ok(ErrorMessage { from, icmp_type, icmp_code, info, destination, payload: buffers.payload(length) })
+        receive_error(self.as_raw_fd())
     }
+}
+
+/// The next ICMP error of a socket that asked for them; `WouldBlock` if there is none.
+pub(crate) fn receive_error(fd: RawFd) -> io::Result<ErrorMessage> {
+    let mut buffers = Buffers::new();
+    let length = buffers.receive(fd, libc::MSG_ERRQUEUE)?;
+    let destination = buffers.sender().ok_or_else(|| io::Error::other("an error without a destination"))?;
+    let mut found = None;
+    buffers.each_control(|level, kind, data| {
+        let wanted = [(libc::IPPROTO_IP, libc::IP_RECVERR), (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)];
+        if wanted.contains(&(level, kind)) {
+            found = extended_error(data);
+        }
+    });
+    let (from, icmp_type, icmp_code, info) =
+        found.ok_or_else(|| io::Error::other("an error without its cause"))?;
+    Ok(ErrorMessage { from, icmp_type, icmp_code, info, destination, payload: buffers.payload(length) })
 }
 
 /// Gives a socket to tokio's I/O driver: readable, writable, or with an error that waits. Needs a tokio runtime with

@@ -3,6 +3,8 @@
 //! - [`clock`]: monotonic time and the date.
 //! - [`entropy`]: random bytes, repeatable on a thread that runs a lab.
 //! - [`datagram`]: UDP and ICMP sockets that tell TTL, ECN and ICMP errors.
+//! - [`raw`]: whole IP packets past the kernel's protocols.
+//! - [`knock`]: TCP handshakes with a TTL of our choice.
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
 //! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP.
@@ -17,9 +19,11 @@ pub mod clock;
 pub mod datagram;
 pub mod device;
 pub mod entropy;
+pub mod knock;
 pub mod namespace;
 pub mod netlink;
 pub mod process;
+pub mod raw;
 pub mod resolv;
 pub mod tcp_info;
 pub mod timer;

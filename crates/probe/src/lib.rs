@@ -6,6 +6,7 @@
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.
 //! - [`ping`], [`route`]: echo requests; the way hop by hop.
 //! - [`secure`]: TLS, over TCP or inside QUIC, with the chain it showed.
+//! - [`send`]: packets of any making, and the answers matched to them.
 //! - [`request`]: HTTP/1.1, HTTP/2 and HTTP/3; a page with its objects.
 
 pub mod connect;
@@ -17,6 +18,7 @@ pub mod request;
 pub mod resolve;
 pub mod route;
 pub mod secure;
+pub mod send;
 
 #[cfg(test)]
 mod testing;

@@ -1,4 +1,4 @@
-//! Echo requests: a train with a fixed pace, one span.
+//! Echo requests: a train with a fixed pace, one span. `knock`: the same by TCP and UDP.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,6 +10,10 @@ use thru_wire::Instant;
 
 use crate::Recorder;
 use crate::connect::icmp_words;
+
+mod knock;
+
+pub use knock::{Knock, knocks};
 
 /// How to ping.
 #[derive(Clone, Copy, Debug)]

@@ -1,34 +1,105 @@
-//! The way to a destination, hop by hop: UDP probes with growing TTL (RFC 1393's elder brother, traceroute).
+//! The way to a destination, hop by hop: probes with growing TTL (RFC 1393's elder brother, traceroute).
+//!
+//! - [`route`]: the search. Start here.
+//! - `prober`: UDP, ICMP and TCP probes by the kernel's sockets. `raw`: the same as whole packets, with a flow of our
+//!   choice.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use thru_net::{IcmpErrorKind, IcmpReport, SendOptions, UdpEvent, UdpSocket};
+use thru_net::IcmpErrorKind;
 use thru_trace::{Layer, SpanId, Value};
 use thru_wire::Instant;
 
 use crate::Recorder;
 use crate::connect::{address_list, icmp_words};
+use prober::{Probe, Prober, Reply, What};
 
-/// Where traceroute's probes have always gone: ports on which nobody listens.
-const FIRST_PORT: u16 = 33_434;
+mod prober;
+mod raw;
+
+/// What probes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Datagrams to ports on which nobody listens.
+    #[default]
+    Udp,
+    /// Echo requests.
+    Icmp,
+    /// SYNs to a port.
+    Tcp,
+}
+
+impl Method {
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Udp => "udp",
+            Method::Icmp => "icmp",
+            Method::Tcp => "tcp",
+        }
+    }
+}
+
+/// What probes look like to routers that share traffic out by flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FlowControl {
+    /// As the method has it: UDP and TCP probes are flows of their own.
+    #[default]
+    Classic,
+    /// All probes are one flow, and take one way (Paris traceroute).
+    Paris,
+    /// So many flows, each probed at every hop: shows where the way forks (Dublin traceroute).
+    Dublin {
+        /// How many, at least 1.
+        flows: u16,
+    },
+}
 
 /// How to look for the way.
 #[derive(Clone, Copy, Debug)]
 pub struct RouteOptions {
     /// Hops to try at most.
     pub max_hops: u8,
-    /// Probes for each hop.
+    /// Probes for each hop (with [`FlowControl::Dublin`]: for each hop and flow).
     pub probes: u8,
     /// How long an answer is waited for.
     pub wait: Duration,
+    /// What probes are.
+    pub method: Method,
+    /// The port they go to (UDP without [`FlowControl::Classic`], TCP), or the first of them; `None`: the usual one.
+    pub port: Option<u16>,
+    /// What routers see of them.
+    pub flow: FlowControl,
+    /// Send probes as large as the way lets through, and note how large at each hop. Not with TCP.
+    pub path_mtu: bool,
 }
 
 impl Default for RouteOptions {
     fn default() -> RouteOptions {
-        RouteOptions { max_hops: 30, probes: 3, wait: Duration::from_secs(1) }
+        RouteOptions {
+            max_hops: 30,
+            probes: 3,
+            wait: Duration::from_secs(1),
+            method: Method::Udp,
+            port: None,
+            flow: FlowControl::Classic,
+            path_mtu: false,
+        }
     }
+}
+
+/// One answer of a hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The flow of the probe; 0 unless there are several.
+    pub flow: u16,
+    /// Who answered.
+    pub from: IpAddr,
+    /// Round trip.
+    pub rtt: Duration,
 }
 
 /// One hop.
@@ -42,8 +113,16 @@ pub struct Hop {
     pub sent: u32,
     /// Round trips of the answers.
     pub rtts: Vec<Duration>,
+    /// Each answer with its flow.
+    pub answers: Vec<Answer>,
     /// An error other than "time exceeded" and "port unreachable", if one came: the way ends here.
     pub error: Option<IcmpErrorKind>,
+    /// The largest packet that came this far, in bytes of IP, if that was looked for.
+    pub mtu: Option<usize>,
+    /// It told of a smaller MTU behind it.
+    pub narrows_to: Option<usize>,
+    /// What it quotes is not what we sent: a translator stands before it.
+    pub rewritten: bool,
 }
 
 /// The way, as far as it showed.
@@ -59,15 +138,16 @@ pub struct Route {
 
 /// Probes the way to `target`, writing a `route` span with one child a hop.
 ///
-/// Hops are probed in waves of eight; a wave in which nothing answered ends the search.
+/// Hops are probed in waves of eight; a wave in which nothing answered ends the search. An error means that this
+/// machine may not send such probes: `PermissionDenied` where whole packets are needed and not allowed.
 pub async fn route(
     recorder: &Recorder,
     parent: Option<SpanId>,
     target: IpAddr,
     options: RouteOptions,
-) -> std::io::Result<Route> {
+) -> io::Result<Route> {
     let span = recorder.open(parent, Layer::Routing, "route", format!("way to {target}"));
-    recorder.set(span, "route.protocol", "udp");
+    recorder.set(span, "route.protocol", options.method.name());
     recorder.set(span, "route.target", target);
     match search(recorder, target, options).await {
         Ok(route) => {
@@ -82,18 +162,32 @@ pub async fn route(
 }
 
 const WAVE: u8 = 8;
+/// Path MTUs that are tried, where nobody says which it is (RFC 1191 section 7.1, and tunnels of today).
+const PLATEAUS: [usize; 9] = [1_500, 1_492, 1_480, 1_460, 1_420, 1_400, 1_280, 576, 296];
 
-async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> std::io::Result<Route> {
-    let any: IpAddr =
-        if target.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-    let socket = recorder.network().bind_udp(SocketAddr::new(any, 0)).await?;
-    let mut search =
-        Search { target, hops: BTreeMap::new(), end: None, next_port: 0, pending: BTreeMap::new() };
+async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> io::Result<Route> {
+    let prober = Prober::open(recorder.network(), target, &options).await?;
+    let mut search = Search {
+        target,
+        prober,
+        hops: BTreeMap::new(),
+        end: None,
+        next_number: 0,
+        pending: BTreeMap::new(),
+        size: options.path_mtu.then_some(PLATEAUS[0]),
+        again: Vec::new(),
+    };
+    let flows = match options.flow {
+        FlowControl::Dublin { flows } => flows.max(1),
+        FlowControl::Classic | FlowControl::Paris => 1,
+    };
     let mut first = 1;
     while first <= options.max_hops && search.end.is_none() {
         let last = first.saturating_add(WAVE - 1).min(options.max_hops);
         for _ in 0..options.probes {
-            search.wave(recorder, &socket, first..=last, options.wait).await?;
+            for flow in 0..flows {
+                search.wave(recorder, first..=last, flow, options.wait).await?;
+            }
         }
         let silent = search.hops.range(first..=last).all(|(_, hop)| hop.addresses.is_empty());
         if silent {
@@ -106,83 +200,128 @@ async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> s
 
 struct Search {
     target: IpAddr,
+    prober: Prober,
     hops: BTreeMap<u8, Hop>,
     /// Distance at which the way ends: the destination, or an error that ends it.
     end: Option<u8>,
-    next_port: u16,
-    /// Probes under way: destination port to distance and time of sending.
-    pending: BTreeMap<u16, (u8, Instant)>,
+    next_number: u16,
+    /// Probes under way by their numbers.
+    pending: BTreeMap<u16, Pending>,
+    /// How large probes are, where that matters.
+    size: Option<usize>,
+    /// Probes that were too large, to be sent again: distance and flow.
+    again: Vec<(u8, u16)>,
+}
+
+#[derive(Clone, Copy)]
+struct Pending {
+    ttl: u8,
+    flow: u16,
+    size: Option<usize>,
+    sent: Instant,
 }
 
 impl Search {
-    /// Sends one probe to each distance and collects answers until all are there or the time is over.
+    /// Sends one probe of a flow to each distance and collects answers until all are there or the time is over.
     async fn wave(
         &mut self,
         recorder: &Recorder,
-        socket: &UdpSocket,
         ttls: std::ops::RangeInclusive<u8>,
+        flow: u16,
         wait: Duration,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let network = recorder.network();
         self.pending.clear();
         for ttl in ttls {
             if self.end.is_some_and(|end| ttl > end) {
                 break;
             }
-            let port = FIRST_PORT + self.next_port;
-            self.next_port = (self.next_port + 1) % 1_000;
             let hop = self.hops.entry(ttl).or_insert_with(|| Hop { ttl, ..Hop::default() });
             hop.sent += 1;
-            self.pending.insert(port, (ttl, network.now()));
-            let wishes = SendOptions { ttl: Some(ttl), ..SendOptions::default() };
-            socket.send_with(&[0; 32], SocketAddr::new(self.target, port), wishes).await?;
+            self.send(recorder, ttl, flow).await?;
         }
-        let deadline = network.now() + wait;
+        let mut deadline = network.now() + wait;
         while self.waiting() {
             tokio::select! {
                 biased;
-                event = socket.receive_event() => match event? {
-                    UdpEvent::Icmp(report) => self.take(&report),
-                    UdpEvent::Datagram(received) => self.take_datagram(received.from, received.at),
-                },
+                reply = self.prober.reply() => self.take(&reply?),
                 () = network.sleep_until(deadline) => break,
+            }
+            while let Some((ttl, flow)) = self.again.pop() {
+                self.send(recorder, ttl, flow).await?;
+                deadline = network.now() + wait;
             }
         }
         Ok(())
     }
 
+    async fn send(&mut self, recorder: &Recorder, ttl: u8, flow: u16) -> io::Result<()> {
+        loop {
+            let number = self.next_number;
+            self.next_number = self.next_number.wrapping_add(1);
+            let (size, sent) = (self.size, recorder.network().now());
+            self.pending.insert(number, Pending { ttl, flow, size, sent });
+            match self.prober.send(Probe { number, ttl, flow, size }).await {
+                // This machine knows already that it is too large.
+                Err(error) if is_too_large(&error) && self.shrink(None) => {
+                    self.pending.remove(&number);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends smaller probes from now on; `false` if there are no smaller ones.
+    fn shrink(&mut self, to: Option<usize>) -> bool {
+        let Some(size) = self.size else { return false };
+        let smaller = to.filter(|to| *to < size && *to >= 68);
+        let smaller = smaller.or_else(|| PLATEAUS.into_iter().find(|plateau| *plateau < size));
+        self.size = smaller.or(self.size);
+        smaller.is_some()
+    }
+
     /// Whether an answer from before the end of the way is still missing.
     fn waiting(&self) -> bool {
         let end = self.end.unwrap_or(u8::MAX);
-        self.pending.values().any(|(ttl, _)| *ttl <= end)
+        self.pending.values().any(|pending| pending.ttl <= end)
     }
 
-    fn take(&mut self, report: &IcmpReport) {
-        let Some((ttl, sent)) = self.pending.remove(&report.quoted_destination.port()) else {
-            return;
-        };
-        let hop = self.hops.entry(ttl).or_default();
-        hop.rtts.push(report.at.since(sent));
-        if !hop.addresses.contains(&report.from) {
-            hop.addresses.push(report.from);
+    fn take(&mut self, reply: &Reply) {
+        let Some(pending) = self.pending.remove(&reply.number) else { return };
+        let ttl = pending.ttl;
+        if let (What::Error(IcmpErrorKind::PacketTooBig { mtu }), Some(size)) = (reply.what, pending.size) {
+            return self.narrow(reply, pending, size, mtu as usize);
         }
-        match report.kind {
-            IcmpErrorKind::TimeExceeded => {}
-            IcmpErrorKind::PortUnreachable if report.from == self.target => self.ends_at(ttl),
-            kind => {
+        let hop = self.hops.entry(ttl).or_default();
+        let rtt = reply.at.since(pending.sent);
+        hop.rtts.push(rtt);
+        hop.answers.push(Answer { flow: pending.flow, from: reply.from, rtt });
+        hop.rewritten |= reply.rewritten;
+        hop.mtu = hop.mtu.max(pending.size);
+        if !hop.addresses.contains(&reply.from) {
+            hop.addresses.push(reply.from);
+        }
+        match reply.what {
+            What::Error(IcmpErrorKind::TimeExceeded) => {}
+            What::Destination => self.ends_at(ttl),
+            What::Error(IcmpErrorKind::PortUnreachable) if reply.from == self.target => self.ends_at(ttl),
+            What::Error(kind) => {
                 hop.error = Some(kind);
                 self.ends_at(ttl);
             }
         }
     }
 
-    /// Somebody listens on that port after all: that is the destination too.
-    fn take_datagram(&mut self, from: SocketAddr, at: Instant) {
-        if let Some((ttl, sent)) = self.pending.remove(&from.port()).filter(|_| from.ip() == self.target) {
-            let hop = self.hops.entry(ttl).or_default();
-            hop.rtts.push(at.since(sent));
-            hop.addresses.push(from.ip());
-            self.ends_at(ttl);
+    /// A router on the way says that the next link takes less.
+    fn narrow(&mut self, reply: &Reply, pending: Pending, size: usize, mtu: usize) {
+        // Several probes of one wave are told the same: only those of the present size shrink it.
+        if self.size == Some(size) && !self.shrink(Some(mtu)) {
+            return;
+        }
+        self.again.push((pending.ttl, pending.flow));
+        let teller = self.hops.values_mut().find(|hop| hop.addresses.contains(&reply.from));
+        if let Some(hop) = teller {
+            hop.narrows_to = self.size;
         }
     }
 
@@ -208,6 +347,12 @@ impl Search {
         }
         Route { hops, reached, repeated }
     }
+}
+
+/// EMSGSIZE of the kernel, or our own stack's word for it.
+fn is_too_large(error: &io::Error) -> bool {
+    const EMSGSIZE: i32 = 90;
+    error.raw_os_error() == Some(EMSGSIZE) || error.kind() == io::ErrorKind::InvalidInput
 }
 
 fn note(recorder: &Recorder, span: SpanId, route: &Route) {
@@ -256,6 +401,9 @@ fn note_hop(recorder: &Recorder, span: SpanId, hop: &Hop) {
         recorder.set_duration(span, "hop.rtt_min", *min);
         recorder.set_duration(span, "hop.rtt_max", *max);
         recorder.set_duration(span, "hop.rtt_avg", sum / u32::try_from(hop.rtts.len()).unwrap_or(1));
+    }
+    if let Some(mtu) = hop.mtu {
+        recorder.set(span, "hop.mtu", mtu);
     }
     if let Some(error) = hop.error {
         recorder.set(span, "icmp.kind", Value::Text(icmp_words(error).to_owned()));

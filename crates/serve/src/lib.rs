@@ -2,8 +2,10 @@
 //!
 //! - [`dns`]: name servers, authoritative and recursive, well or badly behaved.
 //! - [`web`]: web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
+//! - [`impair`]: a proxy that harms the connections that pass through it.
 //! - [`pki`]: the certificates they show.
 
 pub mod dns;
+pub mod impair;
 pub mod pki;
 pub mod web;

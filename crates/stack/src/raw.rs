@@ -1,4 +1,4 @@
-//! Raw sockets: whole IP packets of one protocol, or echo replies of one identifier (ping).
+//! Raw sockets: whole IP packets of one protocol, echo replies of one identifier (ping), or whole frames.
 
 use core::task::Waker;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use bytes::Bytes;
 use thru_wire::Instant;
 
+use crate::host::InterfaceId;
 use crate::random::KeyedState;
 use crate::udp::{add_waker, wake_all};
 
@@ -24,12 +25,14 @@ pub enum RawProtocol {
     PingV4(u16),
     /// The same for ICMPv6.
     PingV6(u16),
+    /// All frames that arrive on an interface, whoever they are for, before anything is done with them.
+    Link(InterfaceId),
 }
 
 /// A packet that a raw socket received.
 #[derive(Clone, Debug)]
 pub struct RawPacket {
-    /// The whole IP packet.
+    /// The whole IP packet; of [`RawProtocol::Link`] the whole frame.
     pub packet: Bytes,
     /// Arrival of the frame.
     pub rx_time: Instant,

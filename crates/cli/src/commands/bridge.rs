@@ -85,7 +85,12 @@ fn build(lab: &Lab, names: &[String; 2], spec: &LinkSpec) -> ([NodeId; 2], LinkI
     (nodes, link)
 }
 
-fn told(names: &[String; 2], stats: &[LinkStats; 2], missed: u64, punctuality: Punctuality) -> String {
+pub(crate) fn told(
+    names: &[String; 2],
+    stats: &[LinkStats; 2],
+    missed: u64,
+    punctuality: Punctuality,
+) -> String {
     let mut text = String::new();
     for (index, stats) in stats.iter().enumerate() {
         text.push_str(&format!(

@@ -1,9 +1,11 @@
 //! `thru ping`: echo requests, one line for each answer as it comes.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 use thru_net::IcmpErrorKind;
 use thru_probe::Recorder;
-use thru_probe::ping::{Answer, Echo, PingOptions, ping};
+use thru_probe::ping::{Answer, Echo, Knock, PingOptions, knocks, ping};
 use thru_report::{json as report_json, text::tools};
 
 use crate::args::PingArgs;
@@ -23,6 +25,11 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
         ttl: None,
         payload: usize::from(args.size),
     };
+    let knock = match (args.tcp, args.udp) {
+        (Some(port), _) => Some((Knock::Tcp, port)),
+        (_, Some(port)) => Some((Knock::Udp, port)),
+        _ => None,
+    };
     let (json, style) = (args.place.json, output::style(args.place.color));
     place.run(move |session| async move {
         let recorder = Recorder::new(session.network());
@@ -30,7 +37,7 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
         if !json {
             output::print(&tools::ping_start(&host, target, options.payload, &style));
         }
-        let result = ping(&recorder, None, target, "idle", options, |echo| {
+        let each = |echo: &Echo| {
             output::print(&if json {
                 let echo = as_shown(echo);
                 let value = json!({
@@ -41,9 +48,15 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
             } else {
                 tools::ping_line(&as_shown(echo), &style)
             });
-        })
-        .await
-        .map_err(|error| {
+        };
+        let result = match knock {
+            Some((method, port)) => {
+                let to = SocketAddr::new(target, port);
+                knocks(&recorder, None, to, method, options, each).await
+            }
+            None => ping(&recorder, None, target, "idle", options, each).await,
+        };
+        let result = result.map_err(|error| {
             Failure::undecided(
                 format!("cannot ping from this machine: {error}"),
                 "run as root, allow it with `sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"`, or try `--on lab`",

@@ -142,6 +142,13 @@ pub struct Inspector {
 }
 
 impl Inspector {
+    /// socket(7): without time to linger, closing is resetting.
+    pub(crate) fn reset(&self) {
+        if let Some(stream) = self.stream.upgrade() {
+            let _ = socket2::SockRef::from(&*lock(&stream)).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+
     pub(crate) fn info(&self) -> Option<TcpInfo> {
         match self.stream.upgrade() {
             Some(stream) => thru_os::tcp_info::read(&*lock(&stream)).map(|info| tcp_info(&info)),

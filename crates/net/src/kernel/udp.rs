@@ -82,7 +82,7 @@ pub(super) async fn receive(socket: &AsyncFd<DatagramSocket>) -> io::Result<Hear
 }
 
 /// The kernel's word for an ICMP error as ours.
-pub(super) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
+pub(crate) fn report(error: &ErrorMessage, source_port: u16) -> IcmpReport {
     let v6 = error.destination.is_ipv6();
     IcmpReport {
         at: thru_os::clock::now(),

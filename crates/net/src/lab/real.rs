@@ -2,7 +2,7 @@
 //!
 //! Nothing of the virtual clock is used here: the world is brought up to the machine's clock whenever somebody looks
 //! at it, and a timer wakes for its next event. A node that a [`Device`] plays (see [`join`]) is any real program
-//! behind that device.
+//! behind that device. [`wire`] is the least of such networks: one link, for datagrams.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 
 use super::{Lab, LabOptions, Shared};
 use crate::iface::frame;
+
+pub mod wire;
 
 /// Runs `main` on a simulated network in real time, to its end. `options.limit` does not apply, and nothing repeats:
 /// time and randomness are the machine's.

@@ -222,6 +222,10 @@ impl Inspector {
         }
     }
 
+    pub(crate) fn reset(&self) {
+        with(&*self.driver, |host, now| host.tcp_abort(now, self.id));
+    }
+
     fn last(&self) -> Option<Snapshot> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -16,6 +16,7 @@ use crate::hook::Place;
 use crate::icmp::send::Tell;
 use crate::offload::segment::{Segments, complete_checksum};
 use crate::packet::Packet;
+use crate::raw::{RawPacket, RawProtocol};
 use crate::tcp::{Path, TrainEnds};
 
 /// How a packet came to us.
@@ -42,6 +43,10 @@ pub(super) struct Between {
 impl Host {
     pub(super) fn receive_frame(&mut self, now: Instant, id: InterfaceId, frame: Frame) {
         let Some(interface) = self.tables.interface(id) else { return };
+        if self.raw.is_wanted() && frame.payload[0].is_none() {
+            let copy = RawPacket { packet: frame.bytes.clone(), rx_time: frame.rx_time };
+            self.raw.deliver(RawProtocol::Link(id), &copy);
+        }
         let verify = frame.offload.checksum.must_be_verified();
         let mut arrival = Arrival { interface: Some(id), to_group: false, rx_time: frame.rx_time, verify };
         if interface.config.medium == Medium::Ip {

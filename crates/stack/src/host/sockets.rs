@@ -10,6 +10,7 @@ use thru_wire::ipv4::Protocol;
 
 use super::Host;
 use super::egress::NoRoute;
+use super::tables::NextHop;
 use crate::header::{Header, Origin, Upper, base_len, protocol, set_ipv4_checksum};
 use crate::icmp::IcmpReport;
 use crate::icmp::send::icmp_checksum;
@@ -382,11 +383,42 @@ impl Host {
     /// `packet` is a whole IP packet; its length fields, a zero source address, identification and checksum are
     /// filled in, and so is a zero checksum of ICMP, TCP or UDP. It is fragmented if it has to be and its Don't
     /// Fragment bit allows; IPv6 packets, which have no such bit, always may be.
+    ///
+    /// On a socket of [`RawProtocol::Link`] it is a whole frame, and leaves by that interface as it is.
     pub fn raw_send(&mut self, now: Instant, id: RawId, packet: Bytes) -> Result<(), RawError> {
         self.begin(now);
         let result = self.raw_send_now(now, id, packet);
         self.finish(now);
         result
+    }
+
+    /// Sends an IP packet to the destination that its header names, every byte as it is, wrong ones too; it is never
+    /// fragmented. The next hop is resolved as for any other packet. A destination of our own is refused: what is wrong
+    /// may not come back to us unchecked.
+    pub fn raw_send_as_is(&mut self, now: Instant, packet: Bytes) -> Result<(), RawError> {
+        self.begin(now);
+        let result = self.raw_send_as_is_now(now, packet);
+        self.finish(now);
+        result
+    }
+
+    fn raw_send_as_is_now(&mut self, now: Instant, packet: Bytes) -> Result<(), RawError> {
+        let destination = match packet.first().map(|first| first >> 4) {
+            Some(4) => {
+                packet.get(16..20).and_then(|octets| <[u8; 4]>::try_from(octets).ok()).map(IpAddr::from)
+            }
+            Some(6) => {
+                packet.get(24..40).and_then(|octets| <[u8; 16]>::try_from(octets).ok()).map(IpAddr::from)
+            }
+            _ => None,
+        };
+        match self.tables.next_hop(destination.ok_or(RawError::Malformed)?) {
+            NextHop::Neighbor(out, next_hop) => {
+                self.put_on_link(now, out, next_hop, Packet::from_buffer(BytesMut::from(packet), 0));
+                Ok(())
+            }
+            NextHop::Local | NextHop::Refused(_) | NextHop::None => Err(RawError::NoRoute),
+        }
     }
 
     /// The oldest packet that waits.
@@ -408,6 +440,10 @@ impl Host {
         let wants_v6 = match self.raw.protocol(id).ok_or(RawError::Closed)? {
             RawProtocol::Ipv4(_) | RawProtocol::PingV4(_) => false,
             RawProtocol::Ipv6(_) | RawProtocol::PingV6(_) => true,
+            RawProtocol::Link(out) => {
+                self.transmit(now, out, packet);
+                return Ok(());
+            }
         };
         let mut packet = Packet::from_buffer(BytesMut::from(packet), 0);
         let total_len = packet.len();

@@ -12,7 +12,7 @@ use crate::output;
 /// A capture file that is written.
 pub(crate) struct Save {
     path: PathBuf,
-    writer: Writer<Box<dyn Write>>,
+    writer: Writer<Box<dyn Write + Send>>,
     link: u16,
     packets: u64,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Save {
 impl Save {
     /// Opens it: pcapng if the name ends so, else pcap. `-` is standard output.
     pub(crate) fn new(path: &Path, link: u16) -> Result<Save, Failure> {
-        let out: Box<dyn Write> = if path == Path::new("-") {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(BufWriter::new(io::stdout()))
         } else {
             Box::new(BufWriter::new(File::create(path).map_err(|error| cannot(path, &error))?))
