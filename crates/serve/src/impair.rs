@@ -57,7 +57,7 @@ pub enum ImpairError {
 pub struct Impairer {
     network: Network,
     /// Names of upstreams, to addresses.
-    resolve: Arc<dyn Fn(&str) -> Option<SocketAddr> + Send + Sync>,
+    resolve: proxy::Resolve,
     proxies: Arc<Mutex<BTreeMap<String, Arc<Proxy>>>>,
 }
 

@@ -73,7 +73,7 @@ pub(super) async fn run(
         let now = network.now();
         let active = pipe.active();
         // Who was made silent is cut when the silence is over: what was dropped can't be made good.
-        let was_silent = std::mem::replace(&mut silent, active.iter().any(|toxic| is_timeout(toxic)));
+        let was_silent = std::mem::replace(&mut silent, active.iter().any(is_timeout));
         if was_silent && !silent {
             return Ended::Cut;
         }
@@ -91,8 +91,7 @@ pub(super) async fn run(
                 Ok(()) => {}
                 Err(_) => return Ended::Cut,
             }
-            if let Some(limit) = limit(&active).filter(|limit| pipe.passed >= *limit) {
-                let _ = limit;
+            if limit(&active).is_some_and(|limit| pipe.passed >= limit) {
                 return Ended::Cut;
             }
             continue;

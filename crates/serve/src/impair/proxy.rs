@@ -16,7 +16,8 @@ const BACKLOG: usize = 128;
 /// Connections at a time; further ones wait.
 const CONNECTIONS_MAX: usize = 4_096;
 
-type Resolve = Arc<dyn Fn(&str) -> Option<SocketAddr> + Send + Sync>;
+/// From `host:port` to an address.
+pub(super) type Resolve = Arc<dyn Fn(&str) -> Option<SocketAddr> + Send + Sync>;
 
 /// One proxy.
 pub(super) struct Proxy {
