@@ -220,19 +220,15 @@ fn next(cx: &mut Context<'_>, stream: &mut Stream, place: Place, bytes: Data<'_>
         stream.left -= len;
         return Some(len as usize);
     }
+    if matches!(stream.kind, Some(2..)) {
+        return Some(bytes.len()); // instructions, and kinds that nobody knows
+    }
     let (first, size) = varint(bytes, 0).ok()?;
     if place.id & 2 != 0 {
-        match stream.kind {
-            None => {
-                stream.kind = Some(first);
-                if first == 1 {
-                    return varint(bytes, size).ok().map(|(_, more)| size + more);
-                }
-                return Some(size);
-            }
-            Some(0 | 1) => {}
-            // Instructions, and kinds that nobody knows.
-            Some(_) => return Some(bytes.len()),
+        if stream.kind.is_none() {
+            let push = if first == 1 { varint(bytes, size).ok()?.1 } else { 0 };
+            stream.kind = Some(first);
+            return Some(size + push);
         }
     }
     let (len, more) = varint(bytes, size).ok()?;
