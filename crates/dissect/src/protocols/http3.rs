@@ -224,12 +224,10 @@ fn next(cx: &mut Context<'_>, stream: &mut Stream, place: Place, bytes: Data<'_>
         return Some(bytes.len()); // instructions, and kinds that nobody knows
     }
     let (first, size) = varint(bytes, 0).ok()?;
-    if place.id & 2 != 0 {
-        if stream.kind.is_none() {
-            let push = if first == 1 { varint(bytes, size).ok()?.1 } else { 0 };
-            stream.kind = Some(first);
-            return Some(size + push);
-        }
+    if place.id & 2 != 0 && stream.kind.is_none() {
+        let push = if first == 1 { varint(bytes, size).ok()?.1 } else { 0 };
+        stream.kind = Some(first);
+        return Some(size + push);
     }
     let (len, more) = varint(bytes, size).ok()?;
     let header = size + more;
