@@ -106,6 +106,7 @@ impl Case<'_> {
             .cite(self.failed, says)
             .rule_out("FW08", "a filter resets connections, this one was closed in an orderly way")
             .service("check the server's TLS settings and its log for this moment"),
+            "tls.rejected" => self.rejected(),
             "tls.reset" => self.reset(),
             "tls.timeout" if self.failed.layer == Layer::Quic => return None,
             // Silence is judged with the transfer's silence, where the connection's counters are at hand.
@@ -165,6 +166,9 @@ impl Case<'_> {
                 );
             }
         }
+        if self.failed.bool("tls.dates_hold") == Some(true) {
+            return self.clock_disagrees();
+        }
         match self.other_site_alike("tls.certificate_expired") {
             Some(true) => self.clock("expired").cite(self.failed, says),
             other => {
@@ -181,6 +185,19 @@ impl Case<'_> {
                 self.clock_excluded(vote, other).user("do not ignore the warning; tell the site's owner")
             }
         }
+    }
+
+    /// Two clocks: this machine's, by which the certificate has run out, and that of whoever captured the packets.
+    fn clock_disagrees(&self) -> Vote {
+        let until = self.chain.first().map(|leaf| day(&leaf.until).to_owned()).unwrap_or_default();
+        Vote::broken(
+            &["HST01"],
+            0.9,
+            format!("The machine that visited {} takes a good certificate for expired: its clock is wrong.", self.subject),
+        )
+        .cite(self.failed, format!("it refused the certificate as expired, but at the time of the capture it was good until {until}"))
+        .rule_out("TLS07", "when the packets were captured, every certificate of the chain was valid")
+        .user("set the date and time of this machine, and let it follow a time server (NTP)")
     }
 
     fn not_yet_valid(&self) -> Vote {
@@ -376,6 +393,22 @@ impl Case<'_> {
                 .rule_out("TLS15", "an interception would show on other sites too"),
             None => vote,
         }
+    }
+
+    /// This machine refused what the server showed, in words that are encrypted.
+    fn rejected(&self) -> Vote {
+        let causes = &["TLS07", "TLS09", "TLS11", "TLS10", "TLS12", "TLS08", "TLS14", "TLS15", "HST01"];
+        Vote::broken(
+            causes,
+            0.85,
+            format!("The visitor of {} refused the server's certificate, and the reason is encrypted.", self.subject),
+        )
+        .cite(self.failed, failure_text(self.failed))
+        .rule_out("TLS03", "both agreed on a version and on keys before")
+        .rule_out("TLS23", "the server did answer")
+        .probe("capture once more with the visitor's key log (SSLKEYLOGFILE), which opens certificate and alert", causes)
+        .user("look at the certificate in a browser: its dates, its names, who issued it, and this machine's own date")
+        .service("check the certificate: dates, names, and that the intermediate certificates are sent along")
     }
 
     fn reset(&self) -> Vote {

@@ -70,7 +70,7 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     let close = Close::of(flow);
     let count = list.len();
     for (place, exchange) in list.iter_mut().enumerate() {
-        end(exchange, flow, &close, capture_end, place + 1 == count, lost);
+        end(exchange, &close, capture_end, place + 1 == count, lost);
     }
     list
 }
@@ -93,6 +93,12 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
             Event::Body(count) if *by != client => {
                 if let Some(exchange) = list.get_mut(answering) {
                     exchange.bytes = Some(exchange.bytes.unwrap_or(0) + count);
+                    exchange.end = *at;
+                }
+            }
+            // The request goes on.
+            Event::Body(_) => {
+                if let Some(exchange) = list.last_mut() {
                     exchange.end = *at;
                 }
             }
@@ -167,6 +173,11 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             ));
         }
         if *by == client {
+            if message.data > 0
+                && let Some((_, exchange)) = list.iter_mut().rfind(|(stream, _)| *stream == message.stream)
+            {
+                exchange.end = *at;
+            }
             continue;
         }
         let place = list.iter().rposition(|(stream, _)| *stream == message.stream);
@@ -197,7 +208,7 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
 }
 
 /// Gives an exchange its end. `last`: it is the connection's last, so the connection's end is its.
-fn end(exchange: &mut Exchange, flow: &TcpFlow, close: &Close, capture_end: u64, last: bool, lost: bool) {
+fn end(exchange: &mut Exchange, close: &Close, capture_end: u64, last: bool, lost: bool) {
     if exchange.failure.is_some() {
         return;
     }
@@ -216,7 +227,8 @@ fn end(exchange: &mut Exchange, flow: &TcpFlow, close: &Close, capture_end: u64,
     let bytes = exchange.bytes.unwrap_or(0);
     let began = exchange.answered.is_some();
     let fail = |code: &str, text: String| Some((code.to_owned(), text));
-    let since = flow.sides[flow.server()].last_data.unwrap_or(0).max(exchange.start.time);
+    // What either said of it last; goodbyes of the connection are not of it.
+    let since = exchange.end.time.max(exchange.start.time);
     if let Some(reset) = close.reset {
         exchange.end = exchange.end.max(reset);
         exchange.failure = fail("http.reset", "the connection was reset".into());
@@ -260,7 +272,7 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     let mut exchange = Exchange {
         start,
         end: after.last().map_or(start, |(at, _)| (*at).max(start)),
-        answered: after.iter().find(|(at, _)| *at > start).map(|(at, _)| *at),
+        answered: answer_began(&after, start),
         url: format!("https://{host}/"),
         method: "encrypted request".into(),
         version: tls
@@ -309,6 +321,16 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     }
     exchange.bytes = Some(bytes);
     Some(exchange)
+}
+
+/// When the answer began: behind the small talk, if there is more than that.
+fn answer_began(after: &[&(Moment, u16)], start: Moment) -> Option<Moment> {
+    let mut sum = 0;
+    let beyond = after.iter().find(|(_, len)| {
+        sum += u32::from(*len);
+        sum > u32::from(SMALL_TALK)
+    });
+    beyond.or(after.iter().find(|(at, _)| *at > start)).map(|(at, _)| *at).filter(|at| *at > start)
 }
 
 fn tls_said_goodbye(tls: &Tls) -> bool {

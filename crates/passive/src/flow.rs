@@ -184,7 +184,11 @@ impl TcpFlow {
             ip_id: glance.ip_id,
         };
         let fresh = self.sides[by].bytes;
+        let remarkable = self.sides[by].remarkable();
         let pieces = self.sides[by].take(&segment, rtt);
+        if self.sides[by].remarkable() > remarkable {
+            self.album.mark(kept);
+        }
         if self.sides[by].bytes > fresh {
             self.pauses[by].take(at.time);
         }

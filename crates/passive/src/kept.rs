@@ -8,6 +8,8 @@ use thru_trace::{Packet, PacketFate};
 const FIRST: usize = 96;
 /// ...and so many from its end.
 const LAST: usize = 48;
+/// So many remarkable ones are kept wherever they stand.
+const MARKED: usize = 128;
 /// What a checker reads stands at the beginning: headers, and what an ICMP error quotes.
 const BYTES_MAX: usize = 192;
 
@@ -63,6 +65,7 @@ impl Kept {
 pub(crate) struct Album {
     first: Vec<Kept>,
     last: VecDeque<Kept>,
+    marked: Vec<Kept>,
     pub(crate) count: u64,
 }
 
@@ -79,7 +82,14 @@ impl Album {
         self.last.push_back(kept.clone());
     }
 
+    /// Keeps a packet wherever it stands in the flow.
+    pub(crate) fn mark(&mut self, kept: &Kept) {
+        if self.marked.len() < MARKED {
+            self.marked.push(kept.clone());
+        }
+    }
+
     pub(crate) fn packets(&self) -> impl Iterator<Item = &Kept> {
-        self.first.iter().chain(&self.last)
+        self.first.iter().chain(&self.marked).chain(&self.last)
     }
 }

@@ -99,6 +99,10 @@ impl Doctor {
         let at = Moment { time: meta.time.unwrap_or(0), number: meta.number };
         if interface.sums.is_damaged(meta.link, bytes, meta.original, at.number) {
             interface.watch.packets += 1;
+            if interface.watch.broken.len() < sums::LISTED_MAX {
+                let ip_at = sums::ip_at(meta.link, bytes);
+                interface.watch.broken.push(Kept::new(at, bytes, meta.link == ETHERNET, ip_at));
+            }
             return;
         }
         let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);

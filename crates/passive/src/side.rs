@@ -1,14 +1,14 @@
 //! One direction of a TCP connection: what was sent, what is missing, what came again. Offsets count from the SYN, which
 //! is 0; they do not wrap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Holes at a time; more are not followed.
 const HOLES_MAX: usize = 512;
 /// Bytes kept behind a hole until it is filled.
 const EARLY_MAX: usize = 1 << 20;
 /// Frames listed of each kind.
-const FRAMES_MAX: usize = 64;
+const FRAMES_MAX: usize = 1024;
 /// A second copy so soon is the network's, not the sender's: no timer is shorter (RFC 8985's probe waits 2 round trips).
 const COPY: u64 = 1_000_000;
 /// A sender that repeats itself after so long without having said anything was driven by its timer (RFC 6298 with the
@@ -42,6 +42,12 @@ pub(crate) enum Piece {
     Skipped(u64),
 }
 
+/// What tells a second copy: offset, length, identification and clock are the same.
+type Copy = (u64, u32, Option<u16>, Option<u32>, u64);
+
+/// So many segments back a second copy is looked for.
+const RECENT: usize = 32;
+
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     end: u64,
@@ -66,7 +72,7 @@ pub(crate) struct Side {
     /// The next offset to hand on.
     next: u64,
     last_sent: Option<u64>,
-    last_copy: Option<(u64, u32, Option<u16>, u64)>,
+    recent: VecDeque<Copy>,
     pub(crate) saw_syn: bool,
     pub(crate) segments: u64,
     pub(crate) data_segments: u64,
@@ -75,6 +81,10 @@ pub(crate) struct Side {
     /// Segments that were sent again.
     pub(crate) resent: Vec<u64>,
     pub(crate) resent_count: u64,
+    /// Times at which something was sent again or mended, each once for all that happened within a round trip: one
+    /// large loss, or one lesson about what size of packet passes, is one.
+    pub(crate) episodes: u64,
+    last_trouble: Option<u64>,
     pub(crate) timeouts: u64,
     /// Segments that came behind a hole.
     pub(crate) ahead: u64,
@@ -158,8 +168,14 @@ impl Side {
 
     /// Where the segment belongs: at the end, behind a hole, into one, or it was there before.
     fn place(&mut self, segment: &Segment<'_>, begin: u64, end: u64, rtt: u64) {
-        let copy = (begin, segment.len, segment.ip_id, segment.time);
-        let last_copy = self.last_copy.replace(copy);
+        let same = self.recent.iter().any(|(at, len, id, clock, time)| {
+            (*at, *len, *id, *clock) == (begin, segment.len, segment.ip_id, segment.tsval)
+                && segment.time.saturating_sub(*time) < COPY.max(rtt / 2)
+        });
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((begin, segment.len, segment.ip_id, segment.tsval, segment.time));
         if begin >= self.high {
             if begin > self.high && self.holes.len() < HOLES_MAX {
                 let hole = Hole { end: begin, since: segment.time, tsval: segment.tsval };
@@ -177,12 +193,6 @@ impl Side {
         if let Some((start, hole)) = hole.filter(|(_, hole)| hole.end > begin) {
             return self.fill(segment, start, hole, begin, end, rtt);
         }
-        let same = last_copy.is_some_and(|(at, len, id, time)| {
-            at == begin
-                && len == segment.len
-                && segment.time.saturating_sub(time) < COPY.max(rtt / 2)
-                && id == segment.ip_id
-        });
         if same {
             self.copies_count += 1;
             list(&mut self.copies, segment.number);
@@ -190,10 +200,19 @@ impl Side {
         }
         self.high = self.high.max(end);
         self.resent_count += 1;
+        self.trouble(segment.time, rtt);
         list(&mut self.resent, segment.number);
         if self.last_sent.is_some_and(|sent| segment.time.saturating_sub(sent) >= TIMER) {
             self.timeouts += 1;
         }
+    }
+
+    fn trouble(&mut self, time: u64, rtt: u64) {
+        let apart = rtt.max(10_000_000) * 3 / 2;
+        if self.last_trouble.is_none_or(|last| time.saturating_sub(last) > apart) {
+            self.episodes += 1;
+        }
+        self.last_trouble = Some(time);
     }
 
     fn fill(&mut self, segment: &Segment<'_>, start: u64, hole: Hole, begin: u64, end: u64, rtt: u64) {
@@ -201,14 +220,15 @@ impl Side {
         self.bytes += filled;
         self.high = self.high.max(end);
         let sent_before = match segment.tsval.zip(hole.tsval) {
-            Some((own, behind)) if own != behind => (own.wrapping_sub(behind) as i32) < 0,
-            _ => segment.time.saturating_sub(hole.since) < rtt.max(3_000_000) * 9 / 10,
+            Some((own, behind)) => own.wrapping_sub(behind) as i32 <= 0,
+            None => segment.time.saturating_sub(hole.since) < rtt.max(3_000_000) * 9 / 10,
         };
         if sent_before {
             self.overtaken_count += 1;
             list(&mut self.overtaken, segment.number);
         } else {
             self.repaired_count += 1;
+            self.trouble(segment.time, rtt);
             list(&mut self.repaired, segment.number);
         }
         self.holes.remove(&start);
@@ -254,6 +274,11 @@ impl Side {
             }
         }
         self.hand_on()
+    }
+
+    /// How many segments were copies, overtaken, or sent again.
+    pub(crate) fn remarkable(&self) -> u64 {
+        self.copies_count + self.overtaken_count + self.repaired_count + self.resent_count
     }
 
     /// Bytes below the highest that never came, and were never acknowledged.

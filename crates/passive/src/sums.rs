@@ -15,7 +15,7 @@ const LENGTH_MAX: u32 = 1_600;
 /// So many right ones come before a wrong one means something.
 const RIGHT_MIN: u64 = 3;
 /// Frames that are listed.
-const LISTED_MAX: usize = 256;
+pub(crate) const LISTED_MAX: usize = 256;
 
 /// What is known of hosts' checksums.
 #[derive(Debug, Default)]
@@ -43,10 +43,11 @@ impl Sums {
             return false;
         }
         host.wrong += 1;
-        if host.frames.len() < LISTED_MAX {
+        let damaged = host.right >= RIGHT_MIN && host.right > host.wrong;
+        if damaged && host.frames.len() < LISTED_MAX {
             host.frames.push(number);
         }
-        host.right >= RIGHT_MIN && host.right > host.wrong
+        damaged
     }
 
     /// Damaged packets by number, of hosts that are right as a rule.
@@ -57,18 +58,24 @@ impl Sums {
     }
 }
 
-/// Who sent it, and whether its sums hold; `None` where that cannot be told.
-fn holds(link: u16, frame: &[u8]) -> Option<(IpAddr, bool)> {
-    let ip = match link {
+/// Where the IP header begins, and its version.
+pub(crate) fn ip_at(link: u16, frame: &[u8]) -> Option<(usize, u8)> {
+    let at = match link {
         1 => match frame.get(12..14)? {
-            [0x08, 0x00] | [0x86, 0xDD] => frame.get(14..)?,
+            [0x08, 0x00] | [0x86, 0xDD] => 14,
             _ => return None,
         },
-        101 | 228 | 229 | 12 | 14 => frame,
-        113 => frame.get(16..)?,
-        276 => frame.get(20..)?,
+        101 | 228 | 229 | 12 | 14 => 0,
+        113 => 16,
+        276 => 20,
         _ => return None,
     };
+    frame.get(at).map(|first| (at, first >> 4))
+}
+
+/// Who sent it, and whether its sums hold; `None` where that cannot be told.
+fn holds(link: u16, frame: &[u8]) -> Option<(IpAddr, bool)> {
+    let ip = frame.get(ip_at(link, frame)?.0..)?;
     let (src, dst, protocol, payload, header) = match ip.first()? >> 4 {
         4 => {
             let view = Ipv4View::new(ip).ok()?;

@@ -221,6 +221,15 @@ impl Tls {
         i64::try_from(at.time / 1_000_000_000).unwrap_or(i64::MAX)
     }
 
+    /// This machine said that a certificate has run out, and by the capture's own clock none has.
+    pub(crate) fn disagrees_on_dates(&self) -> bool {
+        let Some((45, at)) = self.alerts[0] else { return false };
+        let now = Tls::now(at);
+        let holds =
+            |certificate: &Certificate| (certificate.not_before..=certificate.not_after).contains(&now);
+        self.readable && self.chain.iter().all(holds)
+    }
+
     /// The first thing that is wrong with the certificate by the capture's own clock.
     fn visible_objection(&self, at: Moment) -> Option<(&'static str, String)> {
         objections(&self.chain, self.server_name.as_deref(), Tls::now(at)).into_iter().next()
@@ -235,7 +244,7 @@ impl Tls {
             // Clients say so of certificates that begin in the future as well.
             45 => has("tls.certificate_expired")
                 .or_else(|| has("tls.certificate_not_yet_valid"))
-                .unwrap_or(("tls.certificate_expired", said)),
+                .unwrap_or_else(|| ("tls.certificate_expired", said)),
             48 => has("tls.self_signed").unwrap_or(("tls.unknown_ca", said)),
             42 => has("tls.wrong_name")
                 .or_else(|| found.first().cloned())

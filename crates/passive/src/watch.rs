@@ -31,6 +31,8 @@ pub(crate) struct Watch {
     pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
     /// Packets that were damaged on the way, by who had sent them.
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
+    /// Those packets.
+    pub(crate) broken: Vec<Kept>,
 }
 
 /// A life that no router has shortened.

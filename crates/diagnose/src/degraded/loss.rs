@@ -6,6 +6,8 @@ use crate::vote::Vote;
 use std::net::IpAddr;
 use thru_trace::Span;
 
+/// Fewer separate holes in one transfer are what a healthy way has.
+const HOLES_MIN: i64 = 6;
 /// A router that drops nothing may still fail to answer so many of its pings.
 const QUIET_LOSS: f64 = 0.002;
 
@@ -19,13 +21,24 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     let received = count("tcp.segments_received").max(1);
     let sent = count("tcp.segments_sent").max(1);
     // One hole makes every later segment of its flight arrive out of order: however many, they tell of one event.
-    let events =
-        retransmissions.max(count("tcp.timeouts")) + i64::from(out_of_order > 0) + i64::from(duplicates > 0);
+    // A capture tells each hole that was mended later. Any sender makes some where a queue is full; those of a way that
+    // loses come without the round trips growing, and go on.
+    let calm = connection.is_some_and(|span| {
+        let (least, most) = (span.nanos_of("tcp.rtt_min"), span.nanos_of("tcp.rtt_max"));
+        matches!((least, most), (Some(least), Some(most)) if most < least.saturating_mul(3) / 2 + 5 * MS)
+    });
+    let holes = count("tcp.holes");
+    let holes =
+        if calm && pings.sent == 0 && holes >= HOLES_MIN && holes * 100 >= received { holes } else { 0 };
+    let events = holes
+        + retransmissions.max(count("tcp.timeouts"))
+        + i64::from(out_of_order > 0)
+        + i64::from(duplicates > 0);
 
     let by_pings = pings.answered() && pings.share() >= LOSS_MIN && pings.lost() >= LOST_PINGS_MIN;
     let by_both = pings.answered() && pings.lost() >= 1 && events >= 1;
     let pings_prove_none = pings.answered() && pings.lost() == 0 && pings.sent >= PINGS_THAT_SHOW_LOSS;
-    let heavy = retransmissions * 50 >= sent || out_of_order * 10 >= received;
+    let heavy = holes > 0 || retransmissions * 50 >= sent || out_of_order * 10 >= received;
     let by_transfer = events >= LOSS_EVENTS_MIN && heavy;
     if !(by_pings || by_both || by_transfer) {
         return None;

@@ -94,6 +94,7 @@ impl Teller<'_> {
         name: &str,
         others_work: bool,
     ) {
+        let watch = self.watch;
         self.keep(flow.album.packets());
         let under = |step: Step| match parent {
             Some(parent) => step.under(parent),
@@ -115,6 +116,9 @@ impl Teller<'_> {
             for exchange in exchanges(flow, tls.as_ref(), name, self.end()) {
                 self.exchange(parent, &exchange, flow);
             }
+        }
+        if watch.damaged.contains_key(&flow.remote().0) {
+            self.keep(&watch.broken);
         }
         let step = self.counters(flow);
         self.trace.add(under(step));
@@ -209,6 +213,9 @@ impl Teller<'_> {
         }
         if let Some(alpn) = &tls.alpn {
             step = step.set("tls.alpn", alpn.clone());
+        }
+        if tls.disagrees_on_dates() {
+            step = step.set("tls.dates_hold", true);
         }
         if !tls.chain.is_empty() {
             step = step.set(
@@ -332,13 +339,13 @@ impl Teller<'_> {
         }
         // What both ends had to send again counts: from the middle of the way one sees either.
         let counts = [
-            ("tcp.retransmissions", sent.resent_count + got.resent_count),
+            ("tcp.retransmissions", sent.resent_count),
             ("tcp.timeouts", sent.timeouts),
             ("tcp.segments_sent", sent.segments),
             ("tcp.segments_received", got.segments),
             ("tcp.duplicates_received", 0),
             ("tcp.out_of_order_received", got.ahead),
-            ("tcp.holes", got.repaired_count + sent.repaired_count),
+            ("tcp.holes", got.episodes),
             ("tcp.bytes_sent", sent.bytes),
             ("tcp.bytes_acked", sent.bytes.saturating_sub(unheard(flow))),
             ("tcp.bytes_received", got.bytes),
@@ -398,15 +405,13 @@ fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {
     }
     let family = |flow: &TcpFlow| flow.remote().0.is_ipv6();
     let idle = flow.sides[flow.client()].bytes == 0;
-    let later = |other: &&&TcpFlow| {
-        other.established.is_some_and(|done| flow.first.time > done.time + RACE)
-            && family(other) != family(flow)
+    // Who has asked over one family needs no other: this is not the race between them (RFC 8305).
+    let later = |other: &&TcpFlow| {
+        let asked = other.sides[other.client()].first_data;
+        asked.is_some_and(|(asked, _)| flow.first.time > asked) && family(other) != family(flow)
     };
-    if idle && own.iter().find(later).is_some() {
+    if idle && own.iter().any(later) {
         return Role::OtherFamily;
     }
     Role::Own
 }
-
-/// A race between families is over by then (RFC 8305 8).
-const RACE: u64 = 300_000_000;

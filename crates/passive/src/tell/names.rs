@@ -61,13 +61,14 @@ impl Teller<'_> {
         let own: Vec<&Question> =
             questions.iter().filter(in_time).copied().filter(|question| !question.asked.unchecked).collect();
         let own = if own.is_empty() { questions.clone() } else { own };
-        let before_controls = self.first_lookup(&own, first.server.0);
+        let before_controls = self.first_lookup(&own, first.server.0, used.is_some());
         self.resolve(&visit.name, &before_controls, used);
         self.control_lookups(&questions, &before_controls);
     }
 
-    /// The questions of the first lookup: those to the resolvers that were asked first, until it was over.
-    fn first_lookup<'q>(&self, own: &[&'q Question], first: IpAddr) -> Vec<&'q Question> {
+    /// The questions of the first lookup: those to the resolvers that were asked first, until it was over. `used`: a
+    /// connection followed, so whatever answered before it was no mere check.
+    fn first_lookup<'q>(&self, own: &[&'q Question], first: IpAddr, used: bool) -> Vec<&'q Question> {
         let begin = own.iter().map(|question| question.start()).min().unwrap_or_default();
         let mut servers = vec![first];
         let mut picked: Vec<&Question> = Vec::new();
@@ -97,7 +98,7 @@ impl Teller<'_> {
                 known.server.0 == question.server.0 || known.failure(self.end()) == Some("dns.timeout")
             });
             let configured = question.start().time.saturating_sub(begin.time) < 6_000_000_000;
-            if new_server && !(configured && given_up) {
+            if new_server && !used && !(configured && given_up) {
                 continue;
             }
             if new_server {
@@ -216,6 +217,7 @@ impl Teller<'_> {
         let ours = |question: &Question| own_servers.contains(&question.server.0);
         let over_tcp = rest.iter().copied().filter(|question| question.over_tcp && ours(question)).collect();
         self.control_lookup("over_tcp", over_tcp);
+        self.silent_over_tcp(first);
         self.control_lookup("other_resolver", rest.into_iter().filter(|question| !ours(question)).collect());
         self.iterated(&first.asked.name);
         self.repeated(questions, own);
@@ -237,6 +239,24 @@ impl Teller<'_> {
         };
         let parent = self.trace.add(step);
         self.query(parent, &asked, None);
+    }
+
+    /// Connections to the name server for a question over TCP that were never answered.
+    fn silent_over_tcp(&mut self, question: &Question) {
+        let watch = self.watch;
+        let mut tries = watch.flows.iter().filter(|flow| {
+            flow.remote() == question.server
+                && flow.syns.len() >= 2
+                && !flow.is_answered()
+                && flow.told.is_empty()
+        });
+        let Some(flow) = tries.next() else { return };
+        self.keep(flow.album.packets());
+        let step = Step::new(Layer::Dns, "control", "over_tcp")
+            .set("control.kind", "over_tcp")
+            .failed("dns.timeout", "the name server does not answer over TCP either");
+        let step = self.between(step, flow.first, flow.last);
+        self.trace.add(step);
     }
 
     /// Questions without recursion for the same name: somebody asked from the root down.
@@ -282,7 +302,12 @@ impl Teller<'_> {
                 control.failed("dns.lame", "it refuses to answer for the zone")
             }
             Some(_) => control.failed("dns.servfail", "it answers that it failed"),
-            None if stuck.failure(end).is_none() => {
+            None if Asked {
+                questions: steps.iter().copied().filter(|step| step.server == stuck.server).collect(),
+            }
+            .failure(end)
+            .is_none() =>
+            {
                 control.skipped("the capture ends before an answer could have come")
             }
             None => control.failed("dns.timeout", "it does not answer"),
@@ -296,21 +321,22 @@ impl Teller<'_> {
     /// The same name again, and a name of its zone that nobody can have asked before.
     fn repeated(&mut self, questions: &[&Question], own: &[&Question]) {
         let watch = self.watch;
-        let Some(first) = own.iter().find(|question| question.answer.is_some()) else { return };
-        let again = questions.iter().find(|question| {
-            question.start().time > first.end().time
-                && question.server == first.server
-                && question.asked.kind == first.asked.kind
-                && question.answer.is_some()
-        });
-        let suffix = format!(".{}", first.asked.name);
+        let Some(over) = own.iter().map(|question| question.end()).max() else { return };
+        let Some(name) = own.first().map(|question| &question.asked.name) else { return };
+        let suffix = format!(".{name}");
         let fresh = watch.questions.all.iter().find(|question| {
             question.asked.name.ends_with(&suffix)
-                && question.server == first.server
-                && question.start().time > first.end().time
+                && question.start() > over
                 && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 3)
         });
-        let (Some(again), Some(fresh)) = (again, fresh) else { return };
+        let Some(fresh) = fresh else { return };
+        let again = questions.iter().rfind(|question| {
+            question.start() > over
+                && question.start() <= fresh.start()
+                && question.asked.kind == fresh.asked.kind
+                && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0)
+        });
+        let Some(again) = again else { return };
         let took = |question: &Question| question.end().time.saturating_sub(question.start().time);
         let step = Step::new(Layer::Dns, "control", "the same name once more, and one that nobody asked for")
             .set("control.kind", "repeated")
