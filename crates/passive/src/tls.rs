@@ -244,7 +244,7 @@ impl Tls {
             // Clients say so of certificates that begin in the future as well.
             45 => has("tls.certificate_expired")
                 .or_else(|| has("tls.certificate_not_yet_valid"))
-                .unwrap_or_else(|| ("tls.certificate_expired", said)),
+                .unwrap_or(("tls.certificate_expired", said)),
             48 => has("tls.self_signed").unwrap_or(("tls.unknown_ca", said)),
             42 => has("tls.wrong_name")
                 .or_else(|| found.first().cloned())
