@@ -8,6 +8,7 @@
 //! - [`verify`]: whether a set's signature holds, in bounded work.
 //! - [`keys`]: from a DS set to the keys of a zone.
 //! - [`nsec`], [`nsec3`]: what a denial proves.
+//! - [`signing`]: keys that sign, and whole zones signed.
 //! - [`upkeep`]: trust anchors that follow their zone's keys.
 //! - [`anchors`]: trust anchors, and names that are not to be checked.
 
@@ -20,6 +21,7 @@ pub mod nsec;
 pub mod nsec3;
 pub mod records;
 mod rsa;
+pub mod signing;
 pub mod upkeep;
 pub mod verify;
 

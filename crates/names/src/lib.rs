@@ -4,6 +4,7 @@
 //!
 //! - [`zone`]: a zone read from a master file, and the lookup that knows delegations and wildcards.
 //! - [`responder`]: an authoritative server for several zones: query bytes in, answer bytes out. Start here to serve.
+//! - [`authority`]: the same for zones that are signed already, in wire form.
 //! - [`resolver`]: the iterative resolver: root hints, referrals, cache, retries. Start here to ask.
 //! - [`recursive`]: the pure half of a recursive server: reads a client's query, writes the resolver's answer.
 //! - [`dnssec`]: signatures, keys and denials of existence: what the resolver validates with.
@@ -13,6 +14,7 @@
 //! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
 //! - [`text`]: names, types and records in master-file form, safe to print.
 
+pub mod authority;
 pub mod dnssec;
 pub mod message;
 pub mod rdata;

@@ -160,3 +160,12 @@ pub fn seconds_left(now: Instant, expires: Instant) -> u32 {
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
+
+/// The TTL of negative answers under this SOA, in seconds (RFC 2308 section 5).
+pub fn negative_ttl(soa: &Rrset) -> u32 {
+    let minimum = soa.data.first().and_then(|data| {
+        let at = data.len().checked_sub(4)?;
+        Some(u32::from_be_bytes(data[at..].try_into().ok()?))
+    });
+    soa.ttl.min(minimum.unwrap_or(soa.ttl))
+}

@@ -229,7 +229,7 @@ pub fn hash_name(name: &Name, iterations: u16, salt: &[u8]) -> [u8; 20] {
 }
 
 /// The label that carries a hash, as octets.
-fn base32(label: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn base32(label: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(20);
     let (mut have, mut count) = (0_u32, 0);
     for c in label {

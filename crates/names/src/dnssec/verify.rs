@@ -165,7 +165,7 @@ fn check_times(now: u32, sig: &Rrsig<'_>) -> Result<(), Unverified> {
 }
 
 /// The octets that were signed (RFC 4034 section 3.1.8.1).
-fn signed_data(set: &Rrset, sig: &Rrsig<'_>) -> Vec<u8> {
+pub(super) fn signed_data(set: &Rrset, sig: &Rrsig<'_>) -> Vec<u8> {
     // The signer's name is signed in lower case.
     let mut out = sig.head[..18].to_vec();
     out.extend_from_slice(&name_to_wire(&sig.signer.to_lowercase()));

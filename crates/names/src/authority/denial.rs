@@ -1,0 +1,98 @@
+//! Which denials go with an answer (RFC 4035 section 3.1.3, RFC 5155 section 7.2).
+
+use hickory_proto::rr::{Name, RecordType};
+
+use super::SignedZone;
+use crate::dnssec::nsec3::hash_name;
+use crate::rrset::Rrset;
+
+type Sets<'a> = Vec<&'a Rrset>;
+
+/// The name is there without the type.
+pub(super) fn no_data<'a>(zone: &'a SignedZone, name: &Name) -> Sets<'a> {
+    if zone.parameters.is_some() {
+        return matching(zone, name).into_iter().collect();
+    }
+    nsec(zone, name).into_iter().collect()
+}
+
+/// Neither the name nor a wildcard for it is there.
+pub(super) fn no_name<'a>(zone: &'a SignedZone, name: &Name, encloser: &Name, wildcard: &Name) -> Sets<'a> {
+    if zone.parameters.is_some() {
+        let mut sets = encloser_proof(zone, name, encloser);
+        sets.extend(covering(zone, wildcard));
+        return sets;
+    }
+    nsec(zone, name).into_iter().chain(nsec(zone, wildcard)).collect()
+}
+
+/// The answer came out of a wildcard, and the name itself is not there.
+pub(super) fn expanded<'a>(zone: &'a SignedZone, name: &Name, encloser: &Name) -> Sets<'a> {
+    if zone.parameters.is_some() {
+        return covering(zone, &next_closer(name, encloser)).into_iter().collect();
+    }
+    nsec(zone, name).into_iter().collect()
+}
+
+/// The wildcard that stands for the name lacks the type.
+pub(super) fn wildcard_no_data<'a>(
+    zone: &'a SignedZone,
+    name: &Name,
+    encloser: &Name,
+    wildcard: &Name,
+) -> Sets<'a> {
+    if zone.parameters.is_some() {
+        let mut sets = encloser_proof(zone, name, encloser);
+        sets.extend(matching(zone, wildcard));
+        return sets;
+    }
+    nsec(zone, name).into_iter().chain(nsec(zone, wildcard)).collect()
+}
+
+/// The delegation is not signed.
+pub(super) fn no_ds<'a>(zone: &'a SignedZone, cut: &Name) -> Sets<'a> {
+    if zone.parameters.is_some() {
+        return match matching(zone, cut) {
+            Some(set) => vec![set],
+            // Left out of the chain: an opt-out span covers it.
+            None => {
+                let mut encloser = cut.base_name();
+                while encloser != zone.origin && matching(zone, &encloser).is_none() {
+                    encloser = encloser.base_name();
+                }
+                encloser_proof(zone, cut, &encloser)
+            }
+        };
+    }
+    nsec(zone, cut).into_iter().collect()
+}
+
+/// The NSEC at the name, or the one whose span holds it.
+fn nsec<'a>(zone: &'a SignedZone, name: &Name) -> Option<&'a Rrset> {
+    let number = u16::from(RecordType::NSEC);
+    zone.nodes.range(..=name.clone()).rev().find_map(|(_, node)| node.get(&number))
+}
+
+fn hash(zone: &SignedZone, name: &Name) -> Option<[u8; 20]> {
+    let (iterations, salt) = zone.parameters.as_ref()?;
+    Some(hash_name(name, *iterations, salt))
+}
+
+fn matching<'a>(zone: &'a SignedZone, name: &Name) -> Option<&'a Rrset> {
+    zone.hashed.get(&hash(zone, name)?[..])
+}
+
+fn covering<'a>(zone: &'a SignedZone, name: &Name) -> Option<&'a Rrset> {
+    let hash = hash(zone, name)?.to_vec();
+    let before = zone.hashed.range(..hash).next_back().or_else(|| zone.hashed.last_key_value());
+    before.map(|(_, set)| set)
+}
+
+fn next_closer(name: &Name, encloser: &Name) -> Name {
+    name.trim_to(encloser.iter().len() + 1)
+}
+
+fn encloser_proof<'a>(zone: &'a SignedZone, name: &Name, encloser: &Name) -> Sets<'a> {
+    let next = covering(zone, &next_closer(name, encloser));
+    matching(zone, encloser).into_iter().chain(next).collect()
+}
