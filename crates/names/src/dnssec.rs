@@ -15,6 +15,8 @@
 pub mod algorithm;
 pub mod anchors;
 mod dsa;
+mod ed448;
+mod keccak;
 pub mod keys;
 mod modular;
 pub mod nsec;

@@ -3,7 +3,7 @@
 use ring::digest;
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 
-use super::{dsa, rsa};
+use super::{dsa, ed448, rsa};
 
 /// Which algorithms count as known. What is not known makes a zone insecure, not bogus (RFC 4035 section 5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Algorithms {
         match algorithm {
             3 | 6 => self.dsa,
             5 | 7 => self.sha1,
-            8 | 10 | 13 | 14 | 15 => true,
+            8 | 10 | 13..=16 => true,
             _ => false,
         }
     }
@@ -81,6 +81,7 @@ pub fn verify(algorithms: Algorithms, algorithm: u8, key: &[u8], message: &[u8],
         13 => key.len() == 64 && with(&signature::ECDSA_P256_SHA256_FIXED, &uncompressed(key)),
         14 => key.len() == 96 && with(&signature::ECDSA_P384_SHA384_FIXED, &uncompressed(key)),
         15 => key.len() == 32 && with(&signature::ED25519, key),
+        16 => ed448::verify(key, message, signature),
         _ => false,
     }
 }

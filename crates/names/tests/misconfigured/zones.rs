@@ -117,7 +117,7 @@ fn by_ksk(records: &[RawRecord]) -> Vec<u8> {
     thru_names::dnssec::records::key_tag(&key.data).to_be_bytes().to_vec()
 }
 
-fn spoil_last(data: &mut Vec<u8>) {
+fn spoil_last(data: &mut [u8]) {
     if let Some(last) = data.last_mut() {
         *last ^= 0x55;
     }
@@ -182,7 +182,7 @@ fn kinds() -> Vec<Kind> {
         ds("ds-unassigned-key-algo", |ds| ds[2] = 100),
         ds("ds-reserved-key-algo", |ds| ds[2] = 200),
         ds("ds-unassigned-digest-algo", |ds| ds[3] = 100),
-        ds("ds-bogus-digest-value", spoil_last),
+        ds("ds-bogus-digest-value", |ds| spoil_last(ds)),
         zone("rrsig-exp-all", |zone| zone.again(|plan| plan.window = PAST)),
         zone("rrsig-exp-a", |zone| zone.other_times_for_a(PAST)),
         zone("rrsig-not-yet-all", |zone| zone.again(|plan| plan.window = FUTURE)),
@@ -220,7 +220,9 @@ fn kinds() -> Vec<Kind> {
                 },
             );
         }),
-        absent("bad-nsec3-rrsig", |zone| zone.alter(|record| covers(record, RecordType::NSEC3), spoil_last)),
+        absent("bad-nsec3-rrsig", |zone| {
+            zone.alter(|record| covers(record, RecordType::NSEC3), |data| spoil_last(data))
+        }),
         absent("nsec3-missing", |zone| {
             zone.drop(|record| record.rtype == RecordType::NSEC3 || covers(record, RecordType::NSEC3));
         }),
@@ -233,17 +235,19 @@ fn kinds() -> Vec<Kind> {
             });
         }),
         zone("no-zsk", |zone| zone.drop(is_zsk)),
-        zone("bad-zsk", |zone| zone.alter(is_zsk, spoil_last)),
+        zone("bad-zsk", |zone| zone.alter(is_zsk, |data| spoil_last(data))),
         zone("no-ksk", |zone| zone.drop(is_ksk)),
         zone("bad-rrsig-ksk", |zone| {
             let tag = by_ksk(&zone.records);
             zone.alter(
                 |record| covers(record, RecordType::DNSKEY) && record.data[16..18] == tag[..],
-                spoil_last,
+                |data| spoil_last(data),
             );
         }),
-        zone("bad-ksk", |zone| zone.alter(is_ksk, spoil_last)),
-        zone("bad-rrsig-dnskey", |zone| zone.alter(|record| covers(record, RecordType::DNSKEY), spoil_last)),
+        zone("bad-ksk", |zone| zone.alter(is_ksk, |data| spoil_last(data))),
+        zone("bad-rrsig-dnskey", |zone| {
+            zone.alter(|record| covers(record, RecordType::DNSKEY), |data| spoil_last(data))
+        }),
         zone("no-dnskey-256", |zone| zone.alter(is_zsk, |data| data[0] &= !1)),
         zone("no-dnskey-257", |zone| zone.alter(is_ksk, |data| data[0] &= !1)),
         zone("no-dnskey-256-257", |zone| {
