@@ -34,6 +34,12 @@ impl Place {
         Some(Place { namespace: Arc::new(namespace) })
     }
 
+    /// To move interfaces there.
+    #[allow(dead_code, reason = "the benchmark of devices needs it")]
+    pub(crate) fn namespace(&self) -> &NetworkNamespace {
+        &self.namespace
+    }
+
     /// A TUN or TAP device whose other end is the kernel's, up and with addresses. `None`: `test` did not run.
     pub(crate) fn tun(&self, test: &str, tap: bool, offload: bool) -> Option<Tun> {
         let made = self.within(|| {
