@@ -1,10 +1,8 @@
 //! Addresses from real servers: dnsmasq gives leases, radvd advertises prefixes.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use thru_net::iface::{Iface, IfaceOptions, Patience, attach};
@@ -14,6 +12,7 @@ use thru_stack::autoconf::{AutoconfConfig, AutoconfEvent, Timing, stable};
 use thru_wire::MacAddr;
 
 use crate::place::{KERNEL, Place, address, cidr};
+use crate::program::{Folder, Server};
 use crate::transfer::{both_ways, run};
 
 const BYTES: usize = 1_000_000;
@@ -25,66 +24,6 @@ fn ours(device: impl Device + 'static, ipv4: bool, ipv6: bool) -> Iface {
     let config = AutoconfConfig { ipv4, ipv6, secret: SECRET, timing: Timing::BRIEF };
     let options = IfaceOptions { autoconf: Some(config), mac: Some(MAC), ..IfaceOptions::default() };
     attach(Box::new(device), options).expect("it can be watched")
-}
-
-/// A server that is stopped when dropped, and what it says.
-struct Server {
-    child: Child,
-    said: BufReader<ChildStderr>,
-}
-
-impl Server {
-    /// Starts a program in the place; it is ready when it says `ready`. It ends by itself rather than let us wait.
-    fn start(place: &Place, program: &Path, arguments: &[&str], ready: &str) -> Server {
-        let mut child = place
-            .within(|| {
-                Command::new("timeout").arg("60").arg(program).args(arguments).stderr(Stdio::piped()).spawn()
-            })
-            .expect("it runs");
-        let said = BufReader::new(child.stderr.take().expect("piped"));
-        let mut server = Server { child, said };
-        server.wait_for(ready);
-        server
-    }
-
-    /// Reads until a line with this text comes.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) -> String {
-        let mut all = String::new();
-        loop {
-            let mut line = String::new();
-            let read = self.said.read_line(&mut line).expect("it talks");
-            assert!(read > 0, "it ended without saying `{text}`:\n{all}");
-            if line.contains(text) {
-                return line;
-            }
-            all += &line;
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        thru_os::process::terminate(&self.child);
-        let _ = self.child.wait();
-    }
-}
-
-/// A folder that vanishes.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// dnsmasq on the kernel's end, with an hour's lease that wants to be renewed after three seconds (it allows

@@ -3,9 +3,12 @@
 //! - `place`: a namespace whose kernel is the peer of a host of ours.
 //! - `transfer`: bulk both ways, for every congestion control of ours; the kernel at both ends as the control.
 //! - `auto`: addresses from dnsmasq and radvd.
+//! - `http`: curl and nginx. `program`: such programs in a place.
 //! - `lossy`: the same through a link of ours that loses packets.
 
 mod auto;
+mod http;
 mod lossy;
 mod place;
+mod program;
 mod transfer;

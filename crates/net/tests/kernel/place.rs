@@ -20,6 +20,7 @@ pub(crate) const KERNEL: [&str; 2] = ["192.0.2.1/24", "2001:db8::1/64"];
 pub(crate) const OURS: [&str; 2] = ["192.0.2.2/24", "2001:db8::2/64"];
 
 /// A network namespace with its kernel as our peer.
+#[derive(Clone)]
 pub(crate) struct Place {
     namespace: Arc<NetworkNamespace>,
 }

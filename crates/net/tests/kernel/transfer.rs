@@ -17,12 +17,12 @@ use crate::place::{KERNEL, OURS, Place, address, ours, socket, with_mac};
 const BYTES: usize = 100_000_000;
 /// Segments of 69,000 that may be sent again although none was lost. On an idle machine there is none; on a loaded one
 /// a process may wait for its turn longer than a tail-loss probe does (RFC 8985 7.2: two round trips, here 60 µs).
-const SPURIOUS: u64 = 20;
+pub(crate) const SPURIOUS: u64 = 20;
 /// Nothing here takes so long; a stall becomes a failure.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Bytes that tell their place: a shift, a swap or a hole shows. Its length is prime, so that no power of two hides one.
-fn pattern() -> Vec<u8> {
+pub(crate) fn pattern() -> Vec<u8> {
     const LENGTH: usize = 65_537;
     let mut state = 0x2545_f491_u32;
     let next = |_| {

@@ -1,0 +1,68 @@
+//! Real programs in a place, and folders for their files.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use crate::place::Place;
+
+/// A server that is stopped when dropped, and what it says.
+pub(crate) struct Server {
+    child: Child,
+    said: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// Starts a program in the place; it is ready when it says `ready`. It ends by itself rather than let us wait.
+    pub(crate) fn start(place: &Place, program: &Path, arguments: &[&str], ready: &str) -> Server {
+        let mut child = place
+            .within(|| {
+                Command::new("timeout").arg("60").arg(program).args(arguments).stderr(Stdio::piped()).spawn()
+            })
+            .expect("it runs");
+        let said = BufReader::new(child.stderr.take().expect("piped"));
+        let mut server = Server { child, said };
+        server.wait_for(ready);
+        server
+    }
+
+    /// Reads until a line with this text comes.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            let read = self.said.read_line(&mut line).expect("it talks");
+            assert!(read > 0, "it ended without saying `{text}`:\n{all}");
+            if line.contains(text) {
+                return line;
+            }
+            all += &line;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        thru_os::process::terminate(&self.child);
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder that vanishes.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("thru-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
