@@ -144,8 +144,13 @@ pub(crate) async fn both_ways(
 
 #[track_caller]
 pub(crate) fn run<F: Future>(main: F) -> F::Output {
+    run_for(LIMIT, main)
+}
+
+#[track_caller]
+fn run_for<F: Future>(limit: Duration, main: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::time::timeout(LIMIT, main).await.expect("no stall") })
+    runtime.block_on(async { tokio::time::timeout(limit, main).await.expect("no stall") })
 }
 
 /// Our stack as client over a clean device: we send nothing twice, nobody resets, and where the wire keeps the order
@@ -204,6 +209,25 @@ fn new_reno_over_a_packet_socket_with_offload() {
     let Some(place) = Place::new("transfer::new_reno_over_a_packet_socket_with_offload") else { return };
     let device = place.packet_socket(true);
     clean(&place, device, Congestion::NewReno, KERNEL[0], false);
+}
+
+/// Sequence numbers do not come round in it, but windows, buffers and timers do, a great many times.
+#[test]
+fn a_gigabyte_each_way_arrives_intact() {
+    const GIGABYTE: usize = 1_000_000_000;
+    let test = "transfer::a_gigabyte_each_way_arrives_intact";
+    let Some(place) = Place::new(test) else { return };
+    let Some(tun) = place.tun(test, false, true) else { return };
+    let listener = place.within(|| TcpListener::bind(socket(KERNEL[0], 0))).expect("the kernel listens");
+    run_for(Duration::from_secs(120), async {
+        let iface = ours(tun, TcpConfig::default());
+        let [up, down] = both_ways(&iface.network(), &listener, GIGABYTE).await;
+        assert_eq!((up.bytes_acked, down.bytes_received), (GIGABYTE as u64, GIGABYTE as u64));
+        assert!(up.retransmissions <= SPURIOUS && down.duplicates_received <= SPURIOUS, "{up:?} {down:?}");
+        assert_eq!(iface.stats().dropped, 0);
+    });
+    assert!(place.retransmissions() <= SPURIOUS);
+    assert_eq!(place.resets_sent(), 0);
 }
 
 /// AF_XDP, IPv4 and IPv6: the kernel never sees a packet to us, and keeps those to itself.
