@@ -245,7 +245,8 @@ impl Tcp {
         if flags.syn() && flags.fin() && self.config.habits.syn_fin == SynFin::Drop {
             return;
         }
-        self.take(path, segment);
+        self.take(path, &segment);
+        self.spare.give(segment.payload);
     }
 
     /// Segments that follow each other, each with the header of the first but for what `ends` says: `more` is the
@@ -297,7 +298,7 @@ impl Tcp {
                 left -= 1;
                 segment.go_on(payload, fin && left == 0, cwr_once, &mut self.spare);
             }
-            self.take(path, segment.clone());
+            self.take(path, &segment);
         }
         self.spare.give(segment.payload);
     }
@@ -316,16 +317,15 @@ impl Tcp {
         (!over).then(|| connection.receive.next() > before)
     }
 
-    fn take(&mut self, path: &dyn Path, segment: Segment) {
+    fn take(&mut self, path: &dyn Path, segment: &Segment) {
         match self.demux.find_for_segment(&segment.pair) {
-            Some(Target::Connection(index)) => self.on_connection(index, &segment),
-            Some(Target::HalfOpen(index)) => self.on_half_open(path, index, &segment),
+            Some(Target::Connection(index)) => self.on_connection(index, segment),
+            Some(Target::HalfOpen(index)) => self.on_half_open(path, index, segment),
             None => match self.time_wait.find(&segment.pair) {
-                Some(place) => self.on_time_wait(path, place, &segment),
-                None => self.on_listener(path, &segment, None),
+                Some(place) => self.on_time_wait(path, place, segment),
+                None => self.on_listener(path, segment, None),
             },
         }
-        self.spare.give(segment.payload);
     }
 
     /// Shares buffers with others; see [`Host::share_buffers`](crate::Host::share_buffers).

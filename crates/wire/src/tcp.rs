@@ -144,6 +144,7 @@ impl Tcp {
     ///
     /// A malformed option list is an error (RFC 9293 MUST-7 leaves the reaction open). An option of a known
     /// kind but of an impossible length is kept as an unknown one.
+    #[inline]
     pub fn parse<'a>(bytes: &'a [u8], pseudo: Option<&PseudoHeader>) -> Result<(Tcp, &'a [u8]), ParseError> {
         let view = TcpView::new(bytes)?;
         let header = view.header_len();

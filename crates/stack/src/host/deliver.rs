@@ -89,11 +89,13 @@ impl Host {
         self.hand_to_tcp(arrival, header, bytes);
     }
 
+    #[inline(always)]
     pub(super) fn hand_to_tcp(&mut self, arrival: Arrival, header: &Header, bytes: Bytes) {
         let segment = Host::segment_in(&arrival, header, bytes);
         self.tcp.handle_segment(&self.tables, segment);
     }
 
+    #[inline(always)]
     pub(super) fn segment_in(arrival: &Arrival, header: &Header, bytes: Bytes) -> SegmentIn {
         SegmentIn {
             src: header.src,

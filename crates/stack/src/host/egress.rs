@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use bytes::{Buf, Bytes, BytesMut};
 use thru_wire::Instant;
 use thru_wire::MacAddr;
-use thru_wire::checksum::PseudoHeader;
+use thru_wire::checksum::{PseudoHeader, Sum};
 use thru_wire::ethernet::EtherType;
 use thru_wire::ipv4::{Ipv4, Protocol};
 
@@ -14,7 +14,7 @@ use super::tables::NextHop;
 use super::{Host, InterfaceId};
 use crate::fragment::split;
 use crate::frame::{Checksum, Frame, Offload, Segmentation};
-use crate::header::{Header, Origin, base_len, protocol, set_ipv4_checksum};
+use crate::header::{Header, Origin, base_len, protocol};
 use crate::hook::{Judgement, Place};
 use crate::icmp::path_mtu::PathMtu;
 use crate::icmp::send::{Tell, fill_checksum};
@@ -31,21 +31,23 @@ pub(super) struct NoRoute;
 
 impl Host {
     /// What TCP wants to send. If it can't leave, TCP finds out by silence, as it must anyway.
-    pub(super) fn send_segment(&mut self, now: Instant, segment: SegmentOut) {
+    pub(super) fn send_segment(&mut self, now: Instant, mut segment: SegmentOut) {
         if segment.train.is_some() {
             return self.send_train(now, segment);
         }
-        if let Some(segment) = self.send_in_lane(now, segment) {
+        if !self.send_in_lane(now, &mut segment) {
             self.send_segment_slowly(now, segment);
         }
     }
 
     /// Several segments in one: whole if the device takes them so, else packet by packet.
-    fn send_train(&mut self, now: Instant, segment: SegmentOut) {
-        let Some(segment) = self.send_in_packets(now, segment) else { return };
+    fn send_train(&mut self, now: Instant, mut segment: SegmentOut) {
+        if self.send_in_packets(now, &mut segment) {
+            return;
+        }
         let Some(mut cars) = Cars::of(segment) else { return };
-        while let Some(segment) = cars.next(self.tcp.spare()) {
-            if let Some(segment) = self.send_in_lane(now, segment) {
+        while let Some(mut segment) = cars.next(self.tcp.spare()) {
+            if !self.send_in_lane(now, &mut segment) {
                 self.send_segment_slowly(now, segment);
             }
         }
@@ -53,22 +55,22 @@ impl Host {
     }
 
     /// The short way, for a train whose lane is known and whose packets fit there: all headers are written once, and
-    /// counted up from packet to packet if they are cut here. Gives any other back.
-    fn send_in_packets(&mut self, now: Instant, mut segment: SegmentOut) -> Option<SegmentOut> {
-        let Some(lane) = self.lane(&segment) else { return Some(segment) };
-        let Some(train) = segment.train.take() else { return Some(segment) };
+    /// counted up from packet to packet if they are cut here. `false`, and nothing done, for any other.
+    fn send_in_packets(&mut self, now: Instant, segment: &mut SegmentOut) -> bool {
+        let (Some(lane), Some(train)) = (self.lane(segment), &segment.train) else { return false };
         let (src, dst, tcp_len) = (segment.src, segment.dst, segment.bytes.len());
         let whole = tcp_len + train.len();
         let single = tcp_len + train.len().min(train.segment_size.into());
         let offloads = self.tables.offloads(lane.out);
         let goes_whole = base_len(src) + whole <= offloads.segmentation;
-        let fits = goes_whole || base_len(src) + single <= lane.mtu;
-        let link_header = if fits { self.link_header(now, &lane) } else { None };
-        let Some(link_header) = link_header else {
-            return Some(SegmentOut { train: Some(train), ..segment });
-        };
+        if !goes_whole && base_len(src) + single > lane.mtu {
+            return false;
+        }
+        let Some(link_header) = self.link_header(now, &lane) else { return false };
+        let Some(train) = segment.train.take() else { return false };
         let len = if goes_whole { whole } else { single };
-        let (mut buffer, mut start) = self.write_ip_header(&lane, segment, len);
+        let mut start = self.write_ip_header(lane.flow, segment, len);
+        let mut buffer = core::mem::take(&mut segment.bytes).into_buffer();
         // Each of its packets has an identification of its own.
         self.identification.skip(lane.flow, train.segments() as u32 - 1);
         if let Some(header) = link_header {
@@ -77,7 +79,7 @@ impl Host {
         }
         if goes_whole {
             self.send_whole(now, &lane, buffer, start, train);
-            return None;
+            return true;
         }
         let (ip_at, tcp_at) =
             (SegmentBytes::HEADROOM - base_len(src) - start, SegmentBytes::HEADROOM - start);
@@ -89,12 +91,18 @@ impl Host {
         while let Some(len) = packets.next_len() {
             let mut packet = self.tcp.spare().take(len);
             packets.write_next(&mut packet);
-            self.stats.frames_sent += 1;
-            // Written where it stays: what was just written in pieces is slow to be moved.
-            let blank = Frame::new(Bytes::new(), now);
-            self.outgoing.push_back_mut((lane.out, blank)).1.bytes = packet.freeze();
+            self.put(now, lane.out, packet);
         }
-        None
+        true
+    }
+
+    /// A whole frame joins those that leave.
+    #[inline(always)]
+    fn put(&mut self, now: Instant, out: InterfaceId, frame: BytesMut) {
+        self.stats.frames_sent += 1;
+        // Written where it stays: what was just written in pieces is slow to be moved.
+        let blank = Frame::new(Bytes::new(), now);
+        self.outgoing.push_back_mut((out, blank)).1.bytes = frame.freeze();
     }
 
     /// The header of the link for what follows a lane; `Some(None)`: the link has none; `None`: the neighbour's address is
@@ -125,6 +133,10 @@ impl Host {
     }
 
     fn lane(&mut self, segment: &SegmentOut) -> Option<Lane> {
+        self.known_lane(segment).copied()
+    }
+
+    fn known_lane(&mut self, segment: &SegmentOut) -> Option<&Lane> {
         if self.hook.is_some() {
             return None;
         }
@@ -132,35 +144,54 @@ impl Host {
         self.lanes.find(&self.tables, segment.src, segment.dst, flow)
     }
 
-    /// The short way, for a segment whose lane is known and that fits there; gives back any other.
-    fn send_in_lane(&mut self, now: Instant, segment: SegmentOut) -> Option<SegmentOut> {
+    /// The short way, for a segment whose lane is known and that fits there. `false`, and nothing done, for any other.
+    fn send_in_lane(&mut self, now: Instant, segment: &mut SegmentOut) -> bool {
         let len = segment.bytes.len();
-        let lane = self.lane(&segment).filter(|lane| base_len(segment.src) + len <= lane.mtu);
-        let Some(lane) = lane else { return Some(segment) };
-        let (buffer, start) = self.write_ip_header(&lane, segment, len);
-        self.put_on_link(now, lane.out, lane.next_hop, Packet::from_buffer(buffer, start));
-        None
+        let Some(lane) = self.known_lane(segment) else { return false };
+        let (out, flow, mtu) = (lane.out, lane.flow, lane.mtu);
+        if base_len(segment.src) + len > mtu {
+            return false;
+        }
+        let start = self.write_ip_header(flow, segment, len);
+        if self.tables.mac(out).is_some() {
+            let Some(next_hop) = self.known_lane(segment).map(|lane| lane.next_hop) else { return true };
+            let buffer = core::mem::take(&mut segment.bytes).into_buffer();
+            self.put_on_link(now, out, next_hop, Packet::from_buffer(buffer, start));
+            return true;
+        }
+        let mut buffer = core::mem::take(&mut segment.bytes).into_buffer();
+        buffer.advance(start);
+        self.put(now, out, buffer);
+        true
     }
 
-    /// Writes the IP header of a segment whose upper layer has `len` bytes in all; the buffer, and where in it the
-    /// packet begins.
-    fn write_ip_header(&mut self, lane: &Lane, segment: SegmentOut, len: usize) -> (BytesMut, usize) {
-        let SegmentOut { src, dst, ecn, class, ttl, bytes, .. } = segment;
+    /// Writes the IP header of a segment, whose upper layer has `len` bytes in all, in front of it; where in its buffer
+    /// the packet begins.
+    fn write_ip_header(&mut self, flow: u64, segment: &mut SegmentOut, len: usize) -> usize {
+        let (src, dst) = (segment.src, segment.dst);
         let start = SegmentBytes::HEADROOM - base_len(src);
-        let (class, ttl) = (class & !3 | ecn & 3, ttl.unwrap_or(self.config.ttl));
-        let mut buffer = bytes.into_buffer();
-        let (front, upper) = buffer.split_at_mut(SegmentBytes::HEADROOM);
+        let (class, ttl) = (segment.class & !3 | segment.ecn & 3, segment.ttl.unwrap_or(self.config.ttl));
+        let (front, upper) = segment.bytes.whole_mut().split_at_mut(SegmentBytes::HEADROOM);
         let header = &mut front[start..];
         match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => {
                 let total_len = Ipv4::MIN_LEN + len;
-                let id = self.identification.next_of(lane.flow) as u16;
+                let id = self.identification.next_of(flow) as u16;
                 header[..4].copy_from_slice(&[0x45, class, (total_len >> 8) as u8, total_len as u8]);
                 header[4..6].copy_from_slice(&id.to_be_bytes());
                 header[6..12].copy_from_slice(&[0x40, 0, ttl, protocol::TCP, 0, 0]);
                 header[12..16].copy_from_slice(&src.octets());
                 header[16..].copy_from_slice(&dst.octets());
-                set_ipv4_checksum(header);
+                // From the values: the bytes were written just now.
+                let mut sum = Sum::EMPTY;
+                sum.add_u16(0x4500 | u16::from(class));
+                sum.add_u16(total_len as u16);
+                sum.add_u16(id);
+                sum.add_u16(0x4000);
+                sum.add_u16(u16::from(ttl) << 8 | u16::from(protocol::TCP));
+                sum.add_u32(src.to_bits());
+                sum.add_u32(dst.to_bits());
+                header[10..12].copy_from_slice(&sum.checksum().to_be_bytes());
             }
             (IpAddr::V6(v6_src), IpAddr::V6(v6_dst)) => {
                 let label = self.identification.flow_label(src, dst, protocol::TCP, upper);
@@ -173,7 +204,7 @@ impl Host {
             // A lane joins addresses of one family.
             _ => {}
         }
-        (buffer, start)
+        start
     }
 
     fn send_segment_slowly(&mut self, now: Instant, segment: SegmentOut) {

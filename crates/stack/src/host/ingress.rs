@@ -32,7 +32,7 @@ pub(super) struct Arrival {
 }
 
 /// Addresses of a packet, the interface it came in by, and the version of the tables that judged them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Between {
     id: InterfaceId,
     src: IpAddr,
@@ -159,8 +159,13 @@ impl Host {
             && self.hook.is_none()
             && !self.raw.is_wanted();
         let Some(id) = arrival.interface.filter(|_| plain) else { return false };
-        let between = Between { id, src: header.src, dst: header.dst, version: self.tables.version };
-        if self.good_between == Some(between) {
+        let known = self.good_between.as_ref().is_some_and(|known| {
+            known.id == id
+                && known.version == self.tables.version
+                && known.src == header.src
+                && known.dst == header.dst
+        });
+        if known {
             return true;
         }
         let good = !self.tables.is_local(header.src)
@@ -168,11 +173,13 @@ impl Host {
             && !header.src.is_unspecified()
             && self.tables.kind(id, header.dst) == Kind::Local;
         if good {
-            self.good_between = Some(between);
+            let version = self.tables.version;
+            self.good_between = Some(Between { id, src: header.src, dst: header.dst, version });
         }
         good
     }
 
+    #[inline(always)]
     fn receive_plain_tcp(&mut self, arrival: Arrival, header: &Header, mut bytes: Bytes, start: usize) {
         bytes.truncate(start + header.total_len);
         bytes.advance(start + header.len);

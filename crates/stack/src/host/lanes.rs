@@ -42,20 +42,18 @@ impl Lanes {
         src: IpAddr,
         dst: IpAddr,
         flow: impl FnOnce() -> u64,
-    ) -> Option<Lane> {
+    ) -> Option<&Lane> {
         if self.lanes.is_empty() {
             self.lanes = vec![None; LANES];
         }
         let place = &mut self.lanes[place(dst)];
-        if let Some(lane) = place
-            && lane.src == src
-            && lane.dst == dst
-            && lane.version == tables.version
-        {
-            return Some(*lane);
+        let known = place
+            .as_ref()
+            .is_some_and(|lane| lane.src == src && lane.dst == dst && lane.version == tables.version);
+        if !known {
+            *place = look_up(tables, src, dst).map(|lane| Lane { flow: flow(), ..lane });
         }
-        *place = look_up(tables, src, dst).map(|lane| Lane { flow: flow(), ..lane });
-        *place
+        place.as_ref()
     }
 }
 

@@ -124,13 +124,13 @@ impl Tcp {
             Some(wanted) => wanted,
             None => source,
         };
-        let pair = self.choose_pair(now, address, local.map_or(0, |local| local.port()), remote)?;
+        let (pair, is_new) = self.choose_pair(now, address, local.map_or(0, |local| local.port()), remote)?;
         let settings = self.settings_for(&options);
         let offset = self.secrets.timestamp_offset(&pair);
         let mtu = path.mtu(remote.address);
         let offer = Negotiated::offer(&self.config, &settings, remote.address, mtu, offset);
         let isn = self.secrets.isn(&pair, now);
-        let beyond = self.reuse_time_wait(now, &pair);
+        let beyond = if is_new { None } else { self.reuse_time_wait(now, &pair) };
         let iss = seq::initial(beyond.map_or(isn, |beyond| isn.max(beyond)));
         let mut connection = Box::new(Connection::new(pair, iss, offer, &self.config, settings));
         connection.fast_open = self.fast_open.begin(&self.config, &connection.settings, &pair, now);
@@ -168,18 +168,19 @@ impl Tcp {
         Ok((id, written))
     }
 
+    /// Both ends, and whether it is known that nothing waits there.
     fn choose_pair(
         &mut self,
         now: Instant,
         address: IpAddr,
         port: u16,
         remote: Endpoint,
-    ) -> Result<Pair, ConnectError> {
+    ) -> Result<(Pair, bool), ConnectError> {
         let pair = |port| Pair { local: Endpoint { address, port }, remote };
         if port != 0 {
             let taken = self.demux.find(&pair(port)).is_some()
                 || !self.time_wait.may_reuse(&self.config, now, &pair(port));
-            return if taken { Err(ConnectError::AddressInUse) } else { Ok(pair(port)) };
+            return if taken { Err(ConnectError::AddressInUse) } else { Ok((pair(port), false)) };
         }
         let (demux, time_wait) = (&self.demux, &self.time_wait);
         let unused =
@@ -187,12 +188,12 @@ impl Tcp {
         let free = |port| unused(port) && time_wait.find(&pair(port)).is_none();
         let local = Endpoint { address, port: 0 };
         if let Some(port) = self.secrets.port(local, remote, free) {
-            return Ok(pair(port));
+            return Ok((pair(port), true));
         }
         // Only where all ports are taken, one that merely waits.
         let reusable = |port| unused(port) && time_wait.may_reuse(&self.config, now, &pair(port));
         let port = self.secrets.port(local, remote, reusable);
-        port.map(pair).ok_or(ConnectError::NoPorts)
+        port.map(|port| (pair(port), false)).ok_or(ConnectError::NoPorts)
     }
 
     /// Whether the handshake is done: `None` while it lasts.

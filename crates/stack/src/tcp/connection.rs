@@ -344,7 +344,7 @@ impl Connection {
             State::SynReceived | State::Established | State::FinWait1 | State::FinWait2 | State::CloseWait
         );
         if tells {
-            let reset = self.build_bare(cx.now, Flags::RST | Flags::ACK, self.nxt);
+            let reset = self.build_bare(cx.spare, cx.now, Flags::RST | Flags::ACK, self.nxt);
             cx.out.push_back(reset);
         }
         self.end(cx, Some(TcpError::Aborted));

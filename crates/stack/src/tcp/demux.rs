@@ -64,17 +64,22 @@ impl Demux {
 
     /// Also replaces, when an object becomes one of another size.
     pub(crate) fn set(&mut self, pair: Pair, target: Target) {
-        self.recent = None;
+        self.recent = Some((pair, target));
         self.pairs.insert(pair, target);
     }
 
     pub(crate) fn remove(&mut self, pair: &Pair) {
-        self.recent = None;
+        if self.recent.as_ref().is_some_and(|(recent, _)| recent == pair) {
+            self.recent = None;
+        }
         self.pairs.remove(pair);
     }
 
     /// The listener for a local end: the address itself, then its family's wildcard, then, for IPv4, IPv6's.
     pub(crate) fn listener(&self, local: Endpoint) -> Option<u32> {
+        if self.listeners.is_empty() {
+            return None;
+        }
         let any = |address| self.listeners.get(&Endpoint { address, port: local.port }).copied();
         self.listeners
             .get(&local)

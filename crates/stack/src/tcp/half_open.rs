@@ -15,6 +15,7 @@ use super::insight::TcpEventKind;
 use super::receive::Receive;
 use super::segment::{Segment, bare};
 use super::{CounterOption, Habits, SegmentOut, SocketOptions, State, TcpConfig, seq};
+use crate::buffers::Spare;
 use crate::timer::TimerHandle;
 
 /// Between SYN and the acknowledgement of our SYN ACK.
@@ -137,7 +138,7 @@ impl HalfOpen {
         }
     }
 
-    pub(crate) fn syn_ack(&mut self, now: Instant) -> SegmentOut {
+    pub(crate) fn syn_ack(&mut self, spare: &mut Spare, now: Instant) -> SegmentOut {
         self.last_sent = now;
         let mut options = self.options.syn_options(now);
         if let Some(cookie) = &self.fast_open {
@@ -158,7 +159,7 @@ impl HalfOpen {
         let flags = Flags::SYN
             | Flags::ACK
             | self.options.ecn.syn_ack_flags(self.options.syn_arrived, self.retransmissions.into());
-        let mut segment = bare(&self.pair, flags, self.iss, self.irs + 1, self.window, options);
+        let mut segment = bare(spare, &self.pair, flags, self.iss, self.irs + 1, self.window, options);
         self.settings.mark(&mut segment);
         segment
     }
@@ -169,8 +170,8 @@ impl HalfOpen {
     }
 
     /// An acknowledgement of where we are.
-    pub(crate) fn challenge(&self) -> SegmentOut {
-        bare(&self.pair, Flags::ACK, self.iss + 1, self.irs + 1, self.window, Default::default())
+    pub(crate) fn challenge(&self, spare: &mut Spare) -> SegmentOut {
+        bare(spare, &self.pair, Flags::ACK, self.iss + 1, self.irs + 1, self.window, Default::default())
     }
 
     pub(crate) fn on_segment(&mut self, segment: &Segment, habits: &Habits) -> OnHalfOpen {

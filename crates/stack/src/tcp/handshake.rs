@@ -1,6 +1,5 @@
 //! The beginning: what SYNs offer and agree on, and the client's side of the three-way handshake (RFC 9293 3.5).
 
-use bytes::BytesMut;
 use thru_wire::Instant;
 use thru_wire::tcp::Tcp as Header;
 use thru_wire::tcp::{Flags, OptionLayout, TcpOptions, Timestamps};
@@ -183,11 +182,11 @@ impl Connection {
         let ack = seq::place(self.nxt, segment.header.ack);
         if flags.ack() && !flags.rst() && cx.config.habits.syn_ack_must_echo && !self.is_our_echo(segment) {
             cx.stats.paws_drops += 1;
-            cx.out.extend(reset_for(segment));
+            cx.out.extend(reset_for(cx.spare, segment));
             return;
         }
         if flags.ack() && (ack <= self.iss || ack > self.nxt) {
-            cx.out.extend(reset_for(segment));
+            cx.out.extend(reset_for(cx.spare, segment));
             return;
         }
         if flags.rst() {
@@ -329,7 +328,8 @@ impl Connection {
     }
 
     /// The SYN or SYN ACK, now.
-    pub(crate) fn build_syn(&mut self, now: Instant, config: &TcpConfig) -> super::SegmentOut {
+    pub(crate) fn build_syn(&mut self, cx: &mut Context<'_>) -> super::SegmentOut {
+        let (now, config) = (cx.now, cx.config);
         let again = self.syn.sent_at.is_some();
         let flags = if self.state == State::SynSent { Flags::SYN } else { Flags::SYN | Flags::ACK };
         self.syn.due = false;
@@ -350,7 +350,7 @@ impl Connection {
         let len = self.fast_open_payload(again, &options, config);
         self.nxt = self.nxt.max(self.iss + 1 + u64::from(len));
         self.insight.bytes_sent += u64::from(len);
-        let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
+        let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN + len as usize);
         self.build(buffer, now, flags, self.iss, len, again)
     }
 }

@@ -56,7 +56,7 @@ impl Connection {
         }
         if flags.syn() && !both_called {
             if cx.config.habits.syn_resets {
-                let reset = self.build_bare(cx.now, Flags::RST | Flags::ACK, self.nxt);
+                let reset = self.build_bare(cx.spare, cx.now, Flags::RST | Flags::ACK, self.nxt);
                 cx.out.push_back(reset);
                 self.end(cx, Some(TcpError::Reset));
                 return;
@@ -71,7 +71,7 @@ impl Connection {
         let ack = seq::place(self.una, segment.header.ack);
         if self.state == State::SynReceived {
             if ack <= self.una || ack > self.nxt {
-                cx.out.extend(reset_for(segment));
+                cx.out.extend(reset_for(cx.spare, segment));
                 return;
             }
             if self.syn.retransmissions == 0 {
@@ -328,7 +328,7 @@ impl Connection {
             if self.released && end > next {
                 // Nobody will read it: tell the peer (RFC 9293 3.10.7.4 "if the user has closed", RFC 1122 4.2.2.13).
                 cx.stats.aborts_on_data += 1;
-                cx.out.extend(reset_for(segment));
+                cx.out.extend(reset_for(cx.spare, segment));
                 self.end(cx, Some(TcpError::Aborted));
                 return;
             }

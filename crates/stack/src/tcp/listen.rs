@@ -117,7 +117,7 @@ impl Tcp {
 
     /// RST, as nobody expects this segment.
     fn refuse(&mut self, segment: &Segment) {
-        if let Some(reset) = reset_for(segment) {
+        if let Some(reset) = reset_for(&mut self.spare, segment) {
             self.out.push_back(reset);
         }
     }
@@ -147,7 +147,7 @@ impl Tcp {
         if let Some(listener) = self.listeners.get_mut(index) {
             listener.half_open += 1;
         }
-        self.out.push_back(half_open.syn_ack(now));
+        self.out.push_back(half_open.syn_ack(&mut self.spare, now));
         let index = self.half_open.insert(half_open);
         self.demux.set(segment.pair, Target::HalfOpen(index));
         self.arm_half_open(now, index);
@@ -166,7 +166,7 @@ impl Tcp {
         let mut half_open = HalfOpen::new(segment, 0, SeqNumber(0), offer, settings, &self.config);
         half_open.iss = self.cookies.make(pair, segment.header.seq, half_open.options.peer_mss, now);
         half_open.keep_in_timestamp(now);
-        self.out.push_back(half_open.syn_ack(now));
+        self.out.push_back(half_open.syn_ack(&mut self.spare, now));
         self.stats.cookies_sent += 1;
     }
 
@@ -213,7 +213,7 @@ impl Tcp {
         match half_open.on_segment(segment, &self.config.habits) {
             OnHalfOpen::Ignore => {}
             OnHalfOpen::Repeat => {
-                let again = half_open.syn_ack(segment.at);
+                let again = half_open.syn_ack(&mut self.spare, segment.at);
                 self.stats.syn_retransmissions += 1;
                 self.out.push_back(again);
             }
@@ -225,7 +225,7 @@ impl Tcp {
             OnHalfOpen::Challenge => {
                 if self.challenge.allow(segment.at, &mut None) {
                     self.stats.challenge_acks += 1;
-                    self.out.push_back(half_open.challenge());
+                    self.out.push_back(half_open.challenge(&mut self.spare));
                 }
             }
             OnHalfOpen::Wait => self.stats.deferred_accepts += 1,
@@ -248,7 +248,8 @@ impl Tcp {
         }
         let Some(half_open) = self.half_open.get(index) else { return };
         let connection = Box::new(half_open.finish(&self.config));
-        self.forget_half_open(index);
+        // Its place in the table is the connection's from now on.
+        self.remove_half_open(index);
         self.add_to_queue(path, listener, connection, segment);
     }
 

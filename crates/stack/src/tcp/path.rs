@@ -91,7 +91,7 @@ impl SegmentOut {
 }
 
 /// A segment in a buffer with room in front for the headers below, so that a frame takes one allocation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SegmentBytes {
     buffer: BytesMut,
 }
@@ -111,6 +111,11 @@ impl SegmentBytes {
         &mut self.buffer
     }
 
+    /// All of it, with the room in front.
+    pub(crate) fn whole_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
     /// The whole buffer: the segment starts at [`SegmentBytes::HEADROOM`].
     pub fn into_buffer(self) -> BytesMut {
         self.buffer
@@ -121,7 +126,7 @@ impl Deref for SegmentBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.buffer[SegmentBytes::HEADROOM..]
+        self.buffer.get(SegmentBytes::HEADROOM..).unwrap_or_default()
     }
 }
 

@@ -119,8 +119,12 @@ impl Connection {
 
     /// The peer is gone; a RST tells it, should it come back (as Linux does).
     fn abort_silently_dead(&mut self, cx: &mut Context<'_>, error: TcpError) {
-        let reset =
-            self.build_bare(cx.now, thru_wire::tcp::Flags::RST | thru_wire::tcp::Flags::ACK, self.nxt);
+        let reset = self.build_bare(
+            cx.spare,
+            cx.now,
+            thru_wire::tcp::Flags::RST | thru_wire::tcp::Flags::ACK,
+            self.nxt,
+        );
         cx.out.push_back(reset);
         self.end(cx, Some(error));
     }

@@ -21,9 +21,10 @@ pub(crate) struct SendQueue {
     start: u64,
     /// Place after the last byte written.
     end: u64,
-    limit: usize,
+    /// No more than 32 bits can count: connections are many.
+    limit: u32,
     /// Allocations that are full.
-    closed: usize,
+    closed: u32,
 }
 
 /// Shared bytes of the rope.
@@ -37,6 +38,7 @@ pub(crate) struct Piece {
 
 impl SendQueue {
     pub(crate) fn new(start: u64, limit: usize) -> SendQueue {
+        let limit = clamped(limit);
         SendQueue { pieces: VecDeque::new(), tail: BytesMut::new(), start, end: start, limit, closed: 0 }
     }
 
@@ -95,16 +97,16 @@ impl SendQueue {
 
     /// Bytes that may be written now.
     pub(crate) fn space(&self) -> usize {
-        self.limit.saturating_sub((self.end - self.start) as usize + self.closed * OVERHEAD)
+        self.limit().saturating_sub((self.end - self.start) as usize + self.closed as usize * OVERHEAD)
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.limit as usize
     }
 
     /// What is held beyond a smaller limit stays.
     pub(crate) fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = clamped(limit);
     }
 
     /// Place after the last byte written.
@@ -125,7 +127,7 @@ impl SendQueue {
                 break;
             }
             if let Some(piece) = self.pieces.pop_front() {
-                self.closed -= usize::from(piece.closes);
+                self.closed -= u32::from(piece.closes);
                 spare.give(piece.bytes);
             }
         }
@@ -204,6 +206,10 @@ impl SendQueue {
             self.closed += 1;
         }
     }
+}
+
+fn clamped(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 impl Piece {

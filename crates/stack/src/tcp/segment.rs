@@ -27,6 +27,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// `None` if it is damaged, malformed, or from where no segment can come.
+    #[inline(always)]
     pub(crate) fn parse(mut arrived: SegmentIn) -> Option<Segment> {
         if arrived.src.is_ipv4() != arrived.dst.is_ipv4()
             || arrived.src.is_multicast()
@@ -89,6 +90,7 @@ impl Segment {
 
 /// A segment without payload.
 pub(crate) fn bare(
+    spare: &mut Spare,
     pair: &Pair,
     flags: Flags,
     seq: SeqNumber,
@@ -106,7 +108,7 @@ pub(crate) fn bare(
         urgent: 0,
         options,
     };
-    let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + header.header_len());
+    let buffer = spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN);
     emit(buffer, pair, &header, |_| {})
 }
 
@@ -153,15 +155,15 @@ pub(crate) fn emit_train(buffer: BytesMut, pair: &Pair, header: &Header, train: 
 }
 
 /// The RST that answers a segment nobody expects (RFC 9293 3.10.7.1); none for a RST.
-pub(crate) fn reset_for(segment: &Segment) -> Option<SegmentOut> {
+pub(crate) fn reset_for(spare: &mut Spare, segment: &Segment) -> Option<SegmentOut> {
     let header = &segment.header;
     if header.flags.rst() {
         return None;
     }
     Some(if header.flags.ack() {
-        bare(&segment.pair, Flags::RST, header.ack, SeqNumber(0), 0, TcpOptions::NONE)
+        bare(spare, &segment.pair, Flags::RST, header.ack, SeqNumber(0), 0, TcpOptions::NONE)
     } else {
         let ack = header.seq + segment.len();
-        bare(&segment.pair, Flags::RST | Flags::ACK, SeqNumber(0), ack, 0, TcpOptions::NONE)
+        bare(spare, &segment.pair, Flags::RST | Flags::ACK, SeqNumber(0), ack, 0, TcpOptions::NONE)
     })
 }

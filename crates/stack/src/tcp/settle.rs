@@ -4,7 +4,7 @@
 use thru_wire::Instant;
 
 use super::connection::Context;
-use super::demux::Target;
+use super::demux::{Pair, Target};
 use super::rtt::syn_ack_timeout;
 use super::{Path, State, Tcp, context};
 
@@ -117,7 +117,7 @@ impl Tcp {
         }
         half_open.retransmissions += 1;
         if !half_open.is_waiting(now) {
-            let again = half_open.syn_ack(now);
+            let again = half_open.syn_ack(&mut self.spare, now);
             self.stats.syn_retransmissions += 1;
             self.out.push_back(again);
         }
@@ -125,12 +125,19 @@ impl Tcp {
     }
 
     pub(super) fn forget_half_open(&mut self, index: u32) {
-        let Some(half_open) = self.half_open.remove(index) else { return };
-        self.demux.remove(&half_open.pair);
+        if let Some(pair) = self.remove_half_open(index) {
+            self.demux.remove(&pair);
+        }
+    }
+
+    /// The same, for the caller to free or to take over its place in the table of pairs.
+    pub(super) fn remove_half_open(&mut self, index: u32) -> Option<Pair> {
+        let half_open = self.half_open.remove(index)?;
         self.remove_timer(half_open.timer);
         let listener = self.listeners.resolve(half_open.listener);
         if let Some(listener) = listener.and_then(|index| self.listeners.get_mut(index)) {
             listener.half_open -= 1;
         }
+        Some(half_open.pair)
     }
 }

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::demux::Pair;
 use super::segment::{Segment, bare};
 use super::{Path, SegmentOut, State, Tcp, TcpConfig, seq};
+use crate::buffers::Spare;
 use crate::random::key;
 use crate::timer::TimerHandle;
 
@@ -205,13 +206,13 @@ impl Facts {
         OnTimeWait::Ignore
     }
 
-    fn acknowledge(&self, now: Instant, offset: u32) -> SegmentOut {
+    fn acknowledge(&self, spare: &mut Spare, now: Instant, offset: u32) -> SegmentOut {
         let timestamps = self.recent.map(|recent| Timestamps {
             value: ((now.nanos() / 1_000_000) as u32).wrapping_add(offset),
             echo: recent,
         });
         let options = TcpOptions { timestamps, ..TcpOptions::default() };
-        bare(&self.pair, Flags::ACK, self.next_to_send, self.next_expected, self.window, options)
+        bare(spare, &self.pair, Flags::ACK, self.next_to_send, self.next_expected, self.window, options)
     }
 }
 
@@ -221,7 +222,7 @@ impl Tcp {
         let handle = self.connections.handle(index);
         let Some(connection) = self.connections.get_mut(index) else { return };
         if connection.ack.now {
-            let acknowledgement = connection.build_bare(now, Flags::ACK, connection.nxt);
+            let acknowledgement = connection.build_bare(&mut self.spare, now, Flags::ACK, connection.nxt);
             self.out.push_back(acknowledgement);
         }
         if self.time_wait.len() >= self.config.time_wait_most {
@@ -307,7 +308,7 @@ impl Tcp {
                     told.recent = Some(theirs.value);
                     self.time_wait.set_recent(place, theirs.value);
                 }
-                self.out.push_back(told.acknowledge(segment.at, offset));
+                self.out.push_back(told.acknowledge(&mut self.spare, segment.at, offset));
                 if matches!(decision, OnTimeWait::Restart) {
                     self.time_wait.restart(place, millis_up(segment.at + self.config.time_wait));
                 }

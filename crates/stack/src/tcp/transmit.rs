@@ -13,6 +13,7 @@ use super::recovery::Phase;
 use super::runs::{Fate, Run};
 use super::segment::{emit, emit_train};
 use super::{SegmentBytes, SegmentOut, State, TcpConfig, Together, pacing, seq};
+use crate::buffers::Spare;
 use crate::offload::Train;
 
 /// What a connection would send now.
@@ -64,7 +65,7 @@ impl Connection {
             self.options.counters = cx.config.habits.accurate_ecn_option;
         }
         match self.plan(cx) {
-            Plan::Syn => Some(self.build_syn(cx.now, cx.config)),
+            Plan::Syn => Some(self.build_syn(cx)),
             Plan::Again { start, len } => Some(self.send_again(cx, start, len)),
             Plan::New { len, fin } => Some(self.send_new(cx, len, fin)),
             Plan::TailProbe { start, len } => Some(self.send_tail_probe(cx, start, len)),
@@ -72,7 +73,7 @@ impl Connection {
                 self.probe.due = false;
                 // RFC 9293 3.8.6.1 asks for a byte of new data; a number already acknowledged provokes the same answer
                 // and needs no repair if it is lost. Linux does the same.
-                Some(self.build_bare(cx.now, Flags::ACK, self.una - 1))
+                Some(self.build_bare(cx.spare, cx.now, Flags::ACK, self.una - 1))
             }
             Plan::Ack => {
                 let buffer = cx.spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN);
@@ -425,9 +426,15 @@ impl Connection {
     }
 
     /// A segment without payload.
-    pub(crate) fn build_bare(&mut self, now: Instant, flags: Flags, start: u64) -> SegmentOut {
+    pub(crate) fn build_bare(
+        &mut self,
+        spare: &mut Spare,
+        now: Instant,
+        flags: Flags,
+        start: u64,
+    ) -> SegmentOut {
         let again = flags.syn() && self.syn.retransmissions > 0;
-        let buffer = BytesMut::with_capacity(SegmentBytes::HEADROOM + Header::MAX_LEN);
+        let buffer = spare.take(SegmentBytes::HEADROOM + Header::MAX_LEN);
         self.build(buffer, now, flags, start, 0, again)
     }
 

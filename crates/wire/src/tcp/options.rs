@@ -64,15 +64,20 @@ impl TcpOptions {
 
     /// Reads the options from the end of the fixed header on. Of two of a kind that can be there only
     /// once, the last counts.
+    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<TcpOptions, ParseError> {
-        let mut options = TcpOptions::NONE;
         // What nearly every segment of an established connection has: two paddings and timestamps.
         if let [1, 1, 8, 10, data @ ..] = bytes
             && data.len() == 8
         {
-            options.timestamps = Some(Timestamps { value: u32_at(data, 0), echo: u32_at(data, 4) });
-            return Ok(options);
+            let timestamps = Some(Timestamps { value: u32_at(data, 0), echo: u32_at(data, 4) });
+            return Ok(TcpOptions { timestamps, ..TcpOptions::NONE });
         }
+        TcpOptions::parse_any(bytes)
+    }
+
+    fn parse_any(bytes: &[u8]) -> Result<TcpOptions, ParseError> {
+        let mut options = TcpOptions::NONE;
         let mut raw = TcpOptionIter::new(bytes);
         while let Some(option) = raw.next_raw() {
             let (kind, data) = option?;

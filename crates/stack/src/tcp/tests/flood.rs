@@ -25,7 +25,15 @@ fn syn(number: u32, now: Instant) -> SegmentIn {
         timestamps: Some(Timestamps { value: number, echo: 0 }),
         ..TcpOptions::default()
     };
-    let syn = segment::bare(&pair, Flags::SYN, SeqNumber(number), SeqNumber(0), 64_240, options);
+    let syn = segment::bare(
+        &mut Spare::default(),
+        &pair,
+        Flags::SYN,
+        SeqNumber(number),
+        SeqNumber(0),
+        64_240,
+        options,
+    );
     SegmentIn {
         src: syn.src,
         dst: syn.dst,

@@ -81,6 +81,7 @@ fn a_syn_flood_is_bounded() {
             remote: demux::Endpoint { address: "10.0.0.1".parse().unwrap(), port: 80 },
         };
         let syn = segment::bare(
+            &mut Spare::default(),
             &pair,
             thru_wire::tcp::Flags::SYN,
             SeqNumber(source),
