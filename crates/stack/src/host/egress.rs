@@ -66,7 +66,7 @@ impl Host {
         if !goes_whole && base_len(src) + single > lane.mtu {
             return false;
         }
-        let Some(link_header) = self.link_header(now, &lane) else { return false };
+        let Some(link_header) = self.link_header(now, lane.out, lane.next_hop) else { return false };
         let Some(train) = segment.train.take() else { return false };
         let len = if goes_whole { whole } else { single };
         let mut start = self.write_ip_header(lane.flow, segment, len);
@@ -105,12 +105,17 @@ impl Host {
         self.outgoing.push_back_mut((out, blank)).1.bytes = frame.freeze();
     }
 
-    /// The header of the link for what follows a lane; `Some(None)`: the link has none; `None`: the neighbour's address is
-    /// not known.
-    fn link_header(&mut self, now: Instant, lane: &Lane) -> Option<Option<[u8; HEADROOM]>> {
-        let Some(source) = self.tables.mac(lane.out) else { return Some(None) };
-        let kind = if lane.next_hop.is_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
-        let mac = self.neighbors.resolved(now, (lane.out, lane.next_hop))?;
+    /// The header of the link towards a neighbour; `Some(None)`: the link has none; `None`: the neighbour's address is not
+    /// known.
+    pub(super) fn link_header(
+        &mut self,
+        now: Instant,
+        out: InterfaceId,
+        next_hop: IpAddr,
+    ) -> Option<Option<[u8; HEADROOM]>> {
+        let Some(source) = self.tables.mac(out) else { return Some(None) };
+        let kind = if next_hop.is_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
+        let mac = self.neighbors.resolved(now, (out, next_hop))?;
         Some(Some(ethernet_header(source, mac, kind)))
     }
 

@@ -2,12 +2,14 @@
 
 use core::net::IpAddr;
 
+use bytes::{Buf, BytesMut};
 use thru_wire::Instant;
 
-use super::Host;
 use super::ingress::Arrival;
 use super::tables::NextHop;
-use crate::header::{Header, decrement_ttl};
+use super::{Host, InterfaceId};
+use crate::frame::{Checksum, Frame};
+use crate::header::{Header, base_len, decrement_ttl, protocol};
 use crate::hook::Place;
 use crate::icmp::send::Tell;
 use crate::packet::Packet;
@@ -44,12 +46,96 @@ impl Host {
         }
     }
 
+    /// A super-segment for somebody else, where the next link takes it whole and nobody here wants to see its packets:
+    /// as if each of them had been passed on. `header` is at `start`. Gives any other back.
+    pub(super) fn forward_whole(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        header: &Header,
+        frame: Frame,
+        start: usize,
+    ) -> Result<(), Frame> {
+        let way = self.way_of_whole(arrival, header, &frame, start);
+        let link_header = way.and_then(|(out, next_hop)| self.link_header(now, out, next_hop));
+        let (Some((out, _)), Some(link_header)) = (way, link_header) else { return Err(frame) };
+        let link_header = link_header.as_ref().map_or(&[][..], |header| &header[..]);
+        let Frame { bytes, mut offload, mut payload, .. } = frame;
+        let Some(how) = &mut offload.segmentation else { return Ok(()) };
+        let payload_len = start + header.total_len - usize::from(how.header_len);
+        self.stats.forwarded += payload_len.div_ceil(how.segment_size.into()) as u64;
+        how.header_len = (usize::from(how.header_len) - start + link_header.len()) as u16;
+        let upper = (link_header.len() + header.len) as u16;
+        offload.checksum = Checksum::Partial { start: upper, offset: 16 };
+
+        // Padding is not passed on. What stands beside the headers stays there.
+        let end = if payload[0].is_some() { bytes.len() } else { start + header.total_len };
+        let mut buffer = if link_header.len() <= start {
+            let mut buffer = BytesMut::from(bytes);
+            buffer.truncate(end);
+            buffer.advance(start - link_header.len());
+            buffer
+        } else {
+            let mut buffer = self.tcp.buffer_pool().take(link_header.len() + end - start);
+            buffer.resize(link_header.len(), 0);
+            buffer.extend_from_slice(&bytes[start..end]);
+            buffer
+        };
+        buffer[..link_header.len()].copy_from_slice(link_header);
+        decrement_ttl(&mut buffer[link_header.len()..]);
+        let pieces = core::mem::take(&mut payload);
+        let mut frame = Frame { offload, payload: pieces, ..Frame::new(buffer.freeze(), now) };
+        if !self.tables.offloads(out).gather {
+            frame = frame.contiguous(self.tcp.buffer_pool());
+        }
+        self.stats.frames_sent += 1;
+        self.outgoing.push_back((out, frame));
+        Ok(())
+    }
+
+    /// Where a super-segment goes whole, if it may.
+    fn way_of_whole(
+        &self,
+        arrival: &Arrival,
+        header: &Header,
+        frame: &Frame,
+        start: usize,
+    ) -> Option<(InterfaceId, IpAddr)> {
+        let how = frame.offload.segmentation?;
+        let (tcp_at, header_len) = (start + header.len, usize::from(how.header_len));
+        let tcp_len = usize::from(frame.bytes.get(tcp_at + 12)? >> 4) * 4;
+        let sound = header.protocol == protocol::TCP
+            && header.len == base_len(header.src)
+            && !header.is_v4_fragment()
+            && matches!(frame.offload.checksum, Checksum::Partial { .. })
+            && how.segment_size > 0
+            && tcp_len >= 20
+            && tcp_at + tcp_len == header_len
+            && header_len < start + header.total_len
+            && header_len <= frame.bytes.len();
+        let passes = self.config.forwarding
+            && self.hook.is_none()
+            && !arrival.to_group
+            && header.ttl > 1
+            && may_be_forwarded(header)
+            && !self.tables.is_group(header.src);
+        if !sound || !passes {
+            return None;
+        }
+        let NextHop::Neighbor(out, next_hop) = self.tables.next_hop(header.dst) else { return None };
+        let largest = header_len - start + usize::from(how.segment_size);
+        let fits = header.total_len <= self.tables.offloads(out).segmentation
+            && largest <= self.tables.link_mtu(out)
+            && !self.tables.is_group(next_hop);
+        fits.then_some((out, next_hop))
+    }
+
     fn forward_to(
         &mut self,
         now: Instant,
         arrival: Arrival,
         (header, mut packet): (Header, Packet),
-        out: super::InterfaceId,
+        out: InterfaceId,
         next_hop: IpAddr,
     ) {
         let mtu = self.tables.link_mtu(out);

@@ -100,12 +100,11 @@ impl Host {
         let kind = self.tables.kind(id, header.dst);
         let untouched = self.hook.is_none() && kind != Kind::Other;
         if !untouched && !offload.is_packet() {
-            return self.receive_as_packets(
-                now,
-                arrival,
-                Frame { offload, ..Frame::new(bytes, arrival.rx_time) },
-                start,
-            );
+            let frame = Frame { offload, ..Frame::new(bytes, arrival.rx_time) };
+            if let Err(frame) = self.forward_if_whole(now, &arrival, &header, frame, start) {
+                self.receive_as_packets(now, arrival, frame, start);
+            }
+            return;
         }
         if self.hook.is_some() {
             let packet = Packet::from_frame(bytes, start, end);
@@ -136,8 +135,11 @@ impl Host {
         };
         let verified = !arrival.verify;
         if !verified || !self.is_plain_tcp(&arrival, &header) {
-            let frame = frame.contiguous(self.tcp.buffer_pool());
-            return self.receive_ip(now, arrival, frame, start);
+            if let Err(frame) = self.forward_if_whole(now, &arrival, &header, frame, start) {
+                let frame = frame.contiguous(self.tcp.buffer_pool());
+                self.receive_ip(now, arrival, frame, start);
+            }
+            return;
         }
         let Frame { mut bytes, payload, offload, .. } = frame;
         bytes.advance(start + header.len);
@@ -147,6 +149,20 @@ impl Host {
         let pieces: [Bytes; 2] = payload.map(Option::unwrap_or_default);
         let count = 1 + usize::from(!pieces[1].is_empty());
         self.tcp.handle_train(&self.tables, segment, pieces.into_iter().take(count), ends);
+    }
+
+    /// See [`Host::forward_whole`]; gives back what is not for somebody else.
+    fn forward_if_whole(
+        &mut self,
+        now: Instant,
+        arrival: &Arrival,
+        header: &Header,
+        frame: Frame,
+        start: usize,
+    ) -> Result<(), Frame> {
+        let foreign = !self.tables.is_local(header.src)
+            && arrival.interface.is_some_and(|id| self.tables.kind(id, header.dst) == Kind::Other);
+        if foreign { self.forward_whole(now, arrival, header, frame, start) } else { Err(frame) }
     }
 
     /// Whether a packet is what most packets are: a segment for us, between addresses that were found good before,
