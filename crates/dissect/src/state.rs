@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) announced: Recent<End, (), 1024>,
     /// Frame and time of STUN's requests, by their number.
     pub(crate) stun: Recent<[u8; 12], (u64, u64), 4096>,
+    /// HTTP's HEAD requests that wait: client and server.
+    pub(crate) heads: Recent<(End, End), (), 1024>,
     /// Requests of SNMP, by their number.
     pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
     /// What session descriptions said of ports.

@@ -288,12 +288,12 @@ impl<'a> Tree<'a> {
     /// `eth:ethertype:ip:tcp`, as `frame.protocols` has it.
     pub fn protocols(&self) -> String {
         let mut words = String::new();
-        for protocol in self.layers() {
+        for (place, protocol) in self.layers().iter().enumerate() {
             if !words.is_empty() {
                 words.push(':');
             }
             words.push_str(protocol.layer.name);
-            if matches!(protocol.layer.name, "eth" | "vlan" | "sll") {
+            if crate::protocols::frame::has_ethertype(protocol, self.layers().get(place + 1).copied()) {
                 words.push_str(":ethertype");
             }
         }

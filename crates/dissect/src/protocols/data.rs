@@ -6,7 +6,7 @@ use crate::field::protocol;
 
 protocol! { DATA "data" "Data" "Data";
     BYTES: bytes "data.data" "Data";
-    LEN: u32 "data.len" "Length";
+    LEN: int "data.len" "Length";
 }
 
 /// Shows what nobody understands.

@@ -25,6 +25,12 @@ protocol! { VLAN "vlan" "VLAN" "802.1Q Virtual LAN";
     VLAN_TRAILER: bytes "vlan.trailer" "Trailer";
 }
 
+protocol! { PROVIDER "ieee8021ad" "802.1ad" "IEEE 802.1ad";
+    PROVIDER_PRIORITY: u16 "ieee8021ad.priority" "Priority", mask(0xE000);
+    PROVIDER_DEI: u16 "ieee8021ad.dei" "DEI", mask(0x1000);
+    PROVIDER_ID: u16 "ieee8021ad.id" "ID", mask(0x0FFF);
+}
+
 protocol! { LLC "llc" "LLC" "Logical-Link Control";
     DSAP: u8 "llc.dsap" "DSAP", hex;
     SSAP: u8 "llc.ssap" "SSAP", hex;
@@ -117,7 +123,8 @@ pub(crate) fn ethertype(cx: &mut Context<'_>, kind: u16, payload: Data<'_>) {
         0x0800 => ip::dissect(cx, payload),
         0x0806 => arp::dissect(cx, payload),
         0x86DD => ipv6::dissect(cx, payload),
-        0x8100 | 0x88A8 | 0x9100 => vlan(cx, payload),
+        0x8100 | 0x9100 => vlan(cx, payload),
+        0x88A8 => provider(cx, payload),
         0x6558 => dissect(cx, payload),
         0x88CC => lldp::dissect(cx, payload),
         _ => data::show(cx, payload),
@@ -135,6 +142,17 @@ fn vlan(cx: &mut Context<'_>, tagged: Data<'_>) {
             c.u16(cx, &ETYPE)?;
             ethertype(cx, kind, c.rest());
         }
+        Ok(())
+    });
+}
+
+/// A provider's tag (IEEE 802.1ad).
+fn provider(cx: &mut Context<'_>, tagged: Data<'_>) {
+    cx.layer(&PROVIDER, tagged, |cx, c| {
+        c.parts(cx, 2, &[&PROVIDER_PRIORITY, &PROVIDER_DEI, &PROVIDER_ID])?;
+        let kind = c.peek_u16()?;
+        c.skip(2)?;
+        ethertype(cx, kind, c.rest());
         Ok(())
     });
 }

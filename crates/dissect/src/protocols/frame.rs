@@ -55,7 +55,7 @@ pub(crate) fn finish(cx: &mut Context<'_>) {
             arena.text.push(b':');
         }
         arena.text.extend_from_slice(protocol.layer.name.as_bytes());
-        if has_ethertype(protocol) {
+        if has_ethertype(protocol, arena.layers.get(place + 1).copied()) {
             arena.text.extend_from_slice(b":ethertype");
         }
     }
@@ -67,7 +67,8 @@ pub(crate) fn finish(cx: &mut Context<'_>) {
     }
 }
 
-/// Wireshark counts the step from a type field to the next protocol as a layer.
-pub(crate) fn has_ethertype(protocol: &Protocol) -> bool {
-    matches!(protocol.layer.name, "eth" | "vlan" | "sll")
+/// Wireshark counts the step from a type field to the next protocol as a layer. In front of LLC there is a length.
+pub(crate) fn has_ethertype(protocol: &Protocol, next: Option<&Protocol>) -> bool {
+    matches!(protocol.layer.name, "eth" | "vlan" | "ieee8021ad" | "sll")
+        && next.is_none_or(|next| next.layer.name != "llc")
 }

@@ -71,7 +71,10 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize {
     let mut used = 0;
     while used == 0 || looks_like(bytes.from(used).bytes) {
-        let Some(total) = message_length(bytes.from(used).bytes, &mut cx.wants) else { break };
+        let next = bytes.from(used).bytes;
+        let bodiless = answers_head(cx, next);
+        let Some(total) = message_length(next, bodiless, &mut cx.wants) else { break };
+        remember_head(cx, next);
         let message = bytes.from(used).first(total);
         if used == 0 {
             cx.layer(&HTTP, message, body)
@@ -92,9 +95,34 @@ pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize 
     used
 }
 
+/// Whether bytes are a response without a body: those to HEAD, and to those that never have one (RFC 9110 6.4.1).
+fn answers_head(cx: &mut Context<'_>, bytes: &[u8]) -> bool {
+    if !bytes.starts_with(b"HTTP/") {
+        return false;
+    }
+    let status = bytes.get(9..12).unwrap_or_default();
+    let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    status.starts_with(b"1")
+        || matches!(status, b"204" | b"304")
+        || cx.state.heads.get(&(there, here)).is_some()
+}
+
+/// Remembers that a HEAD waits for its response, until it comes.
+fn remember_head(cx: &mut Context<'_>, bytes: &[u8]) {
+    let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    if bytes.starts_with(b"HEAD ") {
+        cx.state.heads.insert((here, there), ());
+    } else if bytes.starts_with(b"HTTP/") && !cx.state.heads.is_empty() {
+        cx.state.heads.remove(&(there, here));
+    }
+}
+
 /// How long the message at the beginning of `bytes` is; `None`: it is not all there.
-fn message_length(bytes: &[u8], wants: &mut usize) -> Option<usize> {
+fn message_length(bytes: &[u8], bodiless: bool, wants: &mut usize) -> Option<usize> {
     let head = bytes.windows(4).take(HEAD_MAX).position(|end| end == b"\r\n\r\n")? + 4;
+    if bodiless {
+        return Some(head);
+    }
     let (mut length, mut chunked) = (None, false);
     for line in bytes[..head].split(|byte| *byte == b'\n').skip(1) {
         let Some((name, value)) = header(line) else { continue };
@@ -201,8 +229,13 @@ fn content(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8], encoded: bool) {
     if body.is_empty() {
         return;
     }
+    if encoded {
+        // What it is once it is unpacked: Wireshark unpacks it.
+        super::media::dissect(cx, kind, body);
+        return;
+    }
     cx.add(&FILE_DATA, body, 0, body.len(), 0);
-    if encoded || kind.is_empty() {
+    if kind.is_empty() {
         super::data::show(cx, body);
     } else {
         super::media::dissect(cx, kind, body);

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::{Protocol, protocol};
+use crate::table::{line, split};
 
 protocol! { LINES "data-text-lines" "TEXT" "Line-based text data"; }
 protocol! { JSON "json" "JSON" "JavaScript Object Notation"; }
@@ -11,7 +12,7 @@ protocol! { XML "xml" "XML" "eXtensible Markup Language"; }
 protocol! { FORM "urlencoded-form" "FORM" "HTML Form URL Encoded"; }
 protocol! { MULTIPART "mime_multipart" "MIME multipart" "MIME Multipart Media Encapsulation"; }
 protocol! { MEDIA "media" "Media" "Media Type";
-    TYPE: text "media.type" "Media type";
+    TYPE: bytes "media.type" "Media type";
 }
 protocol! { PNG "png" "PNG" "Portable Network Graphics"; }
 protocol! { GIF "image-gif" "GIF image" "Compuserve GIF"; }
@@ -19,8 +20,12 @@ protocol! { JPEG "image-jfif" "JFIF (JPEG) image" "JPEG File Interchange Format"
 
 /// Bytes of a media type; parameters may follow it.
 pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
+    let whole_kind = kind;
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
     let Ok(kind) = std::str::from_utf8(&kind) else { return };
+    if data.is_empty() {
+        return;
+    }
     let protocol: &'static Protocol = match kind {
         "application/json" | "application/json-rpc" | "application/problem+json" | "application/dns+json" => {
             &JSON
@@ -37,7 +42,8 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         "application/dns-message" => return super::dns::datagram(cx, data, false),
         kind if kind.starts_with("text/") || kind == "application/javascript" => &LINES,
         "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
-        kind if kind.starts_with("multipart/") => &MULTIPART,
+        kind if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),
+        "application/octet-stream" => return super::data::show(cx, data),
         _ => {
             return cx.layer(&MEDIA, data, |cx, c| {
                 c.all(cx, &TYPE);
@@ -46,6 +52,45 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         }
     };
     show(cx, protocol, data);
+}
+
+/// Parts between lines of a boundary, each with headers of its own (RFC 2046 5.1).
+fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
+    show(cx, &MULTIPART, data);
+    let text = String::from_utf8_lossy(kind);
+    let boundary = text
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix("boundary=").map(|word| word.trim_matches('"')));
+    let Some(boundary) = boundary.filter(|word| !word.is_empty()) else { return };
+    let mark = format!("--{boundary}");
+    let mut marks = data.bytes.windows(mark.len()).enumerate();
+    let mut starts =
+        std::iter::from_fn(|| marks.find(|(_, bytes)| *bytes == mark.as_bytes()).map(|(at, _)| at));
+    let Some(mut start) = starts.next() else { return };
+    for end in starts.take(PARTS_MAX) {
+        part(cx, data.from(start + mark.len()).first(end - start - mark.len()));
+        start = end;
+    }
+}
+
+/// So many parts are shown.
+const PARTS_MAX: usize = 64;
+
+fn part(cx: &mut Context<'_>, whole: Data<'_>) {
+    let mut kind: &[u8] = b"text/plain";
+    let mut rest = whole.from(2);
+    while let Some((text, used)) = line(&rest) {
+        rest = rest.from(used);
+        if text.is_empty() {
+            break;
+        }
+        let (name, value) = split(text, b':');
+        if name.bytes.eq_ignore_ascii_case(b"content-type") {
+            kind = value.bytes.trim_ascii();
+        }
+    }
+    // The line's end before the boundary belongs to the boundary.
+    dissect(cx, kind, rest.first(rest.len().saturating_sub(2)));
 }
 
 /// Lines of text.

@@ -162,7 +162,7 @@ fn template(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, is_ipfix: boo
             fields.push(field);
         }
     }
-    remember(cx, domain, id, fields);
+    remember(cx, domain, id, fields, is_ipfix);
     Ok(())
 }
 
@@ -181,14 +181,18 @@ fn options(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, is_ipfix: bool
                 fields.push(field);
             }
         }
-        remember(cx, domain, id, fields);
+        remember(cx, domain, id, fields, is_ipfix);
     }
     Ok(())
 }
 
-fn remember(cx: &mut Context<'_>, domain: u32, id: u16, fields: Vec<(u16, u16, bool)>) {
-    let template = Template { frame: cx.number, fields };
-    cx.state.templates.insert((cx.src, domain, id), template);
+fn remember(cx: &mut Context<'_>, domain: u32, id: u16, fields: Vec<(u16, u16, bool)>, is_ipfix: bool) {
+    let key = (cx.src, domain, id);
+    // The same again changes nothing.
+    if is_ipfix && cx.state.templates.get_mut(&key).is_some_and(|known| known.fields == fields) {
+        return;
+    }
+    cx.state.templates.insert(key, Template { frame: cx.number, fields });
 }
 
 fn flows(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, id: u16) -> Read {

@@ -71,7 +71,7 @@ protocol! { OSPF "ospf" "OSPF" "Open Shortest Path First";
     DBD_MS: bool "ospf.dbd.ms" "(MS) Master", mask(0x01);
     DB_MTU: u16 "ospf.db.interface_mtu" "Interface MTU";
     DB_SEQ: u32 "ospf.db.dd_sequence" "DD Sequence";
-    REQ_TYPE: u32 "ospf.link_state_type" "LS Type";
+    REQ_TYPE: u32 "ospf.lsa" "LS Type";
     REQ_ID: ipv4 "ospf.link_state_id" "Link State ID";
     ADVERTISING: ipv4 "ospf.advrouter" "Advertising Router";
     LSAS: u32 "ospf.ls.number_of_lsas" "Number of LSAs";
@@ -195,7 +195,7 @@ fn requests(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_3: bool) -> Read {
     while !c.is_done() {
         if is_3 {
             walk(cx, c, &[Bytes(&RESERVED, 2)])?;
-            lsa::kind_3(cx, c)?;
+            lsa::kind_3(cx, c, false)?;
         } else {
             walk(cx, c, &[Is(&REQ_TYPE)])?;
         }

@@ -93,7 +93,7 @@ fn length(cx: &Context<'_>, talk: &Talk, _: usize, bytes: &[u8]) -> Length {
         word.map(|word| word as usize)
     };
     if talk.notes[1] != 0 && cx.src_port == 5432 && matches!(bytes, [b'S' | b'N' | b'G']) {
-        return Length::Whole(1);
+        return if bytes == b"N" { Length::Quiet(1) } else { Length::Whole(1) };
     }
     // A startup packet has no type: it begins with its length.
     let (at, header) = if bytes.first() == Some(&0) { (0, 0) } else { (1, 1) };
@@ -295,7 +295,10 @@ fn from_backend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &mut T
         b'A' => walk(cx, c, &[Is(&PID), Words(&CONDITION), Words(&TEXT)]),
         b'G' | b'H' => {
             c.uint(cx, &FORMAT, 1)?;
-            repeat(cx, c, &[Is(&FORMAT)])
+            let columns = c.peek_u16()?;
+            c.skip(2)?;
+            // Wireshark shows the first column's format for all of them.
+            if columns > 0 { c.u16(cx, &FORMAT).map(drop) } else { Ok(()) }
         }
         b'd' => walk(cx, c, &[Rest(&COPY_DATA)]),
         b'V' => value(cx, c),
@@ -322,8 +325,9 @@ fn authentication(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> 
 
 /// What an error or notice says, each part behind a letter.
 fn notice(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    static PARTS: [(u8, &FieldDef); 17] = [
+    static PARTS: [(u8, &FieldDef); 18] = [
         (b'S', &SEVERITY),
+        (b'V', &TEXT),
         (b'C', &CODE),
         (b'M', &MESSAGE),
         (b'D', &DETAIL),

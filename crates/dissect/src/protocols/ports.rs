@@ -46,8 +46,8 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     }
     if !cx.state.media.is_empty() {
         let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-        let announced = cx.state.media.get(&to).or_else(|| cx.state.media.get(&from));
-        if let Some(announced) = announced {
+        let announced = [cx.state.media.get(&to), cx.state.media.get(&from)];
+        if let Some(announced) = announced.into_iter().flatten().min_by_key(|one| one.frame) {
             return rtp::dissect(cx, payload, announced);
         }
     }
@@ -181,7 +181,7 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             bytes.len()
         }
         App::Spoken(spoken, talk) => {
-            let used = match socks::behind(cx, spoken, talk) {
+            let used = match socks::behind(cx, spoken, talk, bytes) {
                 true => speak(cx, &mut talk.inner, side, bytes, one),
                 false => spoken::stream(cx, spoken, talk, side, bytes, one),
             };

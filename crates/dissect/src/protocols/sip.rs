@@ -120,8 +120,9 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         headers::show(cx, name.bytes.trim_ascii(), value);
         c.skip(used)?;
     }
-    cx.close(open, end.saturating_sub(used));
     let body = whole.from(end + 2);
+    let shown = if body.is_empty() { whole.len() } else { end };
+    cx.close(open, shown.saturating_sub(first.len() + 2));
     c.pos = whole.len() - body.len();
     if !body.is_empty() {
         if kind.starts_with(b"application/sdp") {

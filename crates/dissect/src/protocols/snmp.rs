@@ -226,7 +226,9 @@ fn pdu(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             }
             kind => {
                 let id = integer(cx, &mut c, &REQUEST_ID)?;
-                pair(cx, id, matches!(kind, 2 | 8));
+                if kind != 8 {
+                    pair(cx, id, kind == 2);
+                }
                 integer(cx, &mut c, &ERROR_STATUS)?;
                 integer(cx, &mut c, &ERROR_INDEX)?;
             }
@@ -267,7 +269,7 @@ fn bindings(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 }
 
 fn binding(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    octets(cx, c, &NAME)?;
+    let name = octets(cx, c, &NAME)?;
     let Tlv { tag, inside } = take(c)?;
     let unsigned = inside.bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let number = |def: &'static FieldDef, cx: &mut Context<'_>, value: u64| {
@@ -277,8 +279,9 @@ fn binding(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         0x02 => number(&VALUE_INT, cx, signed(inside.bytes) as u64),
         0x04 => {
             number(&VALUE_OCTETS, cx, 0);
-            let is_words = |byte: &u8| (0x20..0x7F).contains(byte) || byte.is_ascii_whitespace();
-            if !inside.is_empty() && inside.bytes.iter().all(is_words) {
+            // What a system is and how it is called are words, and a layer of their own in Wireshark.
+            if matches!(name.bytes, [0x2B, 6, 1, 2, 1, 1, 1 | 5, 0]) {
+                cx.arena.layers.push(&SNMP);
                 cx.depth += 1;
                 number(&VALUE_WORDS, cx, 0);
                 cx.depth -= 1;

@@ -1,6 +1,7 @@
 //! SOCKS 4, 4a and 5 (RFC 1928, 1929): the handshake; what is spoken behind it is shown as what it is.
 
 use super::spoken::{Length, Spoken, Talk};
+use super::tcp;
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
@@ -173,9 +174,13 @@ pub(crate) fn is(spoken: &Spoken) -> bool {
 }
 
 /// Whether client and far end speak to each other by now; if so, a layer says through what.
-pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &Talk) -> bool {
+pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, bytes: Data<'_>) -> bool {
     if !is(spoken) || talk.phase[0] != THROUGH {
         return false;
+    }
+    // The connection behind the proxy is one of its own, with a number of its own.
+    if std::mem::replace(&mut talk.phase[1], 1) == 0 {
+        cx.state.tcp.skip_number();
     }
     let nothing = Data { bytes: &[], at: 0, source: 0 };
     cx.layer(&SOCKS, nothing, |cx, _| {
@@ -185,6 +190,7 @@ pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &Talk) -> bool
             cx.conclude(&DST, talk.notes[2] - 1);
         }
         cx.conclude(&DST_PORT, talk.notes[3]);
+        cx.add(&tcp::PAYLOAD, bytes, 0, bytes.len(), 0);
         Ok(())
     });
     true

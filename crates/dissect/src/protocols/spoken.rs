@@ -31,6 +31,8 @@ impl std::fmt::Debug for Spoken {
 pub(crate) enum Length {
     /// With its header; it may not all be there yet.
     Whole(usize),
+    /// It says nothing that Wireshark would show.
+    Quiet(usize),
     /// Not known before more bytes are there.
     More,
     /// This is none of its messages: the bytes are shown as data.
@@ -92,6 +94,10 @@ pub(crate) fn stream(
                 break;
             }
             Length::Whole(total) if total > 0 => total,
+            Length::Quiet(total) => {
+                used += total;
+                continue;
+            }
             Length::More => break,
             Length::Whole(_) | Length::Foreign => {
                 data::show(cx, rest);

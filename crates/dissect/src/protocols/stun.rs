@@ -104,7 +104,6 @@ protocol! { STUN "stun" "STUN" "Session Traversal Utilities for NAT";
     VALUE: bytes "stun.value" "Value";
     TRANSPORT: u8 "stun.att.transp" "Transport", hex;
     CHANNEL_NUMBER: u16 "stun.att.channelnum" "Channel-Number", hex;
-    CONNECTION: bytes "stun.att.connection-id" "Connection ID";
 }
 pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &STUN, ports: &[3478], begins: Some(looks_like), length, show };

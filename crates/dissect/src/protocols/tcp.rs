@@ -5,7 +5,7 @@ use super::{ip, ports};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
-use crate::streams::analysis::{Findings, Flags, RST, SYN, Segment};
+use crate::streams::analysis::{self, FIN, Findings, Flags, RST, SYN, Segment};
 use crate::streams::order::Brings;
 use crate::tree::Carrier;
 
@@ -189,6 +189,11 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     if flags & SYN != 0 {
         flow.sides[side].order.begin(seq.wrapping_add(1));
     }
+    // Wireshark makes the connection when FTP announces it, and does not count its SYN.
+    let announced = &mut cx.state.announced;
+    if !announced.is_empty() && (announced.get(&ends.0).is_some() || announced.get(&ends.1).is_some()) {
+        found.completeness &= !1;
+    }
     cx.flow = found.stream;
     show(cx, c, &found, flags, payload.len(), seq, ack);
     let status = status(cx, checksum, segment);
@@ -208,7 +213,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = hdr_len;
     cx.conclude(&TIME_RELATIVE, found.since_first);
     cx.conclude(&TIME_DELTA, found.since_previous);
-    analysis(cx, &found, flags);
+    conclusions(cx, &found, flags);
     if !payload.is_empty() {
         cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
         if flags & RST == 0 {
@@ -254,6 +259,9 @@ fn show(
     ] {
         cx.add(def, segment, 12, 2, (flags & def.mask) >> def.mask.trailing_zeros());
     }
+    if flags & u64::from(SYN | FIN | RST) != 0 {
+        connection(cx, flags as u16);
+    }
     cx.depth -= 1;
     let word = |at: usize| u64::from(u16::from_be_bytes([segment.bytes[at], segment.bytes[at + 1]]));
     cx.add(&WINDOW_VALUE, segment, 14, 2, word(14));
@@ -262,6 +270,19 @@ fn show(
         cx.conclude(&WINDOW_SCALE, i64::from(found.scale_factor) as u64);
     }
     cx.add(&CHECKSUM, segment, 16, 2, word(16));
+}
+
+/// What a segment does to its connection.
+fn connection(cx: &mut Context<'_>, flags: u16) {
+    if flags & RST != 0 {
+        cx.expert(&CONNECTION_RST);
+    }
+    if flags & SYN != 0 {
+        cx.expert(if flags & analysis::ACK != 0 { &CONNECTION_SYNACK } else { &CONNECTION_SYN });
+    }
+    if flags & FIN != 0 {
+        cx.expert(&CONNECTION_FIN);
+    }
 }
 
 /// The beginning of a segment in an ICMP error.
@@ -422,7 +443,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     Ok(())
 }
 
-fn analysis(cx: &mut Context<'_>, found: &Findings, flags: u16) {
+fn conclusions(cx: &mut Context<'_>, found: &Findings, flags: u16) {
     let remarkable = found.flags.0 != 0;
     let measured = found.acks.is_some() || found.bytes_in_flight.is_some();
     if !remarkable && !measured {
@@ -494,7 +515,11 @@ fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
             order.wants = 0;
             cx.piece(Carrier::Tcp, 0, side, fresh, false);
             cx.wants = 0;
-            let used = if waiting.is_empty() { 0 } else { reassembled(cx, side, waiting, fresh.bytes, true) };
+            let is_joined = !waiting.is_empty();
+            let used = if is_joined { reassembled(cx, side, waiting, fresh.bytes, true) } else { 0 };
+            if used > 0 {
+                cx.add(&SEGMENT_DATA, fresh, 0, used, 0);
+            }
             let rest = fresh.from(used);
             let used = if rest.is_empty() { 0 } else { ports::stream(cx, side, rest, false) };
             keep(cx, side, rest.from(used));
@@ -534,6 +559,7 @@ fn reassembled(cx: &mut Context<'_>, side: usize, mut waiting: Vec<u8>, fresh: &
         }
     });
     if used >= before && one {
+        cx.conclude(&REASSEMBLED_LENGTH, used as u64);
         return used - before;
     }
     if !rest.is_empty() {

@@ -9,7 +9,7 @@ mod handshake;
 mod record;
 mod session;
 
-pub(crate) use certificate::{X509AF, X509CE, X509SAT};
+pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
 pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages, whole_messages};
 pub(crate) use session::Session;
 
@@ -197,6 +197,13 @@ fn sealed(
     }
     let opened = session.open(cx, side, Sealed { header: &record.bytes[..5], body: body.bytes });
     let Some(mut plain) = opened else {
+        let name = match session.said.alpn_name() {
+            "" if cx.src_port == 443 || cx.dst_port == 443 => "Hypertext Transfer Protocol",
+            name => name,
+        };
+        if kind == 23 && !name.is_empty() {
+            cx.conclude_words(&APP_DATA_PROTO, name.as_bytes());
+        }
         if let Some(why) = session.why_shut(cx, side) {
             cx.conclude_words(&NOT_OPENED, why.as_bytes());
         }

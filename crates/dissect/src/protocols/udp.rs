@@ -39,7 +39,14 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         }
         let payload = whole.from(8);
         if !cx.is_quoted {
-            let (a, b) = ((cx.src, src), (cx.dst, dst));
+            let (a, mut b) = ((cx.src, src), (cx.dst, dst));
+            // Media that both sides announced is a conversation for each side.
+            if !cx.state.media.is_empty()
+                && cx.state.media.get(&a).is_some()
+                && cx.state.media.get(&b).is_some()
+            {
+                b = a;
+            }
             let time = cx.time;
             let flow = cx.state.udp.flow(a, b);
             let (stream, first, previous) =
@@ -47,13 +54,27 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             cx.conclude(&STREAM, stream);
             cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
             cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
+        } else {
+            let stream = cx.state.udp.flow((cx.src, src), (cx.dst, dst)).index;
+            cx.conclude(&STREAM, stream);
         }
         if !payload.is_empty() {
             cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
             ports::datagram(cx, payload);
+            if dst == 161 && !cx.is_quoted {
+                answered_apart(cx, src, dst);
+            }
         }
         Ok(())
     });
+}
+
+/// To Wireshark, the answer to the first request to an SNMP agent begins another conversation.
+fn answered_apart(cx: &mut Context<'_>, src: u16, dst: u16) {
+    let (a, b) = ((cx.src, src), (cx.dst, dst));
+    if !cx.state.udp.flow(a, b).is_second {
+        cx.state.udp.renew(a, b).is_second = true;
+    }
 }
 
 fn status(cx: &Context<'_>, checksum: u16, datagram: Data<'_>, claimed: usize) -> u64 {

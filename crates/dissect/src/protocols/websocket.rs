@@ -72,7 +72,7 @@ pub(crate) fn stream(
                 cx.wants = total;
                 break;
             }
-            Length::Whole(total) => total,
+            Length::Whole(total) | Length::Quiet(total) => total,
             Length::More => break,
             Length::Foreign => {
                 data::show(cx, rest);

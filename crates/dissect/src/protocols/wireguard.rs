@@ -93,9 +93,8 @@ fn packet(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     if packet.len() == 16 {
         cx.expert(&KEEPALIVE);
-    } else {
-        cx.add(&ENCRYPTED_PACKET, packet, 0, packet.len(), 0);
     }
+    cx.add(&ENCRYPTED_PACKET, packet, 0, packet.len(), 0);
     Ok(())
 }
 

@@ -86,6 +86,11 @@ impl<F: NewFlow> Flows<F> {
         })
     }
 
+    /// Leaves out a number.
+    pub(crate) fn skip_number(&mut self) {
+        self.count += 1;
+    }
+
     /// Gives the flow's place to a new one between the same ends, which gets the next number.
     pub(crate) fn renew(&mut self, a: End, b: End) -> &mut F {
         self.known.remove(&if a <= b { (a, b) } else { (b, a) });
@@ -104,10 +109,12 @@ pub(crate) struct UdpFlow {
     pub(crate) index: u64,
     pub(crate) first: Option<u64>,
     pub(crate) previous: Option<u64>,
+    /// Which conversation of the two that SNMP makes this is: the one after the first request.
+    pub(crate) is_second: bool,
 }
 
 impl NewFlow for UdpFlow {
     fn new(index: u64) -> UdpFlow {
-        UdpFlow { index, first: None, previous: None }
+        UdpFlow { index, first: None, previous: None, is_second: false }
     }
 }

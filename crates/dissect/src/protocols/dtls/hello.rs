@@ -47,6 +47,12 @@ protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
     SRTP: u16 "dtls.use_srtp.protection_profile" "SRTP Protection Profile", hex;
     SRTP_MKI_LENGTH: u8 "dtls.use_srtp.mki_length" "MKI Length";
     RENEGOTIATION_LENGTH: u8 "dtls.handshake.extensions_reneg_info_len" "Renegotiation info extension length";
+    CURVE_TYPE: u8 "dtls.handshake.server_curve_type" "Curve Type", hex;
+    CURVE: u16 "dtls.handshake.server_named_curve" "Named Curve", hex;
+    POINT_LENGTH: u8 "dtls.handshake.server_point_len" "Pubkey Length";
+    POINT: bytes "dtls.handshake.server_point" "Pubkey";
+    SIGNATURE_LENGTH: u16 "dtls.handshake.sig_len" "Signature Length";
+    SIGNATURE: bytes "dtls.handshake.sig" "Signature";
     CERTIFICATES_LENGTH: u24 "dtls.handshake.certificates_length" "Certificates Length";
     CERTIFICATES: none "dtls.handshake.certificates" "Certificates";
     CERTIFICATE_LENGTH: u24 "dtls.handshake.certificate_length" "Certificate Length";
@@ -85,6 +91,17 @@ pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {
         }
         3 => walk(cx, c, &[Is(&VERSION), Counted(&COOKIE_LENGTH, &COOKIE)]),
         11 => certificates(cx, c),
+        12 if c.peek() == Ok(3) => walk(
+            cx,
+            c,
+            &[
+                Is(&CURVE_TYPE),
+                Is(&CURVE),
+                Counted(&POINT_LENGTH, &POINT),
+                Call(algorithm),
+                Counted(&SIGNATURE_LENGTH, &SIGNATURE),
+            ],
+        ),
         _ => Ok(()),
     }
 }

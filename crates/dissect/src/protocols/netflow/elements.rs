@@ -57,7 +57,7 @@ protocol! { ELEMENTS "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     LENGTH_MIN: u64 "cflow.length_min" "MinLength";
     LENGTH_MAX: u64 "cflow.length_max" "MaxLength";
     SCOPE_SYSTEM: bytes "cflow.scope_system" "ScopeSystem";
-    SCOPE_INTERFACE: bytes "cflow.scope_interface" "ScopeInterface";
+    SCOPE_INTERFACE: u32 "cflow.scope_interface" "ScopeInterface";
 }
 
 /// Elements that are a field each.
@@ -159,7 +159,7 @@ pub(super) fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, fields: &[(u16, u
         let data = c.take(len)?;
         match (kind, is_scope) {
             (1, true) => cx.add(&SCOPE_SYSTEM, data, 0, len, 0),
-            (2, true) => cx.add(&SCOPE_INTERFACE, data, 0, len, 0),
+            (2, true) if len == 4 => cx.add(&SCOPE_INTERFACE, data, 0, len, u64::from(data.u32(0)?)),
             (_, true) => {}
             _ => element(cx, data, kind, &mut times)?,
         }

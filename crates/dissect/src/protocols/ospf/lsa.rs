@@ -31,7 +31,7 @@ static LINKS: Names = &[(1, "PTP"), (2, "Transit"), (3, "Stub"), (4, "Virtual")]
 protocol! { LSA "ospf" "OSPF" "Open Shortest Path First";
     AGE: u16 "ospf.lsa.age" "LS Age (seconds)", mask(0x7FFF);
     DO_NOT_AGE: u16 "ospf.lsa.donotage" "Do Not Age Flag", mask(0x8000);
-    DO_NOT_AGE3: u16 "ospf.v3.lsa.do_not_age" "Do Not Age", mask(0x8000);
+    DO_NOT_AGE3: bool "ospf.v3.lsa.do_not_age" "Do Not Age", mask(0x8000);
     KIND: u8 "ospf.lsa" "LS Type", names(KINDS);
     IS_ROUTER: bool "ospf.lsa.router" "Router LSA";
     IS_NETWORK: bool "ospf.lsa.network" "Network LSA";
@@ -62,7 +62,7 @@ protocol! { LSA "ospf" "OSPF" "Open Shortest Path First";
     SUMMARY_MASK: ipv4 "ospf.lsa.asbr.netmask" "Netmask";
     TOS: u8 "ospf.lsa.tos" "TOS";
     EXTERNAL_MASK: ipv4 "ospf.lsa.asext.netmask" "Netmask";
-    EXTERNAL_TYPE: u8 "ospf.lsa.asext.type" "External Type", mask(0x80);
+    EXTERNAL_TYPE: bool "ospf.lsa.asext.type" "External Type", mask(0x80);
     EXTERNAL_TOS: u8 "ospf.lsa.tos" "TOS", mask(0x7F);
     METRIC: u24 "ospf.metric" "Metric";
     FORWARDING: ipv4 "ospf.lsa.asext.fwdaddr" "Forwarding Address";
@@ -97,6 +97,12 @@ protocol! { LSA "ospf" "OSPF" "Open Shortest Path First";
     PREFIX_NU: bool "ospf.v3.prefix.options.nu" "NU", mask(0x01);
     REFERENCED: u16 "ospf.v3.lsa.referenced_ls_type" "Referenced LS Type", hex;
     PREFIX: ipv6 "ospf.v3.address_prefix.ipv6" "Address Prefix";
+    LINK3_TYPE: u8 "ospf.v3.lsa.type" "Type", names(LINKS);
+    LINK3_INTERFACE: u32 "ospf.v3.lsa.interface_id" "Interface ID";
+    LINK3_NEIGHBOR_INTERFACE: u32 "ospf.v3.lsa.neighbor_interface_id" "Neighbor Interface ID";
+    LINK3_NEIGHBOR: ipv4 "ospf.v3.lsa.neighbor_router_id" "Neighbor Router ID";
+    REFERENCED_ID: ipv4 "ospf.v3.lsa.referenced_link_state_id" "Referenced Link State ID";
+    REFERENCED_ROUTER: ipv4 "ospf.v3.lsa.referenced_advertising_router" "Referenced Advertising Router";
     PREFIX_COUNT: u16 "ospf.v3.lsa.num_prefixes" "# prefixes";
 }
 
@@ -116,7 +122,7 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_3: bool) -> Read<(u16, us
     c.parts(cx, 2, age)?;
     let kind;
     if is_3 {
-        kind = kind_3(cx, c)?;
+        kind = kind_3(cx, c, true)?;
         walk(cx, c, &[Is(&REQ_ID)])?;
     } else {
         walk(cx, c, &[Bits(&OPTIONS2, 1, &OPTION2)])?;
@@ -141,7 +147,8 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_3: bool) -> Read<(u16, us
     Ok((kind, len))
 }
 
-pub(super) fn kind_3(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<u16> {
+/// The type, and the field for filters that says so where it `is_told`.
+pub(super) fn kind_3(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_told: bool) -> Read<u16> {
     let kind = c.bits(cx, &KIND3, 2, &[&KIND3_U, &KIND3_S, &KIND3_CODE])? as u16;
     let is = match kind {
         0x0008 => Some(&IS3_LINK),
@@ -153,7 +160,7 @@ pub(super) fn kind_3(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<u16> {
         0x4005 => Some(&IS3_EXTERNAL),
         _ => None,
     };
-    if let Some(def) = is {
+    if let Some(def) = is.filter(|_| is_told) {
         cx.hide(def, c.data, c.pos - 2, 2, 1);
     }
     Ok(kind)
@@ -195,7 +202,16 @@ fn body_3(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
     match kind {
         0x2001 => {
             let parts: &[_] = &[&FLAGS3_W, &FLAGS3_V, &FLAGS3_E, &FLAGS3_B];
-            walk(cx, c, &[Bits(&FLAGS3, 1, parts), Bits(&OPTIONS3, 3, &OPTION3)])
+            walk(cx, c, &[Bits(&FLAGS3, 1, parts), Bits(&OPTIONS3, 3, &OPTION3)])?;
+            let link = &[
+                Is(&LINK3_TYPE),
+                Bytes(&RESERVED, 1),
+                Wide(&METRIC, 2),
+                Is(&LINK3_INTERFACE),
+                Is(&LINK3_NEIGHBOR_INTERFACE),
+                Is(&LINK3_NEIGHBOR),
+            ];
+            walk(cx, c, &[Each(link)])
         }
         0x2002 => walk(cx, c, &[Bytes(&RESERVED, 1), Bits(&OPTIONS3, 3, &OPTION3)]),
         0x4005 => {
@@ -205,9 +221,13 @@ fn body_3(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
         }
         0x0008 => {
             walk(cx, c, &[Is(&ROUTER_PRIORITY), Bits(&OPTIONS3, 3, &OPTION3), Is(&LINK_LOCAL)])?;
-            let count = c.data.u32(c.pos)?;
-            c.skip(4)?;
+            let count = c.uint(cx, &PREFIX_COUNT, 4)?;
             (0..count).try_for_each(|_| prefix(cx, c, None))
+        }
+        0x2009 => {
+            let count = c.u16(cx, &PREFIX_COUNT)?;
+            walk(cx, c, &[Is(&REFERENCED), Is(&REFERENCED_ID), Is(&REFERENCED_ROUTER)])?;
+            (0..count).try_for_each(|_| prefix(cx, c, Some(&METRIC)))
         }
         _ => Ok(()),
     }
@@ -218,7 +238,7 @@ fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>, number: Option<&'static Fiel
     let bits = usize::from(c.u8(cx, &PREFIX_LENGTH)?);
     walk(cx, c, &[Bits(&PREFIX_OPTIONS, 1, &PREFIX_PARTS)])?;
     match number {
-        Some(def) => walk(cx, c, &[Is(def)])?,
+        Some(def) => walk(cx, c, &[Wide(def, 2)])?,
         None => walk(cx, c, &[Bytes(&RESERVED, 2)])?,
     }
     let data = c.take(bits.div_ceil(32) * 4)?;

@@ -90,6 +90,10 @@ static KNOWN: [(&str, &str, &FieldDef); 27] = [
     ("www-authenticate", "", &WWW_AUTHENTICATE),
 ];
 
+fn trimmed_start(data: Data<'_>) -> Data<'_> {
+    data.from(data.bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count())
+}
+
 fn trimmed(data: Data<'_>) -> Data<'_> {
     let data = data.from(data.bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count());
     data.first(data.bytes.trim_ascii_end().len())
@@ -127,7 +131,9 @@ pub(super) fn show(cx: &mut Context<'_>, name: &[u8], value: Data<'_>) {
 /// The address between angle brackets, or what comes before the parameters.
 fn address(value: Data<'_>) -> (Data<'_>, Data<'_>, Data<'_>) {
     if let Some(at) = value.bytes.iter().position(|byte| *byte == b'<') {
-        let name = trimmed(value.first(at));
+        let name = trimmed_start(value.first(at));
+        // Quotes end a name; without them it goes on to the bracket.
+        let name = if name.bytes.first() == Some(&b'"') { trimmed(name) } else { name };
         let (inside, after) = split(value.from(at + 1), b'>');
         return (name, inside, after);
     }
@@ -197,6 +203,10 @@ fn parameter<'d>(mut rest: Data<'d>, name: &[u8]) -> Option<Data<'d>> {
         let one = trimmed(one);
         if one.bytes.len() >= name.len() && one.bytes[..name.len()].eq_ignore_ascii_case(name) {
             return Some(one.from(name.len()));
+        }
+        // Without a value it stands for itself.
+        if name.strip_suffix(b"=") == Some(one.bytes) {
+            return Some(one);
         }
         rest = after;
     }

@@ -43,6 +43,7 @@ protocol! { X509CE "x509ce" "X509CE" "X.509 Certificate Extensions";
     USAGE: bytes "x509ce.KeyUsage" "KeyUsage";
 }
 
+protocol! { PKCS1 "pkcs-1" "PKCS-1" "PKCS#1"; }
 protocol! { X509SAT "x509sat" "X509SAT" "X.509 Selected Attribute Types";
     ATTRIBUTE: oid "x509if.oid" "Object Id";
     COUNTRY: text "x509sat.CountryName" "CountryName";
@@ -131,7 +132,12 @@ fn signed(cx: &mut Context<'_>, signed: Data<'_>) -> Read {
     let key = expect(&mut c, tag::SEQUENCE)?;
     cx.within(&KEY_INFO, key, |cx| {
         let mut c = key.cursor();
-        oid(cx, &ALGORITHM, &mut expect(&mut c, tag::SEQUENCE)?.cursor())?;
+        let algorithm = expect(&mut c, tag::SEQUENCE)?;
+        // id-ecPublicKey, whose parameters are PKCS #1's to Wireshark.
+        if algorithm.bytes.starts_with(&[6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1]) {
+            cx.arena.layers.push(&PKCS1);
+        }
+        oid(cx, &ALGORITHM, &mut algorithm.cursor())?;
         let bits = expect(&mut c, tag::BIT_STRING)?.from(1);
         cx.add(&PUBLIC_KEY, bits, 0, bits.len(), 0);
         Ok(())
@@ -177,6 +183,7 @@ fn name(cx: &mut Context<'_>, def: &'static FieldDef, name: Data<'_>) -> Read {
                     tag::IA5 => &IA5,
                     _ => continue,
                 };
+                cx.arena.layers.push(&X509SAT);
                 cx.add(def, words, 0, words.len(), 0);
             }
         }
@@ -213,6 +220,9 @@ fn extension(cx: &mut Context<'_>, one: Data<'_>) -> Read {
     if tag == tag::BOOLEAN {
         cx.add(&CRITICAL, content, 0, content.len(), u64::from(content.u8(0)? != 0));
         (tag, content) = next(&mut c)?;
+    }
+    if id.bytes.starts_with(&[0x55, 0x1D]) {
+        cx.arena.layers.push(&X509CE);
     }
     // All of those below are id-ce: 2.5.29.
     let (tag::OCTET_STRING, [0x55, 0x1D, which]) = (tag, id.bytes) else { return Ok(()) };

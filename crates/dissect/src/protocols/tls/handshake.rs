@@ -118,6 +118,10 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     CERTIFICATE: bytes "tls.handshake.certificate" "Certificate";
     CONTEXT_LENGTH: u8 "tls.handshake.certificate_request_context_length" "Certificate Request Context Length";
     CONTEXT: bytes "tls.handshake.certificate_request_context" "Certificate Request Context";
+    CURVE_TYPE: u8 "tls.handshake.server_curve_type" "Curve Type", hex;
+    CURVE: u16 "tls.handshake.server_named_curve" "Named Curve", hex, names(GROUPS);
+    POINT_LENGTH: u8 "tls.handshake.server_point_len" "Pubkey Length";
+    POINT: bytes "tls.handshake.server_point" "Pubkey";
     SIGNATURE_LENGTH: u16 "tls.handshake.sig_len" "Signature length";
     SIGNATURE: bytes "tls.handshake.sig" "Signature";
     VERIFY_DATA: bytes "tls.handshake.verify_data" "Verify Data";
@@ -243,6 +247,7 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
             context(cx, &mut c)?;
             extensions(cx, &mut c, kind, said)
         }
+        12 => key_exchange(cx, &mut c),
         15 => {
             c.u16(cx, &SCHEME)?;
             let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
@@ -259,6 +264,21 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
         }
         _ => Ok(()),
     }
+}
+
+/// A server's ephemeral key, and its signature over both randoms and it (RFC 8422 5.4). Other kinds than named curves
+/// are not in use.
+fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    if c.peek()? != 3 {
+        return Ok(());
+    }
+    c.u8(cx, &CURVE_TYPE)?;
+    c.u16(cx, &CURVE)?;
+    let len = usize::from(c.u8(cx, &POINT_LENGTH)?);
+    c.bytes(cx, &POINT, len)?;
+    c.u16(cx, &SCHEME)?;
+    let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
+    c.bytes(cx, &SIGNATURE, len).map(|_| ())
 }
 
 fn ticket(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
@@ -364,6 +384,9 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
 fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         said.early_data |= kind == 42 && message == 1;
+        if kind == 35 {
+            cx.add(&EXTENSION_DATA, c.data, 0, 0, 0);
+        }
         return Ok(());
     }
     match kind {
@@ -412,6 +435,8 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         // A hello retry names a group only.
         51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
         51 => key_share(cx, c),
+        // Those whose content has fields of its own in Wireshark, which we do not tell.
+        5 | 11 | 18 | 21 | 27 | 28 | 41 | 44 | 45 | 49 | 57 | 0xFF01 => Ok(()),
         _ => {
             c.all(cx, &EXTENSION_DATA);
             Ok(())

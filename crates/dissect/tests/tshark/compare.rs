@@ -1,0 +1,237 @@
+//! Compares our trees with what tshark says.
+
+use crate::pdml::Packet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+use thru_dissect::field::Kind;
+use thru_dissect::file::{Item, Reader};
+use thru_dissect::show::write_value;
+use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named, protocols};
+
+/// One thing that differs.
+pub(crate) struct Difference {
+    pub(crate) capture: String,
+    pub(crate) packet: usize,
+    /// The field's name, or `layers`.
+    pub(crate) field: String,
+    ours: String,
+    theirs: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference { capture, packet, field, ours, theirs } = self;
+        let cut = |text: &str| text.chars().take(150).collect::<String>();
+        write!(f, "{capture} #{packet} {field}:\n    here  {}\n    there {}", cut(ours), cut(theirs))
+    }
+}
+
+#[derive(Default)]
+struct Row {
+    packets: usize,
+    layers: usize,
+    fields: usize,
+    agree: usize,
+}
+
+/// What was found.
+#[derive(Default)]
+pub(crate) struct Report {
+    pub(crate) differences: Vec<Difference>,
+    rows: BTreeMap<String, Row>,
+    packets: usize,
+    agree: usize,
+}
+
+impl Report {
+    /// Compares one capture.
+    pub(crate) fn compare(&mut self, capture: &Path, theirs: &[Packet]) {
+        let name = capture.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = std::fs::File::open(capture).expect("the capture is there");
+        let mut reader = Reader::new(file).expect("a capture");
+        let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+        let mut packet = 0;
+        while let Ok(Some(item)) = reader.next() {
+            match item {
+                Item::Packet(record) => {
+                    let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
+                    let Some(theirs) = theirs.get(packet) else { break };
+                    packet += 1;
+                    self.packet(&name, packet, tree, theirs);
+                }
+                Item::Secrets { kind, bytes } => {
+                    dissector.secrets(kind, bytes);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(packet, theirs.len(), "{name}: packets");
+    }
+
+    fn packet(&mut self, capture: &str, packet: usize, tree: Tree<'_>, theirs: &Packet) {
+        let before = self.differences.len();
+        let mut differ = |field: &str, ours: String, theirs: String| {
+            let (capture, field) = (capture.to_owned(), field.to_owned());
+            self.differences.push(Difference { capture, packet, field, ours, theirs });
+        };
+        let layers = tree.protocols();
+        if layers != theirs.layers {
+            differ("layers", layers.clone(), theirs.layers.clone());
+        }
+        let mut values: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
+        for field in tree.fields() {
+            if field.def.kind == Kind::Protocol || field.def.name.starts_with("frame.") {
+                continue;
+            }
+            let mut text = Vec::new();
+            write_value(&mut text, tree, field);
+            let text = normal(field.def.kind, &String::from_utf8_lossy(&text));
+            values.entry(field.def.name).or_default().0.push(text);
+        }
+        for (name, value) in &theirs.fields {
+            if name.starts_with("frame.") || name.starts_with("_ws.") {
+                continue;
+            }
+            let known = fields_named(name).into_iter().find(|def| def.kind != Kind::Protocol);
+            if let Some(def) = known.filter(|_| !is_alias(name)) {
+                values.entry(def.name).or_default().1.push(normal(def.kind, value));
+            }
+        }
+        let compared: BTreeSet<&str> = values.keys().copied().collect();
+        for (name, (ours, theirs)) in values {
+            let same = ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| same(a, b));
+            if !same {
+                differ(name, ours.join(" | "), theirs.join(" | "));
+            }
+        }
+        self.count(&layers, &theirs.layers, &compared, before);
+    }
+
+    fn count(&mut self, ours: &str, theirs: &str, compared: &BTreeSet<&str>, before: usize) {
+        let wrong: BTreeSet<&str> = self.differences[before..].iter().map(|one| one.field.as_str()).collect();
+        self.packets += 1;
+        self.agree += usize::from(wrong.is_empty());
+        let names: BTreeSet<&str> =
+            ours.split(':').chain(theirs.split(':')).filter(|name| *name != "ethertype").collect();
+        for name in names {
+            let row = self.rows.entry(name.to_owned()).or_default();
+            let own = protocols().iter().filter(|protocol| protocol.layer.name == name);
+            let own: BTreeSet<&str> =
+                own.flat_map(|protocol| protocol.fields).map(|field| field.name).collect();
+            let count = |text: &str| text.split(':').filter(|layer| *layer == name).count();
+            let layers = count(ours) == count(theirs);
+            row.packets += 1;
+            row.layers += usize::from(layers);
+            row.fields += own.intersection(compared).count();
+            row.agree += usize::from(layers && own.is_disjoint(&wrong));
+        }
+    }
+
+    /// The share of packets without any difference.
+    pub(crate) fn share(&self) -> f64 {
+        self.agree as f64 / self.packets.max(1) as f64
+    }
+
+    /// A line for each protocol.
+    pub(crate) fn table(&self) -> String {
+        let mut out =
+            format!("{:<18}{:>8}{:>9}{:>9}{:>10}\n", "protocol", "packets", "layers", "fields", "agree");
+        for (name, row) in &self.rows {
+            let share = |count: usize| 100.0 * count as f64 / row.packets as f64;
+            let (layers, agree) = (share(row.layers), share(row.agree));
+            out += &format!("{name:<18}{:>8}{layers:>8.1}%{:>9}{agree:>9.2}%\n", row.packets, row.fields);
+        }
+        out += &format!("{:<18}{:>8}{:>28.2}%", "all", self.packets, self.share() * 100.0);
+        out
+    }
+}
+
+/// Names that stand for others: what they stand for is compared.
+fn is_alias(name: &str) -> bool {
+    matches!(name, "eth.addr" | "ip.addr" | "ipv6.addr" | "tcp.port" | "udp.port" | "sctp.port")
+}
+
+/// Whether values are the same; times and fractions to the last digits that both write.
+fn same(a: &str, b: &str) -> bool {
+    // Bytes that are no UTF-8 are lost in tshark's PDML.
+    if a == b || b.contains('\u{FFFD}') {
+        return true;
+    }
+    match (a.parse::<f64>(), b.parse::<f64>()) {
+        (Ok(a), Ok(b)) if a.fract() != 0.0 || b.fract() != 0.0 => {
+            (a - b).abs() <= 1e-5 * a.abs().max(b.abs())
+        }
+        _ => false,
+    }
+}
+
+/// A value in the one form that both can be brought to.
+fn normal(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Uint(_) | Kind::Bool | Kind::Frame => number(text),
+        Kind::Bytes | Kind::Guid => {
+            text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase()
+        }
+        Kind::Ipv4 | Kind::Ipv6 => {
+            text.parse::<IpAddr>().map_or_else(|_| text.to_owned(), |ip| ip.to_string())
+        }
+        Kind::Absolute => moment(text),
+        Kind::Text => {
+            let plain = text.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t");
+            plain.replace("\\\\", "\\")
+        }
+        Kind::None => String::new(),
+        _ => text.to_owned(),
+    }
+}
+
+fn number(text: &str) -> String {
+    match text.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16)) {
+        Some(Ok(number)) => number.to_string(),
+        _ => match text {
+            "True" => "1".to_owned(),
+            "False" => "0".to_owned(),
+            text => text.to_owned(),
+        },
+    }
+}
+
+/// `Nov 21, 2026 10:11:17.043419000 UTC` as we write it.
+fn moment(text: &str) -> String {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+    if let [month, day, year, clock, ..] = words[..]
+        && let Some(month) = MONTHS.iter().position(|name| *name == month)
+    {
+        let fraction = if clock.contains('.') { "" } else { ".000000000" };
+        return format!("{year}-{:02}-{:0>2}T{clock}{fraction}Z", month + 1, day);
+    }
+    text.to_owned()
+}
+
+/// Whether a type of ours is one of tshark's.
+pub(crate) fn fits(kind: Kind, theirs: &str) -> bool {
+    match kind {
+        Kind::Protocol => theirs == "FT_PROTOCOL",
+        Kind::None => theirs == "FT_NONE",
+        Kind::Bool => theirs == "FT_BOOLEAN",
+        Kind::Uint(_) => {
+            theirs.starts_with("FT_UINT") && theirs != "FT_UINT_STRING" && theirs != "FT_UINT_BYTES"
+        }
+        Kind::Int => theirs.starts_with("FT_INT"),
+        Kind::Float => matches!(theirs, "FT_FLOAT" | "FT_DOUBLE"),
+        Kind::Ipv4 => theirs == "FT_IPv4",
+        Kind::Ipv6 => theirs == "FT_IPv6",
+        Kind::Ether => theirs == "FT_ETHER",
+        Kind::Bytes => matches!(theirs, "FT_BYTES" | "FT_UINT_BYTES"),
+        Kind::Text => theirs.starts_with("FT_STRING") || theirs == "FT_UINT_STRING",
+        Kind::Relative => theirs == "FT_RELATIVE_TIME",
+        Kind::Absolute => theirs == "FT_ABSOLUTE_TIME",
+        Kind::Frame => theirs == "FT_FRAMENUM",
+        Kind::Oid => matches!(theirs, "FT_OID" | "FT_REL_OID"),
+        Kind::Guid => theirs == "FT_GUID",
+    }
+}

@@ -1,0 +1,72 @@
+//! What tshark says of a capture, as PDML: a list of names and values for each packet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A packet's fields in order, and its layers.
+#[derive(Default)]
+pub(crate) struct Packet {
+    pub(crate) layers: String,
+    pub(crate) fields: Vec<(String, String)>,
+}
+
+fn run(tshark: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(tshark)
+        .args(arguments)
+        .env("TZ", "UTC")
+        .env("HOME", std::env::temp_dir().join("thru-no-home"))
+        .stderr(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    if output.stdout.is_empty() {
+        return Err(format!("tshark {arguments:?} said nothing ({})", output.status));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Asks tshark about a capture.
+pub(crate) fn read(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String> {
+    let file = capture.to_str().ok_or("the path is not UTF-8")?;
+    let text = run(tshark, &["-n", "-r", file, "-T", "pdml"])?;
+    let mut packets = Vec::new();
+    for tag in text.split('<') {
+        if tag.starts_with("packet>") {
+            packets.push(Packet::default());
+        } else if let Some(attributes) = tag.strip_prefix("field ")
+            && let Some(packet) = packets.last_mut()
+        {
+            let name = attribute(attributes, "name").unwrap_or_default();
+            let value = attribute(attributes, "show").unwrap_or_default();
+            if name == "frame.protocols" {
+                packet.layers = value;
+            } else if !name.is_empty() {
+                packet.fields.push((name, value));
+            }
+        }
+    }
+    Ok(packets)
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let begins = tag.find(&format!("{name}=\""))? + name.len() + 2;
+    let value = &tag[begins..];
+    let value = &value[..value.find('"')?];
+    let plain =
+        value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    let plain = plain.replace("&#x27;", "'").replace("&#39;", "'");
+    Some(plain.replace("&amp;", "&"))
+}
+
+/// Names and types of all of tshark's fields.
+pub(crate) fn fields(tshark: &Path) -> BTreeMap<String, Vec<String>> {
+    let text = run(tshark, &["-G", "fields"]).expect("tshark lists its fields");
+    let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        if let ["F", _, name, kind, ..] = columns[..] {
+            fields.entry(name.to_owned()).or_default().push(kind.to_owned());
+        }
+    }
+    fields
+}
