@@ -67,6 +67,12 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     if list.is_empty() {
         return tls.and_then(|tls| sealed(flow, tls, host, capture_end)).into_iter().collect();
     }
+    if let Some(garbage) = flow.garbage.as_ref().filter(|said| said.by != flow.client())
+        && let Some(open) = list.iter_mut().find(|exchange| exchange.answered.is_none())
+    {
+        open.end = garbage.at;
+        open.failure = Some(("http.protocol".into(), "what the server sent is no HTTP".into()));
+    }
     let close = Close::of(flow);
     let count = list.len();
     for (place, exchange) in list.iter_mut().enumerate() {

@@ -229,6 +229,17 @@ fn verdict_of(trace: &Trace) -> Verdict {
         verdict.summary = String::from("Too little of it was captured to tell how it went.");
         return verdict;
     }
+    let last = trace.all("exchange").filter(|span| !trace.is_check(span)).last();
+    let cut = last.is_some_and(|span| {
+        matches!(span.outcome, thru_trace::Outcome::Skipped { .. })
+            && trace.children(span.id).next().is_none()
+    });
+    if verdict.status == Status::Healthy && cut {
+        verdict.status = Status::Undecided;
+        verdict.confidence = 0.0;
+        verdict.summary = String::from("A request was sent, and what became of it was not captured.");
+        return verdict;
+    }
     let sealed = trace.all("exchange").any(|span| span.bool("http.sealed") == Some(true));
     if verdict.status == Status::Healthy && sealed {
         verdict.confidence = verdict.confidence.min(SURE_SEALED);

@@ -99,6 +99,8 @@ pub(crate) struct Side {
     /// Bytes that the peer acknowledged and the capture lacks.
     pub(crate) uncaptured: u64,
     pub(crate) fin: Option<(u64, u64)>,
+    /// Its offset: behind it are no bytes, though it takes a place.
+    fin_at: Option<u64>,
     pub(crate) last_data: Option<u64>,
     pub(crate) first_data: Option<(u64, u64)>,
 }
@@ -148,6 +150,7 @@ impl Side {
         let end = data_end + u64::from(fin);
         if fin {
             self.fin.get_or_insert((segment.time, segment.number));
+            self.fin_at.get_or_insert(data_end);
         }
         // A probe whether the peer still lives repeats the last byte, or none (RFC 9293 3.8.4).
         let probe = segment.len <= 1 && !fin && !syn && begin + 1 == self.high && self.acked >= self.high;
@@ -265,6 +268,7 @@ impl Side {
         }
         if self.next < offset && self.early.range(..=self.next).next_back().is_none() {
             let upto = self.early.keys().next().copied().unwrap_or(offset).min(offset);
+            let upto = self.fin_at.map_or(upto, |fin| upto.min(fin));
             if upto > self.next {
                 let skipped = upto - self.next;
                 self.next = upto;
