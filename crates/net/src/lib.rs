@@ -3,7 +3,8 @@
 //! Protocol code takes a [`Network`] and runs unchanged on either. Start there.
 //!
 //! - [`network`]: [`Network`]: connect, listen, bind, ping, sleep, the time.
-//! - [`tcp`], [`udp`], [`icmp`]: the sockets; streams are tokio's `AsyncRead`/`AsyncWrite`.
+//! - [`tcp`], [`udp`], [`icmp`]: the sockets; streams are tokio's `AsyncRead`/`AsyncWrite`. [`tcp_options`]: what may be
+//!   set on those of TCP.
 //! - [`knock`]: one SYN and what answers it.
 //! - [`packet`]: whole packets of any making, sent and seen.
 //! - [`sleep`]: timers that follow the network's clock.
@@ -26,6 +27,7 @@ pub mod packet;
 pub mod quic;
 pub mod sleep;
 pub mod tcp;
+pub mod tcp_options;
 pub mod tls;
 pub mod udp;
 
@@ -33,7 +35,8 @@ pub use icmp::{IcmpEvent, IcmpSocket};
 pub use knock::KnockOutcome;
 pub use network::{ConnectError, ConnectErrorKind, ConnectOptions, Network};
 pub use sleep::Sleep;
-pub use tcp::{TcpInspector, TcpListener, TcpStream};
+pub use tcp::{TcpInsight, TcpInspector, TcpListener, TcpStream};
+pub use tcp_options::{Keepalive, TcpOption, TcpOptions};
 pub use thru_stack::icmp::{IcmpErrorKind, IcmpReport};
-pub use thru_stack::tcp::{TcpEvent, TcpEventKind, TcpInfo};
+pub use thru_stack::tcp::{TcpEvent, TcpEventKind, TcpInfo, TcpSample};
 pub use udp::{Received, SendOptions, UdpEvent, UdpSocket};

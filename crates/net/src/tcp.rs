@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use thru_stack::tcp::{TcpEvent, TcpInfo};
+use thru_stack::tcp::{TcpEvent, TcpInfo, TcpSample};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::tcp_options::{TcpOption, TcpOptions};
 use crate::{kernel, own};
 
 /// A TCP connection: tokio's `AsyncRead` and `AsyncWrite`.
@@ -43,6 +44,28 @@ impl TcpStream {
             Stream::Kernel(stream) => stream.set_nodelay(nodelay),
             Stream::Own(stream) => stream.set_nodelay(nodelay),
         }
+    }
+
+    /// Sets an option. Errors: [`io::ErrorKind::InvalidInput`] for a value that no socket takes,
+    /// [`io::ErrorKind::NotFound`] for a congestion controller that is not there, and what the kernel says.
+    pub fn set_option(&self, option: &TcpOption) -> io::Result<()> {
+        match &self.0 {
+            Stream::Kernel(stream) => stream.set_option(option),
+            Stream::Own(stream) => stream.set_option(option),
+        }
+    }
+
+    /// The options it has now.
+    pub fn options(&self) -> io::Result<TcpOptions> {
+        match &self.0 {
+            Stream::Kernel(stream) => stream.options(),
+            Stream::Own(stream) => stream.options(),
+        }
+    }
+
+    /// Everything it tells about itself; see [`TcpInspector::insight`].
+    pub fn insight(&self) -> TcpInsight {
+        self.inspector().insight()
     }
 
     /// What the stack knows now (`TCP_INFO` on the host network); `None` where it can't be had.
@@ -128,6 +151,15 @@ impl TcpInspector {
         }
     }
 
+    /// All of it, with the history of the figures.
+    pub fn insight(&self) -> TcpInsight {
+        let history = match &self.0 {
+            Inspector::Kernel(_) => Vec::new(),
+            Inspector::Own(inspector) => inspector.history(),
+        };
+        TcpInsight { info: self.info(), events: self.events(), history }
+    }
+
     /// What happened on the connection; empty on the host network.
     pub fn events(&self) -> Vec<TcpEvent> {
         match &self.0 {
@@ -135,6 +167,18 @@ impl TcpInspector {
             Inspector::Own(inspector) => inspector.events(),
         }
     }
+}
+
+/// Everything a connection tells about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpInsight {
+    /// What it knows now, or last knew: what `TCP_INFO` offers, on the host as far as the kernel tells.
+    pub info: Option<TcpInfo>,
+    /// What happened, bounded: the first and the last events. Empty on the host network.
+    pub events: Vec<TcpEvent>,
+    /// How congestion window, round-trip time, flight and phase went, for plots: at most 256 points. Empty on the host
+    /// network.
+    pub history: Vec<TcpSample>,
 }
 
 /// A listening socket.
@@ -161,6 +205,27 @@ impl TcpListener {
                 let peer = stream.peer_addr();
                 Ok((TcpStream(Stream::Own(stream)), peer))
             }
+        }
+    }
+
+    /// Sets an option, for itself and the connections that it will give. Errors: as of [`TcpStream::set_option`];
+    /// [`TcpOption::QuickAck`] is a stream's.
+    pub fn set_option(&self, option: &TcpOption) -> io::Result<()> {
+        match &self.0 {
+            Listener::Kernel(listener) => {
+                option.set_on_kernel(&socket2::SockRef::from(listener), self.local_addr().is_ipv6())
+            }
+            Listener::Own(listener) => listener.set_option(option),
+        }
+    }
+
+    /// The options it has now.
+    pub fn options(&self) -> io::Result<TcpOptions> {
+        match &self.0 {
+            Listener::Kernel(listener) => {
+                TcpOptions::of_kernel(&socket2::SockRef::from(listener), self.local_addr().is_ipv6())
+            }
+            Listener::Own(listener) => listener.options(),
         }
     }
 

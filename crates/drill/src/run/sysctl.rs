@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use thru_stack::tcp::{AcceptOverflow, CounterOption, Ecn, OpeningErrors, SynCookies, SynFin, TcpConfig};
+use thru_stack::tcp::{
+    AcceptOverflow, CounterOption, Ecn, MtuProbing, OpeningErrors, SynCookies, SynFin, TcpConfig,
+};
 
 use super::kernel::controller;
 use super::settings::Settings;
@@ -70,6 +72,7 @@ fn meaning(name: &str, value: &str) -> Meaning {
             | "ecn"
             | "ecn_option"
             | "ecn_fallback"
+            | "mtu_probing"
             | "rmem"
             | "wmem"
             | "syn_retries"
@@ -120,12 +123,8 @@ fn meaning(name: &str, value: &str) -> Meaning {
             ("shrink_window", "0") | ("dsack" | "recovery", "1") => Meaning::Unseen,
             _ => Meaning::Lacking,
         },
-        (true, "fack" | "thin_linear_timeouts" | "mtu_probing" | "slow_start_after_idle") if value == "0" => {
-            if short == "slow_start_after_idle" {
-                Meaning::Ours
-            } else {
-                Meaning::Unseen
-            }
+        (true, "fack" | "thin_linear_timeouts" | "slow_start_after_idle") if value == "0" => {
+            if short == "slow_start_after_idle" { Meaning::Ours } else { Meaning::Unseen }
         }
         (true, "slow_start_after_idle") => Meaning::Ours,
         (true, "reordering") => only("3"),
@@ -246,6 +245,13 @@ fn linux(settings: &mut Settings, name: &str, number: u64, value: &str) {
                 0 => CounterOption::Never,
                 1 => CounterOption::WhenChanged,
                 _ => CounterOption::Always,
+            }
+        }
+        "mtu_probing" => {
+            tcp.mtu_probing = match number {
+                0 => MtuProbing::Off,
+                1 => MtuProbing::AfterBlackHole,
+                _ => MtuProbing::Always,
             }
         }
         "ecn_fallback" => tcp.habits.accurate_ecn_validates = on,

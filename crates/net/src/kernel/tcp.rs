@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use thru_os::tcp_info::KernelTcpInfo;
-use thru_stack::tcp::{LossInfo, State, TcpInfo};
+use thru_stack::tcp::{EcnInfo, EcnMode, LossInfo, RecoveryState, State, TcpInfo};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpSocket;
 
 use crate::network::{ConnectError, ConnectErrorKind, ConnectOptions, Network};
 use crate::tcp::{Listener as AnyListener, Stream as AnyStream, TcpListener, TcpStream};
+use crate::tcp_options::{TcpOption, TcpOptions};
 
 pub(crate) async fn connect(
     network: &Network,
@@ -94,6 +95,14 @@ impl Stream {
         let _ = lock(&self.stream).set_nodelay(nodelay);
     }
 
+    pub(crate) fn set_option(&self, option: &TcpOption) -> io::Result<()> {
+        option.set_on_kernel(&socket2::SockRef::from(&*lock(&self.stream)), self.local.is_ipv6())
+    }
+
+    pub(crate) fn options(&self) -> io::Result<TcpOptions> {
+        TcpOptions::of_kernel(&socket2::SockRef::from(&*lock(&self.stream)), self.local.is_ipv6())
+    }
+
     pub(crate) fn inspector(&self) -> Inspector {
         Inspector { stream: Arc::downgrade(&self.stream), last: self.last.clone() }
     }
@@ -170,29 +179,68 @@ fn tcp_info(kernel: &KernelTcpInfo) -> TcpInfo {
         rto: kernel.rto,
         congestion_window: u64::from(kernel.congestion_window) * mss,
         slow_start_threshold: u64::from(kernel.slow_start_threshold).saturating_mul(mss),
-        bytes_in_flight: u64::from(kernel.unacked) * mss,
-        peer_window: 0,
-        own_window: 0,
-        bytes_sent: kernel.bytes_acked + u64::from(kernel.unacked) * mss,
+        bytes_in_flight: u64::from(kernel.in_flight()) * mss,
+        peer_window: u64::from(kernel.peer_window),
+        own_window: u64::from(kernel.own_window),
+        bytes_sent: kernel.bytes_sent,
         bytes_acked: kernel.bytes_acked,
         bytes_received: kernel.bytes_received,
         segments_sent: u64::from(kernel.segments_out),
         segments_received: u64::from(kernel.segments_in),
         retransmissions: u64::from(kernel.total_retransmissions),
-        timeouts: 0,
-        fast_recoveries: 0,
-        loss: LossInfo { segments_out: u64::from(kernel.unacked), ..LossInfo::default() },
-        duplicate_acks_received: 0,
-        duplicates_received: 0,
-        out_of_order_received: 0,
-        gap_bytes: 0,
+        timeouts: u64::from(kernel.timeouts),
+        loss: loss(kernel),
+        out_of_order_received: u64::from(kernel.out_of_order_in),
         window_scale: kernel.window_scale,
         sack: kernel.sack,
         timestamps: kernel.timestamps,
-        syn_retransmissions: 0,
-        bytes_unsent: 0,
-        reset_ttl: None,
+        bytes_unsent: u64::from(kernel.unsent_bytes),
+        probes_unanswered: u32::from(kernel.probes),
+        fast_open: kernel.syn_data,
+        receive_mss: kernel.receive_mss as usize,
+        delayed_ack: kernel.delayed_ack,
+        path_mtu: kernel.path_mtu as usize,
+        announced_mss: kernel.announced_mss as usize,
+        receive_rtt: Some(kernel.receive_rtt).filter(|rtt| !rtt.is_zero()),
+        receive_space: u64::from(kernel.receive_space),
+        pacing_rate: kernel.pacing_rate,
+        bytes_retransmitted: kernel.bytes_resent,
+        data_segments_sent: u64::from(kernel.data_segments_out),
+        data_segments_received: u64::from(kernel.data_segments_in),
+        segments_delivered: u64::from(kernel.delivered),
+        bytes_delivered: u64::from(kernel.delivered) * mss,
+        busy: kernel.busy,
+        window_limited: kernel.window_limited,
+        buffer_limited: kernel.buffer_limited,
+        ecn: EcnInfo {
+            mode: if kernel.ecn { EcnMode::Classic } else { EcnMode::Off },
+            delivered_ce: u64::from(kernel.delivered_marked),
+            ..EcnInfo::default()
+        },
         ..TcpInfo::default()
+    }
+}
+
+/// What its loss recovery knows.
+fn loss(kernel: &KernelTcpInfo) -> LossInfo {
+    LossInfo {
+        reordering_seen: kernel.reorderings > 0,
+        reordering: kernel.reordering,
+        dsack_duplicates: u64::from(kernel.duplicates),
+        state: match kernel.recovery {
+            0 => RecoveryState::Open,
+            1 => RecoveryState::Disorder,
+            2 => RecoveryState::Reduced,
+            3 => RecoveryState::Recovery,
+            _ => RecoveryState::Loss,
+        },
+        segments_out: u64::from(kernel.unacked),
+        segments_sacked: u64::from(kernel.sacked),
+        segments_lost: u64::from(kernel.lost),
+        segments_resent: u64::from(kernel.resent),
+        retries: u32::from(kernel.retries),
+        backoff: u32::from(kernel.backoff),
+        ..LossInfo::default()
     }
 }
 

@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use thru_stack::tcp::{
-    ConnectError as StackConnectError, ListenError, ListenerId, TcpConnectOptions, TcpError, TcpEvent, TcpId,
-    TcpInfo,
+    ConnectError as StackConnectError, ListenError, ListenerId, OptionError, TcpConnectOptions, TcpError,
+    TcpEvent, TcpId, TcpInfo, TcpSample,
 };
 use tokio::io::ReadBuf;
 
 use super::{Driver, OwnNetwork, io_error, with};
 use crate::network::{ConnectError, ConnectErrorKind, ConnectOptions, Network};
 use crate::tcp::{Listener as AnyListener, Stream as AnyStream, TcpListener, TcpStream};
+use crate::tcp_options::{TcpOption, TcpOptions, invalid};
 
 pub(crate) async fn connect(
     network: &Network,
@@ -114,6 +115,21 @@ impl Stream {
         self.with(|host, now, id| host.tcp_set_nodelay(now, id, nodelay));
     }
 
+    pub(crate) fn set_option(&self, option: &TcpOption) -> io::Result<()> {
+        self.with(|host, now, id| {
+            if let TcpOption::QuickAck(quick) = option {
+                return host.tcp_set_quick_ack(now, id, *quick).map_err(|error| refused(&error));
+            }
+            let mut options = *host.tcp_options(id).ok_or_else(closed)?;
+            option.set_on_own(&mut options)?;
+            host.tcp_set_options(now, id, &options).map_err(|error| refused(&error))
+        })
+    }
+
+    pub(crate) fn options(&self) -> io::Result<TcpOptions> {
+        self.with(|host, _, id| host.tcp_options(id).map(TcpOptions::of_own).ok_or_else(closed))
+    }
+
     pub(crate) fn inspector(&self) -> Inspector {
         self.inspector.clone()
     }
@@ -205,6 +221,7 @@ pub struct Inspector {
 struct Snapshot {
     info: Option<TcpInfo>,
     events: Vec<TcpEvent>,
+    history: Vec<TcpSample>,
 }
 
 impl Inspector {
@@ -226,6 +243,13 @@ impl Inspector {
         with(&*self.driver, |host, now| host.tcp_abort(now, self.id));
     }
 
+    pub(crate) fn history(&self) -> Vec<TcpSample> {
+        match self.last() {
+            Some(snapshot) => snapshot.history,
+            None => with(&*self.driver, |host, _| host.tcp_history(self.id)),
+        }
+    }
+
     fn last(&self) -> Option<Snapshot> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -234,6 +258,7 @@ impl Inspector {
         let snapshot = with(&*self.driver, |host, _| Snapshot {
             info: host.tcp_info(self.id),
             events: host.tcp_events(self.id),
+            history: host.tcp_history(self.id),
         });
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(snapshot);
     }
@@ -270,8 +295,34 @@ impl Listener {
         }
     }
 
+    pub(crate) fn set_option(&self, option: &TcpOption) -> io::Result<()> {
+        with(&*self.driver, |host, _| {
+            let mut options = *host.tcp_listener_options(self.id).ok_or_else(closed)?;
+            option.set_on_own(&mut options)?;
+            host.tcp_set_listener_options(self.id, &options).map_err(|error| refused(&error))
+        })
+    }
+
+    pub(crate) fn options(&self) -> io::Result<TcpOptions> {
+        with(&*self.driver, |host, _| {
+            host.tcp_listener_options(self.id).map(TcpOptions::of_own).ok_or_else(closed)
+        })
+    }
+
     pub(crate) fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+}
+
+fn closed() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// Why the stack does not take an option.
+fn refused(error: &OptionError) -> io::Error {
+    match error {
+        OptionError::OutOfRange => invalid("this"),
+        OptionError::Unknown => closed(),
     }
 }
 

@@ -179,6 +179,29 @@ pub enum Congestion {
     Bbr3,
 }
 
+impl Congestion {
+    /// By its name: `reno`, `cubic`, `bbr1`, `bbr3`; `bbr` is the latest of those.
+    pub fn named(name: &str) -> Option<Congestion> {
+        match name {
+            "reno" => Some(Congestion::NewReno),
+            "cubic" => Some(Congestion::Cubic),
+            "bbr1" => Some(Congestion::Bbr1),
+            "bbr" | "bbr3" => Some(Congestion::Bbr3),
+            _ => None,
+        }
+    }
+
+    /// `reno`, `cubic`, `bbr1` or `bbr3`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Congestion::NewReno => "reno",
+            Congestion::Cubic => "cubic",
+            Congestion::Bbr1 => "bbr1",
+            Congestion::Bbr3 => "bbr3",
+        }
+    }
+}
+
 /// When SYNs are answered by cookies, as Linux's `tcp_syncookies`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SynCookies {
