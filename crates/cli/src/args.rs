@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Send(SendArgs),
     /// A proxy with delay, loss, a rate... for an application's own connections; changed at run time by Toxiproxy's API
     Impair(ImpairArgs),
+    /// Explain a cause by its code or by words: what happens, how to see it, how to mend it, a lab that shows it
+    Explain(ExplainArgs),
     /// Join two interfaces of this machine by a wire with delay, loss, a rate... (as netem, without its kernel module)
     Bridge(BridgeArgs),
     /// List, show, run and verify labs
@@ -612,6 +614,20 @@ pub(crate) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `thru explain`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A code, as in FW01, or words that the cause speaks of, as in `certificate`; none: all causes
+    #[arg(value_name = "CODE")]
+    pub words: Vec<String>,
+    /// Write JSON instead of text: a line for each cause
+    #[arg(long)]
+    pub json: bool,
+    /// Colour the text
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
 }
 
 /// The names of all commands.

@@ -8,6 +8,7 @@ pub(crate) mod dig;
 pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod impair;
+pub(crate) mod explain;
 pub(crate) mod lab;
 pub(crate) mod ping;
 pub(crate) mod read;

@@ -60,6 +60,7 @@ fn run() -> ExitCode {
         Some(Command::Doctor(args)) => commands::doctor::run(&args),
         Some(Command::Send(args)) => commands::send::run(&args),
         Some(Command::Impair(args)) => commands::impair::run(&args),
+        Some(Command::Explain(args)) => commands::explain::run(&args),
         Some(Command::Bridge(args)) => commands::bridge::run(&args),
         Some(Command::Lab(command)) => commands::lab::run(&command),
         Some(Command::Bench(command)) => commands::bench::run(&command),

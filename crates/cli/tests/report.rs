@@ -141,3 +141,29 @@ fn a_report_that_cannot_be_written_is_an_error_with_its_path() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("/nowhere/at/all.html") && output.status.code() == Some(2), "{said}");
 }
+
+#[test]
+fn explain_tells_of_a_cause_by_code_and_by_word() {
+    let text = |arguments: &[&str]| {
+        let output = thru(arguments);
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, page, _) = text(&["explain", "fw01"]);
+    assert_eq!(code, Some(0));
+    for part in ["FW01: port silently blocked", "How to see it", "How to mend it", "--on lab:port-dropped"] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    let (_, list, _) = text(&["explain", "certificate", "expired"]);
+    assert!(list.contains("TLS07") && !list.contains("FW01"), "{list}");
+    let (code, out, said) = text(&["explain", "FW99"]);
+    assert!(code == Some(2) && out.is_empty() && said.contains("FW99"), "{said}");
+    let (_, lines, _) = text(&["explain", "--json"]);
+    assert_eq!(lines.lines().count(), 283);
+    let labs = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let shown = labs.filter(|cause| !cause["labs"].as_array().unwrap().is_empty()).count();
+    assert!(shown > 40, "only {shown} causes have a lab that shows them");
+}

@@ -6,12 +6,14 @@
 //! - [`mod@escape`]: shows what must not reach a terminal.
 //! - [`ladder`], [`waterfall`], [`answer`]: the parts of the answer.
 //! - [`doctor`]: `thru doctor`.
+//! - [`explain`]: `thru explain`.
 //! - [`tools`]: `thru ping`, `thru route`, `thru dig`.
 //! - [`lab`]: `thru lab list` and `thru lab show`. [`score`]: `thru bench verdict`.
 
 pub(crate) mod answer;
 pub mod doctor;
 mod escape;
+pub mod explain;
 pub mod lab;
 pub(crate) mod ladder;
 pub(crate) mod layout;
