@@ -2,6 +2,9 @@
 //!
 //! - [`cases`]: what is to be judged. [`judge`]: one of them, run. [`run`]: all of them, side by side.
 //! - [`Outcome`]: how a verdict compares with the truth. [`Tally`]: many of them, counted.
+//! - [`passive`]: the same for a doctor who has nothing but the capture, with its secrets and without.
+
+pub mod passive;
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -89,6 +92,10 @@ pub struct Judged {
     pub packets: usize,
     /// Virtual time from the first step to the last.
     pub took: Duration,
+    /// What a doctor says who has only the capture and its secrets; `None`: a capture cannot tell this fault.
+    pub passive: Option<passive::Opinion>,
+    /// The same without the secrets.
+    pub sealed: Option<passive::Opinion>,
 }
 
 /// The requests of these labs whose checks state causes, with each seed from 1 to `seeds`.
@@ -131,6 +138,8 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
         layer_right: verdict.layer.to_string() == case.layer,
         packets: report.trace.packets.len(),
         took: span_of(&report.trace),
+        passive: passive::opinion(case, &report.trace, true),
+        sealed: passive::opinion(case, &report.trace, false),
         verdict,
         case: case.clone(),
     })
@@ -194,6 +203,14 @@ impl Tally {
     pub fn add(&mut self, judged: &Judged) {
         self.counts[judged.outcome as usize] += 1;
         self.layers_right += usize::from(judged.layer_right);
+        self.packets = self.packets.max(judged.packets);
+        self.took = self.took.max(judged.took);
+    }
+
+    /// Counts the opinion of a doctor on the same capture.
+    pub fn add_opinion(&mut self, judged: &Judged, opinion: &passive::Opinion) {
+        self.counts[opinion.outcome as usize] += 1;
+        self.layers_right += usize::from(opinion.layer_right);
         self.packets = self.packets.max(judged.packets);
         self.took = self.took.max(judged.took);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use thru_lab::score::passive::Opinion;
 use thru_lab::score::{self, Judged, Outcome as Score, Tally};
 use thru_lab::{Scenario, builtin};
 use thru_report::{json as report_json, text::score as view};
@@ -50,6 +51,17 @@ fn tallies(judged: &[Judged]) -> (BTreeMap<String, Tally>, Tally) {
     (layers, total)
 }
 
+/// What doctors say who have nothing but the capture; cases that a capture cannot tell are left out.
+fn opinions<'a>(judged: &'a [Judged], of: impl Fn(&'a Judged) -> Option<&'a Opinion>) -> Tally {
+    let mut tally = Tally::default();
+    for case in judged {
+        if let Some(opinion) = of(case) {
+            tally.add_opinion(case, opinion);
+        }
+    }
+    tally
+}
+
 fn print_text(judged: &[Judged], verbose: bool) {
     let (layers, total) = tallies(judged);
     let row = |name: &str, tally: &Tally| view::Row {
@@ -62,6 +74,8 @@ fn print_text(judged: &[Judged], verbose: bool) {
     };
     let mut rows: Vec<view::Row> = layers.iter().map(|(name, tally)| row(name, tally)).collect();
     rows.push(row("all", &total));
+    rows.push(row("passive", &opinions(judged, |case| case.passive.as_ref())));
+    rows.push(row("sealed", &opinions(judged, |case| case.sealed.as_ref())));
     let misses: Vec<view::Miss> = judged
         .iter()
         .filter(|case| verbose && case.outcome != Score::Right)
@@ -73,7 +87,29 @@ fn print_text(judged: &[Judged], verbose: bool) {
             said: case.verdict.summary.clone(),
         })
         .collect();
+    let mut misses = misses;
+    for case in judged.iter().filter(|_| verbose) {
+        for (how, opinion) in [("passive", &case.passive), ("sealed", &case.sealed)] {
+            let Some(opinion) = opinion.as_ref().filter(|opinion| opinion.outcome != Score::Right) else {
+                continue;
+            };
+            misses.push(view::Miss {
+                command: format!(
+                    "thru {} --on lab:{} --seed {} -w - | thru doctor -",
+                    case.case.url, case.case.lab, case.case.seed
+                ),
+                outcome: format!("{how}, {}", opinion.outcome.word().replace('_', " ")),
+                truth: case.case.truth.iter().cloned().collect(),
+                named: opinion.verdict.causes.clone(),
+                said: opinion.verdict.summary.clone(),
+            });
+        }
+    }
     output::print(&view::table(&rows, &misses, &output::style(Color::Auto)));
+}
+
+fn opinion_value(opinion: &Opinion) -> serde_json::Value {
+    json!({"outcome": opinion.outcome.word(), "layer_right": opinion.layer_right, "causes": opinion.verdict.causes})
 }
 
 fn print_json(judged: &[Judged]) {
@@ -83,6 +119,7 @@ fn print_json(judged: &[Judged]) {
             "truth": case.case.truth, "truth_layer": case.case.layer,
             "outcome": case.outcome.word(), "layer_right": case.layer_right,
             "causes": case.verdict.causes, "layer": case.verdict.layer.to_string(),
+            "passive": case.passive.as_ref().map(opinion_value), "sealed": case.sealed.as_ref().map(opinion_value),
             "confidence": case.verdict.confidence, "packets": case.packets, "seconds": case.took.as_secs_f64(),
         });
         output::print(&report_json::line("case", &value));
@@ -95,5 +132,10 @@ fn print_json(judged: &[Judged]) {
             "most_packets": tally.most_packets(), "longest_seconds": tally.longest().as_secs_f64()})
     };
     let by_layer: BTreeMap<&String, _> = layers.iter().map(|(name, tally)| (name, value(tally))).collect();
-    output::print(&report_json::line("score", &json!({"all": value(&total), "by_layer": by_layer})));
+    let passive = opinions(judged, |case| case.passive.as_ref());
+    let sealed = opinions(judged, |case| case.sealed.as_ref());
+    output::print(&report_json::line(
+        "score",
+        &json!({"all": value(&total), "by_layer": by_layer, "passive": value(&passive), "sealed": value(&sealed)}),
+    ));
 }

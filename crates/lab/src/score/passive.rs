@@ -1,0 +1,85 @@
+//! The score of a doctor who has nothing but the capture at the client, with its secrets and without.
+//!
+//! Some faults leave no trace in a capture, and some are told only by what is encrypted: those are not scored. Where
+//! encryption hides which of several faults it is, their set is the truth.
+
+use std::collections::BTreeSet;
+
+use thru_dissect::Meta;
+use thru_passive::Doctor;
+use thru_trace::{Layer, Trace, Verdict};
+
+use super::{Case, Outcome, compare};
+
+/// What a doctor says of a capture.
+#[derive(Clone, Debug)]
+pub struct Opinion {
+    /// How the verdict compares with the truth.
+    pub outcome: Outcome,
+    /// Whether the layer is right.
+    pub layer_right: bool,
+    /// What was said.
+    pub verdict: Verdict,
+}
+
+/// LINKTYPE_ETHERNET.
+const ETHERNET: u16 = 1;
+
+/// Objections to a certificate look alike where TLS 1.3 hides certificate and alert.
+const CERTIFICATES: [&str; 9] =
+    ["TLS07", "TLS08", "TLS09", "TLS10", "TLS11", "TLS12", "TLS14", "TLS15", "HST01"];
+
+/// What can be known of the truth from a capture; `None`: nothing.
+fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
+    let any = |is: &dyn Fn(&str) -> bool| case.truth.iter().any(|cause| is(cause));
+    // A machine without a route sends nothing that could be captured.
+    if any(&|cause| cause == "IP01") {
+        return None;
+    }
+    if secrets {
+        return Some(case.truth.clone());
+    }
+    // What the answer says, and whether there was one beside the small talk of protocols, is encrypted.
+    if any(&|cause| cause.starts_with('H') && cause != "HST01" || cause == "APP05") {
+        return None;
+    }
+    if any(&|cause| CERTIFICATES.contains(&cause)) {
+        return Some(CERTIFICATES.iter().map(ToString::to_string).collect());
+    }
+    Some(case.truth.clone())
+}
+
+/// The doctor's opinion on the packets of a trace; `None` if they cannot tell what is to be told.
+pub fn opinion(case: &Case, trace: &Trace, secrets: bool) -> Option<Opinion> {
+    let truth = truth(case, secrets)?;
+    let verdict = examine(trace, secrets);
+    let layers: BTreeSet<String> = truth
+        .iter()
+        .filter_map(|cause| thru_trace::fault::layer_of(cause))
+        .map(|layer| layer.to_string())
+        .chain([case.layer.clone()])
+        .collect();
+    let layer_right =
+        layers.contains(&verdict.layer.to_string()) && (verdict.layer != Layer::None || truth.is_empty());
+    Some(Opinion { outcome: compare(&truth, &verdict), layer_right, verdict })
+}
+
+fn examine(trace: &Trace, secrets: bool) -> Verdict {
+    let mut doctor = Doctor::new();
+    if secrets {
+        doctor.key_log(trace.key_log.as_bytes());
+    }
+    for packet in &trace.packets {
+        let meta = Meta {
+            number: packet.number,
+            time: Some(trace.epoch_unix_nanos + packet.at),
+            interface: packet.interface,
+            interface_name: trace.interfaces.get(packet.interface as usize).map(String::as_str),
+            link: ETHERNET,
+            original: packet.bytes.len() as u32,
+            comments: &[],
+        };
+        doctor.packet(&meta, &packet.bytes);
+    }
+    doctor.finish().verdict
+}
