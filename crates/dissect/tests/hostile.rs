@@ -83,6 +83,109 @@ fn every_packet_as_every_link_type() {
     }
 }
 
+/// Captures of encrypted connections, with the secrets in them.
+const OPENED: [&str; 7] = [
+    "h2-nginx.pcapng",
+    "h3.pcapng",
+    "quic-early.pcapng",
+    "quic-update.pcapng",
+    "tls12-resumed.pcapng",
+    "tls13-early.pcapng",
+    "tls13-update.pcapng",
+];
+
+/// Shows a capture whose packets `change` has changed; `None`: one was not captured.
+fn show_changed(name: &str, mut change: impl FnMut(usize, Vec<u8>) -> Option<Vec<u8>>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
+    let file = std::fs::read(path).expect("the capture is there");
+    let mut reader = Reader::new(&file[..]).expect("a capture");
+    let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
+    let mut dissector = Dissector::new(Options::default());
+    while let Some(item) = reader.next().expect("a whole capture") {
+        match item {
+            Item::Secrets { kind, bytes } => assert!(dissector.secrets(kind, bytes) > 0),
+            Item::Packet(packet) => {
+                if let Some(bytes) = change(packet.number as usize, packet.bytes.to_vec()) {
+                    let meta = meta(packet.number, 1, packet.original as usize);
+                    show(dissector.dissect(&meta, &bytes, &mut arena), &mut out, &mut scratch);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn opened_connections_with_each_packet_missing_or_cut() {
+    for name in OPENED {
+        for place in 1..=40 {
+            show_changed(name, |number, bytes| (number != place).then_some(bytes));
+            show_changed(name, |number, mut bytes| {
+                if number == place {
+                    bytes.truncate(bytes.len() / 2 + 27);
+                }
+                Some(bytes)
+            });
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn opened_connections_with_packets_swapped_doubled_and_changed(
+        which in 0usize..7,
+        changes in prop::collection::vec((1usize..60, 0usize..1200, any::<u8>()), 1..8),
+    ) {
+        let mut held: Option<Vec<u8>> = None;
+        show_changed(OPENED[which], |number, mut bytes| {
+            for (place, at, byte) in &changes {
+                if *place == number {
+                    match at % 3 {
+                        0 => return held.replace(bytes),
+                        1 => held = Some(bytes.clone()),
+                        _ => {
+                            let len = bytes.len();
+                            bytes[at % len] = *byte;
+                        }
+                    }
+                }
+            }
+            Some(bytes)
+        });
+    }
+
+    /// What is inside of TLS or QUIC can be anything, too: here it comes in the clear.
+    #[test]
+    fn any_bytes_as_frames_of_http2(
+        frames in prop::collection::vec((0u8..12, any::<u8>(), 0u32..6, prop::collection::vec(any::<u8>(), 0..80)), 1..20),
+        cut in 1usize..60,
+    ) {
+        let mut stream = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        for (kind, flags, id, payload) in &frames {
+            stream.extend(&(payload.len() as u32).to_be_bytes()[1..]);
+            stream.extend([*kind, *flags]);
+            stream.extend(id.to_be_bytes());
+            stream.extend(payload);
+        }
+        let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
+        let mut dissector = Dissector::new(Options::default());
+        let mut seq = 1u32;
+        for (number, piece) in stream.chunks(cut.max(24)).enumerate() {
+            let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+            packet[2..4].copy_from_slice(&((40 + piece.len()) as u16).to_be_bytes());
+            packet.extend([0x9C, 0x40, 0x1F, 0x90]);
+            packet.extend(seq.to_be_bytes());
+            packet.extend([0, 0, 0, 0, 0x50, 16, 1, 0, 0, 0, 0, 0]);
+            packet.extend(piece);
+            seq += piece.len() as u32;
+            let meta = meta(number as u64 + 1, 101, packet.len());
+            show(dissector.dissect(&meta, &packet, &mut arena), &mut out, &mut scratch);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
