@@ -71,19 +71,11 @@ fn streams_are_what_both_sides_said() {
 
 #[test]
 fn objects_are_whole_in_every_version_of_http() {
+    // nginx refuses the last request, whose header is too long for it.
     let found = objects("h2-nginx.pcapng");
     let told: Vec<_> =
         found.iter().map(|(object, body)| (object.path.as_str(), object.status, body.len())).collect();
-    assert_eq!(
-        told,
-        [
-            ("/", 200, 15),
-            ("/a.txt", 200, 12),
-            ("/mid.txt", 200, 40_527),
-            ("/none", 404, 153),
-            ("/a.txt", 200, 12)
-        ]
-    );
+    assert_eq!(told, [("/", 200, 15), ("/a.txt", 200, 12), ("/mid.txt", 200, 40_527), ("/none", 404, 153)]);
     assert_eq!(found[0].1, b"<h1>hello</h1>\n");
     assert_eq!(found[0].0.kind, "text/html");
     let found = objects("quic-update.pcapng");
