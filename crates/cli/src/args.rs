@@ -566,6 +566,9 @@ pub(crate) struct ShellArgs {
     /// The host of the lab that the command runs on; else the lab's client
     #[arg(long = "as", value_name = "NODE")]
     pub node: Option<String>,
+    /// Be another host of a lab that runs already, in another `thru lab shell` of this user
+    #[arg(long, conflicts_with_all = ["seed", "set"])]
+    pub join: bool,
     /// Seed of the links' impairments
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

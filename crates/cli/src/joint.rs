@@ -22,17 +22,21 @@ pub(crate) fn scenario(lab: &str, set: &[String], node: Option<&str>) -> Result<
     scenario.move_to(thru_os::clock::unix_time().as_nanos() as u64);
     let index = match node {
         None => scenario.client,
-        Some(name) => scenario.node(name).ok_or_else(|| {
-            let hint = format!("hosts that can be taken: {}", free_hosts(&scenario).join(", "));
-            Failure::usage(format!("lab `{}` has no node `{name}`", scenario.name), hint)
-        })?,
+        Some(name) => free_host(&scenario, name)?,
     };
-    if !is_free(&scenario, index) {
-        let hint = format!("hosts that can be taken: {}", free_hosts(&scenario).join(", "));
-        let name = &scenario.nodes[index].name;
-        return Err(Failure::usage(format!("`{name}` is a node with work of its own"), hint));
-    }
     Ok((scenario, index))
+}
+
+/// The host of this name, if it may be taken: nothing runs there.
+pub(crate) fn free_host(scenario: &Scenario, name: &str) -> Result<usize, Failure> {
+    let hint = || format!("hosts that can be taken: {}", free_hosts(scenario).join(", "));
+    match scenario.node(name) {
+        None => Err(Failure::usage(format!("lab `{}` has no node `{name}`", scenario.name), hint())),
+        Some(index) if !is_free(scenario, index) => {
+            Err(Failure::usage(format!("`{name}` is a node with work of its own"), hint()))
+        }
+        Some(index) => Ok(index),
+    }
 }
 
 /// A host on which nothing runs and which passes nothing on.

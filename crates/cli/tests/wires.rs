@@ -38,6 +38,249 @@ fn programs_live_in_a_lab() {
     assert!(secured.contains("Verify return code: 0 (ok)"), "{secured}");
 }
 
+/// Two shells as two hosts of one lab.
+#[test]
+fn another_shell_joins_a_running_lab() {
+    let test = "another_shell_joins_a_running_lab";
+    if thru_peers::peer(test, "ping", "iputils-ping").is_none() {
+        return;
+    }
+    let Some(shell) = Shell::new(test) else { return };
+    let folder = Folder::new(test);
+    // Anybody may make a folder there, whoever the shells run as.
+    let opened = Command::new("chmod").arg("1777").arg(&folder.0).status();
+    assert!(opened.is_ok_and(|status| status.success()));
+    let mut command = shell.command_in("internet", &["--as", "laptop"], "echo up; exec sleep 1000");
+    command.env("XDG_RUNTIME_DIR", &folder.0).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut first = command.spawn().expect("it runs");
+    wait_for_line(&mut first);
+    let join = |node: &str, line: &str| {
+        let mut command = shell.command_in("internet", &["--join", "--as", node], line);
+        command.env("XDG_RUNTIME_DIR", &folder.0).output().expect("it runs")
+    };
+    let output = join(
+        "desktop",
+        "ping -c 2 -i 0.2 laptop && curl -s -o /dev/null -w '%{http_code}' https://www.shop.lab",
+    );
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let taken = join("laptop", "true");
+    terminate(&first);
+    assert_eq!(first.wait().expect("it ends").code(), Some(128 + 15));
+    assert!(output.status.success() && said.contains("2 received"), "{said}{told}");
+    assert!(said.trim_end().ends_with("200"), "{said}{told}");
+    let told = String::from_utf8_lossy(&taken.stderr);
+    assert!(taken.status.code() == Some(2) && told.contains("`laptop` is taken by another shell"), "{told}");
+    let left: Vec<_> = fs::read_dir(&folder.0).expect("there").flatten().collect();
+    let left = left.iter().filter_map(|entry| fs::read_dir(entry.path()).ok()).flatten().count();
+    assert_eq!(left, 0, "a socket is left behind");
+}
+
+/// As root: this machine becomes a host of the lab, and is itself again afterwards.
+#[test]
+fn a_lab_that_is_up_leaves_nothing_when_it_goes() {
+    let test = "a_lab_that_is_up_leaves_nothing_when_it_goes";
+    if thru_peers::peer(test, "dig", "bind9-dnsutils").is_none() || !thru_peers::may_make_networks(test) {
+        return;
+    }
+    for signal in ["-INT", "-TERM"] {
+        let namespace = NetworkNamespace::new().expect("who may make networks gets one");
+        let state = || {
+            let read =
+                |file: &str| fs::read_to_string(format!("/proc/thread-self/net/{file}")).unwrap_or_default();
+            let links = read("dev")
+                .lines()
+                .map(|line| line.split(':').next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>();
+            (links, read("route"), read("ipv6_route").lines().count(), read("if_inet6"))
+        };
+        let before = namespace.within(state).expect("entered");
+        let mut up = namespace
+            .within(|| {
+                let mut command = Command::new(thru_program());
+                command.args(["lab", "up"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+            })
+            .expect("entered")
+            .expect("it runs");
+        let mut talk = std::io::BufReader::new(up.stderr.take().expect("piped"));
+        let mut line = String::new();
+        while !line.contains("^C ends the lab") {
+            line.clear();
+            assert_ne!(std::io::BufRead::read_line(&mut talk, &mut line).expect("it talks"), 0, "it ended");
+        }
+        assert_ne!(namespace.within(state).expect("entered"), before);
+        let asked = namespace
+            .within(|| Command::new("dig").args(["+short", "@192.0.2.53", "www.shop.lab"]).output())
+            .expect("entered")
+            .expect("dig runs");
+        assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), "203.0.113.10");
+        let killed = Command::new("kill").args([signal, &up.id().to_string()]).status().expect("kill");
+        assert!(killed.success() && up.wait().expect("it ends").success(), "{signal}");
+        assert_eq!(namespace.within(state).expect("entered"), before, "left behind after {signal}");
+    }
+}
+
+/// The tests that make networks, as a user without rights: they find their way into a user namespace.
+#[test]
+fn the_tests_run_without_root_too() {
+    let test = "the_tests_run_without_root_too";
+    if !thru_peers::is_root() {
+        return; // The other tests do just that.
+    }
+    let own = std::env::current_exe().expect("a test knows its program");
+    let folder = Folder::new(test);
+    let (tests, thru) = (folder.0.join("tests"), folder.0.join("thru"));
+    for (from, to) in [(own.as_path(), &tests), (&thru_program(), &thru)] {
+        fs::copy(from, to).expect("copied");
+    }
+    let opened = Command::new("chmod").args(["-R", "a+rX"]).arg(&folder.0).status();
+    assert!(opened.is_ok_and(|status| status.success()));
+    let output = Command::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&tests)
+        .args(["--exact", "a_bridge_delays_and_tells_what_it_did", "--nocapture"])
+        .env("THRU_PROGRAM", &thru)
+        .current_dir("/")
+        .output()
+        .expect("setpriv runs");
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if told.contains("DID NOT RUN") {
+        return thru_peers::not_run(test, told.trim());
+    }
+    // Once here, and once more inside its namespace.
+    assert!(output.status.success() && said.matches("... ok").count() >= 2, "{said}{told}");
+}
+
+/// A way of two hops through the kernel's own router: from here, over 192.0.2.1, to 198.51.100.2.
+struct Way {
+    near: NetworkNamespace,
+    _router: NetworkNamespace,
+    _far: NetworkNamespace,
+}
+
+impl Way {
+    fn new() -> Way {
+        let [near, router, far] = std::array::from_fn(|_| NetworkNamespace::new().expect("made"));
+        let made = near.within(|| {
+            netlink::add_veth("near0", "near1")?;
+            netlink::move_to(netlink::link("near1")?.index, &router)?;
+            address("near0", "192.0.2.2/24")?;
+            route_all("near0", "192.0.2.1")
+        });
+        made.expect("entered").expect("made");
+        let made = router.within(|| {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
+            // Every probe shall be answered, however fast they come.
+            fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0")?;
+            netlink::add_veth("far1", "far0")?;
+            netlink::move_to(netlink::link("far0")?.index, &far)?;
+            address("near1", "192.0.2.1/24")?;
+            address("far1", "198.51.100.1/24")
+        });
+        made.expect("entered").expect("made");
+        let made = far.within(|| {
+            fs::write("/proc/sys/net/ipv4/icmp_ratelimit", "0")?;
+            address("far0", "198.51.100.2/24")?;
+            route_all("far0", "198.51.100.1")
+        });
+        made.expect("entered").expect("made");
+        Way { near, _router: router, _far: far }
+    }
+
+    /// The command at the near end, perhaps as a user without rights.
+    fn thru(&self, unprivileged: bool, arguments: &[&str]) -> Output {
+        let thru = thru_program();
+        let mut command = if unprivileged {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&thru);
+            command
+        } else {
+            Command::new(&thru)
+        };
+        self.near.within(|| command.args(arguments).output()).expect("entered").expect("it runs")
+    }
+}
+
+fn route_all(interface: &str, via: &str) -> std::io::Result<()> {
+    let everywhere = "0.0.0.0/0".parse().expect("a prefix");
+    netlink::add_route(everywhere, Some(via.parse().expect("an address")), netlink::link(interface)?.index)
+}
+
+#[test]
+fn routes_and_packets_on_the_kernels_network() {
+    let test = "routes_and_packets_on_the_kernels_network";
+    if !thru_peers::may_make_networks(test) {
+        return;
+    }
+    let way = Way::new();
+    let route = |unprivileged: bool, kind: &[&str]| {
+        let output =
+            way.thru(unprivileged, &[&["route", "198.51.100.2", "--json", "-q", "2"], kind].concat());
+        let said = format!(
+            "{kind:?}: {}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let route: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        let hops = route["hops"].as_array().unwrap_or_else(|| panic!("{said}"));
+        let addresses: Vec<&str> = hops.iter().filter_map(|hop| hop["addresses"][0].as_str()).collect();
+        assert_eq!(
+            (addresses, &route["reached"]),
+            (vec!["192.0.2.1", "198.51.100.2"], &true.into()),
+            "{said}"
+        );
+    };
+    for kind in [
+        &["--udp"][..],
+        &["--icmp"],
+        &["--tcp"],
+        &["--paris"],
+        &["--paris", "--tcp"],
+        &["--dublin", "3"],
+        &["--mtu"],
+    ] {
+        route(false, kind);
+    }
+    let sent = |unprivileged: bool, expression: &str| {
+        let output = way.thru(unprivileged, &["send", expression, "--timeout", "5s"]);
+        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), format!("{said}{told}"))
+    };
+    for (expression, expected) in [
+        ("ip(dst=198.51.100.2)/tcp(dport=[1,2,3],flags=S)", "3 sent, 3 answered, 0 unanswered"),
+        ("ip(dst=198.51.100.2,ttl=[1,2])/udp()", "2 sent, 2 answered (2 by ICMP errors)"),
+        ("ip(dst=198.51.100.2)/icmp()/\"hello\"", "1 sent, 1 answered, 0 unanswered"),
+    ] {
+        let (code, said) = sent(false, expression);
+        assert!(code == Some(0) && said.contains(expected), "{expression}: {said}");
+    }
+    // Without rights: what the kernel allows works, what it does not is told in one line.
+    if !thru_peers::is_root() || !readable_by_all(&thru_program()) {
+        return;
+    }
+    way.near
+        .within(|| fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"))
+        .expect("entered")
+        .expect("set");
+    for kind in [&["--udp"][..], &["--icmp"], &["--tcp"]] {
+        route(true, kind);
+    }
+    let (code, said) = sent(true, "ip(dst=198.51.100.2)/icmp()");
+    assert!(code == Some(3) && said.contains("this user may not send and see whole packets"), "{said}");
+    assert!(said.contains("setcap cap_net_raw+ep") && said.lines().count() == 2, "{said}");
+}
+
+/// The command under test; another copy of it where this one can't be reached.
+fn thru_program() -> PathBuf {
+    std::env::var_os("THRU_PROGRAM").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_thru")), PathBuf::from)
+}
+
+fn terminate(child: &Child) {
+    let killed =
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill is everywhere");
+    assert!(killed.success());
+}
+
 /// The command's end is ours; ours is the command's.
 #[test]
 fn a_shell_ends_as_its_command_and_leaves_nothing() {
@@ -106,7 +349,7 @@ fn a_bridge_delays_and_tells_what_it_did() {
     far.within(|| address("thru3", "192.0.2.2/24")).expect("entered").expect("made");
     let mut bridge = near
         .within(|| {
-            Command::new(env!("CARGO_BIN_EXE_thru"))
+            Command::new(thru_program())
                 .args(["bridge", "thru1", "thru2", "--delay", "20ms"])
                 .stderr(Stdio::piped())
                 .spawn()
@@ -150,7 +393,12 @@ impl Shell {
     }
 
     fn command(&self, line: &str) -> Command {
-        let thru = env!("CARGO_BIN_EXE_thru");
+        self.command_in("internet", &[], line)
+    }
+
+    fn command_in(&self, lab: &str, options: &[&str], line: &str) -> Command {
+        let thru = thru_program();
+        let thru = thru.to_str().expect("a plain path");
         let mut command = if self.unprivileged && readable_by_all(Path::new(thru)) {
             let mut command = Command::new("setpriv");
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups", thru]);
@@ -158,7 +406,7 @@ impl Shell {
         } else {
             Command::new(thru)
         };
-        command.args(["lab", "shell", "--", "sh", "-c", line]).stdin(Stdio::null());
+        command.args(["lab", "shell", lab]).args(options).args(["--", "sh", "-c", line]).stdin(Stdio::null());
         command
     }
 

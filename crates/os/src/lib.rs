@@ -5,6 +5,7 @@
 //! - [`datagram`]: UDP and ICMP sockets that tell TTL, ECN and ICMP errors.
 //! - [`raw`]: whole IP packets past the kernel's protocols.
 //! - [`knock`]: TCP handshakes with a TTL of our choice.
+//! - [`schedule`]: being on time.
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
 //! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP.
@@ -25,6 +26,7 @@ pub mod netlink;
 pub mod process;
 pub mod raw;
 pub mod resolv;
+pub mod schedule;
 pub mod tcp_info;
 pub mod timer;
 pub mod watch;

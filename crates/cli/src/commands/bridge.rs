@@ -20,6 +20,8 @@ use crate::{Outcome, output};
 pub(crate) fn run(args: &BridgeArgs) -> Outcome {
     let spec = wire(&args.wire)?;
     let devices = [open(&args.a)?, open(&args.b)?];
+    // Other programs' turns would be delays of ours. Without the right to it, the wire is as exact as they let it be.
+    let _ = thru_os::schedule::be_punctual();
     let options = LabOptions {
         name: "bridge".to_owned(),
         seed: args.seed,

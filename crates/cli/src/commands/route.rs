@@ -103,7 +103,7 @@ fn cannot(error: &io::Error, options: &RouteOptions) -> Failure {
 fn remarks(hop: &Hop) -> Option<String> {
     let mut words: Vec<String> = hop.error.map(error_words).into_iter().collect();
     if let Some(mtu) = hop.narrows_to {
-        words.push(format!("the next link takes {mtu} bytes"));
+        words.push(format!("then MTU {mtu}"));
     }
     if hop.rewritten {
         words.push("behind a translator".to_owned());

@@ -1,5 +1,8 @@
 //! `thru lab shell`: a command on a host of a lab. The lab runs in this process, in real time; the command runs in
-//! namespaces of its own, whose only way out is the lab.
+//! namespaces of its own, whose only way out is the lab. Others may `join` the same lab as other hosts.
+
+mod join;
+mod relay;
 
 use std::fs;
 use std::io;
@@ -7,10 +10,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-use thru_lab::{Internet, Scenario};
+use thru_lab::Scenario;
+use thru_net::iface::Device;
 use thru_os::namespace::{self, Fresh};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::join::{Door, Guest, Welcome};
 use crate::args::ShellArgs;
 use crate::failure::{Failure, UNDECIDED};
 use crate::{Outcome, joint, output};
@@ -33,13 +38,15 @@ const TRUST: [&str; 7] = [
 
 /// Runs the command; exits as it did.
 pub(crate) fn run(args: &ShellArgs) -> Outcome {
+    if args.join {
+        return joined(args);
+    }
     let (scenario, node) = joint::scenario(&args.lab, &args.set, args.node.as_deref())?;
-    let user = namespace::user() != 0;
-    namespace::enter(Fresh { user, mount: true }).map_err(|error| no_namespace(&error))?;
-    let device = joint::wire(&scenario, node, INTERFACE).map_err(|error| no_wire(&error))?;
-    joint::configure(&scenario, node, INTERFACE, |_| true).map_err(|error| no_wire(&error))?;
+    let door = open_door(&scenario.name, args.command.is_empty());
+    let device = enter(&scenario, node)?;
     let options = scenario.options(args.seed.unwrap_or(scenario.seed));
     let command = args.command.clone();
+    let (lab_name, set) = (absolute(&args.lab), args.set.clone());
     let result = thru_net::lab::real::run(options, |lab| async move {
         let internet = scenario
             .clone()
@@ -47,18 +54,81 @@ pub(crate) fn run(args: &ShellArgs) -> Outcome {
             .await
             .map_err(|error| Failure::usage(format!("cannot start the lab: {error}"), ""))?;
         let joined = internet.join(node, 0, device).map_err(|error| no_wire(&error))?;
-        let home = Home::new(&internet, &scenario, node).map_err(|error| {
-            Failure::undecided(
-                format!("cannot prepare the command's files: {error}"),
-                "is the temporary folder full?",
-            )
-        })?;
-        let status = attend(&command, &home).await?;
+        let trust = internet.trust_pem();
+        let home = Home::new(&trust, &scenario, node).map_err(|error| no_files(&error))?;
+        let mut letting_in = None;
+        if let Some(door) = &door {
+            let (sender, guests) = tokio::sync::mpsc::unbounded_channel();
+            let welcome = Welcome { lab: lab_name, set, trust };
+            door.serve(scenario.clone(), node, welcome, sender).map_err(|error| no_files(&error))?;
+            letting_in = Some(tokio::spawn(join::let_in(internet.clone(), guests)));
+        }
+        let status = attend(&command, &home, std::future::pending()).await?;
+        if let Some(letting_in) = letting_in {
+            letting_in.abort();
+        }
         drop(joined);
         Ok::<_, Failure>(status)
     });
     let status = result.map_err(|error| Failure::undecided(format!("cannot start: {error}"), ""))??;
     Ok(exit_code(status))
+}
+
+/// As another host of a lab that runs in another terminal.
+fn joined(args: &ShellArgs) -> Outcome {
+    let name = crate::place::scenario(&args.lab, &[])?.name;
+    let Some(node) = &args.node else {
+        return Err(Failure::usage(
+            "which host shall this shell be?",
+            "add --as NODE; `thru lab show` lists them",
+        ));
+    };
+    let (stream, welcome) = join::join(&name, node)?;
+    let (scenario, index) = joint::scenario(&welcome.lab, &welcome.set, Some(node))?;
+    let device = enter(&scenario, index)?;
+    let command = args.command.clone();
+    let status = crate::session::real_time()?.block_on(async move {
+        let lab = Guest::lab(stream).map_err(|error| no_wire(&error))?;
+        let home = Home::new(&welcome.trust, &scenario, index).map_err(|error| no_files(&error))?;
+        let ended = relay::run(device, Box::new(lab));
+        attend(&command, &home, ended).await
+    })?;
+    Ok(exit_code(status))
+}
+
+/// Into namespaces whose only interface is the host's; its other end.
+fn enter(scenario: &Scenario, node: usize) -> Result<Box<dyn Device>, Failure> {
+    let user = namespace::user() != 0;
+    namespace::enter(Fresh { user, mount: true }).map_err(|error| no_namespace(&error))?;
+    let device = joint::wire(scenario, node, INTERFACE).map_err(|error| no_wire(&error))?;
+    joint::configure(scenario, node, INTERFACE, |_| true).map_err(|error| no_wire(&error))?;
+    Ok(device)
+}
+
+/// Where others can join; a lab without is as good, but for that.
+fn open_door(lab: &str, talk: bool) -> Option<Door> {
+    match Door::open(lab) {
+        Ok(Some(door)) => Some(door),
+        Ok(None) if !talk => None,
+        Ok(None) => {
+            output::say(&format!(
+                "a lab `{lab}` is running already; this is another one, which nobody can join\n"
+            ));
+            None
+        }
+        Err(error) => {
+            output::say(&format!("warning: nobody can join this lab: {error}\n"));
+            None
+        }
+    }
+}
+
+/// A scenario file's path as others find it.
+fn absolute(lab: &str) -> String {
+    match Path::new(lab).canonicalize() {
+        Ok(path) if path.is_file() => path.to_string_lossy().into_owned(),
+        _ => lab.to_owned(),
+    }
 }
 
 /// As shells tell it: 128 and the signal, if it was killed.
@@ -72,7 +142,15 @@ fn exit_code(status: ExitStatus) -> u8 {
 
 /// Starts the command and waits for its end. Interrupts from the terminal are for the command; a request to terminate
 /// is passed on.
-async fn attend(command: &[String], home: &Home) -> Result<ExitStatus, Failure> {
+///
+/// When the lab ends first, so does the command.
+async fn attend(
+    command: &[String],
+    home: &Home,
+    lab_ended: impl Future<Output = ()>,
+) -> Result<ExitStatus, Failure> {
+    let mut lab_ended = std::pin::pin!(lab_ended);
+    let mut ended = false;
     let shell = [std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned())];
     let words = if command.is_empty() { &shell[..] } else { command };
     let cannot = |error: io::Error| {
@@ -102,6 +180,11 @@ async fn attend(command: &[String], home: &Home) -> Result<ExitStatus, Failure> 
             _ = quits.recv() => {}
             _ = ends.recv() => thru_os::process::terminate(&child),
             _ = hangups.recv() => thru_os::process::terminate(&child),
+            () = &mut lab_ended, if !ended => {
+                ended = true;
+                output::say("the lab has ended\n");
+                thru_os::process::terminate(&child);
+            }
         }
     }
 }
@@ -116,11 +199,11 @@ struct Home {
 }
 
 impl Home {
-    fn new(internet: &Internet, scenario: &Scenario, node: usize) -> io::Result<Home> {
+    fn new(trust: &str, scenario: &Scenario, node: usize) -> io::Result<Home> {
         let folder = std::env::temp_dir().join(format!("thru-lab-{}", std::process::id()));
         fs::create_dir(&folder)?;
         let mut home = Home { lab: scenario.name.clone(), bundle: folder.join("ca.pem"), folder };
-        fs::write(&home.bundle, internet.trust_pem())?;
+        fs::write(&home.bundle, trust)?;
         for place in BUNDLES.map(Path::new) {
             if let Ok(place) = place.canonicalize() {
                 namespace::bind(&home.bundle, &place)?;
@@ -132,8 +215,11 @@ impl Home {
         let resolvers = joint::resolvers(scenario, node);
         let lines: String = resolvers.iter().map(|address| format!("nameserver {address}\n")).collect();
         home.show("resolv.conf", &lines, "/etc/resolv.conf")?;
-        let hosts = internet.hosts();
-        let lines: String = hosts.iter().map(|(name, address)| format!("{address} {name}\n")).collect();
+        let hosts = scenario.nodes.iter().enumerate().flat_map(|(index, node)| {
+            let addresses = [true, false].into_iter().filter_map(move |v6| scenario.address(index, v6));
+            addresses.map(|address| format!("{address} {}\n", node.name.to_ascii_lowercase()))
+        });
+        let lines: String = hosts.collect();
         home.show("hosts", &format!("127.0.0.1 localhost\n::1 localhost\n{lines}"), "/etc/hosts")?;
         // Name services of the machine outside (systemd-resolved, nscd) would ask the world outside.
         let services = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
@@ -164,6 +250,13 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+fn no_files(error: &io::Error) -> Failure {
+    Failure::undecided(
+        format!("cannot prepare the command's files: {error}"),
+        "is the temporary folder full?",
+    )
 }
 
 fn no_namespace(error: &io::Error) -> Failure {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use thru_os::clock;
-use thru_os::device::{Device, Offload, Sending};
+use thru_os::device::{Device, Offload, Received, Sending};
 use thru_os::timer::Timer;
 use thru_sim::{NodeId, World};
 use thru_stack::offload::segment::{Segments, complete_checksum};
@@ -227,11 +227,20 @@ fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<
         let port = edge.iter_mut().find(|port| port.is(node, interface) && !port.failed)?;
         port.device.recv_batch(&mut batch, BATCH).ok()?
     };
+    let origin = shared.real.as_ref()?.origin.nanos();
     let mut world = shared.world_now();
     for received in batch {
-        packets(frame(received), |bytes| world.inject(node, interface, bytes));
+        // The wire's delay counts from the frame's arrival, not from when we got round to it.
+        let at = Instant::from_nanos(received.rx_time.nanos().saturating_sub(origin));
+        packets(frame(received), |bytes| world.inject_at(at, node, interface, bytes));
     }
     Some(count)
+}
+
+/// The packets of an Ethernet frame that a device received, as a wire would carry them: super-segments are cut,
+/// checksums completed.
+pub fn each_packet(received: Received, each: impl FnMut(Bytes)) {
+    packets(frame(received), each);
 }
 
 /// Length of an Ethernet header without a tag.

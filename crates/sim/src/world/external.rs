@@ -43,6 +43,15 @@ impl World {
         }
     }
 
+    /// The same for a frame that left at `at`, which is not later than now: its delay counts from there. Whoever carries
+    /// frames in from outside hands them over when they get round to it.
+    pub fn inject_at(&mut self, at: Instant, node: NodeId, interface: InterfaceId, bytes: Bytes) {
+        let host = self.nodes[node.0 as usize].host_mut();
+        if let Some(&(link, leaving, _)) = host.interfaces.get(interface.0 as usize) {
+            self.enter_at(at.min(self.now), link, leaving, bytes);
+        }
+    }
+
     /// The next frame that has arrived at an external node.
     pub fn take_external(&mut self) -> Option<(NodeId, InterfaceId, Bytes)> {
         self.external.frames.pop_front()

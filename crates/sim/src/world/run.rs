@@ -116,10 +116,13 @@ impl World {
 
     /// A frame enters one direction of a link.
     pub(super) fn enter(&mut self, link: LinkId, direction: Direction, bytes: Bytes) {
+        self.enter_at(self.now, link, direction, bytes);
+    }
+
+    pub(super) fn enter_at(&mut self, now: Instant, link: LinkId, direction: Direction, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
-        let now = self.now;
         let entry = &self.links[link.0 as usize];
         let leaves_tap = entry.tap == Some(direction);
         let seen = (entry.tap.is_some() || self.keeps_drops).then(|| bytes.clone());
@@ -177,7 +180,8 @@ impl World {
         let entry = &mut self.links[link.0 as usize];
         let line = &mut entry.lines[direction.index()];
         let result = call(line, &mut dropped);
-        let due = line.next_due();
+        // A frame that was handed over late may have been due before now.
+        let due = line.next_due().max(self.now);
         self.schedule.set(entry.slots[direction.index()], due);
         let (tapped, leaves_tap) = (entry.tap.is_some(), entry.tap == Some(direction));
         let medium = entry.lines[direction.index()].medium();

@@ -121,7 +121,7 @@ impl Told {
             }
             text.push_str(&format!(", {unanswered} unanswered"));
             for (count, words) in
-                [(failed, "not sent"), (repeated, "further answers"), (others, "other packets seen")]
+                [(failed, "not sent"), (repeated, "answered again"), (others, "seen that answer nothing")]
             {
                 if count > 0 {
                     text.push_str(&format!(", {count} {words}"));
