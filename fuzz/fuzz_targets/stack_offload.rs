@@ -56,7 +56,15 @@ fuzz_target!(|input: Input| {
         match frame.offload.segmentation {
             Some(how) => {
                 let cut = Segments::of(&frame.bytes, link_header, how).expect("what was joined can be cut");
-                again.extend(cut.map(|packet| packet.to_vec()));
+                let cut: Vec<Bytes> = cut.collect();
+                // And what was cut comes together as it was.
+                for packet in &cut {
+                    let packet = Frame::new(packet.clone(), Instant::START);
+                    coalescer.push(packet, link_header).expect("packets of one super-segment belong together");
+                }
+                let joined = coalescer.take_frame(&pool).expect("a super-segment");
+                assert_eq!((&joined.bytes, joined.offload), (&frame.bytes, frame.offload));
+                again.extend(cut.iter().map(|packet| packet.to_vec()));
             }
             None => again.push(frame.bytes.to_vec()),
         }

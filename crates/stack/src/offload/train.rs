@@ -141,3 +141,6 @@ fn take(pieces: &mut Pieces, mut len: usize, out: &mut BytesMut) {
         len -= part;
     }
 }
+
+#[cfg(test)]
+mod tests;
