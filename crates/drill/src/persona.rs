@@ -137,6 +137,8 @@ impl Persona {
                     accept_by_room: true,
                     syn_fin: SynFin::Take,
                     opening_errors: OpeningErrors::Hard,
+                    ecn_syn_repeats: 1,
+                    crossing_syn_may_ask: true,
                     ..Habits::default()
                 },
                 ..TcpConfig::default()

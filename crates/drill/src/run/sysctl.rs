@@ -334,6 +334,7 @@ fn freebsd(settings: &mut Settings, name: &str, number: u64) {
                 _ => Ecn::Accept,
             };
         }
+        "ecn.maxretries" => tcp.habits.ecn_syn_repeats = number.min(255) as u8,
         "fastopen.client_enable" => tcp.fast_open_client = on,
         "icmp_may_rst" => {
             tcp.habits.opening_errors = if on { OpeningErrors::Hard } else { OpeningErrors::None };

@@ -160,9 +160,10 @@ impl EcnMode {
 
     /// The flags of a SYN that was sent again `times` times: a path that drops such SYNs gets another kind
     /// (RFC 3168 6.1.1.1, RFC 9768 3.1.4.1).
-    pub(crate) fn syn_flags(self, times: u32) -> Flags {
+    /// `repeats`: how often classic ECN is asked for again.
+    pub(crate) fn syn_flags(self, times: u32, repeats: u8) -> Flags {
         match self {
-            EcnMode::Classic if times == 0 => Flags::ECE | Flags::CWR,
+            EcnMode::Classic if times <= u32::from(repeats) => Flags::ECE | Flags::CWR,
             EcnMode::Accurate if times <= 1 => ACE,
             _ => Flags::NONE,
         }
@@ -467,7 +468,7 @@ impl Connection {
             return if flags.ack() {
                 mode.syn_ack_flags(self.options.syn_arrived, self.syn.retransmissions.saturating_sub(1))
             } else {
-                mode.syn_flags(self.syn.retransmissions)
+                mode.syn_flags(self.syn.retransmissions, self.options.ecn_syn_repeats)
             };
         }
         let Some(marks) = self.marks.as_mut().filter(|_| flags.ack() && !flags.rst()) else {

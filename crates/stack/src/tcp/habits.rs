@@ -84,6 +84,10 @@ pub struct Habits {
     /// Where acknowledgements speak for more than four segments on average, a large one hides no turn of the counter of
     /// marks. Otherwise it is believed to (RFC 9768 A.2.1).
     pub thin_acks_hide_no_marks: bool,
+    /// How often a SYN that is sent again asks for classic ECN once more (RFC 3168 6.1.1.1 lets a host stop).
+    pub ecn_syn_repeats: u8,
+    /// A SYN that crosses ours may ask for ECN even where ours did not.
+    pub crossing_syn_may_ask: bool,
 }
 
 /// On which segments the byte counters of accurate ECN (RFC 9768 3.2.3) leave.
@@ -158,6 +162,8 @@ impl Default for Habits {
             accurate_ecn_option: CounterOption::WhenChanged,
             accurate_ecn_validates: true,
             thin_acks_hide_no_marks: false,
+            ecn_syn_repeats: 0,
+            crossing_syn_may_ask: false,
         }
     }
 }

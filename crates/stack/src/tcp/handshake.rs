@@ -54,6 +54,8 @@ pub(crate) struct Negotiated {
     pub(crate) counters: CounterOption,
     /// A repetition of the peer's SYN came without what the first had asked for: the path may write into it.
     pub(crate) plain_syn: bool,
+    /// See [`Habits::ecn_syn_repeats`](super::Habits).
+    pub(crate) ecn_syn_repeats: u8,
     /// Whether our SYN tells `own_mss`.
     pub(crate) tells_mss: bool,
     /// In which order our SYN writes all that.
@@ -107,6 +109,7 @@ impl Negotiated {
             ect1_first: config.habits.ect1_first,
             counters: config.habits.accurate_ecn_option,
             plain_syn: false,
+            ecn_syn_repeats: config.habits.ecn_syn_repeats,
             tells_mss: rich,
             layout: config.option_layout,
         }
@@ -222,7 +225,7 @@ impl Connection {
             // Both sides called at once (RFC 9293 3.5 figure 8).
             let sent = self.fast_open.as_ref().map_or(0, |opening| u64::from(opening.sent));
             self.nxt = self.iss + 1 + sent;
-            if self.options.ecn != EcnMode::Off {
+            if self.options.ecn != EcnMode::Off || cx.config.habits.crossing_syn_may_ask {
                 self.options.ecn = EcnMode::answer(cx.config, flags);
             }
             self.fast_open = None;
