@@ -1,12 +1,14 @@
 //! A recursive server as a machine: clients' octets in, replies out, and the resolver between.
 //!
 //! - [`Service`]: start here. Rule for the loop as for [`crate::resolver::Resolver`].
+//! - [`policy`]: rules about names and addresses, as zones (RPZ).
 //! - [`local`]: names answered by configuration; [`access`]: who may ask; [`reply`]: an answer in wire form;
 //!   [`dns64`]: IPv6 addresses for names that have none (RFC 6147).
 
 pub mod access;
 pub mod dns64;
 pub mod local;
+pub mod policy;
 pub mod reply;
 mod sentinel;
 
@@ -23,6 +25,7 @@ use crate::wire::{CLASS_CH, CLASS_IN, Packet, Question};
 use access::{Access, Action};
 use dns64::Dns64;
 use local::{LocalZones, Verdict};
+use policy::PolicyZone;
 use reply::{Reply, Style};
 
 /// Serving answers whose time is over (RFC 8767).
@@ -45,6 +48,8 @@ pub struct ServiceConfig {
     pub access: Access,
     /// Names of our own.
     pub local: LocalZones,
+    /// Policy zones, the weightiest first.
+    pub policies: Vec<PolicyZone>,
     /// Shape of replies.
     pub style: Style,
     /// Serving stale answers.
@@ -79,6 +84,7 @@ impl ServiceConfig {
             resolver,
             access: Access::default(),
             local: LocalZones::with_defaults(),
+            policies: Vec::new(),
             style: Style::default(),
             stale: Stale::default(),
             clients_max: 4096,
@@ -120,6 +126,25 @@ pub enum Out {
     },
 }
 
+/// Aliases that policies may give one question.
+const POLICY_ALIASES: u8 = 10;
+
+/// A client's question on its way through policies and local data.
+#[derive(Debug)]
+struct Ticket {
+    token: u64,
+    from: IpAddr,
+    reply: Reply,
+    /// What is asked now: aliases have changed it.
+    asked: Question,
+    /// Records to put before the answer.
+    prefix: Vec<crate::wire::RawRecord>,
+    /// No policy concerns it any more.
+    free: bool,
+    /// Aliases that policies gave.
+    followed: u8,
+}
+
 /// A client that waits.
 #[derive(Debug)]
 struct Waiting {
@@ -134,6 +159,10 @@ struct Waiting {
     stale_at: Option<Instant>,
     /// Records to put before the answer.
     prefix: Vec<crate::wire::RawRecord>,
+    /// No policy concerns it any more.
+    free: bool,
+    /// Aliases that policies gave.
+    followed: u8,
 }
 
 #[derive(Debug)]
@@ -192,7 +221,7 @@ impl Service {
             && at <= now
         {
             self.stale_timers.pop_first();
-            self.serve_stale(id);
+            self.serve_stale(now, id);
         }
     }
 
@@ -242,7 +271,9 @@ impl Service {
             Verdict::Answer(answer) => return Some(Some(reply.local(&answer))),
             Verdict::Alias(record, target) => {
                 let asked = Question { name: target, ..question };
-                return self.begin(now, token, from, reply, asked, vec![record]);
+                let prefix = vec![record];
+                return self
+                    .begin(now, Ticket { token, from, reply, asked, prefix, free: true, followed: 0 });
             }
         }
         if !packet.header.recursion_desired && !allowed {
@@ -270,18 +301,68 @@ impl Service {
                 },
             }));
         }
-        self.begin(now, token, from, reply, question, Vec::new())
+        let free = self.config.policies.is_empty();
+        let prefix = Vec::new();
+        self.route(now, Ticket { token, from, reply, asked: question, prefix, free, followed: 0 })
     }
 
-    fn begin(
-        &mut self,
-        now: Instant,
-        token: u64,
-        from: IpAddr,
-        reply: Reply,
-        asked: Question,
-        prefix: Vec<crate::wire::RawRecord>,
-    ) -> Option<Option<Vec<u8>>> {
+    /// Asks the policies, follows the aliases that they give, and begins what is left to resolve.
+    fn route(&mut self, now: Instant, mut ticket: Ticket) -> Option<Option<Vec<u8>>> {
+        while !ticket.free && ticket.followed < POLICY_ALIASES {
+            let first = ticket.followed == 0;
+            let said = policy::on_question(&self.config.policies, &ticket.asked, ticket.from, first);
+            match said {
+                policy::Verdict::Pass => break,
+                policy::Verdict::PassThrough => ticket.free = true,
+                verdict => match self.apply(&mut ticket, verdict, true) {
+                    Some(message) => return Some(message),
+                    None => continue,
+                },
+            }
+        }
+        self.begin(now, ticket)
+    }
+
+    /// Does what a policy says. `None`: the ticket's question is another one now, or no policy's matter any more.
+    fn apply(&self, ticket: &mut Ticket, verdict: policy::Verdict, by_name: bool) -> Option<Option<Vec<u8>>> {
+        match verdict {
+            policy::Verdict::Pass | policy::Verdict::PassThrough => ticket.free = true,
+            policy::Verdict::Drop => return Some(None),
+            policy::Verdict::Truncate if ticket.reply.over_tcp() => ticket.free = true,
+            policy::Verdict::Truncate => {
+                if by_name {
+                    ticket.reply.claim_authority();
+                }
+                return Some(Some(ticket.reply.truncated()));
+            }
+            policy::Verdict::Answer(rcode, records) => {
+                let mut answer = std::mem::take(&mut ticket.prefix);
+                // RFC 8914 section 4.16: blocked by the operator of this server.
+                let blocked = (records.is_empty()).then_some(15);
+                answer.extend(records);
+                let local = local::LocalAnswer {
+                    rcode,
+                    answer,
+                    authority: Vec::new(),
+                    extended_error: blocked,
+                    authoritative: by_name || ticket.reply.is_authoritative(),
+                };
+                return Some(Some(ticket.reply.local(&local)));
+            }
+            policy::Verdict::Alias(record, target) => {
+                if by_name {
+                    ticket.reply.claim_authority();
+                }
+                ticket.prefix.push(record);
+                ticket.asked.name = target;
+                ticket.followed += 1;
+            }
+        }
+        None
+    }
+
+    fn begin(&mut self, now: Instant, ticket: Ticket) -> Option<Option<Vec<u8>>> {
+        let Ticket { token, from, reply, asked, prefix, free, followed } = ticket;
         let synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
         let known = self.resolver.cached_answer(now, &asked, !reply.checking_disabled());
         if let Some((_, true)) = &known
@@ -294,6 +375,7 @@ impl Service {
         if let Some((answer, due)) = &known
             && !synthesis
             && prefix.is_empty()
+            && free
         {
             if *due && self.config.prefetch {
                 self.resolver.refresh(&asked);
@@ -306,6 +388,7 @@ impl Service {
             && stale.client_timeout.is_zero()
             && !synthesis
             && prefix.is_empty()
+            && free
             && let Some(answer) = self.resolver.stale_answer(&asked, stale.reply_ttl)
         {
             self.resolver.refresh(&asked);
@@ -334,6 +417,8 @@ impl Service {
             since: now,
             stale_at: None,
             prefix,
+            free,
+            followed,
         };
         if stale.enabled && !stale.client_timeout.is_zero() {
             let at = now + stale.client_timeout;
@@ -397,9 +482,7 @@ impl Service {
             && self.config.stale.enabled
             && let Some(stale) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl)
         {
-            let message = Some(waiting.reply.stale(&stale));
-            self.out.push_back(Out::Reply { token: waiting.token, message });
-            return;
+            return self.give_stale(now, waiting, &stale);
         }
         let mut answer = answer.clone();
         if let Some(dns64) = &self.config.dns64 {
@@ -418,7 +501,15 @@ impl Service {
                     self.resolver.handle(now, input);
                     return;
                 }
-                Stage::Dns64(first) => answer = dns64.synthesize(&first, &answer),
+                Stage::Dns64(first) => {
+                    // What policies forbid as an IPv4 address does not come in as an IPv6 one.
+                    let asked = Question { rtype: RecordType::A, ..waiting.asked.clone() };
+                    let found = policy::on_answer(&self.config.policies, &asked, &answer, waiting.from);
+                    answer = match found {
+                        Some(_) if !waiting.free => *first,
+                        _ => dns64.synthesize(&first, &answer),
+                    };
+                }
                 Stage::Plain => {
                     if let Some(asked) = dns64.reverse(&waiting.asked) {
                         let _ = asked;
@@ -426,23 +517,59 @@ impl Service {
                 }
             }
         }
+        if !waiting.free
+            && let Some(found) =
+                policy::on_answer(&self.config.policies, &waiting.asked, &answer, waiting.from)
+        {
+            let (verdict, kept, by_name) = found;
+            return self.judged(now, waiting, verdict, kept, by_name);
+        }
         if !waiting.prefix.is_empty() {
             answer.sections.answer.splice(0..0, waiting.prefix.drain(..));
             answer.security = Security::Insecure;
         }
-        let _ = waiting.from;
         let message = Some(self.encoded(&waiting.reply, &answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
     }
 
+    /// A policy concerns an answer: `kept` of its aliases stay.
+    fn judged(
+        &mut self,
+        now: Instant,
+        waiting: Waiting,
+        verdict: policy::Verdict,
+        kept: Vec<crate::wire::RawRecord>,
+        by_name: bool,
+    ) {
+        let Waiting { token, reply, asked, from, mut prefix, followed, .. } = waiting;
+        prefix.extend(kept);
+        let mut ticket = Ticket { token, from, reply, asked, prefix, free: false, followed };
+        let message = match self.apply(&mut ticket, verdict, by_name) {
+            Some(message) => Some(message),
+            None => self.route(now, ticket),
+        };
+        if let Some(message) = message {
+            self.out.push_back(Out::Reply { token, message });
+        }
+    }
+
     /// The client has waited long enough for something fresh.
-    fn serve_stale(&mut self, id: u64) {
+    fn serve_stale(&mut self, now: Instant, id: u64) {
         let Some(waiting) = self.waiting.get(&id) else { return };
         let Some(answer) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl) else {
             return;
         };
         let waiting = self.take(id).expect("just looked at");
-        let message = Some(waiting.reply.stale(&answer));
+        self.give_stale(now, waiting, &answer);
+    }
+
+    /// A stale answer, unless a policy concerns it.
+    fn give_stale(&mut self, now: Instant, waiting: Waiting, answer: &Answer) {
+        let found = policy::on_answer(&self.config.policies, &waiting.asked, answer, waiting.from);
+        if let Some((verdict, kept, by_name)) = found.filter(|_| !waiting.free) {
+            return self.judged(now, waiting, verdict, kept, by_name);
+        }
+        let message = Some(waiting.reply.stale(answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`TrustPoint`] is shown every DNSKEY set its zone publishes. A new entry point that the trusted keys vouch for is
 //! trusted once it has stood there for 30 days; a key that revokes itself never again. The caller asks when
-//! [`TrustPoint::next_probe`] has come and keeps [`TrustPoint::to_text`] somewhere that outlives it (module [`file`]).
+//! [`TrustPoint::next_probe`] has come and keeps [`TrustPoint::to_text`] somewhere that outlives it (module [`mod@file`]).
 
 pub mod file;
 

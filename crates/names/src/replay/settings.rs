@@ -16,6 +16,7 @@ use crate::resolver::{Minimise, ResolverConfig, Upstream, UpstreamKind};
 use crate::service::access::Action;
 use crate::service::dns64::Dns64;
 use crate::service::local::Kind;
+use crate::service::policy::{self, Override, PolicyZone};
 use crate::service::{Service, ServiceConfig};
 use crate::wire::RawRecord;
 use crate::zone::Zone;
@@ -99,11 +100,20 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     config.tell_anchors = true;
     config.version = Some("unbound".into());
     config.identity = Some("localhost".into());
-    let mut builder = Builder { config, script, upstream: None, stale_ttl: 86_400 };
+    let mut builder = Builder {
+        config,
+        script,
+        upstream: None,
+        policy: None,
+        policies: Vec::new(),
+        tagged: Vec::new(),
+        stale_ttl: 86_400,
+    };
     for setting in &script.config {
         builder.setting(setting).map_err(|why| format!("line {}: {}: {why}", setting.line, setting.key))?;
     }
     builder.end_clause()?;
+    builder.tag_policies();
     for (name, lines) in &script.autotrust {
         let lines: Vec<String> = lines
             .iter()
@@ -125,7 +135,27 @@ struct Builder<'a> {
     config: ServiceConfig,
     script: &'a Script,
     upstream: Option<(usize, Pending)>,
+    policy: Option<Policy>,
+    /// Policy zones with the tags of the clients whom they concern.
+    policies: Vec<(PolicyZone, Vec<String>)>,
+    /// Clients' tags, by prefix.
+    tagged: Vec<(IpAddr, u8, Vec<String>)>,
     stale_ttl: u32,
+}
+
+/// A policy zone's clause while it is read.
+#[derive(Default)]
+struct Policy {
+    origin: Name,
+    file: Option<String>,
+    action: String,
+    target: Option<Name>,
+    tags: Vec<String>,
+}
+
+/// All words of a setting's value.
+fn words(setting: &Setting) -> Vec<String> {
+    format!("{} {}", setting.value, setting.rest).split_whitespace().map(str::to_owned).collect()
 }
 
 struct Pending {
@@ -169,13 +199,17 @@ impl Builder<'_> {
                 "forward-zone" => self.begin(setting, UpstreamKind::Forward, false),
                 "auth-zone" => self.begin(setting, UpstreamKind::Stub, true),
                 "server" | "remote-control" => Ok(()),
-                "rpz" => Err("response policy zones are not built".into()),
+                "rpz" => {
+                    self.policy = Some(Policy::default());
+                    Ok(())
+                }
                 "view" => Err("views are not built".into()),
                 other => Err(format!("{other} is not built")),
             };
         }
         match setting.clause.as_str() {
             "stub-zone" | "forward-zone" | "auth-zone" => self.zone(setting),
+            "rpz" => self.policy_setting(setting),
             "remote-control" => Ok(()),
             _ => self.server(setting),
         }
@@ -197,7 +231,64 @@ impl Builder<'_> {
         Ok(())
     }
 
+    fn policy_setting(&mut self, setting: &Setting) -> Result<(), String> {
+        let Some(policy) = &mut self.policy else { return Err("outside of a clause".into()) };
+        match setting.key.as_str() {
+            "name" => policy.origin = name(&setting.value)?.to_lowercase(),
+            "zonefile" => policy.file = Some(setting.value.clone()),
+            "rpz-log" | "rpz-log-name" => {}
+            "rpz-cname-override" => policy.target = Some(name(&setting.value)?),
+            "rpz-action-override" => policy.action = setting.value.clone(),
+            "tags" => policy.tags = words(setting),
+            "master" | "primary" | "url" => return Err("zone transfers are not built".into()),
+            other => return Err(format!("{other} is not modelled")),
+        }
+        Ok(())
+    }
+
+    fn end_policy(&mut self) -> Result<(), String> {
+        let Some(policy) = self.policy.take() else { return Ok(()) };
+        let file = policy.file.ok_or("zones by transfer are not built")?;
+        let text = self.script.files.get(&file).ok_or_else(|| format!("no file {file}"))?;
+        let records = crate::rdata::master_records(text, &policy.origin)?;
+        let mut zone = PolicyZone::new(&policy.origin, &records)?;
+        zone.instead = match policy.action.as_str() {
+            "" => Override::None,
+            "disabled" => Override::Disabled,
+            "nodata" => Override::Action(policy::Action::NoData),
+            "nxdomain" => Override::Action(policy::Action::NoName),
+            "passthru" => Override::Action(policy::Action::PassThrough),
+            "drop" => Override::Action(policy::Action::Drop),
+            "cname" => {
+                let target = policy.target.ok_or("rpz-cname-override is missing")?;
+                Override::Action(policy::Action::Data(vec![RawRecord {
+                    name: policy.origin,
+                    rtype: RecordType::CNAME,
+                    class: 1,
+                    ttl: 3600,
+                    data: crate::wire::name_to_wire(&target).into(),
+                }]))
+            }
+            other => return Err(format!("action {other} is not built")),
+        };
+        self.policies.push((zone, policy.tags));
+        Ok(())
+    }
+
+    /// Which clients a tagged policy zone concerns is known when all is read.
+    fn tag_policies(&mut self) {
+        for (mut zone, tags) in std::mem::take(&mut self.policies) {
+            if !tags.is_empty() {
+                let tagged =
+                    self.tagged.iter().filter(|(_, _, have)| have.iter().any(|tag| tags.contains(tag)));
+                zone.only = Some(tagged.map(|(at, bits, _)| (*at, *bits)).collect());
+            }
+            self.config.policies.push(zone);
+        }
+    }
+
     fn end_clause(&mut self) -> Result<(), String> {
+        self.end_policy()?;
         let Some((_, pending)) = self.upstream.take() else { return Ok(()) };
         let mut upstream = pending.upstream;
         if pending.auth {
@@ -263,6 +354,12 @@ impl Builder<'_> {
                 if !resolver.anchors.add(&record) {
                     return Err("neither DS nor DNSKEY".into());
                 }
+            }
+            "define-tag" => {}
+            "access-control-tag" => {
+                let (address, bits) = prefix(&setting.value)?;
+                let tags = setting.rest.split_whitespace().map(|tag| tag.trim_matches('"').to_owned());
+                self.tagged.push((address, bits, tags.collect()));
             }
             "root-hints" => {
                 let text = self.script.files.get(&setting.value).ok_or("no such file")?;
@@ -395,6 +492,7 @@ impl Builder<'_> {
                     "always_deny" => Kind::AlwaysDeny,
                     "always_null" => Kind::AlwaysNull,
                     "block_a" => Kind::BlockA,
+                    "block_aaaa" => Kind::BlockAaaa,
                     "nodefault" => {
                         config.local.remove_zone(&name(&setting.value)?);
                         return Ok(());

@@ -38,6 +38,8 @@ pub enum Kind {
     AlwaysNull,
     /// A questions get "no such record", the rest is resolved.
     BlockA,
+    /// AAAA questions get "no such record", the rest is resolved.
+    BlockAaaa,
 }
 
 /// One zone.
@@ -231,6 +233,8 @@ impl LocalZone {
             Kind::TypeTransparent => Verdict::Pass,
             Kind::BlockA if question.rtype != RecordType::A => Verdict::Pass,
             Kind::BlockA => self.empty(apex, 0),
+            Kind::BlockAaaa if question.rtype != RecordType::AAAA => Verdict::Pass,
+            Kind::BlockAaaa => self.empty(apex, 0),
             Kind::Static if here.is_none() && !below => self.empty(apex, 3),
             _ => self.empty(apex, 0),
         }

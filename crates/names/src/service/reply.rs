@@ -110,6 +110,27 @@ impl Reply {
         self.header.checking_disabled
     }
 
+    /// Whether the client asked over TCP.
+    pub(super) fn over_tcp(&self) -> bool {
+        self.limit == usize::from(u16::MAX)
+    }
+
+    /// From now on the reply says AA: we are who decides.
+    pub(super) fn claim_authority(&mut self) {
+        self.header.authoritative = true;
+    }
+
+    pub(super) fn is_authoritative(&self) -> bool {
+        self.header.authoritative
+    }
+
+    /// Nothing but TC: the client is to come back over TCP.
+    pub(super) fn truncated(&self) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.truncated = true;
+        self.encode(response)
+    }
+
     pub(super) fn dnssec_ok(&self) -> bool {
         self.opt.as_ref().is_some_and(|opt| opt.dnssec_ok)
     }
