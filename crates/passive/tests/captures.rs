@@ -1,0 +1,217 @@
+//! Captures made by hand, whole and mutilated: what a doctor says of them, and what he must never say.
+
+use std::net::Ipv4Addr;
+
+use proptest::prelude::*;
+use thru_diagnose::recheck;
+use thru_dissect::Meta;
+use thru_passive::{Doctor, Examination, Place};
+use thru_trace::Status;
+use thru_wire::ethernet::Ethernet;
+use thru_wire::ipv4::{Ipv4, Protocol};
+use thru_wire::tcp::{Flags, SeqNumber, Tcp};
+
+const CLIENT: [u8; 4] = [192, 168, 1, 10];
+const SERVER: [u8; 4] = [203, 0, 113, 10];
+const EPOCH: u64 = 1_772_442_000_000_000_000;
+const MS: u64 = 1_000_000;
+
+/// A capture under construction, at the client.
+#[derive(Clone, Default)]
+struct Capture {
+    packets: Vec<(u64, Vec<u8>)>,
+}
+
+impl Capture {
+    fn tcp(
+        &mut self,
+        at_ms: u64,
+        up: bool,
+        flags: Flags,
+        seq: u32,
+        ack: u32,
+        payload: &[u8],
+    ) -> &mut Capture {
+        let (src, dst, ports, ttl) =
+            if up { (CLIENT, SERVER, (40_000, 80), 64) } else { (SERVER, CLIENT, (80, 40_000), 57) };
+        let ip = Ipv4 { ttl, ..Ipv4::new(Ipv4Addr::from(src), Ipv4Addr::from(dst), Protocol::TCP) };
+        let tcp = Tcp {
+            src_port: ports.0,
+            dst_port: ports.1,
+            seq: SeqNumber(seq),
+            ack: SeqNumber(ack),
+            flags,
+            window: 60_000,
+            ..Tcp::default()
+        };
+        let frame = (Ethernet::default() / ip / tcp / bytes::Bytes::copy_from_slice(payload)).to_vec();
+        self.packets.push((EPOCH + at_ms * MS, frame));
+        self
+    }
+
+    fn handshake(&mut self) -> &mut Capture {
+        self.tcp(0, true, Flags::SYN, 99, 0, b"").tcp(20, false, Flags::SYN | Flags::ACK, 499, 100, b"").tcp(
+            20,
+            true,
+            Flags::ACK,
+            100,
+            500,
+            b"",
+        )
+    }
+
+    /// A page of several segments, asked for and delivered, and a goodbye.
+    fn page(status: &str) -> Capture {
+        let mut capture = Capture::default();
+        let request = b"GET / HTTP/1.1\r\nHost: www.shop.lab\r\n\r\n";
+        let asked = 100 + request.len() as u32;
+        let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: 5000\r\n\r\n").into_bytes();
+        answer.extend([b'x'; 5000]);
+        capture.handshake().tcp(21, true, Flags::ACK | Flags::PSH, 100, 500, request);
+        capture.tcp(41, false, Flags::ACK, 500, asked, b"");
+        let mut seq = 500;
+        for piece in answer.chunks(1400) {
+            capture.tcp(45, false, Flags::ACK, seq, asked, piece);
+            seq += piece.len() as u32;
+            capture.tcp(45, true, Flags::ACK, asked, seq, b"");
+        }
+        capture.tcp(50, true, Flags::ACK | Flags::FIN, asked, seq, b"");
+        capture.tcp(70, false, Flags::ACK | Flags::FIN, seq, asked + 1, b"");
+        capture.tcp(70, true, Flags::ACK, asked + 1, seq + 1, b"");
+        capture
+    }
+
+    /// The verdicts; packets are cut at `snap` bytes.
+    fn judge(&self, snap: usize) -> Examination {
+        let mut doctor = Doctor::new();
+        for (place, (time, bytes)) in self.packets.iter().enumerate() {
+            let meta = Meta {
+                number: place as u64 + 1,
+                time: Some(*time),
+                interface: 0,
+                interface_name: None,
+                link: 1,
+                original: bytes.len() as u32,
+                comments: &[],
+            };
+            doctor.packet(&meta, &bytes[..bytes.len().min(snap)]);
+        }
+        doctor.finish()
+    }
+}
+
+fn is_fault(found: &Examination) -> bool {
+    let flows = found.flows.iter().map(|flow| flow.verdict.status);
+    flows.chain([found.verdict.status]).any(|status| matches!(status, Status::Failed | Status::Degraded))
+}
+
+#[test]
+fn a_page_that_came_is_healthy_and_the_capture_was_made_at_the_client() {
+    let found = Capture::page("200 OK").judge(usize::MAX);
+    assert_eq!(found.verdict.status, Status::Healthy, "{}", found.verdict.summary);
+    assert_eq!((found.place, found.flows.len()), (Place::Client, 1));
+    assert_eq!(recheck(&found.trace, &found.verdict), [""; 0]);
+    let exchange = found.trace.all("exchange").next().expect("an exchange was told");
+    assert_eq!((exchange.int("http.status"), exchange.int("http.bytes")), (Some(200), Some(5000)));
+}
+
+#[test]
+fn a_healthy_capture_is_never_a_fault_however_it_is_cut() {
+    let whole = Capture::page("200 OK");
+    for end in 0..=whole.packets.len() {
+        let start = Capture { packets: whole.packets[..end].to_vec() };
+        assert!(
+            !is_fault(&start.judge(usize::MAX)),
+            "cut behind packet {end}: {}",
+            start.judge(9999).verdict.summary
+        );
+        let rest = Capture { packets: whole.packets[end..].to_vec() };
+        assert!(
+            !is_fault(&rest.judge(usize::MAX)),
+            "begins behind packet {end}: {}",
+            rest.judge(9999).verdict.summary
+        );
+    }
+    for gone in 0..whole.packets.len() {
+        let mut packets = whole.packets.clone();
+        packets.remove(gone);
+        let found = Capture { packets }.judge(usize::MAX);
+        assert!(!is_fault(&found), "packet {gone} was not captured: {}", found.verdict.summary);
+    }
+    for snap in 0..200 {
+        let found = whole.judge(snap);
+        assert!(!is_fault(&found), "cut at {snap} bytes: {}", found.verdict.summary);
+    }
+}
+
+#[test]
+fn what_the_server_says_is_heard() {
+    let found = Capture::page("503 Service Unavailable").judge(usize::MAX);
+    assert_eq!(found.verdict.causes, ["H103"]);
+    assert_eq!(recheck(&found.trace, &found.verdict), [""; 0]);
+}
+
+#[test]
+fn a_refusal_and_silence_are_two_things() {
+    let mut refused = Capture::default();
+    refused.tcp(0, true, Flags::SYN, 99, 0, b"").tcp(20, false, Flags::RST | Flags::ACK, 0, 100, b"");
+    let found = refused.judge(usize::MAX);
+    assert_eq!(found.verdict.causes, ["TCP01", "FW02"]);
+    assert_eq!(recheck(&found.trace, &found.verdict), [""; 0]);
+    let mut silent = Capture::default();
+    for at in [0, 1000, 3000, 7000] {
+        silent.tcp(at, true, Flags::SYN, 99, 0, b"");
+    }
+    let found = silent.judge(usize::MAX);
+    assert_eq!(found.verdict.causes, ["FW01", "IP05", "TCP03", "TCP06", "IP07"]);
+    // One question proves nothing: the answer may not have been captured.
+    silent.packets.truncate(1);
+    assert!(!is_fault(&silent.judge(usize::MAX)));
+}
+
+#[test]
+fn an_answer_that_is_cut_short_by_its_server() {
+    let mut capture = Capture::page("200 OK");
+    // The last piece of the page was never sent: the goodbye stands in its place.
+    let (request, body) = (138, 500 + 1400 * 3);
+    capture.packets.truncate(5 + 3 * 2);
+    capture.tcp(60, false, Flags::ACK | Flags::FIN, body, request, b"");
+    capture.tcp(60, true, Flags::ACK | Flags::FIN, request, body + 1, b"");
+    let found = capture.judge(usize::MAX);
+    assert_eq!(found.verdict.causes, ["H110"], "{}", found.verdict.summary);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_can_harm(
+        frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..120), 0..20),
+        link in prop::sample::select(vec![0u16, 1, 101, 113, 276, 228, 12]),
+        at in any::<u64>(),
+    ) {
+        let mut doctor = Doctor::new();
+        for (place, bytes) in frames.iter().enumerate() {
+            let meta = Meta {
+                number: place as u64 + 1,
+                time: Some(at.wrapping_add(place as u64)),
+                interface: 0,
+                interface_name: None,
+                link,
+                original: bytes.len() as u32,
+                comments: &[],
+            };
+            doctor.packet(&meta, bytes);
+        }
+        let _ = doctor.finish();
+    }
+
+    #[test]
+    fn no_flipped_bytes_can_harm(flips in prop::collection::vec((0usize..16, 14usize..80, any::<u8>()), 1..8)) {
+        let mut capture = Capture::page("200 OK");
+        for (packet, byte, value) in flips {
+            if let Some(byte) = capture.packets.get_mut(packet).and_then(|(_, bytes)| bytes.get_mut(byte)) {
+                *byte = value;
+            }
+        }
+        let _ = capture.judge(usize::MAX);
+    }
+}
