@@ -41,6 +41,12 @@ pub trait Device: Send {
     fn is_stuck(&self) -> bool {
         false
     }
+
+    /// Frames that arrived and were lost because nobody fetched them in time, since the device was opened; 0 also
+    /// where it does not count them.
+    fn missed(&mut self) -> u64 {
+        0
+    }
 }
 
 /// What a device is and can do.

@@ -3,7 +3,7 @@
 use std::io;
 
 use thru_lab::link::LinkSpec;
-use thru_net::lab::real::{Punctuality, join, punctuality, run as real_time};
+use thru_net::lab::real::{Join, Punctuality, join, punctuality, run as real_time};
 use thru_net::lab::{Lab, LabOptions};
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_sim::link::LinkStats;
@@ -40,7 +40,10 @@ pub(crate) fn run(args: &BridgeArgs) -> Outcome {
         }
         output::say(&format!("{} and {} are joined; ^C parts them\n", names[0], names[1]));
         until_told().await.map_err(|error| cannot("wait", "a signal", &error))?;
-        let missed: u64 = joined.iter().map(|join| join.dropped()).sum();
+        let missed = Missed {
+            came: joined.iter().map(Join::missed).sum(),
+            left: joined.iter().map(Join::dropped).sum::<u64>() + lab.world().external_dropped(),
+        };
         let stats =
             [Direction::AToB, Direction::BToA].map(|direction| lab.world().link_stats(link, direction));
         output::say(&told(&names, &stats, missed, punctuality(&lab)));
@@ -87,10 +90,19 @@ fn build(lab: &Lab, names: &[String; 2], spec: &LinkSpec) -> ([NodeId; 2], LinkI
     (nodes, link)
 }
 
+/// Frames that were lost beside the wire, not on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Missed {
+    /// Before they entered it.
+    came: u64,
+    /// After they left it.
+    left: u64,
+}
+
 pub(crate) fn told(
     names: &[String; 2],
     stats: &[LinkStats; 2],
-    missed: u64,
+    missed: Missed,
     punctuality: Punctuality,
 ) -> String {
     let mut text = String::new();
@@ -105,8 +117,14 @@ pub(crate) fn told(
             stats.queue_drops
         ));
     }
-    if missed > 0 {
-        text.push_str(&format!("warning: the interfaces had no room for {missed} frames\n"));
+    let Missed { came, left } = missed;
+    if came > 0 {
+        text.push_str(&format!(
+            "warning: could not keep up: {came} frames came faster than they were taken\n"
+        ));
+    }
+    if left > 0 {
+        text.push_str(&format!("warning: could not keep up: the interfaces had no room for {left} frames\n"));
     }
     // One in a hundred may be the scheduler's mood; more is a machine that cannot keep up.
     if punctuality.late * 100 > punctuality.wakes {

@@ -82,7 +82,7 @@ fn datagrams(listen: &str, to: &str, spec: &LinkSpec, seed: u64) -> Outcome {
         }
         let stats = [wire::End::A, wire::End::B].map(|end| wire.stats(end));
         let names = ["client".to_owned(), "server".to_owned()];
-        output::say(&bridge::told(&names, &stats, 0, wire.punctuality()));
+        output::say(&bridge::told(&names, &stats, bridge::Missed::default(), wire.punctuality()));
         Ok::<_, Failure>(HEALTHY)
     });
     result.map_err(|error| Failure::undecided(format!("cannot start: {error}"), ""))?

@@ -105,6 +105,16 @@ impl Join {
     }
 }
 
+impl Join {
+    /// Frames that the device lost because they came faster than they were fetched.
+    pub fn missed(&self) -> u64 {
+        let Some(joined) = &self.lab.shared.real else { return 0 };
+        let mut edge = joined.edge();
+        let ports = edge.iter_mut().filter(|port| port.is(self.node, self.interface));
+        ports.map(|port| port.device.missed()).sum()
+    }
+}
+
 impl Drop for Join {
     fn drop(&mut self) {
         self.task.abort();

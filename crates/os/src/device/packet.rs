@@ -317,6 +317,10 @@ impl Device for PacketSocket {
     fn is_stuck(&self) -> bool {
         self.stuck
     }
+
+    fn missed(&mut self) -> u64 {
+        self.dropped()
+    }
 }
 
 /// The kernel stamps frames with the date; we count from our start. Both clocks, read together.
