@@ -147,7 +147,12 @@ fn xml(out: &mut Vec<u8>, text: &str) {
 
 /// What a packet says, in a few words, and whether something is odd about it.
 fn label(tree: Tree<'_>) -> (String, bool) {
+    // What is said comes first: it is what fits into a narrow ladder.
     let mut words = Vec::new();
+    summary_words(&mut words, tree);
+    if !words.is_empty() {
+        words.push(b' ');
+    }
     let mut is_odd = false;
     if let Some(flags) = tree.number(&tcp::FLAGS) {
         let names = [(SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK")];
@@ -179,8 +184,7 @@ fn label(tree: Tree<'_>) -> (String, bool) {
             }
         }
     }
-    summary_words(&mut words, tree);
     let text = String::from_utf8_lossy(&words);
-    let label: String = text.trim_start_matches([':', ' ']).chars().take(LABEL_MAX).collect();
+    let label: String = text.trim_matches([':', ' ']).chars().take(LABEL_MAX).collect();
     (label, is_odd)
 }
