@@ -13,7 +13,7 @@
 //!
 //! - [`Plan`]: an expression, understood: a set of packets. Start here. [`CraftError`] points at its column.
 //! - [`Packet`]: one of them: layers with what was written, and [`Packet::bytes`].
-//! - [`describe`]: the way back, from any bytes to an expression that makes exactly these.
+//! - [`describe()`]: the way back, from any bytes to an expression that makes exactly these.
 //! - [`mutate`]: a packet with some of it changed at random, by a seed.
 //! - [`layout`]: the layers and their fields, as tables. `text`: the grammar. `value`, `option`, `name`: what stands
 //!   behind `=`. `build`: from the inside out.
