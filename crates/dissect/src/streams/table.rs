@@ -1,20 +1,72 @@
 //! Tables with a bound: what was not used for long is forgotten when room is needed.
 
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::net::IpAddr;
+
+/// Makes [`FoldHasher`]s.
+type Fold = BuildHasherDefault<FoldHasher>;
+
+/// A hash that costs a multiplication for eight bytes: each packet of a stream asks a table several times. Keys that
+/// were made to collide cost time, but the tables are bounded.
+#[derive(Debug, Default)]
+pub(crate) struct FoldHasher(u64);
+
+impl FoldHasher {
+    #[inline]
+    fn fold(&mut self, word: u64) {
+        const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+        const START: u64 = 0x243F_6A88_85A3_08D3;
+        let product = u128::from(self.0 ^ word ^ START) * u128::from(ODD);
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl Hasher for FoldHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.fold(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            self.fold(u64::from_le_bytes(word));
+        }
+    }
+
+    #[inline]
+    fn write_u16(&mut self, number: u16) {
+        self.fold(u64::from(number));
+    }
+
+    #[inline]
+    fn write_usize(&mut self, number: usize) {
+        self.fold(number as u64);
+    }
+
+    #[inline]
+    fn write_isize(&mut self, number: isize) {
+        self.fold(number as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// A map of at most `2 * HALF` entries. Two generations: what is looked up moves to the young one; when that is full,
 /// the old one is forgotten. A capture of any length thus needs the same memory, and nothing is ever scanned.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V, const HALF: usize> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
+    young: HashMap<K, V, Fold>,
+    old: HashMap<K, V, Fold>,
 }
 
 impl<K, V, const HALF: usize> Default for Recent<K, V, HALF> {
     fn default() -> Self {
-        Recent { young: HashMap::new(), old: HashMap::new() }
+        Recent { young: HashMap::default(), old: HashMap::default() }
     }
 }
 
@@ -38,8 +90,9 @@ impl<K: Hash + Eq + Clone, V, const HALF: usize> Recent<K, V, HALF> {
     }
 
     pub(crate) fn entry(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        if self.get_mut(&key).is_none() {
-            self.insert(key.clone(), make());
+        if !self.young.contains_key(&key) {
+            let value = self.old.remove(&key).unwrap_or_else(make);
+            self.insert(key.clone(), value);
         }
         self.young.get_mut(&key).expect("it was found or inserted")
     }
@@ -65,7 +118,8 @@ pub(crate) type End = (IpAddr, u16);
 /// Flows between two ends, numbered in the order in which they were first seen.
 #[derive(Debug)]
 pub(crate) struct Flows<F> {
-    known: Recent<(End, End), F, 32_768>,
+    /// Boxed: a table that grows moves its entries.
+    known: Recent<(End, End), Box<F>, 32_768>,
     count: u64,
 }
 
@@ -82,7 +136,7 @@ impl<F: NewFlow> Flows<F> {
         let count = &mut self.count;
         self.known.entry(key, || {
             *count += 1;
-            F::new(*count - 1)
+            Box::new(F::new(*count - 1))
         })
     }
 
