@@ -28,6 +28,32 @@ fn samples() -> Vec<Vec<u8>> {
     frames
 }
 
+/// Packets of every protocol: of each capture that is compared with tshark's, the first of each length.
+fn samples_of_protocols() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agree");
+    let entries = std::fs::read_dir(folder).expect("the captures are there");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "pcap"));
+    paths.sort();
+    let mut frames = Vec::new();
+    for path in paths {
+        let file = std::fs::read(path).expect("the capture is there");
+        let mut reader = Reader::new(&file[..]).expect("a capture");
+        let mut lengths = std::collections::BTreeSet::new();
+        while let Some(item) = reader.next().expect("a whole capture") {
+            if let Item::Packet(packet) = item
+                && packet.bytes.len() < 1000
+                && lengths.len() < 16
+                && lengths.insert(packet.bytes.len())
+            {
+                frames.push(packet.bytes.to_vec());
+            }
+        }
+    }
+    assert!(frames.len() > 200, "{} frames", frames.len());
+    frames
+}
+
 fn meta(number: u64, link: u16, original: usize) -> Meta<'static> {
     let time = Some(1_700_000_000_000_000_000 + number * 1_000_000);
     Meta { number, time, interface: 0, interface_name: None, link, original: original as u32, comments: &[] }
@@ -64,6 +90,20 @@ fn every_truncation_of_real_packets() {
                 let tree = dissector.dissect(&meta(cut as u64 + 1, 1, original), &frame[..cut], &mut arena);
                 show(tree, &mut out, &mut scratch);
             }
+        }
+    }
+}
+
+/// Each cut goes through a dissector of its own, and in a row through one that remembers the cuts before.
+#[test]
+fn every_truncation_of_every_protocol() {
+    let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
+    for frame in samples_of_protocols() {
+        let mut remembers = Dissector::new(Options::default());
+        for cut in (14..=frame.len()).step_by(if frame.len() > 150 { 5 } else { 1 }) {
+            let meta = meta(cut as u64 + 1, 1, cut);
+            Dissector::new(Options::default()).dissect(&meta, &frame[..cut], &mut arena);
+            show(remembers.dissect(&meta, &frame[..cut], &mut arena), &mut out, &mut scratch);
         }
     }
 }
@@ -206,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_as_udp_to_any_port(port in prop::sample::select(vec![53u16, 67, 123, 443, 2152, 4789, 5353, 6081]), payload in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_as_udp_to_any_port(port in prop::sample::select(vec![53u16, 67, 123, 161, 443, 514, 547, 853, 2055, 2152, 3478, 4739, 4789, 5060, 5353, 6081]), payload in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
         let total = (28 + payload.len()) as u16;
         packet[2..4].copy_from_slice(&total.to_be_bytes());
@@ -218,6 +258,31 @@ proptest! {
         let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
         let tree = Dissector::new(Options::default()).dissect(&meta(1, 101, packet.len()), &packet, &mut arena);
         show(tree, &mut out, &mut scratch);
+    }
+
+    #[test]
+    fn any_bytes_as_a_stream_to_any_port(port in prop::sample::select(vec![21u16, 22, 25, 53, 80, 179, 443, 1080, 1883, 3306, 3478, 5060, 5432, 6379]), pieces in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 1..120)), 1..6)) {
+        let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
+        let mut dissector = Dissector::new(Options::default());
+        let mut sequence = [1000u32, 9000];
+        for (number, (to_server, payload)) in pieces.into_iter().enumerate() {
+            let side = usize::from(to_server);
+            let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+            packet[2..4].copy_from_slice(&(40 + payload.len() as u16).to_be_bytes());
+            let (from, to) = if to_server { (40_000u16, port) } else { (port, 40_000u16) };
+            if !to_server {
+                packet.swap(15, 19);
+            }
+            packet.extend(from.to_be_bytes());
+            packet.extend(to.to_be_bytes());
+            packet.extend(sequence[side].to_be_bytes());
+            packet.extend(sequence[1 - side].to_be_bytes());
+            packet.extend([0x50, 0x18, 0x10, 0, 0, 0, 0, 0]);
+            sequence[side] += payload.len() as u32;
+            packet.extend(payload);
+            let tree = dissector.dissect(&meta(number as u64 + 1, 101, packet.len()), &packet, &mut arena);
+            show(tree, &mut out, &mut scratch);
+        }
     }
 
     #[test]
