@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use thru_wire::checksum::PseudoHeader;
+use thru_wire::checksum::{self, PseudoHeader};
 use thru_wire::ipv4::{Ipv4View, Protocol};
 use thru_wire::ipv6::Ipv6View;
 use thru_wire::tcp::TcpView;
@@ -103,6 +103,8 @@ fn holds(link: u16, frame: &[u8]) -> Option<(IpAddr, bool)> {
     let transport = match protocol {
         Protocol::TCP => TcpView::new(payload).ok()?.checksum_is_valid(&pseudo),
         Protocol::UDP => UdpView::new(payload).ok()?.checksum_is_valid(&pseudo)?,
+        Protocol::ICMPV4 => checksum::is_valid(payload),
+        Protocol::ICMPV6 => pseudo.is_valid(payload),
         _ => return None,
     };
     Some((src, header && transport))

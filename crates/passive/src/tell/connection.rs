@@ -117,7 +117,7 @@ impl Teller<'_> {
                 self.exchange(parent, &exchange, flow);
             }
         }
-        if watch.damaged.contains_key(&flow.remote().0) {
+        if !watch.damaged.is_empty() {
             self.keep(&watch.broken);
         }
         let step = self.counters(flow);
@@ -363,15 +363,16 @@ impl Teller<'_> {
     /// What only whole packets show, by frame.
     fn arrivals(&self, step: Step, flow: &TcpFlow) -> Step {
         let got = &flow.sides[flow.server()];
+        // Whatever comes to the asking host took the same last links.
+        let damaged = self.watch.damaged.iter().filter(|(from, _)| **from != flow.local().0);
+        let mut damaged: Vec<u64> = damaged.flat_map(|(_, frames)| frames).copied().collect();
+        damaged.sort_unstable();
         let frames = |frames: &[u64]| frames.iter().map(|number| Value::from(*number)).collect::<Vec<_>>();
         step.set("arrivals.total", got.segments)
             .set("arrivals.doubled", frames(&got.copies))
             .set("arrivals.overtaken", frames(&got.overtaken))
             .set("arrivals.repaired", frames(&got.repaired))
-            .set(
-                "arrivals.damaged",
-                frames(self.watch.damaged.get(&flow.remote().0).map_or(&[], Vec::as_slice)),
-            )
+            .set("arrivals.damaged", frames(&damaged))
     }
 }
 
