@@ -177,6 +177,11 @@ impl Watch {
         first.unwrap_or(address)
     }
 
+    /// Whether the capture lacks packets that were there: somebody acknowledged what was never seen.
+    pub(crate) fn lacks_packets(&self) -> bool {
+        self.flows.iter().flat_map(|flow| &flow.sides).any(|side| side.uncaptured > 0)
+    }
+
     /// A moment of the capture's own time.
     pub(crate) fn at(&self, moment: Moment) -> u64 {
         moment.time.saturating_sub(self.start())
