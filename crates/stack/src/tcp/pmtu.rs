@@ -146,7 +146,8 @@ impl Connection {
         let header = header_bytes(self.pair.remote.address) as u16;
         match &self.mtu_search {
             None => MtuInfo {
-                path: self.options.mss + header + self.options.stamps_len() as u16,
+                // The other end may announce any size.
+                path: self.options.mss.saturating_add(header + self.options.stamps_len() as u16),
                 ..MtuInfo::default()
             },
             Some(search) => MtuInfo {
