@@ -74,7 +74,9 @@ fn nothing_is_left_behind_by_a_signal() {
     let url = format!("http://{}/", listener.local_addr().expect("bound"));
     for (signal, number) in [("-INT", 2), ("-TERM", 15), ("-KILL", 9)] {
         let mut child = wire.within(|| {
-            Command::new(env!("CARGO_BIN_EXE_thru"))
+            // Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
+            Command::new("env")
+                .args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_thru")])
                 .args([&url, "--on", "iface:thru1", "--address", "192.0.2.77/24", "--device", "xdp"])
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

@@ -77,7 +77,9 @@ fn rewrite(page: &str, mut output: impl FnMut(&str) -> Option<String>) -> String
 fn thru_arguments(command: &str) -> Option<Vec<String>> {
     let rest = command.strip_prefix("cargo run --release -- ").or_else(|| command.strip_prefix("thru "))?;
     // What needs a real network, writes a file or starts programs is shown, not run.
-    let elsewhere = ["--on host", "--on iface", " -w ", "--report ", "doctor ", " | "].iter().any(|word| rest.contains(word));
+    let elsewhere = ["--on host", "--on iface", " -w ", "--report ", "doctor ", " | "]
+        .iter()
+        .any(|word| rest.contains(word));
     if elsewhere || rest.starts_with("lab shell") {
         return None;
     }
