@@ -441,6 +441,9 @@ pub(crate) struct DoctorArgs {
     /// List every flow, not only those in trouble
     #[arg(short, long)]
     pub all: bool,
+    /// Write the verdict on the whole as one HTML page, with its packets as a ladder
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// Colour the text
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,

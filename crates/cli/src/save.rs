@@ -26,8 +26,7 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
         output::say(&format!("{} packets written to {}\n", trace.packets.len(), path.display()));
     }
     if let Some(path) = &args.report {
-        write(path, |file| file.write_all(thru_report::html::render(trace, verdict).as_bytes()))?;
-        output::say(&format!("report written to {}\n", path.display()));
+        report(path, trace, verdict)?;
     }
     if let Some(path) = &args.har {
         write(path, |file| file.write_all(thru_report::har::render(trace, verdict).as_bytes()))?;
@@ -41,6 +40,13 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
     for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
         append(path, &trace.key_log).map_err(|error| cannot("write", path, &error))?;
     }
+    Ok(())
+}
+
+/// Writes the answer as one HTML page.
+pub(crate) fn report(path: &Path, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
+    write(path, |file| file.write_all(thru_report::html::render(trace, verdict).as_bytes()))?;
+    output::say(&format!("report written to {}\n", path.display()));
     Ok(())
 }
 

@@ -167,3 +167,15 @@ fn explain_tells_of_a_cause_by_code_and_by_word() {
     let shown = labs.filter(|cause| !cause["labs"].as_array().unwrap().is_empty()).count();
     assert!(shown > 40, "only {shown} causes have a lab that shows them");
 }
+
+#[test]
+fn a_capture_gives_a_report_too() {
+    let folder = folder("report-of-a-capture");
+    let capture = folder.join("expired.pcapng");
+    let arguments = ["https://www.shop.lab", "--on", "lab:cert-expired", "-w", capture.to_str().unwrap()];
+    assert_eq!(thru(&arguments).status.code(), Some(1));
+    let page = report(&folder, "expired.html", &["doctor", capture.to_str().unwrap()]);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("The certificate of www.shop.lab has expired"));
+    assert!(page.contains("id=\"f10\"") && !page.contains("class=\"note\""), "headers alone show no trouble");
+}

@@ -13,7 +13,7 @@ use thru_report::text::doctor as view;
 use super::read::source::{self, Source};
 use crate::args::DoctorArgs;
 use crate::failure::Failure;
-use crate::{Outcome, output};
+use crate::{Outcome, output, save};
 
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs) -> Outcome {
@@ -32,6 +32,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
         output::say(&format!("note: `{path}` cannot be read to its end: {error}\n"));
     }
     let found = doctor.finish();
+    if let Some(path) = &args.report {
+        save::report(path, &found.trace, &found.verdict)?;
+    }
     if args.json {
         for flow in &found.flows {
             output::print(&flow_line(flow));

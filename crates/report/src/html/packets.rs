@@ -54,6 +54,7 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
     let mut dissector = Dissector::new(Options::default());
     let mut arena = Arena::new();
     let mut seen = Vec::new();
+    let mut cut = false;
     let nearest = |packet: &&thru_trace::Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;
     for packet in trace.packets.iter().filter(nearest).take(FRAMES_MAX) {
         let meta = Meta {
@@ -62,7 +63,7 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
             interface: packet.interface,
             interface_name: None,
             link: link::ETHERNET,
-            original: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
+            original: length_on_the_wire(&packet.bytes),
             comments: &[],
         };
         let tree = dissector.dissect(&meta, &packet.bytes, &mut arena);
@@ -72,7 +73,16 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
         };
         let mut one = Seen { dropped, size: packet.bytes.len(), ..look(tree, packet.number) };
         one.at = packet.at;
+        let missing = u64::from(meta.original).saturating_sub(packet.bytes.len() as u64);
+        if let Some(tcp) = &mut one.tcp {
+            tcp.len += missing;
+        }
+        cut |= missing > 0;
         seen.push(one);
+    }
+    if cut {
+        // Analysis counts the bytes it sees: where only headers were kept it would find gaps that are none.
+        seen.iter_mut().for_each(|one| one.trouble.clear());
     }
     let ours = asking(trace, &seen);
     for one in &mut seen {
@@ -80,6 +90,20 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
         one.udp = one.udp.map(|(from, to)| if one.outbound { (from, to) } else { (to, from) });
     }
     seen
+}
+
+/// The frame's length as its IP header has it: of foreign captures a trace keeps no more than the headers.
+fn length_on_the_wire(frame: &[u8]) -> u32 {
+    let number = |at: usize| {
+        let bytes = frame.get(at..at + 2)?;
+        Some(u32::from(bytes[0]) << 8 | u32::from(bytes[1]))
+    };
+    let told = match number(12) {
+        Some(0x0800) => number(16).map(|total| 14 + total),
+        Some(0x86DD) => number(18).map(|payload| 14 + 40 + payload),
+        _ => None,
+    };
+    told.unwrap_or(0).max(u32::try_from(frame.len()).unwrap_or(u32::MAX))
 }
 
 fn look(tree: Tree<'_>, number: u64) -> Seen {

@@ -59,3 +59,15 @@ fn an_empty_trace_is_a_page_too() {
     let page = render(&trace, &diagnose(&trace));
     assert!(page.ends_with("</html>\n") && !page.contains("NaN"));
 }
+
+#[test]
+fn frames_of_which_only_the_headers_were_kept_show_no_trouble_that_is_none() {
+    let mut trace = fixture::healthy();
+    trace.packets.truncate(5);
+    for packet in &mut trace.packets {
+        // Ethernet, IPv4 and TCP: the payload is gone.
+        packet.bytes = packet.bytes.slice(..54);
+    }
+    let page = render(&trace, &diagnose(&trace));
+    assert!(page.contains("id=\"f5\"") && !page.contains("class=\"note\""), "a cut frame is no lost one");
+}
