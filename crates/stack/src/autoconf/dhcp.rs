@@ -356,10 +356,11 @@ impl DhcpClient {
                 self.outputs.push_back(Output::Drop(lease.address));
                 self.refused(now, message);
             }
-            (DhcpKind::Ack, Some(new)) if ours && new.address == lease.address => {
+            // It counts from the first question: a short lease may be over when its answer comes late.
+            (DhcpKind::Ack, Some(new)) if ours && new.address == lease.address && new.expires_at > now => {
                 self.outputs.push_back(Output::Use(new.clone()));
                 self.tell(AutoconfEvent::Renewed(new.clone()));
-                self.state = State::Leased { lease: new, guard, care: Care::Rest };
+                self.care(now, new, guard, Care::Rest);
             }
             _ => self.state = State::Leased { lease, guard, care },
         }

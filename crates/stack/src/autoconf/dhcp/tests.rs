@@ -363,3 +363,29 @@ proptest! {
         }
     }
 }
+
+/// Found by the property test: renewals that nobody answered for long, then an answer to the first of them.
+#[test]
+fn a_late_answer_with_a_short_lease_leaves_nothing_overdue() {
+    let with = |lease| move |message: &mut Dhcp| message.options.lease = Some(lease);
+    // From the checks of the address over renewing to rebinding.
+    for (lease, steps) in
+        [0, 3_600, 1_000_000_000].into_iter().flat_map(|lease| (4..14).map(move |n| (lease, n)))
+    {
+        let mut bench = Bench::new();
+        let drain = |bench: &mut Bench| {
+            while let Some(output) = bench.client.poll_output() {
+                bench.text(output);
+            }
+        };
+        drain(bench.next());
+        drain(bench.answer(DhcpKind::Offer, with(0)));
+        drain(bench.answer(DhcpKind::Ack, with(2_423_229_643)));
+        for _ in 0..steps {
+            drain(bench.next());
+        }
+        bench.answer(DhcpKind::Ack, with(lease));
+        let state = bench.client.state();
+        assert!(bench.client.next_deadline() > bench.now, "lease {lease}, {steps} steps: {state}");
+    }
+}
