@@ -1,9 +1,9 @@
 //! From a capture to Traces and Verdicts: what a live probe would have written, read from packets.
 //!
 //! A capture is taken packet by packet and forgotten as far as possible: what is kept of a flow are its counters, what
-//! was said on it, and its first and last packets. At the end, what belongs together is told as a [`Trace`] in the words
-//! of a live probe, so that the same rules judge it. What a capture cannot tell is left out, and the verdict is a set or
-//! an abstention.
+//! was said on it, and its first and last packets. At the end, what belongs together is told as a
+//! [`Trace`](thru_trace::Trace) in the words of a live probe, so that the same rules judge it. What a capture cannot tell
+//! is left out, and the verdict is a set or an abstention.
 //!
 //! - [`Doctor`]: packets in, an [`Examination`] out. Start here.
 //! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.

@@ -1,7 +1,7 @@
 //! The fault catalogue: what can go wrong with a request, each with a stable id and a sentence in plain words.
 //!
 //! The id's letters name the layer (`DNS05`, `TCP01`, `TLS07`); ids are never reused. The diagnosis may only
-//! name causes that stand here. [`page`] tells how each is seen and mended.
+//! name causes that stand here. [`page()`] tells how each is seen and mended.
 
 use crate::Layer;
 pub use page::{Page, page};
