@@ -131,6 +131,21 @@ fn the_way_back_is_as_short_as_it_can_be() {
 }
 
 #[test]
+fn every_set_of_flags_comes_back() {
+    for flags in 0..512_u16 {
+        let mut made = bytes("ip(dst=192.0.2.1)/tcp(ack=1,urgent_pointer=1)");
+        made[32] = 0x50 | (flags >> 8) as u8;
+        made[33] = flags as u8;
+        let words = describe(First::Ip, &made);
+        assert_eq!(bytes(&words), made, "{words}");
+    }
+    // The letters of two flags, and the name of one.
+    assert_eq!(bytes("tcp(flags=AE)")[12..14], [0x50, 0x50]);
+    assert_eq!(bytes("tcp(flags=ae)")[12..14], [0x51, 0x00]);
+    assert_eq!(bytes("tcp(flags=ACK)")[12..14], [0x50, 0x10]);
+}
+
+#[test]
 fn every_truncation_is_described() {
     let whole = bytes(
         "eth()/ipv6(dst=2001:db8::1)/hopopts(options=(ra=0))/tcp(options=(mss=1460,nop))/\"payload\"/padding(0x0000)",

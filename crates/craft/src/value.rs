@@ -187,14 +187,22 @@ fn flags(text: &str) -> Option<u128> {
         return Some(0);
     }
     let bit_of = |wanted: &dyn Fn(&(char, &str)) -> bool| FLAGS.iter().position(wanted);
-    let by_name = text.split(['+', '|']).try_fold(0_u128, |value, name| {
-        bit_of(&|(_, known)| known.eq_ignore_ascii_case(name)).map(|bit| value | 1 << bit)
-    });
-    by_name.or_else(|| {
+    let by_name = || {
+        text.split(['+', '|']).try_fold(0_u128, |value, name| {
+            bit_of(&|(_, known)| known.eq_ignore_ascii_case(name)).map(|bit| value | 1 << bit)
+        })
+    };
+    let by_letter = || {
         text.chars().try_fold(0_u128, |value, letter| {
             bit_of(&|(known, _)| *known == letter.to_ascii_uppercase()).map(|bit| value | 1 << bit)
         })
-    })
+    };
+    // `AE` is the letters of ACK and ECE, `ae` the name of the flag of accurate ECN: the only word that is both.
+    if text.chars().all(|letter| letter.is_ascii_uppercase()) {
+        by_letter().or_else(by_name)
+    } else {
+        by_name().or_else(by_letter)
+    }
 }
 
 /// Bytes: text, or hexadecimal digits behind `0x`.
