@@ -60,7 +60,9 @@ impl History {
                 index % 2 == 1
             });
             let span = point.at.since(self.points.first().map_or(point.at, |first| first.at));
-            self.interval = (self.interval * 2).max(span * 2 / MOST as u32);
+            // Points that came at a steady pace leave twice the interval. Changes of phase come at their own: they
+            // must not stretch it without end.
+            self.interval = self.interval.max(span * 2 / MOST as u32);
         }
         self.points.push(point);
     }
@@ -132,6 +134,20 @@ mod tests {
         assert!(*times.last().unwrap() > 99_000);
         let gaps: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.iter().all(|gap| *gap <= 2_000), "{gaps:?}");
+    }
+
+    /// A lossy path changes phase all the time: thinning out must not stretch the interval for ever.
+    #[test]
+    fn any_number_of_changes_of_phase_leaves_room_for_points_between() {
+        let mut history = History::default();
+        for at in 0..100_000 {
+            let phase = if at / 2 % 2 == 0 { "a" } else { "b" };
+            if history.wants(Instant::from_millis(at), phase) {
+                history.push(point(at, phase));
+            }
+        }
+        assert!(history.points.len() <= MOST);
+        assert!(history.interval <= Duration::from_secs(1), "{:?}", history.interval);
     }
 
     #[test]
