@@ -6,33 +6,31 @@ use std::time::Duration;
 
 use thru_net::lab::real::{join, run};
 use thru_net::lab::{Lab, LabOptions};
-use thru_os::device::Device;
-use thru_os::netlink;
 use thru_sim::link::{Chance, LinkConfig, Loss, Pipe};
 use thru_sim::{Direction, LinkId, NodeId};
 use thru_stack::tcp::{Congestion, TcpConfig};
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::MacAddr;
 
-use crate::place::{KERNEL, OURS, Place, cidr, configure, socket};
+use crate::place::{KERNEL, OURS, Place, cidr, socket};
 use crate::transfer::{both_ways, kernel_receives, kernel_sends};
 
-/// 14,000 segments: 140 of each hundredth are lost.
-const BYTES: usize = 20_000_000;
+/// 69,000 segments: 690 of them are lost.
+const BYTES: usize = 100_000_000;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// 1 % lost each way, a round trip of 1 ms.
+/// 1 % lost each way, a round trip of half a millisecond.
 fn lossy() -> LinkConfig {
     let loss = Loss::Random(Chance::percent(1));
-    LinkConfig::symmetric(Pipe { loss, delay: Duration::from_micros(500), ..Pipe::default() })
+    LinkConfig::symmetric(Pipe { loss, delay: Duration::from_micros(250), ..Pipe::default() })
 }
 
-fn options(seed: u64) -> LabOptions {
+pub(crate) fn options(seed: u64) -> LabOptions {
     LabOptions { name: "lossy".to_owned(), seed, epoch_unix_nanos: 0, limit: LIMIT }
 }
 
 /// Two stations and the link between them.
-fn build(lab: &Lab, tcp: TcpConfig) -> ([NodeId; 2], LinkId) {
+pub(crate) fn build(lab: &Lab, tcp: TcpConfig) -> ([NodeId; 2], LinkId) {
     let mut world = lab.world();
     let nodes = ["ours", "kernel"]
         .map(|name| world.add_host(name, HostConfig { tcp: tcp.clone(), ..HostConfig::default() }));
@@ -95,30 +93,27 @@ fn the_kernel_at_both_ends_of_a_lossy_link() {
     let test = "lossy::the_kernel_at_both_ends_of_a_lossy_link";
     let (Some(one), Some(other)) = (Place::new(test), Place::new(test)) else { return };
     let Some(first) = one.tun(test, true, false) else { return };
-    let Some(second) = other.tun(test, true, false) else { return };
     // The second kernel takes the addresses that are ours elsewhere.
-    other
-        .within(|| {
-            let link = netlink::link(&second.properties().name)?;
-            netlink::delete_address(link.index, cidr(KERNEL[0]))?;
-            netlink::delete_address(link.index, cidr(KERNEL[1]))?;
-            configure(&second.properties().name, OURS)
-        })
-        .expect("addresses can be changed");
+    let Some(second) = other.tun_at(test, true, false, OURS) else { return };
     let listener = one.within(|| TcpListener::bind(socket(KERNEL[0], 0))).expect("the kernel listens");
     let to = listener.local_addr().expect("bound");
     run(options(8), |lab| async move {
         let (nodes, _) = build(&lab, TcpConfig::default());
         let _first = join(&lab, nodes[0], InterfaceId(0), Box::new(first)).expect("it can be watched");
         let _second = join(&lab, nodes[1], InterfaceId(0), Box::new(second)).expect("it can be watched");
-        let stream: TcpStream = other.connect(to).await;
-        let moved = tokio::task::spawn_blocking(move || {
-            let receiver = kernel_receives(listener.accept().expect("connected").0, BYTES);
-            let again = kernel_sends(stream, BYTES).join().expect("sent");
-            receiver.join().expect("received");
-            again
-        });
-        let again = tokio::time::timeout(LIMIT, moved).await.expect("no stall").expect("no panic");
+        let mut again = 0;
+        for up in [true, false] {
+            let stream: TcpStream = other.connect(to).await;
+            let accepted = listener.accept().expect("connected").0;
+            let moved = tokio::task::spawn_blocking(move || {
+                let (from, into) = if up { (stream, accepted) } else { (accepted, stream) };
+                let receiver = kernel_receives(into, BYTES);
+                let again = kernel_sends(from, BYTES).join().expect("sent");
+                receiver.join().expect("received");
+                again
+            });
+            again += tokio::time::timeout(LIMIT, moved).await.expect("no stall").expect("no panic");
+        }
         assert!(again > 0, "the link loses packets");
     })
     .expect("a runtime");

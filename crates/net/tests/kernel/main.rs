@@ -5,8 +5,10 @@
 //! - `auto`: addresses from dnsmasq and radvd.
 //! - `http`: curl and nginx. `program`: such programs in a place.
 //! - `lossy`: the same through a link of ours that loses packets.
+//! - `guest`: the same against another kernel, one that runs as a user's program.
 
 mod auto;
+mod guest;
 mod http;
 mod lossy;
 mod place;

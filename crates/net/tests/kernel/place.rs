@@ -43,9 +43,14 @@ impl Place {
 
     /// A TUN or TAP device whose other end is the kernel's, up and with addresses. `None`: `test` did not run.
     pub(crate) fn tun(&self, test: &str, tap: bool, offload: bool) -> Option<Tun> {
+        self.tun_at(test, tap, offload, KERNEL)
+    }
+
+    /// The same, with addresses to choose.
+    pub(crate) fn tun_at(&self, test: &str, tap: bool, offload: bool, addresses: [&str; 2]) -> Option<Tun> {
         let made = self.within(|| {
             let tun = Tun::open(&TunConfig { name: "thru0".to_owned(), tap, offload })?;
-            configure("thru0", KERNEL)?;
+            configure("thru0", addresses)?;
             Ok::<_, std::io::Error>(tun)
         });
         match made {

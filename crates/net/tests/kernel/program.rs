@@ -18,7 +18,7 @@ impl Server {
     pub(crate) fn start(place: &Place, program: &Path, arguments: &[&str], ready: &str) -> Server {
         let mut child = place
             .within(|| {
-                Command::new("timeout").arg("60").arg(program).args(arguments).stderr(Stdio::piped()).spawn()
+                Command::new("timeout").arg("120").arg(program).args(arguments).stderr(Stdio::piped()).spawn()
             })
             .expect("it runs");
         let said = BufReader::new(child.stderr.take().expect("piped"));

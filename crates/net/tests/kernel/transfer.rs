@@ -148,7 +148,7 @@ pub(crate) fn run<F: Future>(main: F) -> F::Output {
 }
 
 #[track_caller]
-fn run_for<F: Future>(limit: Duration, main: F) -> F::Output {
+pub(crate) fn run_for<F: Future>(limit: Duration, main: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::time::timeout(limit, main).await.expect("no stall") })
 }
@@ -287,14 +287,16 @@ fn our_listener_serves_the_kernel() {
 fn the_kernel_at_both_ends() {
     let test = "transfer::the_kernel_at_both_ends";
     let Some(place) = Place::new(test) else { return };
-    let (listener, stream) = place.within(|| {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let stream = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        (listener, stream)
-    });
-    let receiver = kernel_receives(listener.accept().expect("connected").0, BYTES);
-    // Over loopback the kernel now and then prunes its own receive queue and sends again: that is no fault here.
-    kernel_sends(stream, BYTES).join().expect("sent");
-    receiver.join().expect("received");
+    let listener = place.within(|| TcpListener::bind("127.0.0.1:0")).expect("a free port");
+    let to = listener.local_addr().expect("bound");
+    for up in [true, false] {
+        let stream = place.within(|| TcpStream::connect(to)).expect("it listens");
+        let accepted = listener.accept().expect("connected").0;
+        let (from, into) = if up { (stream, accepted) } else { (accepted, stream) };
+        let receiver = kernel_receives(into, BYTES);
+        // Over loopback the kernel now and then prunes its own receive queue and sends again: that is no fault here.
+        kernel_sends(from, BYTES).join().expect("sent");
+        receiver.join().expect("received");
+    }
     assert_eq!(place.resets_sent(), 0);
 }
