@@ -3,12 +3,15 @@
 //! reason a difference, so that the file shrinks.
 //!
 //! The captures in `agree` were recorded from real programs (see its README). `THRU_AGREE=file.pcap` compares
-//! another one and shows the differences.
+//! another one and shows the differences; `THRU_CAPTURES=folder` does so with all captures below a folder, of which it
+//! takes the first 1,000 packets each.
 
 #[path = "tshark/compare.rs"]
 mod compare;
 #[path = "tshark/pdml.rs"]
 mod pdml;
+#[path = "tshark/practice.rs"]
+mod practice;
 
 use compare::{Difference, Report};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +60,9 @@ fn reasons() -> Vec<Reason> {
 #[test]
 fn layers_and_fields_agree() {
     let Some(tshark) = thru_peers::peer("layers_and_fields_agree", "tshark", "tshark") else { return };
+    if let Some(folder) = std::env::var_os("THRU_CAPTURES") {
+        return practice::run(&tshark, Path::new(&folder));
+    }
     let mut report = Report::default();
     for capture in captures() {
         match pdml::read(&tshark, &capture) {

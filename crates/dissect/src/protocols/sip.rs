@@ -121,8 +121,8 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         c.skip(used)?;
     }
     let body = whole.from(end + 2);
-    let shown = if body.is_empty() { whole.len() } else { end };
-    cx.close(open, shown.saturating_sub(first.len() + 2));
+    // As in Wireshark, the heading spans the body, too: a filter on it finds words in either.
+    cx.close(open, whole.len().saturating_sub(used));
     c.pos = whole.len() - body.len();
     if !body.is_empty() {
         if kind.starts_with(b"application/sdp") {

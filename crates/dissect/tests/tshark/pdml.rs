@@ -25,11 +25,60 @@ fn run(tshark: &Path, arguments: &[&str]) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What tshark is asked about at most, where it is asked about many captures.
+const PACKETS_MAX: &str = "1000";
+
 /// Asks tshark about a capture.
 pub(crate) fn read(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String> {
     let file = capture.to_str().ok_or("the path is not UTF-8")?;
-    let text = run(tshark, &["-n", "-r", file, "-T", "pdml"])?;
-    let mut packets = Vec::new();
+    Ok(parse(&run(tshark, &["-n", "-r", file, "-T", "pdml"])?))
+}
+
+/// Asks tshark about the first packets of a capture. What it says is kept in `THRU_KEEP`, a folder, if that is set: to
+/// ask about hundreds of captures takes long.
+pub(crate) fn read_some(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String> {
+    let file = capture.to_str().ok_or("the path is not UTF-8")?;
+    let kept = std::env::var_os("THRU_KEEP").map(|folder| Path::new(&folder).join(file.replace('/', "_")));
+    if let Some(text) = kept.as_ref().and_then(|kept| std::fs::read_to_string(kept).ok()) {
+        return Ok(from_lines(&text));
+    }
+    let packets = match run(tshark, &["-n", "-r", file, "-c", PACKETS_MAX, "-T", "pdml"]) {
+        Ok(text) => parse(&text),
+        Err(error) if kept.is_none() => return Err(error),
+        Err(_) => Vec::new(),
+    };
+    if let Some(kept) = kept {
+        std::fs::write(kept, to_lines(&packets)).map_err(|error| error.to_string())?;
+    }
+    Ok(packets)
+}
+
+fn to_lines(packets: &[Packet]) -> String {
+    let mut out = String::new();
+    for packet in packets {
+        out += &format!("P\t{}\n", packet.layers);
+        for (name, value) in &packet.fields {
+            let value: String = value.chars().take(4000).map(|c| if c == '\n' { ' ' } else { c }).collect();
+            out += &format!("{name}\t{value}\n");
+        }
+    }
+    out
+}
+
+fn from_lines(text: &str) -> Vec<Packet> {
+    let mut packets: Vec<Packet> = Vec::new();
+    for (name, value) in text.split('\n').filter_map(|line| line.split_once('\t')) {
+        match (name, packets.last_mut()) {
+            ("P", _) => packets.push(Packet { layers: value.to_owned(), fields: Vec::new() }),
+            (name, Some(packet)) => packet.fields.push((name.to_owned(), value.to_owned())),
+            _ => {}
+        }
+    }
+    packets
+}
+
+fn parse(text: &str) -> Vec<Packet> {
+    let mut packets: Vec<Packet> = Vec::new();
     for tag in text.split('<') {
         if tag.starts_with("packet>") {
             packets.push(Packet::default());
@@ -45,7 +94,7 @@ pub(crate) fn read(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String>
             }
         }
     }
-    Ok(packets)
+    packets
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {

@@ -1,0 +1,88 @@
+//! Agreement over a folder of captures that others wrote, to find what to mend: nothing in it is expected to agree.
+
+use crate::compare::{Difference, Report};
+use crate::pdml;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The captures in a folder and those below it.
+pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("a folder that can be read");
+            open.extend(entries.map(|entry| entry.expect("an entry").path()));
+        } else if path.extension().is_some_and(|end| {
+            ["pcap", "pcapng", "cap", "trace", "dmp"].iter().any(|known| end.eq_ignore_ascii_case(known))
+        }) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
+/// how many packets and captures, and one of them. Words in `THRU_ONLY` narrow down the captures.
+pub(crate) fn run(tshark: &Path, folder: &Path) {
+    let only = std::env::var("THRU_ONLY").unwrap_or_default();
+    let files: Vec<PathBuf> =
+        captures(folder).into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
+    let (work, report) = (Mutex::new(files.iter()), Mutex::new(Report::lenient()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let next = work.lock().expect("no thread panicked").next();
+                    let Some(capture) = next else { return };
+                    match pdml::read_some(tshark, capture) {
+                        Ok(packets) => {
+                            let mut one = Report::lenient();
+                            one.compare(capture, &packets);
+                            report.lock().expect("no thread panicked").add(one);
+                        }
+                        Err(error) => println!("{}: {error}", capture.display()),
+                    }
+                }
+            });
+        }
+    });
+    let report = report.into_inner().expect("no thread panicked");
+    println!("{}", report.table());
+    println!("{}", kinds(&report.differences));
+    println!("unknown here:\n{}", unknown(&report));
+}
+
+/// A line for each field that differs, the most frequent first, each with what most often stands on either side.
+fn kinds(differences: &[Difference]) -> String {
+    let mut kinds: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
+    for difference in differences {
+        kinds.entry(difference.field.as_str()).or_default().push(difference);
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, all)| std::cmp::Reverse(all.len()));
+    let mut out = String::new();
+    for (field, all) in kinds {
+        let captures: BTreeSet<&str> = all.iter().map(|one| one.capture.as_str()).collect();
+        out += &format!("{} packets of {} captures: {field}\n", all.len(), captures.len());
+        let mut pairs: BTreeMap<(&str, &str), Vec<&Difference>> = BTreeMap::new();
+        for one in all {
+            pairs.entry((one.ours.as_str(), one.theirs.as_str())).or_default().push(one);
+        }
+        let mut pairs: Vec<_> = pairs.into_values().collect();
+        pairs.sort_by_key(|alike| std::cmp::Reverse(alike.len()));
+        for alike in pairs.iter().take(if field == "layers" { 80 } else { 4 }) {
+            out += &format!("  {} x {}\n", alike.len(), alike[0]);
+        }
+    }
+    out
+}
+
+/// Fields of protocols that we read, which tshark has and we don't.
+fn unknown(report: &Report) -> String {
+    let mut unknown: Vec<_> = report.unknown.iter().collect();
+    unknown.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    unknown.iter().take(400).map(|(name, count)| format!("{count} {name}\n")).collect()
+}
