@@ -28,6 +28,9 @@ pub(crate) struct Context<'a> {
     pub(crate) time: u64,
     /// The packet was cut when it was captured: what is missing was on the wire.
     pub(crate) is_cut: bool,
+    /// How long the frame was on the wire, and how much of that the capture lacks.
+    pub(crate) wire: usize,
+    pub(crate) missing: usize,
     /// Innermost addresses.
     pub(crate) src: IpAddr,
     pub(crate) dst: IpAddr,
@@ -57,6 +60,8 @@ impl<'a> Context<'a> {
             number,
             time,
             is_cut: false,
+            wire: 0,
+            missing: 0,
             src: nobody,
             dst: nobody,
             src_port: 0,
@@ -205,7 +210,7 @@ impl<'a> Context<'a> {
     fn note_short(&mut self, data: Data<'_>) {
         let cut = self.is_cut && data.source == 0;
         let protocol = if cut { &expert::SHORT } else { &expert::MALFORMED };
-        self.arena.layers.push(protocol);
+        // It is no layer of the packet: `frame.protocols` does not name it.
         self.add(&protocol.layer, data, data.len(), 0, 0);
     }
 

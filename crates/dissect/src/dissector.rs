@@ -65,6 +65,8 @@ impl Dissector {
     pub fn dissect<'a>(&mut self, meta: &Meta<'_>, bytes: &'a [u8], arena: &'a mut Arena) -> Tree<'a> {
         arena.clear();
         let mut cx = Context::new(arena, &mut self.state, meta.number, meta.time.unwrap_or(0));
+        cx.wire = meta.original as usize;
+        cx.missing = cx.wire.saturating_sub(bytes.len());
         cx.is_cut = (bytes.len() as u64) < u64::from(meta.original);
         // No format allows longer packets; positions are 32 bits.
         let data = Data { bytes: &bytes[..bytes.len().min(1 << 30)], at: 0, source: 0 };

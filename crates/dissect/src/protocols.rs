@@ -47,6 +47,7 @@ pub(crate) mod snmp;
 pub(crate) mod socks;
 pub(crate) mod spoken;
 pub(crate) mod ssh;
+pub(crate) mod stp;
 pub(crate) mod stun;
 pub(crate) mod syslog;
 pub(crate) mod tcp;
@@ -65,7 +66,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &ethernet::VLAN,
     &ethernet::PROVIDER,
     &ethernet::LLC,
-    &ethernet::STP,
+    &stp::STP,
     &link::NULL,
     &link::SLL,
     &link::RAW,

@@ -46,6 +46,16 @@ protocol! { DHCP "dhcp" "DHCP" "Dynamic Host Configuration Protocol";
     LEASE: u32 "dhcp.option.ip_address_lease_time" "IP Address Lease Time";
     MESSAGE: u8 "dhcp.option.dhcp" "DHCP", names(MESSAGE_TYPES);
     SERVER_ID: ipv4 "dhcp.option.dhcp_server_id" "DHCP Server Identifier";
+    BROADCAST: ipv4 "dhcp.option.broadcast_address" "Broadcast Address";
+    NTP_SERVER: ipv4 "dhcp.option.ntp_server" "Network Time Protocol Server";
+    MTU: u16 "dhcp.option.interface_mtu" "Interface MTU";
+    TEXT: text "dhcp.option.message" "Message";
+    MAX_SIZE: u16 "dhcp.option.dhcp_max_message_size" "Maximum DHCP Message Size";
+    RENEWAL: u32 "dhcp.option.renewal_time_value" "Renewal Time Value";
+    REBINDING: u32 "dhcp.option.rebinding_time_value" "Rebinding Time Value";
+    VENDOR_CLASS: text "dhcp.option.vendor_class_id" "Vendor class identifier";
+    TFTP_SERVER: text "dhcp.option.tftp_server_name" "TFTP Server Name";
+    BOOTFILE: text "dhcp.option.bootfile_name" "Bootfile name";
     REQUEST_ITEM: u8 "dhcp.option.request_list_item" "Parameter Request List Item";
 }
 
@@ -56,7 +66,11 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
         let hw_len = c.u8(cx, &HW_LEN)?;
         c.u8(cx, &HOPS)?;
         c.u32(cx, &ID)?;
-        c.u16(cx, &SECS)?;
+        let secs = c.data.u16(c.pos)?;
+        // Some clients write it the wrong way round.
+        let secs = if secs & 0xFF == 0 { secs.swap_bytes() } else { secs };
+        cx.add(&SECS, c.data, c.pos, 2, u64::from(secs));
+        c.skip(2)?;
         c.bits(cx, &FLAGS, 2, &[&FLAG_BROADCAST])?;
         for def in [&CLIENT, &YOUR, &NEXT_SERVER, &RELAY] {
             c.ipv4(cx, def)?;
@@ -71,12 +85,16 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
         words(cx, c, &FILE, 128)?;
         c.ipv4(cx, &COOKIE)?;
         while !c.is_done() {
-            let kind = c.u8(cx, &OPTION_TYPE)?;
+            let kind = c.peek()?;
+            if kind == 255 {
+                // Its value is 0 in Wireshark, and so it is here.
+                cx.add(&OPTION_TYPE, c.data, c.pos, 1, 0);
+                c.skip(1)?;
+                break;
+            }
+            c.u8(cx, &OPTION_TYPE)?;
             if kind == 0 {
                 continue;
-            }
-            if kind == 255 {
-                break;
             }
             let len = usize::from(c.u8(cx, &OPTION_LENGTH)?);
             let value = c.take(len)?;
@@ -92,13 +110,11 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     });
 }
 
-/// A text in a field of fixed size; shown if it is not empty.
+/// A text in a field of fixed size.
 fn words(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef, size: usize) -> Read {
     let all = c.take(size)?;
     let len = all.bytes.iter().position(|byte| *byte == 0).unwrap_or(size);
-    if len > 0 {
-        cx.add(def, all, 0, len, 0);
-    }
+    cx.add_slice(def, all, 0, len);
     Ok(())
 }
 
@@ -115,8 +131,31 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {
             55 => u32::from(c.u8(cx, &REQUEST_ITEM)?),
             12 => c.all(cx, &HOSTNAME).len() as u32,
             15 => c.all(cx, &DOMAIN).len() as u32,
+            28 => c.ipv4(cx, &BROADCAST)?,
+            42 => c.ipv4(cx, &NTP_SERVER)?,
+            26 => u32::from(c.u16(cx, &MTU)?),
+            56 => c.all(cx, &TEXT).len() as u32,
+            57 => u32::from(c.u16(cx, &MAX_SIZE)?),
+            58 => c.u32(cx, &RENEWAL)?,
+            59 => c.u32(cx, &REBINDING)?,
+            60 => c.all(cx, &VENDOR_CLASS).len() as u32,
+            61 if c.left() > 1 => return client_id(cx, c),
+            66 => c.all(cx, &TFTP_SERVER).len() as u32,
+            67 => c.all(cx, &BOOTFILE).len() as u32,
             _ => return Ok(()),
         };
+    }
+    Ok(())
+}
+
+/// A type of hardware and an address, or anything (RFC 2132 9.14).
+fn client_id(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    if matches!(c.peek()?, 0 | 255) {
+        return Ok(());
+    }
+    let kind = c.u8(cx, &HW_TYPE)?;
+    if kind == 1 && c.left() == 6 {
+        c.ether(cx, &MAC)?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! Ethernet II and 802.3, VLAN tags, LLC and SNAP, spanning tree.
+//! Ethernet II and 802.3, VLAN tags, LLC and SNAP.
 
-use super::names::ETHERTYPES;
+use super::names::{self, CHECKSUM_STATUS, ETHERTYPES};
+use super::stp::{self, STP};
 use super::{arp, data, ip, ipv6, lldp};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read};
-use crate::field::{Names, protocol};
+use crate::cursor::Data;
+use crate::field::{FieldDef, protocol};
 
 protocol! { ETH "eth" "Ethernet" "Ethernet II";
     DST: ether "eth.dst" "Destination";
@@ -13,6 +14,8 @@ protocol! { ETH "eth" "Ethernet" "Ethernet II";
     LEN: u16 "eth.len" "Length";
     PADDING: bytes "eth.padding" "Padding";
     TRAILER: bytes "eth.trailer" "Trailer";
+    FCS: u32 "eth.fcs" "Frame check sequence", hex;
+    FCS_STATUS: u8 "eth.fcs.status" "FCS Status", names(CHECKSUM_STATUS);
     INVALID_LENTYPE: u16 "eth.invalid_lentype" "Invalid length/type", hex;
 }
 
@@ -38,37 +41,7 @@ protocol! { LLC "llc" "LLC" "Logical-Link Control";
     OUI: u24 "llc.oui" "Organization Code";
     SNAP_TYPE: u16 "llc.type" "Type", hex, names(ETHERTYPES);
     PID: u16 "llc.pid" "Protocol ID", hex;
-}
-
-static BPDU_TYPES: Names =
-    &[(0, "Configuration"), (2, "Rapid/Multiple Spanning Tree"), (0x80, "Topology Change Notification")];
-static PORT_ROLES: Names = &[(0, "Unknown"), (1, "Alternate or Backup"), (2, "Root"), (3, "Designated")];
-
-protocol! { STP "stp" "STP" "Spanning Tree Protocol";
-    STP_PROTOCOL: u16 "stp.protocol" "Protocol Identifier", hex;
-    STP_VERSION: u8 "stp.version" "Protocol Version Identifier";
-    STP_TYPE: u8 "stp.type" "BPDU Type", hex, names(BPDU_TYPES);
-    STP_FLAGS: u8 "stp.flags" "BPDU flags", hex;
-    STP_TCACK: bool "stp.flags.tcack" "Topology Change Acknowledgment", mask(0x80);
-    STP_AGREEMENT: bool "stp.flags.agreement" "Agreement", mask(0x40);
-    STP_FORWARDING: bool "stp.flags.forwarding" "Forwarding", mask(0x20);
-    STP_LEARNING: bool "stp.flags.learning" "Learning", mask(0x10);
-    STP_ROLE: u8 "stp.flags.port_role" "Port Role", mask(0x0C), names(PORT_ROLES);
-    STP_PROPOSAL: bool "stp.flags.proposal" "Proposal", mask(0x02);
-    STP_TC: bool "stp.flags.tc" "Topology Change", mask(0x01);
-    ROOT_PRIO: u16 "stp.root.prio" "Root Bridge Priority";
-    ROOT_EXT: u16 "stp.root.ext" "Root Bridge System ID Extension";
-    ROOT_HW: ether "stp.root.hw" "Root Bridge System ID";
-    ROOT_COST: u32 "stp.root.cost" "Root Path Cost";
-    BRIDGE_PRIO: u16 "stp.bridge.prio" "Bridge Priority";
-    BRIDGE_EXT: u16 "stp.bridge.ext" "Bridge System ID Extension";
-    BRIDGE_HW: ether "stp.bridge.hw" "Bridge System ID";
-    STP_PORT: u16 "stp.port" "Port identifier", hex;
-    MSG_AGE: float "stp.msg_age" "Message Age";
-    MAX_AGE: float "stp.max_age" "Max Age";
-    HELLO: float "stp.hello" "Hello Time";
-    FORWARD: float "stp.forward" "Forward Delay";
-    V1_LEN: u8 "stp.version_1_length" "Version 1 Length";
+    CISCO_PID: u16 "llc.cisco_pid" "PID", hex;
 }
 
 /// An Ethernet frame without its checksum.
@@ -80,41 +53,69 @@ pub(crate) fn dissect(cx: &mut Context<'_>, frame: Data<'_>) {
         if kind < 0x0600 {
             let len = usize::from(c.u16(cx, &LEN)?);
             let payload = c.rest().first(len);
-            trailing(cx, c.rest(), payload.len());
+            trailing(cx, c.rest(), payload.len(), &TRAILER, Some(frame.len()));
             llc(cx, payload);
             return Ok(());
         }
         c.u16(cx, &TYPE)?;
         let payload = c.rest();
-        trailing(cx, payload, claimed(kind, payload));
+        trailing(cx, payload, claimed(kind, payload), &TRAILER, Some(frame.len()));
         ethertype(cx, kind, payload);
         Ok(())
     });
 }
 
 /// How many bytes of a frame's payload are the packet; what follows pads the frame to its smallest size.
-fn claimed(kind: u16, payload: Data<'_>) -> usize {
+pub(crate) fn claimed(kind: u16, payload: Data<'_>) -> usize {
     let claimed = match kind {
         0x0800 => payload.u16(2).map(usize::from),
         0x86DD => payload.u16(4).map(|len| if len == 0 { payload.len() } else { usize::from(len) + 40 }),
         0x0806 if payload.len() >= 8 => {
             Ok(8 + 2 * (usize::from(payload.bytes[4]) + usize::from(payload.bytes[5])))
         }
-        0x8100 | 0x88A8 => payload.u16(2).map(|kind| claimed(kind, payload.from(4)) + 4),
+        // As in Wireshark, which takes the last byte before the end for a part of what follows.
+        0x88CC => return lldp::end(payload.bytes).map_or(payload.len(), |end| end.saturating_sub(1)),
         _ => return payload.len(),
     };
     claimed.unwrap_or(payload.len()).min(payload.len())
 }
 
-/// Shows what follows the packet: zeros that fill the frame up are padding, other bytes are a trailer.
-fn trailing(cx: &mut Context<'_>, payload: Data<'_>, used: usize) {
+/// Shows what follows the packet, as Wireshark decides it: zeros that fill the frame up to 60 bytes are padding, the last
+/// four bytes of a long frame its check sequence (`checked`: if this layer may have one), other bytes a trailer.
+pub(crate) fn trailing(
+    cx: &mut Context<'_>,
+    payload: Data<'_>,
+    used: usize,
+    trailer: &'static FieldDef,
+    checked: Option<usize>,
+) {
     let rest = payload.from(used);
-    if rest.is_empty() {
+    let reported = rest.len() + cx.missing;
+    if reported == 0 || used >= payload.len() {
         return;
     }
-    let fills_up = payload.at as usize + payload.len() <= 60;
-    let def = if fills_up && rest.bytes.iter().all(|&byte| byte == 0) { &PADDING } else { &TRAILER };
-    cx.add(def, rest, 0, rest.len(), 0);
+    let before = cx.wire.saturating_sub(reported);
+    let mut padding = 0;
+    if cx.wire >= 60 && before < 60 {
+        let fills = 60 - before;
+        if rest.bytes.get(..fills).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0)) {
+            padding = fills;
+            cx.add(&PADDING, rest, 0, fills, 0);
+        }
+    }
+    let (mut len, over) = (rest.len() - padding, reported - padding);
+    let has_fcs = checked.is_some_and(|frame| frame + cx.missing >= 64) && over >= 4;
+    if has_fcs {
+        len = len.min(over - 4);
+    }
+    if len > 0 {
+        cx.add(trailer, rest, padding, len, 0);
+    }
+    let fcs = rest.from(padding + len);
+    if has_fcs && let Ok(word) = fcs.u32(0) {
+        cx.add(&FCS, fcs, 0, 4, u64::from(word));
+        cx.conclude(&FCS_STATUS, names::UNVERIFIED);
+    }
 }
 
 /// What an EtherType announces.
@@ -140,6 +141,7 @@ fn vlan(cx: &mut Context<'_>, tagged: Data<'_>) {
             llc(cx, c.rest());
         } else {
             c.u16(cx, &ETYPE)?;
+            trailing(cx, c.rest(), claimed(kind, c.rest()), &VLAN_TRAILER, None);
             ethertype(cx, kind, c.rest());
         }
         Ok(())
@@ -157,6 +159,10 @@ fn provider(cx: &mut Context<'_>, tagged: Data<'_>) {
     });
 }
 
+const CISCO: u32 = 0x00_000C;
+/// Cisco's protocol number of spanning trees, one a VLAN.
+const PER_VLAN: u16 = 0x010B;
+
 /// IEEE 802.2, with SNAP.
 pub(crate) fn llc(cx: &mut Context<'_>, frame: Data<'_>) {
     cx.layer(&LLC, frame, |cx, c| {
@@ -173,69 +179,24 @@ pub(crate) fn llc(cx: &mut Context<'_>, frame: Data<'_>) {
             if oui == 0 {
                 let kind = c.u16(cx, &SNAP_TYPE)?;
                 ethertype(cx, kind, c.rest());
+            } else if oui == CISCO {
+                let pid = c.u16(cx, &CISCO_PID)?;
+                let rest = c.rest();
+                if pid == PER_VLAN {
+                    cx.layer(&STP, rest, stp::dissect);
+                } else {
+                    data::show(cx, rest);
+                }
             } else {
                 c.u16(cx, &PID)?;
                 data::show(cx, c.rest());
             }
         } else if dsap == 0x42 {
             let rest = c.rest();
-            cx.layer(&STP, rest, stp);
+            cx.layer(&STP, rest, stp::dissect);
         } else {
             data::show(cx, c.rest());
         }
         Ok(())
     });
-}
-
-fn stp(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    c.u16(cx, &STP_PROTOCOL)?;
-    let version = c.u8(cx, &STP_VERSION)?;
-    let kind = c.u8(cx, &STP_TYPE)?;
-    if kind == 0x80 {
-        return Ok(());
-    }
-    let rapid: &[_] = &[&STP_AGREEMENT, &STP_FORWARDING, &STP_LEARNING, &STP_ROLE, &STP_PROPOSAL];
-    let flags = c.data.u8(c.pos)?;
-    c.u8(cx, &STP_FLAGS)?;
-    c.pos -= 1;
-    cx.depth += 1;
-    c.parts(cx, 1, &[&STP_TCACK])?;
-    if kind == 2 {
-        c.pos -= 1;
-        c.parts(cx, 1, rapid)?;
-    }
-    c.pos -= 1;
-    c.parts(cx, 1, &[&STP_TC])?;
-    cx.depth -= 1;
-    let _ = flags;
-    bridge(cx, c, &ROOT_PRIO, &ROOT_EXT, &ROOT_HW)?;
-    c.u32(cx, &ROOT_COST)?;
-    bridge(cx, c, &BRIDGE_PRIO, &BRIDGE_EXT, &BRIDGE_HW)?;
-    c.u16(cx, &STP_PORT)?;
-    for def in [&MSG_AGE, &MAX_AGE, &HELLO, &FORWARD] {
-        // Counted in 1/256 s.
-        let raw = c.data.u16(c.pos)?;
-        cx.add(def, c.data, c.pos, 2, (f64::from(raw) / 256.0).to_bits());
-        c.pos += 2;
-    }
-    if version >= 2 {
-        c.u8(cx, &V1_LEN)?;
-    }
-    Ok(())
-}
-
-/// Four bits of priority, twelve of extension, a MAC address.
-fn bridge(
-    cx: &mut Context<'_>,
-    c: &mut Cursor<'_>,
-    prio: &'static crate::field::FieldDef,
-    ext: &'static crate::field::FieldDef,
-    hw: &'static crate::field::FieldDef,
-) -> Read {
-    let raw = u64::from(c.data.u16(c.pos)?);
-    cx.add(prio, c.data, c.pos, 1, raw & 0xF000);
-    cx.add(ext, c.data, c.pos, 2, raw & 0x0FFF);
-    c.pos += 2;
-    c.ether(cx, hw)?;
-    Ok(())
 }

@@ -35,6 +35,13 @@ protocol! { IGMP "igmp" "IGMP" "Internet Group Management Protocol";
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
+    // As in Wireshark, where the protocol hands the message to its versions.
+    if message
+        .u8(0)
+        .is_ok_and(|kind| matches!(kind, 0x00..=0x0F | 0x11 | 0x12 | 0x16 | 0x17 | 0x1E | 0x1F | 0x22))
+    {
+        cx.arena.layers.push(&IGMP);
+    }
     cx.layer(&IGMP, message, |cx, c| {
         let kind = message.u8(0)?;
         let version = match kind {
@@ -47,7 +54,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
         };
         cx.conclude(&VERSION, version);
         c.u8(cx, &TYPE)?;
-        if kind == 0x22 {
+        if kind == 0x22 || version == 1 {
             c.bytes(cx, &RESERVED, 1)?;
         } else {
             c.u8(cx, &MAX_RESP)?;

@@ -1,6 +1,6 @@
 //! Link layers of captures that are not Ethernet: loopback, raw IP, Linux cooked; and which number means which.
 
-use super::ethernet::{ethertype, llc};
+use super::ethernet::{claimed, ethertype, llc, trailing};
 use super::names::ETHERTYPES;
 use super::{data, ethernet, ip, ipv6};
 use crate::context::Context;
@@ -29,6 +29,7 @@ protocol! { SLL "sll" "SLL" "Linux cooked capture";
     UNUSED: bytes "sll.unused" "Unused";
     ETYPE: u16 "sll.etype" "Protocol", hex, names(ETHERTYPES);
     LTYPE: u16 "sll.ltype" "Protocol", hex;
+    TRAILER: bytes "sll.trailer" "Trailer";
     IFINDEX: u32 "sll.ifindex" "Interface index";
 }
 
@@ -39,7 +40,9 @@ pub(crate) fn dissect(cx: &mut Context<'_>, link: u16, frame: Data<'_>) {
     match link {
         types::ETHERNET => ethernet::dissect(cx, frame),
         types::NULL | types::LOOP => null(cx, frame),
-        types::RAW | types::RAW_BSD | types::RAW_OLD | types::IPV4 | types::IPV6 => {
+        types::IPV4 => ip::dissect(cx, frame),
+        types::IPV6 => ipv6::dissect(cx, frame),
+        types::RAW | types::RAW_BSD | types::RAW_OLD => {
             cx.layer(&RAW, frame, |_, _| Ok(()));
             by_version(cx, frame);
         }
@@ -82,7 +85,9 @@ fn sll(cx: &mut Context<'_>, frame: Data<'_>) {
         address(cx, c, usize::from(len))?;
         let kind = c.peek_u16()?;
         protocol(cx, c, kind)?;
-        follow(cx, kind, c.rest());
+        let rest = c.rest();
+        trailing(cx, rest, claimed(kind, rest), &TRAILER, None);
+        follow(cx, kind, rest);
         Ok(())
     });
 }

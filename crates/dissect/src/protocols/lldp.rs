@@ -244,3 +244,15 @@ fn organization(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         _ => walk(cx, c, &[Is(&UNKNOWN), Rest(&UNKNOWN_CONTENT)]),
     }
 }
+
+/// Where the last TLV begins, which says that it is the last.
+pub(crate) fn end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let word = usize::from(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+        if word >> 9 == 0 {
+            return Some(at);
+        }
+        at += 2 + (word & 0x1FF);
+    }
+}

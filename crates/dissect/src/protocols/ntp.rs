@@ -19,10 +19,10 @@ protocol! { NTP "ntp" "NTP" "Network Time Protocol";
     VERSION: u8 "ntp.flags.vn" "Version number", mask(0x38);
     MODE: u8 "ntp.flags.mode" "Mode", mask(0x07), names(MODES);
     STRATUM: u8 "ntp.stratum" "Peer Clock Stratum";
-    POLL: int "ntp.ppoll" "Peer Polling Interval";
-    PRECISION: int "ntp.precision" "Peer Clock Precision";
-    ROOT_DELAY: float "ntp.rootdelay" "Root Delay";
-    ROOT_DISPERSION: float "ntp.rootdispersion" "Root Dispersion";
+    POLL: u8 "ntp.ppoll" "Peer Polling Interval";
+    PRECISION: u8 "ntp.precision" "Peer Clock Precision";
+    ROOT_DELAY: u32 "ntp.rootdelay" "Root Delay";
+    ROOT_DISPERSION: u32 "ntp.rootdispersion" "Root Dispersion";
     REFERENCE_ID: bytes "ntp.refid" "Reference ID";
     REFERENCE: absolute "ntp.reftime" "Reference Timestamp";
     ORIGIN: absolute "ntp.org" "Origin Timestamp";
@@ -40,13 +40,11 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
             return Ok(());
         }
         c.u8(cx, &STRATUM)?;
-        c.int(cx, &POLL, 1)?;
-        c.int(cx, &PRECISION, 1)?;
-        for def in [&ROOT_DELAY, &ROOT_DISPERSION] {
-            let raw = c.data.u32(c.pos)?;
-            cx.add(def, c.data, c.pos, 4, (f64::from(raw) / 65_536.0).to_bits());
-            c.pos += 4;
-        }
+        c.u8(cx, &POLL)?;
+        c.u8(cx, &PRECISION)?;
+        // As they are on the wire: in units of 2^-16 s, precision and poll as powers of two.
+        c.u32(cx, &ROOT_DELAY)?;
+        c.u32(cx, &ROOT_DISPERSION)?;
         c.bytes(cx, &REFERENCE_ID, 4)?;
         [&REFERENCE, &ORIGIN, &RECEIVE, &TRANSMIT].into_iter().try_for_each(|def| timestamp(cx, c, def))
     });
@@ -54,7 +52,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
 
 fn timestamp(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read {
     let (seconds, fraction) = (c.data.u32(c.pos)?, c.data.u32(c.pos + 4)?);
-    let nanos = (i64::from(seconds) - EPOCH) * 1_000_000_000 + ((i64::from(fraction) * 1_000_000_000) >> 32);
+    // The era that began in 2036 has counts below 2^31 (RFC 4330 3).
+    let era = if seconds < 0x8000_0000 && (seconds, fraction) != (0, 0) { 1i64 << 32 } else { 0 };
+    let nanos =
+        (i64::from(seconds) + era - EPOCH) * 1_000_000_000 + ((i64::from(fraction) * 1_000_000_000) >> 32);
     cx.add(def, c.data, c.pos, 8, nanos as u64);
     c.skip(8)
 }

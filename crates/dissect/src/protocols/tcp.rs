@@ -368,6 +368,8 @@ fn options(cx: &mut Context<'_>, data: Data<'_>) -> Read {
         if kind <= 1 {
             result = c.u8(cx, &OPTION_KIND).map(|_| ());
             if kind == 0 {
+                // Wireshark shows it both for the option and in it.
+                cx.add(&OPTION_KIND, c.data, c.pos - 1, 1, 0);
                 break;
             }
         } else {

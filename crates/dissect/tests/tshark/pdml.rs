@@ -53,12 +53,16 @@ pub(crate) fn read_some(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, St
     Ok(packets)
 }
 
+/// Of longer values the rest is not kept.
+pub(crate) const LONGEST: usize = 4000;
+
 fn to_lines(packets: &[Packet]) -> String {
     let mut out = String::new();
     for packet in packets {
         out += &format!("P\t{}\n", packet.layers);
         for (name, value) in &packet.fields {
-            let value: String = value.chars().take(4000).map(|c| if c == '\n' { ' ' } else { c }).collect();
+            let value: String = value.chars().take(LONGEST).collect();
+            let value = value.replace('\r', "\\r").replace('\n', "\\n");
             out += &format!("{name}\t{value}\n");
         }
     }
