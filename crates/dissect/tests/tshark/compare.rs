@@ -140,7 +140,8 @@ impl Report {
         for (name, (ours, theirs)) in values {
             let same = ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| same(a, b));
             // Where layers differ, fields differ as well.
-            if !same && !(self.lenient && layers != their_layers) {
+            let follows = self.lenient && layers != their_layers;
+            if !same && !follows {
                 differ(name, ours.join(" | "), theirs.join(" | "));
             }
         }

@@ -25,7 +25,8 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
-/// how many packets and captures, and one of them. Words in `THRU_ONLY` narrow down the captures.
+/// how many packets and captures, and one of them. A word in `THRU_ONLY` narrows down the
+/// captures; `THRU_FIELD` names a field of which every difference is shown.
 pub(crate) fn run(tshark: &Path, folder: &Path) {
     let only = std::env::var("THRU_ONLY").unwrap_or_default();
     let files: Vec<PathBuf> =
@@ -50,6 +51,10 @@ pub(crate) fn run(tshark: &Path, folder: &Path) {
         }
     });
     let report = report.into_inner().expect("no thread panicked");
+    if let Ok(field) = std::env::var("THRU_FIELD") {
+        report.differences.iter().filter(|one| one.field == field).for_each(|one| println!("{one}"));
+        return;
+    }
     println!("{}", report.table());
     println!("{}", kinds(&report.differences));
     println!("unknown here:\n{}", unknown(&report));
