@@ -2,8 +2,10 @@
 //! `cargo bench -p thru-net --bench wires [-- WORDS]`. As root; in namespaces of its own. It prints and never judges.
 //!
 //! One connection, one direction at a time, after another connection has warmed everything up; rounds of all devices
-//! take turns, and the median counts, so that what else the machine does hits all alike. Words choose devices (`tun`,
-//! `tap`, `packet`, `xdp`); `quick` makes it smaller.
+//! take turns, and the median counts, so that what else the machine does hits all alike. Kernels send with Reno,
+//! whatever the machine's default is: a kernel that paces (BBR) is as fast as its timers are kept. Words choose devices (`tun`,
+//! `tap`, `packet`, `xdp`), or one by its line's title; `alone` leaves the kernels out, `quick`
+//! makes it smaller.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -49,14 +51,20 @@ const WAYS: [(&str, &str, Way); 8] = [
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let quick = words.iter().any(|word| word == "quick");
-    let named: Vec<&String> = words.iter().filter(|word| *word != "quick").collect();
-    let wanted = |name: &str| named.is_empty() || name.is_empty() || named.iter().any(|word| *word == name);
+    let alone = words.iter().any(|word| word == "alone");
+    let named: Vec<&String> =
+        words.iter().filter(|word| !["quick", "alone"].contains(&word.as_str())).collect();
+    let wanted = |title: &str, word: &str| {
+        let fits =
+            |wanted: &&String| (word.is_empty() && !alone) || *wanted == word || title == wanted.as_str();
+        named.is_empty() || named.iter().any(fits)
+    };
     let (bytes, rounds) = if quick { (200_000_000, 1) } else { (1_000_000_000, 5) };
     if !thru_peers::is_root() {
         println!("DID NOT RUN: the benchmark of devices makes network namespaces: run it as root");
         return;
     }
-    let ways: Vec<_> = WAYS.iter().filter(|(_, word, _)| wanted(word)).collect();
+    let ways: Vec<_> = WAYS.iter().filter(|(title, word, _)| wanted(title, word)).collect();
     let mut results: Vec<[Vec<f64>; 2]> = vec![Default::default(); ways.len()];
     for _ in 0..rounds {
         for (result, (name, _, way)) in results.iter_mut().zip(&ways) {
@@ -86,7 +94,7 @@ fn main() {
 
 /// How long so many bytes take in each direction.
 fn measure(way: Way, bytes: usize) -> Option<[Duration; 2]> {
-    let place = Place::new("wires")?;
+    let place = without_pacing()?;
     match way {
         Way::KernelToKernel { offload } => two_kernels(&place, bytes, offload),
         Way::Tun { tap, offload } => {
@@ -103,6 +111,15 @@ fn measure(way: Way, bytes: usize) -> Option<[Duration; 2]> {
             Some(ours(&place, bytes, || with_mac(device, TcpConfig::default(), Some(MAC))))
         }
     }
+}
+
+/// A namespace whose kernel does not pace.
+fn without_pacing() -> Option<Place> {
+    let place = Place::new("wires")?;
+    place
+        .within(|| std::fs::write("/proc/sys/net/ipv4/tcp_congestion_control", "reno"))
+        .expect("every kernel has Reno, for everybody");
+    Some(place)
 }
 
 /// Our stack against the kernel of the place.
@@ -157,7 +174,7 @@ fn ours(place: &Place, bytes: usize, host: impl FnOnce() -> Iface) -> [Duration;
 
 /// The kernel at both ends, each in a namespace of its own.
 fn two_kernels(place: &Place, bytes: usize, offload: bool) -> Option<[Duration; 2]> {
-    let other = Place::new("wires")?;
+    let other = without_pacing()?;
     place
         .within(|| {
             netlink::add_veth("thru0", "thru1")?;

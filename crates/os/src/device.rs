@@ -16,9 +16,14 @@ use bytes::Bytes;
 use thru_wire::{Instant, MacAddr};
 
 pub mod packet;
+mod rooms;
 pub mod tun;
 pub mod virtio;
 pub mod xdp;
+
+/// A batch ends early once its frames have this many bytes together: what is read is still in the processor's cache
+/// when it is used.
+pub const BATCH_BYTES: usize = 1 << 18;
 
 /// A network interface that gives and takes frames in batches.
 pub trait Device: Send {
@@ -28,7 +33,8 @@ pub trait Device: Send {
     /// The descriptor to wait on: readable when frames can be had, writable when there is room again.
     fn fd(&self) -> RawFd;
 
-    /// Adds at most `limit` frames to `frames`; how many. 0: there is none now.
+    /// Adds at most `limit` frames to `frames`; how many. Fewer, of fewer than [`BATCH_BYTES`] together: there are no
+    /// more now.
     fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize>;
 
     /// Sends frames from the front until there are no more or no room; how many left. Those that did not leave stay.

@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use thru_wire::Instant;
 
-use super::{Checksum, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio};
+use super::rooms::Rooms;
+use super::{
+    BATCH_BYTES, Checksum, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio,
+};
 use crate::{clock, netlink};
 
 /// What a packet socket is opened with.
@@ -37,6 +40,7 @@ pub struct PacketSocket {
     stuck: bool,
     /// For frames that do not fit a slot.
     large: Vec<u8>,
+    rooms: Rooms,
     /// Frames that the kernel had no room for, ever.
     dropped: u64,
 }
@@ -136,6 +140,7 @@ impl PacketSocket {
             send_slot: 0,
             stuck: false,
             large: Vec::new(),
+            rooms: Rooms::new(),
             dropped: 0,
         })
     }
@@ -202,7 +207,7 @@ impl PacketSocket {
         }
         let rx_time = clocks.instant(header.seconds, header.nanos);
         let whole = header.captured == header.len;
-        let bytes = whole.then(|| Bytes::copy_from_slice(data));
+        let bytes = whole.then(|| self.rooms.copy(data));
         header.status.store(STATUS_KERNEL, Ordering::Release);
         self.receive_slot = (self.receive_slot + 1) % self.ring.receive.frames as usize;
         match bytes {
@@ -226,10 +231,10 @@ impl PacketSocket {
         };
         let bytes = &self.large[..usize::try_from(read).ok()?];
         if !self.with_header {
-            return Some((Bytes::copy_from_slice(bytes), Offload::NONE));
+            return Some((self.rooms.copy(bytes), Offload::NONE));
         }
         let (header, frame) = bytes.split_first_chunk()?;
-        Some((Bytes::copy_from_slice(frame), virtio::read(header)))
+        Some((self.rooms.copy(frame), virtio::read(header)))
     }
 
     /// Writes a frame into the next slot: `false` if the kernel still holds it.
@@ -290,10 +295,17 @@ impl Device for PacketSocket {
 
     fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
         let clocks = Clocks::read();
+        let mut bytes = 0;
         for count in 0..limit {
             match self.receive(clocks) {
-                Some(frame) => frames.push(frame),
+                Some(frame) => {
+                    bytes += frame.bytes.len();
+                    frames.push(frame);
+                }
                 None => return Ok(count),
+            }
+            if bytes >= BATCH_BYTES {
+                return Ok(count + 1);
             }
         }
         Ok(limit)

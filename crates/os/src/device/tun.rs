@@ -7,10 +7,10 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use bytes::BytesMut;
 use thru_wire::MacAddr;
 
-use super::{Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio};
+use super::rooms::Rooms;
+use super::{BATCH_BYTES, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio};
 use crate::{clock, netlink};
 
 /// What a TUN or TAP device is made with.
@@ -31,8 +31,7 @@ pub struct Tun {
     properties: Properties,
     /// Frames begin with a [`virtio`] header.
     with_header: bool,
-    /// Room for frames to come; what was received is split off.
-    room: BytesMut,
+    rooms: Rooms,
 }
 
 const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
@@ -50,8 +49,6 @@ const TUN_F_TSO_ECN: libc::c_uint = 8;
 const LARGEST: usize = virtio::LEN + 14 + 65_536;
 /// Frames that may wait for us.
 const QUEUE: u32 = 8_192;
-/// Room that is allocated at once.
-const ROOM: usize = 4 * LARGEST;
 
 impl Tun {
     /// Makes the interface. It is down and has no address yet: see [`netlink`].
@@ -85,7 +82,7 @@ impl Tun {
         netlink::set_queue(link.index, QUEUE)?;
         let mac = if config.tap { link.mac } else { MacAddr::UNSPECIFIED };
         let properties = Properties { name, ethernet: config.tap, mac, mtu: link.mtu, offloads };
-        Ok(Tun { file, properties, with_header, room: BytesMut::new() })
+        Ok(Tun { file, properties, with_header, rooms: Rooms::new() })
     }
 
     /// Tells the device that the interface's MTU was changed.
@@ -95,10 +92,8 @@ impl Tun {
 
     /// The next frame, or `None`.
     fn receive(&mut self) -> io::Result<Option<Received>> {
-        if self.room.capacity() < LARGEST {
-            self.room = BytesMut::with_capacity(ROOM);
-        }
-        let spare = self.room.spare_capacity_mut();
+        let room = self.rooms.reserve(LARGEST);
+        let spare = room.spare_capacity_mut();
         let length = LARGEST.min(spare.len());
         // SAFETY: the pointer and the length describe spare capacity that nobody else holds.
         let read = unsafe { libc::read(self.file.as_raw_fd(), spare.as_mut_ptr().cast(), length) };
@@ -110,8 +105,8 @@ impl Tun {
             };
         };
         // SAFETY: the kernel has written `read` bytes there, at most `length`.
-        unsafe { self.room.set_len(read) };
-        let mut bytes = self.room.split().freeze();
+        unsafe { room.set_len(read) };
+        let mut bytes = room.split().freeze();
         let mut offload = Offload::NONE;
         if self.with_header {
             if bytes.len() < virtio::LEN {
@@ -163,10 +158,17 @@ impl Device for Tun {
     }
 
     fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+        let mut bytes = 0;
         for count in 0..limit {
             match self.receive()? {
-                Some(frame) => frames.push(frame),
+                Some(frame) => {
+                    bytes += frame.bytes.len();
+                    frames.push(frame);
+                }
                 None => return Ok(count),
+            }
+            if bytes >= BATCH_BYTES {
+                return Ok(count + 1);
             }
         }
         Ok(limit)

@@ -14,10 +14,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use bytes::Bytes;
 use thru_wire::MacAddr;
 
 use super::packet::{PacketConfig, PacketSocket};
+use super::rooms::Rooms;
 use super::{Checksum, Device, Offload, Offloads, Properties, Received, Sending, check};
 use crate::{clock, netlink};
 
@@ -52,6 +52,7 @@ pub struct XdpSocket {
     /// The interface is one end of a wire between kernels: checksums may never have been computed.
     between_kernels: bool,
     stuck: bool,
+    rooms: Rooms,
 }
 
 /// The kernel puts as much in front of each frame.
@@ -100,6 +101,7 @@ impl XdpSocket {
             zero_copy,
             between_kernels: link.kind == "veth",
             stuck: false,
+            rooms: Rooms::new(),
         })
     }
 
@@ -133,7 +135,7 @@ impl Device for XdpSocket {
         for index in 0..self.queues.len() {
             while count < limit {
                 let Some(bytes) = self.queues[index].receive() else { break };
-                let bytes = Bytes::copy_from_slice(bytes);
+                let bytes = self.rooms.copy(bytes);
                 self.queues[index].received();
                 let offload = self.offload_of(&bytes);
                 frames.push(Received { bytes, rx_time, offload });
