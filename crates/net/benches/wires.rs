@@ -3,7 +3,8 @@
 //!
 //! One connection, one direction at a time, after another connection has warmed everything up; rounds of all devices
 //! take turns, and the median counts, so that what else the machine does hits all alike. Kernels send with Reno,
-//! whatever the machine's default is: a kernel that paces (BBR) is as fast as its timers are kept. Words choose devices (`tun`,
+//! whatever the machine's default is: a kernel that paces (BBR) is as fast as its timers are kept. Everything runs before
+//! ordinary programs (`SCHED_FIFO`, where that is allowed). Words choose devices (`tun`,
 //! `tap`, `packet`, `xdp`), or one by its line's title; `alone` leaves the kernels out, `quick`
 //! makes it smaller.
 
@@ -64,6 +65,7 @@ fn main() {
         println!("DID NOT RUN: the benchmark of devices makes network namespaces: run it as root");
         return;
     }
+    let _ = thru_os::schedule::be_punctual();
     let ways: Vec<_> = WAYS.iter().filter(|(title, word, _)| wanted(title, word)).collect();
     let mut results: Vec<[Vec<f64>; 2]> = vec![Default::default(); ways.len()];
     for _ in 0..rounds {

@@ -120,7 +120,13 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> io::Resul
     let segmentation = if properties.offloads.segmentation { 65_535 } else { 0 };
     host.set_offloads(
         interface,
-        Offloads { segmentation, checksum: properties.offloads.checksum, ..Offloads::default() },
+        Offloads {
+            segmentation,
+            checksum: properties.offloads.checksum,
+            // What is kept is kept whole.
+            gather: !options.capture,
+            ..Offloads::default()
+        },
     );
     for address in &options.addresses {
         host.add_address(interface, *address);
@@ -255,7 +261,7 @@ impl Wire {
                 capture.keep(&frame, true);
             }
             state.stats.sent.0 += 1;
-            state.stats.sent.1 += frame.bytes.len() as u64;
+            state.stats.sent.1 += frame.len() as u64;
             state.queue.push_back(task::sending(frame));
         }
         state.flush();
@@ -287,14 +293,10 @@ impl State {
         self.failed.get_or_insert_with(|| error.to_string());
     }
 
-    /// Frames that have arrived; how many.
-    fn receive(&mut self, batch: &mut Vec<Received>, limit: usize) -> usize {
-        match self.device.recv_batch(batch, limit) {
-            Ok(count) => count,
-            Err(error) => {
-                self.fail(&error);
-                0
-            }
+    /// Frames that have arrived.
+    fn receive(&mut self, batch: &mut Vec<Received>, limit: usize) {
+        if let Err(error) = self.device.recv_batch(batch, limit) {
+            self.fail(&error);
         }
     }
 }

@@ -33,8 +33,7 @@ pub trait Device: Send {
     /// The descriptor to wait on: readable when frames can be had, writable when there is room again.
     fn fd(&self) -> RawFd;
 
-    /// Adds at most `limit` frames to `frames`; how many. Fewer, of fewer than [`BATCH_BYTES`] together: there are no
-    /// more now.
+    /// Adds at most `limit` frames to `frames`; how many. Whether there may be more now: [`is_full`].
     fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize>;
 
     /// Sends frames from the front until there are no more or no room; how many left. Those that did not leave stay.
@@ -53,6 +52,11 @@ pub trait Device: Send {
     fn missed(&mut self) -> u64 {
         0
     }
+}
+
+/// Whether a batch that was received with this limit may have left frames behind. If not, there were no more.
+pub fn is_full(batch: &[Received], limit: usize) -> bool {
+    batch.len() >= limit || batch.iter().map(|frame| frame.bytes.len()).sum::<usize>() >= BATCH_BYTES
 }
 
 /// What a device is and can do.
@@ -75,7 +79,8 @@ pub struct Properties {
 pub struct Offloads {
     /// It completes [`Checksum::Partial`].
     pub checksum: bool,
-    /// It cuts super-segments of TCP over IPv4 and IPv6, of at most 65,535 bytes of IP.
+    /// It cuts super-segments of TCP over IPv4 and IPv6, of at most 65,535 bytes of IP; their payload may stand beside
+    /// their headers ([`Sending::payload`]).
     pub segmentation: bool,
 }
 
@@ -107,8 +112,23 @@ impl Received {
 pub struct Sending {
     /// From the Ethernet header on, or from the IP header on.
     pub bytes: Bytes,
+    /// What follows `bytes`, where it is shared rather than copied: of super-segments only.
+    pub payload: [Option<Bytes>; 2],
     /// What is left for the device to do; no more than its [`Offloads`] say.
     pub offload: Offload,
+}
+
+impl Sending {
+    /// One complete packet.
+    pub fn packet(bytes: Bytes) -> Sending {
+        Sending { bytes, payload: [None, None], offload: Offload::NONE }
+    }
+
+    /// Its parts, one behind the other; those that are not there are empty.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        let [first, second] = &self.payload;
+        [&self.bytes, first.as_deref().unwrap_or_default(), second.as_deref().unwrap_or_default()]
+    }
 }
 
 /// What a frame still needs before it is packets on a wire, or what its device has done for us already. The fields

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thru_os::clock;
-use thru_os::device::{self as os, BATCH_BYTES, Received, Sending};
+use thru_os::device::{self, Received, Sending};
 use thru_stack::frame as stack;
 use thru_stack::{Frame, InterfaceId};
 use tokio::io::unix::AsyncFd;
@@ -54,8 +54,8 @@ pub(super) async fn run(wire: Arc<Wire>, device: AsyncFd<OwnedFd>) {
 fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
     for _ in 0..TURNS {
         let mut state = wire.state();
-        let count = state.receive(batch, BATCH);
-        let bytes: usize = batch.iter().map(|frame| frame.bytes.len()).sum();
+        state.receive(batch, BATCH);
+        let (count, full) = (batch.len(), device::is_full(batch, BATCH));
         let State { host, stats, capture, .. } = &mut *state;
         let frames = batch.drain(..).map(|received| {
             stats.received.0 += 1;
@@ -69,12 +69,12 @@ fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
         // Together: what a device brings packet by packet is coalesced on its way into the host.
         host.handle_frames(clock::now(), InterfaceId(0), frames);
         wire.settle(&mut state);
-        if bytes >= BATCH_BYTES {
-            // Whoever waits for them reads them while they are near.
-            return true;
+        if !full {
+            return false;
         }
         if count < BATCH {
-            return false;
+            // Many bytes: whoever waits for them reads them while they are near.
+            return true;
         }
     }
     true
@@ -126,9 +126,9 @@ pub(crate) fn frame(received: Received) -> Frame {
         cwr_once: wanted.cwr_once,
     });
     let checksum = match offload.checksum {
-        os::Checksum::Full => stack::Checksum::Full,
-        os::Checksum::Partial { start, offset } => stack::Checksum::Partial { start, offset },
-        os::Checksum::Verified => stack::Checksum::Verified,
+        device::Checksum::Full => stack::Checksum::Full,
+        device::Checksum::Partial { start, offset } => stack::Checksum::Partial { start, offset },
+        device::Checksum::Verified => stack::Checksum::Verified,
     };
     Frame { offload: stack::Offload { segmentation, checksum }, ..Frame::new(bytes, rx_time) }
 }
@@ -136,14 +136,18 @@ pub(crate) fn frame(received: Received) -> Frame {
 /// A frame as the device takes it.
 pub(super) fn sending(frame: Frame) -> Sending {
     let stack::Offload { segmentation, checksum } = frame.offload;
-    let segmentation = segmentation.map(|wanted| os::Segmentation {
+    let segmentation = segmentation.map(|wanted| device::Segmentation {
         segment_size: wanted.segment_size,
         header_len: wanted.header_len,
         cwr_once: wanted.cwr_once,
     });
     let checksum = match checksum {
-        stack::Checksum::Partial { start, offset } => os::Checksum::Partial { start, offset },
-        stack::Checksum::Full | stack::Checksum::Verified => os::Checksum::Full,
+        stack::Checksum::Partial { start, offset } => device::Checksum::Partial { start, offset },
+        stack::Checksum::Full | stack::Checksum::Verified => device::Checksum::Full,
     };
-    Sending { bytes: frame.bytes, offload: os::Offload { segmentation, checksum } }
+    Sending {
+        bytes: frame.bytes,
+        payload: frame.payload,
+        offload: device::Offload { segmentation, checksum },
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use thru_os::clock;
-use thru_os::device::{Device, Offload, Received, Sending};
+use thru_os::device::{self, Device, Received, Sending};
 use thru_os::timer::Timer;
 use thru_sim::{NodeId, World};
 use thru_stack::offload::segment::{Segments, complete_checksum};
@@ -185,7 +185,7 @@ impl Joined {
             let mut edge = self.edge();
             while let Some((node, interface, bytes)) = first {
                 if let Some(port) = edge.iter_mut().find(|port| port.is(node, interface)) {
-                    port.queue.push_back(Sending { bytes, offload: Offload::NONE });
+                    port.queue.push_back(Sending::packet(bytes));
                 }
                 first = world.take_external();
             }
@@ -222,21 +222,22 @@ async fn carry(shared: Arc<Shared>, node: NodeId, interface: InterfaceId, watche
     loop {
         let Ok(mut ready) = watched.readable().await else { return };
         match carry_batch(&shared, node, interface) {
-            Some(BATCH) => tokio::task::yield_now().await,
-            Some(_) => ready.clear_ready(),
+            Some(true) => tokio::task::yield_now().await,
+            Some(false) => ready.clear_ready(),
             None => return,
         }
     }
 }
 
-/// One batch; how many frames. `None`: the device is gone.
-fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<usize> {
+/// One batch; whether there may be more. `None`: the device is gone.
+fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<bool> {
     let mut batch = Vec::with_capacity(BATCH);
-    let count = {
+    {
         let mut edge = shared.real.as_ref()?.edge();
         let port = edge.iter_mut().find(|port| port.is(node, interface) && !port.failed)?;
-        port.device.recv_batch(&mut batch, BATCH).ok()?
-    };
+        port.device.recv_batch(&mut batch, BATCH).ok()?;
+    }
+    let more = device::is_full(&batch, BATCH);
     let origin = shared.real.as_ref()?.origin.nanos();
     let mut world = shared.world_now();
     for received in batch {
@@ -244,7 +245,7 @@ fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<
         let at = Instant::from_nanos(received.rx_time.nanos().saturating_sub(origin));
         packets(frame(received), |bytes| world.inject_at(at, node, interface, bytes));
     }
-    Some(count)
+    Some(more)
 }
 
 /// The packets of an Ethernet frame that a device received, as a wire would carry them: super-segments are cut,

@@ -247,14 +247,19 @@ impl PacketSocket {
             return false;
         }
         let front = if self.with_header { virtio::LEN } else { 0 };
-        let total = front + frame.bytes.len();
+        let parts = frame.parts();
+        let total = front + parts.iter().map(|part| part.len()).sum::<usize>();
         if SEND_AT + total > self.ring.send.frame_size as usize {
             // Larger than any slot: it can never leave.
             return true;
         }
         // SAFETY: the slot is ours while its status says so, and the range was bounded by the slot.
         let room = unsafe { std::slice::from_raw_parts_mut(slot.add(SEND_AT), total) };
-        room[front..].copy_from_slice(&frame.bytes);
+        let mut at = front;
+        for part in parts {
+            room[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
         if self.with_header {
             room[..front].copy_from_slice(&virtio::write(frame.offload, is_v6(&frame.bytes, true)));
         }

@@ -120,15 +120,16 @@ impl Tun {
 
     /// Sends one frame: `false` if there is no room.
     fn send(&self, frame: &Sending) -> io::Result<bool> {
+        let [bytes, first, second] = frame.parts();
         if !self.with_header {
-            return self.write(&[&frame.bytes]);
+            return self.write(&[bytes, first, second]);
         }
-        let header = virtio::write(frame.offload, is_v6(&frame.bytes, self.properties.ethernet));
-        self.write(&[&header, &frame.bytes])
+        let header = virtio::write(frame.offload, is_v6(bytes, self.properties.ethernet));
+        self.write(&[&header, bytes, first, second])
     }
 
     fn write(&self, parts: &[&[u8]]) -> io::Result<bool> {
-        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; 2];
+        let mut vectors = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; 4];
         for (vector, part) in vectors.iter_mut().zip(parts) {
             *vector = libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() };
         }

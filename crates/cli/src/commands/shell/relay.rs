@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thru_net::iface::Device;
 use thru_net::lab::real::each_packet;
-use thru_os::device::{Offload, Sending};
+use thru_os::device::Sending;
 
 /// Frames fetched at a time.
 const BATCH: usize = 64;
@@ -47,7 +47,7 @@ fn pass(from: &mut Box<dyn Device>, to: &mut Box<dyn Device>) -> Option<usize> {
     let count = from.recv_batch(&mut received, BATCH).ok()?;
     let mut frames = VecDeque::new();
     for frame in received {
-        each_packet(frame, |bytes| frames.push_back(Sending { bytes, offload: Offload::NONE }));
+        each_packet(frame, |bytes| frames.push_back(Sending::packet(bytes)));
     }
     to.send_batch(&mut frames).ok()?;
     Some(count)
