@@ -168,24 +168,21 @@ struct Place<'a> {
 struct Hop<'a> {
     span: &'a Span,
     address: IpAddr,
+    /// Its place on the way, from 1.
+    number: i64,
     sent: f64,
     lost: f64,
 }
 
+/// A place is as good as the likeliest one if the counts are not this many times less likely with it.
+const AS_LIKELY: f64 = 10.0;
+
 /// Between which hops packets begin to be lost: the change point that makes all hops' counts likeliest, with next to
 /// no loss before it and the same loss from it on. Loss at one hop only, which later hops do not have, does not move
-/// it: that is a router too busy to answer.
+/// it: that is a router too busy to answer. Where few pings leave several places, it is the stretch from the first
+/// to the last of them.
 fn place<'a>(facts: &Facts<'a>, target: &Pings<'a>) -> Option<Place<'a>> {
-    let mut hops: Vec<Hop<'a>> = Vec::new();
-    for span in facts.pings("hop") {
-        let (Some(address), Some(sent)) = (span.address("ping.target"), span.int("ping.sent")) else {
-            continue;
-        };
-        let received = span.int("ping.received").unwrap_or(0);
-        if sent > 0 && received > 0 {
-            hops.push(Hop { span, address, sent: sent as f64, lost: (sent - received) as f64 });
-        }
-    }
+    let hops = hops(facts);
     if hops.is_empty() {
         return None;
     }
@@ -194,20 +191,57 @@ fn place<'a>(facts: &Facts<'a>, target: &Pings<'a>) -> Option<Place<'a>> {
         .map(|hop| (hop.sent, hop.lost))
         .chain([(target.sent as f64, target.lost() as f64)])
         .collect();
-    let begin = (0..counts.len()).max_by(|&one, &other| {
-        likelihood(&counts, one).partial_cmp(&likelihood(&counts, other)).unwrap_or(std::cmp::Ordering::Equal)
-    })?;
+    let likelihoods: Vec<f64> = (0..counts.len()).map(|begin| likelihood(&counts, begin)).collect();
+    let best = likelihoods.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let likely = |likelihood: &f64| *likelihood >= best - AS_LIKELY.ln();
+    let (first, last) = (likelihoods.iter().position(likely)?, likelihoods.iter().rposition(likely)?);
+    if first == 0 && last == hops.len() {
+        return None;
+    }
     let name = |address: IpAddr| facts.trace.named(address);
-    let text = match (begin, hops.get(begin)) {
-        (0, Some(first)) => format!("between this machine and its first router {}", name(first.address)),
-        (n, Some(hop)) => {
-            format!("between {} and {} (hop {})", name(hops[n - 1].address), name(hop.address), n + 1)
+    let before = first.checked_sub(1).and_then(|place| hops.get(place));
+    let text = match (before, hops.get(last)) {
+        (None, Some(hop)) if hop.number == 1 => {
+            format!("between this machine and its first router {}", name(hop.address))
         }
-        (n, None) => {
-            format!("after {} (hop {n}), on the last stretch to the server", name(hops[n - 1].address))
+        (None, Some(hop)) => {
+            format!("between this machine and {} (hop {})", name(hop.address), hop.number)
         }
+        (Some(before), Some(hop)) => {
+            format!("between {} and {} (hop {})", name(before.address), name(hop.address), hop.number)
+        }
+        (Some(before), None) => {
+            format!(
+                "after {} (hop {}), on the last stretch to the server",
+                name(before.address),
+                before.number
+            )
+        }
+        (None, None) => return None,
     };
-    Some(Place { text, span: hops.get(begin).map(|hop| hop.span) })
+    Some(Place { text, span: hops.get(last).map(|hop| hop.span) })
+}
+
+/// The hops that were pinged, in the order of the way.
+fn hops<'a>(facts: &Facts<'a>) -> Vec<Hop<'a>> {
+    let mut hops: Vec<Hop<'a>> = Vec::new();
+    for (place, span) in facts.pings("hop").enumerate() {
+        let (Some(address), Some(sent)) = (span.address("ping.target"), span.int("ping.sent")) else {
+            continue;
+        };
+        let ttl = facts
+            .trace
+            .all("hop")
+            .find(|hop| hop.address("hop.address") == Some(address))
+            .and_then(|hop| hop.int("hop.ttl"));
+        let received = span.int("ping.received").unwrap_or(0);
+        if sent > 0 && received > 0 {
+            let (number, lost) = (ttl.unwrap_or(place as i64 + 1), (sent - received) as f64);
+            hops.push(Hop { span, address, number, sent: sent as f64, lost });
+        }
+    }
+    hops.sort_by_key(|hop| hop.number);
+    hops
 }
 
 fn likelihood(counts: &[(f64, f64)], begin: usize) -> f64 {

@@ -7,26 +7,30 @@ use thru_net::TcpInfo;
 use thru_trace::SpanId;
 
 use crate::Recorder;
-use crate::ping::{PingOptions, ping, ping_until};
+use crate::ping::{Echo, PingOptions, PingResult, ping_until};
 use crate::route::Route;
 
 /// How many packets a look at the way's quality may cost, and how fast they go.
 #[derive(Clone, Copy, Debug)]
 pub struct QualityBudget {
-    /// Pings of the short train.
+    /// Pings of the first train.
     pub short: u16,
-    /// Pings of each long train, to the destination and to each hop.
+    /// Pings to the destination and beside a transfer, all together, if the first train or the request shows a sign.
     pub long: u16,
+    /// Pings in all: what the destination did not need is left for the hops.
+    pub total: u16,
     /// From one ping to the next.
     pub interval: Duration,
 }
 
 impl QualityBudget {
-    /// In a lab packets are free: a loss of 4 % takes one of 40 pings there and back with 96 %.
+    /// In a lab time costs nothing: a loss of 4 % takes one of 40 pings there and back with 96 %. 135 pings and their
+    /// replies, a traceroute and a control stay below 300 packets.
     pub const LAB: QualityBudget =
-        QualityBudget { short: 40, long: 100, interval: Duration::from_millis(20) };
+        QualityBudget { short: 40, long: 100, total: 135, interval: Duration::from_millis(20) };
     /// On a real network: at most some 200 packets.
-    pub const REAL: QualityBudget = QualityBudget { short: 5, long: 20, interval: Duration::from_millis(50) };
+    pub const REAL: QualityBudget =
+        QualityBudget { short: 5, long: 40, total: 100, interval: Duration::from_millis(50) };
 
     fn train(self, count: u16) -> PingOptions {
         PingOptions { count, interval: self.interval, ..PingOptions::default() }
@@ -76,7 +80,7 @@ pub async fn beside<T>(
         // A sender that is gone is done too.
         let _ = stop.await;
     };
-    let train = PingOptions { count: budget.long, interval: LOADED_AFTER / 2, ..PingOptions::default() };
+    let train = PingOptions { count: budget.short, interval: LOADED_AFTER / 2, ..PingOptions::default() };
     let pings = ping_until(recorder, None, target, "loaded", train, stop, |_| {});
     let finish = async {
         let result = transfer.await;
@@ -88,7 +92,7 @@ pub async fn beside<T>(
     result
 }
 
-/// Pings the destination; on suspicion pings it longer, and each hop of `route` as long.
+/// Pings the destination; on suspicion pings it longer, and, if it loses some, the hops of `route` that tell where.
 pub async fn look(
     recorder: &Recorder,
     parent: Option<SpanId>,
@@ -97,19 +101,150 @@ pub async fn look(
     route: Option<&Route>,
     budget: QualityBudget,
 ) {
-    let short = ping(recorder, parent, target, "idle", budget.train(budget.short), |_| {}).await;
-    let Ok(short) = short else { return };
+    let mut look = Look { recorder, parent, budget, left: budget.total };
+    let Some(short) = look.train(target, "idle", budget.short, LOSSES_ENOUGH).await else { return };
     let spread = match (short.rtts().min(), short.rtts().max()) {
         (Some(min), Some(max)) if !min.is_zero() => Some(max.as_secs_f64() / min.as_secs_f64()),
         _ => None,
     };
-    if !suspicious(info, Some((short.echoes.len(), short.received())), spread) && !struggled(recorder) {
+    let mut seen = (short.echoes.len(), short.received());
+    if !suspicious(info, Some(seen), spread) && !struggled(recorder) {
         return;
     }
-    // Who may not ping a moment later could not a moment before either; nothing to add.
-    let _ = ping(recorder, parent, target, "idle", budget.train(budget.long), |_| {}).await;
-    for hop in route.map_or(&[][..], |route| &route.hops) {
-        let Some(address) = hop.addresses.first().filter(|address| **address != target) else { continue };
-        let _ = ping(recorder, parent, *address, "hop", budget.train(budget.long), |_| {}).await;
+    if seen.0 - seen.1 < LOSSES_ENOUGH {
+        let more = budget.long.saturating_sub(budget.short);
+        let Some(long) = look.train(target, "idle", more, LOSSES_ENOUGH).await else { return };
+        seen = (seen.0 + long.echoes.len(), seen.1 + long.received());
+    }
+    let hops = route.map_or(&[][..], |route| &route.hops);
+    let hops = hops.iter().filter_map(|hop| hop.addresses.first().copied().filter(|hop| *hop != target));
+    // Who loses nothing need not be asked where, and one that does not answer pings tells nothing.
+    if seen.1 > 0 && seen.1 < seen.0 {
+        look.locate(&hops.collect::<Vec<_>>(), (seen.0 - seen.1) as f64 / seen.0 as f64).await;
+    }
+}
+
+/// So many lost pings tell a loss, and how heavy it is.
+const LOSSES_ENOUGH: usize = 6;
+
+/// So many lost pings tell that a hop takes part in it.
+const HOP_LOSSES_ENOUGH: usize = 2;
+
+/// A hop that loses as much as the destination would have shown it with this certainty.
+const HOP_CERTAINTY: f64 = 0.95;
+
+/// A look in progress, and the pings it may still send.
+struct Look<'a> {
+    recorder: &'a Recorder,
+    parent: Option<SpanId>,
+    budget: QualityBudget,
+    left: u16,
+}
+
+impl Look<'_> {
+    /// Pings `target` until `enough` are lost; `None` if this machine may not ping, or no longer.
+    async fn train(
+        &mut self,
+        target: IpAddr,
+        purpose: &str,
+        count: u16,
+        enough: usize,
+    ) -> Option<PingResult> {
+        let options = self.budget.train(count.min(self.left));
+        if options.count == 0 {
+            return None;
+        }
+        let (done, stop) = tokio::sync::oneshot::channel::<()>();
+        let (mut done, mut answered) = (Some(done), 0);
+        // What an answer overtook is lost, or a little late.
+        let watch = |echo: &Echo| {
+            answered += 1;
+            if usize::from(echo.sequence) + 1 >= answered + enough + LATE {
+                let _ = done.take().map(|done| done.send(()));
+            }
+        };
+        let stop = async {
+            let _ = stop.await;
+        };
+        let result =
+            ping_until(self.recorder, self.parent, target, purpose, options, stop, watch).await.ok()?;
+        self.left = self.left.saturating_sub(u16::try_from(result.echoes.len()).unwrap_or(u16::MAX));
+        Some(result)
+    }
+
+    /// Halves the way until it is clear behind which hop packets get lost, or until the pings are spent.
+    async fn locate(&mut self, hops: &[IpAddr], share: f64) {
+        let pings =
+            ((1.0 - HOP_CERTAINTY).ln() / (1.0 - share).ln()).ceil().clamp(HOP_PINGS_MIN, 100.0) as u16;
+        let mut seen = vec![None; hops.len()];
+        while let Some(place) = next_hop(&seen)
+            && f64::from(self.left) >= HOP_PINGS_MIN
+        {
+            let Some(result) = self.train(hops[place], "hop", pings, HOP_LOSSES_ENOUGH).await else { return };
+            seen[place] = Some(match (result.echoes.len(), result.received()) {
+                (_, 0) => HopSeen::Silent,
+                (sent, received) if received < sent => HopSeen::Loses,
+                _ => HopSeen::Clean,
+            });
+        }
+    }
+}
+
+/// Fewer pings tell nothing of a hop.
+const HOP_PINGS_MIN: f64 = 8.0;
+
+/// Pings may overtake each other by so many without being lost.
+const LATE: usize = 2;
+
+/// What pings to one hop showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HopSeen {
+    Clean,
+    Loses,
+    Silent,
+}
+
+/// Which hop to ask next, of a way whose end loses packets: the middle of those between the last clean one and the
+/// first that loses; then the one behind it, for a router may be too busy to answer although it forwards all.
+fn next_hop(seen: &[Option<HopSeen>]) -> Option<usize> {
+    let clean = seen.iter().rposition(|hop| *hop == Some(HopSeen::Clean)).map_or(0, |place| place + 1);
+    let losing = (clean..seen.len()).find(|place| seen[*place] == Some(HopSeen::Loses));
+    let unknown: Vec<usize> =
+        (clean..losing.unwrap_or(seen.len())).filter(|place| seen[*place].is_none()).collect();
+    if let Some(middle) = unknown.get(unknown.len() / 2) {
+        return Some(*middle);
+    }
+    let behind = losing? + 1;
+    let next = (behind..seen.len()).find(|place| seen[*place] != Some(HopSeen::Silent))?;
+    seen[next].is_none().then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks hops of which `truth` is true until nothing is left to ask.
+    fn asked(truth: &[HopSeen]) -> Vec<usize> {
+        let mut seen = vec![None; truth.len()];
+        let mut asked = Vec::new();
+        while let Some(place) = next_hop(&seen) {
+            assert_eq!(seen[place], None, "a hop is asked once");
+            seen[place] = Some(truth[place]);
+            asked.push(place);
+        }
+        asked
+    }
+
+    #[test]
+    fn the_way_is_halved_and_a_busy_router_does_not_stop_it() {
+        use HopSeen::{Clean, Loses, Silent};
+        assert!(asked(&[]).is_empty());
+        assert_eq!(asked(&[Clean; 7]), [3, 5, 6]);
+        assert_eq!(asked(&[Loses; 7]), [3, 1, 0]);
+        assert_eq!(asked(&[Clean, Clean, Clean, Clean, Clean, Loses, Loses]), [3, 5, 4, 6]);
+        // The router in the middle only has no time to answer.
+        assert_eq!(asked(&[Clean, Clean, Clean, Loses, Clean, Loses, Loses]), [3, 1, 2, 4, 6, 5]);
+        assert_eq!(asked(&[Clean, Silent, Silent, Silent, Loses, Loses, Loses]), [3, 4, 1, 2, 0, 5]);
+        assert_eq!(asked(&[Silent; 3]), [1, 2, 0]);
     }
 }
