@@ -238,7 +238,7 @@ impl Case<'_> {
                     return self.hidden(other, "another name server knows the name").cite(self.query, says);
                 }
                 let (causes, confidence): (&[&str], f64) =
-                    if filtered { (&["DNS12", "DNS05", "DNS36"], 0.9) } else { (&["DNS05", "DNS12", "DNS36"], 0.95) };
+                    if filtered { (&["DNS12"], 0.9) } else { (&["DNS05", "DNS12", "DNS36"], 0.95) };
                 Vote::broken(
                     causes,
                     confidence,
@@ -592,7 +592,8 @@ impl Case<'_> {
                 };
                 let bogus = errors.iter().any(|code| (6..=12).contains(code));
                 let causes: &[&str] = match (bogus, found) {
-                    (true, _) => &["DNS09", "DNS10", "DNS11"],
+                    // A resolver that says that the signatures are bad has checked them (RFC 8914 4.7 to 4.13).
+                    (true, _) => &["DNS09"],
                     (false, Some(_)) => &["DNS09", "DNS11"],
                     (false, None) => &["DNS10", "DNS09", "DNS11"],
                 };

@@ -9,9 +9,11 @@
 //! - [`diagnose`]: start here. [`RULES`](rules) lists the rules in the order a request meets the layers.
 //! - `facts`: the trace as the rules see it.
 //! - `thresholds`: every number a rule compares with, and why it is that number.
+//! - `capture`: what only packets show, of any layer.
 //! - `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
+mod capture;
 mod degraded;
 mod dns;
 mod facts;
@@ -36,8 +38,10 @@ type Rule = fn(&Facts<'_>) -> Vec<Vote>;
 
 /// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
 /// what the user met.
-fn rules() -> [Rule; 8] {
+fn rules() -> [Rule; 9] {
     [
+        // Whoever reads packets knows more than the steps alone tell, of any layer.
+        capture::rule,
         dns::rule,
         ip::rule,
         tcp::connect_rule,
@@ -116,6 +120,17 @@ fn drop_consequences(votes: &mut Vec<(usize, Vote)>) {
         let explained = explained.next().map_or(&[][..], Vec::as_slice);
         // Of a set, one member that is explained will do: the others need not be true.
         vote.severity == Severity::Broken || !vote.causes.iter().any(|cause| explained.contains(cause))
+    });
+    // What broke the request is explained only by what is known better to have broken it.
+    let known: Vec<&'static str> = votes
+        .iter()
+        .filter(|(_, vote)| vote.severity == Severity::Broken)
+        .flat_map(|(_, vote)| vote.explains.clone())
+        .collect();
+    votes.retain(|(_, vote)| {
+        vote.severity != Severity::Broken
+            || !vote.explains.is_empty()
+            || !vote.causes.iter().any(|cause| known.contains(cause))
     });
 }
 

@@ -13,7 +13,7 @@ use thru_passive::{Doctor, Examination};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let (mut keys, mut with_flows) = (None, false);
+    let (mut keys, mut with_flows, mut paths) = (None, false, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -21,21 +21,21 @@ fn main() -> Result<(), Failure> {
             "--flows" => with_flows = true,
             // So that it can stand in for the program itself.
             "doctor" | "--json" => {}
-            path => {
-                let found = examine(&std::fs::read(path)?, keys.as_deref())?;
-                let flows = found.flows.iter().filter(|_| with_flows);
-                for flow in flows {
-                    let ends = format!("{} > {}", flow.client, flow.server);
-                    let line = json!({"file": path, "scope": "flow", "ends": ends, "captured_at": flow.place.word(),
-                        "verdict": flow.verdict, "spans": flow.trace.spans});
-                    println!("{line}");
-                }
-                let spans = with_flows.then_some(&found.trace.spans);
-                let line =
-                    json!({"file": path, "scope": "capture", "verdict": found.verdict, "spans": spans});
-                println!("{line}");
-            }
+            path => paths.push(path.to_owned()),
         }
+    }
+    for path in &paths {
+        let found = examine(&std::fs::read(path)?, keys.as_deref())?;
+        let flows = found.flows.iter().filter(|_| with_flows);
+        for flow in flows {
+            let ends = format!("{} > {}", flow.client, flow.server);
+            let line = json!({"file": path, "scope": "flow", "ends": ends, "captured_at": flow.place.word(),
+                        "verdict": flow.verdict, "spans": flow.trace.spans});
+            println!("{line}");
+        }
+        let spans = with_flows.then_some(&found.trace.spans);
+        let line = json!({"file": path, "scope": "capture", "verdict": found.verdict, "spans": spans});
+        println!("{line}");
     }
     Ok(())
 }

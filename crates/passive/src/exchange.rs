@@ -303,7 +303,11 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     if let Some(reset) = close.reset {
         // After both had their say, a reset is a rude goodbye: what came before is not undone by it.
         let busy = reset.time.saturating_sub(last_heard.max(last_sent)) < BUSY && !tls_said_goodbye(tls);
-        if !something || missing || (busy && exchange.answered.is_none()) {
+        if !something && tls_said_goodbye(tls) && close.left.is_none_or(|left| reset <= left) {
+            exchange.end = exchange.end.max(reset);
+            exchange.failure =
+                fail("http.turned_away", "the server ended the connection with an encrypted alert");
+        } else if !something || missing || (busy && exchange.answered.is_none()) {
             exchange.end = exchange.end.max(reset);
             exchange.failure = fail("http.reset", "the connection was reset");
         }
@@ -314,6 +318,12 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         } else {
             ("http.timeout".into(), "no answer to the request".into())
         });
+    } else if !something && bytes > 0 && quiet && close.closed.is_none() {
+        // Tickets and settings, and then silence.
+        exchange.answered = None;
+        exchange.unclear = Some(
+            "what came back is too small to tell an answer from the protocol's own messages, and then there was silence",
+        );
     } else if bytes == 0 {
         if let Some(closed) = close.closed {
             exchange.end = exchange.end.max(closed);

@@ -21,6 +21,9 @@ const SAMPLES_MAX: usize = 4096;
 /// A pause in the data longer than this is the sender's, and says nothing of the way.
 const IDLE: u64 = 50_000_000;
 
+/// A silence from which on a connection counts as left alone.
+const REVIVED: u64 = 1_000_000_000;
+
 /// What was said.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
@@ -75,6 +78,10 @@ pub(crate) struct TcpFlow {
     /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
     pub(crate) samples: [Vec<u64>; 2],
     stamps: [VecDeque<(u32, u64)>; 2],
+    revival: Option<Revival>,
+    resumption: Option<Resumption>,
+    /// How long the server's stream stood still each time that it went on with a single packet.
+    pub(crate) lone_restarts: Vec<u64>,
     records: [u32; 2],
     readers: [Reader; 2],
     heads: VecDeque<bool>,
@@ -93,6 +100,48 @@ pub(crate) struct Pauses {
     pub(crate) longest: u64,
     pub(crate) total: u64,
     pub(crate) count: u64,
+}
+
+/// A connection that was used again after a silence: when, by whom, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Revival {
+    pub(crate) at: Moment,
+    pub(crate) by: usize,
+    /// How long nothing at all had been said before.
+    pub(crate) idle: u64,
+    /// The other side has said something since.
+    answered: bool,
+    /// How often it was said again.
+    repeats: u64,
+    /// It was answered with a reset.
+    reset: bool,
+}
+
+/// What became of a connection that was used again after a silence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterIdle {
+    /// It was answered with a reset.
+    Reset,
+    /// It was sent again and again, and never answered.
+    Silence,
+}
+
+impl AfterIdle {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            AfterIdle::Reset => "reset",
+            AfterIdle::Silence => "silence",
+        }
+    }
+}
+
+/// A stream that went on after it had stood still.
+#[derive(Clone, Copy, Debug)]
+struct Resumption {
+    at: u64,
+    gap: u64,
+    /// Segments within the first part of a round trip.
+    segments: u64,
 }
 
 /// A window that was closed.
@@ -126,6 +175,9 @@ impl TcpFlow {
             shut: Default::default(),
             samples: Default::default(),
             stamps: Default::default(),
+            revival: None,
+            resumption: None,
+            lone_restarts: Vec::new(),
             records: [0; 2],
             readers: Default::default(),
             heads: VecDeque::new(),
@@ -159,9 +211,11 @@ impl TcpFlow {
     pub(crate) fn take(&mut self, glance: &Glance, tcp: &Tcp, kept: &Kept, original: u32) {
         let (Some(src), at) = (glance.src, kept.at) else { return };
         let by = usize::from(self.ends[0] != (src, tcp.src_port));
+        let silent = at.time.saturating_sub(self.last.time);
         self.last = at;
         self.album.add(kept);
         self.handshake(by, at, tcp);
+        self.revive(by, at, silent, tcp);
         if tcp.flags & RST != 0 {
             self.resets.push(Reset { by, at, ttl: glance.ttl });
             self.resets.truncate(16);
@@ -190,6 +244,7 @@ impl TcpFlow {
             self.album.mark(kept);
         }
         if self.sides[by].bytes > fresh {
+            self.resume(by, at.time, tcp.len, rtt);
             self.pauses[by].take(at.time);
         }
         self.messages(by, at, glance);
@@ -206,6 +261,76 @@ impl TcpFlow {
                 self.say(by, at, What::Http(event));
             }
         }
+    }
+
+    /// Watches what becomes of the first thing that is said after a silence, by a side that had been answered before.
+    fn revive(&mut self, by: usize, at: Moment, silent: u64, tcp: &Tcp) {
+        let resets = tcp.flags & RST != 0;
+        if let Some(revival) = &mut self.revival {
+            if by != revival.by {
+                revival.reset |= resets && !revival.answered;
+                revival.answered |= !resets;
+            } else if tcp.len > 0 && !revival.answered {
+                revival.repeats += 1;
+            }
+        }
+        let known = self.sides[by].segments > 1 && self.sides[1 - by].segments > 1;
+        let over = self.sides.iter().any(|side| side.fin.is_some()) || !self.resets.is_empty();
+        let pending = self.sides[by].unacknowledged() > 0 && self.sides[by].bytes > 0;
+        // A probe whether the peer lives is no use of the connection (RFC 9293 3.8.4).
+        if silent >= REVIVED && tcp.len > 1 && !resets && known && !over && !pending {
+            self.revival = Some(Revival { at, by, idle: silent, answered: false, repeats: 0, reset: false });
+        }
+    }
+
+    /// How the connection was found when it was used again after a silence; `None`: well, or nobody knows.
+    pub(crate) fn after_idle(&self) -> Option<(Revival, AfterIdle)> {
+        let revival = self.revival.filter(|revival| !revival.answered)?;
+        let waited = self.last.time.saturating_sub(revival.at.time);
+        match (revival.reset, revival.repeats) {
+            (true, _) => Some((revival, AfterIdle::Reset)),
+            (false, 2..) if waited >= REVIVED => Some((revival, AfterIdle::Silence)),
+            _ => None,
+        }
+    }
+
+    /// Watches how the server's stream goes on after it stood still though nothing new was asked.
+    fn resume(&mut self, by: usize, time: u64, len: u32, rtt: u64) {
+        if by == self.client() {
+            return;
+        }
+        let mss = self.mss.iter().flatten().min().copied().unwrap_or(1_460);
+        let segments = u64::from(len).div_ceil(u64::from(mss.max(1)));
+        let near = (rtt / 3).max(500_000);
+        if let Some(resumed) = &mut self.resumption {
+            if time.saturating_sub(resumed.at) < near {
+                resumed.segments += segments;
+            } else {
+                // Whatever limits a program lets it send as much as before; a timer that ran out lets one packet go.
+                if resumed.segments == 1
+                    && time.saturating_sub(resumed.at) < rtt.max(1_000_000) * 4
+                    && self.lone_restarts.len() < 64
+                {
+                    self.lone_restarts.push(resumed.gap);
+                }
+                self.resumption = None;
+            }
+        }
+        let asked = self.sides[self.client()].last_data.unwrap_or(0);
+        if let Some(last) = self.pauses[by].last
+            && time.saturating_sub(last) >= REVIVED
+            && asked < last
+            && u64::from(len) * 10 >= u64::from(mss) * 9
+        {
+            self.resumption = Some(Resumption { at: time, gap: time.saturating_sub(last), segments });
+        }
+    }
+
+    /// For how long a side's window was shut at most; still shut counts until the last packet.
+    pub(crate) fn shut_for(&self, side: usize) -> u64 {
+        let shut = self.shut[side];
+        let open = shut.since.map_or(0, |since| self.last.time.saturating_sub(since.time));
+        shut.longest.max(open)
     }
 
     fn handshake(&mut self, by: usize, at: Moment, tcp: &Tcp) {
@@ -380,6 +505,13 @@ impl TcpFlow {
     /// Whether a part of an HTTP/1 direction was not captured.
     pub(crate) fn lost_track(&self, by: usize) -> bool {
         self.speaks_http1 && self.readers[by].is_lost()
+    }
+
+    /// Whether one side's resets all came the same way.
+    pub(crate) fn is_reset_by_one(&self, side: usize) -> bool {
+        let mut ttls = self.resets.iter().filter(|reset| reset.by == side).map(|reset| reset.ttl);
+        let first = ttls.next();
+        ttls.all(|ttl| Some(ttl) == first)
     }
 
     /// Whether both sides took part.

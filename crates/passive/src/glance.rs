@@ -25,6 +25,8 @@ pub(crate) struct Glance {
     pub(crate) ip_at: Option<(usize, u8)>,
     /// Who sent it on the link.
     pub(crate) mac: Option<[u8; 6]>,
+    /// The capture kept only a part of it.
+    pub(crate) cut: bool,
     /// Bytes that were deciphered, in order.
     pub(crate) plain: Vec<Vec<u8>>,
 }
@@ -181,6 +183,13 @@ pub(crate) struct Http2 {
     pub(crate) is_3: bool,
 }
 
+impl Dns {
+    /// Whether it says that there is no address: it announces no records, or all that it announces are aliases.
+    pub(crate) fn lacks_addresses(&self) -> bool {
+        self.addresses.is_empty() && usize::from(self.answers) <= self.aliases.len()
+    }
+}
+
 impl Http2 {
     /// Whether it is no head, and gives nothing up.
     pub(crate) fn is_only_data(&self) -> bool {
@@ -189,6 +198,23 @@ impl Http2 {
 }
 
 impl Glance {
+    /// Takes what the headers announce where the capture kept less: `original` is the packet's length on the wire.
+    pub(crate) fn complete(&mut self, frame: &[u8], original: u32) {
+        self.cut = frame.len() < original as usize;
+        let (Some((start, version)), Transport::Tcp(tcp)) = (self.ip_at, &mut self.transport) else { return };
+        let Some(ip) = frame.get(start..).filter(|_| self.cut) else { return };
+        let word =
+            |at: usize| ip.get(at..at + 2).map_or(0, |pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+        let on_wire = original.saturating_sub(start as u32);
+        // Super-segments may be longer than the field can say; it is 0 then.
+        let announced = match (version, word(2), word(4)) {
+            (4, 0, _) | (6, _, 0) => on_wire,
+            (4, total, _) => total.min(on_wire),
+            (_, _, payload) => (payload + 40).min(on_wire),
+        };
+        tcp.len += announced.saturating_sub(ip.len() as u32);
+    }
+
     /// Walks over the tree once.
     pub(crate) fn of(tree: &Tree<'_>) -> Glance {
         let mut walk = Walk { tree, glance: Glance::default(), in_quote: false, told_sources: 0 };

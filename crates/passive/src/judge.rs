@@ -240,6 +240,17 @@ fn verdict_of(trace: &Trace) -> Verdict {
         verdict.summary = String::from("A request was sent, and what became of it was not captured.");
         return verdict;
     }
+    let left = trace
+        .all("handshake")
+        .any(|span| !trace.is_check(span) && matches!(span.outcome, thru_trace::Outcome::Skipped { .. }));
+    if verdict.status == Status::Healthy && last.is_none() && left {
+        verdict.status = Status::Undecided;
+        verdict.confidence = 0.0;
+        verdict.summary = String::from(
+            "Encryption was agreed on and nothing was asked: the client may have objected to something that is encrypted, or had no need any more.",
+        );
+        return verdict;
+    }
     let sealed = trace.all("exchange").any(|span| span.bool("http.sealed") == Some(true));
     if verdict.status == Status::Healthy && sealed {
         verdict.confidence = verdict.confidence.min(SURE_SEALED);
@@ -358,6 +369,14 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
 fn without_visits(watch: &Watch, network: &str) -> (Trace, Verdict) {
     let trace = Teller::new(watch, String::from("capture"), network).done();
     let mut verdict = diagnose(&trace);
+    let (sent, back) =
+        (watch.ground.echoes.len(), watch.ground.echoes.iter().filter(|echo| echo.back.is_some()).count());
+    if sent > 0 && sent == back {
+        verdict.status = Status::Healthy;
+        verdict.confidence = 0.6;
+        verdict.summary = format!("All of {sent} pings were answered; nothing else was tried.");
+        return (trace, verdict);
+    }
     verdict.summary = if watch.packets == 0 {
         String::from("The capture holds no packet, so there is nothing to judge.")
     } else {

@@ -106,7 +106,8 @@ impl Doctor {
             return;
         }
         let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);
-        let glance = Glance::of(&tree);
+        let mut glance = Glance::of(&tree);
+        glance.complete(bytes, meta.original);
         let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
         interface.watch.take(&glance, &kept, meta.original);
     }

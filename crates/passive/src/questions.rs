@@ -25,6 +25,10 @@ pub(crate) struct Question {
     pub(crate) sent: Vec<Moment>,
     pub(crate) answer: Option<(Moment, Dns)>,
     pub(crate) told: Vec<Told>,
+    /// Answers about the same name from the same server that carry another number.
+    pub(crate) foreign: Option<Moment>,
+    /// An answer that cannot be read to its end, though all of it was captured.
+    pub(crate) broken: Option<Moment>,
     pub(crate) album: Album,
 }
 
@@ -40,6 +44,17 @@ impl Question {
         self.answer.as_ref().map(|(at, _)| *at).or(told).unwrap_or(last)
     }
 
+    /// It was answered with records of which none could be read: the capture is cut.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.asks_for_address()
+            && self.answer.as_ref().is_some_and(|(_, answer)| {
+                answer.rcode == 0
+                    && !answer.truncated
+                    && answer.addresses.is_empty()
+                    && !answer.lacks_addresses()
+            })
+    }
+
     pub(crate) fn asks_for_address(&self) -> bool {
         matches!(self.asked.kind, A | AAAA)
     }
@@ -49,7 +64,8 @@ impl Question {
         if let Some((_, answer)) = &self.answer {
             return match answer.rcode {
                 0 if answer.truncated => None,
-                0 if self.asks_for_address() && answer.addresses.is_empty() => Some("dns.no_data"),
+                // What was announced and not read may have been addresses.
+                0 if self.asks_for_address() && answer.lacks_addresses() => Some("dns.no_data"),
                 0 => None,
                 3 => Some("dns.nxdomain"),
                 5 => Some("dns.refused"),
@@ -59,6 +75,12 @@ impl Question {
         }
         if !self.told.is_empty() {
             return Some("dns.unreachable");
+        }
+        if self.broken.is_some() {
+            return Some("dns.malformed");
+        }
+        if self.foreign.is_some() && self.is_given_up(capture_end) {
+            return Some("dns.wrong_id");
         }
         self.is_given_up(capture_end).then_some("dns.timeout")
     }
@@ -81,7 +103,8 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    pub(crate) fn take(&mut self, from: End, to: End, over_tcp: bool, message: &Dns, kept: &Kept) {
+    /// `cut`: the capture has only a part of the packet.
+    pub(crate) fn take(&mut self, from: End, to: End, over_tcp: bool, message: &Dns, kept: &Kept, cut: bool) {
         let at = kept.at;
         if !message.response {
             let key = (from, to, message.id, message.kind);
@@ -114,15 +137,43 @@ impl Questions {
                 sent: vec![at],
                 answer: None,
                 told: Vec::new(),
+                foreign: None,
+                broken: None,
                 album,
             });
             return;
         }
-        let Some(place) = self.open.get(&(to, from, message.id, message.kind)) else { return };
+        let Some(place) = self.open.get(&(to, from, message.id, message.kind)) else {
+            if !cut {
+                self.misfit(from, to, message, kept);
+            }
+            return;
+        };
         let question = &mut self.all[*place];
         question.album.add(kept);
         // A forged answer would be the first; so is the true one, mostly.
         question.answer.get_or_insert_with(|| (at, message.clone()));
+    }
+
+    /// An answer to no question that was seen: one that lost its question, or one with another number.
+    fn misfit(&mut self, from: End, to: End, message: &Dns, kept: &Kept) {
+        let open = self
+            .open
+            .range((to, from, 0, 0)..=(to, from, u16::MAX, u16::MAX))
+            .map(|(key, place)| (*key, *place));
+        for ((_, _, id, kind), place) in open.collect::<Vec<_>>() {
+            let question = &mut self.all[place];
+            if question.answer.is_some() {
+                continue;
+            }
+            if id == message.id && message.name.is_empty() {
+                question.broken.get_or_insert(kept.at);
+                question.album.add(kept);
+            } else if id != message.id && kind == message.kind && question.asked.name == message.name {
+                question.foreign.get_or_insert(kept.at);
+                question.album.add(kept);
+            }
+        }
     }
 
     /// An ICMP error about a datagram from `from` to `to`.

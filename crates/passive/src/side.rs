@@ -9,6 +9,12 @@ const HOLES_MAX: usize = 512;
 const EARLY_MAX: usize = 1 << 20;
 /// Frames listed of each kind.
 const FRAMES_MAX: usize = 1024;
+/// Losses are counted for so many bytes at a time...
+const STRETCH: u64 = 1 << 16;
+/// ...and so many times.
+const STRETCHES_MAX: usize = 1 << 16;
+/// Pieces that wait behind holes.
+const PIECES_MAX: usize = 1 << 13;
 /// A second copy so soon is the network's, not the sender's: no timer is shorter (RFC 8985's probe waits 2 round trips).
 const COPY: u64 = 1_000_000;
 /// A sender that repeats itself after so long without having said anything was driven by its timer (RFC 6298 with the
@@ -103,6 +109,14 @@ pub(crate) struct Side {
     fin_at: Option<u64>,
     pub(crate) last_data: Option<u64>,
     pub(crate) first_data: Option<(u64, u64)>,
+    /// When a segment without data last showed that all that was sent until then had arrived.
+    pub(crate) still: Option<u64>,
+    /// Segments that were sent again or mended, each once.
+    pub(crate) lost: u64,
+    last_lost: Option<u64>,
+    /// How many of them there were in each [`STRETCH`] bytes.
+    stretches: Vec<u32>,
+    episode_since: Option<u64>,
 }
 
 impl Side {
@@ -156,7 +170,15 @@ impl Side {
         let probe = segment.len <= 1 && !fin && !syn && begin + 1 == self.high && self.acked >= self.high;
         if segment.len == 0 || probe {
             if end > self.high {
+                // An acknowledgement that stands behind what was seen tells of bytes that were sent and got lost.
+                if begin > self.high && self.segments > 1 && self.holes.len() < HOLES_MAX {
+                    let hole = Hole { end: begin, since: segment.time, tsval: segment.tsval };
+                    self.holes.insert(self.high, hole);
+                }
                 self.high = end;
+            }
+            if self.holes.is_empty() && !probe {
+                self.still = Some(segment.time);
             }
             return Vec::new();
         }
@@ -203,19 +225,58 @@ impl Side {
         }
         self.high = self.high.max(end);
         self.resent_count += 1;
-        self.trouble(segment.time, rtt);
+        self.trouble(segment.time, rtt, begin);
         list(&mut self.resent, segment.number);
         if self.last_sent.is_some_and(|sent| segment.time.saturating_sub(sent) >= TIMER) {
             self.timeouts += 1;
         }
     }
 
-    fn trouble(&mut self, time: u64, rtt: u64) {
+    fn trouble(&mut self, time: u64, rtt: u64, begin: u64) {
         let apart = rtt.max(10_000_000) * 3 / 2;
-        if self.last_trouble.is_none_or(|last| time.saturating_sub(last) > apart) {
+        // Repairs that never pause are not one event: even a large loss is mended within a few round trips.
+        let goes_on = self.episode_since.is_some_and(|since| time.saturating_sub(since) <= apart * 2)
+            && self.last_trouble.is_some_and(|last| time.saturating_sub(last) <= apart);
+        if !goes_on {
             self.episodes += 1;
+            self.episode_since = Some(time);
         }
         self.last_trouble = Some(time);
+        // The same segment again and again was lost once, as far as anybody knows.
+        if self.last_lost == Some(begin) {
+            return;
+        }
+        self.last_lost = Some(begin);
+        self.lost += 1;
+        let stretch = usize::try_from(begin.saturating_sub(self.first) / STRETCH).unwrap_or(usize::MAX);
+        if stretch < STRETCHES_MAX {
+            if self.stretches.len() <= stretch {
+                self.stretches.resize(stretch + 1, 0);
+            }
+            self.stretches[stretch] += 1;
+        }
+    }
+
+    /// Of a hundred stretches, how many lost something.
+    pub(crate) fn touched_percent(&self) -> u64 {
+        let sent = self.high.saturating_sub(self.first);
+        let count = (sent / STRETCH + 1).min(STRETCHES_MAX as u64);
+        let touched = self.stretches.iter().filter(|lost| **lost > 0).count() as u64;
+        (touched * 100 / count).min(100)
+    }
+
+    /// How unevenly losses are spread over the stream: variance by mean of their number in each stretch, which is 1
+    /// for losses that know nothing of one another.
+    pub(crate) fn spread(&self) -> Option<f64> {
+        let sent = self.high.saturating_sub(self.first);
+        let count = usize::try_from(sent / STRETCH).unwrap_or(0).min(STRETCHES_MAX);
+        if count < 4 || self.lost == 0 {
+            return None;
+        }
+        let in_stretch = |place: usize| f64::from(self.stretches.get(place).copied().unwrap_or(0));
+        let mean = (0..count).map(in_stretch).sum::<f64>() / count as f64;
+        let variance = (0..count).map(|place| (in_stretch(place) - mean).powi(2)).sum::<f64>() / count as f64;
+        (mean > 0.0).then(|| variance / mean)
     }
 
     fn fill(&mut self, segment: &Segment<'_>, start: u64, hole: Hole, begin: u64, end: u64, rtt: u64) {
@@ -231,7 +292,7 @@ impl Side {
             list(&mut self.overtaken, segment.number);
         } else {
             self.repaired_count += 1;
-            self.trouble(segment.time, rtt);
+            self.trouble(segment.time, rtt, begin);
             list(&mut self.repaired, segment.number);
         }
         self.holes.remove(&start);
@@ -266,18 +327,18 @@ impl Side {
             self.uncaptured += if offset - self.high > 1 { offset - self.high } else { 0 };
             self.high = offset;
         }
-        if self.next < offset && self.early.range(..=self.next).next_back().is_none() {
+        let mut pieces = self.hand_on();
+        while self.next < offset {
             let upto = self.early.keys().next().copied().unwrap_or(offset).min(offset);
             let upto = self.fin_at.map_or(upto, |fin| upto.min(fin));
-            if upto > self.next {
-                let skipped = upto - self.next;
-                self.next = upto;
-                let mut pieces = vec![Piece::Skipped(skipped)];
-                pieces.extend(self.hand_on());
-                return pieces;
+            if upto <= self.next {
+                break;
             }
+            pieces.push(Piece::Skipped(upto - self.next));
+            self.next = upto;
+            pieces.extend(self.hand_on());
         }
-        self.hand_on()
+        pieces
     }
 
     /// How many segments were copies, overtaken, or sent again.
@@ -296,9 +357,11 @@ impl Side {
     }
 
     fn keep(&mut self, begin: u64, end: u64, payload: &[u8]) {
-        if end <= self.next || self.early_bytes + payload.len() > EARLY_MAX {
+        if end <= self.next || self.early.len() >= PIECES_MAX {
             return;
         }
+        // What does not fit any more is at least known to have been there.
+        let payload = if self.early_bytes + payload.len() > EARLY_MAX { &[] } else { payload };
         let known = self.next.saturating_sub(begin);
         let (begin, bytes) = (begin + known, payload.get(known as usize..).unwrap_or(&[]).to_vec());
         if self.early.get(&begin).is_none_or(|(old, _)| *old < end) {

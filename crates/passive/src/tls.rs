@@ -35,6 +35,8 @@ pub(crate) struct Tls {
     pub(crate) last: Option<Moment>,
     /// The certificate was readable.
     pub(crate) readable: bool,
+    /// The server asked for the client's certificate.
+    pub(crate) requested: bool,
 }
 
 /// How it ended: the stable word and a sentence; `None` within: it worked.
@@ -68,6 +70,10 @@ impl Tls {
                 }
                 _ => {}
             }
+        }
+        // Where the server speaks another protocol first, nobody takes the client's hello for one.
+        if tls.hello.is_none() && matches!(flow.opening[client].as_slice(), [22, 3, ..]) {
+            tls.hello = flow.sides[client].first_data.map(|(time, number)| Moment { time, number });
         }
         (tls.hello.is_some() || tls.server_hello.is_some() || tls.last.is_some()).then_some(tls)
     }
@@ -116,6 +122,7 @@ impl Tls {
                 self.suite = message.suite;
                 self.alpn = message.alpn.first().cloned().or(self.alpn.take());
             }
+            (13, 1) => self.requested = true,
             (20, 0) => {
                 self.finished.get_or_insert(at);
             }
@@ -134,7 +141,9 @@ impl Tls {
             Some(Ending { failure: Some((code.to_owned(), text)), unclear: None, at })
         };
         let done = self.finished.is_some() && (!self.data[1].is_empty() || !self.data[0].is_empty());
-        if let Some((alert, at)) = self.alerts[1].filter(|_| !done) {
+        // In TLS 1.3 the server's word on the client's certificate comes after the handshake (RFC 8446 4.4.2.4).
+        let of_client = |alert: u8| matches!(alert, 42..=46 | 48 | 49 | 116);
+        if let Some((alert, at)) = self.alerts[1].filter(|(alert, _)| !done || of_client(*alert)) {
             let (name, text) = (alert_word(alert), alert_text(alert));
             let code = match alert {
                 70 => "tls.version".to_owned(),
@@ -156,11 +165,29 @@ impl Tls {
             let text = "right after the server's certificate this machine ended the handshake with an encrypted alert";
             return failed("tls.rejected", text.into(), at);
         }
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty())
+            && let Some((code, text)) = self.visible_objection(at)
+            && client_left(flow).is_some()
+        {
+            // Programs that check the name only after the handshake leave without a word.
+            return failed(code, text, at);
+        }
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && !self.readable)
+            && let Some(left) = client_left(flow)
+        {
+            let why = "the client left right after the handshake without asking for anything";
+            return Some(Ending { failure: None, unclear: Some(why), at: left.max(at) });
+        }
         if let Some(at) = self.finished {
             let end = self.data[1].first().map_or(at, |(first, _)| at.max(*first.min(&at)));
             return Some(Ending { failure: None, unclear: None, at: end });
         }
         self.without_end(flow, capture_end)
+    }
+
+    /// What the client's alert said, where only that could be read.
+    pub(crate) fn blind_alert(&self) -> Option<u8> {
+        self.alerts[0].map(|(alert, _)| alert).filter(|alert| !self.readable && (42..=48).contains(alert))
     }
 
     /// When the server answered the hello with something that is no TLS.
@@ -177,7 +204,7 @@ impl Tls {
 
     /// No alert, and no end of the handshake.
     fn without_end(&self, flow: &TcpFlow, capture_end: u64) -> Option<Ending> {
-        let (client, server) = (flow.client(), flow.server());
+        let server = flow.server();
         let failed = |code: &str, text: &str, at: Moment| {
             Some(Ending { failure: Some((code.to_owned(), text.to_owned())), unclear: None, at })
         };
@@ -185,10 +212,7 @@ impl Tls {
         let answered = self.server_hello.is_some();
         let last = flow.sides[server].last_data.unwrap_or(0).max(hello.time);
         let reset = flow.resets.iter().find(|reset| reset.by == server);
-        let client_left = flow.sides[client]
-            .fin
-            .map(|(time, number)| Moment { time, number })
-            .or_else(|| flow.resets.iter().find(|reset| reset.by == client).map(|reset| reset.at));
+        let client_left = client_left(flow);
         let server_left = flow.sides[server].fin.map(|(time, number)| Moment { time, number });
         if let Some(reset) = reset.filter(|reset| client_left.is_none_or(|left| reset.at < left)) {
             return failed("tls.reset", "the connection was reset during the handshake", reset.at);
@@ -245,6 +269,7 @@ impl Tls {
             45 => has("tls.certificate_expired")
                 .or_else(|| has("tls.certificate_not_yet_valid"))
                 .unwrap_or(("tls.certificate_expired", said)),
+            48 | 42 | 43 | 46 if !self.readable => ("tls.rejected", said),
             48 => has("tls.self_signed").unwrap_or(("tls.unknown_ca", said)),
             42 => has("tls.wrong_name")
                 .or_else(|| found.first().cloned())
@@ -258,6 +283,13 @@ impl Tls {
             _ => ("tls.client_alert", said),
         }
     }
+}
+
+/// When the client ended the connection.
+fn client_left(flow: &TcpFlow) -> Option<Moment> {
+    let client = flow.client();
+    let closed = flow.sides[client].fin.map(|(time, number)| Moment { time, number });
+    closed.or_else(|| flow.resets.iter().find(|reset| reset.by == client).map(|reset| reset.at))
 }
 
 /// The RFC's word for an alert, as live probes write it (RFC 8446 6).

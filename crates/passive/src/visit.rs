@@ -76,12 +76,44 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
             Part::Quic(place) => visit.quics.push(place),
         }
     }
-    let mut visits: Vec<Visit> = found.into_values().collect();
-    for visit in &mut visits {
-        visit.port = wanted_port(watch, visit);
+    let mut visits: Vec<Visit> = Vec::new();
+    for mut visit in found.into_values() {
+        visit.port = wanted_port(watch, &visit);
+        visits.extend(apart(watch, &mut visit));
+        visits.push(visit);
     }
     visits.sort_by_key(|visit| visit.start);
     visits
+}
+
+/// What went to other ports of the same name, if it was wanted for itself: something was said there, or the visit had no
+/// need to try another port, for its own worked. The rest were checks.
+fn apart(watch: &Watch, visit: &mut Visit) -> Vec<Visit> {
+    let said = |flow: &TcpFlow| flow.sides[flow.client()].bytes > 0;
+    let main =
+        visit.flows.iter().map(|place| &watch.flows[*place]).filter(|flow| flow.remote().1 == visit.port);
+    let works = main.into_iter().any(|flow| said(flow) && flow.sides[flow.server()].bytes > 0)
+        || visit.quics.iter().any(|place| watch.quics[*place].short.iter().all(|count| *count > 0));
+    let mut others: BTreeMap<u16, Visit> = BTreeMap::new();
+    let (stay, go): (Vec<usize>, Vec<usize>) = visit.flows.iter().partition(|place| {
+        let flow = &watch.flows[**place];
+        flow.remote().1 == visit.port || !(works || said(flow))
+    });
+    visit.flows = stay;
+    for place in go {
+        let flow = &watch.flows[place];
+        let port = flow.remote().1;
+        let other = others.entry(port).or_insert_with(|| Visit {
+            name: visit.name.clone(),
+            host: visit.host,
+            port,
+            start: flow.first.time,
+            ..Visit::default()
+        });
+        other.start = other.start.min(flow.first.time);
+        other.flows.push(place);
+    }
+    others.into_values().collect()
 }
 
 enum Part {

@@ -10,7 +10,7 @@ use crate::ground::{Ground, SHORT_LIFE};
 use crate::kept::{Kept, Moment};
 use crate::questions::Questions;
 use crate::quic::QuicFlow;
-use crate::side::{ACK, SYN};
+use crate::side::{ACK, RST, SYN};
 
 /// Connections that are remembered.
 const FLOWS_MAX: usize = 100_000;
@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     pub(crate) ground: Ground,
     /// Hardware addresses of hosts, told by packets that no router has touched.
     pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
+    /// The life that a host's packets had left, by the first that is neither a reset nor an error.
+    pub(crate) ttls: BTreeMap<IpAddr, u8>,
     /// Packets that were damaged on the way, by who had sent them.
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
     /// Those packets.
@@ -58,6 +60,13 @@ impl Watch {
         {
             self.macs.entry(src).or_insert(mac);
         }
+        let resets = matches!(&glance.transport, Transport::Tcp(tcp) if tcp.flags & RST != 0);
+        let telling = matches!(&glance.transport, Transport::Tcp(_) | Transport::Udp(_) | Transport::Icmp(_));
+        if let Some(src) = glance.src.filter(|_| telling && !resets && glance.quoted.is_none())
+            && self.ttls.len() < 65_536
+        {
+            self.ttls.entry(src).or_insert(glance.ttl);
+        }
         match &glance.transport {
             Transport::Tcp(tcp) => self.tcp(glance, tcp, kept, original),
             Transport::Udp(udp) => self.udp(glance, *udp, kept),
@@ -73,7 +82,7 @@ impl Watch {
         let Some((from, to)) = glance.ends() else { return };
         for message in &glance.messages {
             if let Message::Dns(dns) = message {
-                self.questions.take(from, to, true, dns, kept);
+                self.questions.take(from, to, true, dns, kept, glance.cut);
             }
         }
         let place = match self.tcp.get(&key(from, to)) {
@@ -102,7 +111,7 @@ impl Watch {
             match message {
                 // Asking everybody on the link is another thing than asking a name server (RFC 6762).
                 Message::Dns(dns) if udp.src_port == 53 || udp.dst_port == 53 => {
-                    self.questions.take(from, to, false, dns, kept);
+                    self.questions.take(from, to, false, dns, kept, glance.cut);
                 }
                 Message::Dhcp { kind, id } => self.ground.dhcp(*kind, *id, kept.at),
                 Message::Quic(quic) => is_quic |= quic.long.is_some() || quic.version != 0,

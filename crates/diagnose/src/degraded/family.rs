@@ -5,8 +5,8 @@ use crate::thresholds::MS;
 use crate::vote::Vote;
 use thru_trace::{Family, Outcome, Span};
 
-/// How long a race waits for the first family before it starts the second (RFC 8305 5).
-const RACE_HEAD_START: u64 = 250 * MS;
+/// How long a race waits for the first family before it starts the second (RFC 8305 5 says 250 ms, curl 200).
+const RACE_HEAD_START: u64 = 180 * MS;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     let won = facts.connected()?;

@@ -12,6 +12,13 @@ const HOLES_MIN: i64 = 6;
 const QUIET_LOSS: f64 = 0.002;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
+    // Where a capture counted every loss, it is judged by those.
+    if facts.pings("idle").next().is_none()
+        && facts.pings("control").next().is_none()
+        && facts.steps("connection").any(|span| span.int("tcp.lost").is_some())
+    {
+        return None;
+    }
     let pings = Pings::to_target(facts);
     let connection = facts.connection();
     let count = |key: &str| connection.and_then(|span| span.int(key)).unwrap_or(0);

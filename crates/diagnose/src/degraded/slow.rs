@@ -56,8 +56,15 @@ fn lookup(facts: &Facts<'_>) -> Option<Vote> {
             .rule_out("DNS02", "the same server answers other questions")
             .network("repair the name server or the device before it: it drops questions for IPv6 addresses")
         } else {
-            // Asked once, it may have been one lost packet.
-            let once = silent.int("dns.tries").unwrap_or(1) <= 1;
+            // Asked once, it may have been one lost packet; two questions are not lost at the same time.
+            let asked: i64 = queries
+                .iter()
+                .filter(|span| {
+                    span.failed_with("dns.timeout") && span.value("dns.server") == silent.value("dns.server")
+                })
+                .map(|span| span.int("dns.tries").unwrap_or(1))
+                .sum();
+            let once = asked <= 1;
             let causes: &[&str] = if once { &["DNS02", "IP19"] } else { &["DNS02"] };
             let vote = Vote::disturbed(
                 causes,

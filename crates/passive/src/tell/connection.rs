@@ -6,11 +6,13 @@ use thru_trace::{Layer, SpanId, Step, Value};
 
 use super::Teller;
 use crate::exchange::{Exchange, exchanges};
-use crate::flow::{End, TcpFlow};
+use crate::flow::{AfterIdle, End, Revival, TcpFlow};
 use crate::kept::Moment;
 use crate::tls::{Tls, version_word};
 use crate::visit::Visit;
 
+/// Other connections so near in time tell whether the machine was there.
+const NEAR: u64 = 60_000_000_000;
 /// Two questions and so much time: whoever had wanted to answer would have.
 const UNANSWERED: u64 = 2_500_000_000;
 /// A segment size that nobody announces who does not want small packets.
@@ -49,6 +51,19 @@ impl Teller<'_> {
                 Role::Own => own.push(flow),
                 role => beside.push((role, flow)),
             }
+        }
+        // Where no connection was made, one to another port of the same machine tells that it is there.
+        let made = own.iter().any(|flow| flow.established.is_some());
+        let to = own.first().map(|flow| flow.remote());
+        if let (false, true, Some(to)) = (made, beside.is_empty(), to) {
+            let near = |flow: &&TcpFlow| {
+                flow.remote().0 == to.0
+                    && flow.remote().1 != to.1
+                    && flow.established.is_some()
+                    && watch.host(flow.local().0) == visit.host.unwrap_or(flow.local().0)
+                    && flow.first.time.abs_diff(own[0].first.time) <= NEAR
+            };
+            beside.extend(watch.flows.iter().find(near).map(|flow| (Role::OtherPort, flow)));
         }
         for quic in quics {
             self.quic(quic, visit);
@@ -107,13 +122,18 @@ impl Teller<'_> {
             return;
         }
         let tls = Tls::of(flow);
+        let aged = flow.after_idle();
         let mut secured = true;
         if let Some(step) = tls.as_ref().and_then(|tls| self.handshake(flow, tls)) {
             secured = step.1;
             self.trace.add(under(step.0));
         }
         if secured {
-            for exchange in exchanges(flow, tls.as_ref(), name, self.end()) {
+            let mut list = exchanges(flow, tls.as_ref(), name, self.end());
+            if let Some((revival, how)) = aged {
+                revived(&mut list, flow, &revival, how, name);
+            }
+            for exchange in list {
                 self.exchange(parent, &exchange, flow);
             }
         }
@@ -149,6 +169,11 @@ impl Teller<'_> {
             return Some(self.between(step, start, start));
         }
         if let Some(reset) = flow.resets.iter().find(|reset| reset.by == server) {
+            let peer = self.watch.ttls.get(&remote.0).filter(|_| flow.is_reset_by_one(server));
+            let step = match peer {
+                Some(ttl) => step.set("tcp.peer_ttl", i64::from(*ttl)),
+                None => step,
+            };
             let step = step
                 .set("tcp.reset_ttl", i64::from(reset.ttl))
                 .set("tcp.rtt", Value::Nanos(reset.at.time.saturating_sub(self.last_syn(flow, reset.at))));
@@ -157,7 +182,7 @@ impl Teller<'_> {
         }
         if let Some((told, code)) = flow.told.iter().find_map(|told| Some((told, told.outcome()?))) {
             let words = told.words();
-            let asked = self.last_syn(flow, told.at);
+            let asked = asked_before(flow, told.at);
             let step = step
                 .set("icmp.kind", words)
                 .set("icmp.from", told.from)
@@ -186,7 +211,8 @@ impl Teller<'_> {
             time: (start.time + patience).min(self.end()).max(flow.last.time),
             number: flow.last.number,
         };
-        if asked_again && waited >= UNANSWERED {
+        let gave_up = flow.told.is_empty() && asked_again && waited >= UNANSWERED;
+        if gave_up {
             return self.between(step, start, end).failed("tcp.timeout", "no answer to any SYN");
         }
         let why = if others_work {
@@ -194,7 +220,11 @@ impl Teller<'_> {
         } else {
             "the capture does not tell whether an answer came"
         };
-        let end = if others_work { flow.last } else { end };
+        // Another one answered: until then this one could have.
+        let won =
+            self.watch.flows.iter().filter(|other| other.local().0.is_ipv4() != flow.local().0.is_ipv4());
+        let won = won.filter_map(|other| other.established).filter(|at| *at > start).min();
+        let end = if others_work { won.unwrap_or(flow.last).max(flow.last) } else { end };
         self.between(step, start, end).skipped(why)
     }
 
@@ -208,6 +238,13 @@ impl Teller<'_> {
         if let Some(name) = &tls.server_name {
             step = step.set("tls.sni", name.clone());
         }
+        step = step
+            .set("tls.server_hello", tls.server_hello.is_some())
+            .set("tls.certificate_requested", tls.requested);
+        if let Some(alert) = tls.blind_alert() {
+            step = step.set("tls.client_alert", i64::from(alert));
+        }
+        step = reset_by(step, flow);
         if let Some(version) = tls.version {
             step = step.set("tls.version", version_word(version));
         }
@@ -241,7 +278,7 @@ impl Teller<'_> {
         let ends = (socket(flow.remote()), socket(flow.local()));
         let pauses = flow.pauses[flow.server()];
         let step = self.exchange_step(exchange).set("tcp.remote", ends.0).set("tcp.local", ends.1);
-        let step = step
+        let step = reset_by(step, flow)
             .set("http.longest_pause", Value::Nanos(pauses.longest))
             .set("http.pauses", pauses.count)
             .set("http.paused", Value::Nanos(pauses.total));
@@ -345,7 +382,7 @@ impl Teller<'_> {
             ("tcp.segments_received", got.segments),
             ("tcp.duplicates_received", 0),
             ("tcp.out_of_order_received", got.ahead),
-            ("tcp.holes", got.episodes),
+            ("tcp.holes", got.episodes.max(sent.episodes)),
             ("tcp.bytes_sent", sent.bytes),
             ("tcp.bytes_acked", sent.bytes.saturating_sub(unheard(flow))),
             ("tcp.bytes_received", got.bytes),
@@ -354,6 +391,31 @@ impl Teller<'_> {
         ];
         for (key, count) in counts {
             step = step.set(key, count);
+        }
+        let outage = flow.lone_restarts.iter().max().filter(|_| flow.lone_restarts.len() <= RESTARTS_MAX);
+        if let Some(outage) = outage {
+            step = step.set("tcp.outage", Value::Nanos(*outage));
+        }
+        if let Some((revival, how)) = flow.after_idle() {
+            step = reset_by(step, flow)
+                .set("tcp.after_idle", how.word())
+                .set("tcp.idle", Value::Nanos(revival.idle));
+        }
+        for (key, side) in [("tcp.own_shut", client), ("tcp.peer_shut", server)] {
+            step = step.set(key, Value::Nanos(flow.shut_for(side)));
+        }
+        // Since when the server could have said something more.
+        let since = got.last_data.or(sent.first_data.map(|(time, _)| time));
+        if let Some((still, since)) = got.still.zip(since) {
+            step = step.set("tcp.peer_still", Value::Nanos(still.saturating_sub(since)));
+        }
+        let most = if got.lost >= sent.lost { got } else { sent };
+        step = step
+            .set("tcp.lost", most.lost)
+            .set("tcp.data_segments", most.data_segments)
+            .set("tcp.loss_touches_percent", most.touched_percent());
+        if let Some(spread) = most.spread() {
+            step = step.set("tcp.loss_spread_percent", (spread * 100.0) as i64);
         }
         step = step.set("tcp.mss", flow.mss.iter().flatten().min().map_or(1_460, |mss| i64::from(*mss)));
         step = self.arrivals(step, flow);
@@ -376,6 +438,67 @@ impl Teller<'_> {
     }
 }
 
+/// A stream that goes on with a single packet again and again is a program's rhythm.
+const RESTARTS_MAX: usize = 3;
+
+/// A reset of the server's, and who it looks to be from.
+fn reset_by(step: Step, flow: &TcpFlow) -> Step {
+    let server = flow.server();
+    let reset = flow.resets.iter().find(|reset| reset.by == server);
+    match reset.zip(flow.ttl[server]) {
+        Some((reset, ttl)) => {
+            step.set("tcp.reset_ttl", i64::from(reset.ttl)).set("tcp.peer_ttl", i64::from(ttl))
+        }
+        None => step,
+    }
+}
+
+/// What was asked after a silence, and what became of it, as the connection's last exchange.
+fn revived(list: &mut Vec<Exchange>, flow: &TcpFlow, revival: &Revival, how: AfterIdle, name: &str) {
+    if revival.by != flow.client() {
+        return;
+    }
+    let (code, text) = match how {
+        AfterIdle::Reset => ("http.reset", "the connection was reset when it was used again after a silence"),
+        AfterIdle::Silence => {
+            ("http.timeout", "no answer on a connection that was used again after a silence")
+        }
+    };
+    let failure = Some((code.to_owned(), text.to_owned()));
+    match list.last_mut().filter(|exchange| exchange.start >= revival.at) {
+        Some(exchange) => {
+            (exchange.failure, exchange.unclear) = (failure, None);
+            exchange.end = exchange.end.max(flow.last);
+        }
+        None => list.push(Exchange {
+            start: revival.at,
+            end: flow.last,
+            url: name.to_owned(),
+            version: "data".into(),
+            failure,
+            ..Exchange::default()
+        }),
+    }
+}
+
+/// When the question was sent that this error answers: the last before it, unless all questions are answered at once,
+/// as a router does that had kept them while it looked for the next machine (RFC 4861 7.2.2).
+fn asked_before(flow: &TcpFlow, told: Moment) -> u64 {
+    let before: Vec<&Moment> = flow.syns.iter().filter(|syn| **syn <= told).collect();
+    let (Some(first), Some(last)) = (before.first(), before.last()) else { return told.time };
+    let at_once = flow.told.iter().filter(|other| other.at.time.abs_diff(told.time) < AT_ONCE).count();
+    let searched = (SEARCH.0..SEARCH.1).contains(&told.time.saturating_sub(first.time)) && before.len() >= 3;
+    if searched || (at_once >= 2 && at_once >= before.len().min(3)) { first.time } else { last.time }
+}
+
+/// Errors so near to one another were told at the same time.
+const AT_ONCE: u64 = 100_000_000;
+/// So long a machine is looked for: three times, a second apart.
+const SEARCH: (u64, u64) = (2_500_000_000, 3_600_000_000);
+
+/// Fewer round trips tell nothing of the rest.
+const SAMPLES_MIN: usize = 16;
+
 /// Redirects to one place that are no accident.
 const REDIRECTS_MIN: usize = 3;
 
@@ -388,12 +511,16 @@ fn unheard(flow: &TcpFlow) -> u64 {
 
 /// The round trip that nine of ten samples stay below, once there are enough of them.
 fn loaded_rtt(flow: &TcpFlow) -> Option<u64> {
-    let mut samples: Vec<u64> = flow.samples.iter().flatten().copied().collect();
-    if samples.len() < 16 {
+    let of = |samples: &[u64]| {
+        let mut samples = samples.to_vec();
+        samples.sort_unstable();
+        samples.get(samples.len() * 9 / 10).copied()
+    };
+    if flow.samples.iter().all(|samples| samples.len() < SAMPLES_MIN) {
         return None;
     }
-    samples.sort_unstable();
-    Some(samples[samples.len() * 9 / 10])
+    // From the point of capture to either end and back make the whole.
+    Some(flow.samples.iter().filter_map(|samples| of(samples)).sum())
 }
 
 fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {

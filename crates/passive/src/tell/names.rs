@@ -10,11 +10,13 @@ use crate::questions::{Question, rcode_word, type_word};
 use crate::visit::Visit;
 
 /// Which of two failures tells more, as in a live probe.
-const TELLING: [&str; 7] = [
+const TELLING: [&str; 9] = [
     "dns.nxdomain",
     "dns.servfail",
     "dns.refused",
     "dns.malformed",
+    "dns.truncated",
+    "dns.wrong_id",
     "dns.timeout",
     "dns.unreachable",
     "dns.no_data",
@@ -133,7 +135,8 @@ impl Teller<'_> {
                 }
             }
         }
-        let failures: Vec<&str> = groups.iter().filter_map(|group| group.failure(capture_end)).collect();
+        let failures: Vec<&str> =
+            groups.iter().filter_map(|group| self.failure_of(group, capture_end)).collect();
         // What counts is when the lookup could go on: with the first addresses, or when all had failed.
         let found = questions.iter().filter(|question| {
             question.answer.as_ref().is_some_and(|(_, answer)| !answer.addresses.is_empty())
@@ -144,6 +147,8 @@ impl Teller<'_> {
         let step = self.between(step, start, end);
         let step = if !addresses.is_empty() {
             step.set("dns.addresses", addresses.into_iter().map(Value::Address).collect::<Vec<_>>())
+        } else if questions.iter().any(|question| question.is_unread()) {
+            step
         } else if let Some(code) = TELLING.into_iter().find(|code| failures.contains(code)) {
             step.failed(code, &sentence(code, name))
         } else {
@@ -155,10 +160,32 @@ impl Teller<'_> {
         }
     }
 
+    /// As [`Asked::failure`], and whether a cut answer could be asked for over TCP (RFC 7766 5).
+    fn failure_of(&self, asked: &Asked<'_>, end: u64) -> Option<&'static str> {
+        let failure = asked.failure(end);
+        let cut = asked.answered().filter(|question| {
+            question
+                .answer
+                .as_ref()
+                .is_some_and(|(_, answer)| answer.truncated && answer.addresses.is_empty())
+        });
+        let Some(question) = cut.filter(|_| failure.is_none()) else { return failure };
+        let again = self.watch.flows.iter().filter(|flow| {
+            flow.remote() == question.server && flow.first > question.end() && !flow.syns.is_empty()
+        });
+        let mut tried = again.peekable();
+        tried.peek()?;
+        let in_vain = tried.all(|flow| {
+            flow.synacks.is_empty()
+                && (flow.syns.len() >= 2 || !flow.resets.is_empty() || !flow.told.is_empty())
+        });
+        in_vain.then_some("dns.truncated")
+    }
+
     fn query(&mut self, parent: SpanId, asked: &Asked<'_>, used: Option<u64>) {
         let first = asked.questions[0];
         let end = used.map_or(self.end(), |used| used.min(self.end()).max(asked.end().time));
-        let failure = asked.failure(end);
+        let failure = self.failure_of(asked, end);
         let unanswered = failure == Some("dns.timeout");
         let last = if unanswered {
             // Nobody knows how long it was waited for: until the next thing, or the capture's end.
@@ -398,8 +425,10 @@ fn sentence(code: &str, name: &str) -> String {
         "dns.no_data" => format!("{name} has no address"),
         "dns.servfail" => "the name server failed".into(),
         "dns.refused" => "the name server refused".into(),
-        "dns.malformed" => "the name server could not read the question".into(),
+        "dns.malformed" => "the answer cannot be read, or the name server could not read the question".into(),
         "dns.unreachable" => "the name server cannot be reached".into(),
+        "dns.truncated" => "the answer was cut short, and could not be asked for over TCP".into(),
+        "dns.wrong_id" => "answers came with a number that nobody asked with".into(),
         _ => "no answer".into(),
     }
 }

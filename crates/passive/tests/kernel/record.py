@@ -231,10 +231,10 @@ def _(n):
 def _(n):
     n.dns(); plain(n, "answer()"); n.capture()
     n.spawn("c", ["python3", "-u", "-c", f"import socket,time\nx=socket.create_connection(('{n.S}',80))\nx.sendall(b'GET / HTTP/1.1\\r\\nHost: {n.name}\\r\\n\\r\\n')\nx.recv(9999)\nprint('got',flush=True)\ntime.sleep(6)\nx.sendall(b'GET /again HTTP/1.1\\r\\nHost: {n.name}\\r\\n\\r\\n')\ntime.sleep(14)"], ready="got")
-    time.sleep(1)
-    n.nft("r", "tcp dport 80 tcp sport != 1 ct state established ct original packets > 1 ct bytes < 900000 meta mark 0 drop")
+    port = n.run("c", "ss -tnH state established dport = :80").stdout.split()[2].rsplit(":", 1)[1]
+    n.nft("r", f"tcp sport {port} drop", f"tcp dport {port} drop")
     time.sleep(12)
-    n.unfilter("r"); get(n); time.sleep(1)
+    get(n); time.sleep(1)
 
 @case("nat-forgets-reset", "FW06 | FW06 TCP10 | TCP10 FW06", wire=dict(delay=0.02))
 def _(n):
@@ -249,14 +249,14 @@ def _(n):
 
 @case("client-reads-slowly", "APP08 | TCP12 | APP08 TCP12 | TCP12 APP08")
 def _(n):
-    n.dns(); nginx(n, ""); n.capture()
-    n.run("c", f"curl -s -m 14 --limit-rate 300k -o /dev/null http://{{name}}/big")
+    n.dns(); nginx(n, ""); n.run("c", "sysctl -qw net.ipv4.tcp_rmem='4096 65536 65536'"); n.capture()
+    n.run("c", "python3 -c \"import socket,time\nx=socket.create_connection(('{S}',80))\nx.sendall(b'GET /middle HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n')\nwhile x.recv(20000): time.sleep(0.5)\"")
 
 @case("mtu-hole-down", "IP09 | IP09 APP05", wire=dict(delay=0.01, down=dict(mtu=1400)))
 def _(n):
     n.dns(); nginx(n, ""); n.capture(); get(n, "middle")
 
-@case("mtu-hole-up", "IP10", wire=dict(delay=0.01, up=dict(mtu=1400)))
+@case("mtu-hole-up", "IP10 | IP10 TCP11 FW12 | IP10 TCP11", wire=dict(delay=0.01, up=dict(mtu=1400)))
 def _(n):
     n.dns(); plain(n, "lambda x: (request(x), swallow(x, 150000), x.sendall(page('ok')))"); n.capture()
     n.run("c", f"head -c 200000 /dev/urandom > {n.out}.up; {CURL} -T {n.out}.up -H 'Expect:' http://{{name}}/up; rm {n.out}.up")
@@ -290,9 +290,9 @@ def _(n):
 def _(n):
     n.dns(); nginx(n, ""); n.capture(); get(n, "big", "-m 25")
 
-@case("bufferbloat", "IP18 | IP18 APP06", wire=dict(delay=0.01, down=dict(rate=4e6, queue=600)))
+@case("bufferbloat", "IP18 | IP18 APP06", wire=dict(delay=0.01, down=dict(rate=1.5e6, queue=600)))
 def _(n):
-    n.dns(); nginx(n, ""); n.capture(); get(n, "big", "-m 15")
+    n.dns(); nginx(n, ""); n.capture(); get(n, "middle", "-m 25"); get(n, "middle", "-m 25"); get(n, "middle", "-m 25")
 
 @case("policer", "IP17 | IP19 IP17 | IP17 IP19 IP21", wire=dict(delay=0.01, down=dict(police=(8e6, 60000))))
 def _(n):
@@ -375,7 +375,9 @@ for version in ["1.2", "1.3"]:
     for certificate, truth in [("expired", "TLS07"), ("early", "TLS08 | TLS08 HST01"), ("other", "TLS09"), ("self", "TLS10"),
                                ("rogue-leaf", "TLS11 | TLS15 TLS11 | TLS11 TLS15 | TLS12 TLS11 | TLS11 TLS12"),
                                ("chained", "TLS12 | TLS11 TLS12 | TLS12 TLS11 | TLS15 TLS11 | TLS11 TLS15")]:
-        sealed = truth if version == "1.2" else HIDDEN
+        # OpenSSL sends its alert in the clear, for it has not changed its keys yet.
+        blind = {"expired": "TLS07", "other": "?"}.get(certificate, "TLS11 TLS10 TLS12 TLS15")
+        sealed = truth if version == "1.2" else f"{HIDDEN} | {blind}"
         @case(f"cert-{certificate}-tls{version[-1]}", f"{truth} // {sealed}")
         def _(n, certificate=certificate, only=only):
             n.dns(); secure(n, certificate); n.capture(); get(n, scheme="https", options=only)
@@ -427,7 +429,7 @@ def _(n):
 def _(n):
     n.dns(); secure(n, more=f", high=ssl.TLSVersion.TLSv1_2, client_ca='{CERTS}/ca.crt'"); n.capture(); get(n, scheme="https")
 
-@case("client-certificate-needed-tls3", "TLS18 // TLS18 | ? | H112")
+@case("client-certificate-needed-tls3", "TLS18 // TLS18 H112 | TLS18 | ?")
 def _(n):
     n.dns(); secure(n, more=f", client_ca='{CERTS}/ca.crt'"); n.capture(); get(n, scheme="https")
 
