@@ -7,6 +7,7 @@
 //! - `names_zone`, `names_answer`, `names_resolve`: any text as a zone, any bytes as a query, any servers around
 //!   the iterative resolver.
 //! - `dissect_frame`, `dissect_filter`, `dissect_file`: any bytes as frames of any link type, as filters, as capture files.
+//! - `passive_capture`: any bytes as a capture, judged.
 //! - `sim_nat`: packets of any kind through a NAT; what it passes has the right checksums.
 //! - `sim_link`: any impairments; what comes out went in.
 //!

@@ -148,7 +148,7 @@ pub(crate) struct UrlArgs {
     #[arg(long, value_enum, value_name = "VERSION")]
     pub http: Option<Http>,
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
-    #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "bundle"])]
+    #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "qlog", "bundle"])]
     pub compare: bool,
     /// Write the packets to a pcapng file, with names, secrets and comments (on labs and iface:NAME; - is standard output)
     #[arg(short, long, value_name = "FILE.pcapng")]
@@ -159,6 +159,9 @@ pub(crate) struct UrlArgs {
     /// Write the request as a HAR file, which browsers' developer tools open
     #[arg(long, value_name = "FILE.har")]
     pub har: Option<PathBuf>,
+    /// Write the connections as a qlog file, which qvis opens
+    #[arg(long, value_name = "FILE.qlog")]
+    pub qlog: Option<PathBuf>,
     /// Write all of it into one file for a ticket: report, JSON, HAR and packets; TLS secrets only together with --keylog
     #[arg(long, value_name = "FILE.tar.gz")]
     pub bundle: Option<PathBuf>,
@@ -444,6 +447,9 @@ pub(crate) struct DoctorArgs {
     /// Write the verdict on the whole as one HTML page, with its packets as a ladder
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// Write the connections that the verdict is about as a qlog file, which qvis opens
+    #[arg(long, value_name = "FILE.qlog")]
+    pub qlog: Option<PathBuf>,
     /// Colour the text
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
@@ -606,7 +612,8 @@ pub(crate) struct UpArgs {
 /// `thru bench`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BenchCommand {
-    /// Score the diagnosis against labs whose truth is known; exit code 4 if it was wrong or raised a false alarm
+    /// Score the diagnosis against labs whose truth is known; exit code 4 if it was wrong or raised a false alarm, by
+    /// probing or from the capture alone
     Verdict {
         /// Built-in labs or scenario files; none: all that are built in
         labs: Vec<String>,
@@ -616,6 +623,10 @@ pub(crate) enum BenchCommand {
         /// List each case that was not right
         #[arg(short, long)]
         verbose: bool,
+        /// Rows for what other tools tell: curl's exit code, and tshark's expert information (seed 1; if it is installed), each
+        /// word read as the fault that it stands for most often
+        #[arg(long)]
+        beside: bool,
         /// Write JSON instead of text: a line for each case, then the score
         #[arg(long)]
         json: bool,

@@ -32,6 +32,9 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
         write(path, |file| file.write_all(thru_report::har::render(trace, verdict).as_bytes()))?;
         output::say(&format!("HAR written to {}\n", path.display()));
     }
+    if let Some(path) = &args.qlog {
+        qlog(path, trace, verdict)?;
+    }
     if let Some(path) = &args.bundle {
         write(path, |file| bundle(trace, verdict, args.keylog.is_some(), file))?;
         output::say(&format!("everything written to {}\n", path.display()));
@@ -40,6 +43,13 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
     for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
         append(path, &trace.key_log).map_err(|error| cannot("write", path, &error))?;
     }
+    Ok(())
+}
+
+/// Writes the connections as qlog.
+pub(crate) fn qlog(path: &Path, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
+    write(path, |file| file.write_all(thru_report::qlog::render(trace, verdict).as_bytes()))?;
+    output::say(&format!("qlog written to {}\n", path.display()));
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 //!
 //! - [`cases`]: what is to be judged. [`judge`]: one of them, run. [`run`]: all of them, side by side.
 //! - [`Outcome`]: how a verdict compares with the truth. [`Tally`]: many of them, counted.
+//! - [`baseline`]: what one would know by other tools.
 //! - [`passive`]: the same for a doctor who has nothing but the capture, with its secrets and without.
 
+pub mod baseline;
 pub mod passive;
 
 use std::collections::BTreeSet;

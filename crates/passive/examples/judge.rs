@@ -3,7 +3,8 @@
 //!
 //! `cargo run -p thru-passive --example judge -- [--flows] [--keylog FILE] CAPTURE...`
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::BufReader;
 
 use serde_json::json;
 use thru_dissect::Meta;
@@ -25,7 +26,7 @@ fn main() -> Result<(), Failure> {
         }
     }
     for path in &paths {
-        let found = examine(&std::fs::read(path)?, keys.as_deref())?;
+        let found = examine(path, keys.as_deref())?;
         let flows = found.flows.iter().filter(|_| with_flows);
         for flow in flows {
             let ends = format!("{} > {}", flow.client, flow.server);
@@ -40,8 +41,8 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn examine(capture: &[u8], keys: Option<&[u8]>) -> Result<Examination, Failure> {
-    let mut reader = Reader::new(Cursor::new(capture))?;
+fn examine(path: &str, keys: Option<&[u8]>) -> Result<Examination, Failure> {
+    let mut reader = Reader::new(BufReader::new(File::open(path)?))?;
     let mut doctor = Doctor::new();
     if let Some(keys) = keys {
         doctor.key_log(keys);

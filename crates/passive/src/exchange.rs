@@ -238,6 +238,9 @@ fn end(exchange: &mut Exchange, close: &Close, capture_end: u64, last: bool, los
     if let Some(reset) = close.reset {
         exchange.end = exchange.end.max(reset);
         exchange.failure = fail("http.reset", "the connection was reset".into());
+    } else if exchange.method.is_empty() && began {
+        // Whether a body was to come depends on the request (RFC 9110 9.3.2).
+        exchange.unclear = Some("its request was not captured");
     } else if let Some(closed) = close.closed {
         exchange.end = exchange.end.max(closed);
         exchange.failure = if began {

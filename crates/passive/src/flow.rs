@@ -237,14 +237,17 @@ impl TcpFlow {
             tsval: tcp.tsval,
             ip_id: glance.ip_id,
         };
-        let fresh = self.sides[by].bytes;
+        let (fresh, lost) = (self.sides[by].bytes, self.sides[by].lost);
         let remarkable = self.sides[by].remarkable();
         let pieces = self.sides[by].take(&segment, rtt);
         if self.sides[by].remarkable() > remarkable {
             self.album.mark(kept);
         }
+        let again = self.sides[by].lost > lost;
+        if self.sides[by].bytes > fresh || again {
+            self.resume(by, at.time, tcp.len, again);
+        }
         if self.sides[by].bytes > fresh {
-            self.resume(by, at.time, tcp.len, rtt);
             self.pauses[by].take(at.time);
         }
         self.messages(by, at, glance);
@@ -295,15 +298,16 @@ impl TcpFlow {
     }
 
     /// Watches how the server's stream goes on after it stood still though nothing new was asked.
-    fn resume(&mut self, by: usize, time: u64, len: u32, rtt: u64) {
+    /// `again`: this was sent before, so a timer had run out.
+    fn resume(&mut self, by: usize, time: u64, len: u32, again: bool) {
         if by == self.client() {
             return;
         }
         let mss = self.mss.iter().flatten().min().copied().unwrap_or(1_460);
         let segments = u64::from(len).div_ceil(u64::from(mss.max(1)));
-        let near = (rtt / 3).max(500_000);
+        let rtt = if self.resumption.is_some() { self.least_rtt() } else { 0 };
         if let Some(resumed) = &mut self.resumption {
-            if time.saturating_sub(resumed.at) < near {
+            if time.saturating_sub(resumed.at) < (rtt / 2).max(500_000) {
                 resumed.segments += segments;
             } else {
                 // Whatever limits a program lets it send as much as before; a timer that ran out lets one packet go.
@@ -322,8 +326,20 @@ impl TcpFlow {
             && asked < last
             && u64::from(len) * 10 >= u64::from(mss) * 9
         {
-            self.resumption = Some(Resumption { at: time, gap: time.saturating_sub(last), segments });
+            let gap = time.saturating_sub(last);
+            if !again {
+                self.resumption = Some(Resumption { at: time, gap, segments });
+            } else if self.lone_restarts.len() < 64 {
+                self.lone_restarts.push(gap);
+            }
         }
+    }
+
+    /// The shortest way to the other end and back, as far as anything has shown.
+    fn least_rtt(&self) -> u64 {
+        let sampled: u64 = self.samples.iter().filter_map(|samples| samples.iter().min()).sum();
+        let known = [self.rtt(), Some(sampled)].into_iter().flatten().filter(|rtt| *rtt > 0);
+        known.min().unwrap_or(0)
     }
 
     /// For how long a side's window was shut at most; still shut counts until the last packet.

@@ -212,7 +212,15 @@ impl Glance {
             (4, total, _) => total.min(on_wire),
             (_, _, payload) => (payload + 40).min(on_wire),
         };
-        tcp.len += announced.saturating_sub(ip.len() as u32);
+        let below = if version == 4 { usize::from(ip.first().map_or(0, |byte| byte & 15)) * 4 } else { 40 };
+        match ip.get(below..below + 20) {
+            Some(header) => {
+                let own = u32::from(header[12] >> 4) * 4;
+                tcp.len = announced.saturating_sub(below as u32 + own);
+            }
+            // Of such a segment nothing is known for sure.
+            None => self.transport = Transport::None,
+        }
     }
 
     /// Walks over the tree once.

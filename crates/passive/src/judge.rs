@@ -286,7 +286,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         .collect();
     let worked: Vec<(Option<IpAddr>, String)> = judged
         .iter()
-        .filter(|judged| judged.trace.all("resolve").any(thru_trace::Span::is_ok))
+        .filter(|judged| judged.trace.all("resolve").any(thru_trace::Span::is_ok) || judged.visit.connects())
         .map(|judged| (judged.visit.host, judged.visit.name.clone()))
         .collect();
     for judged in &mut judged {

@@ -212,6 +212,16 @@ impl Tls {
         let answered = self.server_hello.is_some();
         let last = flow.sides[server].last_data.unwrap_or(0).max(hello.time);
         let reset = flow.resets.iter().find(|reset| reset.by == server);
+        // Something came, and what it was the capture does not have.
+        let unread = flow.sides[server].uncaptured > 0 || (!answered && flow.sides[server].bytes > 0);
+        if unread {
+            let at = self.last.unwrap_or(hello);
+            return Some(Ending {
+                failure: None,
+                unclear: Some("the server's answer to the hello was not captured whole"),
+                at,
+            });
+        }
         let client_left = client_left(flow);
         let server_left = flow.sides[server].fin.map(|(time, number)| Moment { time, number });
         if let Some(reset) = reset.filter(|reset| client_left.is_none_or(|left| reset.at < left)) {

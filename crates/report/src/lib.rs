@@ -6,6 +6,7 @@
 //! - [`json`]: for programs; stable and versioned.
 //! - [`html`]: one page for people who would rather look than read.
 //! - [`har`]: the request as browsers' developer tools keep it.
+//! - [`qlog`]: the connections, for qvis and other viewers of QUIC.
 //! - [`pcapng`]: the packets, with secrets, names and comments, for Wireshark.
 //! - [`compare`]: the same request over several HTTP versions, side by side.
 
@@ -16,4 +17,5 @@ pub mod har;
 pub mod html;
 pub mod json;
 pub mod pcapng;
+pub mod qlog;
 pub mod text;

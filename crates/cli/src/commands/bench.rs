@@ -1,10 +1,13 @@
 //! `thru bench`: how often the diagnosis is right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
+use thru_lab::score::baseline::{self, Reading, Said, best_reading};
 use thru_lab::score::passive::Opinion;
-use thru_lab::score::{self, Judged, Outcome as Score, Tally};
+use thru_lab::score::{self, Case, Judged, Outcome as Score, Tally};
 use thru_lab::{Scenario, builtin};
 use thru_report::{json as report_json, text::score as view};
 
@@ -14,7 +17,7 @@ use crate::{Outcome, output, place};
 
 /// Runs the command.
 pub(crate) fn run(command: &BenchCommand) -> Outcome {
-    let BenchCommand::Verdict { labs, seeds, verbose, json } = command;
+    let BenchCommand::Verdict { labs, seeds, verbose, beside, json } = command;
     let labs: Vec<Scenario> = if labs.is_empty() {
         builtin::names().filter_map(Scenario::builtin).collect()
     } else {
@@ -32,13 +35,71 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
     for result in score::run(&labs, &cases, threads) {
         judged.push(result.map_err(|error| Failure::undecided(error.to_string(), ""))?);
     }
+    let beside = if *beside { others(&labs, &cases, &judged)? } else { Vec::new() };
     if *json {
-        print_json(&judged)
+        print_json(&judged, &beside)
     } else {
-        print_text(&judged, *verbose)
+        print_text(&judged, &beside, *verbose)
     }
-    let bad = judged.iter().any(|case| matches!(case.outcome, Score::Wrong | Score::FalseAlarm));
+    let is_bad = |outcome: Score| matches!(outcome, Score::Wrong | Score::FalseAlarm);
+    let bad = judged.iter().any(|case| {
+        let opinions = [&case.passive, &case.sealed].into_iter().flatten().map(|opinion| opinion.outcome);
+        opinions.chain([case.outcome]).any(is_bad)
+    });
     Ok(if bad { THRESHOLD } else { HEALTHY })
+}
+
+/// What other tools tell of the same cases.
+fn others(
+    labs: &[Scenario],
+    cases: &[Case],
+    judged: &[Judged],
+) -> Result<Vec<(&'static str, Reading)>, Failure> {
+    let codes = judged.iter().map(|case| Said::of(&case.case, baseline::curl(&case.verdict)));
+    let mut rows = vec![("curl", best_reading(&codes.collect::<Vec<_>>()))];
+    rows.extend(expert(labs, cases)?.map(|reading| ("tshark", reading)));
+    Ok(rows)
+}
+
+/// What tshark's expert information says of each case of seed 1; `None` where it is not installed.
+fn expert(labs: &[Scenario], cases: &[Case]) -> Result<Option<Reading>, Failure> {
+    let installed = Command::new("tshark").arg("--version").stdout(Stdio::null()).status();
+    if !installed.is_ok_and(|status| status.success()) {
+        output::say("tshark is not installed, so its expert information stands in no row\n");
+        return Ok(None);
+    }
+    let mut said = Vec::new();
+    for case in cases.iter().filter(|case| case.seed == 1) {
+        let Some(lab) = labs.iter().find(|lab| lab.name == case.lab) else { continue };
+        let trace =
+            baseline::capture(lab, case).map_err(|error| Failure::undecided(error.to_string(), ""))?;
+        let mut file = Vec::new();
+        thru_report::pcapng::write(&trace, &mut file).expect("memory takes all");
+        let words = expert_words(file)
+            .map_err(|error| Failure::undecided(format!("tshark cannot be run: {error}"), ""))?;
+        said.push(Said::of(case, words));
+    }
+    Ok(Some(best_reading(&said)))
+}
+
+/// The expert items of a capture that are warnings or errors, each once.
+fn expert_words(file: Vec<u8>) -> std::io::Result<String> {
+    let items = ["-Y", "_ws.expert.severity >= 0x00600000", "-T", "fields", "-e", "_ws.expert.message"];
+    let mut tshark = Command::new("tshark")
+        .args(["-n", "-r", "-"])
+        .args(items)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut input = tshark.stdin.take();
+    let writer = std::thread::spawn(move || input.as_mut().map(|input| input.write_all(&file)));
+    let answer = tshark.wait_with_output()?;
+    // A reader that ends early has said all it will.
+    let _ = writer.join();
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let words: BTreeSet<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    Ok(words.into_iter().collect::<Vec<_>>().join("; "))
 }
 
 /// Tallies by the layer of the truth, and over all.
@@ -62,7 +123,7 @@ fn opinions<'a>(judged: &'a [Judged], of: impl Fn(&'a Judged) -> Option<&'a Opin
     tally
 }
 
-fn print_text(judged: &[Judged], verbose: bool) {
+fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
     let (layers, total) = tallies(judged);
     let row = |name: &str, tally: &Tally| view::Row {
         name: name.to_string(),
@@ -76,6 +137,21 @@ fn print_text(judged: &[Judged], verbose: bool) {
     rows.push(row("all", &total));
     rows.push(row("passive", &opinions(judged, |case| case.passive.as_ref())));
     rows.push(row("sealed", &opinions(judged, |case| case.sealed.as_ref())));
+    rows.extend(beside.iter().map(|(name, reading)| view::Row {
+        name: (*name).to_owned(),
+        total: reading.total,
+        layers_right: reading.layers,
+        outcomes: [
+            reading.causes,
+            0,
+            0,
+            reading.missed,
+            reading.total - reading.causes - reading.missed - reading.alarms,
+            reading.alarms,
+        ],
+        packets: 0,
+        seconds: 0.0,
+    }));
     let misses: Vec<view::Miss> = judged
         .iter()
         .filter(|case| verbose && case.outcome != Score::Right)
@@ -112,7 +188,7 @@ fn opinion_value(opinion: &Opinion) -> serde_json::Value {
     json!({"outcome": opinion.outcome.word(), "layer_right": opinion.layer_right, "causes": opinion.verdict.causes})
 }
 
-fn print_json(judged: &[Judged]) {
+fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
     for case in judged {
         let value = json!({
             "lab": case.case.lab, "url": case.case.url, "seed": case.case.seed,
@@ -131,11 +207,17 @@ fn print_json(judged: &[Judged]) {
         json!({"total": tally.total(), "layer_right": tally.layers_right(), "outcomes": outcomes,
             "most_packets": tally.most_packets(), "longest_seconds": tally.longest().as_secs_f64()})
     };
+    let reading = |reading: &Reading| {
+        json!({"total": reading.total, "layer_right": reading.layers, "right": reading.causes, "missed": reading.missed,
+            "false_alarm": reading.alarms, "words": reading.words})
+    };
+    let beside: BTreeMap<&str, _> = beside.iter().map(|(name, known)| (*name, reading(known))).collect();
     let by_layer: BTreeMap<&String, _> = layers.iter().map(|(name, tally)| (name, value(tally))).collect();
     let passive = opinions(judged, |case| case.passive.as_ref());
     let sealed = opinions(judged, |case| case.sealed.as_ref());
     output::print(&report_json::line(
         "score",
-        &json!({"all": value(&total), "by_layer": by_layer, "passive": value(&passive), "sealed": value(&sealed)}),
+        &json!({"all": value(&total), "by_layer": by_layer, "passive": value(&passive), "sealed": value(&sealed),
+            "beside": beside}),
     ));
 }

@@ -35,6 +35,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     if let Some(path) = &args.report {
         save::report(path, &found.trace, &found.verdict)?;
     }
+    if let Some(path) = &args.qlog {
+        save::qlog(path, &found.trace, &found.verdict)?;
+    }
     if args.json {
         for flow in &found.flows {
             output::print(&flow_line(flow));

@@ -118,7 +118,8 @@ impl Teller<'_> {
         if let Some(step) = self.connect(flow, others_work) {
             self.trace.add(under(step));
         }
-        if !flow.is_answered() || flow.synacks.is_empty() && flow.sides[flow.server()].data_segments == 0 {
+        let said = flow.sides.iter().any(|side| side.data_segments > 0);
+        if !flow.is_answered() || flow.synacks.is_empty() && !said {
             return;
         }
         let tls = Tls::of(flow);
@@ -132,6 +133,18 @@ impl Teller<'_> {
             let mut list = exchanges(flow, tls.as_ref(), name, self.end());
             if let Some((revival, how)) = aged {
                 revived(&mut list, flow, &revival, how, name);
+            }
+            let sent = &flow.sides[flow.client()];
+            if list.is_empty() && tls.is_none() && sent.resent_count >= 2 && unheard(flow) > 0 {
+                // Of a capture that has only headers.
+                list.push(Exchange {
+                    start: sent.first_data.map_or(flow.first, |(time, number)| Moment { time, number }),
+                    end: flow.last,
+                    url: name.to_owned(),
+                    version: "data".into(),
+                    failure: Some(("http.timeout".into(), "what was sent was never acknowledged".into())),
+                    ..Exchange::default()
+                });
             }
             for exchange in list {
                 self.exchange(parent, &exchange, flow);
@@ -165,7 +178,8 @@ impl Teller<'_> {
             // A second answer of the server tells that the way back, or ours to it, lost something.
             return Some(self.between(step, start, end));
         }
-        if flow.sides[server].data_segments > 0 {
+        // Nobody says anything before the other has answered: the answer was not captured.
+        if flow.sides[server].data_segments > 0 || flow.sides[flow.client()].bytes > 0 {
             return Some(self.between(step, start, start));
         }
         if let Some(reset) = flow.resets.iter().find(|reset| reset.by == server) {
@@ -232,6 +246,8 @@ impl Teller<'_> {
     fn handshake(&self, flow: &TcpFlow, tls: &Tls) -> Option<(Step, bool)> {
         let start = tls.hello.or(tls.server_hello)?;
         let name = tls.server_name.clone().unwrap_or_else(|| flow.remote().0.to_string());
+        let side = &flow.sides[flow.server()];
+        let heard = side.bytes > ALERT_BYTES || side.uncaptured > 0 || tls.hello.is_none();
         let mut step = Step::new(Layer::Tls, "handshake", &format!("TLS with {name}"))
             .set("tcp.remote", socket(flow.remote()))
             .set("tcp.local", socket(flow.local()));
@@ -239,7 +255,7 @@ impl Teller<'_> {
             step = step.set("tls.sni", name.clone());
         }
         step = step
-            .set("tls.server_hello", tls.server_hello.is_some())
+            .set("tls.server_hello", tls.server_hello.is_some() || heard)
             .set("tls.certificate_requested", tls.requested);
         if let Some(alert) = tls.blind_alert() {
             step = step.set("tls.client_alert", i64::from(alert));
@@ -498,6 +514,9 @@ const SEARCH: (u64, u64) = (2_500_000_000, 3_600_000_000);
 
 /// Fewer round trips tell nothing of the rest.
 const SAMPLES_MIN: usize = 16;
+
+/// An alert in the clear is a record of so many bytes (RFC 8446 5.1, 6); whoever sent more sent something before it.
+const ALERT_BYTES: u64 = 7;
 
 /// Redirects to one place that are no accident.
 const REDIRECTS_MIN: usize = 3;

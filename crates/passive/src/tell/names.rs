@@ -127,6 +127,7 @@ impl Teller<'_> {
         }
         let Some(start) = groups.iter().map(Asked::start).min() else { return };
         let capture_end = self.end();
+        let used = used.or_else(|| self.used_unnamed(questions));
         let mut addresses: Vec<IpAddr> = Vec::new();
         for (_, answer) in questions.iter().filter_map(|question| question.answer.as_ref()) {
             for address in &answer.addresses {
@@ -137,6 +138,11 @@ impl Teller<'_> {
         }
         let failures: Vec<&str> =
             groups.iter().filter_map(|group| self.failure_of(group, capture_end)).collect();
+        // That there is no address of one family says nothing of the other.
+        let nothing = groups.iter().any(|group| {
+            group.questions[0].asked.kind == crate::questions::A
+                && group.failure(capture_end) == Some("dns.no_data")
+        });
         // What counts is when the lookup could go on: with the first addresses, or when all had failed.
         let found = questions.iter().filter(|question| {
             question.answer.as_ref().is_some_and(|(_, answer)| !answer.addresses.is_empty())
@@ -149,15 +155,37 @@ impl Teller<'_> {
             step.set("dns.addresses", addresses.into_iter().map(Value::Address).collect::<Vec<_>>())
         } else if questions.iter().any(|question| question.is_unread()) {
             step
-        } else if let Some(code) = TELLING.into_iter().find(|code| failures.contains(code)) {
+        } else if let Some(code) = TELLING.into_iter().find(|code| {
+            failures.contains(code)
+                && (*code != "dns.no_data" || nothing)
+                && (*code != "dns.timeout" || used.is_none())
+        }) {
             step.failed(code, &sentence(code, name))
         } else {
-            step.skipped("the capture ends before an answer could have come")
+            step.skipped("no answer that decides was captured")
         };
         let parent = self.trace.add(step);
         for group in groups {
             self.query(parent, &group, used);
         }
+    }
+
+    /// When somebody who had asked once connected to an address of which nobody told the name: that was the answer, and it
+    /// was not captured.
+    fn used_unnamed(&self, questions: &[&Question]) -> Option<u64> {
+        let last = questions.iter().map(|question| question.start().time).max()?;
+        if questions.iter().any(|question| question.sent.len() > 1) {
+            return None;
+        }
+        let watch = self.watch;
+        let host = watch.host(questions.first()?.client.0);
+        let after = watch.flows.iter().filter(|flow| {
+            watch.host(flow.local().0) == host
+                && (last..last + WAIT_SHOWN).contains(&flow.first.time)
+                && watch.questions.name_of(flow.remote().0).is_none()
+                && flow.remote().1 != 53
+        });
+        after.map(|flow| flow.first.time).min()
     }
 
     /// As [`Asked::failure`], and whether a cut answer could be asked for over TCP (RFC 7766 5).

@@ -4,6 +4,7 @@
     record.py OUT [NAME...]        makes OUT/NAME.pcap, .keys and OUT/truth.txt; needs root, tcpdump, nginx, curl, dig,
                                    openssl, nft and python3
     record.py --judge THRU OUT     lets `THRU doctor FILE --json` judge them, and counts
+    record.py --keep OUT FOLDER    copies those that are small, for the repository
 
 A truth is a set of causes (`TCP01 FW02`), `healthy`, or several of these between `|` where a capture leaves more than
 one answer right; the first is the best. `?` among them: nothing can be said. Sealed truths (without the key log) stand
@@ -690,7 +691,31 @@ def judge(thru, out):
         print(how, {key: len(names) for key, names in sorted(by.items())}, "of", sum(map(len, by.values())))
 
 
+def keep(out, folder):
+    """Small captures, with key logs where they have one; of others the headers alone, if that makes them small."""
+    os.makedirs(folder, exist_ok=True)
+    kept = []
+    for name in [name for name in CASES if os.path.exists(f"{out}/{name}.pcap")]:
+        source, target = f"{out}/{name}.pcap", f"{folder}/{name}.pcap"
+        if os.path.getsize(source) < 6_000:
+            sh(f"cp {source} {target}")
+        elif os.path.getsize(source) < 500_000 and name in HEADERS_WILL_DO:
+            sh(f"editcap -F pcap -s 128 {source} {target}")
+        if os.path.exists(target):
+            kept.append(f"{name}: {CASES[name][0]}\n")
+            keys = f"{out}/{name}.keys"
+            if os.path.exists(keys) and os.path.getsize(keys):
+                sh(f"cp {keys} {folder}/{name}.keys")
+    with open(f"{folder}/truth.txt", "w") as file:
+        file.writelines(kept)
+
+
+HEADERS_WILL_DO = ["loss-10", "client-reads-slowly", "mtu-hole-down", "mtu-hole-up"]
+
+
 def main():
+    if sys.argv[1] == "--keep":
+        return keep(sys.argv[2], sys.argv[3])
     if sys.argv[1] == "--judge":
         return judge(sys.argv[2], sys.argv[3])
     out, names = os.path.abspath(sys.argv[1]), sys.argv[2:] or list(CASES)

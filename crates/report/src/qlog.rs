@@ -1,0 +1,222 @@
+//! The request as a qlog file (draft-ietf-quic-qlog-main-schema), which qvis and other viewers of QUIC and TCP open.
+//!
+//! One trace for each connection. What a probe wrote of a connection becomes events of qlog's own names: of QUIC the
+//! connection's begin and end and the packets (as far as a trace has them, datagrams, for what is in them is sealed), of TCP
+//! the same under names of our own with the prefix `thru:`, which readers must pass over that do not know them. Times are
+//! milliseconds since the first event of the request.
+
+use serde_json::{Value as Json, json};
+use thru_trace::{Layer, Outcome, Span, Trace, Verdict, frames};
+
+/// The whole file, with a newline: version 0.3 of the format, the one that qvis reads.
+pub fn render(trace: &Trace, verdict: &Verdict) -> String {
+    let connections: Vec<&Span> = trace.spans.iter().filter(|span| is_connection(span)).collect();
+    let mut traces: Vec<Json> = connections.iter().map(|span| one(trace, span)).collect();
+    if traces.is_empty() {
+        // A file without a trace is refused by viewers: what came before any connection is told as one.
+        traces.push(bare(trace, trace.spans.iter().collect()));
+    }
+    let file = json!({
+        "qlog_version": "0.3",
+        "qlog_format": "JSON",
+        "title": trace.target,
+        "description": verdict.summary,
+        "traces": traces,
+    });
+    let mut text = serde_json::to_string_pretty(&file).expect("text keys and finite numbers only");
+    text.push('\n');
+    text
+}
+
+/// Handshakes of QUIC and connects of TCP are what connections begin with.
+fn is_connection(span: &Span) -> bool {
+    matches!((span.layer, span.what.as_str()), (Layer::Quic, "handshake") | (Layer::Tcp, "connect"))
+}
+
+fn ends(span: &Span) -> Option<(String, String)> {
+    let text = |keys: [&str; 2]| keys.into_iter().find_map(|key| span.text(key)).map(str::to_owned);
+    let remote = text(["quic.remote", "tcp.remote"])?;
+    Some((text(["quic.local", "tcp.local"]).unwrap_or_default(), remote))
+}
+
+/// All that belongs to one connection, by its ends.
+fn one(trace: &Trace, connection: &Span) -> Json {
+    let own = ends(connection);
+    let same = |span: &&Span| {
+        span.id == connection.id
+            || (span.what != "connect" && ends(span).is_some() && ends(span) == own)
+            || span
+                .parent
+                .and_then(|parent| trace.span(parent))
+                .is_some_and(|parent| ends(parent) == own && own.is_some())
+    };
+    bare(trace, trace.spans.iter().filter(same).collect::<Vec<_>>())
+}
+
+fn bare(trace: &Trace, spans: Vec<&Span>) -> Json {
+    let quic = spans.iter().any(|span| span.layer == Layer::Quic);
+    let mut events: Vec<(u64, Json)> = Vec::new();
+    for span in &spans {
+        let name = match (span.layer, span.what.as_str()) {
+            (Layer::Quic, "handshake") => "connectivity:connection_started".to_owned(),
+            (_, what) => format!("thru:{what}_started"),
+        };
+        events.push((span.start, json!({"name": name, "data": begun(span)})));
+        let name = match (&span.outcome, span.layer, span.what.as_str()) {
+            (Outcome::Failed { .. }, Layer::Quic, "handshake") => "connectivity:connection_closed".to_owned(),
+            (_, _, what) => format!("thru:{what}_done"),
+        };
+        events.push((span.end, json!({"name": name, "data": done(span)})));
+    }
+    events.extend(packets(trace, &spans, quic));
+    events.sort_by_key(|(at, _)| *at);
+    let events: Vec<Json> = events
+        .into_iter()
+        .map(|(at, mut event)| {
+            event["time"] = json!(at as f64 / 1e6);
+            event
+        })
+        .collect();
+    let title = spans.first().map_or_else(|| trace.target.clone(), |span| span.label.clone());
+    json!({
+        "title": title,
+        "vantage_point": {"name": "thru", "type": "client"},
+        "common_fields": {
+            "protocol_type": [if quic { "QUIC" } else { "TCP" }],
+            "reference_time": trace.epoch_unix_nanos as f64 / 1e6,
+            "time_format": "relative",
+        },
+        "events": events,
+    })
+}
+
+fn begun(span: &Span) -> Json {
+    let mut data = json!({"label": span.label});
+    if let Some((local, remote)) = ends(span) {
+        let split = |end: &str| {
+            let (ip, port) = end.rsplit_once(':')?;
+            Some((ip.trim_matches(['[', ']']).to_owned(), port.parse::<u16>().ok()?))
+        };
+        if let Some((ip, port)) = split(&local) {
+            (data["src_ip"], data["src_port"]) = (json!(ip), json!(port));
+        }
+        if let Some((ip, port)) = split(&remote) {
+            data["ip_version"] = json!(if ip.contains(':') { "v6" } else { "v4" });
+            (data["dst_ip"], data["dst_port"]) = (json!(ip), json!(port));
+        }
+    }
+    data
+}
+
+fn done(span: &Span) -> Json {
+    match &span.outcome {
+        Outcome::Ok => json!({"outcome": "ok", "values": span.values}),
+        Outcome::Skipped { why } => json!({"outcome": "skipped", "reason": why}),
+        Outcome::Failed { code, text } => {
+            json!({"outcome": "failed", "owner": "remote", "reason": text, "code": code, "values": span.values})
+        }
+    }
+}
+
+/// The frames of these spans, as sent and received.
+fn packets(trace: &Trace, spans: &[&Span], quic: bool) -> Vec<(u64, Json)> {
+    let mut numbers: Vec<u64> = spans.iter().flat_map(|span| span.frames.iter().copied()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let remote = spans.iter().find_map(|span| span.address("quic.remote").or(span.address("tcp.remote")));
+    let told = numbers.iter().filter_map(|number| {
+        let packet = trace.packet(*number)?;
+        let look = frames::look(&packet.bytes)?;
+        let way = if Some(look.src) == remote { "received" } else { "sent" };
+        let name = if quic { format!("transport:datagrams_{way}") } else { format!("thru:packet_{way}") };
+        Some((packet.at, json!({"name": name, "data": {"count": 1, "raw": [{"length": packet.bytes.len()}], "frame": number}})))
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thru_trace::Step;
+
+    fn story() -> Trace {
+        let mut trace = Trace {
+            target: "https://www.shop.lab".into(),
+            epoch_unix_nanos: 1_700_000_000_000_000_000,
+            ..Trace::default()
+        };
+        let quic =
+            |step: Step| step.set("quic.remote", "203.0.113.10:443").set("quic.local", "192.0.2.1:40000");
+        trace.add(
+            quic(Step::new(Layer::Quic, "handshake", "QUIC with 203.0.113.10")).at(1_000_000, 21_000_000),
+        );
+        trace.add(quic(Step::new(Layer::Http, "exchange", "GET /")).at(21_000_000, 50_000_000));
+        let tcp =
+            Step::new(Layer::Tcp, "connect", "[2001:db8::5]:443").set("tcp.remote", "[2001:db8::5]:443");
+        trace.add(tcp.at(2_000_000, 3_000_000).failed("tcp.refused", "refused"));
+        trace
+    }
+
+    #[test]
+    fn each_connection_is_a_trace_with_its_events_in_order() {
+        let trace = story();
+        let file: Json = serde_json::from_str(&render(&trace, &thru_diagnose::diagnose(&trace))).unwrap();
+        assert_eq!((&file["qlog_version"], &file["qlog_format"]), (&json!("0.3"), &json!("JSON")));
+        let traces = file["traces"].as_array().unwrap();
+        assert_eq!(traces.len(), 2);
+        assert_eq!(traces[0]["common_fields"]["protocol_type"], json!(["QUIC"]));
+        assert_eq!(traces[0]["common_fields"]["reference_time"], json!(1_700_000_000_000.0));
+        for trace in traces {
+            assert_eq!(trace["vantage_point"]["type"], "client");
+            let times: Vec<f64> = trace["events"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|event| event["time"].as_f64().unwrap())
+                .collect();
+            assert!(times.is_sorted() && !times.is_empty(), "{times:?}");
+            for event in trace["events"].as_array().unwrap() {
+                let name = event["name"].as_str().unwrap();
+                assert!(name.split_once(':').is_some(), "{name} has no category");
+                assert!(event["data"].is_object());
+            }
+        }
+        let names: Vec<&str> = traces[0]["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "connectivity:connection_started",
+                "thru:handshake_done",
+                "thru:exchange_started",
+                "thru:exchange_done"
+            ]
+        );
+        let start = &traces[0]["events"][0];
+        assert_eq!(
+            (&start["time"], &start["data"]["dst_port"], &start["data"]["ip_version"]),
+            (&json!(1.0), &json!(443), &json!("v4"))
+        );
+        let refused = &traces[1]["events"];
+        assert_eq!(
+            (&refused[0]["data"]["dst_ip"], &refused[1]["data"]["code"]),
+            (&json!("2001:db8::5"), &json!("tcp.refused"))
+        );
+    }
+
+    #[test]
+    fn what_never_connected_is_told_as_well() {
+        let mut trace = Trace { target: "https://nowhere.lab".into(), ..Trace::default() };
+        trace.add(
+            Step::new(Layer::Dns, "resolve", "nowhere.lab")
+                .at(0, 5_000_000)
+                .failed("dns.nxdomain", "no such name"),
+        );
+        let file: Json = serde_json::from_str(&render(&trace, &thru_diagnose::diagnose(&trace))).unwrap();
+        assert_eq!(file["traces"][0]["events"][1]["name"], "thru:resolve_done");
+    }
+}
