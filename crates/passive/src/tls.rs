@@ -72,7 +72,7 @@ impl Tls {
             }
         }
         // Where the server speaks another protocol first, nobody takes the client's hello for one.
-        if tls.hello.is_none() && matches!(flow.opening[client].as_slice(), [22, 3, ..]) {
+        if tls.hello.is_none() && matches!(flow.opening[client].as_slice(), [22, 3, _, _, _, 1, ..]) {
             tls.hello = flow.sides[client].first_data.map(|(time, number)| Moment { time, number });
         }
         (tls.hello.is_some() || tls.server_hello.is_some() || tls.last.is_some()).then_some(tls)
