@@ -18,6 +18,7 @@ impl Parser<'_> {
     /// After `<` or `>`.
     pub(super) fn packet(&mut self, direction: Direction) -> Result<Packet, Error> {
         let mut encapsulation = self.encapsulation()?;
+        let quoted = self.quoted_before()?;
         let ip = self.ip_info()?;
         if self.word("encap") {
             while !self.at_flags() && self.next().is_some() {}
@@ -25,9 +26,17 @@ impl Parser<'_> {
         }
         let line = self.line();
         let body = if self.word("icmp") {
-            Body::Icmp(self.icmp()?)
+            let mut icmp = self.icmp()?;
+            if quoted != Quoted::default() {
+                icmp.quoted = quoted;
+            }
+            Body::Icmp(icmp)
         } else if self.word("udp") {
             self.udp()?
+        } else if self.word("udplite") {
+            while self.line() == line && self.next().is_some() {}
+            encapsulation = Some("UDP-Lite".to_owned());
+            Body::Udp { ports: None, len: 0 }
         } else {
             if matches!(self.peek_at(0), Some(Kind::Word(word)) if word == "sctp") {
                 return Err(Error::new(line, "SCTP packets are not understood"));
@@ -48,6 +57,16 @@ impl Parser<'_> {
             encapsulation = Some(name);
         }
         Ok(Packet { direction, encapsulation, ip, body })
+    }
+
+    /// `[1:1461(1460)] icmp …`: older scripts write in front what an ICMP error quotes.
+    fn quoted_before(&mut self) -> Result<Quoted, Error> {
+        let quotes = match self.peek_at(1) {
+            Some(Kind::Integer(_)) => true,
+            Some(Kind::Word(word)) => word == "udp" || word == "raw",
+            _ => false,
+        };
+        if !quotes || !self.sign('[') { Ok(Quoted::default()) } else { self.quoted() }
     }
 
     fn at_flags(&self) -> bool {
@@ -358,23 +377,35 @@ impl Parser<'_> {
             icmp.id = Some(self.integer("an identifier")?);
         }
         if self.sign('[') {
-            let len = |parser: &mut Self| {
-                parser.expect('(')?;
-                let len = parser.integer("a payload length")?;
-                parser.expect(')')?;
-                Ok(len)
-            };
-            icmp.quoted = if self.word("udp") {
-                Quoted::Udp(len(self)?)
-            } else if self.word("raw") {
-                Quoted::Raw(len(self)?)
-            } else {
-                let (seq, len) = self.sequence()?;
-                Quoted::Tcp { seq, len }
-            };
-            self.expect(']')?;
+            icmp.quoted = self.quoted()?;
         }
         Ok(icmp)
+    }
+
+    /// After `[`: the packet that an ICMP error quotes.
+    fn quoted(&mut self) -> Result<Quoted, Error> {
+        let len = |parser: &mut Self| {
+            parser.expect('(')?;
+            let len = parser.integer("a payload length")?;
+            parser.expect(')')?;
+            Ok(len)
+        };
+        let quoted = if self.word("udplite") {
+            // Such a script can't apply.
+            while self.peek_at(0) != Some(&Kind::Sign(']')) {
+                self.next().ok_or_else(|| self.error("`]`"))?;
+            }
+            Quoted::Nothing
+        } else if self.word("udp") {
+            Quoted::Udp(len(self)?)
+        } else if self.word("raw") {
+            Quoted::Raw(len(self)?)
+        } else {
+            let (seq, len) = self.sequence()?;
+            Quoted::Tcp { seq, len }
+        };
+        self.expect(']')?;
+        Ok(quoted)
     }
 }
 

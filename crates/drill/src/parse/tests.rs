@@ -69,6 +69,9 @@ fn segments_of_every_form() {
     let marked = packet("0 > (tos 0x28) . 1:1(0)");
     assert_eq!(marked.ip.tos, Some(0x28));
     assert_eq!(packet("0 < [ect0] . 1:1(0)").ip.ecn, Some(crate::script::Ecn::Ect0));
+    let icmp = "icmp unreachable frag_needed mtu 1200";
+    assert_eq!(packet(&format!("0 < [1:1461(1460)] {icmp}")), packet(&format!("0 < {icmp} [1:1461(1460)]")));
+    assert!(packet("0 > udplite(1000, 0)").encapsulation.is_some());
     assert!(packet("0 < . 1:1(0) ack 1 win 5/udp(1 > 9811)").encapsulation.is_some());
     assert!(packet("0 < ipv4 1.1.1.1 > 2.2.2.2: . 1:1(0) ack 1").encapsulation.is_some());
 }

@@ -103,6 +103,11 @@ impl Flows {
         self.current
     }
 
+    /// Our initial sequence number of the newest connection that has one.
+    pub(crate) fn newest_isn(&self) -> Option<u32> {
+        self.list.iter().rev().find_map(|flow| flow.isn)
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&Flow> {
         self.list.get(index)
     }

@@ -5,6 +5,7 @@ use thru_wire::Instant;
 
 use super::kernel::SocketState;
 use super::{Runner, Stop};
+use crate::Persona;
 use crate::code::{self, Names, Problem};
 
 /// Names of numbers that stay the same.
@@ -42,6 +43,10 @@ struct Known {
     state: State,
     info: Option<TcpInfo>,
     now: Instant,
+    /// Windows are told in bytes, as by FreeBSD, not in segments.
+    in_bytes: bool,
+    /// Our initial sequence number of the newest connection, as on the wire.
+    sent_isn: Option<u32>,
 }
 
 impl Names for Known {
@@ -56,6 +61,13 @@ impl Names for Known {
         }
         if name == "tcpi_state" {
             return STATES.iter().find(|state| state.0 == self.state).map(|state| state.3);
+        }
+        match name {
+            "sent_isn" => return self.sent_isn.map(i64::from),
+            "tcpi_snd_cwnd" if self.in_bytes => {
+                return self.info.as_ref().map(|info| info.congestion_window as i64);
+            }
+            _ => {}
         }
         // Times without an end are as large as they are to the kernel's users.
         let value = self.info.as_ref()?.kernel_field(name, self.now)?;
@@ -77,6 +89,8 @@ impl Runner {
                 _ => State::Closed,
             },
             now: self.now,
+            in_bytes: self.persona == Persona::FreeBsd,
+            sent_isn: self.flows.newest_isn(),
             info,
         };
         code::run(code, &known, &mut self.variables).map_err(|problem| match problem {

@@ -274,6 +274,9 @@ pub(crate) fn icmp_numbers(v6: bool, kind: &str, code: &str) -> Option<(u8, u8)>
     let numbered = code.strip_prefix("code_").and_then(|number| number.parse().ok());
     let none = code.is_empty().then_some(0);
     let found = |kind: u8, words: &[&str]| Some((kind, place(words).or(numbered).or(none)?));
+    if let Some(number) = kind.strip_prefix("type_") {
+        return found(number.parse().ok()?, &[]);
+    }
     if v6 {
         return match kind {
             "unreachable" => found(
@@ -297,6 +300,10 @@ pub(crate) fn icmp_numbers(v6: bool, kind: &str, code: &str) -> Option<(u8, u8)>
             "parameter_problem" => found(4, &["header_field", "unknown_next_header", "unknown_option"]),
             "echo_request" => found(128, &[]),
             "echo_reply" => found(129, &[]),
+            "router_solicitation" => found(133, &[]),
+            "router_advertisement" => found(134, &[]),
+            "neighbor_solicitation" => found(135, &[]),
+            "neighbor_advertisement" => found(136, &[]),
             _ => None,
         };
     }

@@ -10,7 +10,7 @@ use thru_wire::{Cidr, IpPrefix};
 
 use super::Stop;
 use crate::Persona;
-use crate::script::Script;
+use crate::script::{Action, Body, Direction, Expr, OptionSpec, Script};
 
 /// Which addresses a script uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,11 @@ impl Settings {
                 _ => {}
             }
         }
+        if persona == Persona::Linux
+            && let Some(scale) = machine_scale(script)
+        {
+            settings.tcp.receive_buffer_most = 65_535 << scale;
+        }
         if settings.family == Family::V6 {
             settings.local = Ipv6Addr::new(0xfd3d, 0x0a0b, 0x17d6, 0, 0, 0, 0, 1).into();
             settings.remote = Ipv6Addr::new(0xfd3d, 0xfa7b, 0xd17d, 0, 0, 0, 0, 1).into();
@@ -144,4 +149,31 @@ impl Settings {
     pub(crate) fn v6_sockets(&self) -> bool {
         self.family != Family::V4
     }
+}
+
+/// The window scale of the host's first SYN, where nothing in the script decides it: Linux derives it from a limit that
+/// grew with its versions and grows with a machine's memory (`tcp_rmem`), so that it tells on which one a script was
+/// written.
+fn machine_scale(script: &Script) -> Option<u8> {
+    const SYN: u16 = 2;
+    for event in &script.events {
+        match &event.action {
+            Action::Shell(text) if text.contains("rmem") || text.contains("defaults.sh") => return None,
+            Action::Call(call) if call.arguments.contains(&Expr::Word("SO_RCVBUF".to_owned())) => {
+                return None;
+            }
+            Action::Packet(packet) if packet.direction == Direction::Out => {
+                let Body::Tcp(tcp) = &packet.body else { return None };
+                if tcp.flags & SYN == 0 {
+                    continue;
+                }
+                return tcp.options.iter().flatten().find_map(|option| match option {
+                    OptionSpec::WindowScale(scale) => Some((*scale).clamp(2, 14)),
+                    _ => None,
+                });
+            }
+            _ => {}
+        }
+    }
+    None
 }

@@ -20,6 +20,8 @@ enum Line {
     Route { window: Option<u32>, mtu: Option<usize> },
     /// `sockstat … | grep STATE … | grep N`: are there N connections in a state?
     Count { state: String, port: Option<u16>, wanted: usize },
+    /// `ss -n state STATE | grep ADDRESS:PORT`: is there a connection?
+    Exists { half_open: bool, port: u16 },
     /// `nstat … | grep NAME [| grep -q " N "]`: has a counter of the host moved, or to N?
     Counter { name: String, wanted: Option<u64> },
     /// `tcpdrop -s STATE`
@@ -65,6 +67,7 @@ impl Runner {
                         self.host.set_mtu(self.interface, mtu);
                     }
                 }
+                Line::Exists { half_open, port } => self.exists(half_open, port)?,
                 Line::Counter { name, wanted } => self.counter(&name, wanted)?,
                 Line::Drop(_) => self.host.tcp_forget_time_wait(self.now),
             }
@@ -80,6 +83,16 @@ impl Runner {
             Ok(())
         } else {
             Stop::fail(format!("the counter {name} is {found}"))
+        }
+    }
+
+    fn exists(&mut self, half_open: bool, port: u16) -> Result<(), Stop> {
+        use thru_stack::tcp::State;
+        let state = if half_open { State::SynReceived } else { State::Established };
+        if self.host.tcp_count(state, Some(port)) > 0 {
+            Ok(())
+        } else {
+            Stop::fail(format!("no connection of port {port} is in {state:?}"))
         }
     }
 
@@ -140,6 +153,10 @@ fn read_command(command: &str, words: &[&str], lines: &mut Vec<Line>) -> Result<
             None => return unknown(),
         },
         "sockstat" => match count(command) {
+            Some(line) => lines.push(line),
+            None => return unknown(),
+        },
+        "ss" if command.contains("| grep") => match exists(command) {
             Some(line) => lines.push(line),
             None => return unknown(),
         },
@@ -253,6 +270,20 @@ fn counter(command: &str) -> Option<Line> {
         }
     }
     Some(Line::Counter { name: name?, wanted })
+}
+
+/// `ss -4 -n state SYN-RECV | grep 192.168.0.1:8080`
+fn exists(command: &str) -> Option<Line> {
+    let mut parts = command.split('|').map(str::trim);
+    let first = parts.next()?;
+    let half_open = match first.split_once(" state ") {
+        Some((_, state)) if state.starts_with("SYN-RECV") => true,
+        Some((_, state)) if state.starts_with("ESTAB") || state.starts_with("established") => false,
+        Some(_) => return None,
+        None => false,
+    };
+    let address = parts.next_back()?.strip_prefix("grep ")?.trim();
+    Some(Line::Exists { half_open, port: address.rsplit(':').next()?.parse().ok()? })
 }
 
 /// `sockstat -4 -P tcp -s -p 8080 | grep -c SYN_RCVD | grep 1`

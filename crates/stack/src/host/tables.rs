@@ -290,14 +290,18 @@ impl Tables {
 
     /// What is known about the path to `destination`: the first link's MTU, or less.
     pub(super) fn path(&self, destination: IpAddr) -> PathMtu {
-        let first_link = match self.next_hop(destination) {
-            NextHop::Local => LOOPBACK_MTU,
-            NextHop::Neighbor(id, _) => self.link_mtu(id),
-            NextHop::Refused(_) | NextHop::None => 1_500,
-        };
+        let first_link = self.first_link_mtu(destination);
         match self.path_mtus.get(self.now, destination) {
             Some(path) if path.mtu < first_link => path,
             _ => PathMtu { mtu: first_link, fragment_on_the_way: false },
+        }
+    }
+
+    fn first_link_mtu(&self, destination: IpAddr) -> usize {
+        match self.next_hop(destination) {
+            NextHop::Local => LOOPBACK_MTU,
+            NextHop::Neighbor(id, _) => self.link_mtu(id),
+            NextHop::Refused(_) | NextHop::None => 1_500,
         }
     }
 
@@ -391,6 +395,10 @@ impl Path for Tables {
 
     fn mtu(&self, destination: IpAddr) -> usize {
         self.path(destination).mtu
+    }
+
+    fn link_mtu(&self, destination: IpAddr) -> usize {
+        self.first_link_mtu(destination)
     }
 
     fn together(&self, destination: IpAddr) -> Together {

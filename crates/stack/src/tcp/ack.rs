@@ -74,9 +74,13 @@ impl AckPolicy {
         self.duplicate.is_some()
     }
 
-    /// A segment brought what was known: tell which.
+    /// A segment brought what was known: tell which. What is yet to be told stays, and grows by what touches it.
     pub(crate) fn report_duplicate(&mut self, start: u64, end: u64) {
-        self.duplicate = Some((start, end));
+        self.duplicate = Some(match self.duplicate {
+            Some((first, last)) if start <= last && first <= end => (first.min(start), last.max(end)),
+            Some(earlier) => earlier,
+            None => (start, end),
+        });
         self.now = true;
     }
 }

@@ -127,8 +127,7 @@ impl Tcp {
         let (pair, is_new) = self.choose_pair(now, address, local.map_or(0, |local| local.port()), remote)?;
         let settings = self.settings_for(&options);
         let offset = self.secrets.timestamp_offset(&pair);
-        let mtu = path.mtu(remote.address);
-        let offer = Negotiated::offer(&self.config, &settings, remote.address, mtu, offset);
+        let offer = Negotiated::offer(&self.config, &settings, remote.address, path, offset);
         let isn = self.secrets.isn(&pair, now);
         let beyond = if is_new { None } else { self.reuse_time_wait(now, &pair) };
         let iss = seq::initial(beyond.map_or(isn, |beyond| isn.max(beyond)));

@@ -275,7 +275,7 @@ impl Connection {
         let mut options = self.options.syn_options(now);
         self.add_fast_open(&mut options);
         let taken = taken_by_options(config, options.padded_len());
-        Some(usize::from(opening.room.min(self.options.own_mss)).saturating_sub(taken))
+        Some(usize::from(opening.room.min(self.options.path_mss)).saturating_sub(taken))
     }
 
     /// Bytes that the SYN about to leave takes along; one that is sent again has neither data nor option, as what
@@ -290,7 +290,7 @@ impl Connection {
             return 0;
         }
         let taken = taken_by_options(config, options.padded_len());
-        let room = opening.room.min(self.options.own_mss).saturating_sub(taken as u16);
+        let room = opening.room.min(self.options.path_mss).saturating_sub(taken as u16);
         let len = self.queue.end().saturating_sub(self.iss + 1).min(u64::from(room)) as u32;
         opening.sent = len;
         len

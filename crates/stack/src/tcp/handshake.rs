@@ -12,7 +12,7 @@ use super::receive::Receive;
 use super::rtt::{syn_ack_timeout, syn_timeout};
 use super::runs::Run;
 use super::segment::{Segment, reset_for};
-use super::{CounterOption, SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
+use super::{CounterOption, Path, SegmentBytes, SocketOptions, State, TcpConfig, TcpError, seq};
 
 /// Segments smaller than this make headers the traffic: a peer can't ask for them (as Linux's `tcp_min_snd_mss`).
 const SMALLEST_MSS: usize = 48;
@@ -37,8 +37,10 @@ pub(crate) struct Negotiated {
     pub(crate) mss: u16,
     /// Largest payload the peer takes, as it said (RFC 6691: options not subtracted).
     pub(crate) peer_mss: u16,
-    /// Largest payload we announced to take.
+    /// Largest payload we announced to take: what the interface takes (RFC 9293 3.7.1), whatever the path does.
     pub(crate) own_mss: u16,
+    /// Largest payload that fitted the path when the connection began, options not subtracted.
+    pub(crate) path_mss: u16,
     /// Shifts of our and the peer's window.
     pub(crate) scale: Option<(u8, u8)>,
     pub(crate) sack: bool,
@@ -80,22 +82,25 @@ impl TimestampState {
 }
 
 impl Negotiated {
-    /// What we offer towards a peer `mtu` bytes away.
+    /// What we offer towards `remote`, to which `path` leads.
     pub(crate) fn offer(
         config: &TcpConfig,
         settings: &SocketOptions,
         remote: core::net::IpAddr,
-        mtu: usize,
+        path: &dyn Path,
         offset: u32,
     ) -> Negotiated {
-        let own = mtu.saturating_sub(header_bytes(remote)).clamp(1, usize::from(u16::MAX));
+        let payload = |mtu: usize| mtu.saturating_sub(header_bytes(remote)).clamp(1, usize::from(u16::MAX));
+        let own = payload(path.link_mtu(remote));
         let own_mss =
             settings.mss_limit.map_or(own as u16, |limit| limit.max(SMALLEST_MSS as u16).min(own as u16));
+        let path_mss = own_mss.min(payload(path.mtu(remote)) as u16);
         let rich = !settings.no_options;
         Negotiated {
-            mss: own_mss,
+            mss: path_mss,
             peer_mss: own_mss,
             own_mss,
+            path_mss,
             scale: (rich && config.window_scaling).then(|| (shift(settings.largest_window(config)), 0)),
             sack: rich && config.sack,
             timestamps: (rich && config.timestamps).then_some(TimestampState {
@@ -127,7 +132,7 @@ impl Negotiated {
             recent_at: now,
             ..ours
         });
-        self.limit_mss(usize::from(self.own_mss));
+        self.limit_mss(usize::from(self.path_mss));
     }
 
     /// The largest payload to send, if no more than `most` (before options) fits the path. Whether it changed.

@@ -56,6 +56,7 @@ impl Connection {
         }
         let most = mtu.saturating_sub(header_bytes(self.pair.remote.address));
         self.options.own_mss = self.options.own_mss.min(u16::try_from(most).unwrap_or(u16::MAX));
+        self.options.path_mss = self.options.path_mss.min(self.options.own_mss);
         if self.fast_open.as_ref().is_some_and(|opening| opening.sent > 0) && self.syn.retransmissions == 0 {
             self.syn.retransmissions = 1;
             self.syn.due = true;

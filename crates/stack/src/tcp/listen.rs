@@ -157,7 +157,7 @@ impl Tcp {
     fn offer_to(&self, path: &dyn Path, segment: &Segment, settings: &SocketOptions) -> Negotiated {
         let remote = segment.pair.remote.address;
         let offset = self.secrets.timestamp_offset(&segment.pair);
-        Negotiated::offer(&self.config, settings, remote, path.mtu(remote), offset)
+        Negotiated::offer(&self.config, settings, remote, path, offset)
     }
 
     /// A SYN ACK that is forgotten at once.

@@ -14,6 +14,10 @@ pub trait Path {
     fn source_for(&self, destination: IpAddr) -> Option<IpAddr>;
     /// Largest IP packet towards `destination`, in bytes: what path MTU discovery knows, or the interface's MTU.
     fn mtu(&self, destination: IpAddr) -> usize;
+    /// The MTU of the interface towards `destination`, in bytes: what can be received there, whatever the path takes.
+    fn link_mtu(&self, destination: IpAddr) -> usize {
+        self.mtu(destination)
+    }
     /// Whether `address` is one of ours.
     fn is_local(&self, address: IpAddr) -> bool;
     /// How segments towards `destination` may leave together.
