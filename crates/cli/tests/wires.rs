@@ -36,6 +36,25 @@ fn programs_live_in_a_lab() {
     let secured =
         shell.run("openssl s_client -verify_return_error -connect www.shop.lab:443 </dev/null 2>/dev/null");
     assert!(secured.contains("Verify return code: 0 (ok)"), "{secured}");
+    if thru_peers::peer(test, "chromium", "chromium").is_none() {
+        return;
+    }
+    let folder = Folder::new(test);
+    let opened = Command::new("chmod").arg("1777").arg(&folder.0).status();
+    assert!(opened.is_ok_and(|status| status.success()));
+    let home = folder.0.display();
+    // Without `--ignore-certificate-errors`: what it shows it trusts. It shows its own page of an error otherwise.
+    let browse = |url: &str| {
+        shell.run(&format!(
+            "HOME={home} timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+             --user-data-dir={home}/profile --dump-dom {url} 2>{home}/talk"
+        ))
+    };
+    let page = browse("https://www.shop.lab/");
+    let plain = shell.run("curl -s https://www.shop.lab/");
+    let articles = |page: &str| page.matches("<article").count();
+    assert!(page.contains("<h1>www.shop.lab</h1>") && articles(&page) > 0, "{page}");
+    assert_eq!(articles(&page), articles(&plain), "{page}\n-- but curl shows\n{plain}");
 }
 
 /// Two shells as two hosts of one lab.

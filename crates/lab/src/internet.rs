@@ -88,7 +88,7 @@ impl Scenario {
         };
         let shared = Shared {
             lab: lab.clone(),
-            pki: services::Pki::new(),
+            pki: services::Pki::new(lab.is_virtual()),
             scenario: self,
             nodes: built.nodes,
             links: built.links,

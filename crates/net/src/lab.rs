@@ -133,6 +133,11 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// Whether its time is virtual, and every run the same. If not, real programs may take part.
+    pub fn is_virtual(&self) -> bool {
+        self.shared.real.is_none()
+    }
+
     /// The simulated network, locked. Never hold it across an await.
     pub fn world(&self) -> WorldGuard<'_> {
         match self.shared.real {

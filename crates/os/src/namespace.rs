@@ -86,7 +86,7 @@ pub fn enter(fresh: Fresh) -> io::Result<()> {
     }
     if fresh.mount {
         // Nothing mounted here may show outside.
-        mount(None, Path::new("/"), libc::MS_REC | libc::MS_PRIVATE)?;
+        mount(None, Path::new("/"), libc::MS_REC | libc::MS_PRIVATE, None)?;
     }
     loopback_up()
 }
@@ -98,10 +98,21 @@ fn loopback_up() -> io::Result<()> {
 
 /// Shows `file` at `place` instead of what is there, in this mount namespace.
 pub fn bind(file: &Path, place: &Path) -> io::Result<()> {
-    mount(Some(file), place, libc::MS_BIND)
+    mount(Some(file), place, libc::MS_BIND, None)
 }
 
-fn mount(source: Option<&Path>, target: &Path, flags: libc::c_ulong) -> io::Result<()> {
+/// Shows an empty folder at `place` instead of what is there, in this mount namespace. What is written there is gone
+/// with the namespace.
+pub fn cover(place: &Path) -> io::Result<()> {
+    mount(None, place, libc::MS_NOSUID | libc::MS_NODEV, Some(c"tmpfs"))
+}
+
+fn mount(
+    source: Option<&Path>,
+    target: &Path,
+    flags: libc::c_ulong,
+    kind: Option<&std::ffi::CStr>,
+) -> io::Result<()> {
     use std::ffi::CString;
     use std::os::unix::ffi::OsStrExt;
     let text = |path: &Path| CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other);
@@ -109,8 +120,8 @@ fn mount(source: Option<&Path>, target: &Path, flags: libc::c_ulong) -> io::Resu
     let target = text(target)?;
     let source = source.as_ref().map_or(std::ptr::null(), |source| source.as_ptr());
     // SAFETY: the pointers are null or zero-terminated strings that live until the call returns.
-    check(unsafe { libc::mount(source, target.as_ptr(), std::ptr::null(), flags, std::ptr::null()) })
-        .map(drop)
+    let kind = kind.map_or(std::ptr::null(), |kind| kind.as_ptr());
+    check(unsafe { libc::mount(source, target.as_ptr(), kind, flags, std::ptr::null()) }).map(drop)
 }
 
 /// Makes the rights over the new network survive `exec` although the user is not root.

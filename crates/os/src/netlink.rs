@@ -82,6 +82,19 @@ fn parse_link(payload: &[u8]) -> Option<Link> {
     Some(link)
 }
 
+/// Frames that were sent on an interface and lost by it or directly behind it, ever: a virtual wire counts here what
+/// its other end had no time for. `None`: there is no such interface.
+pub fn lost_on_sending(name: &str) -> Option<u64> {
+    lost_in(&std::fs::read_to_string("/proc/thread-self/net/dev").ok()?, name)
+}
+
+/// The same in the text of `/proc/net/dev`: eight numbers of what was received, then those of what was sent.
+fn lost_in(table: &str, name: &str) -> Option<u64> {
+    let (_, numbers) =
+        table.lines().filter_map(|line| line.split_once(':')).find(|(it, _)| it.trim() == name)?;
+    numbers.split_whitespace().nth(11)?.parse().ok()
+}
+
 /// Switches an interface on or off.
 pub fn set_up(index: u32, up: bool) -> io::Result<()> {
     let mut message = Message::new(libc::RTM_NEWLINK, libc::NLM_F_ACK);
@@ -231,6 +244,23 @@ fn exchange(message: Message) -> io::Result<Vec<Vec<u8>>> {
         }
         if !wants_ack && !answers.is_empty() {
             return Ok(answers);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_lost_on_sending_is_the_fourth_number_of_the_second_half() {
+        let table = "Inter-|   Receive                                                |  Transmit\n \
+                     face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop\n  \
+                     veth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+        assert_eq!(lost_in(table, "veth0"), Some(12));
+        assert_eq!(lost_in(table, "veth"), None);
+        for cut in 0..table.len() {
+            let _ = lost_in(&table[..cut], "veth0");
         }
     }
 }

@@ -4,8 +4,9 @@
 //! - [`LeafRequest`]: what a site's certificate shall say. Any date and any name, so that a wrong one can be made on purpose.
 //! - [`CertifiedKey`]: a chain and its private key, ready for [`crate::web::Site`].
 //!
-//! Keys are Ed25519 (RFC 8410): its signatures carry no randomness, so a handshake that shows one repeats too.
-//! They are derived from a seed with SHA-256 and are as secret as the seed: for laboratories, never for the real internet.
+//! Where runs repeat, keys are Ed25519 (RFC 8410): its signatures carry no randomness, so a handshake that shows one
+//! repeats too. They are derived from a seed with SHA-256 and are as secret as the seed: for laboratories, never for
+//! the real internet. Browsers refuse them; real programs meet random ones of ECDSA over P-256 ([`Keys::Fresh`]).
 
 use std::fmt;
 use std::time::Duration;
@@ -19,9 +20,43 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 #[cfg(test)]
 mod tests;
 
+/// Where keys come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Ed25519, derived from this seed.
+    Seeded(u64),
+    /// ECDSA over P-256 (RFC 5480), different each time: what every program takes.
+    Fresh,
+}
+
+impl Keys {
+    /// A pair, and the secret that all that hangs on it is derived from; `parts` say what it is for.
+    fn make(self, parts: &[&[u8]]) -> (KeyPair, [u8; 32]) {
+        match self {
+            Keys::Seeded(_) => {
+                let seed = derive(parts);
+                (key_pair(&seed), seed)
+            }
+            Keys::Fresh => {
+                let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
+                    .expect("the system has randomness, without which nothing starts");
+                let secret = derive(&[b"fresh", key.serialized_der()]);
+                (key, secret)
+            }
+        }
+    }
+
+    fn seed(self) -> [u8; 8] {
+        match self {
+            Keys::Seeded(seed) => seed.to_be_bytes(),
+            Keys::Fresh => [0; 8],
+        }
+    }
+}
+
 /// Signs certificates: a root, or an intermediate below one.
 pub struct Authority {
-    seed: u64,
+    keys: Keys,
     key_seed: [u8; 32],
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
@@ -35,13 +70,17 @@ impl Authority {
     ///
     /// Two roots with another name or another seed have nothing in common.
     pub fn new(name: &str, seed: u64, not_before: Duration, not_after: Duration) -> Authority {
-        let key_seed = derive(&[b"authority", &seed.to_be_bytes(), name.as_bytes()]);
-        let key = key_pair(&key_seed);
+        Authority::with_keys(name, Keys::Seeded(seed), not_before, not_after)
+    }
+
+    /// The same, with keys of either kind.
+    pub fn with_keys(name: &str, keys: Keys, not_before: Duration, not_after: Duration) -> Authority {
+        let (key, key_seed) = keys.make(&[b"authority", &keys.seed(), name.as_bytes()]);
         let parameters = authority_parameters(name, &key_seed, not_before, not_after);
         let certificate =
             parameters.self_signed(&key).expect("a root made of checked parts can be signed").der().clone();
         Authority {
-            seed,
+            keys,
             key_seed,
             issuer: Issuer::new(parameters, key),
             root: certificate.clone(),
@@ -52,8 +91,7 @@ impl Authority {
 
     /// An intermediate authority signed by this one. Servers send its certificate along with their own.
     pub fn intermediate(&self, name: &str, not_before: Duration, not_after: Duration) -> Authority {
-        let key_seed = derive(&[b"intermediate", &self.key_seed, name.as_bytes()]);
-        let key = key_pair(&key_seed);
+        let (key, key_seed) = self.keys.make(&[b"intermediate", &self.key_seed, name.as_bytes()]);
         let mut parameters = authority_parameters(name, &key_seed, not_before, not_after);
         parameters.use_authority_key_identifier_extension = true;
         let certificate = parameters
@@ -64,7 +102,7 @@ impl Authority {
         let mut above = vec![certificate.clone()];
         above.extend_from_slice(&self.above);
         Authority {
-            seed: self.seed,
+            keys: self.keys,
             key_seed,
             issuer: Issuer::new(parameters, key),
             certificate,
@@ -75,7 +113,7 @@ impl Authority {
 
     /// Signs a certificate for a server.
     pub fn issue(&self, request: LeafRequest) -> Result<CertifiedKey, PkiError> {
-        let leaf = Leaf::prepare(&self.key_seed, &request)?;
+        let leaf = Leaf::prepare(self.keys, &self.key_seed, &request)?;
         let certificate = leaf.parameters.signed_by(&leaf.key, &self.issuer).map_err(PkiError::of)?;
         let mut chain = vec![certificate.der().clone()];
         if !request.without_intermediates {
@@ -121,8 +159,13 @@ pub struct LeafRequest {
 
 /// A certificate signed by its own key: what a device shows whose owner never bought one.
 pub fn self_signed(seed: u64, request: LeafRequest) -> Result<CertifiedKey, PkiError> {
-    let key_seed = derive(&[b"self-signed", &seed.to_be_bytes()]);
-    let leaf = Leaf::prepare(&key_seed, &request)?;
+    self_signed_with(Keys::Seeded(seed), request)
+}
+
+/// The same, with keys of either kind.
+pub fn self_signed_with(keys: Keys, request: LeafRequest) -> Result<CertifiedKey, PkiError> {
+    let key_seed = derive(&[b"self-signed", &keys.seed()]);
+    let leaf = Leaf::prepare(keys, &key_seed, &request)?;
     let certificate = leaf.parameters.self_signed(&leaf.key).map_err(PkiError::of)?;
     Ok(CertifiedKey { chain: vec![certificate.der().clone()], key: leaf.key.serialize_der() })
 }
@@ -188,13 +231,13 @@ struct Leaf {
 }
 
 impl Leaf {
-    fn prepare(signer_seed: &[u8; 32], request: &LeafRequest) -> Result<Leaf, PkiError> {
+    fn prepare(keys: Keys, signer_seed: &[u8; 32], request: &LeafRequest) -> Result<Leaf, PkiError> {
         let LeafRequest { names, not_before, not_after, without_intermediates: _ } = request;
         let Some(common_name) = names.first() else {
             return Err(PkiError("a certificate needs at least one name".to_owned()));
         };
         let joined = names.join("\n");
-        let key_seed = derive(&[b"leaf", signer_seed, joined.as_bytes()]);
+        let (key, key_seed) = keys.make(&[b"leaf", signer_seed, joined.as_bytes()]);
         let mut parameters = CertificateParams::new(names.clone()).map_err(PkiError::of)?;
         parameters.distinguished_name = subject(common_name);
         set_validity(&mut parameters, *not_before, *not_after);
@@ -206,7 +249,7 @@ impl Leaf {
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         parameters.use_authority_key_identifier_extension = true;
-        Ok(Leaf { parameters, key: key_pair(&key_seed) })
+        Ok(Leaf { parameters, key })
     }
 }
 

@@ -6,6 +6,7 @@ use thru_lab::link::LinkSpec;
 use thru_net::lab::real::{Join, Punctuality, join, punctuality, run as real_time};
 use thru_net::lab::{Lab, LabOptions};
 use thru_os::device::packet::{PacketConfig, PacketSocket};
+use thru_os::netlink;
 use thru_sim::link::LinkStats;
 use thru_sim::{Direction, LinkId, NodeId};
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
@@ -29,6 +30,9 @@ pub(crate) fn run(args: &BridgeArgs) -> Outcome {
         limit: std::time::Duration::MAX,
     };
     let names = [args.a.clone(), args.b.clone()];
+    let lost =
+        |names: &[String; 2]| -> u64 { names.iter().filter_map(|name| netlink::lost_on_sending(name)).sum() };
+    let before = lost(&names);
     let result = real_time(options, |lab| async move {
         let (nodes, link) = build(&lab, &names, &spec);
         let mut joined = Vec::new();
@@ -43,6 +47,7 @@ pub(crate) fn run(args: &BridgeArgs) -> Outcome {
         let missed = Missed {
             came: joined.iter().map(Join::missed).sum(),
             left: joined.iter().map(Join::dropped).sum::<u64>() + lab.world().external_dropped(),
+            behind: lost(&names).saturating_sub(before),
         };
         let stats =
             [Direction::AToB, Direction::BToA].map(|direction| lab.world().link_stats(link, direction));
@@ -97,6 +102,8 @@ pub(crate) struct Missed {
     came: u64,
     /// After they left it.
     left: u64,
+    /// By the interfaces they left through, or by whoever is behind them.
+    behind: u64,
 }
 
 pub(crate) fn told(
@@ -117,7 +124,7 @@ pub(crate) fn told(
             stats.queue_drops
         ));
     }
-    let Missed { came, left } = missed;
+    let Missed { came, left, behind } = missed;
     if came > 0 {
         text.push_str(&format!(
             "warning: could not keep up: {came} frames came faster than they were taken\n"
@@ -125,6 +132,9 @@ pub(crate) fn told(
     }
     if left > 0 {
         text.push_str(&format!("warning: could not keep up: the interfaces had no room for {left} frames\n"));
+    }
+    if behind > 0 {
+        text.push_str(&format!("warning: the interfaces lost {behind} frames that they had taken\n"));
     }
     // One in a hundred may be the scheduler's mood; more is a machine that cannot keep up.
     if punctuality.late * 100 > punctuality.wakes {

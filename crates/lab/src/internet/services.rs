@@ -11,7 +11,7 @@ use thru_names::text::{name_text, parse_name, reverse_name};
 use thru_names::zone::Zone;
 use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
-use thru_serve::pki::{Authority, CertifiedKey, LeafRequest, self_signed};
+use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
 use thru_serve::web::{
     self, Answer as Page, Behaviour, Delivery, HttpVersions, Options, Server, Site, TlsVersions,
 };
@@ -43,11 +43,12 @@ impl Drop for Running {
     }
 }
 
-/// The lab's authorities. Their keys are the same in every lab and run: they protect nothing.
+/// The lab's authorities. In virtual time their keys are the same in every lab and run: they protect nothing.
 pub(super) struct Pki {
     root: Authority,
     issuing: Authority,
     unknown: Authority,
+    keys: Keys,
 }
 
 /// Seed of the lab's keys.
@@ -61,13 +62,15 @@ const LEAF_BEFORE: Duration = Duration::from_secs(30 * 86_400);
 const LEAF_AFTER: Duration = Duration::from_secs(60 * 86_400);
 
 impl Pki {
-    pub(super) fn new() -> Pki {
+    /// In virtual time everything repeats; in real time browsers come, and they know no Ed25519.
+    pub(super) fn new(is_virtual: bool) -> Pki {
         let (from, to) = AUTHORITY_LIFE;
-        let root = Authority::new("Throughline Lab Root", PKI_SEED, from, to);
+        let keys = if is_virtual { Keys::Seeded(PKI_SEED) } else { Keys::Fresh };
+        let root = Authority::with_keys("Throughline Lab Root", keys, from, to);
         let issuing = root.intermediate("Throughline Lab CA 1", from, to);
         let unknown =
-            Authority::new("Nobody's Root", PKI_SEED, from, to).intermediate("Nobody's CA 1", from, to);
-        Pki { root, issuing, unknown }
+            Authority::with_keys("Nobody's Root", keys, from, to).intermediate("Nobody's CA 1", from, to);
+        Pki { root, issuing, unknown, keys }
     }
 
     pub(super) fn root(&self) -> &rustls::pki_types::CertificateDer<'static> {
@@ -89,7 +92,7 @@ impl Pki {
         let certified = match web.issuer {
             Issuer::Lab => self.issuing.issue(request),
             Issuer::Unknown => self.unknown.issue(request),
-            Issuer::SelfSigned => self_signed(PKI_SEED, request),
+            Issuer::SelfSigned => self_signed_with(self.keys, request),
         };
         certified.map_err(|error| StartError(format!("certify {}: {error}", web.names.join(", "))))
     }

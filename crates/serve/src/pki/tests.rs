@@ -90,3 +90,23 @@ fn a_self_signed_certificate_is_its_own_issuer() {
     assert_eq!(leaf.chain().len(), 1);
     assert_ne!(leaf.chain()[0], root(1).issue(shop()).unwrap().chain()[0]);
 }
+
+/// What a browser asks of a certificate: no key of Ed25519 anywhere in the chain (its OID is 1.3.101.112), and each
+/// run its own.
+#[test]
+fn fresh_keys_are_of_p256_and_different_each_time() {
+    let make = || {
+        let root = Authority::with_keys("Lab Root", Keys::Fresh, NEW_YEAR_2026, NEW_YEAR_2026 + 3650 * DAY);
+        let below = root.intermediate("Lab Issuing", NEW_YEAR_2026, NEW_YEAR_2026 + 365 * DAY);
+        let leaf = below.issue(shop()).unwrap();
+        (root, leaf)
+    };
+    let ((root, leaf), (other, _)) = (make(), make());
+    assert_ne!(root.root_der(), other.root_der());
+    const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    for certificate in leaf.chain().iter().chain([root.root_der()]) {
+        assert!(contains(certificate, &P256) && !contains(certificate, &[0x06, 0x03, 0x2b, 0x65, 0x70]));
+    }
+    let self_signed = self_signed_with(Keys::Fresh, shop()).unwrap();
+    assert!(contains(&self_signed.chain()[0], &P256));
+}
