@@ -123,6 +123,39 @@ fn who_may_not_is_told_what_to_do() {
     }
 }
 
+/// Questions of each kind that the kernel answers by itself, from an address that it does not know.
+#[test]
+fn ping_route_and_packets_on_an_interface() {
+    let test = "ping_route_and_packets_on_an_interface";
+    let Some(wire) = Wire::new(test) else { return };
+    let ask = |words: &[&str]| {
+        let on = ["--on", "iface:thru1", "--address", "192.0.2.77/24"];
+        let output = wire.thru(&[words, &on[..]].concat());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    };
+    let sent = ask(&["send", "ip(dst=192.0.2.1)/tcp(dport=[80,443],flags=S)", "-t", "200ms"]);
+    assert!(sent.contains("2 sent, 2 answered, 0 unanswered"), "{sent}");
+    assert!(sent.contains("IP 192.0.2.1.443 > 192.0.2.77") && sent.contains("Flags [R.]"), "{sent}");
+    let sent = ask(&["send", "ip(dst=192.0.2.1)/icmp()", "-t", "200ms", "--repeat", "3"]);
+    assert!(sent.contains("3 sent, 3 answered"), "{sent}");
+    for probe in [&["ping"][..], &["ping", "--tcp", "9"]] {
+        let pinged = ask(&[probe, &["192.0.2.1", "-c", "2", "-i", "10ms", "--json"]].concat());
+        let last: serde_json::Value =
+            serde_json::from_str(pinged.lines().last().expect("a summary")).expect("JSON");
+        assert_eq!((&last["sent"], &last["received"]), (&2.into(), &2.into()), "{pinged}");
+    }
+    for probe in [&["route"][..], &["route", "-I"], &["route", "-T"]] {
+        let route = ask(&[probe, &["192.0.2.1", "--json"]].concat());
+        let route: serde_json::Value = serde_json::from_str(&route).expect("JSON");
+        assert_eq!(route["hops"][0]["addresses"][0], "192.0.2.1", "{route}");
+        assert_eq!(route["hops"].as_array().map(Vec::len), Some(1), "{route}");
+    }
+    // It knows neither the address nor the questions: it has nothing to send again.
+    assert_eq!(wire.counter("RetransSegs"), 0);
+}
+
 /// A wire in a namespace: the kernel's end has addresses, the other is for us.
 struct Wire(NetworkNamespace);
 

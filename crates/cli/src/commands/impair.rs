@@ -155,12 +155,25 @@ fn no_address(text: &str) -> Failure {
 }
 
 fn taken(at: SocketAddr, error: &io::Error) -> Failure {
-    Failure::undecided(format!("cannot listen on {at}: {error}"), "is the port taken? `ss -ltnup` tells")
+    not_listening(format!("cannot listen on {at}: {error}"), error.kind() == io::ErrorKind::PermissionDenied)
+}
+
+fn not_listening(words: String, denied: bool) -> Failure {
+    let hint = if denied {
+        "take a port from 1024 on, run as root, or once: `sudo setcap cap_net_bind_service+ep $(command -v thru)`"
+    } else {
+        "is the port taken? `ss -ltnup` tells"
+    };
+    Failure::undecided(words, hint)
 }
 
 fn cannot(error: ImpairError) -> Failure {
     match error {
-        ImpairError::Listen(words) => Failure::undecided(words, "is the port taken? `ss -ltnup` tells"),
+        // The words are those of the system.
+        ImpairError::Listen(words) => {
+            let denied = words.contains("Permission denied");
+            not_listening(words, denied)
+        }
         other => Failure::usage(format!("cannot make the proxy: {other:?}"), ""),
     }
 }
