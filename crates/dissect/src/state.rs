@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) templates: Recent<(IpAddr, u32, u16), netflow::Template, 512>,
     /// Messages of DTLS that are not whole yet.
     pub(crate) dtls: Recent<dtls::Key, Vec<u8>, 256>,
+    /// Flows whose DTLS spoke of SRTP, by their ends in order.
+    pub(crate) srtp: Recent<(End, End), (), 1024>,
     /// Frame and time of echo requests.
     pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
 }

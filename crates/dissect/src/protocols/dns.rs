@@ -152,8 +152,19 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
         &RCODE,
     ];
     let query: &[&FieldDef] = &[&RESPONSE, &OPCODE, &TRUNCATED, &RECDESIRED, &Z, &CHECKDISABLE];
-    let is_response = c.peek_u16()? & 0x8000 != 0;
-    bits(cx, c, if is_response { parts } else { query })?;
+    let asks: &[&FieldDef] =
+        &[&RESPONSE, &OPCODE, &TRUNCATED, &RECDESIRED, &Z, &AUTHENTICATED, &CHECKDISABLE];
+    let flags = c.peek_u16()?;
+    let is_response = flags & 0x8000 != 0;
+    const UPDATE: u16 = 5;
+    let parts: &[&FieldDef] = match (is_response, flags >> 11 & 15) {
+        (true, UPDATE) => &[&RESPONSE, &OPCODE, &RCODE],
+        (false, UPDATE) => &[&RESPONSE, &OPCODE],
+        (true, _) => parts,
+        (false, _) if flags & 0x20 != 0 => asks,
+        (false, _) => query,
+    };
+    bits(cx, c, parts)?;
     let counts = [c.u16(cx, &QUERIES)?, c.u16(cx, &ANSWERS)?, c.u16(cx, &AUTH_RR)?, c.u16(cx, &ADD_RR)?];
     for _ in 0..counts[0] {
         question(cx, c, multicast)?;

@@ -4,10 +4,11 @@ mod hello;
 
 pub(crate) use hello::HELLO;
 
-use super::tls;
+use super::{rtp, tls};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
+use crate::streams::table::End;
 use crate::table::{Step::*, walk};
 use std::net::IpAddr;
 
@@ -71,7 +72,12 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
+    // Wireshark looks whether it is media first, and says what it finds in place of a version (RFC 5764 5.1.2).
+    let is_media = !cx.state.srtp.is_empty() && cx.state.srtp.get(&ends(cx)).is_some();
     cx.layer(&DTLS, datagram, |cx, c| {
+        if is_media {
+            cx.conclude(&rtp::VERSION, u64::from(c.peek()? >> 6));
+        }
         while c.left() >= 13 {
             let len = usize::from(c.data.u16(c.pos + 11)?);
             let whole = c.take_most(13 + len);
@@ -79,6 +85,18 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         }
         Ok(())
     });
+}
+
+/// Both ends, in order.
+fn ends(cx: &Context<'_>) -> (End, End) {
+    let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    if from <= to { (from, to) } else { (to, from) }
+}
+
+/// A hello names profiles of SRTP: what follows on the flow may be media.
+fn agree_on_media(cx: &mut Context<'_>) {
+    let ends = ends(cx);
+    cx.state.srtp.insert(ends, ());
 }
 
 fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, len: usize) -> Read {

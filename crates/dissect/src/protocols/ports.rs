@@ -3,7 +3,7 @@
 use super::spoken::{self, Spoken, Talk};
 use super::{
     data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp, socks, stun,
-    syslog, tls, tunnel, websocket, wireguard,
+    syslog, tcp, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -64,7 +64,6 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             53 => dns::datagram(cx, payload, false),
             67 | 68 => dhcp::dissect(cx, payload),
             123 => ntp::dissect(cx, payload),
-            443 => quic::dissect(cx, payload),
             161 | 162 | 8161 => snmp::dissect(cx, payload),
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
@@ -111,6 +110,12 @@ pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     stun::looks_like(payload.bytes) && stun::datagram(cx, payload)
 }
 
+/// Nothing but TLS is looked for on these.
+const TLS_PORTS: [u16; 8] = [443, 465, 636, 853, 989, 990, 993, 995];
+
+/// On these HTTP is expected, as in Wireshark.
+const HTTP_PORTS: [u16; 9] = [80, 1900, 2710, 2869, 3128, 3132, 8080, 8088, 11371];
+
 /// What the ports of a connection, or its first bytes, tell.
 fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
     let ends = [(cx.src, cx.src_port), (cx.dst, cx.dst_port)];
@@ -121,11 +126,11 @@ fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
     if (is(53) || is(853)) && !tls::looks_like(bytes) {
         App::Dns
-    } else if tls::looks_like(bytes) {
+    } else if tls::looks_like(bytes) || TLS_PORTS.iter().any(|port| is(*port)) {
         App::Tls(Box::default())
     } else if http2::looks_like(bytes) {
         App::Http2(Box::default())
-    } else if http::looks_like(bytes) {
+    } else if http::looks_like(bytes) || HTTP_PORTS.iter().any(|port| is(*port)) {
         App::Http
     } else {
         let spoken = spoken::by_port(low, high).or_else(|| spoken::by_bytes(bytes));
@@ -166,6 +171,11 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         App::Tls(session) if tls::looks_like(bytes.bytes) || bytes.len() < 5 => {
             tls::stream(cx, session, side, bytes, one)
         }
+        // The middle of a record whose beginning was not captured.
+        App::Tls(_) => {
+            tls::middle(cx, bytes);
+            bytes.len()
+        }
         App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => {
             let used = http::stream(cx, bytes, one);
             if std::mem::take(&mut cx.upgraded) {
@@ -190,8 +200,23 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             }
             used
         }
+        // Not a line of HTTP, or not yet: it would go on until a line ends.
+        App::Http
+            if !bytes.bytes.contains(&b'\n')
+                && HTTP_PORTS.iter().any(|port| [cx.src_port, cx.dst_port].contains(port)) =>
+        {
+            cx.add(&tcp::SEGMENT_DATA, bytes, 0, bytes.len(), 0);
+            bytes.len()
+        }
         // It was misunderstood, or went over to something else.
-        App::Tls(_) | App::Http | App::Http2(_) => {
+        App::Http => {
+            cx.layer(&http::HTTP, bytes, |cx, c| {
+                data::show(cx, c.rest());
+                c.skip(c.left())
+            });
+            bytes.len()
+        }
+        App::Http2(_) => {
             data::show(cx, bytes);
             bytes.len()
         }

@@ -63,9 +63,21 @@ protocol! { QUIC "quic" "QUIC" "QUIC IETF";
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     let version = bytes.get(1..5).and_then(|word| word.first_chunk()).map(|word| u32::from_be_bytes(*word));
     bytes.first().is_some_and(|first| first & 0xC0 == 0xC0)
-        && matches!(version, Some(VERSION_1 | VERSION_2))
+        && version.is_some_and(is_version)
         && bytes.len() >= 21
 }
+
+/// Whether a version is in use, or was on the way to the standard: drafts, mvfst's and Google's, and those that keep
+/// servers in the habit of negotiating (RFC 9000 15).
+fn is_version(version: u32) -> bool {
+    matches!(version, VERSION_1 | VERSION_2 | DRAFT_FIRST..=DRAFT_LAST | 0xFACE_B001..=0xFACE_B002 | 0xFACE_B00E)
+        || matches!(version, 0x5130_3530 | 0x5430_3530 | 0x5430_3531)
+        || version & 0x0F0F_0F0F == 0x0A0A_0A0A
+}
+
+/// Drafts 21 to 34.
+const DRAFT_FIRST: u32 = 0xFF00_0015;
+const DRAFT_LAST: u32 = 0xFF00_0022;
 
 /// A datagram: one packet or several.
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {

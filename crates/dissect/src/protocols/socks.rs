@@ -2,10 +2,11 @@
 
 use super::spoken::{Length, Spoken, Talk};
 use super::tcp;
-use crate::context::Context;
+use crate::context::{Context, FIELDS_MAX};
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
 use crate::table::{Step::*, walk, words};
+use crate::tree::Field;
 
 static COMMANDS: Names =
     &[(1, "Connect"), (2, "Bind"), (3, "UdpAssociate"), (0x80, "Ping"), (0x81, "Traceroute")];
@@ -111,6 +112,7 @@ fn client5(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
             (0..count).try_for_each(|_| c.u8(cx, &METHOD).map(drop))
         }
         SIGN_IN => {
+            cx.conclude(&VERSION, 5);
             c.u8(cx, &SUBVERSION)?;
             for def in [&USER, &PASSWORD] {
                 let len = usize::from(c.peek()?);
@@ -138,6 +140,7 @@ fn server5(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
             Ok(())
         }
         SIGN_IN => {
+            cx.conclude(&VERSION, 5);
             talk.phase[0] = COMMAND_NEXT;
             walk(cx, c, &[Is(&SUBVERSION), Is(&STATUS)])
         }
@@ -190,7 +193,14 @@ pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, byt
             cx.conclude(&DST, talk.notes[2] - 1);
         }
         cx.conclude(&DST_PORT, talk.notes[3]);
-        cx.add(&tcp::PAYLOAD, bytes, 0, bytes.len(), 0);
+        // The segment's own, also where a message took several.
+        let own = cx.arena.fields.iter().find(|field| field.def.is(&tcp::PAYLOAD)).copied();
+        match own {
+            Some(own) if cx.arena.fields.len() < FIELDS_MAX => {
+                cx.arena.fields.push(Field { depth: cx.depth, ..own });
+            }
+            _ => cx.add(&tcp::PAYLOAD, bytes, 0, bytes.len(), 0),
+        }
         Ok(())
     });
     true

@@ -67,13 +67,12 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             text = rest;
         }
     }
-    let shown = text.first(text.bytes.trim_ascii_end().len().max(usize::from(!text.is_empty())));
-    cx.add(&MESSAGE, shown, 0, shown.len(), 0);
+    cx.add(&MESSAGE, text, 0, text.len(), 0);
     cx.depth += 1;
     if text.bytes.starts_with(b"1 ") {
-        modern(cx, shown);
+        modern(cx, text);
     } else {
-        old(cx, shown);
+        old(cx, text);
     }
     cx.depth -= 1;
     Ok(())

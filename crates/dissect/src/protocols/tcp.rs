@@ -166,6 +166,9 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         return Err(Short);
     }
     let payload = segment.from(hdr_len);
+    // What the capture cut off was on the wire.
+    let reaches_end = segment.source == 0 && segment.at as usize + segment.len() + cx.missing == cx.wire;
+    let on_wire = payload.len() + if reaches_end { cx.missing } else { 0 };
     let said = scan(segment.first(hdr_len).from(20));
     let packet = Segment {
         number: cx.number,
@@ -174,7 +177,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         ack,
         flags,
         window,
-        len: payload.len() as u32,
+        len: on_wire as u32,
         scale: said.scale,
         sack: &said.sack[..said.sacks],
     };
@@ -195,7 +198,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         found.completeness &= !1;
     }
     cx.flow = found.stream;
-    show(cx, c, &found, flags, payload.len(), seq, ack);
+    show(cx, c, &found, flags, on_wire, seq, ack);
     let status = status(cx, checksum, segment);
     cx.conclude(&STATUS, status);
     if status == names::BAD {
@@ -213,7 +216,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = hdr_len;
     cx.conclude(&TIME_RELATIVE, found.since_first);
     cx.conclude(&TIME_DELTA, found.since_previous);
-    conclusions(cx, &found, flags);
+    conclusions(cx, &found);
     if !payload.is_empty() {
         cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
         if flags & RST == 0 {
@@ -445,7 +448,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     Ok(())
 }
 
-fn conclusions(cx: &mut Context<'_>, found: &Findings, flags: u16) {
+fn conclusions(cx: &mut Context<'_>, found: &Findings) {
     let remarkable = found.flags.0 != 0;
     let measured = found.acks.is_some() || found.bytes_in_flight.is_some();
     if !remarkable && !measured {
@@ -459,7 +462,7 @@ fn conclusions(cx: &mut Context<'_>, found: &Findings, flags: u16) {
             cx.conclude(&ACK_RTT, rtt);
         }
     }
-    if let Some(rtt) = found.initial_rtt.filter(|_| flags & SYN == 0) {
+    if let Some(rtt) = found.initial_rtt {
         cx.conclude(&INITIAL_RTT, rtt);
     }
     if let Some(bytes) = found.bytes_in_flight {
@@ -474,6 +477,12 @@ fn conclusions(cx: &mut Context<'_>, found: &Findings, flags: u16) {
         for (flag, def) in &CONCLUSIONS {
             if found.flags.has(*flag) {
                 cx.expert(def);
+            }
+            // These are told as two findings.
+            match *flag & found.flags.0 {
+                Flags::FAST_RETRANSMISSION | Flags::SPURIOUS_RETRANSMISSION => cx.expert(&RETRANSMISSION),
+                Flags::DUPLICATE_ACK => cx.expert(&DUPLICATE_ACK),
+                _ => {}
             }
         }
         cx.depth -= 1;

@@ -93,6 +93,11 @@ fn record_length(bytes: Data<'_>) -> Option<usize> {
     bytes.u16(3).ok().map(|len| usize::from(len) + 5)
 }
 
+/// Bytes of which only the port tells what they are.
+pub(crate) fn middle(cx: &mut Context<'_>, bytes: Data<'_>) {
+    cx.layer(&TLS, bytes, |_, c| c.skip(c.left()));
+}
+
 /// Records on a stream, in one layer. Gives how many bytes were used.
 pub(crate) fn stream(
     cx: &mut Context<'_>,

@@ -35,6 +35,8 @@ pub fn write_value(out: &mut Vec<u8>, tree: Tree<'_>, field: &Field) {
         Value::Bytes(bytes) => bytes.iter().for_each(|byte| hex_byte(out, *byte)),
         Value::Text(words) => escape(out, words),
         Value::Relative(nanos) => seconds(out, nanos),
+        // NTP's way to say that there is none.
+        Value::Absolute(-2_208_988_800_000_000_000) => out.extend_from_slice(b"NULL"),
         Value::Absolute(nanos) => date(out, nanos),
     }
 }

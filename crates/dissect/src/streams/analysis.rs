@@ -11,6 +11,8 @@ pub(crate) const ACK: u16 = 16;
 
 /// So many segments are remembered until they are acknowledged.
 const UNACKED_MAX: usize = 1000;
+/// Instead of a count of duplicate ACKs: what was acknowledged beyond what was seen has been told.
+const NEUTRAL: u32 = u32::MAX;
 /// A retransmission so soon after the last duplicate ACK is a fast one.
 const FAST: u64 = 20_000_000;
 /// Without a measured round trip, a segment so late may have been overtaken.
@@ -194,6 +196,7 @@ impl TcpFlow {
     /// Takes a segment from `side` (0 or 1).
     pub(crate) fn segment(&mut self, side: usize, segment: &Segment<'_>) -> Findings {
         let mut findings = Findings { stream: self.index, ..Findings::default() };
+        let is_new = self.first.is_none();
         self.times(segment, &mut findings);
         self.bases(side, segment);
         self.handshake(side, segment);
@@ -203,7 +206,7 @@ impl TcpFlow {
         analyse(fwd, rev, segment, first_rtt, &mut findings);
         // As in Wireshark's single pass: what was seen before this segment.
         findings.completeness = self.completeness;
-        self.complete(segment);
+        self.complete(segment, is_new);
         let (fwd, rev) = (&self.sides[side], &self.sides[1 - side]);
         findings.initial_rtt = self.initial_rtt;
         findings.relative_seq = segment.seq.wrapping_sub(fwd.base.unwrap_or(segment.seq));
@@ -255,28 +258,28 @@ impl TcpFlow {
                 }
             }
         }
-        if segment.has(ACK)
-            && !segment.has(SYN | RST)
-            && self.initial_rtt.is_none()
-            && self.completeness & 7 == 3
-        {
-            self.initial_rtt = self.syn_at.map(|at| segment.time.saturating_sub(at));
+        if segment.has(ACK) && !segment.has(SYN) && self.initial_rtt.is_none() {
+            let rtt = self.syn_at.map(|at| segment.time.saturating_sub(at));
+            self.initial_rtt = rtt.filter(|rtt| *rtt > 0);
         }
     }
 
     /// Which parts of a connection's life were seen: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.
-    fn complete(&mut self, segment: &Segment<'_>) {
+    /// Of a connection's first segment only the SYN counts, and no later SYN does.
+    fn complete(&mut self, segment: &Segment<'_>, is_new: bool) {
         let seen = &mut self.completeness;
+        if is_new {
+            if segment.has(SYN) && !segment.has(ACK) {
+                *seen = 1 | if segment.len > 0 { 8 } else { 0 };
+            }
+            return;
+        }
         match (segment.has(SYN), segment.has(ACK)) {
-            (true, false) => *seen |= 1,
             (true, true) => *seen |= 2,
-            (false, true) if *seen & 2 != 0 || segment.len == 0 => *seen |= 4,
+            (false, true) => *seen |= if segment.len > 0 { 8 } else { 4 },
             _ => {}
         }
-        if segment.len > 0 {
-            *seen |= 8;
-        }
-        if segment.has(FIN) {
+        if segment.has(FIN) && segment.has(ACK) {
             *seen |= 16;
         }
         if segment.has(RST) {
@@ -305,8 +308,16 @@ fn analyse(fwd: &mut Side, rev: &mut Side, s: &Segment<'_>, first_rtt: Option<u6
         fwd.dup_acks = 0;
     }
     if rev.has_max && gt(s.ack, rev.max_to_ack) && s.has(ACK) {
-        flags.set(Flags::ACK_LOST_SEGMENT);
-        rev.max_to_ack = rev.next_seq;
+        if gt(rev.next_seq, rev.max_to_ack) {
+            flags.set(Flags::ACK_LOST_SEGMENT);
+            rev.max_to_ack = rev.next_seq;
+        } else {
+            // Pure ACKs of the other side go on: this is told once, not at each of them.
+            if rev.dup_acks == 0 {
+                flags.set(Flags::ACK_LOST_SEGMENT);
+            }
+            rev.dup_acks = NEUTRAL;
+        }
     }
     let mut advanced_past = false;
     if s.len > 0 || s.has(SYN | FIN) {
@@ -370,7 +381,7 @@ fn look(fwd: &mut Side, rev: &Side, s: &Segment<'_>, flags: &mut Flags, findings
             flags.set(Flags::KEEP_ALIVE_ACK);
             return;
         }
-        fwd.dup_acks += 1;
+        fwd.dup_acks = if fwd.dup_acks == NEUTRAL { 1 } else { fwd.dup_acks + 1 };
         flags.set(Flags::DUPLICATE_ACK);
         findings.duplicate_ack = Some((fwd.dup_acks, fwd.last_nondup));
     }
@@ -410,7 +421,7 @@ fn retransmission(
         return;
     }
     let since_ack = s.time.wrapping_sub(rev.last_ack_time);
-    if rev.dup_acks >= 2 && since_ack < FAST {
+    if rev.dup_acks >= 2 && rev.dup_acks != NEUTRAL && since_ack < FAST {
         let sacked = |&(left, right): &(u32, u32)| ge(s.seq, left) && gt(right, s.seq);
         if rev.last_ack == s.seq || (!rev.sack.is_empty() && !rev.sack.iter().any(sacked)) {
             flags.set(Flags::FAST_RETRANSMISSION);
@@ -424,9 +435,9 @@ fn retransmission(
         return;
     }
     flags.set(Flags::RETRANSMISSION);
-    let eldest = fwd.unacked.iter().find(|one| ge(one.seq, s.seq));
+    let eldest = fwd.unacked.first();
     let (time, frame) = eldest.map_or((fwd.next_time, fwd.next_frame), |one| (one.time, one.frame));
-    findings.rto = Some((s.time.wrapping_sub(time), frame));
+    findings.rto = Some((s.time.wrapping_sub(time), frame)).filter(|(late, _)| *late != 0);
 }
 
 /// Forgets what this segment acknowledges, and measures how long that took.
@@ -453,7 +464,8 @@ fn in_flight(fwd: &mut Side, rev: &Side, s: &Segment<'_>, findings: &mut Finding
     let last = fwd.unacked.iter().map(|one| one.next.wrapping_sub(base)).max().unwrap_or(0);
     let flight = last.wrapping_sub(first);
     if flight > 0 && flight < 2_000_000_000 {
-        findings.bytes_in_flight = Some(flight);
+        // What SYN and FIN count is no byte.
+        findings.bytes_in_flight = Some(flight - u32::from(s.has(SYN | FIN)));
     }
     if fwd.pushed {
         fwd.push_bytes = 0;

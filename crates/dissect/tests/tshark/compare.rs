@@ -118,7 +118,11 @@ impl Report {
         let mut values: BTreeMap<&str, (Vec<String>, Vec<String>)> = BTreeMap::new();
         for field in tree.fields() {
             let name = field.def.name;
-            if field.def.kind == Kind::Protocol || passes(name) || beyond && is_payload(name) {
+            if field.def.kind == Kind::Protocol
+                || passes(name)
+                || self.lenient && counts(name)
+                || beyond && is_payload(name)
+            {
                 continue;
             }
             let mut text = Vec::new();
@@ -127,7 +131,12 @@ impl Report {
             values.entry(field.def.name).or_default().0.push(text);
         }
         for (name, value) in &theirs.fields {
-            if passes(name) || name.starts_with("_ws.") || is_alias(name) || beyond && is_payload(name) {
+            if passes(name)
+                || self.lenient && counts(name)
+                || name.starts_with("_ws.")
+                || is_alias(name)
+                || beyond && is_payload(name)
+            {
                 continue;
             }
             match fields_named(name).into_iter().find(|def| def.kind != Kind::Protocol) {
@@ -199,6 +208,11 @@ fn passes(name: &str) -> bool {
                 | "frame.time_relative"
                 | "frame.time_delta"
         )
+}
+
+/// Numbers of flows: connections within layers that we don't read are counted, too.
+fn counts(name: &str) -> bool {
+    matches!(name, "tcp.stream" | "udp.stream" | "quic.connection.number")
 }
 
 /// What is left over when a payload is not read.

@@ -2,7 +2,7 @@
 
 use super::{TYPES, name};
 use crate::context::Context;
-use crate::cursor::{Cursor, Read};
+use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
 
 static ALGORITHMS: Names = &[
@@ -135,6 +135,8 @@ protocol! { RDATA "dns" "DNS" "Domain Name System";
     OPT_CLIENT_FAMILY: u16 "dns.opt.client.family" "Family";
     OPT_CLIENT_NETMASK: u8 "dns.opt.client.netmask" "Source Netmask";
     OPT_CLIENT_SCOPE: u8 "dns.opt.client.scope" "Scope Netmask";
+    OPT_CLIENT_ADDR4: ipv4 "dns.opt.client.addr4" "Client Subnet";
+    OPT_CLIENT_ADDR6: ipv6 "dns.opt.client.addr6" "Client Subnet";
     OPT_CLIENT_ADDR: bytes "dns.opt.client.addr" "Client Subnet";
     DATA: bytes "dns.data" "Data";
 }
@@ -325,14 +327,15 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         match code {
             8 => {
-                c.u16(cx, &OPT_CLIENT_FAMILY)?;
+                let family = c.u16(cx, &OPT_CLIENT_FAMILY)?;
                 c.u8(cx, &OPT_CLIENT_NETMASK)?;
                 c.u8(cx, &OPT_CLIENT_SCOPE)?;
-                c.all(cx, &OPT_CLIENT_ADDR);
+                subnet(cx, c.take_most(usize::MAX), family);
             }
             10 => {
                 c.bytes(cx, &OPT_COOKIE_CLIENT, 8)?;
-                c.all(cx, &OPT_COOKIE_SERVER);
+                let server = c.take_most(usize::MAX);
+                cx.add(&OPT_COOKIE_SERVER, server, 0, server.len(), 0);
             }
             12 => {
                 c.all(cx, &OPT_PADDING);
@@ -345,4 +348,23 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         Ok(())
     })
+}
+
+/// A network's address, of which only as many bytes were sent as it needs (RFC 7871 6).
+fn subnet(cx: &mut Context<'_>, sent: Data<'_>, family: u16) {
+    let (def, size) = match family {
+        1 => (&OPT_CLIENT_ADDR4, 4),
+        2 => (&OPT_CLIENT_ADDR6, 16),
+        _ => (&OPT_CLIENT_ADDR, sent.len()),
+    };
+    let mut address = sent.first(size).bytes.to_vec();
+    address.resize(size, 0);
+    match family {
+        1 => {
+            let number = address.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            cx.add(def, sent, 0, sent.len(), number);
+        }
+        2 => cx.add_words(def, sent, &address),
+        _ => cx.add(def, sent, 0, sent.len(), 0),
+    }
 }

@@ -163,7 +163,10 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
                         cx,
                         c,
                         2,
-                        |cx, c| walk(cx, c, &[Is(&SRTP_LENGTH)]),
+                        |cx, c| {
+                            super::agree_on_media(cx);
+                            walk(cx, c, &[Is(&SRTP_LENGTH)])
+                        },
                         |cx, inside| walk(cx, &mut inside.cursor(), &[Each(&[Is(&SRTP)])]),
                     )
                 }),

@@ -4,6 +4,16 @@ use super::VERSION_2;
 use crate::crypto::{self, INITIAL, Key, Secret, Suite, next_secret};
 use ring::aead::quic::HeaderProtectionKey;
 
+/// The salt of drafts 23 to 28.
+const SALT_DRAFT_23: [u8; 20] = [
+    0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65, 0xbe,
+    0xf9, 0xf5, 0x02,
+];
+/// The salt of drafts 29 to 32.
+const SALT_DRAFT_29: [u8; 20] = [
+    0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43,
+    0x90, 0xa8, 0x99,
+];
 /// Version 1's salt (RFC 9001 5.2).
 const SALT_1: [u8; 20] = [
     0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc,
@@ -50,7 +60,12 @@ fn prefix(version: u32) -> &'static str {
 impl Keys {
     /// Those of Initial packets, from the client's first destination ID.
     pub(super) fn initial(id: &[u8], version: u32, is_server: bool) -> Option<Keys> {
-        let salt = if version == VERSION_2 { SALT_2 } else { SALT_1 };
+        let salt = match version {
+            VERSION_2 => SALT_2,
+            0xFF00_0017..=0xFF00_001C => SALT_DRAFT_23,
+            0xFF00_001D..=0xFF00_0020 => SALT_DRAFT_29,
+            _ => SALT_1,
+        };
         let secret = crypto::extract(&salt, id, if is_server { b"server in" } else { b"client in" })?;
         Keys::new(INITIAL, secret, version)
     }
