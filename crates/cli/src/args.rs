@@ -281,9 +281,10 @@ pub(crate) struct RouteArgs {
 /// `thru dig`: the words are dig's; ours stand among them.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -p PORT, -4, -6, +short, +trace, +tcp, +cdflag,\n\
-                        +norecurse, +tries=N, +time=SECONDS.\n\
-                        Ours: --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
+    after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -p PORT, -4, -6, +short, +trace, +dnssec, +tcp,\n\
+                        +cdflag, +norecurse, +tries=N, +time=SECONDS.\n\
+                        Ours: +brief (one line), +chain (the chain of trust; --svg FILE draws it), --check (audit the name's zone),\n\
+                        --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
 )]
 pub(crate) struct DigArgs {
     /// What to ask, in dig's words and any order, as in `www.shop.lab AAAA @192.0.2.53 +short`
@@ -306,7 +307,8 @@ impl OwnArgs {
         let (mut own, mut rest) = (Vec::new(), Vec::new());
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            if !word.starts_with("--") {
+            // An audit and a picture are dig's own matter.
+            if !word.starts_with("--") || matches!(word.as_str(), "--check" | "--svg") {
                 rest.push(word.clone());
                 continue;
             }

@@ -1,5 +1,7 @@
 //! Names that could not be looked up.
 
+mod signatures;
+
 use crate::facts::{Facts, failure_text};
 use crate::vote::Vote;
 use std::net::IpAddr;
@@ -488,24 +490,14 @@ impl Case<'_> {
         let unchecked = self.facts.control("checking_disabled");
         let iterated = self.facts.iterated();
         if let Some(unchecked) = unchecked.filter(|span| span.is_ok()) {
-            return Vote::broken(
-                &["DNS09"],
-                0.95,
-                format!(
-                    "The signatures of the name {} do not check out, so its address is withheld.",
-                    self.name
-                ),
-            )
-            .cite(self.query, says)
-            .cite(unchecked, "asked not to check signatures, the same server gives the address")
-            .rule_out("DNS10", "the answer exists; only its check fails")
-            .service(
-                "repair the zone's signatures (DNSSEC): keys, expiry dates and the record at the zone above",
-            )
-            .probe(
-                "follow the chain of signatures from the root down to find the broken link",
-                &["DNS27", "DNS29", "DNS30", "DNS32"],
-            );
+            return signatures::vote(&signatures::Seen {
+                facts: self.facts,
+                query: self.query,
+                name: &self.name,
+                server: &self.server(),
+                says,
+                unchecked,
+            });
         }
         match (unchecked, iterated) {
             (Some(unchecked), Some(Iterated::Stuck(stuck))) => {

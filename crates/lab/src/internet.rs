@@ -1,13 +1,14 @@
 //! A scenario, running: the simulated network with its services, faults and tap.
 //!
 //! - [`Internet`]: start here; [`Scenario::start`] makes one inside [`thru_net::lab::run`].
-//! - `build`: nodes, links, addresses and routes. `services`: what runs on the nodes.
+//! - `build`: nodes, links, addresses and routes. `services`: what runs on the nodes. `zones`: what name servers say.
 //! - `timeline`: what changes when. `capture`: what the tap saw, as packets of a trace.
 
 pub(crate) mod build;
 mod capture;
 mod services;
 mod timeline;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,7 @@ use crate::Scenario;
 use crate::link::LinkSpec;
 use crate::scenario::ServiceKind;
 use services::Running;
+use zones::Served;
 
 /// Frames dropped away from the tap that are kept; a run that drops more is in no doubt about its loss.
 const DROPS_MAX: usize = 20_000;
@@ -54,6 +56,7 @@ struct State {
     links: Vec<LinkSpec>,
     services: Vec<ServiceKind>,
     running: BTreeMap<services::Slot, Running>,
+    served: Served,
 }
 
 /// Why a scenario could not be started; the text completes "failed to".
@@ -85,6 +88,7 @@ impl Scenario {
             links: self.links.iter().map(|link| link.spec.clone()).collect(),
             services: self.services.iter().map(|service| service.kind.clone()).collect(),
             running: BTreeMap::new(),
+            served: Served::default(),
         };
         let shared = Shared {
             lab: lab.clone(),
@@ -97,6 +101,7 @@ impl Scenario {
         };
         let internet = Internet { shared: Arc::new(shared) };
         internet.begin_timeline();
+        internet.serve_zones()?;
         internet.start_services().await?;
         internet.spawn_timeline();
         Ok(internet)

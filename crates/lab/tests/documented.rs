@@ -35,3 +35,10 @@ fn every_key_is_named() {
         assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");
     }
 }
+
+#[test]
+fn every_flaw_of_a_signed_zone_is_named() {
+    for (word, _) in thru_names::dnssec::signing::flaw::Flaw::WORDS {
+        assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");
+    }
+}

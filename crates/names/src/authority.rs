@@ -4,10 +4,12 @@
 //! wrong signatures too, and answers as an authority does that signed nothing itself (RFC 4035 section 3, RFC 5155
 //! section 7).
 //!
-//! - [`SignedZone`]: one zone. Start here.
+//! - [`Authority`]: a server of several zones. Start here to serve.
+//! - [`SignedZone`]: one zone.
 //! - [`denial`]: which NSEC and NSEC3 records go with an answer.
 
 pub mod denial;
+mod server;
 
 use std::collections::BTreeMap;
 
@@ -15,10 +17,11 @@ use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
 use crate::dnssec::nsec3::base32;
-use crate::message::{HEADER_LEN, Peek, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN, bare_error};
+use crate::message::{HEADER_LEN, Peek, bare_error};
 use crate::rdata;
 use crate::rrset::{Rrset, negative_ttl};
-use crate::wire::{CLASS_IN, Header, Opt, Packet, Question, RawRecord, name_to_wire};
+use crate::wire::{CLASS_IN, Header, Packet, Question, RawRecord, name_to_wire};
+pub use server::Authority;
 
 /// Aliases followed inside one answer.
 const CHAIN_MAX: usize = 16;
@@ -47,6 +50,15 @@ struct Reply {
     answer: Vec<RawRecord>,
     authority: Vec<RawRecord>,
     additional: Vec<RawRecord>,
+    /// Without the additional section the asker can't go on.
+    glue_needed: bool,
+    extended_error: Option<u16>,
+}
+
+impl Reply {
+    fn failed(rcode: u8, extended_error: Option<u16>) -> Reply {
+        Reply { rcode, extended_error, ..Reply::default() }
+    }
 }
 
 impl SignedZone {
@@ -191,38 +203,41 @@ impl SignedZone {
         let reply = if self.origin.zone_of(&question.name) && question.class == CLASS_IN {
             self.reply(question, dnssec_ok)
         } else {
-            Reply { rcode: 5, ..Reply::default() }
+            Reply::failed(5, None)
         };
-        let mut response = Packet {
-            header: Header {
-                id: packet.header.id,
-                response: true,
-                authoritative: reply.authoritative,
-                recursion_desired: packet.header.recursion_desired,
-                rcode: reply.rcode,
-                ..Header::default()
-            },
-            questions: vec![question.clone()],
-            answers: reply.answer,
-            authorities: reply.authority,
-            additionals: reply.additional,
-            opt: packet.opt.as_ref().map(|_| Opt { payload: UDP_PAYLOAD, dnssec_ok, ..Opt::default() }),
-        };
-        let announced = packet.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
-        let limit = if over_udp { announced.clamp(UDP_PAYLOAD_PLAIN, UDP_PAYLOAD) } else { u16::MAX };
-        if let Some(bytes) = response.write(usize::from(limit)) {
-            return Some(bytes);
-        }
-        response.header.truncated = true;
-        response.answers.clear();
-        response.authorities.clear();
-        response.additionals.clear();
-        response.write(usize::from(limit))
+        Some(server::envelope(&packet, over_udp, reply, None))
     }
 
     fn reply(&self, question: &Question, dnssec_ok: bool) -> Reply {
+        let mut reply = self.sections(question, dnssec_ok);
+        self.add_addresses(&mut reply, dnssec_ok);
+        reply
+    }
+
+    /// Addresses of the hosts that the answer names, to save a question (RFC 1035 section 3.3).
+    fn add_addresses(&self, reply: &mut Reply, dnssec_ok: bool) {
+        let naming =
+            |record: &&RawRecord| matches!(record.rtype, RecordType::NS | RecordType::MX | RecordType::SRV);
+        let hosts: Vec<Name> = reply
+            .answer
+            .iter()
+            .filter(naming)
+            .flat_map(|record| rdata::names(record.rtype, &record.data))
+            .collect();
+        for host in hosts.iter().map(Name::to_lowercase) {
+            let below_cut = self.cut_above(&host, RecordType::A).is_some();
+            for rtype in [RecordType::A, RecordType::AAAA] {
+                if let Some(set) = self.set(&host, rtype).filter(|_| !below_cut) {
+                    put(&mut reply.additional, set, &set.name, dnssec_ok);
+                }
+            }
+        }
+    }
+
+    fn sections(&self, question: &Question, dnssec_ok: bool) -> Reply {
         let mut reply = Reply { authoritative: true, ..Reply::default() };
-        let mut name = question.name.to_lowercase();
+        // The first owner as the asker spelled it: some compare letter by letter.
+        let mut name = question.name.clone();
         for _ in 0..CHAIN_MAX {
             if let Some(cut) = self.cut_above(&name, question.rtype) {
                 self.refer(&mut reply, &cut, dnssec_ok);
@@ -377,6 +392,7 @@ impl SignedZone {
             for rtype in [RecordType::A, RecordType::AAAA] {
                 if let Some(set) = self.set(&server.to_lowercase(), rtype) {
                     put(&mut reply.additional, set, &set.name, false);
+                    reply.glue_needed |= cut.zone_of(&server);
                 }
             }
         }

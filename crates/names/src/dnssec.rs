@@ -10,10 +10,12 @@
 //! - [`nsec`], [`nsec3`]: what a denial proves.
 //! - [`signing`]: keys that sign, and whole zones signed.
 //! - [`upkeep`]: trust anchors that follow their zone's keys.
+//! - [`chain`]: the chain of trust of one answer, link by link, to be shown.
 //! - [`anchors`]: trust anchors, and names that are not to be checked.
 
 pub mod algorithm;
 pub mod anchors;
+pub mod chain;
 mod dsa;
 mod ed448;
 mod keccak;

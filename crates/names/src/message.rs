@@ -74,6 +74,8 @@ pub struct QueryOptions {
     pub checking_disabled: bool,
     /// Announce EDNS with [`UDP_PAYLOAD`].
     pub edns: bool,
+    /// DO, with EDNS: ask for signatures (RFC 3225).
+    pub dnssec_ok: bool,
 }
 
 /// Writes a query for `name` (its case is kept) and `record_type`.
@@ -85,6 +87,7 @@ pub fn encode_query(name: &Name, record_type: RecordType, options: &QueryOptions
     if options.edns {
         let mut edns = Edns::new();
         edns.set_max_payload(UDP_PAYLOAD);
+        edns.set_dnssec_ok(options.dnssec_ok);
         message.set_edns(edns);
     }
     message.to_vec().expect("a query with one legal name fits any buffer")
@@ -174,6 +177,13 @@ pub fn record_of(record: &RawRecord) -> Option<Record> {
     bytes.extend_from_slice(&u16::try_from(record.data.len()).ok()?.to_be_bytes());
     bytes.extend_from_slice(&record.data);
     Record::from_bytes(&bytes).ok()
+}
+
+/// The record with its data in wire form; `None` when the codec can't write it.
+pub fn raw_of(record: &Record) -> Option<RawRecord> {
+    let mut message = Message::query();
+    message.answers.push(record.clone());
+    Packet::read(&message.to_vec().ok()?).ok()?.answers.pop()
 }
 
 /// Whether `answer` answers exactly this question; `Err(true)` when only the letter case differs.

@@ -2,7 +2,10 @@
 //!
 //! - [`DigRequest::parse`]: dig's command line: `[@server] [name] [type] [-x address] [+short] [+trace] [+tcp] ...`.
 //! - [`dig`]: asks, and returns the sections as text in master-file form with the facts around them.
+//! - [`chain`]: the chain of trust of an answer. [`check`]: an audit of a zone.
 
+pub mod chain;
+pub mod check;
 mod parse;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,6 +16,7 @@ use hickory_proto::rr::{Name, Record, RecordType};
 use thru_names::message::extended_error;
 use thru_names::resolver::{ResolverConfig, Step};
 use thru_names::text::{data_text, name_text, rcode_text, record_text, type_text};
+use thru_names::wire::Packet;
 use thru_trace::{Layer, SpanId};
 
 use crate::Recorder;
@@ -32,8 +36,18 @@ pub struct DigRequest {
     pub record_type: RecordType,
     /// `+short`: only the data of the answers.
     pub short: bool,
+    /// `+brief`: one line that says it all.
+    pub brief: bool,
     /// `+trace`: from the root down ourselves.
     pub trace: bool,
+    /// `+dnssec`: ask for signatures, too.
+    pub dnssec: bool,
+    /// `+chain`: follow the chain of trust (`--svg FILE`: as a picture there).
+    pub chain: bool,
+    /// Where the picture of the chain goes.
+    pub svg: Option<String>,
+    /// `--check`: audit the zone of the name.
+    pub check: bool,
     /// `+tcp`: no UDP.
     pub tcp: bool,
     /// `+recurse` (the default) sets RD.
@@ -86,6 +100,8 @@ pub struct DigAnswer {
     pub additionals: Vec<String>,
     /// The data of the answers, as `+short` shows them.
     pub short: Vec<String>,
+    /// The whole message, as it came; `None` for a trace.
+    pub packet: Option<Box<Packet>>,
     /// Of a trace: each question on the way.
     pub steps: Vec<Step>,
     /// The span it was recorded under.
@@ -155,6 +171,7 @@ async fn query(
         record_type: request.record_type,
         recursion_desired: request.recursion_desired,
         checking_disabled: request.checking_disabled,
+        dnssec_ok: request.dnssec,
         tcp: request.tcp,
     };
     match ask(recorder, span, &servers, &question, request.patience).await {
@@ -185,6 +202,7 @@ fn answer(span: SpanId, request: &DigRequest, heard: &Heard) -> DigAnswer {
         authorities: texts(&message.authorities),
         additionals: texts(&message.additionals),
         short: message.answers.iter().map(|record| data_text(&record.data)).collect(),
+        packet: message.to_vec().ok().and_then(|bytes| Packet::read(&bytes).ok()).map(Box::new),
         steps: Vec::new(),
         span,
     }
@@ -208,6 +226,7 @@ async fn trace(recorder: &Recorder, span: SpanId, request: &DigRequest, root: Re
         authorities: answer.soa.iter().map(record_text).collect(),
         additionals: Vec::new(),
         short: answer.records.iter().map(|record| data_text(&record.data)).collect(),
+        packet: None,
         steps: answer.steps.clone(),
         span,
     }

@@ -15,9 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hickory_proto::op::ResponseCode;
-use thru_names::message::{Peek, bare_error};
-use thru_names::recursive::{ClientQuery, Incoming, read};
+use thru_names::authority::Authority;
+use thru_names::recursive::{ClientQuery, Incoming, prohibited, read};
 use thru_names::resolver::{Answer, ResolverConfig};
 use thru_names::responder::Responder;
 use thru_net::Network;
@@ -147,6 +146,26 @@ pub async fn serve_authoritative(
     server::run(listening, service).await
 }
 
+/// Serves an authority's zones, transfers over TCP included, on sockets bound before, until dropped.
+pub async fn serve_zones(
+    network: Network,
+    listening: Listening,
+    authority: Authority,
+    handle: DnsHandle,
+) -> io::Result<()> {
+    let service = server::Service {
+        network,
+        handle,
+        answer: Arc::new(move |query: Vec<u8>, over_udp: bool, _from: IpAddr, reply: server::Reply| {
+            match authority.transfer(&query).filter(|_| !over_udp) {
+                Some(messages) => reply.send_all(messages),
+                None => reply.send(authority.answer(&query, over_udp)),
+            }
+        }),
+    };
+    server::run(listening, service).await
+}
+
 pub use server::{Listening, bind};
 
 /// Whom a recursive server serves, and how it resolves.
@@ -184,8 +203,7 @@ pub async fn serve_recursive(
         handle: handle.clone(),
         answer: Arc::new(move |query: Vec<u8>, over_udp: bool, from: IpAddr, reply: server::Reply| {
             if !allowed(&allow, from) {
-                let refusal = Peek::at(&query).filter(|peek| !peek.is_response);
-                return reply.send(refusal.map(|peek| bare_error(peek, ResponseCode::Refused)));
+                return reply.send(prohibited(&query, over_udp));
             }
             match read(&query, over_udp) {
                 Incoming::Ignore => reply.send(None),
@@ -194,7 +212,7 @@ pub async fn serve_recursive(
                     if let Err(error) = queue.try_send(Job { query, reply }) {
                         let (mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) =
                             error;
-                        let busy = job.query.refuse(ResponseCode::ServFail, Some((14, "too many queries")));
+                        let busy = job.query.failed(14, "too many queries");
                         job.reply.send(Some(busy));
                     }
                 }
@@ -238,7 +256,8 @@ async fn resolve_jobs(
                     driver.flush();
                 }
                 token += 1;
-                driver.query(token, job.query.name(), job.query.record_type());
+                let query = &job.query;
+                driver.query(token, query.name(), query.record_type(), query.checking_disabled());
                 waiting.insert(token, job);
             }
             (token, answer) = driver.wait() => {
@@ -267,5 +286,5 @@ fn allowed(prefixes: &[(IpAddr, u8)], address: IpAddr) -> bool {
         })
 }
 
-/// For replies: one message, or nothing.
-type ReplySender = oneshot::Sender<Option<Vec<u8>>>;
+/// For replies: one message, or none, or the several of a transfer.
+type ReplySender = oneshot::Sender<Vec<Vec<u8>>>;

@@ -1,8 +1,12 @@
 //! `thru dig`: one question, everything about its answer, in dig's habits.
 
+mod audit;
+mod brief;
+mod chain;
+mod message;
+
 use serde_json::json;
-use thru_names::resolver::ResolverConfig;
-use thru_names::text::parse_name;
+use thru_names::resolver::{ResolverConfig, Step};
 use thru_probe::Recorder;
 use thru_probe::dig::{DigAnswer, DigRequest, dig};
 use thru_report::{json as report_json, text::tools};
@@ -22,6 +26,12 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
     let place = Place::choose(&own, &name)?;
     let (json, style) = (own.json, output::style(own.color));
     place.run(move |session| async move {
+        if request.check {
+            return audit::run(&session, &request, json).await;
+        }
+        if request.chain {
+            return chain::run(&session, &request, json).await;
+        }
         let recorder = Recorder::new(session.network());
         let answer =
             dig(&recorder, &request, roots(&session), &session.hosts()).await.map_err(|failure| Failure {
@@ -34,9 +44,12 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
             output::print(&as_json(&answer));
         } else if request.short {
             output::print(&tools::lookup_short(&as_shown(&request, &answer), &style));
+        } else if request.brief {
+            output::print(&escape(&brief::line(&request, &answer)));
         } else {
             for step in &answer.steps {
-                output::print(&format!(";; {}\n", thru_report::text::escape(&step.to_string())));
+                let millis = step.took.as_nanos() as f64 / 1e6;
+                output::print(&format!(";; {millis:7.1} ms  {}", escape(&step.to_string())));
             }
             output::print(&tools::lookup(&as_shown(&request, &answer), &style));
         }
@@ -45,13 +58,15 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
     })?
 }
 
+/// A line that no terminal acts on, ended.
+fn escape(line: &str) -> String {
+    thru_report::text::escape(line) + "\n"
+}
+
 fn roots(session: &Session) -> ResolverConfig {
     match session {
         Session::Host(_) | Session::Iface(_) => ResolverConfig::internet(),
-        Session::Lab(internet) => {
-            let name = parse_name("a.root-servers.lab.").expect("a legal name");
-            ResolverConfig::new(vec![(name, internet.root_hints())])
-        }
+        Session::Lab(internet) => internet.resolver_config(),
     }
 }
 
@@ -97,7 +112,17 @@ fn as_json(answer: &DigAnswer) -> String {
         "took_nanos": answer.took.as_nanos() as u64, "size": answer.size,
         "extended_error": answer.extended_error.as_ref().map(|(code, text)| json!({"code": code, "text": text})),
         "answers": answer.answers, "authorities": answer.authorities, "additionals": answer.additionals,
-        "short": answer.short, "steps": answer.steps.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "message": answer.packet.as_deref().map(message::object),
+        "short": answer.short, "steps": answer.steps.iter().map(step_json).collect::<Vec<_>>(),
     });
     report_json::line("dig", &value)
+}
+
+fn step_json(step: &Step) -> serde_json::Value {
+    json!({
+        "text": step.to_string(), "server": step.server, "zone": thru_names::text::name_text(&step.zone),
+        "name": thru_names::text::name_text(&step.name),
+        "type": thru_names::text::type_text(step.record_type),
+        "at_nanos": step.at.nanos(), "took_nanos": step.took.as_nanos() as u64, "said": step.said.to_string(),
+    })
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::Name;
+use thru_names::dnssec::anchors::Anchors;
 use thru_names::resolver::{Answer, ResolverConfig};
-use thru_names::responder::Responder;
-use thru_names::text::{name_text, parse_name, reverse_name};
-use thru_names::zone::Zone;
+use thru_names::text::parse_name;
+use thru_names::wire::RawRecord;
 use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
@@ -17,9 +17,10 @@ use thru_serve::web::{
 };
 use tokio::task::JoinHandle;
 
+use super::zones::Served;
 use super::{Internet, StartError};
 use crate::scenario::ServiceKind;
-use crate::scenario::service::{DnsBehaviour, DnsSpec, Door, Http, Issuer, ResolverSpec, WebSpec};
+use crate::scenario::service::{DnsBehaviour, DnsSpec, Door, Http, Issuer, ResolverSpec, Trust, WebSpec};
 
 /// Where a service runs: web sites that share node and port are one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,7 +132,7 @@ impl Internet {
                 let node = self.scenario().services[service].on;
                 let kind = self.state().services[service].clone();
                 match kind {
-                    ServiceKind::Dns(spec) => self.start_dns(node, &spec).await?,
+                    ServiceKind::Dns(spec) => self.start_dns(node, service, &spec).await?,
                     ServiceKind::Resolver(spec) => self.start_resolver(node, &spec).await?,
                     ServiceKind::Web(_) => Running::default(),
                 }
@@ -209,59 +210,36 @@ impl Internet {
 }
 
 impl Internet {
-    async fn start_dns(&self, node: usize, spec: &DnsSpec) -> Result<Running, StartError> {
+    /// Signs the zones as the services' settings are now. Gives the services whose zones are others than before: a
+    /// zone's change may change what the one above says of it.
+    pub(super) fn serve_zones(&self) -> Result<Vec<usize>, StartError> {
+        let mut state = self.state();
+        let served = super::zones::served(self.scenario(), &state.services)?;
+        let before = std::mem::replace(&mut state.served, served);
+        let zones = |served: &Served, service| served.zones.get(&service).cloned().unwrap_or_default();
+        let changed = |service: &usize| {
+            let (old, new) = (zones(&before, *service), zones(&state.served, *service));
+            old.len() != new.len() || old.iter().zip(&new).any(|(old, new)| !Arc::ptr_eq(old, new))
+        };
+        Ok((0..state.services.len()).filter(changed).collect())
+    }
+
+    async fn start_dns(&self, node: usize, service: usize, spec: &DnsSpec) -> Result<Running, StartError> {
         let mut running = Running::default();
         if !spec.up {
             return Ok(running);
         }
-        let zones = spec
-            .zones
-            .iter()
-            .map(|zone| Zone::parse(zone, None).map_err(|error| StartError(format!("read a zone: {error}"))));
-        let mut zones: Vec<Zone> = zones.collect::<Result<_, _>>()?;
-        if spec.reverse {
-            zones.extend(self.reverse_zones(node)?);
-        }
+        let zones = self.state().served.zones.get(&service).cloned().unwrap_or_default();
         let network = self.network_of(node);
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
             let handle = DnsHandle::new(behaviour(spec.behaviour));
-            let serving = dns::serve_authoritative(
-                network.clone(),
-                listening,
-                Responder::new(zones.clone()),
-                handle.clone(),
-            );
+            let authority = thru_names::authority::Authority::new(zones.clone());
+            let serving = dns::serve_zones(network.clone(), listening, authority, handle.clone());
             running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
             running.handles.push(handle);
         }
         Ok(running)
-    }
-
-    /// `in-addr.arpa` and `ip6.arpa`, with the label of every node that has one.
-    fn reverse_zones(&self, node: usize) -> Result<Vec<Zone>, StartError> {
-        let nodes = &self.scenario().nodes;
-        let own = nodes[node].label.clone().unwrap_or_else(|| format!("{}.lab", nodes[node].name));
-        let mut zones = Vec::new();
-        for (origin, v6) in [("in-addr.arpa.", false), ("ip6.arpa.", true)] {
-            let mut text = format!(
-                "$ORIGIN {origin}\n$TTL 3600\n@ SOA {own}. hostmaster.nic.lab. 1 7200 3600 1209600 300\n@ NS {own}.\n"
-            );
-            for node in nodes {
-                let Some(label) = node.label.as_ref().filter(|label| label.ends_with(".lab")) else {
-                    continue;
-                };
-                let addresses = node.interfaces.iter().flat_map(|interface| &interface.addresses);
-                for (address, _) in addresses.filter(|(address, _)| address.is_ipv6() == v6) {
-                    text.push_str(&format!("{} PTR {label}.\n", name_text(&reverse_name(*address))));
-                }
-            }
-            zones.push(
-                Zone::parse(&text, None)
-                    .map_err(|error| StartError(format!("name the addresses: {error}")))?,
-            );
-        }
-        Ok(zones)
     }
 
     /// One resolver for each address of the node. Price: what was learned by way of IPv4 is not known to IPv6.
@@ -274,8 +252,16 @@ impl Internet {
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
             let handle = DnsHandle::new(behaviour(spec.behaviour));
-            let config =
-                RecursiveConfig { resolver: self.resolver_config_for(&spec.roots), allow: Vec::new() };
+            let mut resolver = self.resolver_config_for(&spec.roots);
+            match spec.trust {
+                Trust::Root => {}
+                Trust::Stale => {
+                    resolver.anchors = Anchors::default();
+                    resolver.anchors.add(&super::zones::stale_anchor());
+                }
+                Trust::None => resolver.anchors = Anchors::default(),
+            }
+            let config = RecursiveConfig { resolver, allow: Vec::new() };
             let serving = dns::serve_recursive(network.clone(), listening, config, handle.clone());
             running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
             running.handles.push(handle);
@@ -299,7 +285,16 @@ impl Internet {
                 None => hints.push((name, vec![*root])),
             }
         }
-        ResolverConfig::new(hints)
+        let mut config = ResolverConfig::new(hints);
+        if let Some(anchor) = &self.state().served.anchor {
+            config.anchors.add(anchor);
+        }
+        config
+    }
+
+    /// The trust anchor of this internet, as a DS record; `None`: its root is not signed.
+    pub fn trust_anchor(&self) -> Option<RawRecord> {
+        self.state().served.anchor.clone()
     }
 
     /// How somebody on this internet resolves from the root down.

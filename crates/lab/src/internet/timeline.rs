@@ -58,7 +58,16 @@ impl Internet {
         }
     }
 
-    async fn renew(&self, slots: Vec<Slot>) {
+    async fn renew(&self, mut slots: Vec<Slot>) {
+        if !slots.is_empty() {
+            let changed =
+                self.serve_zones().unwrap_or_else(|error| panic!("a changed zone is none: {error}"));
+            for slot in changed.into_iter().map(|service| self.slot_of(service)) {
+                if !slots.contains(&slot) {
+                    slots.push(slot);
+                }
+            }
+        }
         for slot in slots {
             if let Err(error) = self.start_slot(slot).await {
                 // The port was free a moment ago and the settings were checked when the file was read.

@@ -1,9 +1,12 @@
 //! What runs on the nodes: name servers, resolvers, web sites.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thru_names::dnssec::signing::flaw::Flaw;
+use thru_names::dnssec::signing::zone::Chain;
 use thru_names::zone::Zone;
 
 use crate::item::{Reader, Str};
@@ -60,11 +63,90 @@ impl DnsBehaviour {
     }
 }
 
+/// How a zone proves what it has not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Denials {
+    /// NSEC (RFC 4034 section 4).
+    #[default]
+    Nsec,
+    /// NSEC3 (RFC 5155), without iterations and salt (RFC 9276).
+    Nsec3,
+    /// NSEC3 that leaves out unsigned delegations.
+    Nsec3OptOut,
+}
+
+impl Denials {
+    const NAMES: [(&'static str, Denials); 3] =
+        [("nsec", Denials::Nsec), ("nsec3", Denials::Nsec3), ("nsec3-opt-out", Denials::Nsec3OptOut)];
+
+    /// As the signer takes it.
+    pub(crate) fn chain(self) -> Chain {
+        match self {
+            Denials::Nsec => Chain::Nsec,
+            Denials::Nsec3 | Denials::Nsec3OptOut => {
+                Chain::Nsec3 { iterations: 0, salt: Vec::new(), opt_out: self == Denials::Nsec3OptOut }
+            }
+        }
+    }
+}
+
+/// How a zone is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    /// Whether at all.
+    pub signed: bool,
+    /// How it proves what it has not.
+    pub denials: Denials,
+    /// What is wrong with it, each once, in the order of [`Flaw::WORDS`].
+    pub flaws: Vec<Flaw>,
+}
+
+impl Signing {
+    /// Takes over one word: `signed`, `unsigned`, a way of denying, or a flaw (which implies `signed`).
+    fn apply(&mut self, text: &Str) -> Result<(), Error> {
+        match text.text.as_str() {
+            "signed" => self.signed = true,
+            "unsigned" => self.signed = false,
+            other => {
+                self.signed = true;
+                if let Some((_, denials)) = Denials::NAMES.iter().find(|(name, _)| *name == other) {
+                    self.denials = *denials;
+                    return Ok(());
+                }
+                let Some((_, flaw)) = Flaw::WORDS.iter().find(|(word, _)| *word == other) else {
+                    let known = Denials::NAMES.iter().map(|(name, _)| *name);
+                    let known = known.chain(Flaw::WORDS.iter().map(|(word, _)| *word));
+                    let message = format!("unknown word about signing `{other}`");
+                    return Err(text.error(message, suggest(other, known.chain(["signed", "unsigned"]))));
+                };
+                self.flaws.push(*flaw);
+                self.flaws.sort_unstable();
+                self.flaws.dedup();
+            }
+        }
+        Ok(())
+    }
+
+    /// The words that make it.
+    pub fn words(&self) -> Vec<&'static str> {
+        if !self.signed {
+            return vec!["unsigned"];
+        }
+        let denials =
+            Denials::NAMES.iter().filter(|(_, known)| *known == self.denials).map(|(name, _)| *name);
+        denials.chain(self.flaws.iter().map(|flaw| flaw.word())).collect()
+    }
+}
+
 /// An authoritative name server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DnsSpec {
     /// Zones as master-file text; `{node}` stands for the node's address.
     pub zones: Vec<Arc<str>>,
+    /// Whether its zones are signed, unless `signing` says otherwise.
+    pub signed: bool,
+    /// How single zones are signed, by their names without the last dot.
+    pub signing: BTreeMap<String, Signing>,
     /// Whether it also tells the names of addresses (PTR), for every node with a label of the form `name.lab`.
     pub reverse: bool,
     /// How it behaves.
@@ -73,9 +155,33 @@ pub struct DnsSpec {
     pub up: bool,
 }
 
+/// What a resolver trusts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The lab's root key: what is signed is validated.
+    #[default]
+    Root,
+    /// A root key that is no more: everything signed fails.
+    Stale,
+    /// Nothing: it does not validate.
+    None,
+}
+
+impl Trust {
+    const NAMES: [(&'static str, Trust); 3] =
+        [("root", Trust::Root), ("stale", Trust::Stale), ("none", Trust::None)];
+
+    /// The word in the file.
+    pub fn word(self) -> &'static str {
+        Trust::NAMES.iter().find(|(_, known)| *known == self).map_or("root", |(name, _)| name)
+    }
+}
+
 /// A recursive resolver.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResolverSpec {
+    /// What it trusts.
+    pub trust: Trust,
     /// Addresses of the root servers.
     pub roots: Vec<IpAddr>,
     /// Names of the nodes that are root servers, as written.
@@ -264,6 +370,16 @@ impl ServiceKind {
                         zones.iter().map(|zone| read_zone(zone, addresses)).collect::<Result<_, _>>()?;
                 }
                 set(&mut spec.reverse, reader.bool("reverse")?);
+                set(&mut spec.signed, reader.bool("signed")?);
+                if let Some(item) = reader.get("dnssec") {
+                    for (zone, words) in &item.table("dnssec")?.entries {
+                        let mut signing = Signing { signed: spec.signed, ..Signing::default() };
+                        for word in words.texts("dnssec")? {
+                            signing.apply(&word)?;
+                        }
+                        spec.signing.insert(zone_key(&zone.text), signing);
+                    }
+                }
                 behaviour(reader, &mut spec.behaviour)?;
                 set(&mut spec.up, reader.bool("up")?);
             }
@@ -275,6 +391,9 @@ impl ServiceKind {
                     }
                     spec.root_nodes = roots.into_iter().map(|root| root.text).collect();
                 }
+                if let Some(text) = reader.text("trust")? {
+                    spec.trust = word(&text, &Trust::NAMES, "trust")?;
+                }
                 behaviour(reader, &mut spec.behaviour)?;
                 set(&mut spec.up, reader.bool("up")?);
             }
@@ -282,6 +401,20 @@ impl ServiceKind {
         }
         Ok(())
     }
+}
+
+impl DnsSpec {
+    /// How the zone of that name is signed.
+    pub fn signing_of(&self, zone: &str) -> Signing {
+        let own = self.signing.get(&zone_key(zone)).cloned();
+        own.unwrap_or_else(|| Signing { signed: self.signed, ..Signing::default() })
+    }
+}
+
+/// A zone's name as a key: in lower case, without the last dot unless it is the root.
+fn zone_key(zone: &str) -> String {
+    let bare = zone.trim_end_matches('.').to_ascii_lowercase();
+    if bare.is_empty() { ".".to_owned() } else { bare }
 }
 
 impl WebSpec {

@@ -267,11 +267,21 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
             let mut lines = behaviour(&spec.behaviour, spec.up);
             let zones: Vec<String> = spec.zones.iter().map(|zone| quote(zone)).collect();
             lines.push(format!("reverse = {}", spec.reverse));
+            lines.push(format!("signed = {}", spec.signed));
+            if !spec.signing.is_empty() {
+                let zones = spec.signing.iter().map(|(zone, signing)| {
+                    format!("{} = [{}]", quote(zone), list(signing.words().into_iter().map(String::from)))
+                });
+                lines.push(format!("dnssec = {{ {} }}", zones.collect::<Vec<_>>().join(", ")));
+            }
             lines.push(format!("zone = [{}]", zones.join(", ")));
             lines
         }
         ServiceKind::Resolver(spec) => {
-            let mut lines = vec![format!("roots = {}", addresses(spec.roots.iter().copied()))];
+            let mut lines = vec![
+                format!("roots = {}", addresses(spec.roots.iter().copied())),
+                format!("trust = {}", quote(spec.trust.word())),
+            ];
             lines.extend(behaviour(&spec.behaviour, spec.up));
             lines
         }

@@ -2,9 +2,11 @@
 //!
 //! - [`SigningKey`]: a private key and what the zone publishes of it.
 //! - [`zone::sign`]: an unsigned zone's records to a signed zone's. Start here.
+//! - [`flaw`]: the same, with what operators get wrong.
 //!
 //! Ed25519 signatures repeat, octet for octet; ECDSA draws from the source of randomness that its key came with.
 
+pub mod flaw;
 pub mod zone;
 
 use std::fmt;
@@ -74,6 +76,13 @@ impl SigningKey {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("any 32 octets are a seed");
         let public = pair.public_key().as_ref().to_vec();
         SigningKey { flags, algorithm: ED25519, public, private: Private::Ed25519(pair) }
+    }
+
+    /// The Ed25519 key of a phrase: for labs and tests, where anybody may know it.
+    pub fn of_phrase(phrase: &str, flags: u16) -> SigningKey {
+        let digest = ring::digest::digest(&ring::digest::SHA256, phrase.as_bytes());
+        let seed = <[u8; 32]>::try_from(digest.as_ref()).expect("SHA-256 has 32 octets");
+        SigningKey::ed25519(&seed, flags)
     }
 
     /// An ECDSA P-256 key out of a PKCS#8 document.

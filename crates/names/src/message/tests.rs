@@ -2,7 +2,13 @@ use super::*;
 use crate::text::parse_name;
 
 fn query() -> Vec<u8> {
-    let options = QueryOptions { id: 7, recursion_desired: true, checking_disabled: true, edns: true };
+    let options = QueryOptions {
+        id: 7,
+        recursion_desired: true,
+        checking_disabled: true,
+        edns: true,
+        dnssec_ok: false,
+    };
     encode_query(&parse_name("Www.shop.lab").expect("a name"), RecordType::AAAA, &options)
 }
 

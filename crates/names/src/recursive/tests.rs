@@ -1,13 +1,22 @@
 use proptest::prelude::*;
 use thru_wire::Instant;
 
+use hickory_proto::op::{Message, ResponseCode};
+
 use super::*;
 use crate::message::{QueryOptions, decode, encode_query, extended_error};
+use crate::rdata::record_from_text;
 use crate::text::{parse_type, record_text};
 
 fn query(question: &str, change: impl FnOnce(&mut Message)) -> Vec<u8> {
     let (name, kind) = question.split_once(' ').expect("NAME TYPE");
-    let options = QueryOptions { id: 77, recursion_desired: true, checking_disabled: true, edns: true };
+    let options = QueryOptions {
+        id: 77,
+        recursion_desired: true,
+        checking_disabled: true,
+        edns: true,
+        dnssec_ok: false,
+    };
     let name = parse_name(name).expect("a name");
     let mut message =
         decode(&encode_query(&name, parse_type(kind).expect("a type"), &options)).expect("readable");
@@ -26,12 +35,13 @@ fn refused(bytes: &[u8]) -> Option<u8> {
 fn an_answer_goes_back_in_the_clients_spelling() {
     let Incoming::Resolve(client) = read(&query("wWw.shop.lab A", |_| {}), true) else { panic!("a query") };
     let owner = parse_name("www.shop.lab").expect("a name");
-    let data = hickory_proto::rr::RData::try_from_str(RecordType::A, "192.0.2.80").expect("data");
+    let record = record_from_text("www.shop.lab. 60 A 192.0.2.80", &Name::root(), 60, None).expect("data");
+    let signature = RawRecord { rtype: RecordType::RRSIG, data: vec![0; 20].into(), ..record.clone() };
     let answer = Answer {
         name: owner.clone(),
         record_type: RecordType::A,
         code: ResponseCode::NoError,
-        records: vec![Record::from_rdata(owner, 60, data)],
+        records: Vec::new(),
         soa: None,
         extended_error: Some((3, "old".into())),
         from_cache: true,
@@ -39,13 +49,15 @@ fn an_answer_goes_back_in_the_clients_spelling() {
         ended: Instant::START,
         steps: Vec::new(),
         steps_dropped: 0,
-        security: crate::rrset::Security::Unchecked,
-        sections: crate::resolver::Sections::default(),
+        security: crate::rrset::Security::Secure,
+        sections: crate::resolver::Sections { answer: vec![record, signature], ..Default::default() },
     };
     let reply = decode(&client.reply(&answer)).expect("readable");
     assert_eq!(record_text(&reply.answers[0]), "wWw.shop.lab. 60 IN A 192.0.2.80");
     assert_eq!(reply.metadata.id, 77);
+    assert_eq!(reply.answers.len(), 1, "no signatures for who did not ask for them");
     let flags = reply.metadata;
+    assert!(!flags.authentic_data, "who disables checking is told nothing of it");
     assert!(
         flags.recursion_available
             && flags.recursion_desired

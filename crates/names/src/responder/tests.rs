@@ -45,7 +45,13 @@ fn responder() -> Responder {
 fn query(question: &str, edns: bool) -> Vec<u8> {
     let (name, kind) = question.split_once(' ').expect("NAME TYPE");
     let name = parse_name(name).expect("a name");
-    let options = QueryOptions { id: 0x1234, recursion_desired: true, checking_disabled: false, edns };
+    let options = QueryOptions {
+        id: 0x1234,
+        recursion_desired: true,
+        checking_disabled: false,
+        edns,
+        dnssec_ok: false,
+    };
     encode_query(&name, parse_type(kind).expect("a type"), &options)
 }
 

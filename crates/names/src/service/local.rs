@@ -71,7 +71,7 @@ pub enum Verdict {
 }
 
 /// An answer out of local data.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalAnswer {
     /// Response code.
     pub rcode: u16,

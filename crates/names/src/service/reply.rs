@@ -42,7 +42,7 @@ const COOKIE: u16 = 10;
 
 /// What a client's octets are.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(crate) enum Read {
     Query(Box<Packet>, Reply),
     /// Answer at once with these octets.
     Reply(Vec<u8>),
@@ -51,7 +51,7 @@ pub(super) enum Read {
 
 /// What the reply to a client has to respect.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     header: Header,
     question: Question,
     opt: Option<Opt>,
@@ -60,7 +60,7 @@ pub(super) struct Reply {
     authentic_wanted: bool,
 }
 
-pub(super) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
+pub(crate) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
     let Some(peek) = Peek::at(bytes).filter(|peek| !peek.is_response) else { return Read::Ignore };
     if peek.opcode != 0 {
         return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::NotImp));
@@ -106,7 +106,7 @@ pub(super) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
 }
 
 impl Reply {
-    pub(super) fn checking_disabled(&self) -> bool {
+    pub(crate) fn checking_disabled(&self) -> bool {
         self.header.checking_disabled
     }
 
@@ -167,15 +167,23 @@ impl Reply {
     }
 
     /// REFUSED, with the extended error that explains it.
-    pub(super) fn refused(&self, code: u16, text: &str) -> Vec<u8> {
+    pub(crate) fn refused(&self, code: u16, text: &str) -> Vec<u8> {
         let mut response = self.begin();
         response.set_rcode(5);
         self.explain(&mut response, code, text);
         self.encode(response)
     }
 
+    /// SERVFAIL, with the extended error that explains it.
+    pub(crate) fn failed(&self, code: u16, text: &str) -> Vec<u8> {
+        let mut response = self.begin();
+        response.set_rcode(2);
+        self.explain(&mut response, code, text);
+        self.encode(response)
+    }
+
     /// REFUSED without RA: this client may not ask (RFC 8914's "prohibited").
-    pub(super) fn prohibited(&self) -> Vec<u8> {
+    pub(crate) fn prohibited(&self) -> Vec<u8> {
         let mut response = self.begin();
         response.header.recursion_available = false;
         response.set_rcode(5);
@@ -192,7 +200,7 @@ impl Reply {
     }
 
     /// Local data.
-    pub(super) fn local(&self, answer: &LocalAnswer) -> Vec<u8> {
+    pub(crate) fn local(&self, answer: &LocalAnswer) -> Vec<u8> {
         let mut response = self.begin();
         response.header.authoritative = answer.authoritative;
         response.answers.clone_from(&answer.answer);
@@ -245,7 +253,7 @@ impl Reply {
     }
 
     /// The resolver's answer.
-    pub(super) fn answer(&self, answer: &Answer) -> Vec<u8> {
+    pub(crate) fn answer(&self, answer: &Answer) -> Vec<u8> {
         let mut response = self.of(answer);
         if let Some((code, text)) = &answer.extended_error {
             let text = if self.style.extended_error_texts { text } else { "" };

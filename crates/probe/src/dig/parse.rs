@@ -12,7 +12,7 @@ use crate::resolve::stub::Patience;
 
 impl DigRequest {
     /// Reads dig's arguments, in any order: `@server`, a name, a type, `-x address`, `-t type`, `-q name`, `-p port`,
-    /// `-4`, `-6`, `+short`, `+trace`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
+    /// `-4`, `-6`, `--check`, `--svg file`, `+short`, `+trace`, `+dnssec`, `+chain`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
     /// switches). Without a name: the root's NS records, as dig does.
     pub fn parse<S: AsRef<str>>(arguments: &[S]) -> Result<DigRequest, DigUsage> {
         let mut request = DigRequest {
@@ -21,7 +21,12 @@ impl DigRequest {
             name: Name::root(),
             record_type: RecordType::NS,
             short: false,
+            brief: false,
             trace: false,
+            dnssec: false,
+            chain: false,
+            svg: None,
+            check: false,
             tcp: false,
             recursion_desired: true,
             checking_disabled: false,
@@ -54,6 +59,11 @@ impl DigRequest {
                         text.parse().map_err(|_| usage(format!("`{text}` is not a port"), "write -p 53"));
                     request.port = port?;
                 }
+                "--check" => request.check = true,
+                "--svg" => {
+                    request.svg = Some(value("a file")?.to_owned());
+                    request.chain = true;
+                }
                 "-4" => request.families = Families::V4,
                 "-6" => request.families = Families::V6,
                 _ if word.starts_with('@') => {
@@ -68,7 +78,10 @@ impl DigRequest {
                 }
                 _ if word.starts_with('+') => switch(&mut request, word)?,
                 _ if word.starts_with('-') && word.len() > 1 => {
-                    return Err(usage(format!("unknown option `{word}`"), "known are -x -t -q -p -4 -6"));
+                    return Err(usage(
+                        format!("unknown option `{word}`"),
+                        "known are -x -t -q -p -4 -6 --check --svg",
+                    ));
                 }
                 // The first plain word that is a type is the type, as in `dig example mx`; but a name comes first.
                 _ if record_type.is_none()
@@ -114,7 +127,10 @@ fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
     };
     match key {
         "short" => request.short = on,
+        "brief" => request.brief = on,
         "trace" => request.trace = on,
+        "dnssec" | "do" => request.dnssec = on,
+        "chain" | "sigchase" => request.chain = on,
         "tcp" | "vc" => request.tcp = on,
         "recurse" | "rec" | "rdflag" => request.recursion_desired = on,
         "cd" | "cdflag" => request.checking_disabled = on,
@@ -127,7 +143,7 @@ fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
 }
 
 fn unknown(word: &str) -> DigUsage {
-    let hint = "known are +short +trace +tcp +recurse +cdflag +tries=N +time=N, and +no... of the switches";
+    let hint = "known are +short +brief +trace +dnssec +chain +tcp +recurse +cdflag +tries=N +time=N, and +no... of the switches";
     usage(format!("unknown query option `{word}`"), hint)
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use thru_names::resolver::{Answer, ResolverConfig, Said};
-use thru_names::text::{name_text, rcode_text, type_text};
+use thru_names::rrset::Security;
+use thru_names::text::{extended_error_text, name_text, rcode_text, type_text};
 use thru_trace::{Layer, SpanId};
 
 use super::iterate::{describe, resolve_once, step_code, step_failure};
@@ -67,7 +68,7 @@ pub async fn control_over_tcp(
 
 /// `iterate`: what do we hear when we ask from the root down ourselves? Children are the questions (`dns.query`);
 /// `dns.authority` is the last server that was asked as an authority of the name's zone, `dns.authority_rcode` what it
-/// answered, if it did.
+/// answered, if it did. `dns.security` is what our own validation said, and `dns.ede` why, if it found something wrong.
 pub async fn control_iterate(
     recorder: &Recorder,
     parent: Option<SpanId>,
@@ -84,6 +85,10 @@ pub async fn control_iterate(
         if let Some(code) = step_code(last) {
             recorder.set(span, "dns.authority_rcode", rcode_text(code));
         }
+    }
+    recorder.set(span, "dns.security", security_word(answer.security));
+    if let (Security::Bogus, Some((code, text))) = (answer.security, &answer.extended_error) {
+        recorder.set(span, "dns.ede", format!("{code} {}: {text}", extended_error_text(*code)));
     }
     let code = failure(&answer);
     match code {
@@ -115,6 +120,16 @@ fn failure(answer: &Answer) -> Option<&'static str> {
         ResponseCode::NoError => Some("dns.no_data"),
         ResponseCode::NXDomain => Some("dns.nxdomain"),
         _ => Some(answer.steps.iter().rev().find_map(step_failure).unwrap_or("dns.servfail")),
+    }
+}
+
+/// What our own validation said.
+fn security_word(security: Security) -> &'static str {
+    match security {
+        Security::Unchecked | Security::Indeterminate => "unchecked",
+        Security::Bogus => "bogus",
+        Security::Insecure => "insecure",
+        Security::Secure => "secure",
     }
 }
 

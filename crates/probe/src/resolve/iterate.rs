@@ -68,10 +68,11 @@ impl Driver {
         }
     }
 
-    /// Puts a question; its answer comes out of [`Driver::wait`] with the same token.
-    pub fn query(&mut self, token: u64, name: &Name, record_type: RecordType) {
+    /// Puts a question; its answer comes out of [`Driver::wait`] with the same token. `checking_disabled`: who asks
+    /// validates by itself (RFC 4035 section 3.2.2).
+    pub fn query(&mut self, token: u64, name: &Name, record_type: RecordType, checking_disabled: bool) {
         self.resolver
-            .handle(self.network.now(), Input::Query { token, name, record_type, checking_disabled: false });
+            .handle(self.network.now(), Input::Query { token, name, record_type, checking_disabled });
         self.carry_out();
     }
 
@@ -201,7 +202,7 @@ pub async fn resolve_once(
     record_type: RecordType,
 ) -> Arc<Answer> {
     let mut driver = Driver::new(network, config);
-    driver.query(0, name, record_type);
+    driver.query(0, name, record_type, false);
     driver.wait().await.1
 }
 

@@ -42,6 +42,8 @@ pub struct Question {
     pub recursion_desired: bool,
     /// CD: answer even if validation fails.
     pub checking_disabled: bool,
+    /// DO: ask for signatures (RFC 3225).
+    pub dnssec_ok: bool,
     /// Go over TCP at once.
     pub tcp: bool,
 }
@@ -49,7 +51,14 @@ pub struct Question {
 impl Question {
     /// A stub's usual question: RD set, UDP first.
     pub fn plain(name: Name, record_type: RecordType) -> Question {
-        Question { name, record_type, recursion_desired: true, checking_disabled: false, tcp: false }
+        Question {
+            name,
+            record_type,
+            recursion_desired: true,
+            checking_disabled: false,
+            dnssec_ok: false,
+            tcp: false,
+        }
     }
 }
 
@@ -252,6 +261,7 @@ impl<'a> Server<'a> {
                 recursion_desired: self.question.recursion_desired,
                 checking_disabled: self.question.checking_disabled,
                 edns: self.edns,
+                dnssec_ok: self.question.dnssec_ok,
             },
         };
         if over_tcp {

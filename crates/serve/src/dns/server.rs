@@ -56,8 +56,13 @@ pub(super) struct Reply(ReplySender);
 impl Reply {
     /// Sends it; `None`: there is nothing to say.
     pub(super) fn send(self, answer: Option<Vec<u8>>) {
+        self.send_all(answer.into_iter().collect());
+    }
+
+    /// Sends several messages, one after the other: for TCP.
+    pub(super) fn send_all(self, messages: Vec<Vec<u8>>) {
         // A client that is gone needs none.
-        let _ = self.0.send(answer);
+        let _ = self.0.send(messages);
     }
 }
 
@@ -92,8 +97,7 @@ async fn serve_udp(socket: UdpSocket, service: Service) -> io::Result<()> {
         };
         let (socket, service) = (socket.clone(), service.clone());
         pending.spawn(async move {
-            let answer = service.answer(received.payload.to_vec(), true, received.from.ip()).await;
-            if let Some(answer) = answer {
+            for answer in service.answer(received.payload.to_vec(), true, received.from.ip()).await {
                 // The client may be gone by now; the next query is not its business.
                 let _ = socket.send_to(&answer, received.from).await;
             }
@@ -122,9 +126,10 @@ async fn serve_tcp(listener: TcpListener, service: Service) -> io::Result<()> {
 /// Answers a connection's queries one after the other, until it is idle for too long.
 async fn serve_connection(mut stream: TcpStream, from: SocketAddr, service: Service) {
     while let Some(Ok(Some(query))) = service.network.timeout(IDLE, receive_framed(&mut stream)).await {
-        let Some(answer) = service.answer(query, false, from.ip()).await else { continue };
-        if send_framed(&mut stream, &answer).await.is_err() {
-            return;
+        for answer in service.answer(query, false, from.ip()).await {
+            if send_framed(&mut stream, &answer).await.is_err() {
+                return;
+            }
         }
     }
 }
@@ -138,25 +143,25 @@ fn transient(error: &io::Error) -> bool {
 
 impl Service {
     /// The answer to one query, in the server's present mood.
-    async fn answer(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Option<Vec<u8>> {
+    async fn answer(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Vec<Vec<u8>> {
         let code = match self.handle.hear() {
             Behaviour::Normal => return self.resolve(query, over_udp, from).await,
             Behaviour::Slow(delay) => {
                 self.network.sleep(delay).await;
                 return self.resolve(query, over_udp, from).await;
             }
-            Behaviour::Silent => return None,
+            Behaviour::Silent => return Vec::new(),
             Behaviour::ServFail => ResponseCode::ServFail,
             Behaviour::Refused => ResponseCode::Refused,
         };
-        let peek = Peek::at(&query).filter(|peek| !peek.is_response)?;
-        Some(with_question(&query, code).unwrap_or_else(|| bare_error(peek, code)))
+        let Some(peek) = Peek::at(&query).filter(|peek| !peek.is_response) else { return Vec::new() };
+        vec![with_question(&query, code).unwrap_or_else(|| bare_error(peek, code))]
     }
 
-    async fn resolve(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Option<Vec<u8>> {
+    async fn resolve(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Vec<Vec<u8>> {
         let (sender, answer) = oneshot::channel();
         (self.answer)(query, over_udp, from, Reply(sender));
-        answer.await.ok().flatten()
+        answer.await.unwrap_or_default()
     }
 }
 

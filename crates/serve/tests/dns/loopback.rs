@@ -133,6 +133,7 @@ fn a_connection_carries_many_queries_and_nonsense_ends_none_but_its_own() {
                 recursion_desired: false,
                 checking_disabled: false,
                 edns: true,
+                dnssec_ok: false,
             };
             let name = thru_names::text::parse_name("www.shop.lab").expect("a name");
             thru_names::message::encode_query(&name, hickory_proto::rr::RecordType::A, &options)

@@ -21,7 +21,13 @@ pub(super) enum Answered {
 pub(super) fn answer(cx: &Cx, zone: &Arc<Zone>, question: &Question, fallback: bool) -> Answered {
     let _ = fallback;
     let responder = Responder::new([(**zone).clone()]);
-    let options = QueryOptions { id: 0, recursion_desired: false, checking_disabled: false, edns: true };
+    let options = QueryOptions {
+        id: 0,
+        recursion_desired: false,
+        checking_disabled: false,
+        edns: true,
+        dnssec_ok: false,
+    };
     let query = encode_query(&question.name, question.rtype, &options);
     let mut core = cx.core();
     let now = core.now;
