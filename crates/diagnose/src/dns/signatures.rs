@@ -80,7 +80,7 @@ pub(super) fn vote(seen: &Seen<'_>) -> Vote {
     let own = seen.facts.control("iterate");
     let ours = own.filter(|span| span.text("dns.security") == Some("bogus"));
     if let Some((span, found)) = ours.and_then(|span| Some((span, code_of(span).and_then(known)?))) {
-        return special(seen, &found, 0.96)
+        return special(seen, &found, &[found.cause], 0.96)
             .cite(span, format!("checked from the root down ourselves, the same: {}", failure_text(span)))
             .rule_out("DNS35", "our own check, with the right root key, fails as well");
     }
@@ -89,10 +89,15 @@ pub(super) fn vote(seen: &Seen<'_>) -> Vote {
     }
     let told = seen.facts.extended_errors().into_iter().find_map(known);
     match told {
-        Some(found) => special(seen, &found, 0.88).probe(
-            "follow the chain of signatures from the root down to find the broken link",
-            &[found.cause, "DNS35"],
-        ),
+        Some(found) => {
+            // A resolver that holds an old root key finds no key that fits, either.
+            let causes: &[&str] =
+                if found.cause == "DNS29" { &["DNS29", "DNS35"] } else { std::slice::from_ref(&found.cause) };
+            special(seen, &found, causes, 0.88).probe(
+                "follow the chain of signatures from the root down to find the broken link",
+                &[found.cause, "DNS35"],
+            )
+        }
         None => general(seen).probe(
             "follow the chain of signatures from the root down to find the broken link",
             &["DNS27", "DNS29", "DNS30", "DNS32"],
@@ -101,9 +106,9 @@ pub(super) fn vote(seen: &Seen<'_>) -> Vote {
 }
 
 /// Every link is known to hold but one.
-fn special(seen: &Seen<'_>, found: &Break, confidence: f64) -> Vote {
+fn special(seen: &Seen<'_>, found: &Break, causes: &[&str], confidence: f64) -> Vote {
     Vote::broken(
-        &[found.cause],
+        causes,
         confidence,
         format!("The address of {} is withheld, because {}.", seen.name, found.means),
     )

@@ -176,13 +176,13 @@ fn spoil(records: &mut Vec<RawRecord>, flaw: Flaw) {
     match flaw {
         Flaw::NoSignatures => records.retain(|record| record.rtype != RecordType::RRSIG),
         Flaw::UnsignedData => records.retain(|record| !of_data(record)),
-        Flaw::BadSignatures => alter(records, of_data, spoil_last),
-        Flaw::BadKeySignatures => alter(records, of_keys, spoil_last),
+        Flaw::BadSignatures => alter(records, of_data, |data| spoil_last(data)),
+        Flaw::BadKeySignatures => alter(records, of_keys, |data| spoil_last(data)),
         Flaw::NoKeySignatures => records.retain(|record| !of_keys(record)),
         Flaw::NoKeys => records.retain(|record| !key(record) && !of_keys(record)),
         Flaw::NoKsk => records.retain(|record| !ksk(record)),
         Flaw::NoZsk => records.retain(|record| !zsk(record)),
-        Flaw::BadZsk => alter(records, zsk, spoil_last),
+        Flaw::BadZsk => alter(records, zsk, |data| spoil_last(data)),
         Flaw::NotZoneKeys => alter(records, key, |data| data[0] &= !1),
         Flaw::UnknownAlgorithm => {
             alter(records, key, |data| data[3] = 100);
@@ -196,7 +196,7 @@ fn spoil(records: &mut Vec<RawRecord>, flaw: Flaw) {
             });
         }
         Flaw::UnsignedDenial => records.retain(|record| !of_denial(record)),
-        Flaw::BadDenial => alter(records, of_denial, spoil_last),
+        Flaw::BadDenial => alter(records, of_denial, |data| spoil_last(data)),
         _ => {}
     }
 }
@@ -231,7 +231,7 @@ fn alter(records: &mut [RawRecord], which: impl Fn(&RawRecord) -> bool, change: 
     }
 }
 
-fn spoil_last(data: &mut Vec<u8>) {
+fn spoil_last(data: &mut [u8]) {
     if let Some(last) = data.last_mut() {
         *last ^= 0x55;
     }
