@@ -91,7 +91,7 @@ pub(super) fn vote(seen: &Seen<'_>) -> Vote {
     match told {
         Some(found) => {
             // A resolver that holds an old root key finds no key that fits, either.
-            let causes: &[&str] =
+            let causes: &[&'static str] =
                 if found.cause == "DNS29" { &["DNS29", "DNS35"] } else { std::slice::from_ref(&found.cause) };
             special(seen, &found, causes, 0.88).probe(
                 "follow the chain of signatures from the root down to find the broken link",
@@ -106,7 +106,7 @@ pub(super) fn vote(seen: &Seen<'_>) -> Vote {
 }
 
 /// Every link is known to hold but one.
-fn special(seen: &Seen<'_>, found: &Break, causes: &[&str], confidence: f64) -> Vote {
+fn special(seen: &Seen<'_>, found: &Break, causes: &[&'static str], confidence: f64) -> Vote {
     Vote::broken(
         causes,
         confidence,
