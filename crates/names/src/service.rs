@@ -364,7 +364,10 @@ impl Service {
     fn begin(&mut self, now: Instant, ticket: Ticket) -> Option<Option<Vec<u8>>> {
         let Ticket { token, from, reply, asked, prefix, free, followed } = ticket;
         let synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
-        let known = self.resolver.cached_answer(now, &asked, !reply.checking_disabled());
+        let known = self
+            .resolver
+            .cached_answer(now, &asked, !reply.checking_disabled())
+            .filter(|(answer, _)| !(reply.checking_disabled() && answer.security == Security::Bogus));
         if let Some((_, true)) = &known
             && synthesis
             && self.config.prefetch
