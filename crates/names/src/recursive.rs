@@ -21,7 +21,7 @@ pub struct ClientQuery {
 #[derive(Clone, Debug)]
 pub enum Incoming {
     /// Resolve it, then answer with [`ClientQuery::reply`].
-    Resolve(ClientQuery),
+    Resolve(Box<ClientQuery>),
     /// Answer at once with these bytes.
     Reply(Vec<u8>),
     /// Not a query: nothing to say.
@@ -45,7 +45,7 @@ pub fn read(bytes: &[u8], over_udp: bool) -> Incoming {
     let query = ClientQuery { name: question.name.clone(), record_type: question.rtype, reply };
     match query.local() {
         Some(bytes) => Incoming::Reply(bytes),
-        None => Incoming::Resolve(query),
+        None => Incoming::Resolve(Box::new(query)),
     }
 }
 

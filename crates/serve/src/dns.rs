@@ -229,7 +229,7 @@ pub async fn serve_recursive(
 
 /// A client's query on its way to the resolver.
 struct Job {
-    query: ClientQuery,
+    query: Box<ClientQuery>,
     reply: server::Reply,
 }
 
