@@ -32,7 +32,7 @@ pub(super) fn of(
     of_places(delegation, known, &mut findings);
     of_soa(seen, &mut findings);
     of_signatures(zone, chain, seen, &mut findings);
-    findings.sort_by(|a, b| a.severity.cmp(&b.severity));
+    findings.sort_by_key(|finding| finding.severity);
     findings.dedup();
     findings
 }
