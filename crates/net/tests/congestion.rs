@@ -188,7 +188,34 @@ fn fairness() {
         table.push_str(&format!("{name:<22} {index:>5.3} {sum:>5.1}  {}\n", each.join(" ")));
         assert!(index >= least, "{name}: {index}");
     }
+    table.push_str(&two_cubic_flows_at_many_starts());
     check("fairness", &table);
+}
+
+/// One run of two flows is one throw of dice: which of them a full queue drops from hangs on when the second begins.
+fn two_cubic_flows_at_many_starts() -> String {
+    const STARTS: u32 = 15;
+    let mut indices: Vec<f64> = (1..=STARTS)
+        .map(|start| {
+            let pipe = Pipe {
+                rate: Some(20_000_000),
+                delay: 10 * MS,
+                queue: QueueConfig::DropTail { limit: 100_000 },
+                ..Pipe::default()
+            };
+            let later = FlowConfig { begins: start * 100 * MS, ..flow(Congestion::Cubic, 40 * MS) };
+            let mut flows = Flows::new(7, &config(), pipe, &[flow(Congestion::Cubic, 40 * MS), later]);
+            flows.run(10 * SECOND);
+            jain(&flows.run(50 * SECOND).into_iter().map(|bytes| bytes as f64).collect::<Vec<f64>>())
+        })
+        .collect();
+    indices.sort_by(f64::total_cmp);
+    let (least, middle, most) = (indices[0], median(indices.clone()), indices[indices.len() - 1]);
+    assert!(middle >= 0.95, "{middle}");
+    format!(
+        "\nTwo CUBIC begun 0.1 to {:.1} s apart, Jain: {least:.3} at least, {middle:.3} in the middle, {most:.3} at most\n",
+        f64::from(STARTS) / 10.0
+    )
 }
 
 #[test]
