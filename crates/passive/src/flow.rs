@@ -543,7 +543,7 @@ impl Pauses {
             let pause = time.saturating_sub(last);
             self.longest = self.longest.max(pause);
             if pause >= 1_000_000 {
-                self.total += pause;
+                self.total = self.total.saturating_add(pause).min(crate::YEAR);
                 self.count += 1;
             }
         }

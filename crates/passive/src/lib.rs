@@ -47,6 +47,9 @@ use watch::Watch;
 const ETHERNET: u16 = 1;
 const LINUX_SLL2: u16 = 276;
 
+/// Nanoseconds of a year: no capture that somebody judges is longer.
+const YEAR: u64 = 366 * 86_400 * 1_000_000_000;
+
 /// Reads a capture, packet by packet.
 #[derive(Debug, Default)]
 pub struct Doctor {
@@ -54,6 +57,7 @@ pub struct Doctor {
     interfaces: BTreeMap<(u32, u32), Interface>,
     secrets: Vec<Vec<u8>>,
     packets: u64,
+    first: Option<u64>,
 }
 
 /// What is known of one interface.
@@ -96,7 +100,11 @@ impl Doctor {
             let name = meta.interface_name.unwrap_or("capture").to_owned();
             Interface { dissector, name, ..Interface::default() }
         });
-        let at = Moment { time: meta.time.unwrap_or(0), number: meta.number };
+        // What claims to be of another year than the first packet is of no use as a time; arithmetic stays within bounds.
+        let time = meta.time.unwrap_or(0);
+        let first = *self.first.get_or_insert(time);
+        let time = time.clamp(first.saturating_sub(YEAR), first.saturating_add(YEAR));
+        let at = Moment { time, number: meta.number };
         if interface.sums.is_damaged(meta.link, bytes, meta.original, at.number) {
             interface.watch.packets += 1;
             if interface.watch.broken.len() < sums::LISTED_MAX {

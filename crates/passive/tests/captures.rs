@@ -181,6 +181,21 @@ fn an_answer_that_is_cut_short_by_its_server() {
     assert_eq!(found.verdict.causes, ["H110"], "{}", found.verdict.summary);
 }
 
+#[test]
+fn times_of_another_age_are_no_times() {
+    for wild in [0, 1, u64::MAX / 3, u64::MAX - 1, u64::MAX] {
+        for place in 0..Capture::page("200 OK").packets.len() {
+            let mut capture = Capture::page("200 OK");
+            capture.packets[place].0 = wild;
+            let _ = capture.judge(usize::MAX);
+            // A reset after an age, too.
+            capture.tcp(60, false, Flags::RST, 5_500, 0, b"").packets.last_mut().expect("it was added").0 =
+                wild;
+            let _ = capture.judge(usize::MAX);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_can_harm(

@@ -119,7 +119,7 @@ impl Teller<'_> {
             step = step.set("ping.ttl", i64::from(ttl));
         }
         if let (Some(min), Some(max)) = (rtts.iter().min(), rtts.iter().max()) {
-            let sum: u64 = rtts.iter().sum();
+            let sum: u64 = rtts.iter().fold(0, |sum: u64, rtt| sum.saturating_add(*rtt));
             step = step
                 .set("ping.rtt_min", Value::Nanos(*min))
                 .set("ping.rtt_max", Value::Nanos(*max))
