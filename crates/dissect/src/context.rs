@@ -28,8 +28,9 @@ pub(crate) struct Context<'a> {
     pub(crate) time: u64,
     /// The packet was cut when it was captured: what is missing was on the wire.
     pub(crate) is_cut: bool,
-    /// How long the frame was on the wire, and how much of that the capture lacks.
+    /// How long the frame was on the wire.
     pub(crate) wire: usize,
+    /// So many bytes of the packet that is being read were on the wire behind those that were kept.
     pub(crate) missing: usize,
     /// Innermost addresses.
     pub(crate) src: IpAddr,
@@ -214,6 +215,13 @@ impl<'a> Context<'a> {
         self.add(&protocol.layer, data, data.len(), 0, 0);
     }
 
+    /// The part of a packet that its header claims, `claimed` bytes: what lies behind is padding, and what was cut off
+    /// when it was captured counts as missing as far as the claim and the frame's length on the wire allow.
+    pub(crate) fn claim<'d>(&mut self, packet: Data<'d>, claimed: usize) -> Data<'d> {
+        self.missing = self.missing.min(claimed.saturating_sub(packet.len()));
+        packet.first(claimed)
+    }
+
     /// Notes something wrong or remarkable, as Wireshark's expert does, with its field's name.
     pub(crate) fn expert(&mut self, def: &'static FieldDef) {
         self.conclude(def, 1);
@@ -239,7 +247,9 @@ impl<'a> Context<'a> {
         // The place is taken now, so that sources found within get later numbers; the bytes come after the reading.
         self.arena.sources.push(Source { name, bytes: Vec::new() });
         let place = self.arena.sources.len();
+        let missing = std::mem::take(&mut self.missing);
         read(self, Data { bytes: &bytes, at: 0, source: place as u8 });
+        self.missing = missing;
         self.arena.sources[place - 1].bytes = bytes;
     }
 }

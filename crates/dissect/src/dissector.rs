@@ -67,7 +67,7 @@ impl Dissector {
         let mut cx = Context::new(arena, &mut self.state, meta.number, meta.time.unwrap_or(0));
         cx.wire = meta.original as usize;
         cx.missing = cx.wire.saturating_sub(bytes.len());
-        cx.is_cut = (bytes.len() as u64) < u64::from(meta.original);
+        cx.is_cut = cx.missing > 0;
         // No format allows longer packets; positions are 32 bits.
         let data = Data { bytes: &bytes[..bytes.len().min(1 << 30)], at: 0, source: 0 };
         frame::start(&mut cx, meta, data);

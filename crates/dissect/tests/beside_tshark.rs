@@ -2,12 +2,34 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use thru_dissect::file::{Item, Reader};
+use thru_dissect::file::{About, Item, NewInterface, Reader, Record, Writer};
 use thru_dissect::show::columns;
 use thru_dissect::{Arena, Dissector, Meta, Options, fields_named};
 
 fn capture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    match name.strip_prefix("cut-") {
+        Some(whole) => cut(whole, "beside"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name),
+    }
+}
+
+/// The capture as it would be with a snap length: all headers, little of what they carry. Each test has files of its
+/// own.
+fn cut(name: &str, test: &str) -> PathBuf {
+    const SNAP: usize = 128;
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{name}"));
+    let bytes = std::fs::read(capture(name)).expect("the capture is there");
+    let mut reader = Reader::new(&bytes[..]).expect("a capture");
+    let mut writer = Writer::pcapng(Vec::new(), &About::default()).expect("memory takes all");
+    writer.interface(&NewInterface { link: 1, snap_length: SNAP as u32, name: "cut" }).expect("written");
+    while let Some(item) = reader.next().expect("a whole capture") {
+        if let Item::Packet(record) = item {
+            let bytes = &record.bytes[..record.bytes.len().min(SNAP)];
+            writer.packet(&Record { bytes, interface: 0, ..record }, &[]).expect("written");
+        }
+    }
+    std::fs::write(&path, writer.into_inner()).expect("the target directory is writable");
+    path
 }
 
 /// A row a packet, the fields' values between tabs.
@@ -148,4 +170,31 @@ fn quic_packets_and_frames() {
     agree("quic_packets_and_frames", &names, &fields);
     // It shows a frame behind another in one STREAM frame now and then only.
     agree("quic_packets_and_frames", &["h3.pcapng"], &["http3.stream_type", "http3.frame_type"]);
+}
+
+#[test]
+fn segments_that_were_cut_by_a_snap_length() {
+    let fields = [
+        "tcp.len",
+        "tcp.nxtseq",
+        "tcp.completeness",
+        "tcp.analysis.bytes_in_flight",
+        "tcp.analysis.push_bytes_sent",
+        "tcp.analysis.acks_frame",
+        "udp.length",
+        "udp.stream",
+    ];
+    let names = ["cut-tls.pcapng", "cut-h2-nginx.pcapng", "cut-tls12-chacha.pcapng", "cut-h3.pcapng"];
+    agree("segments_that_were_cut_by_a_snap_length", &names, &fields);
+}
+
+#[test]
+fn a_snap_length_makes_no_gaps() {
+    let fields =
+        ["tcp.stream", "tcp.len", "tcp.nxtseq", "tcp.window_size", "tcp.analysis.flags", "tcp.analysis"];
+    for name in ["tls.pcapng", "h2-nginx.pcapng", "tls12-chacha.pcapng", "tls12-resumed.pcapng"] {
+        let whole = ours(&capture(name), &fields);
+        assert!(whole.iter().any(|row| !row.is_empty()), "{name} has TCP");
+        assert_eq!(ours(&cut(name, "whole"), &fields), whole, "{name}");
+    }
 }

@@ -103,13 +103,13 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     c.pos = hdr_len;
     // 0: the sender left the length to the network card; the frame tells.
-    let end = if claimed == 0 { packet.len() } else { claimed };
+    let end = if claimed == 0 { packet.len() + cx.missing } else { claimed };
     if end < hdr_len {
         cx.expert(&BOGUS_LENGTH);
         return Ok(());
     }
-    let payload = packet.first(end).from(hdr_len);
     let whole = packet.len() >= end;
+    let payload = cx.claim(packet, end).from(hdr_len);
     let more = word & 0x2000 != 0;
     if (more || offset > 0) && !cx.is_quoted {
         return fragment(

@@ -105,8 +105,9 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
         let dst = c.ipv6(cx, &DST)?;
         (cx.src, cx.dst) = (IpAddr::from(src), IpAddr::from(dst));
         // 0: a jumbogram, or the sender left the length to the network card.
-        let payload = if plen == 0 { c.rest() } else { c.rest().first(plen) };
-        follow(cx, next, payload, plen == 0 || payload.len() == plen);
+        let payload = if plen == 0 { c.rest() } else { cx.claim(c.rest(), plen) };
+        let whole = if plen == 0 { cx.missing == 0 } else { payload.len() == plen };
+        follow(cx, next, payload, whole);
         Ok(())
     });
 }

@@ -166,9 +166,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         return Err(Short);
     }
     let payload = segment.from(hdr_len);
-    // What the capture cut off was on the wire.
-    let reaches_end = segment.source == 0 && segment.at as usize + segment.len() + cx.missing == cx.wire;
-    let on_wire = payload.len() + if reaches_end { cx.missing } else { 0 };
+    // What the wire carried, not what the capture kept of it.
+    let len = (segment.len() + cx.missing).saturating_sub(hdr_len) as u32;
     let said = scan(segment.first(hdr_len).from(20));
     let packet = Segment {
         number: cx.number,
@@ -177,7 +176,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         ack,
         flags,
         window,
-        len: on_wire as u32,
+        len,
         scale: said.scale,
         sack: &said.sack[..said.sacks],
     };
@@ -198,7 +197,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         found.completeness &= !1;
     }
     cx.flow = found.stream;
-    show(cx, c, &found, flags, on_wire, seq, ack);
+    show(cx, c, &found, flags, len, seq, ack);
     let status = status(cx, checksum, segment);
     cx.conclude(&STATUS, status);
     if status == names::BAD {
@@ -221,6 +220,9 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
         if flags & RST == 0 {
             hand_on(cx, side, seq, payload);
+            if cx.missing > 0 {
+                pass_over(cx, side, seq, len);
+            }
         }
     }
     Ok(())
@@ -231,7 +233,7 @@ fn show(
     c: &mut Cursor<'_>,
     found: &Findings,
     flags: u16,
-    payload: usize,
+    len: u32,
     seq: u32,
     ack: u32,
 ) {
@@ -239,7 +241,7 @@ fn show(
     let flags = u64::from(flags);
     cx.conclude(&STREAM, found.stream);
     cx.conclude(&COMPLETENESS, u64::from(found.completeness));
-    cx.conclude(&LEN, payload as u64);
+    cx.conclude(&LEN, u64::from(len));
     cx.add(&SEQ, segment, 4, 4, u64::from(found.relative_seq));
     cx.add(&SEQ_RAW, segment, 4, 4, u64::from(seq));
     cx.conclude(&NXTSEQ, u64::from(found.next_seq.unwrap_or(0)));
@@ -539,6 +541,12 @@ fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
             reassembled(cx, side, waiting, &fresh, false);
         }
     }
+}
+
+/// Goes on behind a segment of which only the beginning was captured.
+fn pass_over(cx: &mut Context<'_>, side: usize, seq: u32, len: u32) {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    cx.state.tcp.flow(ends.0, ends.1).sides[side].order.pass_over(seq, len);
 }
 
 /// What did not end a message waits.

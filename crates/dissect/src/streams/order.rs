@@ -61,6 +61,19 @@ impl Order {
         if joined.len() == fresh.len() { Brings::Next(fresh) } else { Brings::Joined(joined) }
     }
 
+    /// The segment at `seq` was `len` bytes long, and only its beginning, which was taken, was captured: goes on behind
+    /// it, and what waits is given up.
+    pub(crate) fn pass_over(&mut self, seq: u32, len: u32) {
+        let end = seq.wrapping_add(len);
+        if let Some(next) = self.next
+            && seq.wrapping_sub(next) as i32 <= 0
+            && end.wrapping_sub(next) as i32 > 0
+        {
+            self.next = Some(end);
+            self.broken = true;
+        }
+    }
+
     /// Keeps the beginning of a message until more comes.
     pub(crate) fn wait(&mut self, bytes: &[u8]) {
         if self.waiting.len() + bytes.len() <= WAITING_MAX {

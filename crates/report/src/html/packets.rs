@@ -54,7 +54,6 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
     let mut dissector = Dissector::new(Options::default());
     let mut arena = Arena::new();
     let mut seen = Vec::new();
-    let mut cut = false;
     let nearest = |packet: &&thru_trace::Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;
     for packet in trace.packets.iter().filter(nearest).take(FRAMES_MAX) {
         let meta = Meta {
@@ -73,16 +72,7 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
         };
         let mut one = Seen { dropped, size: packet.bytes.len(), ..look(tree, packet.number) };
         one.at = packet.at;
-        let missing = u64::from(meta.original).saturating_sub(packet.bytes.len() as u64);
-        if let Some(tcp) = &mut one.tcp {
-            tcp.len += missing;
-        }
-        cut |= missing > 0;
         seen.push(one);
-    }
-    if cut {
-        // Analysis counts the bytes it sees: where only headers were kept it would find gaps that are none.
-        seen.iter_mut().for_each(|one| one.trouble.clear());
     }
     let ours = asking(trace, &seen);
     for one in &mut seen {
