@@ -11,6 +11,10 @@ fuzz_target!(|input: (&str, &[u8])| {
             Ok(filter) => {
                 if let Ok(program) = filter.compile(1) {
                     program.run(packet, packet.len() as u32);
+                    thru_dissect::filter::ebpf::xdp(&program, 1, 2);
+                }
+                if let Ok(Some(program)) = filter.for_socket(276) {
+                    program.keeping(96).run(packet, packet.len() as u32);
                 }
             }
             Err(error) => assert!(error.column <= text.chars().count()),

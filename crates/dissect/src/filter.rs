@@ -2,13 +2,14 @@
 //!
 //! - [`Filter::display`] reads Wireshark's display filters, [`Filter::pcap`] pcap-filter(7).
 //! - [`Filter::matches`] tests a dissected packet; [`Filter::compile`] gives classic BPF for the kernel, or for
-//!   [`bpf::Program::run`], which needs no dissection.
+//!   [`bpf::Program::run`], which needs no dissection; [`ebpf::xdp`] makes a program for an interface of it.
 //!
 //! Errors say at which column the text stops making sense.
 
 pub mod bpf;
 mod compile;
 mod display;
+pub mod ebpf;
 mod lexer;
 mod matcher;
 mod pcap;
@@ -76,6 +77,20 @@ impl Filter {
         compile::compile(&self.expr, link)
     }
 
+    /// Compiles for a Linux packet socket that gives packets of a LINKTYPE_. `None`: it cannot be tested there, because
+    /// the kernel has taken VLAN tags out of the frames, or does not have what a cooked header says; test it on what
+    /// the socket gives.
+    ///
+    /// # Errors
+    /// As [`Filter::compile`].
+    pub fn for_socket(&self, link: u16) -> Result<Option<bpf::Program>, FilterError> {
+        let program = self.compile(link)?;
+        if self.expr.tests_vlan() {
+            return Ok(None);
+        }
+        Ok(if link == crate::file::link::LINUX_SLL2 { program.for_cooked_socket() } else { Some(program) })
+    }
+
     /// Tests a packet of a pcap filter by its bytes alone. `original` is its length on the wire.
     ///
     /// # Errors
@@ -120,6 +135,19 @@ pub(crate) enum Expr {
     },
     /// What pcap-filter says of headers.
     Header(Header),
+}
+
+impl Expr {
+    /// Whether it asks for VLAN tags.
+    fn tests_vlan(&self) -> bool {
+        match self {
+            Expr::Not(inner) => inner.tests_vlan(),
+            Expr::And(parts) | Expr::Or(parts) => parts.iter().any(Expr::tests_vlan),
+            Expr::Xor(left, right) => left.tests_vlan() || right.tests_vlan(),
+            Expr::Header(header) => matches!(header, Header::Vlan(_)),
+            Expr::True | Expr::Exists(_) | Expr::Compare { .. } | Expr::In { .. } => false,
+        }
+    }
 }
 
 /// What is compared.

@@ -9,6 +9,9 @@
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
 //! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP.
+//! - [`capture`]: hearing what passes an interface or all. [`owners`]: whose sockets they are.
+//! - [`privileges`]: giving up rights. [`signals`]: signals to wait on.
+//! - [`bpf`]: programs in the kernel.
 //! - [`netlink`]: links, addresses and routes of this network namespace.
 //! - [`namespace`]: fresh network namespaces, without root where the kernel allows it.
 //! - [`process`]: children that do not outlive us.
@@ -16,6 +19,8 @@
 
 #![allow(unsafe_code)]
 
+pub mod bpf;
+pub mod capture;
 pub mod clock;
 pub mod datagram;
 pub mod device;
@@ -23,10 +28,13 @@ pub mod entropy;
 pub mod knock;
 pub mod namespace;
 pub mod netlink;
+pub mod owners;
+pub mod privileges;
 pub mod process;
 pub mod raw;
 pub mod resolv;
 pub mod schedule;
+pub mod signals;
 pub mod tcp_info;
 pub mod timer;
 pub mod watch;

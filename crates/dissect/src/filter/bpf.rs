@@ -95,6 +95,37 @@ impl Program {
         &self.insns
     }
 
+    /// The program in the form in which Linux runs it on a cooked socket, whose packets begin with the network layer
+    /// while the program was compiled for LINKTYPE_LINUX_SLL2: offsets count from there, and the type is asked of the
+    /// kernel. `None`: it tests what such a packet does not have.
+    pub fn for_cooked_socket(&self) -> Option<Program> {
+        /// `SKF_AD_OFF + SKF_AD_PROTOCOL` of <linux/filter.h>.
+        const PROTOCOL: u32 = 0xFFFF_F000;
+        /// Bytes of the header.
+        const COOKED: u32 = 20;
+        let insns = self.insns.iter().map(|&insn| {
+            let mode = insn.code & 0xE0;
+            let loads = matches!(insn.code & 7, code::LD | code::LDX);
+            if !loads || matches!(mode, code::IMM | code::MEM) {
+                return Some(insn);
+            }
+            if insn.code == code::LD | code::H | code::ABS && insn.k == 0 {
+                return Some(Insn { k: PROTOCOL, ..insn });
+            }
+            (mode != code::LEN).then_some(Insn { k: insn.k.checked_sub(COOKED)?, ..insn })
+        });
+        Some(Program { insns: insns.collect::<Option<Vec<_>>>()? })
+    }
+
+    /// The same program, keeping no more than `bytes` of a packet that passes.
+    pub fn keeping(&self, bytes: u32) -> Program {
+        let insns = self.insns.iter().map(|&insn| match insn.code {
+            code if code == code::RET && insn.k != 0 => Insn { k: insn.k.min(bytes), ..insn },
+            _ => insn,
+        });
+        Program { insns: insns.collect() }
+    }
+
     /// Runs on a packet of which `packet` was kept and that was `length` bytes long. Gives how many bytes to keep; 0:
     /// it does not pass. A read beyond the packet ends with 0. Every jump goes forwards, so it ends.
     pub fn run(&self, packet: &[u8], length: u32) -> u32 {

@@ -2,9 +2,11 @@
 //! kernel. Loaded with bpf(2), written by hand: it needs no compiler and nothing on the machine.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use thru_wire::MacAddr;
+
+use crate::bpf::{Attributes, BPF_PROG_LOAD, PROG_TYPE_XDP, call, open, words};
 
 /// The program attached to an interface. Dropping it takes it away, and so does the end of the process.
 #[derive(Debug)]
@@ -17,14 +19,9 @@ pub(super) struct Redirect {
 
 const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
-const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_LINK_CREATE: libc::c_int = 28;
 const MAP_TYPE_XSKMAP: u32 = 17;
-const PROG_TYPE_XDP: u32 = 6;
 const ATTACH_TYPE_XDP: u32 = 37;
-
-/// `union bpf_attr`, as words of eight bytes: the commands used here need no more.
-type Attributes = [u64; 16];
 
 impl Redirect {
     /// Puts the program on an interface with so many receive queues; frames are only taken once sockets are set.
@@ -65,27 +62,6 @@ fn explain(error: io::Error) -> io::Error {
         Some(libc::EBUSY) => io::Error::new(io::ErrorKind::ResourceBusy, "it has an XDP program already"),
         _ => error,
     }
-}
-
-/// Two values of 32 bits as they lie one behind the other in memory.
-fn words(first: u32, second: u32) -> u64 {
-    let mut bytes = [0; 8];
-    bytes[..4].copy_from_slice(&first.to_ne_bytes());
-    bytes[4..].copy_from_slice(&second.to_ne_bytes());
-    u64::from_ne_bytes(bytes)
-}
-
-fn call(command: libc::c_int, attributes: &Attributes) -> io::Result<libc::c_int> {
-    // SAFETY: the attributes are as long as said and zero where the command has no meaning for them; the addresses in
-    // them are of values that live until the call returns, of the length that the command expects.
-    let result =
-        unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of::<Attributes>()) };
-    super::check(result as libc::c_int)
-}
-
-fn open(command: libc::c_int, attributes: &Attributes) -> io::Result<OwnedFd> {
-    // SAFETY: the kernel has made the descriptor for us.
-    call(command, attributes).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// One instruction (RFC 9669 3): code, registers, offset, immediate value.
