@@ -1,14 +1,18 @@
 //! How fast, beside tshark and tcpdump on the same file in the same run: `cargo bench -p thru-dissect`.
 //!
 //! The input is made of captures that a lab wrote (tests/data), repeated with times that go on. Seconds of processor
-//! time of other programs are those of their whole run, start included.
+//! time of other programs are those of their whole run, start included. etherparse, which only reads headers, stands
+//! beside the header filter. Peak memory is that of a process of its own, which dissects a capture of that size that is
+//! made while it is read.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use thru_dissect::file::{About, Item, NewInterface, Options as BlockOptions, Reader, Record, Writer};
+use thru_dissect::file::{
+    About, Format, Item, NewInterface, Options as BlockOptions, Reader, Record, Writer,
+};
 use thru_dissect::filter::Filter;
 use thru_dissect::show::{JsonScratch, LineOptions, json_line, line};
 use thru_dissect::{Arena, Dissector, Meta, Options};
@@ -17,6 +21,10 @@ use thru_dissect::{Arena, Dissector, Meta, Options};
 const TIMES: u64 = 4000;
 
 fn main() {
+    let mut arguments = std::env::args().skip_while(|word| word != MEMORY);
+    if arguments.next().is_some() {
+        return dissect_so_much(arguments.next().and_then(|size| size.parse().ok()).expect("megabytes"));
+    }
     let (path, packets) = input();
     let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
     println!("{packets} packets, {} MB", bytes >> 20);
@@ -31,6 +39,14 @@ fn main() {
             passed += u64::from(
                 filter.matches_bytes(record.link, record.bytes, record.original).expect("it compiles"),
             );
+        }),
+    );
+    report(
+        "etherparse, headers",
+        packets,
+        each(&path, |record, _, _| {
+            let sliced = etherparse::SlicedPacket::from_ethernet(record.bytes);
+            passed += u64::from(sliced.is_ok_and(|sliced| sliced.transport.is_some()));
         }),
     );
     let mut arena = Arena::new();
@@ -83,6 +99,68 @@ fn main() {
     beside("tshark lines", packets, "tshark", &["-n", "-r", file, "-c", "40000"]);
     beside("tshark -T json", packets, "tshark", &["-n", "-r", file, "-T", "json", "-c", "10000"]);
     let _ = std::fs::remove_file(path);
+    for size in [100, 1000] {
+        peak(size);
+    }
+}
+
+/// The word that makes this program measure itself.
+const MEMORY: &str = "--memory";
+
+/// The peak of a process that dissects a capture of so many megabytes, to lines.
+fn peak(size: u64) {
+    let program = std::env::current_exe().expect("we run");
+    let output = Command::new(program).args([MEMORY, &size.to_string()]).output().expect("it runs");
+    let what = format!("peak memory, {size} MB");
+    println!("{what:<24} {:>10}", String::from_utf8_lossy(&output.stdout).trim());
+}
+
+fn dissect_so_much(megabytes: u64) {
+    let mut reader = Reader::new(Rounds::new(megabytes << 20)).expect("a capture");
+    let (mut dissector, mut arena, mut out) = (Dissector::new(Options::default()), Arena::new(), Vec::new());
+    while let Some(item) = reader.next().expect("a whole capture") {
+        if let Item::Packet(record) = item {
+            out.clear();
+            let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
+            line(&mut out, tree, &LineOptions::default());
+        }
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("{}", peak.unwrap_or("not told by this system").trim());
+}
+
+/// The rounds of [`input`] as a file that is made while it is read.
+struct Rounds {
+    frames: Vec<(u64, Vec<u8>)>,
+    round: u64,
+    left: u64,
+    ready: std::io::Cursor<Vec<u8>>,
+}
+
+impl Rounds {
+    fn new(size: u64) -> Rounds {
+        let mut writer = Writer::pcapng(Vec::new(), &About::default()).expect("memory");
+        writer.interface(&NewInterface { link: 1, snap_length: 0, name: "lab" }).expect("memory");
+        let ready = std::io::Cursor::new(writer.into_inner());
+        Rounds { frames: frames(), round: 0, left: size, ready }
+    }
+}
+
+impl std::io::Read for Rounds {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.ready.read(buffer)?;
+        if count > 0 || self.left == 0 {
+            return Ok(count);
+        }
+        let mut writer = Writer::copy(Vec::new(), Format::Pcapng);
+        write_round(&mut writer, &self.frames, self.round, &mut 0);
+        self.round += 1;
+        let made = writer.into_inner();
+        self.left = self.left.saturating_sub(made.len() as u64);
+        self.ready = std::io::Cursor::new(made);
+        self.ready.read(buffer)
+    }
 }
 
 /// Writes the file to read.
@@ -91,7 +169,17 @@ fn input() -> (PathBuf, u64) {
     let out = BufWriter::new(File::create(&path).expect("the target directory is writable"));
     let mut writer = Writer::pcapng(out, &About::default()).expect("written");
     writer.interface(&NewInterface { link: 1, snap_length: 0, name: "lab" }).expect("written");
-    let mut frames: Vec<(u64, Vec<u8>)> = Vec::new();
+    let (frames, mut number) = (frames(), 0);
+    for round in 0..TIMES {
+        write_round(&mut writer, &frames, round, &mut number);
+    }
+    writer.flush().expect("written");
+    (path, number)
+}
+
+/// The captures that are repeated.
+fn frames() -> Vec<(u64, Vec<u8>)> {
+    let mut frames = Vec::new();
     for name in ["tls.pcapng", "h3.pcapng", "icmp.pcapng"] {
         let data = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name))
             .expect("there");
@@ -102,25 +190,24 @@ fn input() -> (PathBuf, u64) {
             }
         }
     }
-    let mut number = 0;
-    for round in 0..TIMES {
-        for (time, frame) in &frames {
-            let frame = &elsewhere(frame, round);
-            number += 1;
-            let record = Record {
-                number,
-                time: Some(time + round * 3_600_000_000_000),
-                interface: 0,
-                link: 1,
-                original: frame.len() as u32,
-                bytes: frame,
-                options: BlockOptions::none(),
-            };
-            writer.packet(&record, &[]).expect("written");
-        }
+    frames
+}
+
+fn write_round<W: Write>(writer: &mut Writer<W>, frames: &[(u64, Vec<u8>)], round: u64, number: &mut u64) {
+    for (time, frame) in frames {
+        let frame = &elsewhere(frame, round);
+        *number += 1;
+        let record = Record {
+            number: *number,
+            time: Some(time + round * 3_600_000_000_000),
+            interface: 0,
+            link: 1,
+            original: frame.len() as u32,
+            bytes: frame,
+            options: BlockOptions::none(),
+        };
+        writer.packet(&record, &[]).expect("written");
     }
-    writer.flush().expect("written");
-    (path, number)
 }
 
 /// The frame between other hosts, so that each round has connections of its own.
