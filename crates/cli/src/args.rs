@@ -1,20 +1,21 @@
 //! The command line, declared once: help and parsing come from here.
 //!
-//! - [`packets`]: the commands that make packets and wires.
+//! - [`packets`]: the commands that make packets and wires. [`captures`]: those that read, make and judge captures.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
-use thru_dissect::summary::flow::FlowId;
 
 use thru_wire::{Cidr, MacAddr};
 
 use crate::failure::Failure;
 
+pub(crate) mod captures;
 pub(crate) mod packets;
 
+use captures::{CaptureArgs, DoctorArgs, ReadArgs};
 use packets::{CraftArgs, ImpairArgs, SendArgs};
 
 /// The whole command line.
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Read a capture file: lines, trees, hex, JSON, columns
     Read(ReadArgs),
+    /// Capture live packets of an interface or of all: the same output as `read`, files in a ring, the kernel's counters
+    Capture(CaptureArgs),
     /// Make packets from an expression: ip(dst=192.0.2.1)/tcp(dport=80,flags=S); show, explain and write them
     Craft(CraftArgs),
     /// Judge a capture file: which layer is at fault, flow by flow and as a whole
@@ -328,133 +331,6 @@ impl OwnArgs {
             },
         }
     }
-}
-
-/// How the bytes of a stream are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FollowForm {
-    /// As words
-    #[default]
-    Text,
-    /// Offsets, hexadecimal and words
-    Hex,
-    /// As they are
-    Raw,
-}
-
-/// What is counted over all packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Stats {
-    /// Conversations
-    Conv,
-    /// Endpoints
-    Endpoints,
-    /// Input and output over time
-    Io,
-    /// Protocol hierarchy
-    Phs,
-    /// How each TCP connection fared
-    Tcp,
-}
-
-/// `thru read`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReadArgs {
-    /// The capture: pcap or pcapng, also as gzip, zstd or lz4; - is standard input
-    pub file: PathBuf,
-    /// Only packets that pass this filter of header bytes, as in `tcp port 443 and not host 192.0.2.1`
-    #[arg(value_name = "PCAP_FILTER", trailing_var_arg = true)]
-    pub filter: Vec<String>,
-    /// Only packets that pass this filter of fields, as in `tcp.port == 443 && tcp.analysis.retransmission`
-    #[arg(short = 'Y', long, value_name = "DISPLAY_FILTER")]
-    pub display: Option<String>,
-    /// Show each packet's whole tree
-    #[arg(short = 'V', long)]
-    pub tree: bool,
-    /// Show each packet's bytes
-    #[arg(short = 'x', visible_short_alias = 'X', long)]
-    pub hex: bool,
-    /// One JSON object a packet
-    #[arg(long, conflicts_with_all = ["tree", "hex"])]
-    pub json: bool,
-    /// Only these fields, tabs between: ip.src,tcp.port
-    #[arg(short = 'f', long, visible_short_alias = 'e', value_name = "FIELD,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json"])]
-    pub fields: Vec<String>,
-    /// The TLS secrets that open what is encrypted, as programs write them to SSLKEYLOGFILE; those inside of the
-    /// capture are always used
-    #[arg(long, value_name = "FILE")]
-    pub keylog: Vec<PathBuf>,
-    /// What both sides of a stream said, in order: tcp:3, udp:0, tls:3, http2:3,1, quic:0,4, http3:0,4
-    #[arg(long, value_name = "FLOW", group = "summary")]
-    pub follow: Option<FlowId>,
-    /// How the bytes of --follow are written
-    #[arg(long = "as", value_enum, default_value_t, value_name = "FORM", requires = "follow")]
-    pub form: FollowForm,
-    /// Conversations, endpoints, input and output over time, the protocol hierarchy, how TCP fared; also with --json
-    #[arg(long, value_enum, value_name = "WHAT,...", value_delimiter = ',', group = "summary")]
-    pub stats: Vec<Stats>,
-    /// The packets of a flow as a ladder between its ends: tcp:3, udp:0, quic:0
-    #[arg(long, value_name = "FLOW", group = "summary")]
-    pub ladder: Option<FlowId>,
-    /// Draw the ladder as an SVG picture
-    #[arg(long, requires = "ladder")]
-    pub svg: bool,
-    /// Write the bodies of HTTP's answers to files in this folder, which is made if it is not there
-    #[arg(long, value_name = "DIR", group = "summary")]
-    pub export_objects: Option<PathBuf>,
-    /// A table with these columns: number, time, src, dst, protocol, length, info, or fields
-    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json", "fields"])]
-    pub columns: Vec<String>,
-    /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay
-    #[arg(short, long, value_name = "FILE", conflicts_with = "summary")]
-    pub write: Option<PathBuf>,
-    /// Stop after so many packets
-    #[arg(short, long, value_name = "N")]
-    pub count: Option<u64>,
-    /// Begin each line with the packet's number
-    #[arg(short = '#', long)]
-    pub number: bool,
-    /// How times are written; repeated letters as in tcpdump: -t none, -tt epoch, -ttt delta, -tttt date, -ttttt since the first
-    #[arg(short, action = clap::ArgAction::Count)]
-    pub time: u8,
-    /// Show MAC addresses in lines
-    #[arg(long)]
-    pub link: bool,
-    /// Numbers instead of names: always so; accepted for the sake of habit
-    #[arg(short, action = clap::ArgAction::Count, hide = true)]
-    pub numeric: u8,
-    /// Verify the checksums of IPv4, TCP and UDP
-    #[arg(long)]
-    pub checksums: bool,
-}
-
-/// `thru doctor`.
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "What a capture cannot tell is left open: then the answer is a set of causes, or that it cannot be decided.\n\
-                  Secrets inside of the capture are always used."
-)]
-pub(crate) struct DoctorArgs {
-    /// The capture: pcap or pcapng, also as gzip, zstd or lz4; - is standard input
-    pub file: PathBuf,
-    /// The TLS secrets that open what is encrypted, as programs write them to SSLKEYLOGFILE
-    #[arg(long, value_name = "FILE")]
-    pub keylog: Vec<PathBuf>,
-    /// One JSON object a line: each flow ("scope": "flow"), then the whole ("scope": "capture")
-    #[arg(long)]
-    pub json: bool,
-    /// List every flow, not only those in trouble
-    #[arg(short, long)]
-    pub all: bool,
-    /// Write the verdict on the whole as one HTML page, with its packets as a ladder
-    #[arg(long, value_name = "FILE.html")]
-    pub report: Option<PathBuf>,
-    /// Write the connections that the verdict is about as a qlog file, which qvis opens
-    #[arg(long, value_name = "FILE.qlog")]
-    pub qlog: Option<PathBuf>,
-    /// Colour the text
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    pub color: Color,
 }
 
 /// `thru bridge`.

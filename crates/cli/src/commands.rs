@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod bridge;
+pub(crate) mod capture;
 pub(crate) mod compare;
 pub(crate) mod craft;
 pub(crate) mod dig;

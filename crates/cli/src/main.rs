@@ -56,6 +56,7 @@ fn run() -> ExitCode {
         Some(Command::Dig(args)) => commands::dig::run(&args),
         Some(Command::Drill(args)) => commands::drill::run(&args),
         Some(Command::Read(args)) => commands::read::run(&args),
+        Some(Command::Capture(args)) => commands::capture::run(&args),
         Some(Command::Craft(args)) => commands::craft::run(&args),
         Some(Command::Doctor(args)) => commands::doctor::run(&args),
         Some(Command::Send(args)) => commands::send::run(&args),

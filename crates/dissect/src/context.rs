@@ -197,7 +197,10 @@ impl<'a> Context<'a> {
         self.add(&protocol.layer, data, 0, data.len(), 0);
         self.depth = 1;
         let mut cursor = data.cursor();
-        if read(self, &mut cursor) == Err(Short) {
+        let missing = self.missing;
+        let result = read(self, &mut cursor);
+        self.missing = missing;
+        if result == Err(Short) {
             self.depth = 0;
             self.note_short(data);
         }

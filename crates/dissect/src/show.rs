@@ -15,7 +15,7 @@ pub use json::{JsonScratch, json_line};
 pub(crate) use line::summary_words;
 pub use line::{LineOptions, TimeStyle, line};
 pub use outline::outline;
-pub use value::{columns, write_value};
+pub use value::{columns, compact_date, write_value};
 
 /// Appends formatted text.
 macro_rules! put {

@@ -54,6 +54,28 @@ fn samples_of_protocols() -> Vec<Vec<u8>> {
     frames
 }
 
+#[test]
+fn claims_of_any_length_on_the_wire() {
+    let mut arena = Arena::new();
+    for claimed in [0, 1, 65_536, u32::MAX] {
+        let mut dissector = Dissector::new(Options::default());
+        for (number, mut frame) in samples().into_iter().chain(samples_of_protocols()).enumerate() {
+            for told in [true, false] {
+                // IPv4's and IPv6's length of 0: the frame tells.
+                if !told && frame.len() > 20 {
+                    let at = if frame[12] == 0x86 { 18 } else { 16 };
+                    frame[at..at + 2].fill(0);
+                }
+                let meta = meta(number as u64, 1, claimed as usize);
+                let tree = dissector.dissect(&meta, &frame, &mut arena);
+                let mut out = Vec::new();
+                line(&mut out, tree, &LineOptions::default());
+                outline(&mut out, tree);
+            }
+        }
+    }
+}
+
 fn meta(number: u64, link: u16, original: usize) -> Meta<'static> {
     let time = Some(1_700_000_000_000_000_000 + number * 1_000_000);
     Meta { number, time, interface: 0, interface_name: None, link, original: original as u32, comments: &[] }

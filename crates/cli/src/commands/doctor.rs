@@ -11,7 +11,7 @@ use thru_report::json as report_json;
 use thru_report::text::doctor as view;
 
 use super::read::source::{self, Source};
-use crate::args::DoctorArgs;
+use crate::args::captures::DoctorArgs;
 use crate::failure::Failure;
 use crate::{Outcome, output, save};
 

@@ -18,7 +18,7 @@ use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
 use self::columns::Column;
 use self::save::Save;
 use self::summaries::Summary;
-use crate::args::ReadArgs;
+use crate::args::captures::{ReadArgs, ShowArgs};
 use crate::failure::{self, Failure};
 use crate::{Outcome, output};
 
@@ -34,16 +34,13 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
             "give the path of a pcap or pcapng file, or - for standard input",
         )
     })?;
-    let mut job = Job::new(args)?;
+    let mut job = Job::new(&args.show, &args.filter)?;
     let mut save = match &args.write {
         Some(to) => Some(Save::new(to, &reader)?),
         None => None,
     };
     let ended = every_item(&mut reader, &mut job, save.as_mut());
-    if let Some(summary) = job.summary.take() {
-        summary.finish(&mut job.out, args)?;
-    }
-    job.flush();
+    job.finish()?;
     if let Some(save) = save {
         save.finish(job.kept)?;
     }
@@ -89,27 +86,31 @@ fn every_item<R: io::Read>(
 }
 
 /// What is made of the packets.
-struct Job<'a> {
-    args: &'a ReadArgs,
-    line: LineOptions,
+pub(crate) struct Job<'a> {
+    args: &'a ShowArgs,
+    /// The filter of headers as it was written.
+    words: String,
+    pub(crate) line: LineOptions,
     fields: Vec<Vec<&'static FieldDef>>,
     display: Option<Filter>,
-    headers: Option<Filter>,
+    pub(crate) headers: Option<Filter>,
     dissector: Dissector,
-    interfaces: Vec<Interface>,
+    pub(crate) interfaces: Vec<Interface>,
+    /// What is known of the next packet beyond its bytes.
+    pub(crate) aside: Option<String>,
     arena: Arena,
     scratch: JsonScratch,
     out: Vec<u8>,
     columns: Vec<Column>,
     summary: Option<Summary>,
     /// So many packets were shown or written.
-    kept: u64,
+    pub(crate) kept: u64,
     /// The reader of our output has gone.
     closed: bool,
 }
 
 impl<'a> Job<'a> {
-    fn new(args: &'a ReadArgs) -> Result<Job<'a>, Failure> {
+    pub(crate) fn new(args: &'a ShowArgs, filter: &[String]) -> Result<Job<'a>, Failure> {
         let time = match args.time {
             0 => TimeStyle::Clock,
             1 => TimeStyle::None,
@@ -133,23 +134,21 @@ impl<'a> Job<'a> {
             Some(text) => Some(Filter::display(text).map_err(|error| not_a_filter(text, &error))?),
             None => None,
         };
-        let text = args.filter.join(" ");
-        let headers = if text.trim().is_empty() {
-            None
-        } else {
-            Some(Filter::pcap(&text).map_err(|error| not_a_filter(&text, &error))?)
-        };
+        let words = filter.join(" ");
+        let headers = header_filter(&words)?;
         let columns = args.columns.iter().map(|name| Column::new(name)).collect::<Result<Vec<_>, _>>()?;
         let mut dissector = Dissector::new(Options { verify_checksums: args.checksums });
         args.keylog.iter().try_for_each(|path| secrets(&mut dissector, path))?;
         Ok(Job {
             args,
+            words,
             display,
             headers,
-            line: LineOptions { time, number: args.number, link: args.link },
+            line: LineOptions { time, number: args.number, link: args.link, interface: false },
             fields,
             dissector,
             interfaces: Vec::new(),
+            aside: None,
             arena: Arena::new(),
             scratch: JsonScratch::default(),
             summary: Summary::new(args)?,
@@ -166,15 +165,15 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.closed || self.args.count.is_some_and(|count| self.kept >= count)
     }
 
     /// Takes a packet; `true` if it is among those that were asked for.
-    fn packet(&mut self, record: &Record<'_>, show: bool) -> Result<bool, Failure> {
+    pub(crate) fn packet(&mut self, record: &Record<'_>, show: bool) -> Result<bool, Failure> {
         if let Some(headers) = &mut self.headers {
             let passes = headers.matches_bytes(record.link, record.bytes, record.original);
-            if !passes.map_err(|error| not_a_filter(&self.args.filter.join(" "), &error))? {
+            if !passes.map_err(|error| not_a_filter(&self.words, &error))? {
                 return Ok(false);
             }
         }
@@ -182,7 +181,7 @@ impl<'a> Job<'a> {
             self.kept += 1;
             return Ok(true); // it is only copied
         }
-        let comments: Vec<String> = record.comments().collect();
+        let comments: Vec<String> = record.comments().chain(self.aside.clone()).collect();
         let interface = self.interfaces.get(record.interface as usize);
         let meta = Meta { comments: &comments, ..Meta::of(record, interface) };
         let tree = self.dissector.dissect(&meta, record.bytes, &mut self.arena);
@@ -202,6 +201,10 @@ impl<'a> Job<'a> {
             }
         } else if show {
             write(&mut self.out, tree, self.args, &self.line, &self.fields, &mut self.scratch);
+            if let Some(words) = self.aside.as_ref().filter(|_| self.is_line()) {
+                self.out.pop();
+                self.out.extend_from_slice(format!(" {{{words}}}\n").as_bytes());
+            }
             if self.out.len() >= PIECE {
                 self.flush();
             }
@@ -209,8 +212,23 @@ impl<'a> Job<'a> {
         Ok(true)
     }
 
+    /// Whether each packet is one line and nothing else.
+    fn is_line(&self) -> bool {
+        !self.args.tree && !self.args.hex && !self.args.json && self.fields.is_empty()
+    }
+
+    /// Ends what is told of all packets together.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        let told = match self.summary.take() {
+            Some(summary) => summary.finish(&mut self.out, self.args),
+            None => Ok(()),
+        };
+        self.flush();
+        told
+    }
+
     /// Hands on what was written. A reader that has gone is no error, but nobody needs more.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if let Err(error) = io::stdout().lock().write_all(&self.out) {
             self.closed = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
@@ -232,8 +250,16 @@ fn secrets(dissector: &mut Dissector, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A filter of headers; `None`: there are no words.
+pub(crate) fn header_filter(words: &str) -> Result<Option<Filter>, Failure> {
+    if words.trim().is_empty() {
+        return Ok(None);
+    }
+    Filter::pcap(words).map(Some).map_err(|error| not_a_filter(words, &error))
+}
+
 /// A filter's error, with a mark under the place.
-fn not_a_filter(text: &str, error: &FilterError) -> Failure {
+pub(crate) fn not_a_filter(text: &str, error: &FilterError) -> Failure {
     let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mark = format!("  {shown}\n  {}{}", " ".repeat(error.column), "^".repeat(error.length));
     Failure {
@@ -249,7 +275,7 @@ fn not_a_filter(text: &str, error: &FilterError) -> Failure {
 fn write(
     out: &mut Vec<u8>,
     tree: Tree<'_>,
-    args: &ReadArgs,
+    args: &ShowArgs,
     line: &LineOptions,
     fields: &[Vec<&'static FieldDef>],
     scratch: &mut JsonScratch,

@@ -167,6 +167,26 @@ impl<W: Write> Writer<W> {
         block.write(&mut self.out)
     }
 
+    /// What was counted on an interface until `time` (nanoseconds since the Unix epoch): packets that passed the filter,
+    /// and those of them that were lost. pcap cannot tell it.
+    ///
+    /// # Errors
+    /// Whatever the file fails with.
+    pub fn statistics(&mut self, interface: u32, time: u64, passed: u64, lost: u64) -> io::Result<()> {
+        /// `isb_filteraccept` and `isb_osdrop`.
+        const COUNTERS: [u16; 2] = [6, 7];
+        if self.format != Format::Pcapng {
+            return Ok(());
+        }
+        let mut block = Block::new(pcapng::STATISTICS);
+        block.u32(interface).u32((time >> 32) as u32).u32(time as u32);
+        for (code, count) in COUNTERS.into_iter().zip([passed, lost]) {
+            block.option(code, &count.to_le_bytes());
+        }
+        block.end_options();
+        block.write(&mut self.out)
+    }
+
     /// The file, complete.
     pub fn into_inner(self) -> W {
         self.out

@@ -103,7 +103,7 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     c.pos = hdr_len;
     // 0: the sender left the length to the network card; the frame tells.
-    let end = if claimed == 0 { packet.len() + cx.missing } else { claimed };
+    let end = if claimed == 0 { packet.len().saturating_add(cx.missing) } else { claimed };
     if end < hdr_len {
         cx.expert(&BOGUS_LENGTH);
         return Ok(());

@@ -136,6 +136,9 @@ static CONCLUSIONS: [(u32, &FieldDef); 15] = [
     (Flags::REUSED_PORTS, &REUSED_PORTS),
 ];
 
+/// No segment is longer, whatever a capture claims.
+const LEN_MAX: usize = 1 << 30;
+
 pub(crate) fn dissect(cx: &mut Context<'_>, segment: Data<'_>) {
     cx.layer(&TCP, segment, body);
 }
@@ -167,7 +170,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     let payload = segment.from(hdr_len);
     // What the wire carried, not what the capture kept of it.
-    let len = (segment.len() + cx.missing).saturating_sub(hdr_len) as u32;
+    let len = segment.len().saturating_add(cx.missing).saturating_sub(hdr_len).min(LEN_MAX) as u32;
     let said = scan(segment.first(hdr_len).from(20));
     let packet = Segment {
         number: cx.number,

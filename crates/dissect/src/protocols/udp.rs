@@ -5,6 +5,7 @@ use super::{ip, ports};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::protocol;
+use crate::tree::Carrier;
 
 protocol! { UDP "udp" "UDP" "User Datagram Protocol";
     SRC_PORT: u16 "udp.srcport" "Source Port";
@@ -51,6 +52,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             let flow = cx.state.udp.flow(a, b);
             let (stream, first, previous) =
                 (flow.index, *flow.first.get_or_insert(time), flow.previous.replace(time));
+            cx.flow = stream;
             cx.conclude(&STREAM, stream);
             cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
             cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
@@ -60,6 +62,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         }
         if !payload.is_empty() {
             cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
+            if !cx.is_quoted {
+                let side = usize::from((cx.src, src) > (cx.dst, dst));
+                cx.piece(Carrier::Udp, 0, side, payload, false);
+            }
             ports::datagram(cx, payload);
             if dst == 161 && !cx.is_quoted {
                 answered_apart(cx, src, dst);

@@ -34,6 +34,8 @@ pub struct LineOptions {
     pub number: bool,
     /// Show the link layer's addresses.
     pub link: bool,
+    /// Show the interface's name and, where the link layer tells it, the packet's way.
+    pub interface: bool,
 }
 
 /// Appends the line of a packet, with its newline.
@@ -42,11 +44,34 @@ pub fn line(out: &mut Vec<u8>, tree: Tree<'_>, options: &LineOptions) {
         put!(out, "{:>5}  ", tree.number(&crate::protocols::frame::NUMBER).unwrap_or(0));
     }
     time(out, tree, options.time);
+    if options.interface {
+        interface(out, tree);
+    }
     if options.link {
         link(out, tree);
     }
     packet(out, tree);
     out.push(b'\n');
+}
+
+/// `eth0 Out `: the words of tcpdump.
+fn interface(out: &mut Vec<u8>, tree: Tree<'_>) {
+    let Some(name) = tree.find(&crate::protocols::frame::INTERFACE_NAME) else { return };
+    let begins = out.len();
+    write_value(out, tree, name);
+    let way = match tree.number(&crate::protocols::link::PKTTYPE) {
+        Some(0) => " In",
+        Some(1) => " B",
+        Some(2) => " M",
+        Some(3) => " P",
+        Some(4) => " Out",
+        _ => "",
+    };
+    out.extend_from_slice(way.as_bytes());
+    while out.len() < begins + 9 {
+        out.push(b' ');
+    }
+    out.push(b' ');
 }
 
 fn time(out: &mut Vec<u8>, tree: Tree<'_>, style: TimeStyle) {

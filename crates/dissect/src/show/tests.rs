@@ -40,7 +40,7 @@ fn lines_are_tcpdumps() {
         line_of(&syn, &LineOptions::default()),
         "22:13:20.123456 IP 192.0.2.1.40000 > 192.0.2.2.443: Flags [S], seq 9, win 65535, options [mss 1460], length 0\n"
     );
-    let options = LineOptions { time: TimeStyle::Date, number: true, link: false };
+    let options = LineOptions { time: TimeStyle::Date, number: true, link: false, interface: false };
     assert!(line_of(&syn, &options).starts_with("    3  2023-11-14 22:13:20.123456 IP "));
     let options = LineOptions { time: TimeStyle::None, ..LineOptions::default() };
     assert!(line_of(&syn, &options).starts_with("IP "));

@@ -124,6 +124,14 @@ pub(super) fn civil(days: i64) -> (i64, u64, u64) {
     (year + era * 400 + i64::from(month <= 2), month, day_of_month)
 }
 
+/// `20261121093000`: date and time of day in UTC of nanoseconds since 1970, for names of files.
+pub fn compact_date(nanos: u64) -> String {
+    let second = nanos / 1_000_000_000;
+    let (year, month, day) = civil((second / 86_400) as i64);
+    let (hour, minute, second) = (second / 3600 % 24, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}")
+}
+
 /// `2026-11-21T07:00:00.000000000Z`.
 pub(super) fn date(out: &mut Vec<u8>, nanos: i64) {
     let (second, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));

@@ -26,6 +26,8 @@ pub struct Object {
     pub path: String,
     /// The Content-Type, or nothing.
     pub kind: String,
+    /// The Content-Encoding, as in `gzip`, or nothing: the bytes are as they were sent.
+    pub coding: String,
     /// The status.
     pub status: u64,
     /// The packet it ended in.
@@ -97,7 +99,8 @@ impl Objects {
                 tell(Part::Bytes(number, body));
             }
             let kind = text(&http::CONTENT_TYPE);
-            tell(Part::End(number, Object { host, path, kind, status, frame }));
+            let coding = text(&http::CONTENT_ENCODING);
+            tell(Part::End(number, Object { host, path, kind, coding, status, frame }));
         }
     }
 
@@ -124,6 +127,7 @@ impl Objects {
                     Some("authority") => |object, text| object.host = text,
                     Some("path") => |object, text| object.path = text,
                     Some("content_type") => |object, text| object.kind = text,
+                    Some("content_encoding") => |object, text| object.coding = text,
                     Some("status") => {
                         self.entry((carrier, flow, stream)).object.status = field.value;
                         continue;

@@ -17,7 +17,12 @@ impl Shown {
 
     /// One line, with a newline.
     pub(crate) fn line(&mut self, number: u64, link: u16, bytes: &[u8]) -> String {
-        let options = LineOptions { time: TimeStyle::None, number: false, link: link == super::ETHERNET };
+        let options = LineOptions {
+            time: TimeStyle::None,
+            number: false,
+            link: link == super::ETHERNET,
+            interface: false,
+        };
         self.with(number, link, bytes, |out, tree, _| line(out, tree, &options))
     }
 

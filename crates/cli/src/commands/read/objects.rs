@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use thru_dissect::Tree;
 use thru_dissect::summary::objects::{Object, Objects, Part};
 
@@ -22,6 +23,8 @@ pub(super) struct Export {
 
 /// So many may be open at once; what is more is left out.
 const OPEN_MAX: usize = 256;
+/// What unpacks to more stays packed.
+const PLAIN_MAX: u64 = 1 << 30;
 /// A file's name is not longer.
 const NAME_MAX: usize = 80;
 
@@ -57,9 +60,9 @@ impl Export {
             Part::End(number, object) => {
                 let Some((_, size)) = self.open.remove(&number) else { return Ok(()) };
                 let name = name(number, &object.path);
-                fs::rename(self.partial(number), self.folder.join(&name))?;
+                let Object { host, path, kind, coding, status, frame } = object;
+                let (name, size) = self.unpacked(number, name, &coding, size)?;
                 self.whole += 1;
-                let Object { host, path, kind, status, frame } = object;
                 let line = format!("{name}\t{status}\t{kind}\t{size}\tpacket {frame}\t{host}{path}");
                 let line: String =
                     line.chars().map(|c| if c.is_control() && c != '\t' { '.' } else { c }).collect();
@@ -67,6 +70,37 @@ impl Export {
             }
         }
         Ok(())
+    }
+
+    /// Gives an object its name, without the coding it was sent in where that is known; otherwise the coding becomes
+    /// the end of its name.
+    fn unpacked(&self, number: u64, name: String, coding: &str, size: u64) -> io::Result<(String, u64)> {
+        let partial = self.partial(number);
+        let coding = coding.trim().to_ascii_lowercase();
+        let packed = || io::Result::Ok(BufReader::new(File::open(&partial)?));
+        let plain: Option<Box<dyn Read>> = match coding.as_str() {
+            "gzip" | "x-gzip" => Some(Box::new(MultiGzDecoder::new(packed()?))),
+            "deflate" => Some(Box::new(ZlibDecoder::new(packed()?))),
+            "zstd" => match ruzstd::decoding::StreamingDecoder::new(packed()?) {
+                Ok(decoder) => Some(Box::new(decoder)),
+                Err(_) => None,
+            },
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            let place = self.folder.join(&name);
+            let copied = io::copy(&mut plain.take(PLAIN_MAX + 1), &mut File::create(&place)?);
+            if let Some(size) = copied.ok().filter(|size| *size <= PLAIN_MAX) {
+                fs::remove_file(&partial)?;
+                return Ok((name, size));
+            }
+            fs::remove_file(&place)?;
+        }
+        let ending: String = coding.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+        let is_plain = ending.is_empty() || ending == "identity";
+        let name = if is_plain { name } else { format!("{name}.{ending}") };
+        fs::rename(&partial, self.folder.join(&name))?;
+        Ok((name, size))
     }
 
     fn partial(&self, number: u64) -> PathBuf {

@@ -11,7 +11,8 @@ use thru_dissect::summary::io::Io;
 use thru_dissect::summary::ladder::Ladder;
 
 use super::objects::Export;
-use crate::args::{Color, FollowForm, ReadArgs, Stats};
+use crate::args::Color;
+use crate::args::captures::{FollowForm, ShowArgs, Stats};
 use crate::failure::Failure;
 use crate::output;
 
@@ -34,7 +35,7 @@ pub(super) enum Counter {
 
 impl Summary {
     /// `None`: the packets themselves were asked for.
-    pub(super) fn new(args: &ReadArgs) -> Result<Option<Summary>, Failure> {
+    pub(super) fn new(args: &ShowArgs) -> Result<Option<Summary>, Failure> {
         if let Some(id) = args.follow {
             let form = match args.form {
                 _ if args.json => Form::Json,
@@ -82,7 +83,7 @@ impl Summary {
     }
 
     /// Tells what was found; `Err`: what was asked for is not in the capture.
-    pub(super) fn finish(self, out: &mut Vec<u8>, args: &ReadArgs) -> Result<(), Failure> {
+    pub(super) fn finish(self, out: &mut Vec<u8>, args: &ShowArgs) -> Result<(), Failure> {
         const HINT: &str = "thru read FILE --stats conv lists the flows; -f tcp.stream,udp.stream,quic.connection.number numbers them";
         match self {
             Summary::Follow(follow) => {

@@ -1,0 +1,340 @@
+//! `thru read` as its users meet it: every option, on captures of real programs.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A capture that the tests of the dissectors bring.
+fn capture(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dissect/tests");
+    let place = if name.ends_with(".pcap") { "agree" } else { "data" };
+    folder.join(place).join(name).to_str().expect("a plain path").to_owned()
+}
+
+fn thru(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thru"));
+    command.arg("read").args(arguments).env("COLUMNS", "100").output().expect("it runs")
+}
+
+/// What it prints, and nothing goes wrong.
+#[track_caller]
+fn read(arguments: &[&str]) -> String {
+    let output = thru(arguments);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// It fails with this code, and says this.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32, words: &str) {
+    let output = thru(arguments);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
+    assert!(told.contains(words), "{told}");
+}
+
+#[test]
+fn lines_trees_bytes_and_tables() {
+    let file = capture("tls.pcapng");
+    let lines = read(&[&file, "-c", "3"]);
+    assert_eq!(lines.lines().count(), 3);
+    let numbered = read(&[&file, "-c", "3", "-#", "-t"]);
+    let begins: Vec<_> = numbered.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(begins, ["1", "2", "3"], "{numbered}");
+    let tree = read(&[&file, "-V", "-c", "1", "tcp"]);
+    assert!(tree.starts_with("Frame") && tree.contains("\n    Source Address"), "{tree}");
+    let bytes = read(&[&file, "-x", "-c", "1"]);
+    assert!(bytes.contains("0x0000:  ") || bytes.contains("0000  "), "{bytes}");
+    let rows = read(&[&file, "--fields", "frame.number,tcp.srcport", "tcp", "port", "443"]);
+    assert!(!rows.is_empty() && rows.lines().all(|row| row.split('\t').count() == 2), "{rows}");
+    let table = read(&[&file, "--columns", "number,time,src,dst,protocol,length,info,tcp.stream", "-c", "5"]);
+    let heading = table.lines().next().unwrap_or_default();
+    assert!(heading.starts_with("number") && heading.ends_with("tcp.stream"), "{table}");
+    assert_eq!(table.lines().count(), 6);
+    for line in read(&[&file, "--json", "-c", "5"]).lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+        assert!(value.is_object());
+    }
+    let times = ["-tt", "-ttt", "-tttt", "-ttttt"].map(|style| read(&[&file, style, "-c", "1"]));
+    assert!(
+        times[0].starts_with("17") && times[2].starts_with("20") && times[3].starts_with("0."),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn both_filters_and_their_errors() {
+    let file = capture("tls.pcapng");
+    let by_fields = read(&[&file, "-Y", "ip && tcp.flags.syn == 1 && tcp.flags.ack == 0", "-t"]);
+    let by_bytes = read(&[&file, "-t", "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"]);
+    assert!(!by_fields.is_empty());
+    assert_eq!(by_fields, by_bytes);
+    refused(&[&file, "-Y", "tcp.prot == 1"], 2, "\n  ^^^^^^^^");
+    refused(&[&file, "tcp", "prot", "1"], 2, "      ^");
+    refused(&[&file, "--fields", "tcp.nothing"], 2, "there is no field `tcp.nothing`");
+    refused(&[&file, "--columns", "tcp.nothing"], 2, "there is no column or field");
+}
+
+#[test]
+fn streams_are_followed() {
+    let file = capture("tls12-resumed.pcapng");
+    let said = read(&[&file, "--follow", "tls:1"]);
+    assert!(said.contains("\nGET /two HTTP/1.0\n") && said.ends_with('\n'), "{said}");
+    let sealed = thru(&[&file, "--follow", "tcp:1", "--as", "raw"]).stdout;
+    assert!(sealed.starts_with(&[0x16, 3]), "a handshake record");
+    let hex = read(&[&file, "--follow", "tcp:1", "--as", "hex"]);
+    assert!(hex.contains("\n00000000  16 03"), "{hex}");
+    let json = read(&[&file, "--follow", "tls:1", "--json"]);
+    let first: serde_json::Value = serde_json::from_str(json.lines().next().expect("lines")).expect("JSON");
+    assert!(first["text"].as_str().expect("words").starts_with("GET /two"), "{first}");
+    // A body in each version of HTTP that has streams.
+    assert_eq!(
+        thru(&[&capture("h2-nginx.pcapng"), "--follow", "http2:0,3", "--as", "raw"]).stdout,
+        b"small words\n"
+    );
+    let body = thru(&[&capture("quic-update.pcapng"), "--follow", "http3:0,4", "--as", "raw"]).stdout;
+    assert_eq!(body, (0..=255).cycle().take(5120).collect::<Vec<u8>>());
+    let quic = thru(&[&capture("quic-update.pcapng"), "--follow", "quic:0,4", "--as", "raw"]).stdout;
+    assert!(quic.len() > body.len(), "frames around the body");
+    let datagrams = read(&[&capture("syslog.pcap"), "--follow", "udp:0"]);
+    assert!(datagrams.starts_with("--- ") && datagrams.contains('<'), "{datagrams}");
+    refused(&[&file, "--follow", "tcp:99"], 3, "nothing was said on that stream");
+    refused(&[&file, "--follow", "tcp"], 2, "names no flow");
+}
+
+#[test]
+fn statistics_as_text_and_as_objects() {
+    let file = capture("h2-nginx.pcapng");
+    for (what, word) in [
+        ("conv", "127.0.0.1:"),
+        ("endpoints", "127.0.0.1"),
+        ("io", "packets"),
+        ("phs", "http2"),
+        ("tcp", "opened completely"),
+    ] {
+        let text = read(&[&file, "--stats", what]);
+        assert!(text.contains(word), "{what}: {text}");
+        let objects = read(&[&file, "--stats", what, "--json"]);
+        assert!(!objects.is_empty(), "{what}");
+        for line in objects.lines() {
+            serde_json::from_str::<serde_json::Value>(line).expect("an object a line");
+        }
+    }
+    let both = read(&[&file, "--stats", "conv,phs"]);
+    assert!(both.contains("127.0.0.1:") && both.contains("http2") && !both.ends_with("\n\n"), "{both}");
+}
+
+#[test]
+fn ladders_in_the_terminal_and_as_a_picture() {
+    let file = capture("h2-nginx.pcapng");
+    let ladder = read(&[&file, "--ladder", "tcp:0"]);
+    assert!(ladder.lines().all(|line| line.chars().count() <= 100) && ladder.contains("SYN"), "{ladder}");
+    let picture = read(&[&file, "--ladder", "tcp:0", "--svg"]);
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    refused(&[&file, "--ladder", "tcp:9"], 3, "that flow is not in the capture");
+    refused(&[&file, "--svg"], 2, "--ladder");
+}
+
+#[test]
+fn objects_are_written_as_they_were_meant() {
+    let folder = Folder::new("objects");
+    let to = folder.path("found");
+    let told = read(&[&capture("h2-nginx.pcapng"), "--export-objects", &to]);
+    assert_eq!(told.lines().count(), 4, "{told}");
+    assert_eq!(ending_in(&to, "-a.txt"), b"small words\n");
+    // What was packed on its way is unpacked.
+    let words = b"many words, many words, many words, many words\n".repeat(30);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&words).expect("memory");
+    let packed = packed.finish().expect("memory");
+    for (coding, body, name, expected) in [
+        ("gzip", packed.as_slice(), "-page", words.as_slice()),
+        ("br", b"\x0b\x02\x80", "-page.br", b"\x0b\x02\x80"),
+        // Not what it says it is: it stays as it came.
+        ("gzip", b"no gzip", "-page.gzip", b"no gzip"),
+    ] {
+        let file = folder.path("made.pcap");
+        fs::write(&file, http_answer(coding, body)).expect("written");
+        let to = folder.path("packed");
+        read(&[&file, "--export-objects", &to]);
+        assert_eq!(ending_in(&to, name), expected, "{coding}");
+        let left = fs::read_dir(&to).expect("there").count();
+        assert_eq!(left, 1, "{coding}: nothing else");
+        fs::remove_dir_all(&to).expect("gone");
+    }
+}
+
+#[test]
+fn secrets_of_a_file_open_what_is_sealed() {
+    let folder = Folder::new("secrets");
+    let whole = fs::read(capture("tls13-update.pcapng")).expect("there");
+    // The same packets, and their secrets apart.
+    let (mut packets, mut secrets) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while let Some(head) = whole.get(at..at + 12) {
+        let word = |at: usize| u32::from_le_bytes(head[at..at + 4].try_into().expect("four"));
+        let block = &whole[at..at + word(4) as usize];
+        if word(0) == 10 {
+            let len = u32::from_le_bytes(block[12..16].try_into().expect("four")) as usize;
+            secrets.extend_from_slice(&block[16..16 + len]);
+        } else {
+            packets.extend_from_slice(block);
+        }
+        at += block.len();
+    }
+    let (file, keys) = (folder.path("sealed.pcapng"), folder.path("keys"));
+    fs::write(&file, packets).expect("written");
+    fs::write(&keys, secrets).expect("written");
+    refused(&[&file, "--follow", "tls:0"], 3, "could not be opened");
+    assert!(!read(&[&file, "--follow", "tls:0", "--keylog", &keys]).is_empty());
+    refused(&[&file, "--keylog", &file], 2, "there are no TLS secrets in");
+}
+
+#[test]
+fn a_part_of_a_file_keeps_what_it_was() {
+    let folder = Folder::new("part");
+    let (file, part) = (capture("tls.pcapng"), folder.path("part.pcapng"));
+    read(&[&file, "-w", &part, "tcp"]);
+    let tcp = read(&[&file, "--fields", "frame.len", "tcp"]);
+    assert_eq!(read(&[&part, "--fields", "frame.len"]), tcp);
+    // Its secrets came along.
+    let opened = read(&[&file, "-Y", "http2", "--fields", "http2.headers.path", "tcp"]);
+    assert!(!opened.is_empty());
+    assert_eq!(read(&[&part, "-Y", "http2", "--fields", "http2.headers.path"]), opened);
+}
+
+#[test]
+fn compressed_captures_and_pipes() {
+    let bytes = fs::read(capture("icmp.pcapng")).expect("there");
+    let expected = read(&[&capture("icmp.pcapng")]);
+    let folder = Folder::new("compressed");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&bytes).expect("memory");
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(&bytes).expect("memory");
+    let zstd = ruzstd::encoding::compress_to_vec(&bytes[..], ruzstd::encoding::CompressionLevel::Fastest);
+    for (name, packed) in [
+        ("plain", bytes.clone()),
+        ("gz", gzip.finish().expect("memory")),
+        ("lz4", lz4.finish().expect("memory")),
+        ("zst", zstd),
+    ] {
+        let file = folder.path(name);
+        fs::write(&file, &packed).expect("written");
+        assert_eq!(read(&[&file]), expected, "{name}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_thru"));
+        let mut child = command
+            .args(["read", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        let mut pipe = child.stdin.take().expect("piped");
+        // In pieces, as a pipe brings them.
+        let writer =
+            std::thread::spawn(move || packed.chunks(1000).try_for_each(|piece| pipe.write_all(piece)));
+        let output = child.wait_with_output().expect("it ends");
+        writer.join().expect("no panic").expect("it reads all");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{name} from a pipe");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_short_is_read_as_far_as_it_goes() {
+    let folder = Folder::new("cut");
+    let bytes = fs::read(capture("icmp.pcapng")).expect("there");
+    let whole = read(&[&capture("icmp.pcapng")]);
+    let file = folder.path("cut.pcapng");
+    for cut in [1, 5, 40, 1000] {
+        fs::write(&file, &bytes[..bytes.len() - cut]).expect("written");
+        let output = thru(&[&file]);
+        let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(whole.starts_with(&*said) && !said.is_empty() && said.len() < whole.len(), "{cut}");
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("it is cut short: ") && told.lines().count() == 2, "{told}");
+    }
+    fs::write(&file, b"neither").expect("written");
+    refused(&[&file], 2, "it is neither pcap nor pcapng");
+    fs::write(&file, b"").expect("written");
+    refused(&[&file], 2, "it is neither pcap nor pcapng");
+    refused(&[&folder.path("nothing")], 2, "cannot read");
+}
+
+/// The only file whose name ends so.
+#[track_caller]
+fn ending_in(folder: &str, end: &str) -> Vec<u8> {
+    let entries = fs::read_dir(folder).expect("there").map(|entry| entry.expect("an entry").path());
+    let found: Vec<_> = entries.filter(|path| path.to_str().expect("plain").ends_with(end)).collect();
+    assert_eq!(found.len(), 1, "{end}: {found:?}");
+    fs::read(&found[0]).expect("written")
+}
+
+/// A capture of one answer of HTTP/1.1 with a body in a content coding.
+fn http_answer(coding: &str, body: &[u8]) -> Vec<u8> {
+    use thru_dissect::file::{Options, Record, Writer};
+    use thru_wire::ethernet::Ethernet;
+    use thru_wire::ipv4::{Ipv4, Protocol};
+    use thru_wire::tcp::{Flags, SeqNumber, Tcp};
+    let (client, server) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let request = b"GET /page HTTP/1.1\r\nHost: www\r\n\r\n".to_vec();
+    let mut answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    let (asked, seq) = (SeqNumber(100 + request.len() as u32), SeqNumber(500));
+    let segments = [
+        (client, server, (4000, 80), SeqNumber(100), seq, request),
+        (server, client, (80, 4000), seq, asked, answer),
+    ];
+    let mut writer = Writer::pcap(Vec::new(), true, 1, 0).expect("memory");
+    for (number, (from, to, ports, seq, ack, payload)) in segments.into_iter().enumerate() {
+        let tcp = Tcp {
+            src_port: ports.0,
+            dst_port: ports.1,
+            seq,
+            ack,
+            flags: Flags::ACK | Flags::PSH,
+            window: 60_000,
+            ..Tcp::default()
+        };
+        let payload = bytes::Bytes::from(payload);
+        let frame = (Ethernet::default() / Ipv4::new(from, to, Protocol::TCP) / tcp / payload).to_vec();
+        let record = Record {
+            number: number as u64 + 1,
+            time: Some(number as u64),
+            interface: 0,
+            link: 1,
+            original: frame.len() as u32,
+            bytes: &frame,
+            options: Options::none(),
+        };
+        writer.packet(&record, &[]).expect("memory");
+    }
+    writer.into_inner()
+}
+
+/// A folder that vanishes.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("thru-read-{test}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        Folder(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("a plain path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
