@@ -46,7 +46,7 @@ impl Ring {
             block_size: BLOCK as u32,
             blocks: blocks as u32,
             frame_size: 1 << 11,
-            frames: (blocks * BLOCK >> 11) as u32,
+            frames: ((blocks * BLOCK) >> 11) as u32,
             retire_after: latency,
             private: 0,
             features: 0,
