@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn ends_of_packets_and_of_their_pieces() {
         let ip = Ipv4::new(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2), Protocol::UDP);
-        let udp = Udp { src_port: 1000, dst_port: 53, ..Udp::default() };
+        let udp = Udp { src_port: 1000, dst_port: 53 };
         let frame = (Ethernet::default() / ip / udp).to_vec();
         let found = of(link::ETHERNET, &frame);
         let (from, to) = ("192.0.2.1:1000".parse().unwrap(), "192.0.2.2:53".parse().unwrap());

@@ -126,7 +126,7 @@ const EXPRESSIONS: [&str; 18] = [
     "len / ip[8] = 1",
     "len % ip[8] = 1",
     "ip[ip[0]] = 5",
-    "0 - len < 5",
+    "len - 1000 > 5",
     "(tcp or udp) and (port 53 or port 443) or not ip",
 ];
 
