@@ -222,7 +222,8 @@ impl<'a> Tree<'a> {
         self.source_bytes(field.source, field.start, field.len)
     }
 
-    fn source_bytes(&self, source: u8, start: u32, len: u32) -> &'a [u8] {
+    /// Bytes of a source, as far as it has them.
+    pub(crate) fn source_bytes(&self, source: u8, start: u32, len: u32) -> &'a [u8] {
         let source = match source {
             0 => self.frame,
             n => self.arena.sources.get(usize::from(n) - 1).map_or(&[][..], |source| &source.bytes),

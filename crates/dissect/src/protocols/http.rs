@@ -157,20 +157,6 @@ fn chunks_length(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The chunks of a body whose Transfer-Encoding is "chunked".
-pub(crate) fn chunks(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = body.get(at..)?;
-        let line = rest.windows(2).take(64).position(|end| end == b"\r\n")?;
-        let digits = rest[..line].split(|byte| *byte == b';').next().unwrap_or_default();
-        let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?.trim(), 16).ok()?;
-        let chunk = rest.get(line + 2..)?.get(..size).filter(|chunk| !chunk.is_empty())?;
-        at += line + 2 + size + 2;
-        Some(chunk)
-    })
-}
-
 fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
@@ -217,12 +203,15 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = end;
     if chunked {
         let whole = unchunked(rest.bytes);
-        cx.with_source("De-chunked entity body", whole, |cx, whole| content(cx, whole, kind, encoded));
+        cx.with_source(WITHOUT_CHUNKS, whole, |cx, whole| content(cx, whole, kind, encoded));
     } else {
         content(cx, rest, kind, encoded);
     }
     Ok(())
 }
+
+/// The source of a body that came in chunks.
+pub(crate) const WITHOUT_CHUNKS: &str = "De-chunked entity body";
 
 /// What a message carries, as what its type says it is.
 fn content(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8], encoded: bool) {

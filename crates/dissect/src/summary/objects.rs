@@ -89,15 +89,16 @@ impl Objects {
                 continue;
             }
             let (host, path) = if open.asked.is_empty() { Default::default() } else { open.asked.remove(0) };
-            let Some(body) = find(&http::FILE_DATA).map(|field| tree.bytes(field)) else { continue };
+            let body = match find(&http::FILE_DATA) {
+                Some(field) => tree.bytes(field),
+                // What was packed is shown as nothing but its type.
+                None if find(&http::CONTENT_ENCODING).is_some() => packed(tree, place),
+                None => continue,
+            };
             let frame = tree.number(&crate::protocols::frame::NUMBER).unwrap_or(0);
             self.count += 1;
             let number = self.count;
-            if text(&http::TRANSFER_ENCODING).to_ascii_lowercase().contains("chunked") {
-                http::chunks(body).for_each(|chunk| tell(Part::Bytes(number, chunk)));
-            } else {
-                tell(Part::Bytes(number, body));
-            }
+            tell(Part::Bytes(number, body));
             let kind = text(&http::CONTENT_TYPE);
             let coding = text(&http::CONTENT_ENCODING);
             tell(Part::End(number, Object { host, path, kind, coding, status, frame }));
@@ -152,6 +153,19 @@ impl Objects {
             }
         }
     }
+}
+
+/// The body of the message at `place`, as it was sent: without the lengths between chunks where it had some.
+fn packed(tree: Tree<'_>, place: usize) -> &[u8] {
+    let head = &tree.fields()[place];
+    let own = tree.fields()[place + 1..].iter().take_while(|field| !field.def.is(&http::HTTP.layer));
+    let length = own.clone().find(|field| field.def.is(&http::CONTENT_LENGTH)).map(|field| field.value);
+    let mut sources = own.filter_map(|field| tree.sources().get(usize::from(field.source).checked_sub(1)?));
+    if let Some(whole) = sources.find(|source| source.name == http::WITHOUT_CHUNKS) {
+        return &whole.bytes;
+    }
+    let length = length.map_or(u32::MAX, |length| u32::try_from(length).unwrap_or(u32::MAX));
+    tree.source_bytes(head.source, head.start.saturating_add(head.len), length)
 }
 
 fn words(tree: Tree<'_>, field: &Field) -> String {
