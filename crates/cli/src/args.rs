@@ -1,6 +1,7 @@
 //! The command line, declared once: help and parsing come from here.
 //!
 //! - [`packets`]: the commands that make packets and wires. [`captures`]: those that read, make and judge captures.
+//! - [`names`]: the name server's.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,9 +14,11 @@ use thru_wire::{Cidr, MacAddr};
 use crate::failure::Failure;
 
 pub(crate) mod captures;
+pub(crate) mod names;
 pub(crate) mod packets;
 
 use captures::{CaptureArgs, DoctorArgs, ReadArgs};
+use names::{DnsCommand, ServeCommand};
 use packets::{CraftArgs, ImpairArgs, SendArgs};
 
 /// The whole command line.
@@ -49,6 +52,12 @@ pub(crate) enum Command {
     Route(RouteArgs),
     /// Ask a name server (dig's spellings: @server +short +trace -x)
     Dig(DigArgs),
+    /// Serve: a name server for every transport
+    #[command(subcommand)]
+    Serve(ServeCommand),
+    /// Flush a running `thru serve dns`, or see what it has done
+    #[command(subcommand)]
+    Dns(DnsCommand),
     /// Run packetdrill scripts against our own TCP, in virtual time
     Drill(DrillArgs),
     /// Read a capture file: lines, trees, hex, JSON, columns

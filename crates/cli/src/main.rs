@@ -54,6 +54,8 @@ fn run() -> ExitCode {
         Some(Command::Ping(args)) => commands::ping::run(&args),
         Some(Command::Route(args)) => commands::route::run(&args),
         Some(Command::Dig(args)) => commands::dig::run(&args),
+        Some(Command::Serve(command)) => commands::serve::run(&command),
+        Some(Command::Dns(command)) => commands::dns::run(&command),
         Some(Command::Drill(args)) => commands::drill::run(&args),
         Some(Command::Read(args)) => commands::read::run(&args),
         Some(Command::Capture(args)) => commands::capture::run(&args),

@@ -9,6 +9,7 @@
 //! - [`recursive`]: the pure half of a recursive server: reads a client's query, writes the resolver's answer.
 //! - [`dnssec`]: signatures, keys and denials of existence: what the resolver validates with.
 //! - [`service`]: the resolver as a service to clients: who may ask, local zones, DNS64, stale answers.
+//! - [`packed`]: answers kept as octets for the questions that come most.
 //! - [`replay`]: scripts of queries and scripted servers, run against the resolver with a clock of their own.
 //! - [`wire`], [`rdata`], [`rrset`]: messages, record data and record sets, kept as they came so that signatures hold.
 //! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
@@ -17,6 +18,7 @@
 pub mod authority;
 pub mod dnssec;
 pub mod message;
+pub mod packed;
 pub mod rdata;
 pub mod recursive;
 pub mod replay;

@@ -9,8 +9,8 @@ mod text;
 use hickory_proto::rr::{Name, RecordType};
 
 pub use text::{
-    TextError, Word, base64_text, from_text, hex, master_records, name_from_text, record_from_text, time,
-    type_bitmap, words,
+    TextError, Word, base64, base64_text, from_text, hex, master_records, name_from_text, record_from_text,
+    time, type_bitmap, words,
 };
 
 use crate::wire::{name_to_wire, read_name};

@@ -229,6 +229,11 @@ impl Resolver {
         core.servers.clear();
     }
 
+    /// Forgets what is known of a name and of all names below it; how many entries that were.
+    pub fn flush_below(&mut self, name: &Name) -> usize {
+        self.core().cache.drop_below(name)
+    }
+
     /// Forgets the answer to a question; its records stay known.
     pub fn flush_message(&mut self, question: &Question) {
         self.core().cache.drop_message(question);
@@ -443,7 +448,7 @@ impl Core {
 }
 
 /// Whether an address lies in a prefix.
-pub(crate) fn in_prefix(address: IpAddr, prefix: IpAddr, length: u8) -> bool {
+pub fn in_prefix(address: IpAddr, prefix: IpAddr, length: u8) -> bool {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
         IpAddr::V6(v6) => (u128::from(v6), 128),

@@ -19,6 +19,7 @@ use std::time::Duration;
 use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use crate::packed::{PackedAnswers, PlainQuery};
 use crate::resolver::{Answer, ExchangeId, Input, Output, Resolver, ResolverConfig};
 use crate::rrset::Security;
 use crate::wire::{CLASS_CH, CLASS_IN, Packet, Question};
@@ -75,6 +76,8 @@ pub struct ServiceConfig {
     pub name_server_id: Option<Vec<u8>>,
     /// Answer clients' cookies with this key (RFC 9018).
     pub cookie_key: Option<(u64, u64)>,
+    /// Octets that answers ready to be sent may take.
+    pub packed_max: usize,
 }
 
 impl ServiceConfig {
@@ -97,6 +100,7 @@ impl ServiceConfig {
             key_sentinel: true,
             name_server_id: None,
             cookie_key: None,
+            packed_max: 64 << 20,
         }
     }
 }
@@ -183,13 +187,24 @@ pub struct Service {
     stale_timers: BTreeSet<(Instant, u64)>,
     last: u64,
     out: VecDeque<Out>,
+    packed: PackedAnswers,
+    /// Until when the reply that was just made may be given to others, too.
+    packable: Option<Instant>,
 }
 
 impl Service {
     /// A server with an empty cache.
     pub fn new(config: ServiceConfig, seed: [u8; 32]) -> Service {
         let resolver = Resolver::new(config.resolver.clone(), seed);
+        let word = |at: usize| u64::from_le_bytes(seed[at..at + 8].try_into().expect("eight octets"));
+        // Not the words that ids come from: who could time collisions should learn nothing about those.
+        let packed = PackedAnswers::new(
+            (word(16) ^ word(0).rotate_left(7), word(24) ^ 0x7061_636b),
+            config.packed_max,
+        );
         Service {
+            packed,
+            packable: None,
             config,
             resolver,
             waiting: BTreeMap::new(),
@@ -205,12 +220,49 @@ impl Service {
         &mut self.resolver
     }
 
+    /// The short way for a client's message over UDP: if its reply is at hand in octets, appends it to `out`. `false`:
+    /// it has to go through [`Service::query`].
+    pub fn quick(&mut self, now: Instant, from: IpAddr, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let allowed = matches!(self.config.access.action(from), Action::Allow | Action::AllowSnoop);
+        let Some(plain) = PlainQuery::read(bytes).filter(|_| allowed) else { return false };
+        self.packed.answer(now, &plain, bytes, out)
+    }
+
     /// A client's message.
     pub fn query(&mut self, now: Instant, token: u64, from: IpAddr, over_tcp: bool, bytes: &[u8]) {
+        self.packable = None;
         if let Some(message) = self.receive(now, token, from, over_tcp, bytes) {
+            if let Some(until) = self.packable
+                && let Some(message) = &message
+                && let Some(plain) = PlainQuery::read(bytes)
+            {
+                self.packed.keep(now, until, &plain, message);
+            }
             self.out.push_back(Out::Reply { token, message });
         }
         self.drain(now);
+    }
+
+    /// Forgets every answer.
+    pub fn flush(&mut self) {
+        self.packed.clear();
+        self.resolver.flush();
+    }
+
+    /// Forgets the answers about a name and all below it; how many entries of the cache that were.
+    pub fn flush_below(&mut self, name: &Name) -> usize {
+        self.packed.clear();
+        self.resolver.flush_below(name)
+    }
+
+    /// Clients that wait for a resolution.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Replies at hand in octets.
+    pub fn packed(&self) -> usize {
+        self.packed.len()
     }
 
     /// Something for the resolver.
@@ -383,6 +435,10 @@ impl Service {
             if *due && self.config.prefetch {
                 self.resolver.refresh(&asked);
             }
+            // Policies may judge clients and answers one by one; without them all get the same.
+            if !*due && self.config.policies.is_empty() {
+                self.packable = self.packable_until(now, answer);
+            }
             return Some(Some(self.encoded(&reply, answer)));
         }
         let stale = self.config.stale;
@@ -434,6 +490,14 @@ impl Service {
             Input::Query { token: id, name: &asked.name, record_type: asked.rtype, checking_disabled },
         );
         None
+    }
+
+    /// Until the first record of the answer is over, or until it is time to fetch it anew.
+    fn packable_until(&self, now: Instant, answer: &Answer) -> Option<Instant> {
+        let sections = &answer.sections;
+        let records = sections.answer.iter().chain(&sections.authority).chain(&sections.additional);
+        let left = Duration::from_secs(u64::from(records.map(|record| record.ttl).min()?));
+        Some(now + if self.config.prefetch { left * 9 / 10 } else { left })
     }
 
     fn take(&mut self, id: u64) -> Option<Waiting> {

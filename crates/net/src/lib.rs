@@ -5,6 +5,7 @@
 //! - [`network`]: [`Network`]: connect, listen, bind, ping, sleep, the time.
 //! - [`tcp`], [`udp`], [`icmp`]: the sockets; streams are tokio's `AsyncRead`/`AsyncWrite`. [`tcp_options`]: what may be
 //!   set on those of TCP.
+//! - [`datagrams`]: UDP for servers, many datagrams at a time.
 //! - [`knock`]: one SYN and what answers it.
 //! - [`packet`]: whole packets of any making, sent and seen.
 //! - [`sleep`]: timers that follow the network's clock.
@@ -15,6 +16,7 @@
 //! - [`tls`]: rustls crypto that repeats under a seed and is truly random outside a lab.
 //! - [`quic`], [`http`]: quinn and hyper on a network's sockets and clock.
 
+pub mod datagrams;
 pub mod http;
 pub mod icmp;
 pub mod iface;

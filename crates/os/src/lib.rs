@@ -3,6 +3,7 @@
 //! - [`clock`]: monotonic time and the date.
 //! - [`entropy`]: random bytes, repeatable on a thread that runs a lab.
 //! - [`datagram`]: UDP and ICMP sockets that tell TTL, ECN and ICMP errors.
+//! - [`batch`]: UDP for servers: many datagrams at one call.
 //! - [`raw`]: whole IP packets past the kernel's protocols.
 //! - [`knock`]: TCP handshakes with a TTL of our choice.
 //! - [`schedule`]: being on time.
@@ -19,6 +20,7 @@
 
 #![allow(unsafe_code)]
 
+pub mod batch;
 pub mod bpf;
 pub mod capture;
 pub mod clock;

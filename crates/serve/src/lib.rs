@@ -1,11 +1,13 @@
 //! What answers: name servers and web servers over any network.
 //!
 //! - [`dns`]: name servers, authoritative and recursive, well or badly behaved.
+//! - [`nameserver`]: a name server for real use: every transport, in batches.
 //! - [`web`]: web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
 //! - [`impair`]: a proxy that harms the connections that pass through it.
 //! - [`pki`]: the certificates they show.
 
 pub mod dns;
 pub mod impair;
+pub mod nameserver;
 pub mod pki;
 pub mod web;

@@ -1,12 +1,14 @@
 //! Signing: keys, signatures, and whole zones with their chains of denials (RFC 4034, 4035, 5155, 6605, 8080).
 //!
 //! - [`SigningKey`]: a private key and what the zone publishes of it.
+//! - [`keyfile`]: keys in the files of dnssec-keygen and ldns-keygen.
 //! - [`zone::sign`]: an unsigned zone's records to a signed zone's. Start here.
 //! - [`flaw`]: the same, with what operators get wrong.
 //!
 //! Ed25519 signatures repeat, octet for octet; ECDSA draws from the source of randomness that its key came with.
 
 pub mod flaw;
+pub mod keyfile;
 pub mod zone;
 
 use std::fmt;
@@ -92,6 +94,16 @@ impl SigningKey {
         // Without the octet that says "uncompressed" (RFC 6605 section 4).
         let public = pair.public_key().as_ref()[1..].to_vec();
         Ok(SigningKey { flags, algorithm: ECDSAP256SHA256, public, private: Private::P256(pair, random) })
+    }
+
+    /// A new ECDSA P-256 key.
+    ///
+    /// # Panics
+    /// If there is no randomness.
+    pub fn new_p256(flags: u16, random: Randomness) -> SigningKey {
+        let document = EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &*random)
+            .expect("there is randomness");
+        SigningKey::p256(document.as_ref(), flags, random).expect("just made")
     }
 
     /// An RSA key of 2048 to 4096 bits out of a PKCS#8 document.

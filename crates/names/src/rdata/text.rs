@@ -608,7 +608,8 @@ pub fn hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
+/// Base64 (RFC 4648 section 4) to octets; `None` for anything else, blanks too.
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let value = |c: u8| match c {
         b'A'..=b'Z' => Some(c - b'A'),
         b'a'..=b'z' => Some(c - b'a' + 26),

@@ -329,6 +329,17 @@ impl Cache {
         self.messages.remove(question);
     }
 
+    /// Forgets a name and all below it; how many entries that were.
+    pub(super) fn drop_below(&mut self, name: &Name) -> usize {
+        let below = |other: &Name| name.zone_of(other);
+        self.sets.drop_where(|(owner, _, _)| below(owner))
+            + self.messages.drop_where(|question| below(&question.name))
+            + self.failures.drop_where(|question| below(&question.name))
+            + self.missing.drop_where(below)
+            + self.denials.drop_where(below)
+            + self.hashed.drop_where(|(zone, _)| below(zone))
+    }
+
     /// Lets a message's time be over.
     pub(super) fn expire_message(&mut self, now: Instant, question: &Question) {
         self.missing.remove(&question.name);

@@ -1,53 +1,28 @@
-//! The iterative resolver of `names`, driven over a network: each exchange has a socket and a port of its own.
+//! The iterative resolver of `names`, driven over a network by [`Exchanges`].
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
-use thru_names::resolver::{Answer, ExchangeId, Input, Output, Resolver, ResolverConfig, Said, Step};
+use thru_names::resolver::{Answer, Input, Output, Resolver, ResolverConfig, Said, Step};
 use thru_names::text::{extended_error_text, name_text, rcode_text, type_text};
-use thru_net::{ConnectOptions, Network, UdpEvent};
+use thru_net::Network;
 use thru_trace::{SpanId, Value};
 use thru_wire::Instant;
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
 
-use super::exchange::{bind_for, receive_framed, send_framed};
+use super::exchanges::{Arrival, Exchanges};
 use crate::Recorder;
-
-/// Messages from all sockets that wait to be handled; beyond it, the sockets wait.
-const WAITING_MAX: usize = 1024;
-/// A connection to a name server that takes longer is of no use: the resolver has moved on.
-const CONNECT_LIMIT: Duration = Duration::from_secs(6);
 
 /// A resolver with the sockets it needs. Dropping it closes them.
 #[derive(Debug)]
 pub struct Driver {
     network: Network,
     resolver: Resolver,
-    exchanges: BTreeMap<ExchangeId, AbortHandle>,
-    sockets: JoinSet<()>,
-    sender: mpsc::Sender<Arrival>,
+    exchanges: Exchanges,
     arrivals: mpsc::Receiver<Arrival>,
     answers: VecDeque<(u64, Arc<Answer>)>,
-}
-
-/// Something a socket had to say.
-#[derive(Debug)]
-struct Arrival {
-    exchange: ExchangeId,
-    /// When the frame arrived, not when it was looked at: round trips are measured by it.
-    at: Instant,
-    event: Event,
-}
-
-#[derive(Debug)]
-enum Event {
-    Message(SocketAddr, Vec<u8>),
-    Unreachable(String),
 }
 
 impl Driver {
@@ -56,16 +31,8 @@ impl Driver {
         // Signatures are held against the network's date.
         config.epoch = network.unix_time().saturating_sub(network.now().since(Instant::START)).as_secs();
         let resolver = Resolver::new(config, network.random("dns resolver"));
-        let (sender, arrivals) = mpsc::channel(WAITING_MAX);
-        Driver {
-            network: network.clone(),
-            resolver,
-            exchanges: BTreeMap::new(),
-            sockets: JoinSet::new(),
-            sender,
-            arrivals,
-            answers: VecDeque::new(),
-        }
+        let (exchanges, arrivals) = Exchanges::new(network);
+        Driver { network: network.clone(), resolver, exchanges, arrivals, answers: VecDeque::new() }
     }
 
     /// Puts a question; its answer comes out of [`Driver::wait`] with the same token. `checking_disabled`: who asks
@@ -91,15 +58,9 @@ impl Driver {
             tokio::select! {
                 biased;
                 arrival = self.arrivals.recv() => {
-                    let Arrival { exchange, at, event } = arrival.expect("we hold a sender ourselves");
-                    match event {
-                        Event::Message(from, message) => {
-                            self.resolver.handle(at, Input::Response { exchange, from, message: &message });
-                        }
-                        Event::Unreachable(why) => {
-                            self.resolver.handle(at, Input::Unreachable { exchange, why });
-                        }
-                    }
+                    let arrival = arrival.expect("the exchanges hold a sender");
+                    let at = arrival.at;
+                    self.resolver.handle(at, arrival.input());
                 }
                 () = self.network.sleep_until(deadline), if !deadline.is_never() => {
                     self.resolver.handle(self.network.now(), Input::Timeout);
@@ -113,82 +74,10 @@ impl Driver {
         while let Some(output) = self.resolver.poll_output() {
             match output {
                 Output::Answer { token, answer } => self.answers.push_back((token, answer)),
-                Output::Finished(exchange) => {
-                    if let Some(socket) = self.exchanges.remove(&exchange) {
-                        socket.abort();
-                    }
-                }
+                Output::Finished(exchange) => self.exchanges.end(exchange),
                 Output::Send { exchange, to, over_tcp, message } => {
-                    let speaker =
-                        Speaker { network: self.network.clone(), sender: self.sender.clone(), exchange, to };
-                    let socket = if over_tcp {
-                        self.sockets.spawn(speaker.over_tcp(message))
-                    } else {
-                        self.sockets.spawn(speaker.over_udp(message))
-                    };
-                    self.exchanges.insert(exchange, socket);
+                    self.exchanges.begin(exchange, to, over_tcp, message);
                 }
-            }
-        }
-        while self.sockets.try_join_next().is_some() {}
-    }
-}
-
-/// The task of one exchange.
-struct Speaker {
-    network: Network,
-    sender: mpsc::Sender<Arrival>,
-    exchange: ExchangeId,
-    to: SocketAddr,
-}
-
-impl Speaker {
-    async fn say(&self, at: Instant, event: Event) {
-        // The driver is gone: so is the need.
-        let _ = self.sender.send(Arrival { exchange: self.exchange, at, event }).await;
-    }
-
-    async fn unreachable(&self, why: String) {
-        self.say(self.network.now(), Event::Unreachable(why)).await;
-    }
-
-    async fn over_udp(self, message: Vec<u8>) {
-        let socket = match bind_for(&self.network, self.to).await {
-            Ok(socket) => socket,
-            Err(error) => return self.unreachable(format!("cannot open a socket: {error}")).await,
-        };
-        if let Err(error) = socket.send_to(&message, self.to).await {
-            return self.unreachable(error.to_string()).await;
-        }
-        loop {
-            match socket.receive_event().await {
-                Ok(UdpEvent::Datagram(received)) => {
-                    self.say(received.at, Event::Message(received.from, received.payload.to_vec())).await;
-                }
-                Ok(UdpEvent::Icmp(report)) => {
-                    let what = crate::connect::icmp_words(report.kind);
-                    return self.unreachable(format!("{what} told by {}", report.from)).await;
-                }
-                Err(error) => return self.unreachable(error.to_string()).await,
-            }
-        }
-    }
-
-    async fn over_tcp(self, message: Vec<u8>) {
-        let options =
-            ConnectOptions { limit: Some(CONNECT_LIMIT), nodelay: true, ..ConnectOptions::default() };
-        let mut stream = match self.network.connect_tcp(self.to, options).await {
-            Ok(stream) => stream,
-            Err(error) => return self.unreachable(error.to_string()).await,
-        };
-        if let Err(error) = send_framed(&mut stream, &message).await {
-            return self.unreachable(error.to_string()).await;
-        }
-        loop {
-            match receive_framed(&mut stream).await {
-                Ok(Some(message)) => self.say(self.network.now(), Event::Message(self.to, message)).await,
-                Ok(None) => return self.unreachable("the connection was closed".into()).await,
-                Err(error) => return self.unreachable(error.to_string()).await,
             }
         }
     }

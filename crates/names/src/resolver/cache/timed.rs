@@ -77,6 +77,13 @@ impl<K: Ord + Clone, V> Timed<K, V> {
         }
     }
 
+    /// Removes all entries with such keys; how many there were.
+    pub(in crate::resolver) fn drop_where(&mut self, unwanted: impl Fn(&K) -> bool) -> usize {
+        let keys: Vec<K> = self.entries.keys().filter(|key| unwanted(key)).cloned().collect();
+        keys.iter().for_each(|key| self.remove(key));
+        keys.len()
+    }
+
     /// Lets an entry's time be over without forgetting it.
     pub(in crate::resolver) fn expire(&mut self, now: Instant, key: &K) {
         if let Some(entry) = self.entries.get_mut(key) {

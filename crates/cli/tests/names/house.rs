@@ -1,0 +1,180 @@
+//! A namespace, servers in it, and zones from the root down.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use thru_peers::{is_root, not_run};
+
+/// The name of the variable that tells a test that it is inside.
+const INSIDE: &str = "THRU_NAMES_INSIDE";
+
+/// Whether the test is to go on: in a network namespace of its own, with loopback up. Otherwise it runs again in one,
+/// as a process of its own, and the caller returns.
+pub(crate) fn inside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.is_ok_and(|status| status.success()), "loopback comes up");
+        return true;
+    }
+    let user: &[&str] = if is_root() { &[] } else { &["--user", "--map-root-user"] };
+    let unshare = |program: &Path, words: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(user).args(["--net", "--"]).arg(program).args(words).env(INSIDE, "1");
+        command
+    };
+    let possible = unshare(Path::new("ip"), &["link"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !possible.is_ok_and(|status| status.success()) {
+        not_run(test, "no network namespace can be made here: run it as root, with iproute2");
+        return false;
+    }
+    let program = std::env::current_exe().expect("a test knows its program");
+    let status = unshare(&program, &["--exact", test, "--nocapture"]).status().expect("unshare runs");
+    assert!(status.success(), "{test} failed inside its namespace");
+    false
+}
+
+/// A folder of its own, gone with it.
+pub(crate) struct Folder(pub PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("thru-names-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a temporary folder");
+        Folder(folder)
+    }
+
+    /// Writes a file; its path as text.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a file");
+        path.to_str().expect("text").to_owned()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("text").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running `thru serve dns`; ended when dropped.
+pub(crate) struct Server {
+    child: Child,
+    talk: BufReader<ChildStderr>,
+    /// What it wrote to standard output before it was ready: DS records.
+    pub(crate) told: String,
+}
+
+impl Server {
+    pub(crate) fn start(folder: &Folder, control: &str, words: &[&str]) -> Server {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_thru"))
+            .args(["serve", "dns", "--control", &folder.path(control)])
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut talk = BufReader::new(child.stderr.take().expect("piped"));
+        let mut heard = String::new();
+        while !heard.contains("orders are taken") {
+            assert!(talk.read_line(&mut heard).is_ok_and(|count| count > 0), "it ended: {heard}");
+        }
+        // What stands on standard output was written before.
+        let mut told = String::new();
+        if words.iter().any(|word| word.starts_with("--sign")) {
+            let mut out = BufReader::new(child.stdout.as_mut().expect("piped"));
+            out.read_line(&mut told).expect("a DS record");
+        }
+        Server { child, talk, told }
+    }
+
+    /// Memory in use, in kilobytes.
+    #[allow(dead_code, reason = "for measuring by hand")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Interrupts it; what it said last.
+    pub(crate) fn end(mut self) -> String {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-INT", &id]).status().expect("kill is everywhere");
+        assert!(killed.success() && self.child.wait().expect("it ends").success());
+        let mut said = String::new();
+        self.talk.read_to_string(&mut said).expect("it talks");
+        said
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a program; both its outputs, as text.
+pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> String {
+    let Output { stdout, stderr, .. } = Command::new(program).args(words).output().expect("it runs");
+    String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr)
+}
+
+/// `thru` itself.
+pub(crate) fn thru(words: &[&str]) -> String {
+    run(env!("CARGO_BIN_EXE_thru"), words)
+}
+
+/// Whether the text has all of these words; panics with what is missing.
+#[track_caller]
+pub(crate) fn expect(what: &str, text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{what}: no `{word}` in\n{text}");
+    }
+}
+
+/// A zone's head.
+pub(crate) fn head(origin: &str, address: &str) -> String {
+    let dot = if origin == "." { "." } else { &format!(".{origin}") };
+    format!(
+        "{origin} 300 IN SOA ns{dot} admin{dot} 7 3600 900 604800 60\n{origin} 300 IN NS ns{dot}\nns{dot} 300 IN A {address}\n"
+    )
+}
+
+/// The root, `test` and `shop.test`, each signed by its own server; the root's address is 127.53.0.1. The resolver's
+/// words for hints and anchor come along.
+pub(crate) struct Tree {
+    #[expect(dead_code, reason = "it serves as long as it is held")]
+    servers: Vec<Server>,
+    pub(crate) hints: String,
+    pub(crate) anchor: String,
+}
+
+impl Tree {
+    /// `leaves`: further delegations in `test`, as records.
+    pub(crate) fn plant(folder: &Folder, shop: &str, leaves: &str, chain: &[&str]) -> Tree {
+        let file = folder.write("shop.zone", &(head("shop.test.", "127.53.0.3") + shop));
+        let mut words = vec!["--listen", "127.53.0.3", "--zone", &file, "--transfer", "127.0.0.1/32"];
+        words.extend(chain);
+        let leaf = Server::start(folder, "leaf.sock", &words);
+        let delegation = "shop.test. 300 IN NS ns.shop.test.\nns.shop.test. 300 IN A 127.53.0.3\n";
+        let text = head("test.", "127.53.0.2") + delegation + &leaf.told + leaves;
+        let file = folder.write("test.zone", &text);
+        let top = Server::start(folder, "top.sock", &["--listen", "127.53.0.2", "--zone", &file, "--sign"]);
+        let delegation = "test. 300 IN NS ns.test.\nns.test. 300 IN A 127.53.0.2\n";
+        let file = folder.write("root.zone", &(head(".", "127.53.0.1") + delegation + &top.told));
+        let root = Server::start(folder, "root.sock", &["--listen", "127.53.0.1", "--zone", &file, "--sign"]);
+        let hints = folder.write("hints", ". 300 IN NS ns.\nns. 300 IN A 127.53.0.1\n");
+        let anchor = folder.write("anchor", &root.told);
+        Tree { servers: vec![leaf, top, root], hints, anchor }
+    }
+
+    /// The words of a resolver that begins here.
+    pub(crate) fn resolver(&self) -> [&str; 4] {
+        ["--root-hints", &self.hints, "--anchor", &self.anchor]
+    }
+}

@@ -1,0 +1,112 @@
+//! TLS for DNS over TLS, HTTPS and QUIC.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use quinn::crypto::rustls::QuicServerConfig;
+use ring::hkdf;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ServerSessionMemoryCache;
+use thru_net::{Network, tls};
+
+use crate::pki::{self, LeafRequest};
+
+/// Sessions remembered for resumption.
+const SESSIONS: usize = 4096;
+/// How long a QUIC connection may be silent.
+const QUIC_IDLE: Duration = Duration::from_secs(30);
+/// How long a certificate of our own making holds, from the day before.
+const OWN_HOLDS: Duration = Duration::from_secs(90 * 86_400);
+
+/// What is shown to clients of encrypted transports.
+#[derive(Debug)]
+pub struct Certificate {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Clone for Certificate {
+    fn clone(&self) -> Certificate {
+        Certificate { chain: self.chain.clone(), key: self.key.clone_key() }
+    }
+}
+
+impl Certificate {
+    /// A chain, leaf first, and its key, both in PEM.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Certificate, String> {
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("the certificate can't be read: {error}"))?;
+        if chain.is_empty() {
+            return Err("there is no certificate".to_owned());
+        }
+        let key =
+            PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key can't be read: {error}"))?;
+        Ok(Certificate { chain, key })
+    }
+
+    /// One signed by its own key, with randomness of the network, for these names and addresses.
+    pub fn own(network: &Network, names: Vec<String>) -> Result<Certificate, String> {
+        let seed = network.random("certificate");
+        let seed = u64::from_le_bytes(seed[..8].try_into().expect("eight octets"));
+        let now = network.unix_time();
+        let day = Duration::from_secs(86_400);
+        let request = LeafRequest {
+            names,
+            not_before: now.saturating_sub(day),
+            not_after: now + OWN_HOLDS,
+            without_intermediates: false,
+        };
+        let made = pki::self_signed(seed, request).map_err(|error| error.to_string())?;
+        Ok(Certificate { chain: made.chain().to_vec(), key: made.key() })
+    }
+
+    /// The configuration of a TLS server that speaks these protocols.
+    pub(super) fn server(&self, network: &Network, protocols: &[&[u8]]) -> io::Result<Arc<ServerConfig>> {
+        Ok(Arc::new(self.config(network, protocols)?))
+    }
+
+    fn config(&self, network: &Network, protocols: &[&[u8]]) -> io::Result<ServerConfig> {
+        let mut config =
+            ServerConfig::builder_with_details(tls::crypto_provider(network), tls::time_provider(network))
+                .with_safe_default_protocol_versions()
+                .map_err(io::Error::other)?
+                .with_no_client_auth()
+                .with_single_cert(self.chain.clone(), self.key.clone_key())
+                .map_err(io::Error::other)?;
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+        Ok(config)
+    }
+
+    /// The same inside QUIC. Early data is not taken: a query that is replayed tells who asks again (RFC 9250
+    /// section 7.1).
+    pub(super) fn quic(&self, network: &Network, protocol: &[u8]) -> io::Result<quinn::ServerConfig> {
+        let crypto =
+            QuicServerConfig::try_from(self.config(network, &[protocol])?).map_err(io::Error::other)?;
+        let token_key =
+            hkdf::Salt::new(hkdf::HKDF_SHA256, b"throughline").extract(&network.random("quic token key"));
+        let mut config = quinn::ServerConfig::new(Arc::new(crypto), Arc::new(token_key));
+        config.time_source(Arc::new(NetworkDate(network.clone())));
+        let mut tokens = quinn::ValidationTokenConfig::default();
+        tokens.sent(0);
+        config.validation_token_config(tokens);
+        let mut transport = quinn::TransportConfig::default();
+        transport.max_idle_timeout(quinn::IdleTimeout::try_from(QUIC_IDLE).ok());
+        transport.max_concurrent_bidi_streams(128u32.into());
+        config.transport_config(Arc::new(transport));
+        Ok(config)
+    }
+}
+
+/// The network's date, for the tokens in which QUIC writes one.
+struct NetworkDate(Network);
+
+impl quinn::TimeSource for NetworkDate {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.0.unix_time()
+    }
+}
