@@ -294,8 +294,8 @@ pub(crate) struct RouteArgs {
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -p PORT, -4, -6, +short, +trace, +dnssec, +tcp,\n\
-                        +cdflag, +norecurse, +tries=N, +time=SECONDS.\n\
-                        Ours: +brief (one line), +chain (the chain of trust; --svg FILE draws it), --check (audit the name's zone),\n\
+                        +cdflag, +norecurse, +tries=N, +time=SECONDS, +tls, +https[=PATH], +https-get, +quic, +tls-ca[=FILE], +tls-host=NAME.\n\
+                        Ours: +h3 (HTTP/3), +brief (one line), +chain (the chain of trust; --svg FILE draws it), --check (audit the name's zone),\n\
                         --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
 )]
 pub(crate) struct DigArgs {

@@ -2,11 +2,12 @@
 //!
 //! - [`DigRequest::parse`]: dig's command line: `[@server] [name] [type] [-x address] [+short] [+trace] [+tcp] ...`.
 //! - [`dig`]: asks, and returns the sections as text in master-file form with the facts around them.
-//! - [`chain`]: the chain of trust of an answer. [`check`]: an audit of a zone.
+//! - [`secured`]: over TLS, HTTPS and QUIC. [`chain`]: the chain of trust of an answer. [`check`]: an audit of a zone.
 
 pub mod chain;
 pub mod check;
 mod parse;
+pub mod secured;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use thru_trace::{Layer, SpanId};
 use crate::Recorder;
 use crate::resolve::stub::{Heard, Patience, Question, ask};
 use crate::resolve::{Families, ResolveOptions, control, iterate, resolve};
+use secured::Encryption;
 
 /// What to ask, and whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct DigRequest {
     pub check: bool,
     /// `+tcp`: no UDP.
     pub tcp: bool,
+    /// `+tls`, `+https`, `+h3`, `+quic`: an encrypted transport.
+    pub encryption: Option<Encryption>,
     /// `+recurse` (the default) sets RD.
     pub recursion_desired: bool,
     /// `+cd`: answer even if validation fails.
@@ -78,6 +82,8 @@ pub struct DigAnswer {
     pub server: Option<SocketAddr>,
     /// Whether that came over TCP.
     pub over_tcp: bool,
+    /// How it came: `udp`, `tcp`, `tls`, `https`, `h3`, `quic`.
+    pub transport: &'static str,
     /// From question to answer; of a trace, from its beginning to its end.
     pub took: Duration,
     /// Bytes of the answer; 0 for a trace.
@@ -166,6 +172,10 @@ async fn query(
             found.addresses.into_iter().map(|address| SocketAddr::new(address, request.port)).collect()
         }
     };
+    if let Some(encryption) = &request.encryption {
+        let heard = secured::ask(recorder, span, request, encryption, &servers).await?;
+        return Ok(DigAnswer { transport: encryption.way.name(), ..answer(span, request, &heard) });
+    }
     let question = Question {
         name: request.name.clone(),
         record_type: request.record_type,
@@ -191,6 +201,7 @@ fn answer(span: SpanId, request: &DigRequest, heard: &Heard) -> DigAnswer {
         question: question_text(request),
         server: Some(heard.server),
         over_tcp: heard.over_tcp,
+        transport: if heard.over_tcp { "tcp" } else { "udp" },
         took: heard.took,
         size: heard.size,
         id: message.metadata.id,
@@ -215,6 +226,7 @@ async fn trace(recorder: &Recorder, span: SpanId, request: &DigRequest, root: Re
         question: question_text(request),
         server: answer.steps.last().map(|step| step.server),
         over_tcp: answer.steps.last().is_some_and(|step| step.over_tcp),
+        transport: if answer.steps.last().is_some_and(|step| step.over_tcp) { "tcp" } else { "udp" },
         took: answer.ended.since(answer.began),
         size: 0,
         id: 0,

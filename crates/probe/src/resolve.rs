@@ -3,6 +3,7 @@
 //! - [`resolve`]: asks the network's resolvers for A and AAAA side by side. Start here.
 //! - [`exchange`]: one question to one server over UDP, over TCP when the answer is cut short.
 //! - [`exchanges`]: a resolver's questions under way, each from a port of its own.
+//! - [`secured`]: one question over TLS, HTTPS or QUIC.
 //! - [`stub`]: that question to several servers, with tries and patience.
 //! - [`control`]: the questions a diagnosis asks: another resolver, from the root down, without validation.
 //! - [`iterate`]: the iterative resolver of `names`, driven over a network.
@@ -11,6 +12,7 @@ pub mod control;
 pub mod exchange;
 pub mod exchanges;
 pub mod iterate;
+pub mod secured;
 pub mod stub;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

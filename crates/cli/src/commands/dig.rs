@@ -75,7 +75,7 @@ fn as_shown(request: &DigRequest, answer: &DigAnswer) -> tools::Lookup {
         name: thru_names::text::name_text(&request.name),
         kind: thru_names::text::type_text(request.record_type),
         server: answer.server.map(|server| server.to_string()).unwrap_or_default(),
-        transport: if answer.over_tcp { "tcp" } else { "udp" }.to_string(),
+        transport: answer.transport.to_string(),
         rcode: answer.rcode.clone(),
         flags: answer.flags.iter().map(ToString::to_string).collect(),
         answer: records(&answer.answers),
@@ -108,7 +108,7 @@ fn records(lines: &[String]) -> Vec<tools::Record> {
 fn as_json(answer: &DigAnswer) -> String {
     let value = json!({
         "question": answer.question, "status": answer.rcode, "id": answer.id,
-        "flags": answer.flags, "server": answer.server, "tcp": answer.over_tcp,
+        "flags": answer.flags, "server": answer.server, "tcp": answer.over_tcp, "transport": answer.transport,
         "took_nanos": answer.took.as_nanos() as u64, "size": answer.size,
         "extended_error": answer.extended_error.as_ref().map(|(code, text)| json!({"code": code, "text": text})),
         "answers": answer.answers, "authorities": answer.authorities, "additionals": answer.additionals,

@@ -120,6 +120,21 @@ fn every_transport_carries_the_same_answer() {
         let transfer = run(&dig, &["@127.0.0.1", "shop.test", "AXFR"]);
         expect("a transfer nobody may have", &transfer, &["Transfer failed"]);
     }
+    for (words, shown) in [
+        (&[][..], "udp"),
+        (&["+tcp"], "tcp"),
+        (&["+tls"], "tls"),
+        (&["+https"], "https"),
+        (&["+https-get"], "https"),
+        (&["+h3"], "h3"),
+        (&["+quic"], "quic"),
+    ] {
+        let all = [&["dig", "@127.0.0.1", "www.shop.test", "A", "--json"], words].concat();
+        let transport = format!("\"transport\":\"{shown}\"");
+        expect(&words.join(" "), &thru(&all), &["192.0.2.80", "NOERROR", &transport]);
+    }
+    let unproven = thru(&["dig", "@127.0.0.1", "www.shop.test", "+tls", "+tls-ca"]);
+    expect("an authority is asked for", &unproven, &["TLS failed", "UnknownIssuer"]);
     if let Some(curl) = peer("curl against DNS over HTTPS", "curl", "curl") {
         let url = "https://127.0.0.1/dns-query?dns=AAABAAABAAAAAAAAA3d3dwRzaG9wBHRlc3QAAAEAAQ";
         for version in ["--http1.1", "--http2"] {

@@ -6,8 +6,10 @@ use std::time::Duration;
 use hickory_proto::rr::{Name, RecordType};
 use thru_names::text::{parse_name, parse_type, reverse_name};
 
+use super::secured::Encryption;
 use super::{DigRequest, DigUsage};
 use crate::resolve::Families;
+use crate::resolve::secured::Way;
 use crate::resolve::stub::Patience;
 
 impl DigRequest {
@@ -28,12 +30,14 @@ impl DigRequest {
             svg: None,
             check: false,
             tcp: false,
+            encryption: None,
             recursion_desired: true,
             checking_disabled: false,
             families: Families::Any,
             patience: Patience { tries: 3, timeout: Duration::from_secs(5) },
         };
         let mut name = None;
+        let mut port = None;
         // What a name without a type means: PTR after -x.
         let mut usual_type = RecordType::A;
         let mut record_type = None;
@@ -55,9 +59,9 @@ impl DigRequest {
                 "-q" => name = Some(read_name(value("a name")?)?),
                 "-p" => {
                     let text = value("a port")?;
-                    let port =
+                    let number =
                         text.parse().map_err(|_| usage(format!("`{text}` is not a port"), "write -p 53"));
-                    request.port = port?;
+                    port = Some(number?);
                 }
                 "--check" => request.check = true,
                 "--svg" => {
@@ -101,6 +105,8 @@ impl DigRequest {
                 }
             }
         }
+        let usual = request.encryption.as_ref().map_or(53, |encryption| encryption.way.port());
+        request.port = port.unwrap_or(usual);
         request.record_type = record_type.unwrap_or(if name.is_some() { usual_type } else { RecordType::NS });
         request.name = name.unwrap_or_else(Name::root);
         Ok(request)
@@ -109,6 +115,9 @@ impl DigRequest {
 
 fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
     let body = &word[1..];
+    if encrypted(request, body) {
+        return Ok(());
+    }
     if let Some((key, value)) = body.split_once('=') {
         let number: Option<u32> = value.parse().ok().filter(|number| (1..=60).contains(number));
         let number =
@@ -142,8 +151,41 @@ fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
     Ok(())
 }
 
+/// The words about encrypted transports; `false`: it is none of them.
+fn encrypted(request: &mut DigRequest, body: &str) -> bool {
+    let (key, value) =
+        body.split_once('=').map_or((body, None), |(key, value)| (key, Some(value.to_owned())));
+    let way = match key {
+        "tls" => Way::Tls,
+        "https" | "https-post" | "doh" => Way::Https { get: false },
+        "https-get" => Way::Https { get: true },
+        "h3" | "http3" => Way::Http3,
+        "quic" | "doq" => Way::Quic,
+        "notls" | "nohttps" | "noquic" | "noh3" => {
+            request.encryption = None;
+            return true;
+        }
+        "tls-ca" | "tls-host" | "tls-hostname" => {
+            let encryption = request.encryption.get_or_insert_with(|| Encryption::new(Way::Tls));
+            if key == "tls-ca" {
+                encryption.authorities = Some(value);
+            } else {
+                encryption.host = value;
+            }
+            return true;
+        }
+        _ => return false,
+    };
+    let encryption = request.encryption.get_or_insert_with(|| Encryption::new(way));
+    encryption.way = way;
+    if value.is_some() {
+        encryption.path = value;
+    }
+    true
+}
+
 fn unknown(word: &str) -> DigUsage {
-    let hint = "known are +short +brief +trace +dnssec +chain +tcp +recurse +cdflag +tries=N +time=N, and +no... of the switches";
+    let hint = "known are +short +brief +trace +dnssec +chain +tcp +tls +https +h3 +quic +tls-ca[=FILE] +tls-host=NAME +recurse +cdflag +tries=N +time=N, and +no... of the switches";
     usage(format!("unknown query option `{word}`"), hint)
 }
 

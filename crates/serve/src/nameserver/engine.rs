@@ -164,7 +164,7 @@ impl Engine {
                 "clients_waiting": clients, "questions_open": exchanges,
             }),
             Machine::Authoritative(zones, packed) => json!({
-                "role": "authoritative", "zones": zones.iter().count(), "ready": packed.len(),
+                "role": "authoritative", "zones": zones.authority.zones().count(), "ready": packed.len(),
             }),
         };
         state.statistics.json(self.0.network.now(), held)
@@ -271,7 +271,7 @@ impl State {
         match &mut self.machine {
             Machine::Recursive(service) => service.query(now, self.last, from.ip(), !over_udp, query),
             Machine::Authoritative(zones, packed) => {
-                let reply = zones.answer(query, over_udp);
+                let reply = zones.authority.answer(query, over_udp);
                 if let Some(reply) = &reply
                     && let Some(plain) = PlainQuery::read(query).filter(|_| over_udp)
                 {

@@ -1,8 +1,9 @@
 //! The zones of an authority: read, and signed if that is wanted.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use thru_names::authority::SignedZone;
+use thru_names::authority::{Authority, SignedZone};
 use thru_names::dnssec::signing::keyfile::Keys;
 use thru_names::dnssec::signing::zone::{Chain, KeyState, Plan, sign};
 use thru_names::dnssec::signing::{KEY_SIGNING, SigningKey, Window};
@@ -31,7 +32,8 @@ pub(super) fn read(args: &ServeDnsArgs) -> Result<Zones, Failure> {
         zones.push(zone(text, args)?);
     }
     let transfer = args.transfer.iter().map(|prefix| (prefix.address(), prefix.len())).collect();
-    Ok(Zones::new(zones, transfer))
+    let zones = zones.into_iter().map(Arc::new);
+    Ok(Zones { authority: Authority::new(zones), transfer })
 }
 
 fn zone(text: &str, args: &ServeDnsArgs) -> Result<SignedZone, Failure> {
