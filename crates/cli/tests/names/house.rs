@@ -145,7 +145,7 @@ pub(crate) fn head(origin: &str, address: &str) -> String {
     )
 }
 
-/// The root, `test` and `shop.test`, each signed by its own server; the root's address is 127.53.0.1. The resolver's
+/// The root, `land` and `shop.land`, each signed by its own server; the root's address is 127.53.0.1. The resolver's
 /// words for hints and anchor come along.
 pub(crate) struct Tree {
     #[expect(dead_code, reason = "it serves as long as it is held")]
@@ -155,17 +155,17 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// `leaves`: further delegations in `test`, as records.
+    /// `leaves`: further delegations in `land`, as records.
     pub(crate) fn plant(folder: &Folder, shop: &str, leaves: &str, chain: &[&str]) -> Tree {
-        let file = folder.write("shop.zone", &(head("shop.test.", "127.53.0.3") + shop));
+        let file = folder.write("shop.zone", &(head("shop.land.", "127.53.0.3") + shop));
         let mut words = vec!["--listen", "127.53.0.3", "--zone", &file, "--transfer", "127.0.0.1/32"];
         words.extend(chain);
         let leaf = Server::start(folder, "leaf.sock", &words);
-        let delegation = "shop.test. 300 IN NS ns.shop.test.\nns.shop.test. 300 IN A 127.53.0.3\n";
-        let text = head("test.", "127.53.0.2") + delegation + &leaf.told + leaves;
-        let file = folder.write("test.zone", &text);
+        let delegation = "shop.land. 300 IN NS ns.shop.land.\nns.shop.land. 300 IN A 127.53.0.3\n";
+        let text = head("land.", "127.53.0.2") + delegation + &leaf.told + leaves;
+        let file = folder.write("land.zone", &text);
         let top = Server::start(folder, "top.sock", &["--listen", "127.53.0.2", "--zone", &file, "--sign"]);
-        let delegation = "test. 300 IN NS ns.test.\nns.test. 300 IN A 127.53.0.2\n";
+        let delegation = "land. 300 IN NS ns.land.\nns.land. 300 IN A 127.53.0.2\n";
         let file = folder.write("root.zone", &(head(".", "127.53.0.1") + delegation + &top.told));
         let root = Server::start(folder, "root.sock", &["--listen", "127.53.0.1", "--zone", &file, "--sign"]);
         let hints = folder.write("hints", ". 300 IN NS ns.\nns. 300 IN A 127.53.0.1\n");

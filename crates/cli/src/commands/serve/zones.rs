@@ -8,8 +8,7 @@ use thru_names::dnssec::signing::keyfile::Keys;
 use thru_names::dnssec::signing::zone::{Chain, KeyState, Plan, sign};
 use thru_names::dnssec::signing::{KEY_SIGNING, SigningKey, Window};
 use thru_names::proto::rr::{Name, RecordType};
-use thru_names::text::{name_text, parse_name, record_line};
-use thru_names::wire::{CLASS_IN, RawRecord};
+use thru_names::text::{name_text, parse_name};
 use thru_serve::nameserver::{Zones, randomness};
 
 use super::dns::records;
@@ -95,15 +94,15 @@ fn plan(origin: &Name, args: &ServeDnsArgs) -> Result<Plan, Failure> {
         ));
     }
     for (key, _) in keys.iter().filter(|(key, _)| key.is_entry_point() || keys.len() == 1) {
-        let data = key.ds(origin, SHA256).unwrap_or_default();
-        let ds = RawRecord {
-            name: origin.clone(),
-            rtype: RecordType::DS,
-            class: CLASS_IN,
-            ttl: KEY_TTL,
-            data: data.into(),
+        let [high, low, algorithm, digest_type, digest @ ..] =
+            &key.ds(origin, SHA256).unwrap_or_default()[..]
+        else {
+            continue;
         };
-        output::print(&format!("{}\n", record_line(&ds)));
+        let tag = u16::from_be_bytes([*high, *low]);
+        let digest: String = digest.iter().map(|octet| format!("{octet:02X}")).collect();
+        let name = name_text(origin);
+        output::print(&format!("{name} {KEY_TTL} IN DS {tag} {algorithm} {digest_type} {digest}\n"));
     }
     let now = thru_os::clock::unix_time().as_secs();
     // RFC 4034 section 3.1.5: dates are modulo 2^32.
