@@ -3,4 +3,5 @@
 //! Every test lives in a network namespace of its own, where all of 127.0.0.0/8 and port 53 are free.
 
 mod house;
+mod interop;
 mod serving;
