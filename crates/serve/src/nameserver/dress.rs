@@ -72,7 +72,7 @@ mod tests {
             let opt = Packet::read(&reply).expect("a message").opt.expect("EDNS");
             assert_eq!(opt.option(KEEPALIVE).is_some(), keepalive, "{transport}");
             assert_eq!(opt.option(PADDING).is_some(), padding, "{transport}");
-            assert_eq!(reply.len() % BLOCK == 0, padding, "{transport}: {} octets", reply.len());
+            assert_eq!(reply.len().is_multiple_of(BLOCK), padding, "{transport}: {} octets", reply.len());
         }
         let asked_nothing = message(&[], false);
         assert_eq!(dressed(&asked_nothing, message(&[], true), Transport::Tls), message(&[], true));
