@@ -504,9 +504,12 @@ pub(crate) enum BenchCommand {
     Verdict {
         /// Built-in labs or scenario files; none: all that are built in
         labs: Vec<String>,
-        /// How many seeds for each request: 1 to N
+        /// How many seeds for each request; each seed is another network, other rates and other places
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000), value_name = "N")]
         seeds: u64,
+        /// The first of these seeds
+        #[arg(long, default_value_t = 1, value_name = "SEED")]
+        from: u64,
         /// List each case that was not right
         #[arg(short, long)]
         verbose: bool,

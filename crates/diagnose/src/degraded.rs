@@ -6,6 +6,7 @@
 use crate::facts::Facts;
 use crate::vote::Vote;
 
+mod answer;
 mod family;
 mod loss;
 mod queue;
@@ -13,9 +14,35 @@ mod slow;
 mod transfer;
 mod wire;
 
+/// What else is wrong, of a request that failed for a reason of its own: only what concerns the way to a server that was
+/// reached, and the lookup of its name.
+fn beside_a_failure(facts: &Facts<'_>) -> Vec<Vote> {
+    // Who fell silent in the middle may have done so because of what these rules see: others judge that.
+    let silent = facts.own.iter().any(|span| {
+        span.code().is_some_and(|code| code.ends_with(".timeout") || code.ends_with(".stalled"))
+            && matches!(span.what.as_str(), "exchange" | "handshake")
+    });
+    if facts.connected().is_none() || silent {
+        return Vec::new();
+    }
+    let mut votes = Vec::new();
+    votes.extend(loss::rule(facts));
+    votes.extend(family::rule(facts));
+    votes.extend(slow::lookup(facts));
+    votes.extend(wire::rule(facts));
+    for vote in &mut votes {
+        if let Some((_, rest)) = vote.summary.split_once(" works, but ") {
+            vote.summary = format!("Besides, {rest}");
+        } else {
+            vote.summary = vote.summary.replacen(" works over ", " is reached over ", 1);
+        }
+    }
+    votes
+}
+
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_none() {
-        return Vec::new();
+        return beside_a_failure(facts);
     }
     let mut votes = Vec::new();
     votes.extend(loss::rule(facts));
@@ -23,5 +50,6 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(family::rule(facts));
     votes.extend(slow::rule(facts));
     votes.extend(wire::rule(facts));
+    votes.extend(answer::rule(facts));
     votes
 }

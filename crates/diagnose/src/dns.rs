@@ -284,6 +284,11 @@ impl Case<'_> {
         if let Some((asked, circle)) = self.facts.alias_circle() {
             return self.alias_loop(asked, &circle);
         }
+        if let Some(Iterated::Found(found)) = self.facts.iterated()
+            && let Some(vote) = crate::ip::no_translation(self.facts, self.query, found)
+        {
+            return vote;
+        }
         Vote::broken(
             &["DNS06"],
             if matches!(self.facts.iterated(), Some(Iterated::NoData(_))) { 0.97 } else { 0.9 },

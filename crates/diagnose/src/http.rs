@@ -20,7 +20,23 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         .and_then(|code| code.strip_prefix("http.status."))
         .and_then(|number| number.parse().ok())
         .or_else(|| exchange.int("http.status").filter(|&status| status >= 400));
+    if exchange.code().is_some_and(|code| code.starts_with("tls.")) {
+        return Vec::new();
+    }
     let vote = match (status, exchange.code()) {
+        (_, Some("http.bad_redirect")) => bad_redirect(facts, exchange),
+        (None, _) if exchange.int("http3.error").is_some() => http3_error(facts, exchange),
+        (None, _) if exchange.bool("http2.spoke_http1") == Some(true) => wrong_version(facts, exchange),
+        (None, _) if exchange.int("http2.error").is_some() && exchange.bool("http2.remote") == Some(true) => {
+            http2_error(facts, exchange)
+        }
+        (None, _) if exchange.int("http2.error").is_some() => broken_http2(facts, exchange),
+        (None, Some("http.protocol")) if exchange.bool("http.head_tls") == Some(true) => {
+            wants_tls(facts, exchange)
+        }
+        (None, Some("http.protocol")) if exchange.text("http.head").is_some() => {
+            other_service(facts, exchange, exchange.text("http.head").unwrap_or_default())
+        }
         (Some(status), _) => by_status(facts, exchange, status),
         (None, Some("http.redirect_loop")) => redirect_loop(facts, exchange),
         (None, Some("http.closed")) => closed(facts, exchange),
@@ -36,6 +52,151 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         _ => return Vec::new(),
     };
     vec![vote]
+}
+
+fn bad_redirect(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    let to = exchange.text("http.location").unwrap_or("nowhere");
+    Vote::broken(
+        &["H108"],
+        0.95,
+        format!("{} sends its visitors to an address that is none: {to}.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .rule_out("H107", "the redirect leads nowhere, not in a circle")
+    .service("correct the address in the redirect (the header Location)")
+    .user("nothing to repair here; tell the site's owner")
+}
+
+/// The answer over HTTP/2 or HTTP/3 was an error code (RFC 9113 7).
+fn http2_error(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    let subject = facts.subject();
+    let code = exchange.int("http2.error").unwrap_or(-1);
+    let goaway = exchange.bool("http2.goaway") == Some(true);
+    let (cause, summary, remedy): (&str, String, &str) = match (code, goaway) {
+        (0, true) => (
+            "H201",
+            format!("{subject} was about to close the connection and did not take the request any more."),
+            "let servers that shut down finish the requests they were sent",
+        ),
+        (9, _) => (
+            "H209",
+            format!("{subject} and this machine do not understand each other's compressed headers (HTTP/2)."),
+            "update the server's HTTP/2 software, or the balancer before it",
+        ),
+        (11, _) => (
+            "H202",
+            format!(
+                "{subject} ended the connection because it finds this visitor too busy (enhance your calm)."
+            ),
+            "look at the limits on HTTP/2 connections: this was a single request",
+        ),
+        (12 | 13, _) => (
+            "H207",
+            format!("{subject} does not want to serve this over HTTP/2."),
+            "do not offer h2 (ALPN) where the request needs HTTP/1.1, or allow modern ciphers",
+        ),
+        (3, _) => (
+            "H204",
+            format!("{subject} complains that more was sent than it allowed (HTTP/2 flow control)."),
+            "update the server's HTTP/2 software",
+        ),
+        _ => (
+            "H203",
+            format!("{subject} took the request and cancelled it (HTTP/2 error {code})."),
+            "look at the server's log for this request",
+        ),
+    };
+    let how = if goaway { "the connection was ended" } else { "the request was cancelled" };
+    Vote::broken(&[cause], 0.93, summary)
+        .cite(exchange, format!("{how} with the HTTP/2 error code {code}: {}", failure_text(exchange)))
+        .rule_out("TCP09", "the connection itself was not reset; HTTP/2 says why it ends")
+        .rule_out("APP05", "the server did answer")
+        .service(remedy)
+        .user("try again; as a stopgap, use HTTP/1.1 (--http 1.1)")
+}
+
+/// This machine could not make sense of what came over HTTP/2.
+fn broken_http2(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    Vote::broken(
+        &["H209", "H115"],
+        0.8,
+        format!("What {} sent over HTTP/2 breaks the rules, so it cannot be read.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .rule_out("TCP09", "the connection itself was not reset")
+    .probe("ask over HTTP/1.1: if that works, only the server's HTTP/2 is broken", &["H209", "H115"])
+    .service("update the server's HTTP/2 software, or the balancer before it")
+    .user("as a stopgap, use HTTP/1.1 (--http 1.1)")
+}
+
+fn http3_error(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    let code = exchange.int("http3.error").unwrap_or(0);
+    Vote::broken(
+        &["Q14"],
+        0.9,
+        format!("{} took the request over HTTP/3 and cancelled it (error {code:#x}).", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .rule_out("Q13", "the connection goes on; only this request was cancelled")
+    .rule_out("APP05", "the server did answer")
+    .service("look at the log of the server's HTTP/3 service")
+    .user("use HTTP/2 (without --http 3)")
+}
+
+fn wrong_version(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    Vote::broken(
+        &["H208"],
+        0.93,
+        format!("{} agreed to speak HTTP/2 and then answered in HTTP/1.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .rule_out("H115", "the answer is HTTP, only of another version than agreed")
+    .service("do not offer h2 (ALPN) on this port: the program behind it does not speak it")
+    .user("as a stopgap, use HTTP/1.1 (--http 1.1)")
+}
+
+fn wants_tls(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    Vote::broken(
+        &["TLS02"],
+        0.95,
+        format!("{} wants encryption on this port, and was spoken to without.", facts.subject()),
+    )
+    .cite(exchange, "the answer to the plain request is a message of TLS")
+    .rule_out("TCP26", "it is the right service, only encrypted")
+    .user("write https:// instead of http://, or another port")
+}
+
+/// Somebody else lives at this port, and says who.
+pub(crate) fn other_service(facts: &Facts<'_>, step: &Span, head: &str) -> Vote {
+    let known = ["SSH-", "220", "+OK", "* OK", "RFB ", "421", "554", "$", "-ERR", "ERR", "AMQP"];
+    if !known.iter().any(|start| head.starts_with(start)) {
+        return Vote::broken(
+            &["H115", "TCP26"],
+            0.85,
+            format!("What {} sent is not a valid answer.", facts.subject()),
+        )
+        .cite(step, failure_text(step))
+        .rule_out("TCP01", "the server is there and answers")
+        .probe(
+            "look at the first bytes of the answer: a greeting names the service that lives there",
+            &["H115", "TCP26"],
+        )
+        .user("check the port in the address: another service may live there")
+        .service("look which program answers on this port");
+    }
+    Vote::broken(
+        &["TCP26"],
+        0.95,
+        format!(
+            "Another service than a web site lives at this port of {}: it says \"{head}\".",
+            facts.subject()
+        ),
+    )
+    .cite(step, failure_text(step))
+    .rule_out("TLS01", "it is no web server without encryption, but another kind of service")
+    .rule_out("TCP01", "a program does answer")
+    .user("check the port in the address")
+    .service("let the web server listen on this port, or correct the address that leads here")
 }
 
 fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
@@ -179,6 +340,13 @@ fn reset(facts: &Facts<'_>, exchange: &Span) -> Vote {
     let received = connection.and_then(|span| span.int("tcp.bytes_received")).unwrap_or(bytes);
     let encrypted = facts.steps("handshake").any(Span::is_ok);
     if bytes == 0 && received == 0 && !encrypted {
+        if let Some(other) = facts.control("other_name") {
+            return if other.is_ok() {
+                filtered_words(facts, exchange, other)
+            } else {
+                dropped(facts, exchange, other)
+            };
+        }
         let rtt = facts.rtt().unwrap_or(0);
         if rtt > 0 && exchange.nanos() * 100 < rtt * 70 {
             return Vote::broken(
@@ -209,6 +377,40 @@ fn reset(facts: &Facts<'_>, exchange: &Span) -> Vote {
         )
         .service("look at the server's log for this moment");
     }
+    let ttls = connection.and_then(|span| Some((span.int("tcp.reset_ttl")?, span.int("tcp.ttl")?)));
+    if let Some((reset, ttl)) = ttls {
+        let same = (reset - ttl).abs() <= crate::thresholds::TTL_SLACK;
+        let (cause, summary) = if same {
+            (
+                "TCP09",
+                format!("The server of {} cut the connection in the middle of the answer.", facts.subject()),
+            )
+        } else {
+            (
+                "FW09",
+                format!(
+                    "Somebody on the way cut the connection to {} in the server's name.",
+                    facts.subject()
+                ),
+            )
+        };
+        let vote = Vote::broken(&[cause], 0.92, summary)
+            .cite(exchange, format!("{}, after {bytes} bytes of the answer", failure_text(exchange)))
+            .cite_if(
+                connection,
+                format!("the reset carries the hop count {reset}, the server's other packets {ttl}"),
+            )
+            .rule_out("IP19", "a reset is sent on purpose; loss only delays");
+        return if same {
+            vote.rule_out("FW09", "the reset came as far as the server's other packets")
+                .service("look at the program's log: did it crash or give up at this moment?")
+                .user("try again once")
+        } else {
+            vote.rule_out("TCP09", "the reset did not come from where the server's packets come from")
+                .network("look for a firewall or filter that ends connections with forged resets")
+                .user("try another network; tell the network's owner")
+        };
+    }
     Vote::broken(
         &["TCP09", "FW09"],
         0.88,
@@ -221,9 +423,37 @@ fn reset(facts: &Facts<'_>, exchange: &Span) -> Vote {
     .user("try again once")
 }
 
+/// The same server answers who asks for another name: something on the way reads the request.
+fn filtered_words(facts: &Facts<'_>, exchange: &Span, other: &Span) -> Vote {
+    Vote::broken(
+        &["FW12"],
+        0.92,
+        format!("A filter on the way cuts the connection when it reads the name {}.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .cite(other, "the same server answers at once who asks for another name")
+    .rule_out("TCP08", "the server does not cut all connections")
+    .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
+    .user("use https://, which hides the request, or another network")
+}
+
+fn dropped(facts: &Facts<'_>, exchange: &Span, other: &Span) -> Vote {
+    Vote::broken(
+        &["TCP08"],
+        0.9,
+        format!("The connection to {} was cut when the request was sent.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .cite(other, "who asks for another name is cut off as well")
+    .rule_out("FW12", "it does not depend on the words of the request")
+    .service("look at the server's log for this moment: its program takes connections and drops them")
+}
+
 fn truncated(facts: &Facts<'_>, exchange: &Span) -> Vote {
     let chunked = exchange.bool("http.chunked");
+    let encrypted = facts.steps("handshake").any(Span::is_ok);
     let causes: &[&str] = match chunked {
+        None if encrypted && exchange.int("http.status").is_some() => &["TLS31"],
         Some(true) => &["H111"],
         Some(false) => &["H110"],
         None => &["H110", "H111"],

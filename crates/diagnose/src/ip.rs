@@ -10,6 +10,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.connected().is_some() || facts.delivered().is_some() {
         return Vec::new();
     }
+    if let Some(vote) = private_address(facts) {
+        return vec![vote];
+    }
     let mut votes = Vec::new();
     let attempts: Vec<&Span> = attempts(facts).collect();
     let only_without_route = attempts.iter().all(|span| span.failed_with("ip.no_route"));
@@ -21,7 +24,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         }
         match code {
             // A host without IPv6 has no route for it, and is healthy: only worth a word if nothing else was tried.
-            "ip.no_route" if only_without_route => votes.push(no_route(attempt)),
+            "ip.no_route" if only_without_route => {
+                votes.push(only_the_other_family(facts, attempt).unwrap_or_else(|| no_route(attempt)))
+            }
             "ip.unreachable" if attempt.bool("icmp.local") == Some(true) => {
                 votes.push(neighbour_silent(facts, attempt))
             }
@@ -45,6 +50,103 @@ fn attempts<'a>(facts: &'a Facts<'a>) -> impl Iterator<Item = &'a Span> {
 /// The route that came back to itself, if one was traced.
 pub(crate) fn looping_route(trace: &Trace) -> Option<&Span> {
     trace.all("route").find(|route| route.list("route.loop").is_some_and(|hops| !hops.is_empty()))
+}
+
+/// DNS gave nothing but addresses of private networks (RFC 1918, RFC 4193), nobody answers there, and the outside does.
+fn private_address(facts: &Facts<'_>) -> Option<Vote> {
+    let resolve =
+        facts.steps("resolve").filter(|span| span.is_ok() && span.text("dns.source").is_none()).last()?;
+    let addresses: Vec<std::net::IpAddr> = resolve
+        .list("dns.addresses")?
+        .iter()
+        .filter_map(|value| match value {
+            Value::Address(address) => Some(*address),
+            _ => None,
+        })
+        .collect();
+    let private = |address: &std::net::IpAddr| match address {
+        std::net::IpAddr::V4(address) => address.is_private() || address.is_link_local(),
+        std::net::IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
+    };
+    if addresses.is_empty() || !addresses.iter().all(private) {
+        return None;
+    }
+    let attempt = facts.connects().find(|span| {
+        matches!(span.code(), Some("tcp.timeout" | "ip.unreachable" | "ip.no_route"))
+            && span.bool("icmp.local") != Some(true)
+    })?;
+    let outside = facts.control("other_site").filter(|span| span.is_ok())?;
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    Some(
+        Vote::broken(
+            &["IP29", "DNS14"],
+            0.9,
+            format!(
+                "The name {} leads into a private network ({}), which cannot be reached from here.",
+                facts.host(),
+                shown.join(" and ")
+            ),
+        )
+        .cite(resolve, format!("the name server gave {}", shown.join(" and ")))
+        .cite(attempt, crate::facts::failure_text(attempt))
+        .cite(outside, "a site on the internet is reached")
+        .rule_out("IP04", "no router of the internet has a way to a private address, and none should")
+        .probe(
+            "ask another name server: a public address there means that this one gives the wrong answer",
+            &["IP29", "DNS14"],
+        )
+        .user("if this is an internal site: connect to its network (VPN) first")
+        .service("give the name its public address, or take it out of the public DNS"),
+    )
+}
+
+/// Only IPv6 addresses were asked for, because this machine has nothing else, and the name has only IPv4 ones.
+pub(crate) fn no_translation(facts: &Facts<'_>, query: &Span, found: &Span) -> Option<Vote> {
+    let asked: Vec<&str> = facts.steps("dns.query").filter_map(|span| span.text("dns.type")).collect();
+    if asked.is_empty() || asked.contains(&"A") {
+        return None;
+    }
+    Some(
+        Vote::broken(
+            &["IP30"],
+            0.9,
+            format!(
+                "{} has only an IPv4 address, this network has only IPv6, and nothing translates between them.",
+                facts.subject()
+            ),
+        )
+        .cite(query, "the name server has no IPv6 address for the name, and makes none up (DNS64)")
+        .cite(found, "asked for IPv4, the name's own servers give an address")
+        .rule_out("DNS06", "the name has an address, only none of this network's kind")
+        .rule_out("IP01", "this machine has a way out, over IPv6")
+        .network("run NAT64 and DNS64 (RFC 6146, RFC 6147), which networks with IPv6 alone need")
+        .service("offer the site over IPv6, too"),
+    )
+}
+
+/// The server has only IPv4 addresses, this machine only IPv6, and another site is reached.
+fn only_the_other_family(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
+    let site = facts.control("other_site").filter(|site| site.is_ok())?;
+    let v4_only = facts.connects().all(|span| crate::facts::family(span) == Some(thru_trace::Family::V4));
+    if !v4_only {
+        return None;
+    }
+    Some(
+        Vote::broken(
+            &["IP30"],
+            0.9,
+            format!(
+                "{} has only an IPv4 address, this network has only IPv6, and nothing translates between them.",
+                facts.subject()
+            ),
+        )
+        .cite(attempt, "there is no way to an IPv4 address from here, and no other address is known")
+        .cite(site, "another site is reached over IPv6")
+        .rule_out("IP01", "this machine has a way out, over IPv6")
+        .rule_out("DNS06", "the name has an address, only none of this network's kind")
+        .network("run NAT64 and DNS64 (RFC 6146, RFC 6147), which networks with IPv6 alone need")
+        .service("offer the site over IPv6, too"),
+    )
 }
 
 fn no_route(attempt: &Span) -> Vote {

@@ -19,6 +19,17 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
             Some(vote) => vote,
             None => return Vec::new(),
         },
+        // CONNECTION_REFUSED (RFC 9000 20.1): somebody is there, and does not want.
+        "quic.refused" if failed.int("quic.error") == Some(2) => Vote::broken(
+            &["Q13"],
+            0.93,
+            format!("{subject} is there over HTTP/3, but refuses new connections{without}."),
+        )
+        .cite(failed, failure_text(failed))
+        .rule_out("Q01", "the server answered")
+        .rule_out("Q12", "a program listens there; it says itself that it refuses")
+        .user("use HTTP/2 (without --http 3)")
+        .service("look at the log of the server's HTTP/3 service: it may be overloaded"),
         "quic.refused" => Vote::broken(
             &["Q12"],
             0.93,

@@ -21,7 +21,7 @@ pub(crate) fn connect_rule(facts: &Facts<'_>) -> Vec<Vote> {
         match code {
             "tcp.refused" => votes.push(refused(facts, attempt)),
             "tcp.timeout" if crate::ip::looping_route(facts.trace).is_none() => {
-                votes.push(silence(facts, attempt))
+                votes.push(one_of_several(facts, attempt).unwrap_or_else(|| silence(facts, attempt)))
             }
             "firewall.prohibited" => votes.push(prohibited(facts, attempt)),
             _ => continue,
@@ -121,6 +121,44 @@ fn prohibited(facts: &Facts<'_>, attempt: &Span) -> Vote {
     .user("ask the network's owner whether this connection is meant to be forbidden")
 }
 
+/// The connection was never answered, however often asked, and others to the same port were at once: what decides is
+/// the port of ours, so one of several devices or ways that share the work is broken.
+fn one_of_several(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
+    let control = facts.control("other_source").filter(|span| span.is_ok())?;
+    let (tries, answered) = (control.int("source.tries")?, control.int("source.answered")?);
+    let asked = attempt.int("tcp.syn_retransmissions").unwrap_or(0) + 1;
+    if asked < 3 {
+        return None;
+    }
+    let to = remote(attempt);
+    // All of them answered: it may as well be over, whatever it was.
+    let causes: &[&str] = if answered < tries { &["IP08"] } else { &["IP08", "TCP03"] };
+    let vote = Vote::broken(
+        causes,
+        0.88,
+        format!("Some connections to {to} are never answered and others at once: one of several ways or devices that share the work is broken."),
+    )
+    .cite(attempt, format!("asked {}, this connection was never answered", times(asked)))
+    .cite(control, format!("of {tries} new connections from other ports of this machine, {answered} were answered at once"))
+    .rule_out("IP19", "packets of one connection are all lost, and of another none: loss does not choose")
+    .rule_out("TCP06", "the server is up: it answers other connections")
+    .network("look for one member of a group of links or routers (ECMP, LAG) that discards packets")
+    .service("look for one machine behind the balancer that does not answer")
+    .user("try again: the next connection may take a way that works");
+    Some(match causes {
+        [_, _, ..] => {
+            vote.probe("connect many times from fixed ports: the same ports must fail each time", causes)
+        }
+        _ => vote,
+    })
+}
+
+/// Packets to this server leave by another device than all others: a route of this machine's own sends them there.
+fn own_route(facts: &Facts<'_>, attempt: &Span) -> Option<(IpAddr, Vec<u64>)> {
+    let target = attempt.address("tcp.remote")?;
+    frames::other_next_hop(facts.trace, target).map(|frames| (target, frames))
+}
+
 /// SYNs without any answer: five causes look alike, and each control that answers takes some away.
 fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let to = remote(attempt);
@@ -142,6 +180,27 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
         .probe("ping the gateway and the provider's first router", &["IP02", "IP05", "FW04"])
         .user("check the network connection of this machine first")
         .undecided();
+    }
+    let nothing_on_the_way = facts.trace.all("route").all(|route| {
+        route.address("route.last_responding").is_none() && route.bool("route.reached") != Some(true)
+    });
+    if let Some((_, frames)) = own_route(facts, attempt).filter(|_| nothing_on_the_way) {
+        return Vote::broken(
+            &["IP03"],
+            0.9,
+            format!(
+                "This machine sends packets for {to} another way than all others, and they vanish there."
+            ),
+        )
+        .cite(attempt, says)
+        .cite_frames(
+            &frames,
+            "these packets go to another device of the local network than those to other addresses outside",
+        )
+        .rule_out("IP02", "the way out is right for other sites")
+        .rule_out("FW01", "nothing on that way answers, whatever is asked")
+        .user("look at this machine's routes (a VPN may have set one), and remove the one for this address")
+        .network("check which routes the network or the VPN hands out");
     }
     let answered_port =
         facts.control("other_port").filter(|span| span.is_ok() || span.failed_with("tcp.refused"));
@@ -346,6 +405,34 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
             .user("as a stopgap, lower the MTU of this machine's network interface (1280 works everywhere)")
             .service("allow incoming \"packet too big\" messages (ICMP) at the server")
     };
+    let greetings = value("tcp.syn_acks").unwrap_or(0);
+    if acked.unwrap_or(0) == 0 && greetings >= 2 && resent {
+        return Vote::broken(
+            &["TCP04"],
+            0.9,
+            format!("{subject} seemed to take the connection and then forgot it: its queue of new connections overflows."),
+        )
+        .cite(stalled, format!("{what} was never acknowledged, for {waited}"))
+        .cite_if(connection, format!("the server repeated its greeting (SYN-ACK) {}, as if the connection were not yet made", times(greetings)))
+        .rule_out("FW10", "the server goes on talking, only about the beginning of the connection")
+        .service("raise the limit of waiting connections (backlog), and look why the program takes them so slowly")
+        .network("check that no device drops the third packet of a handshake")
+        .user("try again in a minute");
+    }
+    let other_name = facts.control("other_name");
+    if unheard && other_name.is_some_and(Span::is_ok) {
+        let causes: &[&str] = if in_handshake { &["FW10"] } else { &["FW12"] };
+        return Vote::broken(causes, 0.92, format!("A filter on the way swallows whatever names {subject}."))
+            .cite(
+                stalled,
+                format!("{what}, which carries the site's name, was never acknowledged, for {waited}"),
+            )
+            .cite_if(other_name, "the same server answers at once who asks for another name")
+            .rule_out("IP10", "packets of the same size with another name pass")
+            .rule_out("APP05", "the server never got the message")
+            .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
+            .user("ask the network's owner, or try another network");
+    }
     if unheard {
         let causes: &[&str] =
             if in_handshake { &["TLS21", "FW10", "IP10"] } else { &["IP10", "TCP11", "FW12"] };
@@ -405,6 +492,19 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
                 .cite(small, "the same request in small packets is answered in full")
                 .rule_out("APP05", "the server answers as soon as its packets are small"),
         ),
+        (false, Some(_)) if stalled.bool("http.silent") == Some(true) && stalled.text("http.version") == Some("HTTP/2") => {
+            Vote::broken(
+                &["H206"],
+                0.85,
+                format!("{subject} agreed to speak HTTP/2 and then never said a word of it."),
+            )
+            .cite(stalled, format!("not even the settings that open an HTTP/2 connection came within {waited}"))
+            .cite_if(connection, "everything that was sent was acknowledged, and no byte is missing")
+            .rule_out("APP05", "a program that only hangs over a page still opens the connection")
+            .rule_out("IP09", "small packets would pass, and they bring no answer either")
+            .service("check the server's HTTP/2 module, or turn HTTP/2 off")
+            .user("as a stopgap, use HTTP/1.1 (--http 1.1)")
+        }
         (false, Some(small)) => {
             let answering = stalled.failed_with("http.stalled");
             let (causes, summary): (&[&str], String) = match (in_handshake, answering) {
@@ -440,6 +540,41 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
 }
 
 fn quic_stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
+    let waited = format!("nothing came for {}", ms(stalled.nanos()));
+    match facts.control("by_tcp") {
+        Some(by_tcp) if by_tcp.is_ok() => {
+            return Vote::broken(
+                &["Q17"],
+                0.92,
+                format!(
+                    "HTTP/3 to {} breaks down right after it began, although HTTP/2 works.",
+                    facts.subject()
+                ),
+            )
+            .cite(stalled, waited)
+            .cite(by_tcp, "over TCP the same request is answered")
+            .rule_out("APP05", "over TCP the program answers")
+            .rule_out("Q01", "the handshake passed")
+            .user("use HTTP/2 (without --http 3); browsers do so by themselves")
+            .network("look for a device that lets only the first packets of a UDP flow pass");
+        }
+        Some(by_tcp) => {
+            return Vote::broken(
+                &["APP05"],
+                0.9,
+                format!(
+                    "{} took the request and never answered: the server's program hangs.",
+                    facts.subject()
+                ),
+            )
+            .cite(stalled, waited)
+            .cite(by_tcp, "over TCP the same request is not answered either")
+            .rule_out("Q17", "it is the same without HTTP/3")
+            .service("look at the server's program: it takes requests and does not answer")
+            .user("nothing to repair here; try again later");
+        }
+        None => {}
+    }
     Vote::broken(
         &["APP05", "Q17"],
         0.85,

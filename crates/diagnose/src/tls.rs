@@ -9,11 +9,14 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_some() {
         return Vec::new();
     }
-    // Inside QUIC the certificate is the same certificate.
+    // Inside QUIC the certificate is the same certificate. With TLS 1.3 the server's word on the client's certificate
+    // comes when the handshake is over (RFC 8446 4.4.2.4).
     let failed = facts
-        .steps("handshake")
-        .filter(|span| span.code().is_some_and(|code| code.starts_with("tls.")))
-        .last();
+        .own
+        .iter()
+        .copied()
+        .filter(|span| matches!(span.what.as_str(), "handshake" | "exchange"))
+        .rfind(|span| span.code().is_some_and(|code| code.starts_with("tls.")));
     let Some(failed) = failed else { return Vec::new() };
     if facts.handshakes(failed.layer).any(|span| span.is_ok() && span.start > failed.start) {
         return Vec::new();
@@ -79,6 +82,15 @@ impl Case<'_> {
             "tls.wrong_name" => self.wrong_name(),
             "tls.unknown_ca" => self.unknown_authority(),
             "tls.self_signed" => self.self_signed(),
+            "tls.bad_certificate" if says.contains("Purpose") => Vote::broken(
+                &["TLS27"],
+                0.93,
+                format!("The certificate of {subject} is not meant for a web server."),
+            )
+            .cite(self.failed, says)
+            .rule_out("TLS07", "its dates are not the objection")
+            .rule_out("TLS11", "its authority is not the objection")
+            .service("get a certificate for servers (extended key usage serverAuth)"),
             "tls.bad_certificate" => Vote::broken(
                 &["TLS27", "TLS26"],
                 0.8,
@@ -89,6 +101,13 @@ impl Case<'_> {
             .probe("look at the certificate's key, purpose and limits", &["TLS27", "TLS26"])
             .service("get a new certificate that is meant for a web server, with a strong key"),
             "tls.version" => version(subject, self.failed),
+            "tls.not_tls" if self.failed.text("tls.head").is_some_and(|head| !head.starts_with("HTTP/")) => {
+                crate::http::other_service(
+                    self.facts,
+                    self.failed,
+                    self.failed.text("tls.head").unwrap_or_default(),
+                )
+            }
             "tls.not_tls" => Vote::broken(
                 &["TLS01"],
                 0.95,
@@ -134,6 +153,16 @@ impl Case<'_> {
             .iter()
             .filter(|span| self.facts.trace.within(span, |around| around.id == other.id));
         Some(inside.filter_map(Span::code).any(|inner| inner == code))
+    }
+
+    /// Steps within a check.
+    fn inside(&self, check: &Span) -> impl Iterator<Item = &Span> {
+        let id = check.id;
+        self.facts
+            .trace
+            .spans
+            .iter()
+            .filter(move |span| self.facts.trace.within(span, |around| around.id == id))
     }
 
     fn expired(&self) -> Vote {
@@ -352,6 +381,40 @@ impl Case<'_> {
                 );
             }
         }
+        if let Some(site) = elsewhere.filter(|site| site.is_ok() && self.chain.len() == 1) {
+            let wanted = self.chain.first().map(|leaf| leaf.issuer.as_str()).unwrap_or_default();
+            let sent_there = self.inside(site).flat_map(chain).any(|other| other.subject == wanted);
+            if sent_there && !private_root {
+                return Vote::broken(
+                    &["TLS12"],
+                    0.93,
+                    format!("{} shows its own certificate, but forgets the one above it, so the chain has a gap.", self.subject),
+                )
+                .cite(self.failed, format!("only one certificate came, signed by \"{wanted}\""))
+                .cite(site, "another site sends the missing one along, and with it the chain is good")
+                .rule_out("TLS11", "the authority is one this machine trusts")
+                .rule_out("TLS15", "another site's certificate is in order")
+                .service("send the intermediate certificate along (the authority offers it as a \"full chain\" file)")
+                .user("nothing to repair here; browsers may work because they remember the missing certificate");
+            }
+        }
+        if let Some(site) = elsewhere.filter(|site| site.code().is_some())
+            && let Some(ours) = self.chain.last()
+            && let Some(theirs) =
+                self.inside(site).filter(|span| span.failed_with("tls.unknown_ca")).flat_map(chain).last()
+            && theirs.issuer == ours.issuer
+        {
+            return Vote::broken(
+                &["TLS15"],
+                0.93,
+                format!("Somebody on the way opens the encryption: certificates of unrelated sites are all signed by \"{}\", which this machine does not trust.", ours.issuer),
+            )
+            .cite(self.failed, failure_text(self.failed))
+            .cite(site, "an unrelated site shows a certificate of the same unknown authority")
+            .rule_out("TLS11", "unrelated sites do not choose the same unknown authority by chance")
+            .network("say which device opens encrypted traffic, and hand out its authority if that is intended")
+            .user("do not enter passwords until this is clear");
+        }
         if let Some(site) = elsewhere.filter(|site| site.code().is_some()) {
             // Other sites fail as well: the trust of this machine or an interception, not this site.
             return Vote::broken(
@@ -412,6 +475,55 @@ impl Case<'_> {
     }
 
     fn reset(&self) -> Vote {
+        let other = self.facts.control("other_name");
+        match other {
+            Some(other) if other.is_ok() => {
+                return Vote::broken(
+                    &["FW08"],
+                    0.92,
+                    format!(
+                        "A filter on the way cuts the connection when it reads the name {}.",
+                        self.subject
+                    ),
+                )
+                .cite(self.failed, failure_text(self.failed))
+                .cite(other, "the same server answers at once who asks for another name")
+                .rule_out("TLS24", "the server does not cut all connections")
+                .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
+                .user("ask the network's owner, or try another network");
+            }
+            Some(other)
+                if self.facts.connection().is_some_and(|span| span.int("tcp.bytes_acked") == Some(0)) =>
+            {
+                return Vote::broken(
+                    &["TCP08"],
+                    0.9,
+                    format!("{} accepts connections and cuts them at once.", self.subject),
+                )
+                .cite(self.failed, failure_text(self.failed))
+                .cite_if(
+                    self.facts.connection(),
+                    "not a byte of the first message was acknowledged: the reset is no answer to it",
+                )
+                .cite(other, "who asks for another name is cut off as well")
+                .rule_out("FW08", "it does not depend on the name that is asked for")
+                .rule_out("TLS24", "the server did not wait for the first message")
+                .service("look at the server's log: the program takes connections and drops them")
+                .user("nothing to repair here; try again later");
+            }
+            Some(other) => {
+                return Vote::broken(
+                    &["TLS24"],
+                    0.9,
+                    format!("{} cuts the connection as soon as encryption is asked for.", self.subject),
+                )
+                .cite(self.failed, failure_text(self.failed))
+                .cite(other, "who asks for another name is cut off as well")
+                .rule_out("FW08", "it does not depend on the name that is asked for")
+                .service("check the server's TLS settings and its log for this moment");
+            }
+            None => {}
+        }
         let rtt = self.facts.rtt().unwrap_or(0);
         let after = self.failed.nanos();
         if rtt > 0 && after * 100 < rtt * 70 {
@@ -452,6 +564,17 @@ impl Case<'_> {
         let said = format!("the server ended the handshake with the alert \"{}\"", name.replace('_', " "));
         let (causes, confidence, summary, remedy): (&[&str], f64, String, &str) = match name {
             "protocol_version" => return version(subject, self.failed),
+            // An alert is seven bytes: the server said nothing else, so it never asked for a certificate.
+            "handshake_failure" | "insufficient_security"
+                if self.failed.int("tls.bytes_received").is_some_and(|bytes| bytes <= 7) =>
+            {
+                (
+                    &["TLS04"],
+                    0.93,
+                    format!("{subject} and this machine have no encryption method in common."),
+                    "allow current ciphers and key exchanges (TLS 1.3, X25519, AES-GCM)",
+                )
+            }
             "handshake_failure" | "insufficient_security" => (
                 &["TLS04", "TLS18"],
                 0.85,

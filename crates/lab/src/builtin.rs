@@ -1,84 +1,98 @@
 //! The labs inside the binary.
 
-/// Name and text of every built-in lab: first the internet, then the same internet with one thing broken.
-pub const LABS: &[(&str, &str)] = &[
-    ("internet", include_str!("../labs/internet.toml")),
-    ("dns-nxdomain", include_str!("../labs/faults/dns-nxdomain.toml")),
-    ("dns-silent", include_str!("../labs/faults/dns-silent.toml")),
-    ("dns-refused", include_str!("../labs/faults/dns-refused.toml")),
-    ("dns-servfail", include_str!("../labs/faults/dns-servfail.toml")),
-    ("no-route", include_str!("../labs/faults/no-route.toml")),
-    ("null-route", include_str!("../labs/faults/null-route.toml")),
-    ("routing-loop", include_str!("../labs/faults/routing-loop.toml")),
-    ("ipv6-broken", include_str!("../labs/faults/ipv6-broken.toml")),
-    ("mtu-black-hole", include_str!("../labs/faults/mtu-black-hole.toml")),
-    ("port-closed", include_str!("../labs/faults/port-closed.toml")),
-    ("port-dropped", include_str!("../labs/faults/port-dropped.toml")),
-    ("firewall-reject", include_str!("../labs/faults/firewall-reject.toml")),
-    ("firewall-reset", include_str!("../labs/faults/firewall-reset.toml")),
-    ("cert-expired", include_str!("../labs/faults/cert-expired.toml")),
-    ("cert-not-yet-valid", include_str!("../labs/faults/cert-not-yet-valid.toml")),
-    ("cert-wrong-name", include_str!("../labs/faults/cert-wrong-name.toml")),
-    ("cert-unknown-ca", include_str!("../labs/faults/cert-unknown-ca.toml")),
-    ("cert-self-signed", include_str!("../labs/faults/cert-self-signed.toml")),
-    ("plain-on-tls-port", include_str!("../labs/faults/plain-on-tls-port.toml")),
-    ("http-503", include_str!("../labs/faults/http-503.toml")),
-    ("server-silent", include_str!("../labs/faults/server-silent.toml")),
-    ("server-slow", include_str!("../labs/faults/server-slow.toml")),
-    ("loss", include_str!("../labs/faults/loss.toml")),
-    ("bufferbloat", include_str!("../labs/faults/bufferbloat.toml")),
-    ("gateway-dead", include_str!("../labs/faults/gateway-dead.toml")),
-    ("wrong-gateway", include_str!("../labs/faults/wrong-gateway.toml")),
-    ("no-default-route", include_str!("../labs/faults/no-default-route.toml")),
-    ("clock-wrong", include_str!("../labs/faults/clock-wrong.toml")),
-    ("ipv4-broken", include_str!("../labs/faults/ipv4-broken.toml")),
-    ("line-reorders", include_str!("../labs/faults/line-reorders.toml")),
-    ("line-duplicates", include_str!("../labs/faults/line-duplicates.toml")),
-    ("line-corrupts", include_str!("../labs/faults/line-corrupts.toml")),
-    ("upload-mtu-black-hole", include_str!("../labs/faults/upload-mtu-black-hole.toml")),
-    ("outage", include_str!("../labs/faults/outage.toml")),
-    ("resolver-wrong-address", include_str!("../labs/faults/resolver-wrong-address.toml")),
-    ("dns-no-address", include_str!("../labs/faults/dns-no-address.toml")),
-    ("dns-bogon", include_str!("../labs/faults/dns-bogon.toml")),
-    ("dns-alias-loop", include_str!("../labs/faults/dns-alias-loop.toml")),
-    ("dns-udp-blocked", include_str!("../labs/faults/dns-udp-blocked.toml")),
-    ("dns-lame", include_str!("../labs/faults/dns-lame.toml")),
-    ("dns-slow", include_str!("../labs/faults/dns-slow.toml")),
-    ("closes-at-once", include_str!("../labs/faults/closes-at-once.toml")),
-    ("closes-after-hello", include_str!("../labs/faults/closes-after-hello.toml")),
-    ("silent-after-hello", include_str!("../labs/faults/silent-after-hello.toml")),
-    ("tls-too-old", include_str!("../labs/faults/tls-too-old.toml")),
-    ("http-500", include_str!("../labs/faults/http-500.toml")),
-    ("http-502", include_str!("../labs/faults/http-502.toml")),
-    ("http-504", include_str!("../labs/faults/http-504.toml")),
-    ("http-404", include_str!("../labs/faults/http-404.toml")),
-    ("http-403", include_str!("../labs/faults/http-403.toml")),
-    ("http-429", include_str!("../labs/faults/http-429.toml")),
-    ("answer-cut-short", include_str!("../labs/faults/answer-cut-short.toml")),
-    ("answer-drips", include_str!("../labs/faults/answer-drips.toml")),
-    ("udp-443-blocked", include_str!("../labs/faults/udp-443-blocked.toml")),
-    ("http3-not-served", include_str!("../labs/faults/http3-not-served.toml")),
-    ("outbound-blocked", include_str!("../labs/faults/outbound-blocked.toml")),
-    ("ok-unsigned-zone", include_str!("../labs/faults/ok-unsigned-zone.toml")),
-    ("ok-nsec3", include_str!("../labs/faults/ok-nsec3.toml")),
-    ("ok-unknown-algorithm", include_str!("../labs/faults/ok-unknown-algorithm.toml")),
-    ("ok-resolver-without-dnssec", include_str!("../labs/faults/ok-resolver-without-dnssec.toml")),
-    ("ok-no-ping", include_str!("../labs/faults/ok-no-ping.toml")),
-    ("ok-silent-hop", include_str!("../labs/faults/ok-silent-hop.toml")),
-    ("ok-small-mtu", include_str!("../labs/faults/ok-small-mtu.toml")),
-    ("ok-far-away", include_str!("../labs/faults/ok-far-away.toml")),
-    ("ok-slow-line", include_str!("../labs/faults/ok-slow-line.toml")),
-    ("ok-jitter", include_str!("../labs/faults/ok-jitter.toml")),
-    ("ok-one-family", include_str!("../labs/faults/ok-one-family.toml")),
-    ("ok-tiny-loss", include_str!("../labs/faults/ok-tiny-loss.toml")),
-];
+/// A folder of labs with what they have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    /// The folder's name.
+    pub name: &'static str,
+    /// What its labs have in common.
+    pub about: &'static str,
+    /// Name and text of each.
+    pub labs: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! groups {
+    ($($folder:literal, $about:literal: $($name:literal)*;)*) => {
+        &[$(Group {
+            name: $folder,
+            about: $about,
+            labs: &[$(($name, include_str!(concat!("../labs/", $folder, "/", $name, ".toml")))),*],
+        }),*]
+    };
+}
+
+/// Every built-in lab: first the internet, then the same internet with something broken, or with something that only
+/// looks so.
+pub const GROUPS: &[Group] = groups! {
+    ".", "a small internet":
+        "internet";
+    "faults", "one fault each, of every layer":
+        "dns-nxdomain" "dns-silent" "dns-refused" "dns-servfail" "no-route" "null-route" "routing-loop"
+        "ipv6-broken" "mtu-black-hole" "port-closed" "port-dropped" "firewall-reject" "firewall-reset"
+        "cert-expired" "cert-not-yet-valid" "cert-wrong-name" "cert-unknown-ca" "cert-self-signed"
+        "plain-on-tls-port" "http-503" "server-silent" "server-slow" "loss" "bufferbloat" "gateway-dead"
+        "wrong-gateway" "no-default-route" "clock-wrong" "ipv4-broken" "line-reorders" "line-duplicates"
+        "line-corrupts" "upload-mtu-black-hole" "outage" "resolver-wrong-address" "dns-no-address" "dns-bogon"
+        "dns-alias-loop" "dns-udp-blocked" "dns-lame" "dns-slow" "closes-at-once" "closes-after-hello"
+        "silent-after-hello" "tls-too-old" "http-500" "http-502" "http-504" "http-404" "http-403" "http-429"
+        "answer-cut-short" "answer-drips" "udp-443-blocked" "http3-not-served" "outbound-blocked"
+        "ok-unsigned-zone" "ok-nsec3" "ok-unknown-algorithm" "ok-resolver-without-dnssec" "ok-no-ping"
+        "ok-silent-hop" "ok-small-mtu" "ok-far-away" "ok-slow-line" "ok-jitter" "ok-one-family" "ok-tiny-loss";
+    "host", "the machine itself":
+        "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file";
+    "link", "the local network":
+        "host-down";
+    "ip", "addresses, routes, packet sizes, quality":
+        "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
+        "one-address-dead" "tiny-tunnel" "large-request-lost";
+    "tcp", "connections":
+        "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
+        "other-service" "host-down-silent";
+    "firewall", "filters":
+        "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted";
+    "tls", "encryption and certificates":
+        "no-common-cipher" "old-versions-only" "name-unknown" "no-common-protocol" "messages-damaged"
+        "intermediate-missing" "intermediate-expired" "interception" "client-certificate-wanted"
+        "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain";
+    "http", "requests and answers":
+        "redirect-loop" "redirect-scheme-loop" "redirect-nowhere" "wrong-host" "chunks-unfinished"
+        "empty-answer" "two-lengths" "not-http" "headers-too-large" "stale-copy" "http-400" "http-401"
+        "http-410" "http-505" "http2-shuts-down" "http2-calm" "http2-cancelled" "http2-silent" "http2-refused"
+        "http2-is-http1" "http2-headers-broken";
+    "quic", "HTTP/3":
+        "http3-refused" "http3-other-protocol" "http3-cancelled" "http3-breaks-off";
+    "proxy", "proxies":
+        "proxy-login";
+    "app", "the program behind":
+        "database-slow" "upstream-slow" "cold-start";
+    "ok", "nothing wrong, though it may look like it":
+        "ok-redirect" "ok-plain-to-tls" "ok-not-modified" "ok-no-content" "ok-http1" "ok-http2" "ok-http3"
+        "ok-tls13" "ok-only-ipv6" "ok-only-ipv4" "ok-think" "ok-big-download" "ok-slow-download"
+        "ok-satellite" "ok-wifi" "ok-lte" "ok-few-reordered" "ok-few-doubled" "ok-silent-routers"
+        "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
+        "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
+        "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
+        "ok-other-site-down";
+    "two", "two faults at once":
+        "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
+        "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"
+        "two-wrong-name-and-ipv4" "two-dns-slow-and-status" "two-dns-slow-and-expired"
+        "two-dns-slow-and-think" "two-handshake-slow-and-think" "two-stale-and-slow"
+        "two-bad-name-server-and-status" "two-corrupt-and-status" "two-corrupt-and-slow" "two-empty-and-ipv6"
+        "two-missing-and-ipv6" "two-slow-and-closed-ipv6";
+};
+
+/// Name and text of every built-in lab, in the order of `thru lab list`.
+pub fn labs() -> impl Iterator<Item = (&'static str, &'static str)> + Clone {
+    GROUPS.iter().flat_map(|group| group.labs.iter().copied())
+}
 
 /// The lab of that name, with its full name.
 pub fn find(name: &str) -> Option<(&'static str, &'static str)> {
-    LABS.iter().find(|(known, _)| *known == name).copied()
+    labs().find(|(known, _)| *known == name)
 }
 
 /// All names, in the order of `thru lab list`.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
-    LABS.iter().map(|(name, _)| *name)
+    labs().map(|(name, _)| name)
 }

@@ -92,7 +92,7 @@ impl Scenario {
         };
         let shared = Shared {
             lab: lab.clone(),
-            pki: services::Pki::new(lab.is_virtual()),
+            pki: services::Pki::new(lab.is_virtual(), self.date),
             scenario: self,
             nodes: built.nodes,
             links: built.links,
@@ -163,7 +163,7 @@ impl Internet {
     /// Names that need no DNS: nodes may be called by their own names.
     pub fn hosts(&self) -> Vec<(String, IpAddr)> {
         let scenario = self.scenario();
-        let mut hosts = Vec::new();
+        let mut hosts = scenario.nodes[scenario.client].hosts.clone();
         for (index, node) in scenario.nodes.iter().enumerate() {
             let addresses = [true, false].into_iter().filter_map(|v6| scenario.address(index, v6));
             hosts.extend(addresses.map(|address| (node.name.to_ascii_lowercase(), address)));

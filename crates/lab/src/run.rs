@@ -190,7 +190,7 @@ impl CheckResult {
 pub fn check(scenario: &Scenario, seed: u64, check: &Check) -> Result<CheckResult, RunError> {
     let scenario = scenario.clone();
     match check.kind.clone() {
-        CheckKind::Url { url, http, verdict, layer, causes, exit, status, time } => {
+        CheckKind::Url { url, http, verdict, layer, causes, also, exit, status, time } => {
             let Ok(parsed) = Url::parse(&url) else {
                 return Ok(failed(format!("`{url}` is not a URL")));
             };
@@ -206,6 +206,11 @@ pub fn check(scenario: &Scenario, seed: u64, check: &Check) -> Result<CheckResul
             result.expect("status", status.map(|status| status.to_string()), seen_status);
             if let Some(causes) = causes {
                 result.expect("causes", Some(sorted(causes)), sorted(found.causes.clone()));
+            }
+            let mentioned =
+                found.also.iter().flat_map(|other| &other.causes).any(|cause| also.contains(cause));
+            if !also.is_empty() && !mentioned {
+                result.complaints.push(format!("also: expected one of {}", also.join(", ")));
             }
             if let Some(bounds) = time {
                 result.expect_time("time", bounds, Duration::from_nanos(request_time(&report.trace)));

@@ -122,6 +122,10 @@ pub struct Node {
     pub clock: i64,
     /// What its packet filter does, first match first.
     pub rules: Vec<Rule>,
+    /// What its hosts file says.
+    pub hosts: Vec<(String, IpAddr)>,
+    /// What takes its ports: no further connection can begin there.
+    pub ports_taken: bool,
     /// Addresses that were given explicitly, with the prefix list of a switch (`net`): kept for `show`.
     pub(crate) explicit: Vec<IpAddr>,
 }
@@ -183,19 +187,33 @@ pub enum RouteAction {
     Blackhole,
 }
 
-/// A packet filter rule: `drop tcp 443`, `reject udp 53 to 203.0.113.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A packet filter rule: `drop tcp 443`, `reject udp 53 to 203.0.113.0/24`, `reset tcp to web containing:shop`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
+    /// As it was written.
+    pub text: String,
     /// What happens to a packet that matches.
     pub verdict: RuleVerdict,
     /// IP protocol number (`icmp` stands for both versions, as 1); `None`: any.
     pub protocol: Option<u8>,
     /// Destination port; `None`: any.
     pub port: Option<u16>,
-    /// Source prefix; `None`: any.
-    pub from: Option<Prefix>,
-    /// Destination prefix; `None`: any.
-    pub to: Option<Prefix>,
+    /// Source prefixes; none: any.
+    pub from: Vec<Prefix>,
+    /// Destination prefixes; none: any.
+    pub to: Vec<Prefix>,
+    /// Bytes that TCP or UDP carry; `containing:TEXT`.
+    pub containing: Option<String>,
+    /// Bits of the TCP header's flags: those that matter, and which of these are set; `flags:syn`, `flags:ack`.
+    pub flags: Option<(u8, u8)>,
+    /// Only larger IP packets, in bytes; `over:1280`.
+    pub over: Option<usize>,
+    /// Of so many new flows, the first so many; `flows:1/2`.
+    pub flows: Option<(u32, u32)>,
+    /// Only after so many packets of the flow; `after:12`.
+    pub after: Option<u32>,
+    /// Only the first so many that the rest of the rule fits, of each flow; `first:1`.
+    pub first: Option<u32>,
 }
 
 /// What a rule does.
@@ -224,7 +242,7 @@ impl Scenario {
         load: &dyn Fn(&str) -> Option<(String, String)>,
     ) -> Result<Scenario, Error> {
         let source = Arc::new(Source { name: file_name.to_string(), text: text.to_string() });
-        read::scenario(&source, load)
+        read::scenario(&source, load, None)
     }
 
     /// Reads the file at `path`; `use = "other.toml"` is looked for beside it.
@@ -252,11 +270,25 @@ impl Scenario {
 
     /// The built-in lab of that name.
     pub fn builtin(name: &str) -> Option<Scenario> {
+        if let Some((name, seed)) = name.rsplit_once('~')
+            && let Ok(seed) = seed.parse()
+        {
+            return Scenario::varied(name, seed);
+        }
         let (_, text) = crate::builtin::find(name)?;
         Some(
             Scenario::parse(text, &format!("lab:{name}"))
                 .unwrap_or_else(|error| panic!("built-in lab `{name}`: {error}")),
         )
+    }
+
+    /// The built-in lab of that name, varied by a seed: what its `[vary]` leaves open is chosen, and distances and
+    /// rates differ. A name such as `loss~7` says both.
+    pub fn varied(name: &str, seed: u64) -> Option<Scenario> {
+        let (_, text) = crate::builtin::find(name)?;
+        let source = Arc::new(Source { name: format!("lab:{name}~{seed}"), text: text.to_string() });
+        let scenario = read::scenario(&source, &|_| None, Some(seed));
+        Some(scenario.unwrap_or_else(|error| panic!("built-in lab `{name}`, varied by {seed}: {error}")))
     }
 
     /// Index of the node of that name.

@@ -8,7 +8,9 @@
 pub mod baseline;
 pub mod passive;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -34,6 +36,8 @@ pub struct Case {
     pub truth: BTreeSet<String>,
     /// The layer of the fault.
     pub layer: String,
+    /// Of a second fault: the verdict has to mention one of these beside its causes.
+    pub also: BTreeSet<String>,
     http: Option<Http>,
     at: Duration,
 }
@@ -90,6 +94,8 @@ pub struct Judged {
     pub layer_right: bool,
     /// What was said.
     pub verdict: Verdict,
+    /// Whether the second fault is mentioned; `None`: there is none.
+    pub mentioned: Option<bool>,
     /// Packets that the client sent and received.
     pub packets: usize,
     /// Virtual time from the first step to the last.
@@ -100,19 +106,24 @@ pub struct Judged {
     pub sealed: Option<passive::Opinion>,
 }
 
-/// The requests of these labs whose checks state causes, with each seed from 1 to `seeds`.
-pub fn cases(labs: &[Scenario], seeds: u64) -> Vec<Case> {
+/// The requests of these labs whose checks state causes, with each of the seeds. A built-in lab is another one with
+/// each seed: see [`Scenario::varied`].
+pub fn cases(labs: &[Scenario], seeds: RangeInclusive<u64>) -> Vec<Case> {
     let mut cases = Vec::new();
     for lab in labs {
-        for check in &lab.checks {
-            let CheckKind::Url { url, http, causes: Some(causes), layer, .. } = &check.kind else { continue };
-            for seed in 1..=seeds {
+        for seed in seeds.clone() {
+            let varied = of_seed(lab, seed);
+            for check in &varied.checks {
+                let CheckKind::Url { url, http, causes: Some(causes), also, layer, .. } = &check.kind else {
+                    continue;
+                };
                 cases.push(Case {
                     lab: lab.name.clone(),
                     url: url.clone(),
                     seed,
                     truth: causes.iter().cloned().collect(),
                     layer: layer.clone().unwrap_or_else(|| layer_of(causes)),
+                    also: also.iter().cloned().collect(),
                     http: *http,
                     at: check.at,
                 });
@@ -120,6 +131,14 @@ pub fn cases(labs: &[Scenario], seeds: u64) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// The lab as this seed makes it; one that is not built in stays as it is.
+fn of_seed(lab: &Scenario, seed: u64) -> Cow<'_, Scenario> {
+    match Scenario::varied(&lab.name, seed).filter(|varied| varied.about == lab.about) {
+        Some(varied) => Cow::Owned(varied),
+        None => Cow::Borrowed(lab),
+    }
 }
 
 fn layer_of(causes: &[String]) -> String {
@@ -130,7 +149,7 @@ fn layer_of(causes: &[String]) -> String {
 /// Runs one case. The diagnosis sees the trace, never the truth.
 pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
     let url = Url::parse(&case.url).map_err(|_| RunError::Url(case.url.clone()))?;
-    let report = request(scenario.clone(), case.seed, url, case.at, {
+    let report = request(of_seed(scenario, case.seed).into_owned(), case.seed, url, case.at, {
         let http = case.http.map(version);
         move |options| options.http = http
     })?;
@@ -138,6 +157,9 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
     Ok(Judged {
         outcome: compare(&case.truth, &verdict),
         layer_right: verdict.layer.to_string() == case.layer,
+        mentioned: (!case.also.is_empty()).then(|| {
+            verdict.also.iter().flat_map(|also| &also.causes).any(|cause| case.also.contains(cause))
+        }),
         packets: report.trace.packets.len(),
         took: span_of(&report.trace),
         passive: passive::opinion(case, &report.trace, true),
@@ -279,7 +301,7 @@ mod tests {
     #[test]
     fn a_lab_whose_checks_state_causes_gives_cases() {
         let lab = Scenario::builtin("no-route").expect("it is built in");
-        let cases = cases(std::slice::from_ref(&lab), 2);
+        let cases = cases(std::slice::from_ref(&lab), 1..=2);
         assert_eq!(cases.iter().map(|case| case.seed).collect::<Vec<_>>(), [1, 2]);
         let judged = run(&[lab], &cases, 2);
         let mut tally = Tally::default();

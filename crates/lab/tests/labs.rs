@@ -5,9 +5,11 @@ use thru_lab::{Scenario, builtin};
 
 /// Runs every check of a lab with these seeds; gives the complaints.
 fn complaints(name: &str, seeds: std::ops::RangeInclusive<u64>) -> Vec<String> {
-    let scenario = Scenario::builtin(name).expect("it is built in");
     let mut complaints = Vec::new();
     for seed in seeds {
+        // The first as it is written, every other one varied.
+        let scenario = if seed == 1 { Scenario::builtin(name) } else { Scenario::varied(name, seed) };
+        let scenario = scenario.expect("it is built in");
         for wanted in &scenario.checks {
             match check(&scenario, seed, wanted) {
                 Ok(result) if result.passed() => {}
@@ -27,12 +29,12 @@ fn complaints(name: &str, seeds: std::ops::RangeInclusive<u64>) -> Vec<String> {
 #[test]
 fn every_fault_is_found_for_what_it_is() {
     let faults = builtin::names().filter(|name| *name != "internet");
-    let complaints: Vec<String> = faults.flat_map(|name| complaints(name, 1..=5)).collect();
+    let complaints: Vec<String> = faults.flat_map(|name| complaints(name, 1..=2)).collect();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
 fn the_healthy_internet_raises_no_alarm() {
-    let complaints = complaints("internet", 1..=20);
+    let complaints = complaints("internet", 1..=8);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

@@ -70,6 +70,10 @@ pub enum ConnectErrorKind {
     },
     /// No route on this machine; nothing was sent.
     NoRoute,
+    /// Every local port is taken; nothing was sent.
+    NoPorts,
+    /// This machine itself forbids it; nothing was sent.
+    Forbidden(String),
     /// Anything else, in words.
     Other(String),
 }
@@ -80,6 +84,8 @@ impl std::fmt::Display for ConnectError {
             ConnectErrorKind::Refused => f.write_str("connection refused"),
             ConnectErrorKind::TimedOut { .. } => f.write_str("no answer in time"),
             ConnectErrorKind::Unreachable { text, .. } | ConnectErrorKind::Other(text) => f.write_str(text),
+            ConnectErrorKind::NoPorts => f.write_str("no local port is free"),
+            ConnectErrorKind::Forbidden(text) => f.write_str(text),
             ConnectErrorKind::NoRoute => f.write_str("no route to the destination"),
         }
     }

@@ -226,6 +226,10 @@ fn failure_words(kind: &ConnectErrorKind, icmp: Option<&IcmpReport>) -> (&'stati
         ConnectErrorKind::TimedOut { .. } => ("tcp.timeout", "no answer to any SYN".to_owned()),
         ConnectErrorKind::Unreachable { text, .. } => ("ip.unreachable", text.clone()),
         ConnectErrorKind::NoRoute => ("ip.no_route", "no route on this machine; nothing was sent".to_owned()),
+        ConnectErrorKind::NoPorts => {
+            ("host.no_ports", "every port of this machine is taken; nothing was sent".to_owned())
+        }
+        ConnectErrorKind::Forbidden(text) => ("host.forbidden", text.clone()),
         ConnectErrorKind::Other(text) => ("host.error", text.clone()),
     }
 }
@@ -293,6 +297,15 @@ pub fn note_connection(
         recorder.set(span, key, value);
     }
     recorder.set(span, "tcp.mss", info.mss);
+    let greetings = events.iter().filter(|event| {
+        matches!(&event.what, TcpEventKind::Received { flags, .. }
+            if flags.contains(Flags::SYN) && flags.contains(Flags::ACK))
+    });
+    recorder.set(span, "tcp.syn_acks", u32::try_from(greetings.count()).unwrap_or(u32::MAX));
+    let too_big = events.iter().filter(|event| {
+        matches!(&event.what, TcpEventKind::Icmp(report) if matches!(report.kind, IcmpErrorKind::PacketTooBig { .. }))
+    });
+    recorder.set(span, "tcp.too_big", u32::try_from(too_big.count()).unwrap_or(u32::MAX));
     let resets = events.iter().filter_map(|event| match &event.what {
         TcpEventKind::Received { flags, ttl, .. } => Some((flags.contains(Flags::RST), u32::from(*ttl))),
         _ => None,

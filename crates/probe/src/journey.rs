@@ -127,11 +127,17 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
         answer = traveller.one(&url).await;
         let Some(next) = answer.as_ref().and_then(|answer| answer.redirect(&url)) else { break };
         if !matches!(next.scheme(), "http" | "https") {
+            let text = format!("redirected to {next}, which is no address of a page");
+            recorder.fail(answer.as_ref().map_or(SpanId(0), |answer| answer.span), "http.bad_redirect", text);
             break;
         }
         url = next;
     }
-    let redirected_forever = answer.as_ref().is_some_and(|answer| answer.redirect(&url).is_some());
+    if let Some(answer) = answer.as_ref().filter(|answer| answer.leads_nowhere(&url)) {
+        recorder.fail(answer.span, "http.bad_redirect", "redirected, but not to any address");
+    }
+    let redirected_forever = answer.as_ref().and_then(|answer| answer.redirect(&url));
+    let redirected_forever = redirected_forever.is_some_and(|next| matches!(next.scheme(), "http" | "https"));
     if let Some(answer) = answer.as_ref().filter(|_| redirected_forever) {
         recorder.fail(
             answer.span,
@@ -204,12 +210,53 @@ impl Traveller<'_> {
             connect::note_connection(&self.recorder, None, remote, started, &info, &inspector.events());
         }
         match result {
-            Ok(answer) => Some(answer),
+            Ok(answer) => {
+                if answer.times.first_byte.since(answer.times.sent) > SLOW_ANSWER {
+                    self.once_more(&destination, remote).await;
+                }
+                Some(answer)
+            }
             Err(failure) => {
                 self.after_exchange(&destination, remote, &failure).await;
                 None
             }
         }
+    }
+
+    /// The answer came late: does it the second time?
+    async fn once_more(&self, destination: &Destination<'_>, remote: SocketAddr) {
+        let control = self.recorder.open(None, Layer::App, "control", "the same request once more");
+        self.recorder.set(control, "control.kind", "once_more");
+        match self.again(destination, remote, control, None).await {
+            Ok(answer) => {
+                self.recorder.set_duration(
+                    control,
+                    "once_more.wait",
+                    answer.times.first_byte.since(answer.times.sent),
+                );
+                self.recorder.ok(control);
+            }
+            Err(code) => self.recorder.fail(control, code, "the second time it fails"),
+        }
+    }
+
+    /// The same request over a new connection, as a part of `control`.
+    async fn again(
+        &self,
+        destination: &Destination<'_>,
+        remote: SocketAddr,
+        control: SpanId,
+        mss_limit: Option<u16>,
+    ) -> Result<Answer, String> {
+        let wishes = ConnectOptions { limit: Some(self.options.connect_limit), mss_limit, nodelay: true };
+        let connected = connect::single(&self.recorder, Some(control), remote, wishes)
+            .await
+            .map_err(|_| "tcp.timeout".to_owned())?;
+        let (request, tls) = (Request::get(destination.url.clone()), self.tls.fresh());
+        let parent = Some(control);
+        over_stream(&self.recorder, parent, &tls, destination, connected, self.options, &request)
+            .await
+            .map_err(|failure| failure.code)
     }
 
     async fn resolve<'u>(&self, url: &'u Url) -> Option<Destination<'u>> {
@@ -279,6 +326,16 @@ impl Traveller<'_> {
             let asking = client.exchange(&recorder, None, &request, &self.options.limits);
             let result = quality::beside(&recorder, remote.ip(), self.options.quality, asking).await;
             client.close().await;
+            if let Err(failure) = &result
+                && matches!(failure.code.as_str(), "http.timeout" | "http.stalled")
+            {
+                let control = recorder.open(None, Layer::Tcp, "control", "the same request over TCP");
+                recorder.set(control, "control.kind", "by_tcp");
+                match self.again(destination, *remote, control, None).await {
+                    Ok(_) => recorder.ok(control),
+                    Err(code) => recorder.fail(control, code, "it is not answered either"),
+                }
+            }
             return result.ok();
         }
         if failure.is_some() {
@@ -292,27 +349,17 @@ impl Traveller<'_> {
         if matches!(failure.code.as_str(), "tls.timeout" | "http.timeout" | "http.stalled") {
             let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
             self.recorder.set(control, "control.kind", "small_mss");
-            let wishes = ConnectOptions {
-                limit: Some(self.options.connect_limit),
-                mss_limit: Some(SMALL_MSS),
-                nodelay: true,
-            };
-            let passed = match connect::single(&self.recorder, Some(control), remote, wishes).await {
-                Ok(connected) => {
-                    let request = Request::get(destination.url.clone());
-                    let tls = self.tls.fresh();
-                    let parent = Some(control);
-                    over_stream(&self.recorder, parent, &tls, destination, connected, self.options, &request)
-                        .await
-                        .map_err(|failure| failure.code)
-                }
-                Err(_) => Err("tcp.timeout".to_owned()),
-            };
-            match passed {
+            match self.again(destination, remote, control, Some(SMALL_MSS)).await {
                 Ok(_) => self.recorder.ok(control),
-                Err(code) => self.recorder.fail(control, code, "small packets do not get through either"),
+                Err(code) => {
+                    self.recorder.fail(control, code, "small packets do not get through either");
+                    self.other_name(destination, remote).await;
+                }
             }
             return;
+        }
+        if matches!(failure.code.as_str(), "tls.reset" | "tls.closed" | "http.reset") {
+            self.other_name(destination, remote).await;
         }
         if failure.code.starts_with("tls.") {
             controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
@@ -322,10 +369,41 @@ impl Traveller<'_> {
         }
     }
 
+    /// Does the same address answer who asks for another name? Any word of the server is an answer.
+    async fn other_name(&self, destination: &Destination<'_>, remote: SocketAddr) {
+        let Some(name) = self.options.control_site.as_ref().and_then(Url::host_str) else { return };
+        let control = self.recorder.open(
+            None,
+            if destination.secure { Layer::Tls } else { Layer::Http },
+            "control",
+            format!("does {remote} answer who asks for {name}?"),
+        );
+        self.recorder.set(control, "control.kind", "other_name");
+        let mut url = destination.url.clone();
+        if url.set_host(Some(name)).is_err() {
+            return self.recorder.skip(control, "there is no other name to ask for");
+        }
+        let other = Destination {
+            url: &url,
+            host: name.to_owned(),
+            addresses: Vec::new(),
+            secure: destination.secure,
+        };
+        let silent = |code: &str| {
+            matches!(code, "tls.reset" | "tls.closed" | "tls.timeout" | "tcp.timeout")
+                || matches!(code, "http.reset" | "http.closed" | "http.timeout") && !destination.secure
+        };
+        match self.again(&other, remote, control, None).await {
+            Err(code) if silent(&code) => self.recorder.fail(control, code, "it does not"),
+            _ => self.recorder.ok(control),
+        }
+    }
+
     /// The way and its quality: once, at the end, for the address that was used last.
     async fn look_around(&self) {
         let addresses = if self.options.family.is_none() { &self.addresses[..] } else { &[] };
         controls::other_family(&self.recorder, addresses, self.options.connect_limit).await;
+        controls::without_hosts(&self.recorder, self.options).await;
         controls::repeated_lookup(&self.recorder, self.options, SLOW_LOOKUP).await;
         let Some(target) = self.target else { return };
         let way =
@@ -345,6 +423,9 @@ impl Traveller<'_> {
         route(&self.recorder, None, target, RouteOptions { probes: 1, ..RouteOptions::default() }).await.ok()
     }
 }
+
+/// An answer that began later than this is asked for once more.
+const SLOW_ANSWER: Duration = Duration::from_millis(700);
 
 /// A lookup that took longer is worth a second look.
 const SLOW_LOOKUP: Duration = Duration::from_millis(500);

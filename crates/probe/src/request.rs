@@ -139,6 +139,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Whether it is a redirect without a place to go to.
+    pub fn leads_nowhere(&self, base: &Url) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.redirect(base).is_none()
+    }
+
     /// Where a redirect (RFC 9110 15.4) leads; `None` if it is none or leads nowhere.
     pub fn redirect(&self, base: &Url) -> Option<Url> {
         let redirects = matches!(self.status, 301 | 302 | 303 | 307 | 308);
@@ -212,7 +217,12 @@ impl Client {
         progress.record(recorder, span, result.as_ref().err());
         match result {
             Ok(()) => progress.answer(recorder, span, self.version()),
-            Err(Problem { code, text }) => Err(Failure::record(recorder, span, code, text)),
+            Err(Problem { code, text, details }) => {
+                for (key, value) in details {
+                    recorder.set(span, key, value);
+                }
+                Err(Failure::record(recorder, span, code, text))
+            }
         }
     }
 
@@ -247,17 +257,24 @@ impl Client {
 }
 
 /// Why there is no answer: a stable word and a sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// `http.timeout`, `http.closed`...
     pub code: String,
     /// For people.
     pub text: String,
+    /// What else is known, as values of the span.
+    details: Vec<(&'static str, Value)>,
 }
 
 impl Problem {
     fn new(code: impl Into<String>, text: impl Into<String>) -> Problem {
-        Problem { code: code.into(), text: text.into() }
+        Problem { code: code.into(), text: text.into(), details: Vec::new() }
+    }
+
+    fn with(mut self, key: &'static str, value: impl Into<Value>) -> Problem {
+        self.details.push((key, value.into()));
+        self
     }
 }
 
@@ -365,6 +382,9 @@ impl Progress {
         recorder.set(span, "http.status", i64::from(status.as_u16()));
         recorder.set(span, "http.bytes", Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)));
         let chunked = headers.get(header::TRANSFER_ENCODING).is_some();
+        if chunked && headers.contains_key(header::CONTENT_LENGTH) {
+            recorder.set(span, "http.two_lengths", true);
+        }
         if chunked || headers.contains_key(header::CONTENT_LENGTH) {
             recorder.set(span, "http.chunked", chunked);
         }
@@ -373,6 +393,10 @@ impl Progress {
             ("http.server", header::SERVER),
             ("http.retry_after", header::RETRY_AFTER),
             ("http.location", header::LOCATION),
+            ("http.server_timing", header::HeaderName::from_static("server-timing")),
+            ("http.upstream_ms", header::HeaderName::from_static("x-envoy-upstream-service-time")),
+            ("http.age", header::AGE),
+            ("http.cache_control", header::CACHE_CONTROL),
         ];
         for (key, name) in values {
             if let Some(value) = headers.get(name) {

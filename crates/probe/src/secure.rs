@@ -243,7 +243,11 @@ impl TlsClient {
         let offered = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let connecting = connector.with_alpn(offered).connect(name.clone(), stream);
         let result = self.network.timeout(self.limit, connecting).await;
-        recorder.set(span, "tls.bytes_received", integer(meter.read().bytes_read));
+        let counts = meter.read();
+        recorder.set(span, "tls.bytes_received", integer(counts.bytes_read));
+        if let (Some(sent), Some(first)) = (counts.first_write, counts.first_read) {
+            recorder.set_duration(span, "tls.first_byte", first.since(sent));
+        }
         let (code, text) = match result {
             Some(Ok(stream)) => {
                 let (_, connection) = stream.get_ref();
@@ -251,7 +255,16 @@ impl TlsClient {
                 recorder.ok(span);
                 return Ok(Secured { stream, span, alpn, resumed });
             }
-            Some(Err(error)) => alert::of_handshake(&error, &meter.read().head),
+            Some(Err(error)) => {
+                let told = alert::of_handshake(&error, &counts.head);
+                if told.0 == "tls.not_tls" {
+                    let line =
+                        counts.head.iter().take_while(|byte| byte.is_ascii_graphic() || **byte == b' ');
+                    let line = line.map(|byte| char::from(*byte)).collect::<String>();
+                    recorder.set(span, "tls.head", line);
+                }
+                told
+            }
             None => ("tls.timeout".to_owned(), timeout_text(self.limit, meter.read().bytes_read)),
         };
         let (code, text) = self.certificate_failure(recorder, span, &name).unwrap_or((code, text));

@@ -155,6 +155,8 @@ pub struct LeafRequest {
     pub not_after: Duration,
     /// Leave the intermediate certificates out of the chain, a common mistake: browsers repair it, others fail.
     pub without_intermediates: bool,
+    /// It is meant for clients that show who they are, not for servers (RFC 5280 4.2.1.12).
+    pub for_clients: bool,
 }
 
 /// A certificate signed by its own key: what a device shows whose owner never bought one.
@@ -232,7 +234,7 @@ struct Leaf {
 
 impl Leaf {
     fn prepare(keys: Keys, signer_seed: &[u8; 32], request: &LeafRequest) -> Result<Leaf, PkiError> {
-        let LeafRequest { names, not_before, not_after, without_intermediates: _ } = request;
+        let LeafRequest { names, not_before, not_after, without_intermediates: _, for_clients } = request;
         let Some(common_name) = names.first() else {
             return Err(PkiError("a certificate needs at least one name".to_owned()));
         };
@@ -247,7 +249,10 @@ impl Leaf {
             &not_after.as_secs().to_be_bytes(),
         ]));
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        parameters.extended_key_usages = vec![match for_clients {
+            true => ExtendedKeyUsagePurpose::ClientAuth,
+            false => ExtendedKeyUsagePurpose::ServerAuth,
+        }];
         parameters.use_authority_key_identifier_extension = true;
         Ok(Leaf { parameters, key })
     }

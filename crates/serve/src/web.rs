@@ -14,9 +14,10 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use thru_net::{Network, TcpListener};
+use thru_net::{ConnectOptions, Network, TcpListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -27,6 +28,7 @@ mod http;
 mod http3;
 mod idle;
 pub mod pages;
+mod raw;
 mod tls;
 
 #[cfg(test)]
@@ -154,11 +156,33 @@ pub struct Behaviour {
     pub answer: Answer,
     /// How it delivers the body.
     pub delivery: Delivery,
+    /// How QUIC is received.
+    pub quic: QuicDoor,
+    /// How long it computes before it answers the client's hello (over TCP).
+    pub hello: Duration,
+    /// How much longer it thinks about the very first request.
+    pub cold: Duration,
+    /// Headers set in every answer, over those it would have; an empty value takes the header out.
+    pub headers: Vec<(String, String)>,
+    /// Clients must show a certificate of this authority, DER (RFC 8446 4.3.2). TCP only.
+    pub client_authority: Option<Vec<u8>>,
+}
+
+/// How QUIC is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum QuicDoor {
+    /// As it should be.
+    #[default]
+    Open,
+    /// Every connection is refused (RFC 9000 20.1, CONNECTION_REFUSED). First site only.
+    Refuse,
+    /// It speaks another protocol than HTTP/3 inside QUIC: no ALPN in common. Of all sites that share the port.
+    OtherProtocol,
 }
 
 /// How a connection is received. QUIC knows the first, the second (it refuses) and [`Door::Silent`]; the others are
 /// about TCP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Door {
     /// As it should be.
     #[default]
@@ -173,10 +197,20 @@ pub enum Door {
     CloseAfterHello,
     /// Never answers the client's hello.
     SilentAfterHello,
+    /// Accepts, then resets at once. First site only.
+    ResetOnAccept,
+    /// Resets after the client's hello.
+    ResetAfterHello,
+    /// Answers the client's hello with this fatal alert (RFC 8446 6).
+    Alert(u8),
+    /// Says these bytes as soon as it is connected to, waits for a word, and closes. First site only.
+    Greet(Arc<[u8]>),
+    /// Takes no connection off its queue, which is full. First site only.
+    Full,
 }
 
 /// What a request is answered with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Answer {
     /// The page.
     #[default]
@@ -192,6 +226,16 @@ pub enum Answer {
     Never,
     /// Reads the request and closes the connection (HTTP/2 and HTTP/3: resets the stream).
     Close,
+    /// A redirect to this place, whatever was asked; sent as it stands, be it nonsense.
+    Redirect(String),
+    /// Waits for the request, writes these very bytes inside TLS (or on the plain port of a site without TLS), and
+    /// closes; none: neither writes nor closes. Over HTTP/2 they are frames.
+    Bytes {
+        /// What it writes.
+        bytes: Arc<[u8]>,
+        /// Whether TLS says goodbye (`close_notify`, RFC 8446 6.1) before the connection is closed.
+        goodbye: bool,
+    },
 }
 
 /// How a body is delivered.
@@ -216,7 +260,24 @@ pub enum Delivery {
     Break {
         /// Handed to the transport before; fewer arrive if it is too slow to take them.
         after: u64,
+        /// How the end of the body was announced.
+        announced: Announced,
     },
+    /// Resets the connection after this many bytes (HTTP/3: the stream).
+    Reset {
+        /// Handed to the transport before.
+        after: u64,
+    },
+}
+
+/// How the receiver can know where a body ends (RFC 9112 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Announced {
+    /// By `Content-Length`.
+    #[default]
+    Length,
+    /// By the last chunk.
+    Chunks,
 }
 
 /// Where and how much to serve.
@@ -262,7 +323,8 @@ impl Server {
         }
         let any_tls = sites.iter().any(|site| site.certificate.is_some());
         let any_http3 = sites.iter().any(Site::speaks_http3);
-        let plain_on_tls_port = sites[0].behaviour.door == Door::PlainOnTlsPort;
+        let plain_on_tls_port = matches!(sites[0].behaviour.door, Door::PlainOnTlsPort | Door::Greet(_));
+        let backlog = if sites[0].behaviour.door == Door::Full { 0 } else { BACKLOG };
         let sites = tls::prepare(network, sites)?;
         let quic_config =
             if any_http3 { Some(tls::quic_config(network, &sites, options.idle)?) } else { None };
@@ -272,7 +334,7 @@ impl Server {
                 let local = SocketAddr::new(*address, port);
                 async move {
                     network
-                        .listen_tcp(local, BACKLOG)
+                        .listen_tcp(local, backlog)
                         .await
                         .map_err(|error| ServeError::new(format!("listen on {local}"), error))
                 }
@@ -292,7 +354,8 @@ impl Server {
                 }
             }
         }
-        let shared = Arc::new(Shared { network: network.clone(), options, sites });
+        let shared =
+            Arc::new(Shared { network: network.clone(), options, sites, warm: AtomicBool::new(false) });
         Ok(Server { shared, plain, secure, quic })
     }
 
@@ -309,6 +372,11 @@ impl Server {
     /// Serves until dropped; then every connection ends too.
     pub async fn run(self) {
         let mut listeners = JoinSet::new();
+        if *self.shared.door() == Door::Full {
+            fill(&self.shared, self.plain.iter().chain(&self.secure)).await;
+            // Nobody takes connections; the listeners only must not be dropped.
+            return std::future::pending().await;
+        }
         for listener in self.plain {
             listeners.spawn(accept(Arc::clone(&self.shared), listener, http::plain));
         }
@@ -357,6 +425,8 @@ struct Shared {
     network: Network,
     options: Options,
     sites: Vec<tls::PreparedSite>,
+    /// A first request was answered.
+    warm: AtomicBool,
 }
 
 impl Shared {
@@ -370,9 +440,26 @@ impl Shared {
         &self.sites[index].site
     }
 
-    fn door(&self) -> Door {
-        self.site(0).behaviour.door
+    fn door(&self) -> &Door {
+        &self.site(0).behaviour.door
     }
+}
+
+/// Connects to each listener until its queue takes no more: a connection that nobody accepts stays in it.
+async fn fill(shared: &Shared, listeners: impl Iterator<Item = &TcpListener>) {
+    let limit = Some(Duration::from_millis(100));
+    let mut queued = Vec::new();
+    for listener in listeners {
+        let wishes = ConnectOptions { limit, ..ConnectOptions::default() };
+        // A queue of no length still holds one or two.
+        for _ in 0..4 {
+            match shared.network.connect_tcp(listener.local_addr(), wishes).await {
+                Ok(stream) => queued.push(stream),
+                Err(_) => break,
+            }
+        }
+    }
+    std::mem::forget(queued);
 }
 
 /// Accepts connections and serves each in a task of its own, as many at once as allowed.

@@ -6,6 +6,7 @@
 //!
 //! What it does not do: reassemble TCP streams. A payload rule looks at one packet at a time, as simple DPI boxes do.
 
+mod count;
 mod packet;
 mod track;
 
@@ -17,6 +18,7 @@ use thru_stack::hook::{Hook, Judgement, Place};
 use thru_wire::ipv4::Protocol;
 use thru_wire::{Instant, IpPrefix};
 
+use count::Counter;
 use packet::Seen;
 use track::Tracker;
 
@@ -50,6 +52,22 @@ pub struct Match {
     pub payload: Option<Vec<u8>>,
     /// How the packet relates to those before it.
     pub state: Option<State>,
+    /// Only flows that were dealt such a number: of every `of` new flows in order of appearance, the first `first`.
+    /// Both directions of a flow count as one. What one bad member of a group of parallel paths does.
+    pub flows: Option<FlowShare>,
+    /// Only packets of a flow after so many of its packets, both directions together, went by.
+    pub after: Option<u32>,
+    /// Only the first so many packets that all else matches, of each flow.
+    pub first: Option<u32>,
+}
+
+/// Which flows a rule picks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowShare {
+    /// So many...
+    pub first: u32,
+    /// ...of so many.
+    pub of: u32,
 }
 
 /// Of the bits in `mask`, exactly those in `set` are set.
@@ -146,6 +164,7 @@ pub struct Firewall {
 struct Inner {
     config: FirewallConfig,
     tracker: Tracker,
+    counter: Counter,
     /// By rule, and the last for packets that none matched.
     hits: Vec<u64>,
     dropped: u64,
@@ -155,7 +174,8 @@ impl Firewall {
     /// A firewall with these rules.
     pub fn new(config: FirewallConfig) -> Firewall {
         let hits = vec![0; config.rules.len() + 1];
-        let inner = Inner { config, tracker: Tracker::default(), hits, dropped: 0 };
+        let inner =
+            Inner { config, tracker: Tracker::default(), counter: Counter::default(), hits, dropped: 0 };
         Firewall { inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -168,7 +188,9 @@ impl Firewall {
 
     /// Forgets all connections.
     pub fn flush(&self) {
-        self.lock().tracker = Tracker::default();
+        let mut inner = self.lock();
+        inner.tracker = Tracker::default();
+        inner.counter = Counter::default();
     }
 
     /// How often each rule has decided; last, how often none did.
@@ -198,15 +220,20 @@ impl Hook for Firewall {
         let inner = &mut *guard;
         let tracks = inner.config.rules.iter().any(|rule| rule.matches.state.is_some());
         let state = if tracks { inner.tracker.state(now, &seen) } else { State::New };
-        let matches = |rule: &Rule| {
+        let counts = inner.config.rules.iter().any(|rule| count::wanted(&rule.matches));
+        let flow = if counts { inner.counter.note(&seen) } else { None };
+        let counter = &mut inner.counter;
+        let matches = |(index, rule): (usize, &Rule)| {
             let wanted = &rule.matches;
             wanted.place.is_none_or(|wanted| wanted == place)
                 && wanted.input.is_none_or(|wanted| input == Some(wanted))
                 && wanted.output.is_none_or(|wanted| output == Some(wanted))
                 && wanted.state.is_none_or(|wanted| wanted == state)
                 && seen.matches(wanted)
+                && counter.allows(flow, index, wanted)
         };
-        let index = inner.config.rules.iter().position(matches).unwrap_or(inner.config.rules.len());
+        let index =
+            inner.config.rules.iter().enumerate().position(matches).unwrap_or(inner.config.rules.len());
         inner.hits[index] += 1;
         let decided = inner.config.rules.get(index);
         let action = decided.map_or(inner.config.otherwise, |rule| rule.action);

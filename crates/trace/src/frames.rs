@@ -127,6 +127,48 @@ pub fn other_ttl(trace: &Trace, beside: &Span, host: IpAddr) -> Option<(u8, u64)
     best.map(|(_, ttl, number)| (ttl, number))
 }
 
+/// Frames to `target` whose next hop on the local network is another one than that of frames to other addresses outside:
+/// the first few; `None` if all go to the same one. Addresses of the own /24 or /64 do not count as outside.
+pub fn other_next_hop(trace: &Trace, target: IpAddr) -> Option<Vec<u64>> {
+    let (mut there, mut elsewhere) = (Vec::new(), Vec::new());
+    for packet in &trace.packets {
+        let (Some(look), Ok(ethernet)) = (look(&packet.bytes), EthernetView::new(&packet.bytes)) else {
+            continue;
+        };
+        // What this machine sends; multicast has no next hop.
+        if packet.interface != 0
+            || look.dst.is_ipv4() != target.is_ipv4()
+            || near(look.src, look.dst)
+            || look.dst.is_multicast()
+            || ethernet.dst().is_multicast()
+        {
+            continue;
+        }
+        if look.dst == target {
+            there.push((packet.number, ethernet.dst()));
+        } else {
+            elsewhere.push((look.src, ethernet.dst()));
+        }
+    }
+    let own = trace
+        .packets
+        .iter()
+        .find_map(|packet| look(&packet.bytes).filter(|look| look.dst == target))
+        .map(|look| look.src)?;
+    let usual = elsewhere.iter().find(|(source, _)| *source == own).map(|(_, next)| *next)?;
+    let odd: Vec<u64> = there.iter().filter(|(_, next)| *next != usual).map(|(number, _)| *number).collect();
+    (!odd.is_empty() && odd.len() == there.len()).then(|| odd.into_iter().take(FIRST).collect())
+}
+
+/// Whether both are likely to be on one link.
+fn near(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => a.octets()[..3] == b.octets()[..3],
+        (IpAddr::V6(a), IpAddr::V6(b)) => a.segments()[..4] == b.segments()[..4] || b.is_unicast_link_local(),
+        _ => false,
+    }
+}
+
 /// Source, destination and ports of the packet that an ICMP error quotes.
 pub type Quoted = (IpAddr, IpAddr, Option<(u16, u16)>);
 

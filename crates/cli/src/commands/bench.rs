@@ -17,13 +17,13 @@ use crate::{Outcome, output, place};
 
 /// Runs the command.
 pub(crate) fn run(command: &BenchCommand) -> Outcome {
-    let BenchCommand::Verdict { labs, seeds, verbose, beside, json } = command;
+    let BenchCommand::Verdict { labs, seeds, from, verbose, beside, json } = command;
     let labs: Vec<Scenario> = if labs.is_empty() {
         builtin::names().filter_map(Scenario::builtin).collect()
     } else {
         labs.iter().map(|lab| place::scenario(lab, &[])).collect::<Result<_, _>>()?
     };
-    let cases = score::cases(&labs, *seeds);
+    let cases = score::cases(&labs, *from..=from.saturating_add(seeds.saturating_sub(1)));
     if cases.is_empty() {
         return Err(Failure::usage(
             "none of these labs states a truth",
@@ -156,7 +156,12 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
         .iter()
         .filter(|case| verbose && case.outcome != Score::Right)
         .map(|case| view::Miss {
-            command: format!("thru {} --on lab:{} --seed {}", case.case.url, case.case.lab, case.case.seed),
+            command: format!(
+                "thru {} --on lab:{lab}~{seed} --seed {seed}",
+                case.case.url,
+                lab = case.case.lab,
+                seed = case.case.seed
+            ),
             outcome: case.outcome.word().replace('_', " "),
             truth: case.case.truth.iter().cloned().collect(),
             named: case.verdict.causes.clone(),
@@ -171,8 +176,10 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
             };
             misses.push(view::Miss {
                 command: format!(
-                    "thru {} --on lab:{} --seed {} -w - | thru doctor -",
-                    case.case.url, case.case.lab, case.case.seed
+                    "thru {} --on lab:{lab}~{seed} --seed {seed} -w - | thru doctor -",
+                    case.case.url,
+                    lab = case.case.lab,
+                    seed = case.case.seed
                 ),
                 outcome: format!("{how}, {}", opinion.outcome.word().replace('_', " ")),
                 truth: case.case.truth.iter().cloned().collect(),
@@ -181,7 +188,34 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
             });
         }
     }
+    for case in judged.iter().filter(|case| verbose && case.mentioned == Some(false)) {
+        misses.push(view::Miss {
+            command: format!(
+                "thru {} --on lab:{lab}~{seed} --seed {seed}",
+                case.case.url,
+                lab = case.case.lab,
+                seed = case.case.seed
+            ),
+            outcome: "second fault not mentioned".to_string(),
+            truth: case.case.also.iter().cloned().collect(),
+            named: case.verdict.also.iter().flat_map(|also| also.causes.iter().cloned()).collect(),
+            said: case.verdict.summary.clone(),
+        });
+    }
     output::print(&view::table(&rows, &misses, &output::style(Color::Auto)));
+    let (both, two) = two_faults(judged);
+    if two > 0 {
+        output::print(&format!(
+            "two faults at once: the first named and the second mentioned in {both} of {two}\n"
+        ));
+    }
+}
+
+/// In how many cases with two faults the first is named and the second mentioned, and how many there are.
+fn two_faults(judged: &[Judged]) -> (usize, usize) {
+    let two: Vec<&Judged> = judged.iter().filter(|case| case.mentioned.is_some()).collect();
+    let both = two.iter().filter(|case| case.outcome == Score::Right && case.mentioned == Some(true)).count();
+    (both, two.len())
 }
 
 fn opinion_value(opinion: &Opinion) -> serde_json::Value {
@@ -194,6 +228,7 @@ fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
             "lab": case.case.lab, "url": case.case.url, "seed": case.case.seed,
             "truth": case.case.truth, "truth_layer": case.case.layer,
             "outcome": case.outcome.word(), "layer_right": case.layer_right,
+            "second": case.case.also, "second_mentioned": case.mentioned,
             "causes": case.verdict.causes, "layer": case.verdict.layer.to_string(),
             "passive": case.passive.as_ref().map(opinion_value), "sealed": case.sealed.as_ref().map(opinion_value),
             "confidence": case.verdict.confidence, "packets": case.packets, "seconds": case.took.as_secs_f64(),
@@ -218,6 +253,6 @@ fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
     output::print(&report_json::line(
         "score",
         &json!({"all": value(&total), "by_layer": by_layer, "passive": value(&passive), "sealed": value(&sealed),
-            "beside": beside}),
+            "two_faults": {"total": two_faults(judged).1, "both": two_faults(judged).0}, "beside": beside}),
     ));
 }

@@ -40,16 +40,20 @@ fn list(json: bool) -> Outcome {
         }
         return Ok(HEALTHY);
     }
-    let summaries: Vec<view::Summary> = labs
-        .iter()
-        .map(|lab| view::Summary {
-            name: lab.name.clone(),
-            title: lab.about.clone(),
-            nodes: lab.nodes.len(),
-            links: lab.links.len(),
-        })
-        .collect();
-    output::print(&view::list(&summaries, &output::style(Color::Auto)));
+    for (place, group) in builtin::GROUPS.iter().enumerate() {
+        let summaries: Vec<view::Summary> = labs
+            .iter()
+            .filter(|lab| group.labs.iter().any(|(name, _)| *name == lab.name))
+            .map(|lab| view::Summary {
+                name: lab.name.clone(),
+                title: lab.about.clone(),
+                nodes: lab.nodes.len(),
+                links: lab.links.len(),
+            })
+            .collect();
+        output::print(&format!("{}{}:\n", if place == 0 { "" } else { "\n" }, group.about));
+        output::print(&view::list(&summaries, &output::style(Color::Auto)));
+    }
     output::say("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.\n");
     Ok(HEALTHY)
 }

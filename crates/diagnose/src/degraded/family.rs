@@ -102,10 +102,31 @@ fn unanswered_branch(facts: &Facts<'_>, won: &Span, won_family: Family) -> Optio
     let rtt = won.nanos_of("tcp.rtt").unwrap_or(won.nanos()).max(MS);
     let waited = facts.steps("connect").find(|span| {
         matches!(span.outcome, Outcome::Skipped { .. })
-            && family(span).is_some_and(|family| family != won_family)
+            && family(span).is_some()
             && span.nanos() >= RACE_HEAD_START
             && span.nanos() > rtt.saturating_mul(4)
     })?;
+    if family(waited) == Some(won_family) {
+        let control = facts.control("other_family").filter(|control| control.code().is_some())?;
+        return Some(
+            Vote::disturbed(
+                &["IP31"],
+                0.9,
+                format!(
+                    "{} works, but one of its addresses ({}) does not answer.",
+                    facts.subject(),
+                    remote(waited)
+                ),
+            )
+            .cost(waited.nanos())
+            .cite(waited, format!("no answer for {}", ms(waited.nanos())))
+            .cite(control, format!("asked once more, it fails again: {}", failure_text(control)))
+            .cite(won, format!("{} answers", remote(won)))
+            .rule_out(broken(won_family), "another address of the same IP version works")
+            .service("repair the machine behind this address, or take the address out of the name")
+            .user("nothing to repair here: each visit only takes a little longer"),
+        );
+    }
     let says = format!("no answer for {}, while the other version needs {}", ms(waited.nanos()), ms(rtt));
     match facts.control("other_family") {
         // One lost packet: it answers when asked again.

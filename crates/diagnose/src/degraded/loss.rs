@@ -22,7 +22,9 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     let pings = Pings::to_target(facts);
     let connection = facts.connection();
     let count = |key: &str| connection.and_then(|span| span.int(key)).unwrap_or(0);
-    let retransmissions = count("tcp.retransmissions");
+    // What was too large for the way was sent again in smaller packets, as it should be: nothing was lost.
+    let retransmissions =
+        if count("tcp.too_big") > 0 || told_too_big(facts) { 0 } else { count("tcp.retransmissions") };
     let out_of_order = count("tcp.out_of_order_received");
     let duplicates = count("tcp.duplicates_received");
     let received = count("tcp.segments_received").max(1);
@@ -119,6 +121,21 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
             .cite_if(connection, repaired)
             .network("check the slowest link on the way for errors and limits"),
     )
+}
+
+/// Whether anybody on the way said that a packet was too big (RFC 792 type 3 code 4, RFC 4443 type 2).
+fn told_too_big(facts: &Facts<'_>) -> bool {
+    facts.trace.packets.iter().any(|packet| {
+        let Some(ip) = packet.bytes.get(14..) else { return false };
+        match ip.first().map(|byte| byte >> 4) {
+            Some(4) if ip.get(9) == Some(&1) => {
+                let header = usize::from(ip[0] & 0xf) * 4;
+                ip.get(header..header + 2) == Some(&[3, 4])
+            }
+            Some(6) if ip.get(6) == Some(&58) => ip.get(40) == Some(&2),
+            _ => false,
+        }
+    })
 }
 
 /// A lost packet costs about one round trip until it is repaired.

@@ -15,7 +15,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     votes
 }
 
-fn lookup(facts: &Facts<'_>) -> Option<Vote> {
+pub(super) fn lookup(facts: &Facts<'_>) -> Option<Vote> {
     let resolve = facts.steps("resolve").filter(|span| span.is_ok()).max_by_key(|span| span.nanos())?;
     let took = resolve.nanos();
     if took < SLOW_LOOKUP {
@@ -217,6 +217,23 @@ fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     if handshake.nanos() < expected.saturating_add(SLOW_HANDSHAKE) || retransmitted(facts) {
         return None;
     }
+    let first = handshake.nanos_of("tls.first_byte");
+    if let Some(first) = first.filter(|first| *first >= rtt.saturating_add(SLOW_HANDSHAKE)) {
+        return Some(
+            Vote::disturbed(
+                &["TLS34"],
+                0.92,
+                format!("{} works, but takes {} to begin the encryption: its computer is busy or slow.", facts.subject(), ms(first)),
+            )
+            .cost(handshake.nanos() - expected)
+            .cite(handshake, format!("the first byte of the server's answer to the hello came after {}, a round trip takes {}", ms(first), ms(rtt)))
+            .cite_if(facts.connection(), "no packet had to be sent again")
+            .rule_out("TLS33", "it is the first byte that comes late, not the last")
+            .rule_out("TCP18", "no packet had to be sent again")
+            .service("check the server's load, and what it asks (a key store, a certificate service) while it shakes hands")
+            .user("nothing to repair here"),
+        );
+    }
     Some(
         Vote::disturbed(
             &["TLS34", "TLS33"],
@@ -246,9 +263,18 @@ fn think(facts: &Facts<'_>) -> Option<Vote> {
     let rtt = facts.rtt().unwrap_or(0);
     let wait = facts.steps("wait").max_by_key(|span| span.nanos())?;
     let late = wait.nanos().saturating_sub(rtt);
-    if late < THINK_TIME || retransmitted(facts) {
+    // A lost packet costs time as well; but it is no chance if the same request is as slow once more.
+    let slow_again = facts
+        .control("once_more")
+        .and_then(|span| span.nanos_of("once_more.wait"))
+        .is_some_and(|wait| wait.saturating_sub(rtt) >= THINK_TIME && wait * 2 > late);
+    if late < THINK_TIME || (retransmitted(facts) && !slow_again) {
         return None;
     }
+    if let Some(vote) = named_by_server(facts, wait, late).or_else(|| only_the_first(facts, wait, late)) {
+        return Some(vote);
+    }
+    let again = facts.control("once_more").filter(|span| span.is_ok());
     Some(
         Vote::disturbed(
             &["APP01"],
@@ -268,11 +294,100 @@ fn think(facts: &Facts<'_>) -> Option<Vote> {
                 ms(late)
             ),
         )
-        .cite_if(facts.connection(), "no packet had to be sent again, so the network did not cause the wait")
-        .rule_out("TCP18", "no packet was lost and sent again")
-        .probe("ask again: quick means the server was only cold", &["APP01", "APP11"])
+        .cite_if(
+            facts.connection().filter(|_| !retransmitted(facts)),
+            "no packet had to be sent again, so the network did not cause the wait",
+        )
+        .cite_if(again, "asked once more, it is as slow")
+        .rule_out(
+            "TCP18",
+            if slow_again {
+                "the second time it took as long, and loss does not repeat itself"
+            } else {
+                "no packet was lost and sent again"
+            },
+        )
+        .rule_out(
+            "APP11",
+            if again.is_some() {
+                "the second time it is slow as well"
+            } else {
+                "nothing shows that only the first time is slow"
+            },
+        )
         .service("find out what the program does in this time (database, another service behind it)")
         .user("nothing to repair here"),
+    )
+}
+
+/// The server itself says what it waited for (Server-Timing, or a proxy's header).
+fn named_by_server(facts: &Facts<'_>, wait: &Span, late: u64) -> Option<Vote> {
+    let exchange = facts.delivered()?;
+    let timing = exchange.text("http.server_timing");
+    let told = timing
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .filter_map(|entry| {
+            let millis = entry
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("dur="))?
+                .trim()
+                .parse::<f64>()
+                .ok()?;
+            Some((entry.split(';').next()?.trim().to_owned(), millis))
+        })
+        .chain(exchange.text("http.upstream_ms").and_then(|text| {
+            Some(("the server behind the front server".to_owned(), text.trim().parse::<f64>().ok()?))
+        }))
+        .max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (name, millis) = told;
+    if millis * 1e6 < late as f64 / 2.0 {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["APP03"],
+            0.93,
+            format!(
+                "{} works, but waited {} for \"{name}\", as it says itself.",
+                facts.subject(),
+                ms((millis * 1e6) as u64)
+            ),
+        )
+        .cost(late)
+        .cite(exchange, format!("the answer's headers say: {}", timing.unwrap_or("upstream time")))
+        .cite(wait, format!("the first byte of the answer came after {}", ms(wait.nanos())))
+        .rule_out("TCP18", "no packet was lost and sent again")
+        .rule_out("APP01", "the server names the part that is slow")
+        .service(format!("look at \"{name}\": it takes most of the time"))
+        .user("nothing to repair here"),
+    )
+}
+
+/// The same request was quick the second time.
+fn only_the_first(facts: &Facts<'_>, wait: &Span, late: u64) -> Option<Vote> {
+    let again = facts.control("once_more").filter(|span| span.is_ok())?;
+    let second = again.nanos_of("once_more.wait")?;
+    if second.saturating_mul(4) > wait.nanos() {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["APP11"],
+            0.9,
+            format!(
+                "{} works, but the first answer took {}: the server had to wake up.",
+                facts.subject(),
+                ms(late)
+            ),
+        )
+        .cost(late)
+        .cite(wait, format!("the first byte of the first answer came after {}", ms(wait.nanos())))
+        .cite(again, format!("asked once more, it came after {}", ms(second)))
+        .rule_out("APP01", "the second time the program was quick")
+        .rule_out("TCP18", "no packet was lost and sent again")
+        .service("keep the program warm, or let it start sooner; an empty cache looks alike")
+        .user("nothing to repair here; the next visit is quick"),
     )
 }
 

@@ -22,10 +22,11 @@ struct Loaded<'a> {
 fn loaded<'a>(facts: &Facts<'a>) -> Option<Loaded<'a>> {
     let span = facts.pings("loaded").max_by_key(|span| span.int("ping.sent"))?;
     let (sent, received) = (span.int("ping.sent")?, span.int("ping.received").unwrap_or(0));
-    if sent <= 0 || received <= 0 {
+    // Where no ping is ever answered they are filtered, not lost.
+    if sent <= 0 || (received <= 0 && facts.answered_ping(None).is_none()) {
         return None;
     }
-    let lost_in_a_row = span.int("ping.lost_in_a_row").unwrap_or(0);
+    let lost_in_a_row = if received <= 0 { sent } else { span.int("ping.lost_in_a_row").unwrap_or(0) };
     let interval = span.nanos() / u64::try_from(sent).unwrap_or(1);
     Some(Loaded { span, silence: interval * u64::try_from(lost_in_a_row).unwrap_or(0), lost_in_a_row })
 }

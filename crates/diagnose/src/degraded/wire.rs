@@ -80,7 +80,10 @@ fn copies(facts: &Facts<'_>, seen: &Arrivals) -> Option<Vote> {
 
 fn overtaking(facts: &Facts<'_>, seen: &Arrivals, rtt: u64) -> Option<Vote> {
     let overtaken = seen.overtaken.len();
-    if overtaken < EVENTS_MIN || overtaken * 200 < seen.segments || seen.repaired.len() * 2 > overtaken {
+    // One packet that overtakes many is one event, however many come late by it.
+    let events =
+        seen.overtaken.windows(2).filter(|pair| pair[1] - pair[0] > 3).count() + usize::from(overtaken > 0);
+    if events < EVENTS_MIN || events * 200 < seen.segments || seen.repaired.len() * 2 > overtaken {
         return None;
     }
     Some(

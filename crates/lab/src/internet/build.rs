@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use thru_net::lab::Lab;
 use thru_sim::chain::Chain;
-use thru_sim::firewall::{Action, Firewall, FirewallConfig, Match, Rule as FilterRule};
+use thru_sim::firewall::{Action, Firewall, FirewallConfig, FlagMatch, FlowShare, Match, Rule as FilterRule};
 use thru_sim::nat::{Nat, NatConfig};
 use thru_sim::{Direction, LinkId, NodeId, World};
 use thru_stack::route::{Route, RouteTarget};
+use thru_stack::tcp::TcpConfig;
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::ipv4::Protocol;
 use thru_wire::{Cidr, IpPrefix, MacAddr};
@@ -79,6 +80,7 @@ fn add_node(world: &mut World, node: &Node) -> NodeId {
         forwarding: node.kind.forwards(),
         answers_ping: node.answers_ping,
         sends_icmp_errors: node.sends_icmp_errors,
+        tcp: TcpConfig { ports_taken: node.ports_taken, ..TcpConfig::default() },
         ..HostConfig::default()
     };
     world.add_host(&node.name, config)
@@ -177,17 +179,30 @@ fn filter_rules(rule: &Rule) -> Vec<FilterRule> {
         Some(1) => vec![Some(Protocol::ICMPV4), Some(Protocol::ICMPV6)],
         Some(number) => vec![Some(Protocol(number))],
     };
-    protocols
-        .into_iter()
-        .map(|protocol| {
-            let matches = Match {
-                source: rule.from.as_ref().map(prefix),
-                destination: rule.to.as_ref().map(prefix),
-                protocol,
-                destination_ports: rule.port.map(|port| port..=port),
-                ..Match::default()
-            };
-            FilterRule::new(matches, action)
-        })
-        .collect()
+    let any = |prefixes: &[Prefix]| match prefixes {
+        [] => vec![None],
+        some => some.iter().map(|one| Some(prefix(one))).collect(),
+    };
+    let mut filters = Vec::new();
+    for protocol in protocols {
+        for source in any(&rule.from) {
+            for destination in any(&rule.to) {
+                let matches = Match {
+                    source,
+                    destination,
+                    protocol,
+                    destination_ports: rule.port.map(|port| port..=port),
+                    tcp_flags: rule.flags.map(|(mask, set)| FlagMatch { mask, set }),
+                    size: rule.over.map(|size| size + 1..=usize::MAX),
+                    payload: rule.containing.as_ref().map(|text| text.as_bytes().to_vec()),
+                    flows: rule.flows.map(|(first, of)| FlowShare { first, of }),
+                    after: rule.after,
+                    first: rule.first,
+                    ..Match::default()
+                };
+                filters.push(FilterRule::new(matches, action));
+            }
+        }
+    }
+    filters
 }

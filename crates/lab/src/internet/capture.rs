@@ -16,7 +16,12 @@ pub(super) fn fill(internet: &Internet, trace: &mut Trace) {
     let mut packets: Vec<Packet> = Vec::new();
     // Where a packet of that essence was last sent by the tapped machine.
     let mut sent: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let client = internet.shared.nodes[internet.scenario().client];
     for sighting in sightings {
+        // What the client's own filter keeps back, no capture at its interface sees.
+        if matches!(sighting.fate, Fate::Dropped(DropReason::Hook(node, _)) if node == client) {
+            continue;
+        }
         let link = internet.link_name(&sighting);
         let essence = essence(&sighting.bytes);
         let reason = match sighting.fate {

@@ -13,14 +13,17 @@ use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
 use thru_serve::web::{
-    self, Answer as Page, Behaviour, Delivery, HttpVersions, Options, Server, Site, TlsVersions,
+    self, Announced, Answer as Page, Behaviour, Delivery, HttpVersions, Options, QuicDoor, Server, Site,
+    TlsVersions,
 };
 use tokio::task::JoinHandle;
 
 use super::zones::Served;
 use super::{Internet, StartError};
 use crate::scenario::ServiceKind;
-use crate::scenario::service::{DnsBehaviour, DnsSpec, Door, Http, Issuer, ResolverSpec, Trust, WebSpec};
+use crate::scenario::service::{
+    Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, Quic, ResolverSpec, Trust, WebSpec, frames,
+};
 
 /// Where a service runs: web sites that share node and port are one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,7 @@ impl Drop for Running {
 pub(super) struct Pki {
     root: Authority,
     issuing: Authority,
+    outdated: Authority,
     unknown: Authority,
     keys: Keys,
 }
@@ -64,14 +68,16 @@ const LEAF_AFTER: Duration = Duration::from_secs(60 * 86_400);
 
 impl Pki {
     /// In virtual time everything repeats; in real time browsers come, and they know no Ed25519.
-    pub(super) fn new(is_virtual: bool) -> Pki {
+    pub(super) fn new(is_virtual: bool, date: u64) -> Pki {
         let (from, to) = AUTHORITY_LIFE;
         let keys = if is_virtual { Keys::Seeded(PKI_SEED) } else { Keys::Fresh };
         let root = Authority::with_keys("Throughline Lab Root", keys, from, to);
         let issuing = root.intermediate("Throughline Lab CA 1", from, to);
         let unknown =
             Authority::with_keys("Nobody's Root", keys, from, to).intermediate("Nobody's CA 1", from, to);
-        Pki { root, issuing, unknown, keys }
+        let ended = Duration::from_nanos(date).saturating_sub(LEAF_BEFORE);
+        let outdated = root.intermediate("Throughline Lab CA 0", from, ended);
+        Pki { root, issuing, outdated, unknown, keys }
     }
 
     pub(super) fn root(&self) -> &rustls::pki_types::CertificateDer<'static> {
@@ -88,10 +94,12 @@ impl Pki {
             names: web.certificate_names.clone().unwrap_or_else(|| web.names.clone()),
             not_before: web.not_before.map_or(date.saturating_sub(LEAF_BEFORE), Duration::from_nanos),
             not_after: web.not_after.map_or(date + LEAF_AFTER, Duration::from_nanos),
-            without_intermediates: false,
+            without_intermediates: web.misdeeds.without_intermediate,
+            for_clients: web.misdeeds.for_clients,
         };
         let certified = match web.issuer {
             Issuer::Lab => self.issuing.issue(request),
+            Issuer::Outdated => self.outdated.issue(request),
             Issuer::Unknown => self.unknown.issue(request),
             Issuer::SelfSigned => self_signed_with(self.keys, request),
         };
@@ -149,11 +157,12 @@ impl Internet {
 
     async fn start_web(&self, node: usize, port: u16) -> Result<Running, StartError> {
         let mut sites = Vec::new();
-        let mut plain_port = None;
+        let (mut plain_port, mut family) = (None, None);
         for (service, kind) in self.state().services.iter().enumerate() {
             let ServiceKind::Web(web) = kind else { continue };
             if self.scenario().services[service].on == node && web.port == port && web.up {
                 plain_port = plain_port.or(web.plain_port);
+                family = family.or(web.misdeeds.family);
                 sites.push(self.site(web)?);
             }
         }
@@ -162,7 +171,11 @@ impl Internet {
         }
         let network = self.network_of(node);
         let options = Options {
-            addresses: self.addresses(node),
+            addresses: self
+                .addresses(node)
+                .into_iter()
+                .filter(|address| family.is_none_or(|family| (family == 6) == address.is_ipv6()))
+                .collect(),
             plain_port,
             secure_port: Some(port),
             ..Options::default()
@@ -174,8 +187,13 @@ impl Internet {
 
     fn site(&self, web: &WebSpec) -> Result<Site, StartError> {
         let speaks = |version| web.http.contains(&version);
+        let misdeeds = &web.misdeeds;
+        let announced = if misdeeds.chunked { Announced::Chunks } else { Announced::Length };
         let delivery = match (web.close_after, web.drip) {
-            (Some(after), _) => Delivery::Break { after: after as u64 },
+            (Some(after), _) => Delivery::Break { after: after as u64, announced },
+            (None, None) if misdeeds.reset_after.is_some() => {
+                Delivery::Reset { after: misdeeds.reset_after.unwrap_or(0) as u64 }
+            }
             (None, Some(rate)) => {
                 let bytes = 1200;
                 Delivery::Drip {
@@ -185,7 +203,14 @@ impl Internet {
             }
             (None, None) => Delivery::Whole,
         };
+        let bytes = |bytes: Vec<u8>| Page::Bytes { bytes: bytes.into(), goodbye: !misdeeds.abrupt };
         let answer = match (web.silent, web.status) {
+            _ if misdeeds.answer.is_some() => match misdeeds.answer.clone() {
+                Some(Answers::Redirect(to)) => Page::Redirect(to),
+                Some(Answers::Raw(raw)) => bytes(raw.into_bytes()),
+                Some(Answers::Frames(texts)) => bytes(frames(&texts)),
+                Some(Answers::Close) | None => Page::Close,
+            },
             (true, _) => Page::Never,
             (false, Some(code)) => Page::Status { code, retry_after: (code == 503).then_some(120) },
             (false, None) => Page::Page,
@@ -193,6 +218,7 @@ impl Internet {
         Ok(Site {
             names: web.names.clone(),
             tls: match (web.tls12, web.tls13) {
+                (false, false) => TlsVersions::Outdated,
                 (true, false) => TlsVersions::Only12,
                 (false, true) => TlsVersions::Only13,
                 _ => TlsVersions::Both,
@@ -203,7 +229,28 @@ impl Internet {
                 http3: speaks(Http::Three),
             },
             alt_svc: (web.alt_svc && speaks(Http::Three)).then(|| format!("h3=\":{}\"; ma=86400", web.port)),
-            behaviour: Behaviour { door: door(web.door), think: web.think, answer, delivery },
+            behaviour: Behaviour {
+                door: door(web),
+                think: web.think,
+                answer,
+                delivery,
+                quic: match misdeeds.quic {
+                    Quic::Open => QuicDoor::Open,
+                    Quic::Refuse => QuicDoor::Refuse,
+                    Quic::OtherProtocol => QuicDoor::OtherProtocol,
+                },
+                hello: misdeeds.hello,
+                cold: misdeeds.cold,
+                headers: misdeeds
+                    .headers
+                    .iter()
+                    .filter_map(|header| header.split_once(':'))
+                    .map(|(name, value)| (name.trim().to_string(), value.trim().to_string()))
+                    .collect(),
+                client_authority: misdeeds
+                    .client_certificate
+                    .then(|| self.shared.pki.root().as_ref().to_vec()),
+            },
             ..Site::new(web.names[0].clone(), self.shared.pki.certify(web, self.scenario().date)?)
         })
     }
@@ -317,14 +364,23 @@ impl Internet {
     }
 }
 
-fn door(door: Door) -> web::Door {
-    match door {
+fn door(web: &WebSpec) -> web::Door {
+    if let Some(alert) = web.misdeeds.alert {
+        return web::Door::Alert(alert);
+    }
+    if let Some(greeting) = &web.misdeeds.greeting {
+        return web::Door::Greet(greeting.as_bytes().into());
+    }
+    match web.door {
         Door::Open => web::Door::Open,
         Door::Close => web::Door::CloseOnAccept,
         Door::Silent => web::Door::Silent,
         Door::CloseAfterHello => web::Door::CloseAfterHello,
         Door::SilentAfterHello => web::Door::SilentAfterHello,
         Door::Plain => web::Door::PlainOnTlsPort,
+        Door::Reset => web::Door::ResetOnAccept,
+        Door::ResetAfterHello => web::Door::ResetAfterHello,
+        Door::Full => web::Door::Full,
     }
 }
 

@@ -37,6 +37,8 @@ pub enum CheckKind {
         layer: Option<String>,
         /// The causes of the verdict, as a set.
         causes: Option<Vec<String>>,
+        /// Of a second fault: what the verdict has to mention beside its causes, any of these.
+        also: Vec<String>,
         /// Exit code of `thru`.
         exit: Option<u8>,
         /// HTTP status.

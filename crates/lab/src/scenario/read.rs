@@ -6,6 +6,7 @@ mod rules;
 mod services;
 mod timeline;
 mod topology;
+mod vary;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,13 +27,18 @@ use topology::{links, nodes, outsides, profiles};
 
 type Load<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
 
-pub(crate) fn scenario(source: &Arc<Source>, load: Load<'_>) -> Result<Scenario, Error> {
-    let tree = merge::tree(source, load, 0)?;
-    Read { tree: &tree }.scenario(source)
+pub(crate) fn scenario(
+    source: &Arc<Source>,
+    load: Load<'_>,
+    variation: Option<u64>,
+) -> Result<Scenario, Error> {
+    let tree = merge::tree(source, load, variation, 0)?;
+    Read { tree: &tree, variation }.scenario(source)
 }
 
 struct Read<'a> {
     tree: &'a Table,
+    variation: Option<u64>,
 }
 
 impl Read<'_> {
@@ -57,7 +63,10 @@ impl Read<'_> {
         let client = root.text("client")?;
         let profiles = profiles(&root)?;
         let (mut nodes, mut places) = nodes(&root)?;
-        let (links, link_nets) = links(&root, &nodes, &profiles)?;
+        let (mut links, link_nets) = links(&root, &nodes, &profiles)?;
+        if let Some(seed) = self.variation {
+            vary::stretch(&mut links, seed);
+        }
         let node_tables = sections(&root, "node")?;
         for (key, _) in &node_tables {
             if !nodes.iter().any(|node| node.name == key.text) {
@@ -83,9 +92,7 @@ impl Read<'_> {
             node.answers_ping = reader.bool("answers_ping")?.unwrap_or(true);
             node.sends_icmp_errors = reader.bool("icmp_errors")?.unwrap_or(true);
             node.clock = reader.quantity("clock", units::offset)?.unwrap_or(0);
-            for text in reader.texts("rules")?.unwrap_or_default() {
-                node.rules.push(rule(&text)?);
-            }
+            node.ports_taken = reader.bool("ports_taken")?.unwrap_or(false);
             for text in reader.texts("addresses")?.unwrap_or_default() {
                 let address: IpAddr = text.text.parse().map_err(|_| {
                     text.error(
@@ -96,7 +103,7 @@ impl Read<'_> {
                 addresses.push(GivenAddress { node: index, address, place: text });
             }
             // These need all addresses and are read below.
-            for later in ["resolvers", "routes", "outside"] {
+            for later in ["resolvers", "routes", "outside", "rules", "hosts"] {
                 reader.get(later);
             }
             reader.finish()?;
@@ -116,6 +123,23 @@ impl Read<'_> {
                 let line = route_line(&text, index, &nodes)?;
                 nodes[index].routes.retain(|known| known.prefix != line.prefix);
                 nodes[index].routes.push(line);
+            }
+            for text in reader.texts("rules")?.unwrap_or_default() {
+                let rule = rule(&text, &nodes)?;
+                nodes[index].rules.push(rule);
+            }
+            for text in reader.texts("hosts")?.unwrap_or_default() {
+                let Some((name, address)) = text.text.trim().split_once(' ') else {
+                    return Err(text.error(
+                        "a line of a hosts file has two words",
+                        "write `NAME NODE` or `NAME ADDRESS`",
+                    ));
+                };
+                let place = Str { text: address.trim().to_string(), span: text.span.clone() };
+                let found = node_addresses(&nodes, &place)?;
+                nodes[index]
+                    .hosts
+                    .extend(found.into_iter().map(|address| (name.to_ascii_lowercase(), address)));
             }
             for text in reader.texts("resolvers")?.unwrap_or_default() {
                 let found = node_addresses(&nodes, &text)?;

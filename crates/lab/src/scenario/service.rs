@@ -12,6 +12,10 @@ use thru_names::zone::Zone;
 use crate::item::{Reader, Str};
 use crate::source::{Error, suggest};
 use crate::{date, units};
+pub(crate) use misdeeds::frames;
+pub use misdeeds::{Answers, Misdeeds, Quic};
+
+mod misdeeds;
 
 /// A service on a node.
 #[derive(Clone, Debug)]
@@ -218,6 +222,8 @@ pub enum Issuer {
     /// The lab's CA, which the lab's clients trust.
     #[default]
     Lab,
+    /// An intermediate CA of the lab's whose own certificate ran out a month before the lab's date.
+    Outdated,
     /// A CA nobody knows.
     Unknown,
     /// The site itself.
@@ -225,8 +231,12 @@ pub enum Issuer {
 }
 
 impl Issuer {
-    const NAMES: [(&'static str, Issuer); 3] =
-        [("lab", Issuer::Lab), ("unknown", Issuer::Unknown), ("self", Issuer::SelfSigned)];
+    const NAMES: [(&'static str, Issuer); 4] = [
+        ("lab", Issuer::Lab),
+        ("outdated", Issuer::Outdated),
+        ("unknown", Issuer::Unknown),
+        ("self", Issuer::SelfSigned),
+    ];
 
     /// The word in the file.
     pub fn word(self) -> &'static str {
@@ -250,16 +260,25 @@ pub enum Door {
     SilentAfterHello,
     /// The TLS port speaks plain HTTP.
     Plain,
+    /// Accepts, then resets at once.
+    Reset,
+    /// Resets after the client's hello.
+    ResetAfterHello,
+    /// Its queue of new connections is full.
+    Full,
 }
 
 impl Door {
-    const NAMES: [(&'static str, Door); 6] = [
+    const NAMES: [(&'static str, Door); 9] = [
         ("open", Door::Open),
         ("close", Door::Close),
         ("silent", Door::Silent),
         ("close-after-hello", Door::CloseAfterHello),
         ("silent-after-hello", Door::SilentAfterHello),
         ("plain", Door::Plain),
+        ("reset", Door::Reset),
+        ("reset-after-hello", Door::ResetAfterHello),
+        ("full", Door::Full),
     ];
 
     /// The word in the file.
@@ -307,6 +326,8 @@ pub struct WebSpec {
     pub close_after: Option<usize>,
     /// Whether it runs at all; if not, its ports are closed.
     pub up: bool,
+    /// What else it does wrong.
+    pub misdeeds: Box<Misdeeds>,
 }
 
 impl Default for WebSpec {
@@ -330,6 +351,7 @@ impl Default for WebSpec {
             drip: None,
             close_after: None,
             up: true,
+            misdeeds: Box::default(),
         }
     }
 }
@@ -434,7 +456,8 @@ impl WebSpec {
         if let Some(versions) = reader.texts("tls")? {
             (self.tls12, self.tls13) = (false, false);
             for version in versions {
-                *match word(&version, &[("1.2", 2), ("1.3", 3)], "TLS version")? {
+                *match word(&version, &[("1.2", 2), ("1.3", 3), ("old", 1)], "TLS version")? {
+                    1 => continue,
                     2 => &mut self.tls12,
                     _ => &mut self.tls13,
                 } = true;
@@ -454,8 +477,10 @@ impl WebSpec {
             if let Some(at) = read_date(&certificate, "not_after")? {
                 self.not_after = Some(at);
             }
+            self.misdeeds.apply_certificate(&certificate)?;
             certificate.finish()?;
         }
+        self.misdeeds.apply(reader)?;
         if let Some(port) = reader.integer("port", 1, 65_535)? {
             self.port = port as u16;
         }
@@ -481,7 +506,7 @@ impl WebSpec {
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(crate) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use super::service::{DnsBehaviour, WebSpec};
-use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, RuleVerdict, Scenario, ServiceKind};
+use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, Scenario, ServiceKind};
 use crate::{date, units};
 
 impl Scenario {
@@ -87,6 +87,13 @@ impl Scenario {
             if !node.rules.is_empty() {
                 writeln!(out, "rules = [{}]", list(node.rules.iter().map(rule)))?;
             }
+            if !node.hosts.is_empty() {
+                let lines = node.hosts.iter().map(|(name, address)| format!("{name} {address}"));
+                writeln!(out, "hosts = [{}]", list(lines))?;
+            }
+            if node.ports_taken {
+                writeln!(out, "ports_taken = true")?;
+            }
             if !node.routes.is_empty() {
                 writeln!(out, "routes = [{}]", list(node.routes.iter().map(route)))?;
             }
@@ -162,13 +169,16 @@ impl Scenario {
                 None => Ok(()),
             };
             match &check.kind {
-                CheckKind::Url { url, http, verdict, layer, causes, exit, status, time } => {
+                CheckKind::Url { url, http, verdict, layer, causes, also, exit, status, time } => {
                     writeln!(out, "url = {}", quote(url))?;
                     text(out, "http", &http.map(|http| http.word().to_string()))?;
                     text(out, "verdict", verdict)?;
                     text(out, "layer", layer)?;
                     if let Some(causes) = causes {
                         writeln!(out, "causes = [{}]", list(causes.iter().cloned()))?;
+                    }
+                    if !also.is_empty() {
+                        writeln!(out, "also = [{}]", list(also.iter().cloned()))?;
                     }
                     if let Some(exit) = exit {
                         writeln!(out, "exit = {exit}")?;
@@ -197,7 +207,7 @@ impl Scenario {
     }
 }
 
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -215,7 +225,7 @@ fn quote(text: &str) -> String {
     out
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(super) fn list(items: impl Iterator<Item = String>) -> String {
     items.map(|item| quote(&item)).collect::<Vec<_>>().join(", ")
 }
 
@@ -233,29 +243,7 @@ pub(super) fn route(line: &RouteLine) -> String {
 }
 
 fn rule(rule: &Rule) -> String {
-    let verdict = match rule.verdict {
-        RuleVerdict::Accept => "accept",
-        RuleVerdict::Drop => "drop",
-        RuleVerdict::Reject => "reject",
-        RuleVerdict::Reset => "reset",
-    };
-    let protocol = match rule.protocol {
-        Some(1) => "icmp",
-        Some(6) => "tcp",
-        Some(17) => "udp",
-        _ => "any",
-    };
-    let mut out = format!("{verdict} {protocol}");
-    if let Some(port) = rule.port {
-        let _ = write!(out, " {port}");
-    }
-    if let Some(from) = rule.from {
-        let _ = write!(out, " from {from}");
-    }
-    if let Some(to) = rule.to {
-        let _ = write!(out, " to {to}");
-    }
-    out
+    rule.text.clone()
 }
 
 fn settings(kind: &ServiceKind) -> Vec<String> {
@@ -309,8 +297,9 @@ fn web(spec: &WebSpec) -> Vec<String> {
         drip,
         close_after,
         up,
+        misdeeds,
     } = spec;
-    let tls = [("1.2", *tls12), ("1.3", *tls13)]
+    let tls = [("1.2", *tls12), ("1.3", *tls13), ("old", !*tls12 && !*tls13)]
         .into_iter()
         .filter(|(_, on)| *on)
         .map(|(version, _)| version.to_string());
@@ -324,6 +313,7 @@ fn web(spec: &WebSpec) -> Vec<String> {
     if let Some(at) = not_after {
         certificate.push(format!("not_after = {}", quote(&date::show(*at))));
     }
+    misdeeds.show_certificate(&mut certificate);
     let mut lines = vec![
         format!("names = [{}]", list(names.iter().cloned())),
         format!("http = [{}]", list(http.iter().map(|version| version.word().to_string()))),
@@ -340,5 +330,6 @@ fn web(spec: &WebSpec) -> Vec<String> {
     lines.extend(status.map(|status| format!("status = {status}")));
     lines.extend(drip.map(|rate| format!("drip = {}", quote(&units::show_rate(rate)))));
     lines.extend(close_after.map(|bytes| format!("close_after = {}", quote(&units::show_size(bytes)))));
+    misdeeds.show(&mut lines);
     lines
 }

@@ -82,9 +82,9 @@ fn what_is_behind_a_nat_is_unknown_outside() {
 
 #[test]
 fn every_builtin_lab_is_canonical() {
-    for (name, _) in crate::builtin::LABS {
+    for name in crate::builtin::names() {
         let scenario = Scenario::builtin(name).unwrap();
-        assert_eq!(scenario.name, *name, "a lab is called what its file is called");
+        assert_eq!(scenario.name, name, "a lab is called what its file is called");
         assert!(!scenario.about.is_empty() && !scenario.checks.is_empty(), "{name}");
         let once = scenario.expanded();
         let again = Scenario::parse(&once, name).unwrap_or_else(|error| panic!("{name}: {error}\n{once}"));
@@ -99,6 +99,16 @@ fn every_builtin_lab_is_canonical() {
                 "root_nodes: [\"ns-root\"]"
             )
         );
+    }
+}
+
+#[test]
+fn every_builtin_lab_is_one_whatever_the_seed_makes_of_it() {
+    for (name, text) in crate::builtin::labs() {
+        let seeds = if text.contains("[vary]") { 0..40 } else { 0..1 };
+        let urls: std::collections::BTreeSet<String> =
+            seeds.map(|seed| Scenario::varied(name, seed).expect("it is built in").expanded()).collect();
+        assert!(!text.contains("[vary]") || urls.len() > 1, "{name} varies");
     }
 }
 
@@ -342,7 +352,7 @@ proptest! {
 
     #[test]
     fn no_mutation_of_a_file_panics(cuts in prop::collection::vec((0usize..9000, 0usize..40, ".{0,12}"), 1..4)) {
-        let mut text = crate::builtin::LABS[0].1.to_string();
+        let mut text = crate::builtin::find("internet").unwrap().1.to_string();
         for (at, len, new) in cuts {
             let mut from = at.min(text.len());
             while !text.is_char_boundary(from) { from -= 1; }

@@ -56,6 +56,8 @@ fn classify(error: &io::Error) -> ConnectErrorKind {
         io::ErrorKind::HostUnreachable => {
             ConnectErrorKind::Unreachable { icmp: None, text: "host unreachable, says the kernel".to_owned() }
         }
+        io::ErrorKind::AddrNotAvailable => ConnectErrorKind::NoPorts,
+        io::ErrorKind::PermissionDenied => ConnectErrorKind::Forbidden(error.to_string()),
         _ => ConnectErrorKind::Other(error.to_string()),
     }
 }

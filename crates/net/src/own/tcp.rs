@@ -49,7 +49,7 @@ fn not_started(error: &StackConnectError) -> ConnectErrorKind {
             ConnectErrorKind::Other("the local address is not ours".to_owned())
         }
         StackConnectError::AddressInUse => ConnectErrorKind::Other("the local address is in use".to_owned()),
-        StackConnectError::NoPorts => ConnectErrorKind::Other("no local port is free".to_owned()),
+        StackConnectError::NoPorts => ConnectErrorKind::NoPorts,
         StackConnectError::TooMany => ConnectErrorKind::Other("too many connections".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hickory_proto::rr::RecordType;
 use thru_names::text::parse_name;
 use thru_net::ConnectOptions;
-use thru_trace::{Family, Layer, Outcome, SpanId};
+use thru_trace::{Family, Layer, Outcome, SpanId, Value};
 use url::{Host, Url};
 
 use super::JourneyOptions;
@@ -16,7 +16,7 @@ use crate::Recorder;
 use crate::connect;
 use crate::ping::{PingOptions, ping};
 use crate::request::{Client, Request};
-use crate::resolve::{self, stub::Patience};
+use crate::resolve::{self, ResolveOptions, stub::Patience};
 use crate::route::{RouteOptions, route};
 use crate::secure::TlsClient;
 
@@ -92,6 +92,33 @@ pub async fn repeated_lookup(recorder: &Recorder, options: &JourneyOptions, slow
     }
 }
 
+/// The address came from the hosts file and the request failed: what does DNS say? `hosts.differs`: something else.
+pub async fn without_hosts(recorder: &Recorder, options: &JourneyOptions) {
+    let spans = recorder.spans();
+    let own =
+        |what: &'static str| spans.iter().filter(move |span| span.what == what && span.parent.is_none());
+    let listed = own("resolve").find(|span| span.text("dns.source") == Some("hosts"));
+    let answered = own("exchange").any(|span| span.int("http.status").is_some_and(|status| status < 400));
+    let Some(listed) = listed.filter(|_| !answered) else { return };
+    let name = listed.text("dns.name").unwrap_or_default().trim_end_matches('.').to_owned();
+    // A name without a dot is no name of DNS.
+    if !name.contains('.') {
+        return;
+    }
+    let control = open(recorder, Layer::Dns, "without_hosts", format!("what does DNS say of {name}?"));
+    let wishes = ResolveOptions { hosts: Vec::new(), ..options.resolve_options() };
+    match resolve::resolve(recorder, Some(control), &name, &wishes).await {
+        Ok(found) => {
+            let known = found.addresses.iter().any(|address| {
+                listed.list("dns.addresses").unwrap_or_default().contains(&Value::Address(*address))
+            });
+            recorder.set(control, "hosts.differs", !known);
+            recorder.ok(control);
+        }
+        Err(failure) => recorder.fail(control, failure.code, failure.text),
+    }
+}
+
 /// The other address family: overtaken in the race by one lost packet, or broken? And if it never had to be tried:
 /// does it work for those who have nothing else?
 pub async fn other_family(recorder: &Recorder, addresses: &[SocketAddr], limit: Duration) {
@@ -130,6 +157,9 @@ pub async fn after_connect(
     {
         other_port(recorder, *remote).await;
     }
+    if failed.iter().all(|span| recorder.code(*span).as_deref() == Some("tcp.timeout")) {
+        other_source(recorder, *remote).await;
+    }
     other_site_connects(recorder, options).await;
 }
 
@@ -166,6 +196,22 @@ async fn other_port(recorder: &Recorder, remote: SocketAddr) {
     let wishes = ConnectOptions { limit: Some(Duration::from_secs(3)), ..ConnectOptions::default() };
     let connected = connect::single(recorder, Some(control), other, wishes).await;
     close(recorder, control, connected.map(drop));
+}
+
+/// The same address and port again, from other ports of ours: `source.tries` attempts, of which `source.answered` were.
+/// Where several devices share the work, one of them may be broken.
+async fn other_source(recorder: &Recorder, remote: SocketAddr) {
+    const TRIES: u32 = 4;
+    let control =
+        open(recorder, Layer::Tcp, "other_source", format!("does {remote} answer other ports of ours?"));
+    let wishes = ConnectOptions { limit: Some(Duration::from_millis(900)), ..ConnectOptions::default() };
+    let mut answered = 0u32;
+    for _ in 0..TRIES {
+        answered += u32::from(connect::single(recorder, Some(control), remote, wishes).await.is_ok());
+    }
+    recorder.set(control, "source.tries", TRIES);
+    recorder.set(control, "source.answered", answered);
+    if answered > 0 { recorder.ok(control) } else { recorder.fail(control, "tcp.timeout", "none of them") }
 }
 
 /// A site that is known to work: does a TCP handshake with it?

@@ -99,7 +99,10 @@ async fn by_tcp(
             ConnectErrorKind::NoRoute => {
                 Err(io::Error::new(io::ErrorKind::NetworkUnreachable, "no route to the destination"))
             }
-            ConnectErrorKind::Other(words) => Err(io::Error::other(words)),
+            ConnectErrorKind::NoPorts => Err(io::Error::other("no local port is free")),
+            ConnectErrorKind::Forbidden(words) | ConnectErrorKind::Other(words) => {
+                Err(io::Error::other(words))
+            }
         },
     }
 }

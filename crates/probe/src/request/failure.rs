@@ -29,7 +29,33 @@ pub(super) fn of_hyper(error: &hyper::Error, began: bool) -> Problem {
     Problem::new("http.protocol", format!("the answer breaks the rules of HTTP: {}", describe(error)))
 }
 
+/// What came cannot be read: `head` is its beginning. Is it HTTP at all?
+pub(super) fn with_head(problem: Problem, head: &[u8], http2: bool) -> Problem {
+    let http1 = head.starts_with(b"HTTP/");
+    match head.first() {
+        // A TLS record (RFC 8446 5.1).
+        Some(20..=23) if head.get(1) == Some(&3) => problem.with("http.head_tls", true),
+        Some(_) if http2 && http1 => problem.with("http2.spoke_http1", true),
+        Some(first) if !http2 && !http1 && (first.is_ascii_graphic() || *first == b' ') => {
+            let line = head.iter().take_while(|byte| byte.is_ascii_graphic() || **byte == b' ');
+            problem.with("http.head", line.map(|byte| char::from(*byte)).collect::<String>())
+        }
+        _ => problem,
+    }
+}
+
 fn of_http2(error: &h2::Error) -> Problem {
+    let problem = http2_words(error);
+    match error.reason() {
+        Some(reason) => problem
+            .with("http2.error", u32::from(reason))
+            .with("http2.goaway", error.is_go_away())
+            .with("http2.remote", error.is_remote()),
+        None => problem,
+    }
+}
+
+fn http2_words(error: &h2::Error) -> Problem {
     let reason = error.reason().map_or_else(String::new, |reason| format!(" ({reason:?})"));
     if error.is_go_away() && error.is_remote() {
         Problem::new("http.closed", format!("the server is closing the connection{reason}"))
@@ -41,6 +67,19 @@ fn of_http2(error: &h2::Error) -> Problem {
 }
 
 fn of_io(error: &io::Error, began: bool) -> Problem {
+    if let Some(error) = alert::find::<rustls::Error>(error) {
+        let (code, text) = alert::of_tls(error);
+        return Problem::new(code, text);
+    }
+    // h2 keeps only the words of an error below it.
+    if let Some((_, alert)) = error.to_string().split_once("received fatal alert: ") {
+        let name: String = alert.chars().take_while(char::is_ascii_alphanumeric).collect();
+        let code = alert::snake(&name);
+        return Problem::new(
+            format!("tls.alert.{code}"),
+            format!("the server ended the connection with the alert {code}"),
+        );
+    }
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
             let when = if began { "in the middle of the answer" } else { "before an answer came" };
@@ -82,6 +121,7 @@ pub(super) fn of_http3(error: &StreamError, began: bool) -> Problem {
     match error {
         StreamError::RemoteTerminate { code, .. } => {
             Problem::new("http.reset", format!("the server reset the stream ({code})"))
+                .with("http3.error", i64::try_from(code.value()).unwrap_or(i64::MAX))
         }
         StreamError::StreamError { code, reason, .. } => {
             Problem::new("http.protocol", format!("the answer breaks the rules of HTTP/3: {code} {reason}"))

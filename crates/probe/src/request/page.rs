@@ -61,7 +61,7 @@ impl fmt::Display for Way {
 }
 
 /// One request of a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     /// `/object/7`.
     pub path: String,

@@ -24,6 +24,8 @@ pub struct TcpClient {
     sender: Sender,
     /// On the plaintext side of TLS.
     meter: Meter,
+    /// Anything was ever read.
+    heard: bool,
     /// Moves the bytes; `None` for clones, which leave it to the original.
     driver: Option<JoinHandle<()>>,
 }
@@ -66,7 +68,7 @@ impl TcpClient {
             });
             (Sender::Http1(sender), driver)
         };
-        Ok(TcpClient { network: network.clone(), sender, meter, driver: Some(driver) })
+        Ok(TcpClient { network: network.clone(), sender, meter, heard: false, driver: Some(driver) })
     }
 
     pub(super) fn version(&self) -> &'static str {
@@ -84,6 +86,7 @@ impl TcpClient {
                 network: self.network.clone(),
                 sender: Sender::Http2(sender.clone()),
                 meter: self.meter.clone(),
+                heard: self.heard,
                 driver: None,
             }),
         }
@@ -111,6 +114,8 @@ impl TcpClient {
         let http1 = matches!(self.sender, Sender::Http1(_));
         let head = request.head(!http1).map_err(|text| Problem::new("http.protocol", text))?;
         let message = head.map(|()| Full::new(request.body.clone()));
+        // What came before: over HTTP/2 the server's settings.
+        self.heard |= self.meter.read().bytes_read > 0;
         self.meter.mark();
         let answer = network.timeout(limits.wait, self.answer(message)).await;
         let counts = self.meter.read();
@@ -121,13 +126,15 @@ impl TcpClient {
             Some(Ok(response)) => response,
             Some(Err(error)) => {
                 progress.first_byte = counts.first_read.filter(|_| began);
-                return Err(failure::of_hyper(&error, began));
+                let problem = failure::of_hyper(&error, began);
+                return Err(failure::with_head(problem, &counts.head, !http1));
             }
             None if began => {
                 progress.first_byte = counts.first_read;
                 return Err(Problem::new("http.stalled", "the answer stopped in the middle of its head"));
             }
-            None => return Err(no_answer(limits)),
+            // Over HTTP/2 a server that lives says so with its settings, before any answer.
+            None => return Err(no_answer(limits).with("http.silent", !self.heard && counts.bytes_read == 0)),
         };
         progress.first_byte = counts.first_read.filter(|_| http1).or_else(|| Some(network.now()));
         let (head, mut body) = response.into_parts();

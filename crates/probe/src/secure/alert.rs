@@ -63,17 +63,20 @@ pub(crate) fn name(alert: AlertDescription) -> String {
         AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
         AlertDescription::EncryptedClientHelloRequired => "ech_required".to_owned(),
         AlertDescription::Unknown(code) => format!("unknown_{code}"),
-        known => {
-            let mut name = String::new();
-            for letter in format!("{known:?}").chars() {
-                if letter.is_ascii_uppercase() && !name.is_empty() {
-                    name.push('_');
-                }
-                name.push(letter.to_ascii_lowercase());
-            }
-            name
-        }
+        known => snake(&format!("{known:?}")),
     }
+}
+
+/// `CertificateRequired` as `certificate_required`.
+pub(crate) fn snake(words: &str) -> String {
+    let mut name = String::new();
+    for letter in words.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 /// What the server speaks instead, if its first bytes are no TLS record (RFC 8446 5.1: type 20 to 23, version 3.x).

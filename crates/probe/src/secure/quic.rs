@@ -167,6 +167,9 @@ impl TlsClient {
             return Failure::record(recorder, span, code, text);
         }
         let (mut code, mut text) = of_connection(error);
+        if let ConnectionError::ConnectionClosed(close) = error {
+            recorder.set(span, "quic.error", i64::try_from(u64::from(close.error_code)).unwrap_or(i64::MAX));
+        }
         let heard = match heard {
             None if code == "quic.timeout" => self.knock(remote).await,
             heard => heard,

@@ -6,13 +6,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use thru_net::{Network, Sleep};
+use thru_net::{Network, Sleep, TcpInspector};
 
-use super::Delivery;
 use super::pages::{Content, pattern};
+use super::{Announced, Delivery};
 
 /// Bytes made at a time.
 const PIECE: u64 = 16 * 1024;
+/// Between the last bytes and a reset: they are to arrive.
+const BEFORE_RESET: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The body of an answer: never more than one piece of it in memory.
 pub(super) struct PageBody {
@@ -24,17 +26,25 @@ pub(super) struct PageBody {
     pause: Option<Sleep>,
     /// The transport had its turn before the body breaks off.
     flushed: bool,
+    /// The connection, for bodies that end with its reset.
+    connection: Option<TcpInspector>,
 }
 
 impl PageBody {
-    pub(super) fn new(network: &Network, content: Content, delivery: Delivery) -> PageBody {
+    pub(super) fn new(
+        network: &Network,
+        content: Content,
+        delivery: Delivery,
+        connection: Option<TcpInspector>,
+    ) -> PageBody {
         let length = content.length();
-        PageBody { network: network.clone(), content, delivery, sent: 0, length, pause: None, flushed: false }
+        let network = network.clone();
+        PageBody { network, content, delivery, sent: 0, length, pause: None, flushed: false, connection }
     }
 
     /// For answers to HEAD, and where there is nothing to say.
     pub(super) fn empty(network: &Network) -> PageBody {
-        PageBody::new(network, Content::Text(Bytes::new()), Delivery::Whole)
+        PageBody::new(network, Content::Text(Bytes::new()), Delivery::Whole, None)
     }
 
     fn piece(&mut self, size: u64) -> Bytes {
@@ -89,16 +99,31 @@ impl Body for PageBody {
             // Nobody wakes this task again for the body's sake: the connection ends when the client gives up or
             // when it was idle for too long.
             Delivery::Stall { after } if this.sent >= after => return Poll::Pending,
-            Delivery::Break { after } if this.sent >= after && this.flushed => {
+            Delivery::Break { after, .. } if this.sent >= after && this.flushed => {
                 return Poll::Ready(Some(Err(BrokenOff)));
             }
+            // A reset throws away what is still to be sent; what was sent has to arrive first.
+            Delivery::Reset { after } if this.sent >= after && this.flushed => {
+                if let Some(connection) = &this.connection {
+                    connection.reset();
+                }
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+            Delivery::Reset { after } if this.sent >= after => {
+                this.flushed = true;
+                this.pause = Some(this.network.sleep(BEFORE_RESET));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             // hyper throws away what it has not written yet when a body fails; one turn of waiting makes it write.
-            Delivery::Break { after } if this.sent >= after => {
+            Delivery::Break { after, .. } if this.sent >= after => {
                 this.flushed = true;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            Delivery::Stall { after } | Delivery::Break { after } => PIECE.min(after - this.sent),
+            Delivery::Stall { after } | Delivery::Break { after, .. } | Delivery::Reset { after } => {
+                PIECE.min(after - this.sent)
+            }
         };
         Poll::Ready(Some(Ok(Frame::data(this.piece(size)))))
     }
@@ -108,6 +133,9 @@ impl Body for PageBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Delivery::Break { announced: Announced::Chunks, .. } = self.delivery {
+            return SizeHint::default();
+        }
         SizeHint::with_exact(self.length - self.sent)
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::pages::Via;
-use super::{Door, Shared, http};
+use super::{Answer, Door, QuicDoor, Shared, http};
 
 type QuicConnection = h3_quinn::Connection;
 
@@ -34,7 +34,8 @@ async fn connection(shared: Arc<Shared>, incoming: quinn::Incoming) {
     match shared.door() {
         Door::Silent => return incoming.ignore(),
         Door::CloseOnAccept => return incoming.refuse(),
-        Door::Open | Door::PlainOnTlsPort | Door::CloseAfterHello | Door::SilentAfterHello => {}
+        _ if shared.site(0).behaviour.quic == QuicDoor::Refuse => return incoming.refuse(),
+        _ => {}
     }
     let Ok(connecting) = incoming.accept() else { return };
     // Answers may leave before the client has finished its handshake: that is what makes 0-RTT worth while.
@@ -89,8 +90,9 @@ async fn request(shared: Arc<Shared>, site: usize, resolver: RequestResolver<Qui
             Err(_) => return,
         }
     }
-    let Ok(response) = http::reply_to(&shared, site, Via::Quic, &head, uploaded).await else {
-        stream.stop_stream(Code::H3_REQUEST_CANCELLED);
+    let Ok(response) = http::reply_to(&shared, site, Via::Quic, &head, uploaded, None).await else {
+        let rejected = shared.site(site).behaviour.answer == Answer::Close;
+        stream.stop_stream(if rejected { Code::H3_REQUEST_REJECTED } else { Code::H3_REQUEST_CANCELLED });
         return;
     };
     let (head, mut body) = response.into_parts();

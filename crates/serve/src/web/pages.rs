@@ -65,16 +65,21 @@ pub(super) fn answer(
     path: &str,
     uploaded: u64,
 ) -> Reply {
-    let mut reply = match site.behaviour.answer {
+    let mut reply = match &site.behaviour.answer {
+        Answer::Redirect(to) if via != Via::Plain || site.certificate.is_none() => {
+            redirect(StatusCode::FOUND, to)
+        }
         Answer::Status { code, retry_after } => {
-            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let mut reply = short(status);
             if let Some(seconds) = retry_after {
-                reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
             reply
         }
-        Answer::Page | Answer::Never | Answer::Close => page(site, via, method, host, path, uploaded),
+        Answer::Page | Answer::Never | Answer::Close | Answer::Redirect(_) | Answer::Bytes { .. } => {
+            page(site, via, method, host, path, uploaded)
+        }
     };
     reply.headers.insert(header::SERVER, HeaderValue::from_static("thru-lab"));
     reply.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(reply.content.length()));

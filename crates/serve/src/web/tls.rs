@@ -15,7 +15,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::idle::Idle;
 use super::pages::Via;
-use super::{Door, ServeError, Shared, Site, TlsVersions, http};
+use super::{Door, QuicDoor, ServeError, Shared, Site, TlsVersions, http, raw};
 
 /// How long a client may take for its side of the handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
@@ -55,11 +55,24 @@ impl PreparedSite {
             TlsVersions::Only12 => &[&version::TLS12],
             TlsVersions::Outdated => return Ok(PreparedSite { site, tls: None, key: Some(key) }),
         };
-        let mut config = ServerConfig::builder_with_details(provider, tls::time_provider(network))
+        let builder = ServerConfig::builder_with_details(Arc::clone(&provider), tls::time_provider(network))
             .with_protocol_versions(versions)
-            .map_err(|error| ServeError::new(what(), error))?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Always(Arc::clone(&key))));
+            .map_err(|error| ServeError::new(what(), error))?;
+        let builder = match &site.behaviour.client_authority {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = rustls::RootCertStore::empty();
+                roots
+                    .add(authority.clone().into())
+                    .map_err(|error| ServeError::new("ask clients for certificates", error))?;
+                let asking =
+                    rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                        .build()
+                        .map_err(|error| ServeError::new("ask clients for certificates", error))?;
+                builder.with_client_cert_verifier(asking)
+            }
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(Always(Arc::clone(&key))));
         for (spoken, protocol) in [(site.http.http2, &b"h2"[..]), (site.http.http1, b"http/1.1")] {
             if spoken {
                 config.alpn_protocols.push(protocol.to_vec());
@@ -129,7 +142,8 @@ pub(super) fn quic_config(
             .map_err(|error| ServeError::new("serve HTTP/3", error))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(ByName { exact, wildcards, first }));
-    config.alpn_protocols = vec![b"h3".to_vec()];
+    let other = speaking().any(|site| site.site.behaviour.quic == QuicDoor::OtherProtocol);
+    config.alpn_protocols = vec![if other { b"doq".to_vec() } else { b"h3".to_vec() }];
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     // QUIC knows only this value for "0-RTT is welcome" (RFC 9001 4.6.1).
     config.max_early_data_size = u32::MAX;
@@ -166,8 +180,15 @@ pub(super) async fn secure(shared: Arc<Shared>, mut stream: TcpStream) {
     match shared.door() {
         Door::CloseOnAccept => return,
         Door::Silent => return std::future::pending().await,
-        Door::PlainOnTlsPort => return http::plain(shared, stream).await,
-        Door::Open | Door::CloseAfterHello | Door::SilentAfterHello => {}
+        Door::PlainOnTlsPort | Door::Greet(_) | Door::ResetOnAccept => {
+            return http::plain(shared, stream).await;
+        }
+        Door::Open
+        | Door::CloseAfterHello
+        | Door::SilentAfterHello
+        | Door::ResetAfterHello
+        | Door::Alert(_)
+        | Door::Full => {}
     }
     let network = shared.network.clone();
     let hello = {
@@ -179,33 +200,41 @@ pub(super) async fn secure(shared: Arc<Shared>, mut stream: TcpStream) {
         }
     };
     let index = shared.site_for(hello.client_hello().server_name(), 0);
-    match shared.site(index).behaviour.door {
+    let behaviour = &shared.site(index).behaviour;
+    match &behaviour.door {
         Door::CloseAfterHello => return,
         Door::SilentAfterHello => return std::future::pending().await,
-        Door::Open | Door::CloseOnAccept | Door::PlainOnTlsPort | Door::Silent => {}
+        Door::ResetAfterHello => return stream.inspector().reset(),
+        Door::Alert(alert) => {
+            let _ = stream.write_all(&raw::alert(*alert)).await;
+            let _ = stream.shutdown().await;
+            return;
+        }
+        _ => {}
+    }
+    if !behaviour.hello.is_zero() {
+        network.sleep(behaviour.hello).await;
     }
     let Some(config) = shared.sites[index].tls.clone() else {
-        let alert = if shared.site(index).tls == TlsVersions::Outdated {
-            PROTOCOL_VERSION
-        } else {
-            UNRECOGNIZED_NAME
-        };
-        let _ = stream.write_all(&alert).await;
+        let outdated = shared.site(index).tls == TlsVersions::Outdated;
+        let alert = if outdated { PROTOCOL_VERSION } else { UNRECOGNIZED_NAME };
+        let _ = stream.write_all(&raw::alert(alert)).await;
         let _ = stream.shutdown().await;
         return;
     };
+    let connection = stream.inspector();
     let start =
         tokio_rustls::StartHandshake::from_parts(hello, Idle::new(&network, stream, shared.options.idle));
     let Some(Ok(stream)) = network.timeout(HANDSHAKE_LIMIT, start.into_stream(config)).await else { return };
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     if http2 {
-        http::http2(shared, index, stream).await;
+        http::http2(shared, index, connection, stream).await;
     } else {
-        http::http1(shared, index, Via::Tls, stream).await;
+        http::http1(shared, index, Via::Tls, connection, stream).await;
     }
 }
 
-/// A fatal alert `protocol_version` (RFC 8446 6.2) in a record of its own.
-const PROTOCOL_VERSION: [u8; 7] = [21, 3, 3, 0, 2, 2, 70];
-/// A fatal alert `unrecognized_name` (RFC 6066 3), from a site that has no certificate at all.
-const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// The alert `protocol_version` (RFC 8446 6.2).
+const PROTOCOL_VERSION: u8 = 70;
+/// The alert `unrecognized_name` (RFC 6066 3), from a site that has no certificate at all.
+const UNRECOGNIZED_NAME: u8 = 112;

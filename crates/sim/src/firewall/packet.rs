@@ -74,12 +74,15 @@ impl<'a> Seen<'a> {
 
     /// Whether everything holds that a rule wants of the packet itself.
     pub(super) fn matches(&self, wanted: &Match) -> bool {
-        // Listed so that a new field can't be forgotten; the first four are about the packet's way, not its bytes.
+        // Listed so that a new field can't be forgotten; the first seven are about the packet's way and its flow, not its bytes.
         let Match {
             place: _,
             input: _,
             output: _,
             state: _,
+            flows: _,
+            after: _,
+            first: _,
             source,
             destination,
             protocol,

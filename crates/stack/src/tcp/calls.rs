@@ -181,6 +181,9 @@ impl Tcp {
                 || !self.time_wait.may_reuse(&self.config, now, &pair(port));
             return if taken { Err(ConnectError::AddressInUse) } else { Ok((pair(port), false)) };
         }
+        if self.config.ports_taken {
+            return Err(ConnectError::NoPorts);
+        }
         let (demux, time_wait) = (&self.demux, &self.time_wait);
         let unused =
             |port| demux.find(&pair(port)).is_none() && demux.listener(Endpoint { address, port }).is_none();

@@ -9,6 +9,8 @@ use super::{Ecn, Habits, MtuProbing, SocketOptions};
 /// Settings of a host's TCP. `Default` is what a current Linux does, where the RFCs leave room.
 #[derive(Clone, Debug)]
 pub struct TcpConfig {
+    /// Other programs hold every ephemeral port: nothing can connect without naming a port of its own.
+    pub ports_taken: bool,
     /// Bytes that may wait for transmission or acknowledgement, per connection, in the beginning.
     pub send_buffer: usize,
     /// Bytes that may wait for the application, per connection, in the beginning.
@@ -114,6 +116,7 @@ pub struct TcpConfig {
 impl Default for TcpConfig {
     fn default() -> TcpConfig {
         TcpConfig {
+            ports_taken: false,
             send_buffer: 128 << 10,
             receive_buffer: 128 << 10,
             send_autotuning: true,

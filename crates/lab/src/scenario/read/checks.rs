@@ -40,6 +40,7 @@ pub(super) fn check(table: &Table) -> Result<Check, Error> {
             causes: reader
                 .texts("causes")?
                 .map(|causes| causes.into_iter().map(|cause| cause.text).collect()),
+            also: reader.texts("also")?.unwrap_or_default().into_iter().map(|cause| cause.text).collect(),
             exit: reader.integer("exit", 0, 4)?.map(|exit| exit as u8),
             status: reader.integer("status", 100, 599)?.map(|status| status as u16),
             time: bounds("time")?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Load;
+use super::{Load, vary};
 use crate::item::{self, Item, Kind, Table};
 use crate::source::{Error, Source, suggest};
 
@@ -10,8 +10,13 @@ use crate::source::{Error, Source, suggest};
 const USE_DEPTH_MAX: usize = 8;
 
 /// The file's tree, merged over the one it uses.
-pub(super) fn tree(source: &Arc<Source>, load: Load<'_>, depth: usize) -> Result<Table, Error> {
-    let own = item::read(source)?;
+pub(super) fn tree(
+    source: &Arc<Source>,
+    load: Load<'_>,
+    variation: Option<u64>,
+    depth: usize,
+) -> Result<Table, Error> {
+    let own = vary::settle(item::read(source)?, variation)?;
     let Some(name) = own.get("use") else {
         return Ok(own);
     };
@@ -28,7 +33,7 @@ pub(super) fn tree(source: &Arc<Source>, load: Load<'_>, depth: usize) -> Result
             suggest(&name.text, crate::builtin::names()),
         ));
     };
-    let base = tree(&Arc::new(Source { name: found_name, text }), load, depth + 1)?;
+    let base = tree(&Arc::new(Source { name: found_name, text }), load, variation, depth + 1)?;
     Ok(merge(base, own))
 }
 

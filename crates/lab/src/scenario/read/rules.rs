@@ -45,8 +45,8 @@ pub(super) fn route_line(text: &Str, node: usize, nodes: &[Node]) -> Result<Rout
     Ok(RouteLine { prefix, action })
 }
 
-pub(super) fn rule(text: &Str) -> Result<Rule, Error> {
-    const FORM: &str = "write `drop tcp 443`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to 203.0.113.80/32` or `accept icmp`";
+pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
+    const FORM: &str = "write `drop tcp 443 to NODE`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to NODE containing:TEXT`, `accept icmp`; also flags:syn|ack, over:BYTES, flows:1/2, after:N, first:N";
     const VERDICTS: [(&str, RuleVerdict); 4] = [
         ("accept", RuleVerdict::Accept),
         ("drop", RuleVerdict::Drop),
@@ -62,19 +62,50 @@ pub(super) fn rule(text: &Str) -> Result<Rule, Error> {
     };
     let verdict = word(&part(verdict), &VERDICTS, "verdict")?;
     let protocol = word(&part(protocol), &PROTOCOLS, "protocol")?;
-    let mut rule = Rule { verdict, protocol, port: None, from: None, to: None };
+    let mut rule = Rule {
+        text: text.text.split_whitespace().collect::<Vec<_>>().join(" "),
+        verdict,
+        protocol,
+        port: None,
+        from: Vec::new(),
+        to: Vec::new(),
+        containing: None,
+        flags: None,
+        over: None,
+        flows: None,
+        after: None,
+        first: None,
+    };
     while let Some(word) = words.next() {
+        let bad = || text.error(format!("`{word}` has no place in a rule"), FORM);
         match word {
             "from" | "to" => {
                 let Some(value) = words.next() else {
                     return Err(text.error(format!("`{word}` names no prefix"), FORM));
                 };
-                let value = prefix(&part(value))?;
-                *(if word == "from" { &mut rule.from } else { &mut rule.to }) = Some(value);
+                let found = prefixes(&part(value), nodes)?;
+                (if word == "from" { &mut rule.from } else { &mut rule.to }).extend(found);
             }
-            port => match port.parse::<u16>() {
-                Ok(number) if number > 0 && matches!(protocol, Some(6 | 17)) => rule.port = Some(number),
-                _ => return Err(text.error(format!("`{port}` has no place in a rule"), FORM)),
+            word => match word.split_once(':') {
+                Some(("containing", bytes)) if !bytes.is_empty() => rule.containing = Some(bytes.to_string()),
+                // SYN alone; and what carries an acknowledgement but no SYN: all of a connection but its beginning.
+                Some(("flags", "syn")) if protocol == Some(6) => rule.flags = Some((0x12, 0x02)),
+                Some(("flags", "ack")) if protocol == Some(6) => rule.flags = Some((0x12, 0x10)),
+                Some(("over", bytes)) => {
+                    rule.over = Some(usize::from(bytes.parse::<u16>().map_err(|_| bad())?))
+                }
+                Some(("after", count)) => rule.after = Some(count.parse().map_err(|_| bad())?),
+                Some(("first", count)) => rule.first = Some(count.parse().map_err(|_| bad())?),
+                Some(("flows", share)) => {
+                    let (first, of) = share.split_once('/').ok_or_else(bad)?;
+                    let number = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+                    rule.flows = Some((number(first).ok_or_else(bad)?, number(of).ok_or_else(bad)?));
+                }
+                Some(_) => return Err(bad()),
+                None => match word.parse::<u16>() {
+                    Ok(number) if number > 0 && matches!(protocol, Some(6 | 17)) => rule.port = Some(number),
+                    _ => return Err(bad()),
+                },
             },
         }
     }
@@ -82,4 +113,16 @@ pub(super) fn rule(text: &Str) -> Result<Rule, Error> {
         return Err(text.error("only TCP has resets", "use `reject`, or `reset tcp`"));
     }
     Ok(rule)
+}
+
+/// A prefix, or the addresses of a node.
+fn prefixes(text: &Str, nodes: &[Node]) -> Result<Vec<Prefix>, Error> {
+    if text.text.contains('/') || !nodes.iter().any(|node| node.name == text.text) {
+        return Ok(vec![prefix(text)?]);
+    }
+    let addresses = node_addresses(nodes, text)?;
+    Ok(addresses
+        .into_iter()
+        .filter_map(|address| Prefix::new(address, if address.is_ipv6() { 128 } else { 32 }))
+        .collect())
 }

@@ -76,7 +76,10 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
                 push(Change::Routes { node, routes });
             }
             if let Some(lines) = reader.texts("rules")? {
-                push(Change::Rules { node, rules: lines.iter().map(rule).collect::<Result<_, _>>()? });
+                push(Change::Rules {
+                    node,
+                    rules: lines.iter().map(|line| rule(line, &scenario.nodes)).collect::<Result<_, _>>()?,
+                });
             }
         }
         if let Some(unix_nanos) = read_date(&reader, "date")? {

@@ -62,6 +62,8 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             sends_icmp_errors: true,
             clock: 0,
             rules: Vec::new(),
+            hosts: Vec::new(),
+            ports_taken: false,
             explicit: Vec::new(),
         });
         places.push(name);

@@ -60,7 +60,8 @@ async fn misbehaviour_has_its_word(place: Place) {
         assert!(transfer.end - transfer.start >= 30_000_000, "{transfer:?}");
     }
     let broken = ["http.truncated", "http.reset", "http.reset"];
-    check(&place, delivery(Delivery::Break { after: 20_000 }), "/", broken).await;
+    check(&place, delivery(Delivery::Break { after: 20_000, announced: Announced::Length }), "/", broken)
+        .await;
     // Reset if our hello comes after the other side has closed.
     let closed = "tls.closed or tls.reset";
     check(&place, door(Door::CloseOnAccept), "/", [closed, closed, "quic.refused"]).await;

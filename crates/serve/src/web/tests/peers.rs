@@ -172,7 +172,12 @@ fn curl_sees_what_is_wrong() {
         ("503", answer(Answer::Status { code: 503, retry_after: Some(5) }), &["--fail"][..], 22),
         ("never", answer(Answer::Never), &["--max-time", "1"], 28),
         ("close", answer(Answer::Close), &["--http1.1"], 52),
-        ("break", delivery(Delivery::Break { after: 5_000 }), &["--http1.1"], 18),
+        (
+            "break",
+            delivery(Delivery::Break { after: 5_000, announced: Announced::Length }),
+            &["--http1.1"],
+            18,
+        ),
         ("stall", delivery(Delivery::Stall { after: 5_000 }), &["--max-time", "1"], 28),
         ("plain", door(Door::PlainOnTlsPort), &[], 35),
         ("after hello", door(Door::CloseAfterHello), &[], 35),
