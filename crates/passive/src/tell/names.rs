@@ -406,7 +406,10 @@ impl Teller<'_> {
     /// A question that is no part of a visit, told by itself.
     pub(crate) fn question(&mut self, question: &Question) {
         let name = question.asked.name.clone();
-        if question.asks_for_address() && question.asked.recursion {
+        // That there is no address of the newer family is an answer as well.
+        let other_family =
+            question.asked.kind != crate::questions::A && question.failure(self.end()) == Some("dns.no_data");
+        if question.asks_for_address() && question.asked.recursion && !other_family {
             return self.resolve(&name, &[question], None);
         }
         // That a record of another kind is not there is an answer.
