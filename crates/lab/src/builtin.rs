@@ -40,6 +40,10 @@ pub const GROUPS: &[Group] = groups! {
         "ok-silent-hop" "ok-small-mtu" "ok-far-away" "ok-slow-line" "ok-jitter" "ok-one-family" "ok-tiny-loss";
     "host", "the machine itself":
         "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file";
+    "names", "signed names":
+        "dnssec-expired" "dnssec-not-yet-valid" "dnssec-bad-signatures" "dnssec-no-signatures"
+        "dnssec-data-expired" "dnssec-unsigned-data" "dnssec-ds-digest" "dnssec-key-replaced" "dnssec-no-keys"
+        "dns-stale-anchor";
     "link", "the local network":
         "host-down";
     "ip", "addresses, routes, packet sizes, quality":

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use thru_serve::web::{Answer as SiteAnswer, Behaviour, Delivery, Door, Site, pages};
+use thru_serve::web::{Announced, Answer as SiteAnswer, Behaviour, Delivery, Door, Site, pages};
 use thru_trace::{Outcome, Value};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
