@@ -23,7 +23,7 @@ pub(super) fn of(link: u16, bytes: &[u8]) -> Option<(Transport, SocketAddr, Sock
             }
             let address =
                 |at: usize| Some(IpAddr::V4(Ipv4Addr::from(*packet.get(at..at + 4)?.first_chunk::<4>()?)));
-            (packet[9], address(12)?, address(16)?, packet.get(usize::from(packet[0] & 15) * 4..)?)
+            (*packet.get(9)?, address(12)?, address(16)?, packet.get(usize::from(packet[0] & 15) * 4..)?)
         }
         6 => {
             let address = |at: usize| {

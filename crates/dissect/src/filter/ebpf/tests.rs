@@ -132,11 +132,14 @@ const EXPRESSIONS: [&str; 18] = [
 
 #[test]
 fn both_machines_agree_on_packets_and_all_their_beginnings() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let files: [&[u8]; 3] = [
+        include_bytes!("../../../tests/data/tls.pcapng"),
+        include_bytes!("../../../tests/data/icmp.pcapng"),
+        include_bytes!("../../../tests/data/h3.pcapng"),
+    ];
     let mut packets = Vec::new();
-    for name in ["tls.pcapng", "icmp.pcapng", "h3.pcapng"] {
-        let file = std::fs::read(folder.join(name)).expect("the capture is there");
-        let mut reader = crate::file::Reader::new(&file[..]).expect("a capture");
+    for file in files {
+        let mut reader = crate::file::Reader::new(file).expect("a capture");
         while let Some(item) = reader.next().expect("a whole capture") {
             if let crate::file::Item::Packet(packet) = item {
                 packets.push(packet.bytes.to_vec());
