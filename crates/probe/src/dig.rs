@@ -181,7 +181,8 @@ async fn query(
         record_type: request.record_type,
         recursion_desired: request.recursion_desired,
         checking_disabled: request.checking_disabled,
-        dnssec_ok: request.dnssec,
+        // Whether it was checked is told (AD) to those who ask with DO.
+        dnssec_ok: request.dnssec || request.brief,
         tcp: request.tcp,
     };
     match ask(recorder, span, &servers, &question, request.patience).await {

@@ -53,6 +53,9 @@ fn dnsmasq(place: &Place, program: &Path, folder: &Folder) -> Server {
     Server::start(place, program, &arguments, "DHCP, IP range")
 }
 
+/// Nobody waits here, and machines under test are busy.
+const PATIENCE: Patience = Patience { any: Duration::from_secs(60), ..Patience::PERSON };
+
 #[test]
 fn dnsmasq_leases_renews_and_takes_back_an_address() {
     let test = "auto::dnsmasq_leases_renews_and_takes_back_an_address";
@@ -65,7 +68,7 @@ fn dnsmasq_leases_renews_and_takes_back_an_address() {
     run(async {
         let iface = ours(device, true, false);
         let mut seen = Vec::new();
-        assert!(iface.configured(Patience::PERSON, |event| seen.push(event.clone())).await, "{seen:?}");
+        assert!(iface.configured(PATIENCE, |event| seen.push(event.clone())).await, "{seen:?}");
         let lease = iface.autoconf().and_then(|state| state.lease).expect("leased");
         assert_eq!(lease.cidr(), cidr("192.0.2.50/24"));
         assert_eq!((lease.mtu, lease.server), (Some(1_400), "192.0.2.1".parse().expect("an address")));
@@ -149,7 +152,7 @@ fn radvd_gives_a_prefix_a_router_and_a_resolver() {
                 conflicts.push(*address);
             }
         };
-        assert!(iface.configured(Patience { ipv4: Duration::ZERO, ..Patience::PERSON }, tell).await);
+        assert!(iface.configured(Patience { ipv4: Duration::ZERO, ..PATIENCE }, tell).await);
         assert_eq!(conflicts, [made(0)]);
         let own =
             iface.with_host(|host, _| host.addresses().map(|(_, cidr)| cidr.address()).collect::<Vec<_>>());

@@ -86,7 +86,7 @@ pub(super) async fn ask(
             recursion_desired: request.recursion_desired,
             checking_disabled: request.checking_disabled,
             edns: true,
-            dnssec_ok: request.dnssec,
+            dnssec_ok: request.dnssec || request.brief,
         },
     };
     let mut failure = None;

@@ -1,4 +1,4 @@
-//! Flows, numbered in order of appearance, and how many packets each had: for rules that pick by number.
+//! Flows, numbered in the order in which a rule meets them, and how many packets each had: for rules that pick by number.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -15,13 +15,15 @@ type Key = ((IpAddr, u16), (IpAddr, u16), u8);
 #[derive(Debug, Default)]
 pub(super) struct Counter {
     flows: BTreeMap<Key, Flow>,
-    next: u32,
+    /// By rule, how many flows it was asked about.
+    dealt: BTreeMap<usize, u32>,
 }
 
 #[derive(Debug, Default)]
 struct Flow {
-    number: u32,
     packets: u32,
+    /// By rule, its number among the flows that the rule was asked about.
+    numbers: BTreeMap<usize, u32>,
     /// By rule, how many of its packets that rule has taken.
     taken: BTreeMap<usize, u32>,
 }
@@ -40,11 +42,7 @@ impl Counter {
         if self.flows.len() >= FLOWS_MAX && !self.flows.contains_key(&key) {
             self.flows.clear();
         }
-        let next = &mut self.next;
-        let flow = self.flows.entry(key).or_insert_with(|| {
-            *next = next.wrapping_add(1);
-            Flow { number: next.wrapping_sub(1), ..Flow::default() }
-        });
+        let flow = self.flows.entry(key).or_default();
         flow.packets = flow.packets.saturating_add(1);
         Some(key)
     }
@@ -55,7 +53,15 @@ impl Counter {
             return true;
         }
         let Some(flow) = key.and_then(|key| self.flows.get_mut(&key)) else { return false };
-        if wanted.flows.is_some_and(|share| flow.number % share.of.max(1) >= share.first)
+        let dealt = &mut self.dealt;
+        let mut number = || {
+            *flow.numbers.entry(rule).or_insert_with(|| {
+                let next = dealt.entry(rule).or_default();
+                *next = next.wrapping_add(1);
+                next.wrapping_sub(1)
+            })
+        };
+        if wanted.flows.is_some_and(|share| number() % share.of.max(1) >= share.first)
             || wanted.after.is_some_and(|after| flow.packets <= after)
         {
             return false;

@@ -216,6 +216,24 @@ fn a_referral_says_whether_the_child_is_signed() {
     }
 }
 
+/// A resolver asks for the DS of a cut by itself, too, of one that an opt-out span leaves out as well.
+#[test]
+fn who_asks_for_the_ds_of_an_unsigned_child_gets_the_proof() {
+    for chain in chains() {
+        let zone = signed(chain.clone());
+        let packet = ask(&zone, "plain.shop.lab", RecordType::DS);
+        assert_eq!((packet.header.rcode, packet.answers.len()), (0, 0));
+        let sets = verified(&packet.authorities);
+        let cut = name("plain.shop.lab");
+        let proven = match chain {
+            Chain::Nsec => sets.iter().any(|set| nsec::proves_nodata(set, &cut, RecordType::DS).is_some()),
+            Chain::Nsec3 { .. } => Denial::new(&sets, &cut)
+                .is_some_and(|denial| matches!(denial.no_ds(&cut), Proof::Secure | Proof::Insecure)),
+        };
+        assert!(proven, "{chain:?}: {sets:?}");
+    }
+}
+
 #[test]
 fn a_key_signs_as_its_state_says() {
     let records = master_records(ZONE, &Name::root()).expect("legal records");
