@@ -87,5 +87,5 @@ fn one_line_and_the_whole_message() {
         0,
         &["\"QNAME\":\"www.shop.lab.\"", "\"TYPEname\":\"RRSIG\"", "\"AD\":1"],
     );
-    check(&["dig", "www.shop.lab", "+trace"], 0, &[" ms  198.51.100.41 (a.root-servers.lab.) for .: "]);
+    check(&["dig", "www.shop.lab", "+trace"], 0, &[" ms  ", " (a.root-servers.lab.) for .: "]);
 }

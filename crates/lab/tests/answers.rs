@@ -18,6 +18,13 @@ fn each(mut look: impl FnMut(&str, &run::Report)) {
     }
 }
 
+/// Whether the lab's fault is within the machine itself, which stops packets before they can be seen.
+fn is_of_the_machine(lab: &str) -> bool {
+    builtin::GROUPS
+        .iter()
+        .any(|group| group.name == "host" && group.labs.iter().any(|(name, _)| *name == lab))
+}
+
 #[test]
 fn every_citation_holds_and_every_trace_is_sound() {
     each(|name, report| {
@@ -25,7 +32,7 @@ fn every_citation_holds_and_every_trace_is_sound() {
         assert_eq!(recheck(&report.trace, &report.verdict), Vec::<String>::new(), "{name}");
         for evidence in &report.verdict.evidence {
             // Where nothing ever left the machine there is nothing to cite.
-            let nothing_left = report.trace.packets.is_empty() || evidence.says.ends_with("nothing was sent");
+            let nothing_left = report.trace.packets.is_empty() || is_of_the_machine(name);
             assert!(
                 nothing_left || !evidence.frames.is_empty(),
                 "{name}: \"{}\" cites no frame",

@@ -250,7 +250,15 @@ pub(crate) fn name(span: &Span) -> String {
         "resolve" => with("find the address of", of("dns.name").or(Some(label.to_owned()))),
         what @ ("dns.query" | "dns.step") => match (server(), of("dns.type")) {
             (Some(server), Some(kind)) if what == "dns.query" => format!("ask {server}: {kind}"),
-            (server, _) if what == "dns.step" => with("it asks", of("dns.server_name").or(server)),
+            (server, kind) if what == "dns.step" => {
+                // What a validating resolver asks beside the question.
+                let asks = match kind.as_deref() {
+                    Some("DNSKEY") => "keys from",
+                    Some("DS") => "DS from",
+                    _ => "it asks",
+                };
+                with(asks, of("dns.server_name").or(server))
+            }
             _ => with("ask", Some(label.to_owned())),
         },
         "connect" => with("connect to", of("tcp.remote").or(Some(label.to_owned()))),
