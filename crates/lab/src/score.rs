@@ -15,7 +15,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use thru_trace::{Layer, Status, Trace, Verdict};
+use thru_trace::frames::belongs;
+use thru_trace::{Layer, Packet, Span, Status, Trace, Verdict};
 use url::Url;
 
 use crate::Scenario;
@@ -96,7 +97,7 @@ pub struct Judged {
     pub verdict: Verdict,
     /// Whether the second fault is mentioned; `None`: there is none.
     pub mentioned: Option<bool>,
-    /// Packets that the client sent and received.
+    /// Packets that the client sent and received beyond those of the request's own connections: what the diagnosis cost.
     pub packets: usize,
     /// Virtual time from the first step to the last.
     pub took: Duration,
@@ -160,7 +161,7 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
         mentioned: (!case.also.is_empty()).then(|| {
             verdict.also.iter().flat_map(|also| &also.causes).any(|cause| case.also.contains(cause))
         }),
-        packets: report.trace.packets.len(),
+        packets: probing(&report.trace),
         took: span_of(&report.trace),
         passive: passive::opinion(case, &report.trace, true),
         sealed: passive::opinion(case, &report.trace, false),
@@ -206,6 +207,19 @@ pub fn compare(truth: &BTreeSet<String>, verdict: &Verdict) -> Outcome {
         (false, false) if verdict.status == Status::Undecided => Outcome::Abstained,
         (false, false) => Outcome::Wrong,
     }
+}
+
+/// How many packets belong to no connection of the request itself: lookups, pings, the way, controls.
+fn probing(trace: &Trace) -> usize {
+    let own: Vec<&Span> = trace
+        .spans
+        .iter()
+        .filter(|span| {
+            span.parent.is_none() && matches!(span.what.as_str(), "connect" | "connection" | "handshake")
+        })
+        .collect();
+    let is_own = |packet: &Packet| own.iter().any(|span| belongs(trace, span, packet) == Some(true));
+    trace.packets.iter().filter(|packet| !is_own(packet)).count()
 }
 
 fn span_of(trace: &Trace) -> Duration {
