@@ -24,8 +24,8 @@ pub const LOSS_MIN: f64 = 0.005;
 /// So many repaired holes in one transfer are no accident. One is harmless (a lone retransmission, a reordered packet).
 pub const LOSS_EVENTS_MIN: i64 = 3;
 
-/// Without a lost ping, a random loss as large as the transfer's would have shown in so many pings with 98 %.
-pub const PINGS_THAT_SHOW_LOSS: i64 = 100;
+/// Without a lost ping, a random loss as large as the transfer's would have shown in so many pings with 97 %.
+pub const PINGS_THAT_SHOW_LOSS: i64 = 90;
 
 /// A way that loses this share of all round trips stalls transfers by itself: TCP moves a packet a second or less.
 pub const HEAVY_LOSS: f64 = 0.15;

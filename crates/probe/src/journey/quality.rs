@@ -24,10 +24,10 @@ pub struct QualityBudget {
 }
 
 impl QualityBudget {
-    /// In a lab time costs nothing: a loss of 4 % takes one of 40 pings there and back with 96 %. 135 pings and their
+    /// In a lab time costs nothing: a loss of 4 % takes one of 40 pings there and back with 96 %. 120 pings and their
     /// replies, a traceroute and a control stay below 300 packets.
     pub const LAB: QualityBudget =
-        QualityBudget { short: 40, long: 100, total: 135, interval: Duration::from_millis(20) };
+        QualityBudget { short: 40, long: 90, total: 120, interval: Duration::from_millis(20) };
     /// On a real network: at most some 200 packets.
     pub const REAL: QualityBudget =
         QualityBudget { short: 5, long: 40, total: 100, interval: Duration::from_millis(50) };
