@@ -383,7 +383,7 @@ impl SignedZone {
             match self.set(cut, RecordType::DS) {
                 Some(ds) => put(&mut reply.authority, ds, cut, true),
                 None => {
-                    let sets = denial::no_ds(self, cut);
+                    let sets = denial::no_data(self, cut);
                     sets.into_iter().for_each(|set| put(&mut reply.authority, set, &set.name, true));
                 }
             }

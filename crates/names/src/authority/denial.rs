@@ -8,10 +8,24 @@ use crate::rrset::Rrset;
 
 type Sets<'a> = Vec<&'a Rrset>;
 
-/// The name is there without the type. A delegation without signatures that is asked for its DS may be left out of the
-/// chain of an opt-out zone (RFC 5155 section 7.2.4).
+/// The name is there without the type; or the delegation is not signed. One without signatures may be left out of the chain of
+/// an opt-out zone: then the span that covers it is the proof (RFC 5155 sections 7.2.4 and 7.2.7).
 pub(super) fn no_data<'a>(zone: &'a SignedZone, name: &Name) -> Sets<'a> {
-    no_ds(zone, name)
+    if zone.parameters.is_some() {
+        return match matching(zone, name) {
+            Some(set) => vec![set],
+            // Left out of the chain: an opt-out span covers it.
+            None => {
+                let mut encloser = name.base_name();
+                while encloser.iter().len() > zone.origin.iter().len() && matching(zone, &encloser).is_none()
+                {
+                    encloser = encloser.base_name();
+                }
+                encloser_proof(zone, name, &encloser)
+            }
+        };
+    }
+    nsec(zone, name).into_iter().collect()
 }
 
 /// Neither the name nor a wildcard for it is there.
@@ -45,25 +59,6 @@ pub(super) fn wildcard_no_data<'a>(
         return sets;
     }
     nsec(zone, name).into_iter().chain(nsec(zone, wildcard)).collect()
-}
-
-/// The delegation is not signed.
-pub(super) fn no_ds<'a>(zone: &'a SignedZone, cut: &Name) -> Sets<'a> {
-    if zone.parameters.is_some() {
-        return match matching(zone, cut) {
-            Some(set) => vec![set],
-            // Left out of the chain: an opt-out span covers it.
-            None => {
-                let mut encloser = cut.base_name();
-                while encloser.iter().len() > zone.origin.iter().len() && matching(zone, &encloser).is_none()
-                {
-                    encloser = encloser.base_name();
-                }
-                encloser_proof(zone, cut, &encloser)
-            }
-        };
-    }
-    nsec(zone, cut).into_iter().collect()
 }
 
 /// The NSEC at the name, or the one whose span holds it.
