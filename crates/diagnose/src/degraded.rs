@@ -30,13 +30,6 @@ fn beside_a_failure(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(family::rule(facts));
     votes.extend(slow::lookup(facts));
     votes.extend(wire::rule(facts));
-    for vote in &mut votes {
-        if let Some((_, rest)) = vote.summary.split_once(" works, but ") {
-            vote.summary = format!("Besides, {rest}");
-        } else {
-            vote.summary = vote.summary.replacen(" works over ", " is reached over ", 1);
-        }
-    }
     votes
 }
 

@@ -228,7 +228,7 @@ impl Case<'_> {
         match self.facts.iterated() {
             Some(Iterated::DoesNotExist(iterated)) => Vote::broken(&["DNS05"], 0.97, summary)
                 .cite(self.query, says)
-                .cite(iterated, format!("asked directly, {} says the same", self.authority(iterated)))
+                .cite(iterated, format!("asked directly, {} gave the same answer", self.authority(iterated)))
                 .rule_out("DNS12", "the name's own servers say the same, so no filter of the resolver hides it")
                 .user("check the spelling of the name")
                 .service("if the name should exist: add it to the zone, or check that the domain's registration has not run out"),

@@ -183,16 +183,28 @@ pub(crate) fn answer(exchange: &Span) -> String {
     }
 }
 
-/// Milliseconds for a sentence: whole above 10, one digit below.
+/// A duration for a sentence: seconds with a digit from one second on, whole milliseconds above 10, one digit below.
 pub(crate) fn ms(nanos: u64) -> String {
     let millis = nanos as f64 / 1e6;
-    if millis >= 10_000.0 {
+    if millis >= 999.5 {
         format!("{:.1} s", millis / 1e3)
     } else if millis >= 10.0 {
         format!("{millis:.0} ms")
     } else {
         format!("{millis:.1} ms")
     }
+}
+
+/// A long time for a sentence, in the largest unit that leaves a number above one: `45 s`, `10 minutes`, `13.5 hours`.
+pub(crate) fn age(seconds: u64) -> String {
+    let (unit, name) = match seconds {
+        0..120 => return format!("{seconds} s"),
+        120..7_200 => (60, "minutes"),
+        7_200..172_800 => (3_600, "hours"),
+        _ => (86_400, "days"),
+    };
+    let number = format!("{:.1}", seconds as f64 / f64::from(unit));
+    format!("{} {name}", number.strip_suffix(".0").unwrap_or(&number))
 }
 
 /// Where a connection attempt went: `203.0.113.10 port 443`.

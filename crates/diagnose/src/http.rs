@@ -67,6 +67,28 @@ fn bad_redirect(facts: &Facts<'_>, exchange: &Span) -> Vote {
     .user("nothing to repair here; tell the site's owner")
 }
 
+/// The name of an HTTP/2 error code (RFC 9113 7).
+fn error_name(code: i64) -> String {
+    let name = match code {
+        0 => "NO_ERROR",
+        1 => "PROTOCOL_ERROR",
+        2 => "INTERNAL_ERROR",
+        3 => "FLOW_CONTROL_ERROR",
+        4 => "SETTINGS_TIMEOUT",
+        5 => "STREAM_CLOSED",
+        6 => "FRAME_SIZE_ERROR",
+        7 => "REFUSED_STREAM",
+        8 => "CANCEL",
+        9 => "COMPRESSION_ERROR",
+        10 => "CONNECT_ERROR",
+        11 => "ENHANCE_YOUR_CALM",
+        12 => "INADEQUATE_SECURITY",
+        13 => "HTTP_1_1_REQUIRED",
+        _ => return format!("code {code}"),
+    };
+    format!("{name}, code {code}")
+}
+
 /// The answer over HTTP/2 or HTTP/3 was an error code (RFC 9113 7).
 fn http2_error(facts: &Facts<'_>, exchange: &Span) -> Vote {
     let subject = facts.subject();
@@ -102,13 +124,16 @@ fn http2_error(facts: &Facts<'_>, exchange: &Span) -> Vote {
         ),
         _ => (
             "H203",
-            format!("{subject} took the request and cancelled it (HTTP/2 error {code})."),
+            format!("{subject} took the request and cancelled it (HTTP/2 error {}).", error_name(code)),
             "look at the server's log for this request",
         ),
     };
     let how = if goaway { "the connection was ended" } else { "the request was cancelled" };
     Vote::broken(&[cause], 0.93, summary)
-        .cite(exchange, format!("{how} with the HTTP/2 error code {code}: {}", failure_text(exchange)))
+        .cite(
+            exchange,
+            format!("{how} with the HTTP/2 error {}: {}", error_name(code), failure_text(exchange)),
+        )
         .rule_out("TCP09", "the connection itself was not reset; HTTP/2 says why it ends")
         .rule_out("APP05", "the server did answer")
         .service(remedy)
@@ -428,7 +453,7 @@ fn filtered_words(facts: &Facts<'_>, exchange: &Span, other: &Span) -> Vote {
     Vote::broken(
         &["FW12"],
         0.92,
-        format!("A filter on the way cuts the connection when it reads the name {}.", facts.subject()),
+        format!("A filter on the way reads the request for {} and cuts the connection.", facts.subject()),
     )
     .cite(exchange, failure_text(exchange))
     .cite(other, "the same server answers at once who asks for another name")

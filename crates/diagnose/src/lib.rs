@@ -148,11 +148,23 @@ fn also(first: &Vote, others: impl Iterator<Item = Vote>) -> Vec<Also> {
             also.push(Also {
                 layer: vote.layer(),
                 causes: vote.causes.iter().map(ToString::to_string).collect(),
-                summary: vote.summary,
+                summary: in_addition(&vote.summary, first.severity),
             });
         }
     }
     also
+}
+
+/// A finding's sentence behind another that has said already whether the service works.
+fn in_addition(summary: &str, first: Severity) -> String {
+    if let Some((_, rest)) = summary.split_once(" works, but ") {
+        let mut letters = rest.chars();
+        letters.next().map_or_else(String::new, |initial| initial.to_uppercase().chain(letters).collect())
+    } else if first == Severity::Broken {
+        summary.replacen(" works over ", " is reached over ", 1)
+    } else {
+        summary.to_owned()
+    }
 }
 
 /// Nothing was found wrong: either all is well, or what went wrong is not understood.

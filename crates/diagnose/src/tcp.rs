@@ -421,17 +421,18 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
     }
     let other_name = facts.control("other_name");
     if unheard && other_name.is_some_and(Span::is_ok) {
-        let causes: &[&str] = if in_handshake { &["FW10"] } else { &["FW12"] };
-        return Vote::broken(causes, 0.92, format!("A filter on the way swallows whatever names {subject}."))
-            .cite(
-                stalled,
-                format!("{what}, which carries the site's name, was never acknowledged, for {waited}"),
-            )
-            .cite_if(other_name, "the same server answers at once who asks for another name")
-            .rule_out("IP10", "packets of the same size with another name pass")
-            .rule_out("APP05", "the server never got the message")
-            .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
-            .user("ask the network's owner, or try another network");
+        let (cause, read) = if in_handshake { ("FW10", "handshakes") } else { ("FW12", "requests") };
+        return Vote::broken(
+            &[cause],
+            0.92,
+            format!("A filter on the way swallows {read} that name {subject}."),
+        )
+        .cite(stalled, format!("{what}, which carries the site's name, was never acknowledged, for {waited}"))
+        .cite_if(other_name, "the same server answers at once who asks for another name")
+        .rule_out("IP10", "packets of the same size with another name pass")
+        .rule_out("APP05", "the server never got the message")
+        .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
+        .user("ask the network's owner, or try another network");
     }
     if unheard {
         let causes: &[&str] =

@@ -1,6 +1,6 @@
 //! Answers that came, with something wrong in what they say of themselves.
 
-use crate::facts::Facts;
+use crate::facts::{self, Facts};
 use crate::thresholds::MS;
 use crate::vote::Vote;
 use thru_trace::Span;
@@ -40,7 +40,12 @@ fn stale(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
         Vote::disturbed(
             &["H122"],
             0.9,
-            format!("{} works, but a cache delivers an old copy of the page: {age} s old, where {allowed} s are allowed.", facts.subject()),
+            format!(
+                "{} works, but a cache delivers an old copy of the page: it is {} old and may be kept for {}.",
+                facts.subject(),
+                facts::age(age),
+                facts::age(allowed)
+            ),
         )
         .cost(MS)
         .cite(exchange, format!("the answer says that it is {age} s old (Age) and may be kept for {allowed} s (Cache-Control)"))
