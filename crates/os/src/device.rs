@@ -4,6 +4,7 @@
 //! - [`tun`]: TUN and TAP, with segmentation offload where the kernel gives it.
 //! - [`packet`]: packet sockets (`AF_PACKET`) with memory-mapped rings.
 //! - [`xdp`]: AF_XDP: frames of one station, before the kernel's stack sees them.
+//! - [`pcap`]: a capture file, at the pace at which it was recorded.
 //! - [`virtio`]: the header in which both tell offloads.
 //!
 //! Devices never block: wait until the file descriptor is readable or writable ([`Device::fd`]), then call.
@@ -16,6 +17,7 @@ use bytes::Bytes;
 use thru_wire::{Instant, MacAddr};
 
 pub mod packet;
+pub mod pcap;
 mod rooms;
 pub mod tun;
 pub mod virtio;
