@@ -346,10 +346,13 @@ impl OwnArgs {
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "A value with a slash states both directions, towards A first: --rate 100Mbit/20Mbit. The words are those of\n\
-                  links in labs; `--set KEY=VALUE` takes any of them."
+                  links in labs; `--set KEY=VALUE` takes any of them.\n\n\
+                  A capture can stand for an interface: read:FILE is replayed as it was recorded, write:FILE takes what arrives.\n  \
+                  thru bridge eth0 eth1 --delay 20ms --loss 1% --rate 50Mbit\n  \
+                  thru bridge read:before.pcapng write:after.pcapng --loss 1%"
 )]
 pub(crate) struct BridgeArgs {
-    /// One interface
+    /// One interface, as eth0; or read:FILE or write:FILE
     pub a: String,
     /// The other
     pub b: String,

@@ -4,7 +4,7 @@
 //! - [`tun`]: TUN and TAP, with segmentation offload where the kernel gives it.
 //! - [`packet`]: packet sockets (`AF_PACKET`) with memory-mapped rings.
 //! - [`xdp`]: AF_XDP: frames of one station, before the kernel's stack sees them.
-//! - [`pcap`]: a capture file, at the pace at which it was recorded.
+//! - [`replay`]: recorded frames, as those of a capture file, at the pace at which they were recorded.
 //! - [`virtio`]: the header in which both tell offloads.
 //!
 //! Devices never block: wait until the file descriptor is readable or writable ([`Device::fd`]), then call.
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use thru_wire::{Instant, MacAddr};
 
 pub mod packet;
-pub mod pcap;
+pub mod replay;
 mod rooms;
 pub mod tun;
 pub mod virtio;
@@ -46,6 +46,11 @@ pub trait Device: Send {
     /// Whether frames that were taken have not left, and nobody will tell when they can: call
     /// [`Device::send_batch`] again soon.
     fn is_stuck(&self) -> bool {
+        false
+    }
+
+    /// Whether no frame will ever arrive again: of recordings only.
+    fn is_over(&self) -> bool {
         false
     }
 

@@ -9,7 +9,7 @@
 //! - [`schedule`]: being on time.
 //! - [`tcp_info`]: what the kernel knows about a connection.
 //! - [`resolv`]: resolv.conf and the hosts file.
-//! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP.
+//! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP, recordings.
 //! - [`capture`]: hearing what passes an interface or all. [`owners`]: whose sockets they are.
 //! - [`privileges`]: giving up rights. [`signals`]: signals to wait on.
 //! - [`bpf`]: programs in the kernel.

@@ -1,11 +1,10 @@
-//! `thru bridge`: two interfaces of this machine, joined by a wire of ours.
+//! `thru bridge`: two interfaces of this machine, or captures, joined by a wire of ours.
 
 use std::io;
 
 use thru_lab::link::LinkSpec;
-use thru_net::lab::real::{Join, Punctuality, join, punctuality, run as real_time};
+use thru_net::lab::real::{Join, Punctuality, idle, join, punctuality, run as real_time};
 use thru_net::lab::{Lab, LabOptions};
-use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::netlink;
 use thru_sim::link::LinkStats;
 use thru_sim::{Direction, LinkId, NodeId};
@@ -17,10 +16,13 @@ use crate::args::{BridgeArgs, WireArgs};
 use crate::failure::{Failure, HEALTHY};
 use crate::{Outcome, output};
 
-/// Runs until it is interrupted; then tells what it did.
+mod end;
+
+/// Runs until it is interrupted, or until the captures are played and what they held has arrived; then tells what it
+/// did.
 pub(crate) fn run(args: &BridgeArgs) -> Outcome {
     let spec = wire(&args.wire)?;
-    let devices = [open(&args.a)?, open(&args.b)?];
+    let devices = [end::open(&args.a)?, end::open(&args.b)?];
     // Other programs' turns would be delays of ours. Without the right to it, the wire is as exact as they let it be.
     let _ = thru_os::schedule::be_punctual();
     let options = LabOptions {
@@ -38,12 +40,18 @@ pub(crate) fn run(args: &BridgeArgs) -> Outcome {
         let mut joined = Vec::new();
         for (node, device) in nodes.into_iter().zip(devices) {
             joined.push(
-                join(&lab, node, InterfaceId(0), Box::new(device))
+                join(&lab, node, InterfaceId(0), device)
                     .map_err(|error| cannot("use", "the interfaces", &error))?,
             );
         }
         output::say(&format!("{} and {} are joined; ^C parts them\n", names[0], names[1]));
-        until_told().await.map_err(|error| cannot("wait", "a signal", &error))?;
+        let [a, b] = &mut joined[..] else { unreachable!("a bridge has two ends") };
+        tokio::select! {
+            biased;
+            told = until_told() => told.map_err(|error| cannot("wait for", "a signal", &error))?,
+            () = async { tokio::join!(a.ended(), b.ended()); idle(&lab).await } => {}
+        }
+        let broken = joined.iter().zip(&names).find_map(|(joined, name)| Some((joined.failure()?, name)));
         let missed = Missed {
             came: joined.iter().map(Join::missed).sum(),
             left: joined.iter().map(Join::dropped).sum::<u64>() + lab.world().external_dropped(),
@@ -52,6 +60,9 @@ pub(crate) fn run(args: &BridgeArgs) -> Outcome {
         let stats =
             [Direction::AToB, Direction::BToA].map(|direction| lab.world().link_stats(link, direction));
         output::say(&told(&names, &stats, missed, punctuality(&lab)));
+        if let Some((why, name)) = broken {
+            return Err(Failure::undecided(format!("`{name}` broke off: {why}"), ""));
+        }
         Ok::<_, Failure>(HEALTHY)
     });
     result.map_err(|error| Failure::undecided(format!("cannot start: {error}"), ""))?
@@ -73,11 +84,6 @@ pub(crate) fn wire(args: &WireArgs) -> Result<LinkSpec, Failure> {
     let named = named.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
     let settings: Vec<String> = named.chain(set.iter().cloned()).collect();
     Ok(LinkSpec::parse(&settings.join(", "))?)
-}
-
-fn open(name: &str) -> Result<PacketSocket, Failure> {
-    let config = PacketConfig { interface: name.to_owned(), promiscuous: true, offload: false };
-    PacketSocket::open(&config).map_err(|error| cannot("use the interface", name, &error))
 }
 
 /// Two stations that this machine's interfaces play, and the wire between them.

@@ -64,7 +64,7 @@ pub fn join(lab: &Lab, node: NodeId, interface: InterfaceId, device: Box<dyn Dev
     };
     let watched = thru_os::watch::watch(device.fd())?;
     shared.world_now().set_external(node);
-    joined.edge().push(Port { node, interface, device, queue: VecDeque::new(), dropped: 0, failed: false });
+    joined.edge().push(Port { node, interface, device, queue: VecDeque::new(), dropped: 0, failure: None });
     let task = tokio::spawn(carry(shared, node, interface, watched));
     Ok(Join { lab: lab.clone(), node, interface, task })
 }
@@ -85,6 +85,20 @@ pub fn punctuality(lab: &Lab) -> Punctuality {
     Punctuality { wakes: read(&joined.wakes), late: read(&joined.late) }
 }
 
+/// Completes when nothing is under way any more in a network in real time: no frame, no timer of a host.
+pub async fn idle(lab: &Lab) {
+    loop {
+        let next = lab.world().next_event();
+        if next.is_never() {
+            return;
+        }
+        let Some(joined) = &lab.shared.real else { return };
+        let wait = next.nanos().saturating_sub(joined.nanos());
+        // Woken late it looks late: nothing but the end of the waiting depends on it.
+        tokio::time::sleep(std::time::Duration::from_nanos(wait)).await;
+    }
+}
+
 /// In nanoseconds.
 const LATE: u64 = 1_000_000;
 
@@ -103,9 +117,19 @@ impl Join {
         let Some(joined) = &self.lab.shared.real else { return 0 };
         joined.edge().iter().filter(|port| port.is(self.node, self.interface)).map(|port| port.dropped).sum()
     }
-}
 
-impl Join {
+    /// Why the device no longer works, if it doesn't.
+    pub fn failure(&self) -> Option<String> {
+        let edge = self.lab.shared.real.as_ref()?.edge();
+        edge.iter().find(|port| port.is(self.node, self.interface))?.failure.clone()
+    }
+
+    /// Completes when nothing comes from the device any more: a recording was played, or the device failed.
+    pub async fn ended(&mut self) {
+        // It never panics, and nobody else aborts it.
+        let _ = (&mut self.task).await;
+    }
+
     /// Frames that the device lost because they came faster than they were fetched.
     pub fn missed(&self) -> u64 {
         let Some(joined) = &self.lab.shared.real else { return 0 };
@@ -144,7 +168,7 @@ struct Port {
     device: Box<dyn Device>,
     queue: VecDeque<Sending>,
     dropped: u64,
-    failed: bool,
+    failure: Option<String>,
 }
 
 impl Port {
@@ -156,8 +180,8 @@ impl Port {
         if self.queue.is_empty() && !self.device.is_stuck() {
             return;
         }
-        if self.device.send_batch(&mut self.queue).is_err() {
-            self.failed = true;
+        if let Err(error) = self.device.send_batch(&mut self.queue) {
+            self.failure.get_or_insert_with(|| error.to_string());
         }
         // A device without room loses what comes: the links before it are where things may wait.
         self.dropped += self.queue.len() as u64;
@@ -219,6 +243,10 @@ const BATCH: usize = 64;
 
 /// Carries frames from a device into the world.
 async fn carry(shared: Arc<Shared>, node: NodeId, interface: InterfaceId, watched: AsyncFd<OwnedFd>) {
+    let is_over = |port: &Port| port.is(node, interface) && port.device.is_over();
+    if shared.real.as_ref().is_some_and(|joined| joined.edge().iter().any(is_over)) {
+        return;
+    }
     loop {
         let Ok(mut ready) = watched.readable().await else { return };
         match carry_batch(&shared, node, interface) {
@@ -229,13 +257,18 @@ async fn carry(shared: Arc<Shared>, node: NodeId, interface: InterfaceId, watche
     }
 }
 
-/// One batch; whether there may be more. `None`: the device is gone.
+/// One batch; whether there may be more. `None`: the device is gone, or nothing comes from it any more.
 fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<bool> {
     let mut batch = Vec::with_capacity(BATCH);
+    let over;
     {
         let mut edge = shared.real.as_ref()?.edge();
-        let port = edge.iter_mut().find(|port| port.is(node, interface) && !port.failed)?;
-        port.device.recv_batch(&mut batch, BATCH).ok()?;
+        let port = edge.iter_mut().find(|port| port.is(node, interface) && port.failure.is_none())?;
+        if let Err(error) = port.device.recv_batch(&mut batch, BATCH) {
+            port.failure = Some(error.to_string());
+            return None;
+        }
+        over = port.device.is_over();
     }
     let more = device::is_full(&batch, BATCH);
     let origin = shared.real.as_ref()?.origin.nanos();
@@ -245,7 +278,7 @@ fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<
         let at = Instant::from_nanos(received.rx_time.nanos().saturating_sub(origin));
         packets(frame(received), |bytes| world.inject_at(at, node, interface, bytes));
     }
-    Some(more)
+    (!over).then_some(more)
 }
 
 /// The packets of an Ethernet frame that a device received, as a wire would carry them: super-segments are cut,

@@ -39,6 +39,11 @@ impl Save {
 
     /// Adds a packet; `time` in nanoseconds since the Unix epoch.
     pub(crate) fn packet(&mut self, time: u64, bytes: &[u8]) -> Result<(), Failure> {
+        self.keep(time, bytes).map_err(|error| cannot(&self.path, &error))
+    }
+
+    /// The same for those who have another way to tell what went wrong.
+    pub(crate) fn keep(&mut self, time: u64, bytes: &[u8]) -> io::Result<()> {
         self.packets += 1;
         let record = Record {
             number: self.packets,
@@ -49,7 +54,12 @@ impl Save {
             bytes,
             options: thru_dissect::file::Options::none(),
         };
-        self.writer.packet(&record, &[]).map_err(|error| cannot(&self.path, &error))
+        self.writer.packet(&record, &[])
+    }
+
+    /// What was added can be read by others.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 
     /// Ends the file and says how much is in it.

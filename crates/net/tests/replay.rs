@@ -1,9 +1,12 @@
-//! Our stack on a capture file: it answers what was recorded, and its answers are a capture again.
+//! Our stack on recorded frames: it answers what was recorded, and its answers are recorded.
 
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use thru_net::iface::{IfaceOptions, attach};
-use thru_os::device::pcap::PcapFile;
+use thru_os::device::replay::{Recorded, Replay, Sink};
 
 /// An echo request from 192.0.2.1 to 192.0.2.2.
 fn echo_request() -> Vec<u8> {
@@ -27,22 +30,30 @@ fn checksum(bytes: &[u8]) -> [u8; 2] {
     (!(sum as u16)).to_be_bytes()
 }
 
-#[tokio::test]
-async fn a_recorded_question_is_answered_into_a_capture() {
-    let folder = std::env::temp_dir().join(format!("thru-net-pcap-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let (recorded, sent) = (folder.join("recorded.pcap"), folder.join("sent.pcap"));
-    let packet = echo_request();
-    // Bare IP, the second question 50 ms after the first.
-    let mut file: Vec<u8> =
-        [0xa1b2_c3d4, 2 | 4 << 16, 0, 0, 65_535, 101].into_iter().flat_map(u32::to_le_bytes).collect();
-    for micros in [0, 50_000] {
-        let header = [7, micros, packet.len() as u32, packet.len() as u32];
-        file.extend(header.into_iter().flat_map(u32::to_le_bytes));
-        file.extend_from_slice(&packet);
+/// Times and frames that were sent.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+
+impl Sink for Kept {
+    fn keep(&mut self, time: u64, frame: &[u8]) -> io::Result<()> {
+        self.0.lock().expect("not poisoned").push((time, frame.to_vec()));
+        Ok(())
     }
-    std::fs::write(&recorded, file).expect("written");
-    let device = PcapFile::open(&recorded, &sent).expect("opened");
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_recorded_question_is_answered_into_a_recording() {
+    const BEGAN: u64 = 7_000_000_000;
+    const LATER: u64 = 50_000_000;
+    let packet = echo_request();
+    let frame = |time| Ok(Recorded { time, bytes: Bytes::from(packet.clone()) });
+    let frames = Box::new([frame(BEGAN), frame(BEGAN + LATER)].into_iter());
+    let kept = Kept::default();
+    let device = Replay::open("recorded", false, frames, Box::new(kept.clone())).expect("opened");
     let addresses = vec!["192.0.2.2/24".parse().expect("an address")];
     let iface =
         attach(Box::new(device), IfaceOptions { addresses, ..IfaceOptions::default() }).expect("attached");
@@ -53,14 +64,14 @@ async fn a_recorded_question_is_answered_into_a_capture() {
     }
     assert_eq!(iface.stats().received.0, 2);
     drop(iface);
-    let answers = std::fs::read(&sent).expect("there");
-    let answers: Vec<&[u8]> = answers[24..].chunks(16 + packet.len()).map(|record| &record[16..]).collect();
+    let answers = kept.0.lock().expect("not poisoned");
     assert_eq!(answers.len(), 2);
-    for answer in answers {
+    for (_, answer) in &*answers {
         // To who asked, an echo reply with the question's number and words.
         assert_eq!((&answer[12..20], answer[20]), (&[192, 0, 2, 2, 192, 0, 2, 1][..], 0));
         assert_eq!(answer[24..], packet[24..]);
         assert_eq!(checksum(&answer[20..]), [0, 0]);
     }
-    std::fs::remove_dir_all(&folder).expect("it was there");
+    // By the recording's clock, no sooner than asked.
+    assert!(answers[0].0 >= BEGAN && answers[1].0 >= BEGAN + LATER);
 }
