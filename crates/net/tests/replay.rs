@@ -31,8 +31,10 @@ fn checksum(bytes: &[u8]) -> [u8; 2] {
 }
 
 /// Times and frames that were sent.
+type Sent = Vec<(u64, Vec<u8>)>;
+
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+struct Kept(Arc<Mutex<Sent>>);
 
 impl Sink for Kept {
     fn keep(&mut self, time: u64, frame: &[u8]) -> io::Result<()> {

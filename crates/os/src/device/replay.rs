@@ -179,9 +179,11 @@ mod tests {
 
     use super::*;
 
-    /// Keeps what it gets in memory.
+    /// Times and frames, in memory.
+    type Sent = Vec<(u64, Vec<u8>)>;
+
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<(u64, Vec<u8>)>>>);
+    struct Kept(Arc<Mutex<Sent>>);
 
     impl Sink for Kept {
         fn keep(&mut self, time: u64, frame: &[u8]) -> io::Result<()> {
