@@ -127,6 +127,7 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
     let subject = facts.subject();
     let in_handshake = failed.what == "handshake";
     let answered = failed.int("http.bytes").unwrap_or(0) > 0;
+    let unheard = !answered && failed.int("tcp.reset_acks") == Some(0);
     let rtt = facts.rtt().unwrap_or(0);
     let too_soon = rtt > 0 && failed.nanos() * 100 < rtt * 70;
     let says = ttl_says(failed);
@@ -147,6 +148,17 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
             .rule_out("TCP09", "the server's own packets come another way, or farther")
             .network("say whether a filter cuts such connections, and lift it if that is not wanted")
             .user("ask the network's owner, or try another network"),
+        );
+    }
+    if unheard {
+        return Some(
+            Vote::broken(&["TCP08"], 0.9, format!("{subject} accepts connections and cuts them at once."))
+                .explains(&["TLS24", "FW08", "TCP08", "TCP09", "FW09", "FW12", "H112"])
+                .cite(failed, "the reset acknowledges nothing of what had been sent: it is no answer to it")
+                .rule_out("TLS24", "the server did not wait for the first message")
+                .rule_out("FW08", format!("{says}: it is the server's own"))
+                .service("look at the server's log: the program takes connections and drops them")
+                .user("nothing to repair here; try again later"),
         );
     }
     // What was on its way before the hello can have come says nothing of it.
@@ -274,10 +286,36 @@ fn hangs(facts: &Facts<'_>) -> Option<Vote> {
     })?;
     let connection = facts.connection()?;
     let still = connection.nanos_of("tcp.peer_still").filter(|still| *still >= STILL_MIN)?;
-    if connection.int("tcp.gap_bytes").unwrap_or(0) > 0 {
+    let unheard = connection.int("tcp.bytes_acked") == Some(0) && connection.int("tcp.uncaptured") == Some(0);
+    if connection.int("tcp.gap_bytes").unwrap_or(0) > 0 || unheard {
         return None;
     }
     let subject = facts.subject();
+    if failed.bool("http.silent") == Some(true) && failed.failed_with("http.timeout") {
+        return Some(
+            Vote::broken(
+                &["H206"],
+                0.9,
+                format!("{subject} agreed to speak HTTP/2 and then never said a word of it."),
+            )
+            .explains(&["IP09", "APP05", "IP11", "TCP11"])
+            .cite(
+                failed,
+                format!(
+                    "not even the settings that open an HTTP/2 connection came within {}",
+                    ms(failed.nanos())
+                ),
+            )
+            .cite(
+                connection,
+                "what was sent was acknowledged, and nothing is missing below the server's sequence number",
+            )
+            .rule_out("APP05", "a program that only hangs over a page still opens the connection")
+            .rule_out("IP09", "nothing is missing below the server's sequence number, so nothing was lost")
+            .service("check the server's HTTP/2 module, or turn HTTP/2 off")
+            .user("as a stopgap, use HTTP/1.1 (--http 1.1)"),
+        );
+    }
     let (cause, summary): (&'static str, String) =
         match (failed.what == "handshake", failed.failed_with("http.stalled")) {
             (true, _) => (

@@ -23,6 +23,8 @@ pub(crate) struct Certificate {
     dates: (String, String),
     pub(crate) names: Vec<String>,
     names_issuer: bool,
+    /// It says what it is for, and that is not servers (RFC 5280 4.2.1.12).
+    not_for_servers: bool,
 }
 
 impl Certificate {
@@ -38,6 +40,7 @@ impl Certificate {
             dates: (rfc3339(validity.not_before), rfc3339(validity.not_after)),
             names: names(&certificate),
             names_issuer: names_issuer(&certificate),
+            not_for_servers: not_for_servers(&certificate),
         })
     }
 
@@ -97,7 +100,17 @@ pub(crate) fn objections(chain: &[Certificate], name: Option<&str>, now: i64) ->
         let text = format!("the certificate is signed by itself: {}", leaf.subject);
         found.push(("tls.self_signed", text));
     }
+    if leaf.not_for_servers {
+        let text =
+            "Purpose: the certificate says what it is for, and that is not a server (extended key usage)";
+        found.push(("tls.bad_certificate", text.into()));
+    }
     found
+}
+
+fn not_for_servers(certificate: &X509Certificate<'_>) -> bool {
+    let usage = certificate.extended_key_usage().ok().flatten();
+    usage.is_some_and(|usage| !usage.value.server_auth && !usage.value.any)
 }
 
 fn names_issuer(certificate: &X509Certificate<'_>) -> bool {

@@ -2,9 +2,10 @@
 
 use crate::flow::{Said, TcpFlow, What};
 use crate::glance::Message;
-use crate::http1::{Event, Request, Response};
+use crate::http1::{Event, Request, Response, noted};
 use crate::kept::Moment;
 use crate::tls::{SILENCE, Tls};
+use thru_trace::Value;
 
 /// One request and what became of it.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,10 @@ pub(crate) struct Exchange {
     /// Its end was seen.
     pub(crate) ended: bool,
     pub(crate) head_only: bool,
+    /// Nothing but the end of the connection tells where the answer ends.
+    pub(crate) until_close: bool,
+    /// What else is to be said of it, as values of its span.
+    pub(crate) noted: Vec<(&'static str, Value)>,
 }
 
 /// How a connection ended for whoever waits for an answer.
@@ -60,25 +65,91 @@ impl Close {
 /// The exchanges of a connection.
 pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_end: u64) -> Vec<Exchange> {
     let mut list = http2(flow, host);
+    let is_2 = !list.is_empty();
     if list.is_empty() {
-        list = http1(flow, host, tls.is_some());
+        list = http1(flow, host, tls.is_some_and(Tls::is_begun));
     }
     let lost = flow.lost_track(flow.server());
     if list.is_empty() {
         return tls.and_then(|tls| sealed(flow, tls, host, capture_end)).into_iter().collect();
     }
-    if let Some(garbage) = flow.garbage.as_ref().filter(|said| said.by != flow.client())
+    let heard = if is_2 { other_version(flow) } else { no_answer(flow) };
+    if let Some((at, text, noted)) = heard
         && let Some(open) = list.iter_mut().find(|exchange| exchange.answered.is_none())
     {
-        open.end = garbage.at;
-        open.failure = Some(("http.protocol".into(), "what the server sent is no HTTP".into()));
+        open.end = open.end.max(at);
+        open.failure = Some(("http.protocol".into(), text.into()));
+        open.noted.extend(noted);
     }
     let close = Close::of(flow);
     let count = list.len();
     for (place, exchange) in list.iter_mut().enumerate() {
         end(exchange, &close, capture_end, place + 1 == count, lost);
     }
+    if let (Some(last), Some(tls), Some(closed)) = (list.last_mut(), tls, close.closed) {
+        without_goodbye(last, flow, tls, closed);
+    }
+    let silent = is_2 && !flow.said.iter().any(|said| said.by != flow.client() && is_http2(&said.what));
+    for exchange in list.iter_mut().filter(|_| silent) {
+        exchange.noted.push(("http.silent", Value::Bool(true)));
+    }
     list
+}
+
+fn is_http2(what: &What) -> bool {
+    matches!(what, What::Message(Message::Http2(_)))
+}
+
+/// What came instead of an answer: when, in words, and the values that a live probe writes.
+type Instead = (Moment, &'static str, Vec<(&'static str, Value)>);
+
+/// The server was asked over HTTP/2 and answered in HTTP/1.
+fn other_version(flow: &TcpFlow) -> Option<Instead> {
+    let (time, number) = flow.sides[flow.server()].last_data.map(|time| (time, flow.last.number))?;
+    flow.plain_opening[flow.server()].starts_with(b"HTTP/1.").then(|| {
+        let spoke = vec![("http2.spoke_http1", Value::Bool(true))];
+        (Moment { time, number }, "the server agreed to HTTP/2 and answered in HTTP/1", spoke)
+    })
+}
+
+/// What came back to a request in HTTP/1 is no answer of HTTP.
+fn no_answer(flow: &TcpFlow) -> Option<Instead> {
+    let server = flow.server();
+    let (opening, asked) = (&flow.opening[server], &flow.opening[flow.client()]);
+    // Messages of TLS to somebody who asked in plain words (RFC 8446 5.1).
+    if matches!(opening.as_slice(), [20..=23, 3, ..]) && asked.first().is_some_and(u8::is_ascii_uppercase) {
+        let (time, number) = flow.sides[server].first_data?;
+        let noted = vec![("http.head_tls", Value::Bool(true))];
+        return Some((Moment { time, number }, "the server answered with a message of TLS", noted));
+    }
+    let garbage = flow.garbage.as_ref().filter(|said| said.by == server)?;
+    let plain = &flow.plain_opening[server];
+    let head = head_line(if plain.is_empty() { opening } else { plain });
+    let noted = head.filter(|head| !head.starts_with("HTTP/")).map(|head| ("http.head", Value::Text(head)));
+    Some((garbage.at, "what the server sent is no HTTP", noted.into_iter().collect()))
+}
+
+/// The first line of an answer, if it is made of letters.
+pub(crate) fn head_line(opening: &[u8]) -> Option<String> {
+    let line: String = opening
+        .iter()
+        .take_while(|byte| byte.is_ascii_graphic() || **byte == b' ')
+        .map(|byte| char::from(*byte))
+        .collect();
+    (!line.is_empty()).then_some(line)
+}
+
+/// An answer that ends with the connection, which TLS has to end in words, lest somebody else cut it short (RFC 8446
+/// 6.1, RFC 9112 9.8).
+fn without_goodbye(last: &mut Exchange, flow: &TcpFlow, tls: &Tls, closed: Moment) {
+    let whole = flow.sides[flow.server()].uncaptured == 0 && flow.sides[flow.server()].missing() == 0;
+    if last.until_close && last.failure.is_none() && last.unclear.is_none() && tls.goodbye.is_none() && whole
+    {
+        last.end = last.end.max(closed);
+        let text =
+            "the connection ended without the goodbye of TLS, and nothing else says where the answer ends";
+        last.failure = Some(("http.truncated".into(), text.into()));
+    }
 }
 
 /// HTTP/1: answers come in the order of the requests (RFC 9112 9.3.2).
@@ -151,6 +222,11 @@ fn head(exchange: &mut Exchange, response: &Response, at: Moment) {
     exchange.retry_after = response.retry_after.clone();
     exchange.date = response.date.clone();
     exchange.bytes = Some(0);
+    exchange.until_close = response.until_close;
+    exchange.noted.extend(response.noted.iter().map(|(key, text)| (*key, Value::Text(text.clone()))));
+    if response.chunked && response.length.is_some() {
+        exchange.noted.push(("http.two_lengths", Value::Bool(true)));
+    }
 }
 
 /// HTTP/2, as far as its headers were deciphered: a stream is an exchange (RFC 9113 8.1).
@@ -161,6 +237,7 @@ fn http2(flow: &TcpFlow, host: &str) -> Vec<Exchange> {
 /// Requests and answers by their streams, of HTTP/2 and HTTP/3.
 pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange> {
     let mut list: Vec<(u64, Exchange)> = Vec::new();
+    let mut gone: Option<(u64, u64, Moment)> = None;
     for Said { by, at, what } in said {
         let What::Message(Message::Http2(message)) = what else { continue };
         if *by == client && message.method.is_some() {
@@ -178,6 +255,11 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
                 },
             ));
         }
+        // The last word on which streams are still answered counts (RFC 9113 6.8).
+        if let Some((error, last)) = message.goes_away.filter(|_| *by != client) {
+            gone = Some((error, last, *at));
+            continue;
+        }
         if *by == client {
             if message.data > 0
                 && let Some((_, exchange)) = list.iter_mut().rfind(|(stream, _)| *stream == message.stream)
@@ -186,7 +268,11 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             }
             continue;
         }
-        let place = list.iter().rposition(|(stream, _)| *stream == message.stream);
+        let open = list.iter().position(|(_, exchange)| !exchange.ended && exchange.failure.is_none());
+        let place = match (message.is_3 && message.resets, open) {
+            (true, Some(open)) => Some(open),
+            _ => list.iter().rposition(|(stream, _)| *stream == message.stream),
+        };
         let Some(place) =
             place.or_else(|| message.status.and(list.iter().position(|(_, e)| e.status.is_none())))
         else {
@@ -203,11 +289,35 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             exchange.server = get("server");
             exchange.retry_after = get("retry-after");
             exchange.date = get("date");
+            let known = noted(&message.headers);
+            exchange.noted.extend(known.into_iter().map(|(key, text)| (key, Value::Text(text))));
         }
         exchange.bytes = Some(exchange.bytes.unwrap_or(0) + message.data);
         exchange.ended |= message.ends;
-        if message.resets {
-            exchange.failure.get_or_insert(("http.reset".into(), "the server gave the stream up".into()));
+        // Who has the whole answer needs no more of the request (RFC 9113 8.1).
+        if message.resets && !exchange.ended && exchange.failure.is_none() {
+            exchange.failure = Some(("http.reset".into(), "the server gave the stream up".into()));
+            let error = message.error.unwrap_or(0);
+            exchange
+                .noted
+                .push((if message.is_3 { "http3.error" } else { "http2.error" }, Value::from(error)));
+            if !message.is_3 {
+                exchange.noted.push(("http2.remote", Value::Bool(true)));
+                exchange.noted.push(("http2.goaway", Value::Bool(false)));
+            }
+        }
+    }
+    if let Some((error, last, at)) = gone {
+        // Whatever the server has promised to answer did not end by this.
+        let unanswered = list.iter_mut().filter(|(stream, exchange)| {
+            (*stream > last || error != 0) && !exchange.ended && exchange.failure.is_none()
+        });
+        for (_, exchange) in unanswered {
+            exchange.end = exchange.end.max(at);
+            exchange.failure = Some(("http.closed".into(), "the server is closing the connection".into()));
+            exchange.noted.push(("http2.error", Value::from(error)));
+            exchange.noted.push(("http2.remote", Value::Bool(true)));
+            exchange.noted.push(("http2.goaway", Value::Bool(true)));
         }
     }
     list.into_iter().map(|(_, exchange)| exchange).collect()

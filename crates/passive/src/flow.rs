@@ -21,6 +21,9 @@ const SAMPLES_MAX: usize = 4096;
 /// A pause in the data longer than this is the sender's, and says nothing of the way.
 const IDLE: u64 = 50_000_000;
 
+/// So many of the first bytes of each side are kept.
+const OPENING: usize = 64;
+
 /// A silence from which on a connection counts as left alone.
 const REVIVED: u64 = 1_000_000_000;
 
@@ -45,6 +48,8 @@ pub(crate) struct Reset {
     pub(crate) by: usize,
     pub(crate) at: Moment,
     pub(crate) ttl: u8,
+    /// How much of what the other side had said it acknowledges, if it does.
+    pub(crate) acks: Option<u64>,
 }
 
 /// A connection.
@@ -91,6 +96,8 @@ pub(crate) struct TcpFlow {
     pub(crate) garbage: Option<Said>,
     /// The first bytes of each side.
     pub(crate) opening: [Vec<u8>; 2],
+    /// The first bytes of each side that were deciphered.
+    pub(crate) plain_opening: [Vec<u8>; 2],
 }
 
 /// The rhythm of one side's data.
@@ -185,6 +192,7 @@ impl TcpFlow {
             speaks_http1: false,
             garbage: None,
             opening: Default::default(),
+            plain_opening: Default::default(),
         }
     }
 
@@ -217,7 +225,10 @@ impl TcpFlow {
         self.handshake(by, at, tcp);
         self.revive(by, at, silent, tcp);
         if tcp.flags & RST != 0 {
-            self.resets.push(Reset { by, at, ttl: glance.ttl });
+            let other = &self.sides[1 - by];
+            let acks = (tcp.flags & ACK != 0 && other.saw_syn).then(|| other.offset(tcp.ack)).flatten();
+            let acks = acks.map(|offset| offset.saturating_sub(other.first));
+            self.resets.push(Reset { by, at, ttl: glance.ttl, acks });
             self.resets.truncate(16);
         } else {
             self.ttl[by].get_or_insert(glance.ttl);
@@ -253,6 +264,9 @@ impl TcpFlow {
         self.messages(by, at, glance);
         self.pieces(by, at, pieces);
         for plain in &glance.plain {
+            if self.plain_opening[by].is_empty() {
+                self.plain_opening[by] = plain[..plain.len().min(OPENING)].to_vec();
+            }
             self.read(by, at, plain);
         }
         if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
@@ -452,7 +466,7 @@ impl TcpFlow {
         if let Some(Piece::Bytes(bytes)) = pieces.first()
             && self.opening[by].is_empty()
         {
-            self.opening[by] = bytes[..bytes.len().min(16)].to_vec();
+            self.opening[by] = bytes[..bytes.len().min(OPENING)].to_vec();
         }
         if self.is_tls || self.opening[by].first() == Some(&22) {
             return;

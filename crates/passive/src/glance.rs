@@ -174,6 +174,10 @@ pub(crate) struct Http2 {
     pub(crate) ends: bool,
     /// The sender gives the stream up.
     pub(crate) resets: bool,
+    /// Why a stream is given up (RFC 9113 7, RFC 9114 8.1).
+    pub(crate) error: Option<u64>,
+    /// The sender ends the connection: why, and the last stream that it still answers (RFC 9113 6.8).
+    pub(crate) goes_away: Option<(u64, u64)>,
     pub(crate) status: Option<u16>,
     pub(crate) method: Option<String>,
     pub(crate) authority: Option<String>,
@@ -193,7 +197,11 @@ impl Dns {
 impl Http2 {
     /// Whether it is no head, and gives nothing up.
     pub(crate) fn is_only_data(&self) -> bool {
-        self.status.is_none() && self.method.is_none() && self.headers.is_empty() && !self.resets
+        self.status.is_none()
+            && self.method.is_none()
+            && self.headers.is_empty()
+            && !self.resets
+            && self.goes_away.is_none()
     }
 }
 
@@ -567,6 +575,17 @@ impl Walk<'_, '_> {
             "quic.cc.error_code" | "quic.cc.error_code.app" => quic.closes = Some(number),
             "quic.cc.error_code.tls_alert" => quic.alert = Some(number as u8),
             "quic.supported_version" => quic.versions_offered = true,
+            // A request that is given up: streams of other kinds carry none (RFC 9000 2.1).
+            "quic.rsts.stream_id" if number % 4 == 0 => {
+                self.push(Message::Http2(Http2 { is_3: true, resets: true, ..Http2::default() }));
+            }
+            "quic.rsts.application_error_code" => {
+                if let Some(Message::Http2(http3)) = self.glance.messages.last_mut()
+                    && http3.resets
+                {
+                    http3.error = Some(number);
+                }
+            }
             _ => {}
         }
     }
@@ -575,7 +594,7 @@ impl Walk<'_, '_> {
         let number = self.number(field);
         let is_3 = name.starts_with("http3.");
         let Some((_, rest)) = name.split_once('.') else { return };
-        if rest == if is_3 { "frame" } else { "length" } {
+        if rest == if is_3 { "frame_type" } else { "length" } {
             return self.push(Message::Http2(Http2 { is_3, ..Http2::default() }));
         }
         let words = if rest.starts_with("header") { self.words(field) } else { String::new() };
@@ -587,8 +606,13 @@ impl Walk<'_, '_> {
         match rest {
             "streamid" => message.stream = number,
             "flags.end_stream" => message.ends = number != 0,
-            "data.data" => message.data += u64::from(field.len),
-            "rst_stream.error" => message.resets = true,
+            "data.data" | "data" => message.data += u64::from(field.len),
+            "rst_stream.error" => (message.resets, message.error) = (true, Some(number)),
+            "goaway.last_stream_id" => message.goes_away = Some((0, number)),
+            "goaway.error" => {
+                let last = message.goes_away.map_or(0, |(_, last)| last);
+                message.goes_away = Some((number, last));
+            }
             "headers.status" => {
                 message.status = if number > 0 { Some(number as u16) } else { words.parse().ok() };
             }

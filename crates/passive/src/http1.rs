@@ -38,6 +38,24 @@ pub(crate) struct Response {
     pub(crate) server: Option<String>,
     pub(crate) retry_after: Option<String>,
     pub(crate) date: Option<String>,
+    /// Nothing but the end of the connection tells where the answer ends (RFC 9112 6.3, number 8).
+    pub(crate) until_close: bool,
+    /// Headers that are told as they are, by the names of spans' values.
+    pub(crate) noted: Vec<(&'static str, String)>,
+}
+
+/// Headers that a diagnosis looks at, and the values of spans that they become.
+const NOTED: [(&str, &str); 5] = [
+    ("alt-svc", "http.alt_svc"),
+    ("server-timing", "http.server_timing"),
+    ("x-envoy-upstream-service-time", "http.upstream_ms"),
+    ("age", "http.age"),
+    ("cache-control", "http.cache_control"),
+];
+
+/// Those of them that are there.
+pub(crate) fn noted(headers: &[(String, String)]) -> Vec<(&'static str, String)> {
+    NOTED.iter().filter_map(|(header, key)| Some((*key, get(headers, header)?))).collect()
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -220,7 +238,15 @@ impl Reader {
     ) {
         let mut words = line.split(' ');
         let version = words.next().unwrap_or_default().to_owned();
-        let status: u16 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let status = words.next().filter(|word| word.len() == 3).and_then(|word| word.parse().ok());
+        // RFC 9112 4: a version of two digits, three digits of status.
+        let (Some(status), true) = (status, is_version(&version)) else {
+            events.push(Event::Garbage);
+            self.state = State::Lost;
+            self.buffer.clear();
+            return;
+        };
+        let status: u16 = status;
         if (100..200).contains(&status) && status != 101 {
             return; // the real answer follows
         }
@@ -235,6 +261,8 @@ impl Reader {
             server: get(headers, "server"),
             retry_after: get(headers, "retry-after"),
             date: get(headers, "date"),
+            until_close: !head_only && !chunked && length.is_none() && status != 101,
+            noted: noted(headers),
         }));
         if head_only {
             self.end(events);
@@ -295,6 +323,10 @@ impl Reader {
     pub(crate) fn is_lost(&self) -> bool {
         self.state == State::Lost
     }
+}
+
+fn is_version(word: &str) -> bool {
+    matches!(word.strip_prefix("HTTP/").map(str::as_bytes), Some([major, b'.', minor]) if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
 fn get(headers: &[(String, String)], name: &str) -> Option<String> {

@@ -37,6 +37,8 @@ pub(crate) struct Tls {
     pub(crate) readable: bool,
     /// The server asked for the client's certificate.
     pub(crate) requested: bool,
+    /// When the server said that it will say no more (RFC 8446 6.1), in whatever words can be seen.
+    pub(crate) goodbye: Option<Moment>,
 }
 
 /// How it ended: the stable word and a sentence; `None` within: it worked.
@@ -65,6 +67,7 @@ impl Tls {
                     }
                 }
                 Message::Handshake(message) => tls.message(by, message, said.at),
+                Message::Alert(0) if by == 1 => tls.goodbye = Some(said.at),
                 Message::Alert(desc) if *desc != 0 => {
                     tls.alerts[by].get_or_insert((*desc, said.at));
                 }
@@ -75,7 +78,13 @@ impl Tls {
         if tls.hello.is_none() && matches!(flow.opening[client].as_slice(), [22, 3, _, _, _, 1, ..]) {
             tls.hello = flow.sides[client].first_data.map(|(time, number)| Moment { time, number });
         }
+        tls.goodbye = tls.goodbye.or(tls.sealed_alert[1]);
         (tls.hello.is_some() || tls.server_hello.is_some() || tls.last.is_some()).then_some(tls)
+    }
+
+    /// Whether the client asked for encryption, or was given it: more than a server's objection to plain words.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.hello.is_some() || self.server_hello.is_some() || self.finished.is_some()
     }
 
     fn is_13(&self) -> bool {

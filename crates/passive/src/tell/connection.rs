@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use thru_trace::{Layer, SpanId, Step, Value};
 
 use super::Teller;
-use crate::exchange::{Exchange, exchanges};
+use crate::exchange::{Exchange, exchanges, head_line};
 use crate::flow::{AfterIdle, End, Revival, TcpFlow};
 use crate::kept::Moment;
 use crate::tls::{Tls, version_word};
@@ -261,6 +261,10 @@ impl Teller<'_> {
             step = step.set("tls.client_alert", i64::from(alert));
         }
         step = reset_by(step, flow);
+        let first = side.first_data.map(|(time, _)| time).zip(tls.hello);
+        if let Some((first, hello)) = first.filter(|(first, hello)| *first >= hello.time) {
+            step = step.set("tls.first_byte", Value::Nanos(first - hello.time));
+        }
         if let Some(version) = tls.version {
             step = step.set("tls.version", version_word(version));
         }
@@ -282,6 +286,10 @@ impl Teller<'_> {
                 false,
             ));
         };
+        let foreign = ending.failure.as_ref().is_some_and(|(code, _)| code == "tls.not_tls");
+        if let Some(head) = head_line(&flow.opening[flow.server()]).filter(|_| foreign) {
+            step = step.set("tls.head", head);
+        }
         let step = self.between(step, start, ending.at);
         Some(match (ending.failure, ending.unclear) {
             (Some((code, text)), _) => (step.failed(&code, &text), false),
@@ -331,6 +339,9 @@ impl Teller<'_> {
                 step = step.set(key, text.clone());
             }
         }
+        for (key, value) in &exchange.noted {
+            step = step.set(key, value.clone());
+        }
         step
     }
 
@@ -364,16 +375,27 @@ impl Teller<'_> {
             })
             .collect();
         let (Some(last), Some(end)) = (redirected.last(), exchanges.last()) else { return };
+        let nowhere = |exchange: &Exchange| {
+            matches!(exchange.status, Some(301 | 302 | 303 | 307 | 308))
+                && exchange.failure.is_none()
+                && !exchange.location.as_deref().is_some_and(leads_to_a_page)
+        };
+        if nowhere(end) {
+            self.fail_last("http.bad_redirect", "redirected, but not to any address of a page");
+            return;
+        }
         let again = redirected.iter().filter(|exchange| exchange.url == last.url).count();
         if again < REDIRECTS_MIN || end.url != last.url || end.status != last.status {
             return;
         }
+        self.fail_last("http.redirect_loop", &format!("the same address was redirected {again} times"));
+    }
+
+    /// What came to light about the last exchange afterwards.
+    fn fail_last(&mut self, code: &str, text: &str) {
         let span = self.trace.spans.iter_mut().rev().find(|span| span.what == "exchange");
         if let Some(span) = span {
-            span.outcome = thru_trace::Outcome::Failed {
-                code: "http.redirect_loop".into(),
-                text: format!("the same address was redirected {again} times"),
-            };
+            span.outcome = thru_trace::Outcome::Failed { code: code.into(), text: text.into() };
         }
     }
 
@@ -394,6 +416,7 @@ impl Teller<'_> {
         let counts = [
             ("tcp.retransmissions", sent.resent_count),
             ("tcp.timeouts", sent.timeouts),
+            ("tcp.syn_acks", flow.synacks.len() as u64),
             ("tcp.segments_sent", sent.segments),
             ("tcp.segments_received", got.segments),
             ("tcp.duplicates_received", 0),
@@ -461,11 +484,36 @@ const RESTARTS_MAX: usize = 3;
 fn reset_by(step: Step, flow: &TcpFlow) -> Step {
     let server = flow.server();
     let reset = flow.resets.iter().find(|reset| reset.by == server);
+    let acks = flow.resets.iter().filter(|reset| reset.by == server).filter_map(|reset| reset.acks).max();
+    let step = match acks {
+        Some(acks) => step.set("tcp.reset_acks", acks),
+        None => step,
+    };
     match reset.zip(flow.ttl[server]) {
         Some((reset, ttl)) => {
             step.set("tcp.reset_ttl", i64::from(reset.ttl)).set("tcp.peer_ttl", i64::from(ttl))
         }
         None => step,
+    }
+}
+
+/// Whether a visitor can follow this redirect: to an address of http, or to a place on the same server (RFC 9110
+/// 10.2.2).
+fn leads_to_a_page(location: &str) -> bool {
+    let location = location.trim();
+    let scheme = location.split_once(':').filter(|(scheme, _)| {
+        scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.'))
+    });
+    match scheme {
+        Some((scheme, rest)) => {
+            let host = rest.trim_start_matches('/').split(['/', '?', '#']).next().unwrap_or_default();
+            let is_http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+            is_http && !host.is_empty()
+        }
+        None => !location.is_empty(),
     }
 }
 

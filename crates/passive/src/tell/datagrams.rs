@@ -110,7 +110,7 @@ impl Teller<'_> {
             if let Some(status) = exchange.status.filter(|status| *status >= 400) {
                 exchange.failure =
                     Some((format!("http.status.{status}"), format!("the server answered {status}")));
-            } else if exchange.status.is_none() {
+            } else if exchange.failure.is_none() && exchange.status.is_none() {
                 exchange.unclear = Some("its answer was not captured");
             }
         }
