@@ -576,7 +576,7 @@ impl Walk<'_, '_> {
             "quic.cc.error_code.tls_alert" => quic.alert = Some(number as u8),
             "quic.supported_version" => quic.versions_offered = true,
             // A request that is given up: streams of other kinds carry none (RFC 9000 2.1).
-            "quic.rsts.stream_id" if number % 4 == 0 => {
+            "quic.rsts.stream_id" if number.is_multiple_of(4) => {
                 self.push(Message::Http2(Http2 { is_3: true, resets: true, ..Http2::default() }));
             }
             "quic.rsts.application_error_code" => {
