@@ -65,7 +65,15 @@ impl SignedZone {
     /// A zone out of its records, in any order. The error says what is missing.
     pub fn new(records: &[RawRecord]) -> Result<SignedZone, String> {
         let soa = records.iter().find(|record| record.rtype == RecordType::SOA).ok_or("there is no SOA")?;
-        let origin = soa.name.to_lowercase();
+        SignedZone::named(&soa.name, records)
+    }
+
+    /// The zone of this name out of its records, in any order. The error says what is missing.
+    pub fn named(origin: &Name, records: &[RawRecord]) -> Result<SignedZone, String> {
+        let origin = origin.to_lowercase();
+        if !records.iter().any(|record| record.rtype == RecordType::SOA && record.name == origin) {
+            return Err("there is no SOA".into());
+        }
         let mut zone = SignedZone {
             origin: origin.clone(),
             nodes: BTreeMap::new(),
@@ -206,6 +214,21 @@ impl SignedZone {
             Reply::failed(5, None)
         };
         Some(server::envelope(&packet, over_udp, reply, None))
+    }
+
+    /// What the zone says to a question, signatures and denials included, as a packet.
+    pub fn response(&self, question: &Question) -> Packet {
+        let reply = self.reply(question, true);
+        let mut packet = Packet {
+            header: Header { response: true, authoritative: reply.authoritative, ..Header::default() },
+            questions: vec![question.clone()],
+            answers: reply.answer,
+            authorities: reply.authority,
+            additionals: reply.additional,
+            opt: None,
+        };
+        packet.set_rcode(reply.rcode.into());
+        packet
     }
 
     fn reply(&self, question: &Question, dnssec_ok: bool) -> Reply {

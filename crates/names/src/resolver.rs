@@ -284,6 +284,7 @@ impl Resolver {
                 msg.additional.extend(core.cache.set(now, server, rtype));
             }
         }
+        keys::vouch(&mut core, &mut msg);
         Some(answer::from_message(now, &msg))
     }
 

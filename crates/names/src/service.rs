@@ -174,6 +174,8 @@ enum Stage {
     Plain,
     /// The AAAA question was answered so; the A question is under way.
     Dns64(Box<Answer>),
+    /// The reverse name of an IPv4 address is asked for instead of this one, of an address made by DNS64.
+    Reverse(Name),
 }
 
 /// A recursive server.
@@ -414,8 +416,13 @@ impl Service {
     }
 
     fn begin(&mut self, now: Instant, ticket: Ticket) -> Option<Option<Vec<u8>>> {
-        let Ticket { token, from, reply, asked, prefix, free, followed } = ticket;
-        let synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
+        let Ticket { token, from, reply, mut asked, prefix, free, followed } = ticket;
+        let mut synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
+        let mut stage = Stage::Plain;
+        if let Some(plain) = self.config.dns64.as_ref().and_then(|dns64| dns64.plain_reverse(&asked)) {
+            stage = Stage::Reverse(std::mem::replace(&mut asked, plain).name);
+            synthesis = true;
+        }
         let known = self
             .resolver
             .cached_answer(now, &asked, !reply.checking_disabled())
@@ -471,7 +478,7 @@ impl Service {
             token,
             reply,
             asked: asked.clone(),
-            stage: Stage::Plain,
+            stage,
             from,
             since: now,
             stale_at: None,
@@ -577,11 +584,15 @@ impl Service {
                         _ => dns64.synthesize(&first, &answer),
                     };
                 }
-                Stage::Plain => {
-                    if let Some(asked) = dns64.reverse(&waiting.asked) {
-                        let _ = asked;
+                Stage::Reverse(name) => {
+                    let own = &mut answer.sections.answer;
+                    own.retain(|record| record.rtype != RecordType::RRSIG);
+                    for record in own.iter_mut().filter(|record| record.name == waiting.asked.name) {
+                        record.name = name.clone();
                     }
+                    answer.security = Security::Insecure;
                 }
+                Stage::Plain => {}
             }
         }
         if !waiting.free

@@ -196,6 +196,10 @@ impl TrustPoint {
     fn meet(&mut self, context: Context<'_>, now: u64, set: &Rrset) {
         let owner = name_to_wire(&self.zone);
         let mut fits = false;
+        // The operator gave keys that are no entry points: those that they vouch for at first take their place.
+        let begins = self.last_success == 0
+            && self.ds.is_empty()
+            && !self.keys.iter().any(|key| entry_point(&key.data).is_some());
         for data in &set.data {
             let Some(key) = entry_point(data) else { continue };
             if let Some(known) = self.keys.iter_mut().find(|known| same_key(&known.data, data)) {
@@ -214,7 +218,7 @@ impl TrustPoint {
                     && ds_digest(ds.digest_type, &owner, data).as_deref() == Some(ds.digest)
             });
             fits |= vouched;
-            let (stage, seen) = if vouched { (Stage::Valid, 0) } else { (Stage::AddPending, 1) };
+            let (stage, seen) = if vouched || begins { (Stage::Valid, 0) } else { (Stage::AddPending, 1) };
             self.keys.insert(0, TrackedKey { data: data.clone(), ttl: set.ttl, stage, seen, since: now });
         }
         if fits {
@@ -227,6 +231,11 @@ impl TrustPoint {
         for key in &mut self.keys {
             let there = set.data.iter().any(|data| same_key(data, &key.data));
             let waited = now.saturating_sub(key.since);
+            if key.stage == Stage::Revoked && there {
+                // Its time is counted from when it was seen last: it is still being used.
+                key.since = now;
+                continue;
+            }
             let next = match key.stage {
                 Stage::AddPending if !there => Stage::Start,
                 Stage::AddPending if waited >= ADD_HOLD_DOWN && key.seen >= SEEN_MIN => Stage::Valid,

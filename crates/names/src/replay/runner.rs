@@ -299,8 +299,13 @@ impl Runner<'_> {
             self.anchor_files.insert(name.trim_end_matches('.').to_owned(), text);
         }
         let original = || self.script.autotrust.get(id).map(|lines| lines.join("\n"));
+        // A file may have another name than its zone.
+        let zone = original()
+            .and_then(|text| crate::dnssec::upkeep::TrustPoint::from_text(&text).ok())
+            .map(|point| crate::text::name_text(&point.zone))
+            .map_or_else(|| id.to_owned(), |zone| zone.trim_end_matches('.').to_owned());
         let have =
-            self.anchor_files.get(id).cloned().or_else(original).ok_or_else(|| format!("no file {id}"))?;
+            self.anchor_files.get(&zone).cloned().or_else(original).ok_or_else(|| format!("no file {id}"))?;
         let told = |line: &&str| !line.is_empty() && !line.starts_with("; ");
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let have: Vec<String> = have.lines().filter(told).map(words).collect();

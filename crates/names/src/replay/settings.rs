@@ -9,6 +9,7 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::macros::{Clock, expand};
 use super::script::{Script, Setting};
+use crate::authority::SignedZone;
 use crate::dnssec::algorithm::Algorithms;
 use crate::dnssec::upkeep::TrustPoint;
 use crate::rdata::{name_from_text, record_from_text};
@@ -19,7 +20,6 @@ use crate::service::local::Kind;
 use crate::service::policy::{self, Override, PolicyZone};
 use crate::service::{Service, ServiceConfig};
 use crate::wire::RawRecord;
-use crate::zone::Zone;
 
 /// Settings that change nothing we model: logs, sizes, threads, and hardening that we always do.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -37,7 +37,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "harden-glue",
     "harden-large-queries",
     "harden-short-bufsize",
-    "harden-unverified-glue",
     "msg-cache-size",
     "msg-cache-slabs",
     "rrset-cache-size",
@@ -96,6 +95,8 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     config.style.extended_errors = false;
     config.style.extended_errors_stale = false;
     config.style.extended_error_texts = false;
+    config.style.bare_refusals = true;
+    config.style.udp_payload = 4096;
     config.stale.reply_ttl = 30;
     config.tell_anchors = true;
     config.version = Some("unbound".into());
@@ -108,11 +109,18 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
         policies: Vec::new(),
         tagged: Vec::new(),
         stale_ttl: 86_400,
+        hidden: (false, false),
     };
     for setting in &script.config {
         builder.setting(setting).map_err(|why| format!("line {}: {}: {why}", setting.line, setting.key))?;
     }
     builder.end_clause()?;
+    if builder.hidden.0 {
+        builder.config.version = None;
+    }
+    if builder.hidden.1 {
+        builder.config.identity = None;
+    }
     builder.tag_policies();
     for (name, lines) in &script.autotrust {
         let lines: Vec<String> = lines
@@ -141,6 +149,8 @@ struct Builder<'a> {
     /// Clients' tags, by prefix.
     tagged: Vec<(IpAddr, u8, Vec<String>)>,
     stale_ttl: u32,
+    /// Version and identity are not told, wherever they are set.
+    hidden: (bool, bool),
 }
 
 /// A policy zone's clause while it is read.
@@ -151,6 +161,23 @@ struct Policy {
     action: String,
     target: Option<Name>,
     tags: Vec<String>,
+}
+
+/// Files inside files, at most.
+const INCLUDES_MAX: usize = 16;
+
+/// A file of the script with those that it includes.
+fn with_includes(script: &Script, file: &str) -> Result<String, String> {
+    let file_text = |file: &str| script.files.get(file).cloned().ok_or_else(|| format!("no file {file}"));
+    let mut text = file_text(file)?;
+    for _ in 0..INCLUDES_MAX {
+        let Some(line) = text.lines().find(|line| line.starts_with("$INCLUDE")).map(str::to_owned) else {
+            return Ok(text);
+        };
+        let name = line.split_whitespace().nth(1).unwrap_or("");
+        text = text.replacen(&line, &file_text(name)?, 1);
+    }
+    Err(format!("{file} includes too much"))
 }
 
 /// All words of a setting's value.
@@ -296,9 +323,13 @@ impl Builder<'_> {
                 return Err("zones served to clients only are not built".into());
             }
             let Some(file) = pending.zone_file else { return Err("zones by transfer are not built".into()) };
-            let text = self.script.files.get(&file).ok_or_else(|| format!("no file {file}"))?;
-            let zone =
-                Zone::parse(text, Some(&upstream.zone)).map_err(|error| format!("the zone file: {error}"))?;
+            let text = with_includes(self.script, &file)?;
+            let records = crate::rdata::master_records(&text, &upstream.zone)
+                .map_err(|error| format!("the zone file: {error}"))?;
+            let inside: Vec<RawRecord> =
+                records.into_iter().filter(|record| upstream.zone.zone_of(&record.name)).collect();
+            let zone = SignedZone::named(&upstream.zone, &inside)
+                .map_err(|error| format!("the zone file: {error}"))?;
             if pending.for_downstream {
                 return Err("zones served to clients are not built".into());
             }
@@ -394,6 +425,7 @@ impl Builder<'_> {
             "max-global-quota" => resolver.limits.queries = number(setting)?,
             "outbound-msg-retry" => resolver.limits.tries = number::<u32>(setting)?.max(1),
             "val-max-restart" => resolver.limits.restarts = number(setting)?,
+            "harden-unverified-glue" => resolver.verify_sibling_glue = yes(setting),
             "harden-below-nxdomain" => resolver.nothing_below_nxdomain = yes(setting),
             "harden-algo-downgrade" if !yes(setting) => {}
             "aggressive-nsec" => resolver.aggressive = yes(setting),
@@ -506,16 +538,8 @@ impl Builder<'_> {
             }
             "version" => config.version = Some(setting.value.clone()),
             "identity" => config.identity = Some(setting.value.clone()),
-            "hide-version" => {
-                if yes(setting) {
-                    config.version = None;
-                }
-            }
-            "hide-identity" => {
-                if yes(setting) {
-                    config.identity = None;
-                }
-            }
+            "hide-version" => self.hidden.0 = yes(setting),
+            "hide-identity" => self.hidden.1 = yes(setting),
             "nsid" => {
                 let value = &setting.value;
                 config.name_server_id = Some(match value.strip_prefix("ascii_") {

@@ -58,6 +58,8 @@ pub(super) struct Cache {
     denials: Timed<Name, Set>,
     /// NSEC3 sets by zone and owner.
     hashed: Timed<(Name, Name), Set>,
+    /// Verified SOA sets of negative answers by zone, for those made out of denials.
+    soas: Timed<Name, Set>,
     lifetimes: Lifetimes,
 }
 
@@ -71,6 +73,7 @@ impl Cache {
             missing: Timed::new(max),
             denials: Timed::new(max),
             hashed: Timed::new(max),
+            soas: Timed::new(max),
             lifetimes,
         }
     }
@@ -106,6 +109,17 @@ impl Cache {
             // delegation alive for ever ("ghost domains").
             if set.rtype == RecordType::NS && set.expires > old.expires && set.trust <= old.trust {
                 Arc::make_mut(&mut set).expires = old.expires;
+            }
+            // The same holds of the addresses of its servers: this answer may be used for as long as it says, but the
+            // cache forgets them with the delegation.
+            let address = matches!(set.rtype, RecordType::A | RecordType::AAAA);
+            if address && old.trust <= Trust::AdditionalAuth && set.expires > old.expires {
+                self.sets.put(now, old.expires, key, {
+                    let mut kept = set.clone();
+                    Arc::make_mut(&mut kept).expires = old.expires;
+                    kept
+                });
+                return set;
             }
         }
         self.sets.put(now, set.expires, key, set.clone());
@@ -295,6 +309,17 @@ impl Cache {
         }
     }
 
+    /// Remembers the SOA set of a verified negative answer.
+    pub(super) fn keep_negative_soa(&mut self, now: Instant, set: &Set) {
+        self.soas.put(now, set.expires, set.name.to_lowercase(), set.clone());
+    }
+
+    /// A verified SOA set of the zone.
+    pub(super) fn negative_soa(&self, now: Instant, zone: &Name) -> Option<Set> {
+        let asked = || self.set(now, zone, RecordType::SOA).filter(|soa| soa.security == Security::Secure);
+        self.soas.get(now, &zone.to_lowercase()).cloned().or_else(asked)
+    }
+
     /// Verified NSEC3 sets of a zone; some of them, when there are many.
     pub(super) fn hashed_denials(&self, now: Instant, zone: &Name) -> Vec<Set> {
         let from = (zone.clone(), Name::root());
@@ -338,6 +363,7 @@ impl Cache {
             + self.missing.drop_where(below)
             + self.denials.drop_where(below)
             + self.hashed.drop_where(|(zone, _)| below(zone))
+            + self.soas.drop_where(below)
     }
 
     /// Lets a message's time be over.
@@ -354,6 +380,7 @@ impl Cache {
         self.missing.clear();
         self.denials.clear();
         self.hashed.clear();
+        self.soas.clear();
     }
 
     /// Entries held, expired ones that nothing has pushed out yet included.

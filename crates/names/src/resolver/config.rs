@@ -61,6 +61,9 @@ pub struct ResolverConfig {
     pub fixed_date: Option<u32>,
     /// Take signatures whose time is over or has not come: for tests and for clocks that are known to be wrong.
     pub ignore_times: bool,
+    /// Addresses of name servers that a referral gives from outside the zone it leads to are asked for once more:
+    /// whoever gave them is no authority for them.
+    pub verify_sibling_glue: bool,
     /// A signed "no such name" holds for every name below (RFC 8020).
     pub nothing_below_nxdomain: bool,
     /// Answer from denials heard before (RFC 8198).
@@ -112,6 +115,7 @@ impl ResolverConfig {
             epoch: 0,
             fixed_date: None,
             ignore_times: false,
+            verify_sibling_glue: false,
             nothing_below_nxdomain: true,
             aggressive: true,
             lifetimes: Lifetimes::default(),

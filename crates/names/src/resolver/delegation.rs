@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
 
 use super::core::Core;
 use super::message::{Msg, Set};
+use crate::authority::SignedZone;
 use crate::rdata;
-use crate::zone::Zone;
 
 /// A zone that is not found by following delegations from the root.
 #[derive(Clone, Debug)]
@@ -38,8 +39,8 @@ pub enum UpstreamKind {
     Forward,
     /// Authorities of the zone.
     Stub,
-    /// Ourselves: the zone's data is here. With the second field, failing that, the internet is asked.
-    Local(Arc<Zone>),
+    /// Ourselves: the zone's data is here.
+    Local(Arc<SignedZone>),
 }
 
 /// A zone and its servers.
@@ -54,6 +55,8 @@ pub(super) struct Delegation {
     pub(super) no_cache: bool,
     /// From our configuration: nothing above knows better.
     pub(super) configured: bool,
+    /// Servers with addresses that somebody gave who is no authority for them: for when nothing else is left.
+    pub(super) doubtful: Vec<(Name, Vec<IpAddr>)>,
 }
 
 impl Delegation {
@@ -66,6 +69,7 @@ impl Delegation {
             tcp: false,
             no_cache: false,
             configured: false,
+            doubtful: Vec::new(),
         }
     }
 
@@ -116,14 +120,16 @@ pub(super) enum Start {
     /// Here.
     At(Delegation),
     /// The answer is in a zone of our own.
-    Local(Arc<Zone>, bool),
+    Local(Arc<SignedZone>),
     /// The name servers of this zone (the root, or a stub) have to be asked for first.
     Prime(Name),
 }
 
 impl Core {
     /// The deepest zone known to hold `name`, not deeper than `limit`.
-    pub(super) fn start(&mut self, name: &Name, rtype: RecordType) -> Start {
+    ///
+    /// What has no longer than `leeway` to live is taken for expired.
+    pub(super) fn start(&mut self, name: &Name, rtype: RecordType, leeway: Duration) -> Start {
         // DS is answered above the cut (RFC 4035 section 3.1.4.1).
         let above = if rtype == RecordType::DS && !name.is_root() { name.base_name() } else { name.clone() };
         let upstream = self
@@ -131,7 +137,10 @@ impl Core {
             .upstreams
             .iter()
             .filter(|upstream| upstream.zone.zone_of(&above))
-            .max_by_key(|upstream| upstream.zone.iter().len());
+            // Of two for one zone, the one whose data we hold.
+            .max_by_key(|upstream| {
+                (upstream.zone.iter().len(), matches!(upstream.kind, UpstreamKind::Local(_)))
+            });
         match upstream.map(|upstream| &upstream.kind) {
             Some(UpstreamKind::Forward) => {
                 return Start::At(Delegation::of_upstream(upstream.expect("just looked at")));
@@ -139,16 +148,16 @@ impl Core {
             Some(UpstreamKind::Local(zone)) => {
                 let upstream = upstream.expect("just looked at");
                 let cached = self
-                    .cached_delegation(&above)
+                    .delegation_beyond(&above, leeway)
                     .filter(|cached| cached.zone != upstream.zone && upstream.zone.zone_of(&cached.zone));
                 return match cached {
                     Some(cached) => Start::At(cached),
-                    None => Start::Local(zone.clone(), upstream.first),
+                    None => Start::Local(zone.clone()),
                 };
             }
             _ => {}
         }
-        let cached = self.cached_delegation(&above);
+        let cached = self.delegation_beyond(&above, leeway);
         let stub = upstream.filter(|_| true).cloned();
         let Some(cached) = cached else {
             return match stub {
@@ -188,9 +197,14 @@ impl Core {
 
     /// The deepest cached NS set at or above `name` whose servers can be found.
     pub(super) fn cached_delegation(&self, name: &Name) -> Option<Delegation> {
+        self.delegation_beyond(name, Duration::ZERO)
+    }
+
+    fn delegation_beyond(&self, name: &Name, leeway: Duration) -> Option<Delegation> {
         let mut zone = name.clone();
+        let lasts = |set: &Set| !set.expired(self.now + leeway);
         loop {
-            if let Some(ns) = self.cache.set(self.now, &zone, RecordType::NS) {
+            if let Some(ns) = self.cache.set(self.now, &zone, RecordType::NS).filter(lasts) {
                 let mut delegation = Delegation::new(zone.to_lowercase());
                 for data in &ns.data {
                     let Some(server) = rdata::target(RecordType::NS, data) else { continue };

@@ -7,6 +7,7 @@ mod targets;
 pub use minimise::Minimise;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
 
@@ -30,6 +31,9 @@ pub(super) struct Options {
     pub(super) fresh: bool,
     /// Begin here.
     pub(super) from: Option<Name>,
+    /// Delegations that live no longer than this are not used: what is fetched before its time shall not come from
+    /// servers that are about to be forgotten.
+    pub(super) leeway: Duration,
 }
 
 /// An answer.
@@ -57,6 +61,9 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
     let mut from = Vec::new();
     let mut cached = true;
     let limit = cx.core().config.limits.aliases;
+    let mut options = options.clone();
+    options.leeway = leeway(cx, question);
+    let options = &options;
     loop {
         let known = if options.fresh && chain.is_empty() { None } else { look_up(cx, &current)? };
         let msg = match known {
@@ -104,6 +111,17 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
             return Err(failure(0, text, true));
         }
         current.name = end;
+    }
+}
+
+/// What a refetch takes for expired: all that goes no later than the answer it replaces.
+fn leeway(cx: &Cx, question: &Question) -> Duration {
+    let core = cx.core();
+    let job = core.job_ref(cx.job);
+    if job.key.kind == Kind::Fresh && job.key.question == *question {
+        core.cache.left(core.now, question) + Duration::from_secs(1)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -184,9 +202,9 @@ async fn descend(
 ) -> Result<Next, Failure> {
     let mut delegation = match &options.from {
         Some(zone) => above(cx, zone)?,
-        None => match choose(cx, question).await? {
+        None => match choose(cx, question, options.leeway).await? {
             Start::At(delegation) => delegation,
-            Start::Local(zone, fallback) => match local::answer(cx, &zone, question, fallback) {
+            Start::Local(zone) => match local::answer(cx, &zone, question) {
                 local::Answered::Here(msg) => return Ok(local::next(msg, question)),
                 local::Answered::Below(delegation) => delegation,
             },
@@ -209,6 +227,10 @@ async fn descend(
             Err(error) if delegation.first => {
                 // "first": the configured servers failed, so resolve as if they were not there.
                 delegation = without(cx, &question.name, &delegation.zone).await.ok_or(error)?;
+            }
+            Err(_) if !delegation.doubtful.is_empty() => {
+                delegation.servers = std::mem::take(&mut delegation.doubtful);
+                delegation.configured = true;
             }
             Err(error) => {
                 // The child's own NS set may be worse than what its parent says.
@@ -295,13 +317,13 @@ fn above(cx: &Cx, zone: &Name) -> Result<Delegation, Failure> {
 }
 
 /// Where to begin, the root's servers asked for first if nobody knows them.
-async fn choose(cx: &Cx, question: &Question) -> Result<Start, Failure> {
-    let start = cx.core().start(&question.name, question.rtype);
+async fn choose(cx: &Cx, question: &Question, leeway: Duration) -> Result<Start, Failure> {
+    let start = cx.core().start(&question.name, question.rtype, leeway);
     let Start::Prime(zone) = start else { return Ok(start) };
     let prime = Question::new(zone.clone(), RecordType::NS);
     let primed = cx.fetch(Kind::Prime, prime).await;
     // Not in the match: the lock would be held in its arms.
-    let start = cx.core().start(&question.name, question.rtype);
+    let start = cx.core().start(&question.name, question.rtype, leeway);
     match start {
         Start::Prime(_) => match primed {
             // It told nothing that can be used: what is configured must do.
@@ -325,7 +347,6 @@ async fn ask_zone(
     options: &Options,
     from: &mut Vec<std::net::IpAddr>,
 ) -> Result<Found, Failure> {
-    let _ = options;
     let mut targets = Targets::new(cx, delegation);
     let mut minimiser = Minimiser::new(cx, question, delegation);
     let mut open: Vec<ExchangeId> = Vec::new();
@@ -354,7 +375,13 @@ async fn ask_zone(
             Some((msg, address, forwarded)) => {
                 match classify(&msg, &delegation.zone, forwarded) {
                     Meaning::Referral(ns) if !forwarded && !delegation.forward => {
-                        break Ok(Found::Deeper(refer(cx, &ns, &delegation.zone, msg)));
+                        if let Some(ds) =
+                            ds_in_referral(cx, question, &ns, &msg).filter(|_| minimiser.is_whole())
+                        {
+                            refer(cx, &ns, &delegation.zone, msg, options.leeway);
+                            break Ok(Found::Next(Next::Answer(keep(cx, delegation, ds))));
+                        }
+                        break Ok(Found::Deeper(refer(cx, &ns, &delegation.zone, msg, options.leeway)));
                     }
                     Meaning::Referral(_) | Meaning::Answer if !minimiser.is_whole() => {
                         let kept = keep(cx, delegation, msg);
@@ -451,7 +478,7 @@ async fn wait(
         let msg = Msg::from_packet(&packet, asked, core.now);
         let forwarded = ask.recursion_desired;
         let now = core.now;
-        let scrubbed = scrub(&core.config.scrubbing, msg, &delegation.zone, forwarded, now);
+        let scrubbed = scrub(&core.config.scrubbing, msg, &delegation.zone, delegation.forward, now);
         let Some(mut msg) = scrubbed else {
             core.complain(&id, &Said::Malformed("contradicts itself".into()), Some(&packet));
             core.close(id);
@@ -480,9 +507,9 @@ fn keep(cx: &Cx, delegation: &Delegation, mut msg: Msg) -> Arc<Msg> {
     }
     let job = core.job(cx.job);
     let leeway = if job.key.kind == Kind::Fresh && job.key.question == msg.question {
-        core.cache.left(now, &msg.question) + std::time::Duration::from_secs(1)
+        core.cache.left(now, &msg.question) + Duration::from_secs(1)
     } else {
-        std::time::Duration::ZERO
+        Duration::ZERO
     };
     core.cache.renew_message(now, msg, leeway)
 }
@@ -505,10 +532,32 @@ fn bound_delegations(core: &super::core::Core, zone: &Name, msg: &mut Msg) {
     }
 }
 
+/// The answer to a DS question in a referral to just that zone: some servers refer although they know.
+fn ds_in_referral(cx: &Cx, question: &Question, ns: &Set, msg: &Msg) -> Option<Msg> {
+    if question.rtype != RecordType::DS || ns.name != question.name {
+        return None;
+    }
+    let ds = msg.authority.iter().find(|set| set.is(&question.name, RecordType::DS))?;
+    let mut answer = Msg::empty(question.clone(), rcode::NOERROR, cx.core().now);
+    answer.answer.push(ds.clone());
+    answer.sources.clone_from(&msg.sources);
+    Some(answer)
+}
+
 /// Keeps a referral; the zone it leads to.
-fn refer(cx: &Cx, ns: &Set, zone: &Name, mut msg: Msg) -> Delegation {
+fn refer(cx: &Cx, ns: &Set, zone: &Name, mut msg: Msg, leeway: Duration) -> Delegation {
     let mut core = cx.core();
     let now = core.now;
+    let mut doubtful = Vec::new();
+    if core.config.verify_sibling_glue {
+        let cut = &ns.name;
+        let (inside, outside) =
+            std::mem::take(&mut msg.additional).into_iter().partition(|set| cut.zone_of(&set.name));
+        msg.additional = inside;
+        let outside: Vec<Set> = outside;
+        doubtful
+            .extend(outside.iter().map(|set| (set.name.to_lowercase(), super::delegation::addresses(set))));
+    }
     bound_delegations(&core, zone, &mut msg);
     for set in msg.sets() {
         let set = if set.rtype == RecordType::NS && set.ttl == 0 {
@@ -519,7 +568,7 @@ fn refer(cx: &Cx, ns: &Set, zone: &Name, mut msg: Msg) -> Delegation {
         } else {
             set.clone()
         };
-        core.cache.keep(now, &set);
+        core.cache.renew(now, &set, leeway);
         core.cache.keep_denial(now, &set);
     }
     let mut delegation = Delegation::of_referral(ns, &msg);
@@ -527,6 +576,7 @@ fn refer(cx: &Cx, ns: &Set, zone: &Name, mut msg: Msg) -> Delegation {
     let until = ns.expires.max(now + std::time::Duration::from_secs(1));
     core.parents.put(now, until, delegation.zone.clone(), delegation.clone());
     core.fill(&mut delegation);
+    delegation.doubtful = doubtful;
     delegation
 }
 
@@ -569,7 +619,7 @@ async fn ds_from_above(cx: &Cx, question: &Question, delegation: &Delegation) ->
             && msg.answer.iter().any(|set| set.is(&zone, RecordType::NS))
         {
             let mut core = cx.core();
-            if let Start::At(found) = core.start(&question.name, RecordType::DS)
+            if let Start::At(found) = core.start(&question.name, RecordType::DS, Duration::ZERO)
                 && found.zone != delegation.zone
             {
                 return Ok(Found::Deeper(found));

@@ -242,6 +242,11 @@ impl Core {
         self.jobs.get_mut(&id).expect("a job lives while it is polled, and while others wait for it")
     }
 
+    /// A job to look at.
+    pub(super) fn job_ref(&self, id: JobId) -> &Job {
+        self.jobs.get(&id).expect("a job lives while it is polled, and while others wait for it")
+    }
+
     /// Whether `from` waits, directly or not, for `to`.
     fn leads_to(&self, from: JobId, to: JobId) -> bool {
         let mut seen = vec![from];

@@ -15,6 +15,7 @@ use crate::dnssec::ede;
 use crate::dnssec::keys::{Trusted, anchor_use, has_useful_ds, keys_by_anchor, keys_by_ds};
 use crate::dnssec::nsec::{self, Nodata};
 use crate::dnssec::nsec3::{Denial, Proof};
+use crate::dnssec::records::Rrsig;
 use crate::dnssec::verify::{Context, Verified, verify_set};
 use crate::rrset::{Data, Rrset, Security};
 use crate::text::name_text;
@@ -133,6 +134,27 @@ pub(super) fn verify(
         core.cache.keep_denial(now, &set);
     }
     Ok((set, verified))
+}
+
+/// Verifies a referral out of the cache with keys that are known already. If its NS set is good, what else is not is
+/// left out.
+pub(super) fn vouch(core: &mut Core, msg: &mut Msg) {
+    let operations = Operations::new();
+    let now = core.now;
+    for set in msg.authority.iter_mut().chain(&mut msg.additional) {
+        let signer = set.sigs.first().and_then(|sig| Rrsig::read(sig)).map(|sig| sig.signer);
+        let Some(signer) = signer.filter(|signer| signer.zone_of(&set.name)) else { continue };
+        let Some(KeyState::Secure(keys)) = core.keys.zones.get(now, &signer).cloned() else { continue };
+        if let Ok((checked, Verified { wildcard: None, .. })) = verify(core, &operations, set, &signer, &keys)
+        {
+            *set = checked;
+        }
+    }
+    let secure = |set: &Set| set.security == Security::Secure;
+    if !msg.authority.is_empty() && msg.authority.iter().all(secure) {
+        msg.security = Security::Secure;
+        msg.additional.retain(secure);
+    }
 }
 
 /// The keys of the zone that `name` belongs to, as far as it can be known: its apex, and what is known.
@@ -337,7 +359,7 @@ fn by_wildcard(
     if by_nsec || by_nsec3 {
         return Cut::None;
     }
-    bogus(ede::NSEC_MISSING, format!("an alias out of a wildcard stands for {} itself", name_text(child)))
+    bogus(ede::BOGUS, format!("an alias out of a wildcard stands for {} itself", name_text(child)))
 }
 
 /// What the verified denials in an answer without DS prove.

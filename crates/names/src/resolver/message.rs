@@ -74,6 +74,10 @@ impl Msg {
         msg.authoritative = packet.header.authoritative;
         msg.recursion_available = packet.header.recursion_available;
         let mut sets: Vec<(usize, Rrset)> = Vec::new();
+        let mut records = packet.answers.iter().chain(&packet.authorities).chain(&packet.additionals);
+        if records.any(|record| !sound(record)) {
+            msg.extended_error = Some((0, "records with addresses of a wrong length were left out".into()));
+        }
         let sections = [&packet.answers, &packet.authorities, &packet.additionals];
         for (section, records) in sections.into_iter().enumerate() {
             for record in records.iter().filter(|record| record.rtype != RecordType::RRSIG && sound(record)) {

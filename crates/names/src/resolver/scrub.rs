@@ -60,7 +60,15 @@ pub(super) fn scrub(
 ) -> Option<Msg> {
     let question = msg.question.clone();
     let mut wanted: Vec<Name> = Vec::new();
-    let (answer, end) = chain(rules, &msg, &question, zone, now)?;
+    let (answer, mut end) = chain(rules, &msg, &question, zone, now)?;
+    if question.rtype == RecordType::CNAME
+        && msg.rcode == rcode::NXDOMAIN
+        && let Some(target) =
+            answer.0.iter().find(|set| set.is(&end, RecordType::CNAME)).and_then(|set| set.target())
+    {
+        // The alias was asked for, and the server went on to say that nothing is at its end.
+        end = target;
+    }
     let too_long = answer.1;
     msg.answer = answer.0;
     if too_long {
@@ -163,7 +171,7 @@ fn chain(
             && (question.rtype == RecordType::CNAME
                 || question.rtype == DNAME
                 || question.rtype == RecordType::ANY
-                || here(RecordType::CNAME).is_none())
+                || first_is_data(msg, &name))
         {
             out.extend(exact.into_iter().map(|set| shortened(rules, set)));
             break;
@@ -209,6 +217,11 @@ fn chain(
         }
     }
     Some(((out, false), name))
+}
+
+/// Beside an alias nothing else may stand (RFC 2181 section 10.1): where something does, what comes first counts.
+fn first_is_data(msg: &Msg, name: &Name) -> bool {
+    msg.answer.iter().find(|set| set.name == *name).is_none_or(|set| set.rtype != RecordType::CNAME)
 }
 
 /// The set with no more name servers than are looked at.

@@ -94,11 +94,14 @@ fn settle(cx: &Cx, mut msg: Msg, verdict: Verdict) -> Arc<Msg> {
     let mut core = cx.core();
     let now = core.now;
     msg.security = verdict.security;
-    msg.extended_error = verdict.reason;
+    msg.extended_error = verdict.reason.or_else(|| msg.extended_error.take());
     if verdict.security == Security::Secure {
         // Nothing unsigned travels with what is signed.
         msg.additional.retain(|set| set.security == Security::Secure);
         msg.authority.retain(|set| set.security == Security::Secure);
+        if let Some(soa) = msg.soa() {
+            core.cache.keep_negative_soa(now, soa);
+        }
     }
     let no_cache = core
         .config
@@ -114,13 +117,20 @@ fn settle(cx: &Cx, mut msg: Msg, verdict: Verdict) -> Arc<Msg> {
 fn by_denials(cx: &Cx, question: &Question) -> Option<Arc<Msg>> {
     let core = cx.core();
     let now = core.now;
-    if !core.config.aggressive || question.class != 1 || core.cache.message(now, question).is_some() {
+    // A denial of DS comes with every referral: not to use it would be to ask twice.
+    let ds = question.rtype == RecordType::DS;
+    // ANY asks for whatever is there: no denial of one type answers it.
+    let any = question.rtype == RecordType::ANY;
+    if !(core.config.aggressive || ds)
+        || any
+        || question.class != 1
+        || core.cache.message(now, question).is_some()
+    {
         return None;
     }
     let set = core.cache.denial_for(now, &question.name)?;
     let sig = Rrsig::read(set.sigs.first()?)?;
-    let soa =
-        core.cache.set(now, &sig.signer, RecordType::SOA).filter(|soa| soa.security == Security::Secure)?;
+    let soa = core.cache.negative_soa(now, &sig.signer)?;
     if core.anchors.above(&question.name).is_none() || !sig.signer.zone_of(&question.name) {
         return None;
     }
@@ -180,8 +190,8 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
             return (msg, verdict);
         }
     }
-    let positive = !msg.answer.is_empty() && !msg.is_negative();
-    let end = msg.final_name();
+    let positive = !msg.answer.is_empty() && !msg.is_negative() && msg.rcode != rcode::NXDOMAIN;
+    let end = denied_name(&msg);
     let too_long = msg.rcode == rcode::YXDOMAIN;
     let signed_denial = msg
         .authority
@@ -232,6 +242,18 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
         }
     }
     (msg, verdict)
+}
+
+/// The name that a negative answer is about: the end of its aliases, also where an alias itself was asked for and the
+/// server went on to say that nothing is at its end.
+fn denied_name(msg: &Msg) -> Name {
+    if msg.question.rtype == RecordType::CNAME && msg.rcode == rcode::NXDOMAIN {
+        let alias = msg.answer.iter().find(|set| set.is(&msg.question.name, RecordType::CNAME));
+        if let Some(target) = alias.and_then(|alias| alias.target()) {
+            return target;
+        }
+    }
+    msg.final_name()
 }
 
 /// What is known of the alias that a DNAME before it implies: it has no signature of its own (RFC 6672 section 5.3.1).
@@ -350,10 +372,7 @@ fn wildcard_due(cx: &Cx, msg: &Msg, name: &Name, encloser: &Name) -> Verdict {
             Proof::Bogus | Proof::NoCut => {}
         }
     }
-    Verdict::bogus(
-        ede::NSEC_MISSING,
-        format!("no denial says that {} itself does not exist", name_text(name)),
-    )
+    Verdict::bogus(ede::BOGUS, format!("no denial says that {} itself does not exist", name_text(name)))
 }
 
 fn too_many() -> Verdict {

@@ -1,6 +1,6 @@
 //! DNS64 (RFC 6147): IPv6 addresses made from IPv4 ones, for clients behind NAT64.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
@@ -63,7 +63,8 @@ impl Dns64 {
         let limit = first.soa.as_ref().map_or(600, |soa| soa.ttl);
         let mut answer = second.clone();
         answer.record_type = RecordType::AAAA;
-        answer.security = Security::Insecure;
+        // RFC 6147 section 5.5: for who does not validate, the answer is as good as both that it is made of.
+        answer.security = first.security.min(second.security);
         let made = |record: &RawRecord| -> Option<RawRecord> {
             match record.rtype {
                 RecordType::A => {
@@ -86,7 +87,7 @@ impl Dns64 {
     }
 
     /// The IPv4 address behind a question for the reverse name of one of our addresses.
-    pub(super) fn reverse(&self, question: &Question) -> Option<IpAddr> {
+    pub(super) fn reverse(&self, question: &Question) -> Option<Ipv4Addr> {
         let labels: Vec<&[u8]> = question.name.iter().collect();
         if question.rtype != RecordType::PTR || labels.len() != 34 {
             return None;
@@ -99,6 +100,13 @@ impl Dns64 {
         }
         let address = Ipv6Addr::from(octets);
         (self.prefix.1 == 96 && in_prefix(address.into(), self.prefix.0.into(), 96))
-            .then(|| Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]).into())
+            .then(|| Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]))
+    }
+
+    /// The question whose answer holds for the reverse name of one of our addresses, too (RFC 6147 section 5.3.1).
+    pub(super) fn plain_reverse(&self, question: &Question) -> Option<Question> {
+        let [a, b, c, d] = self.reverse(question)?.octets();
+        let name = crate::text::parse_name(&format!("{d}.{c}.{b}.{a}.in-addr.arpa")).ok()?;
+        Some(Question { name, ..question.clone() })
     }
 }

@@ -188,6 +188,23 @@ impl LocalZones {
     }
 }
 
+/// The alias from the name asked for to the same name in front of what follows the asterisk.
+fn inside(alias: RawRecord, question: &Question, target: &Name) -> Verdict {
+    match Name::from_labels(question.name.iter().chain(target.iter().skip(1))) {
+        Ok(target) => {
+            let data = crate::wire::name_to_wire(&target).into();
+            Verdict::Alias(RawRecord { data, ..alias }, target)
+        }
+        // As with a DNAME: the name that comes of it is too long (RFC 6672 section 2.2).
+        Err(_) => Verdict::Answer(LocalAnswer {
+            rcode: 6,
+            extended_error: Some(0),
+            authoritative: true,
+            ..LocalAnswer::default()
+        }),
+    }
+}
+
 impl LocalZone {
     fn answer(&self, apex: &Name, name: &Name, question: &Question) -> Verdict {
         match self.kind {
@@ -220,8 +237,13 @@ impl LocalZone {
             }
             if let Some(alias) = records.iter().find(|record| record.rtype == RecordType::CNAME) {
                 let alias = RawRecord { name: question.name.clone(), ..alias.clone() };
-                if let Some(target) = rdata::target(RecordType::CNAME, &alias.data) {
-                    return Verdict::Alias(alias, target);
+                match rdata::target(RecordType::CNAME, &alias.data) {
+                    // `*.garden.`: the name asked for, inside the garden.
+                    Some(target) if self.kind == Kind::Redirect && target.iter().next() == Some(b"*") => {
+                        return inside(alias, question, &target);
+                    }
+                    Some(target) => return Verdict::Alias(alias, target),
+                    None => {}
                 }
             }
         }

@@ -23,6 +23,10 @@ pub struct Style {
     pub extended_errors_stale: bool,
     /// With their texts.
     pub extended_error_texts: bool,
+    /// Who may not ask gets a header and nothing else, unless an extended error goes with it.
+    pub bare_refusals: bool,
+    /// Most octets of an answer over UDP, whatever the client announces.
+    pub udp_payload: u16,
 }
 
 impl Default for Style {
@@ -32,6 +36,8 @@ impl Default for Style {
             extended_errors: true,
             extended_errors_stale: true,
             extended_error_texts: true,
+            bare_refusals: false,
+            udp_payload: UDP_PAYLOAD,
         }
     }
 }
@@ -79,7 +85,7 @@ pub(crate) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
     let announced = packet.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
     let limit = match over_tcp {
         true => u16::MAX,
-        false => announced.clamp(UDP_PAYLOAD_PLAIN, UDP_PAYLOAD),
+        false => announced.clamp(UDP_PAYLOAD_PLAIN, style.udp_payload.max(UDP_PAYLOAD_PLAIN)),
     };
     let dnssec_ok = packet.opt.as_ref().is_some_and(|opt| opt.dnssec_ok);
     let reply = Reply {
@@ -187,6 +193,10 @@ impl Reply {
         let mut response = self.begin();
         response.header.recursion_available = false;
         response.set_rcode(5);
+        if self.style.bare_refusals && (response.opt.is_none() || !self.style.extended_errors) {
+            response.questions.clear();
+            response.opt = None;
+        }
         self.explain(&mut response, 18, "");
         self.encode(response)
     }
@@ -235,6 +245,7 @@ impl Reply {
         let mut response = self.begin();
         response.authorities.clone_from(&answer.sections.authority);
         response.additionals.clone_from(&answer.sections.additional);
+        response.header.authentic_data = answer.security == Security::Secure && self.authentic_wanted;
         if !self.dnssec_ok() {
             response.authorities.retain(|record| record.rtype != RecordType::RRSIG);
             response.additionals.retain(|record| record.rtype != RecordType::RRSIG);
@@ -265,8 +276,8 @@ impl Reply {
     fn of(&self, answer: &Answer) -> Packet {
         let mut response = self.begin();
         response.set_rcode(answer.code.into());
-        response.header.authentic_data =
-            answer.security == Security::Secure && self.authentic_wanted && !self.header.checking_disabled;
+        // Also for who checks by itself: it is true all the same (RFC 4035 section 3.2.3).
+        response.header.authentic_data = answer.security == Security::Secure && self.authentic_wanted;
         let dnssec_ok = self.dnssec_ok();
         let asked = self.question.rtype;
         let shown = |record: &&RawRecord| {
@@ -291,7 +302,7 @@ impl Reply {
         // Who asks for name servers wants their addresses (RFC 9609 section 4.2).
         let positive = asked != RecordType::NS
             && answer.code == hickory_proto::op::ResponseCode::NoError
-            && sections.answer.iter().any(|record| record.rtype == asked || asked == RecordType::ANY);
+            && sections.answer.iter().any(|record| record.rtype == asked);
         if !(self.style.minimal && positive && !denial) {
             response.authorities = sections.authority.iter().filter(shown).map(respelled).collect();
             if self.style.minimal && answer.soa.is_some() {
