@@ -3,6 +3,7 @@
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Protocol};
 use crate::protocols::expert;
+use crate::protocols::ports::Owner;
 use crate::state::State;
 use crate::tree::{Arena, Carrier, Field, Piece, SOURCES_MAX, Source};
 use std::net::{IpAddr, Ipv4Addr};
@@ -41,8 +42,16 @@ pub(crate) struct Context<'a> {
     pub(crate) is_quoted: bool,
     /// How long the message is that has just turned out incomplete, as far as it tells; 0: it does not.
     pub(crate) wants: usize,
+    /// The message that has just turned out incomplete goes on until the stream ends.
+    pub(crate) until_fin: bool,
+    /// What does not end a message may wait for more; otherwise it is shown as far as it goes.
+    pub(crate) can_wait: bool,
+    /// Nothing follows on the stream.
+    pub(crate) stream_ends: bool,
     /// The HTTP message that was just shown went over to WebSocket.
     pub(crate) upgraded: bool,
+    /// Who was found to speak between the datagram's ends.
+    pub(crate) owner: Owner,
     /// The number of the flow or connection that is being read.
     pub(crate) flow: u64,
 }
@@ -69,7 +78,11 @@ impl<'a> Context<'a> {
             dst_port: 0,
             is_quoted: false,
             wants: 0,
+            until_fin: false,
+            can_wait: false,
+            stream_ends: false,
             upgraded: false,
+            owner: Owner::None,
             flow: 0,
         }
     }
@@ -254,5 +267,10 @@ impl<'a> Context<'a> {
         read(self, Data { bytes: &bytes, at: 0, source: place as u8 });
         self.missing = missing;
         self.arena.sources[place - 1].bytes = bytes;
+    }
+
+    /// Takes the last source back, which no field refers to.
+    pub(crate) fn take_source(&mut self) -> Vec<u8> {
+        self.arena.sources.pop().map(|source| source.bytes).unwrap_or_default()
     }
 }

@@ -35,6 +35,7 @@ pub(crate) mod names;
 pub(crate) mod netflow;
 pub(crate) mod ntp;
 pub(crate) mod ospf;
+pub(crate) mod packed;
 pub(crate) mod pgsql;
 pub(crate) mod ports;
 pub(crate) mod quic;

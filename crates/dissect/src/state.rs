@@ -14,6 +14,9 @@ pub struct Options {
     /// Verify the checksums of IPv4, TCP and UDP. Off, as in Wireshark: captures of outgoing packets show what the
     /// network card would have filled in.
     pub verify_checksums: bool,
+    /// Put TCP segments in order before they are read, and wait for those that are missing until they are acknowledged.
+    /// Off, as in Wireshark: each segment is read as it comes, what lies behind a gap as the beginning of something.
+    pub reassemble_out_of_order: bool,
 }
 
 /// From and to, identifier and sequence number of an echo request.
@@ -34,8 +37,6 @@ pub(crate) struct State {
     pub(crate) announced: Recent<End, (), 1024>,
     /// Frame and time of STUN's requests, by their number.
     pub(crate) stun: Recent<[u8; 12], (u64, u64), 4096>,
-    /// HTTP's HEAD requests that wait: client and server.
-    pub(crate) heads: Recent<(End, End), (), 1024>,
     /// Requests of SNMP, by their number.
     pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
     /// What session descriptions said of ports.

@@ -4,5 +4,6 @@ pub(crate) mod analysis;
 pub(crate) mod fragments;
 pub(crate) mod offsets;
 pub(crate) mod order;
+pub(crate) mod pdus;
 pub(crate) mod pending;
 pub(crate) mod table;

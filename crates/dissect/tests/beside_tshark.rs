@@ -36,7 +36,8 @@ fn cut(name: &str, test: &str) -> PathBuf {
 fn ours(file: &Path, fields: &[&str]) -> Vec<String> {
     let bytes = std::fs::read(file).expect("the capture is there");
     let mut reader = Reader::new(&bytes[..]).expect("a capture");
-    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let (mut dissector, mut arena) =
+        (Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() }), Arena::new());
     let wanted: Vec<_> = fields.iter().map(|name| fields_named(name)).collect();
     assert!(wanted.iter().all(|defs| !defs.is_empty()), "there is a field that we do not know");
     let mut out = Vec::new();

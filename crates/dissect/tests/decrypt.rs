@@ -19,7 +19,8 @@ fn values_if(name: &str, field: &str, secrets: bool, keep: impl Fn(u64) -> bool)
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let file = std::fs::read(path).expect("the capture is there");
     let mut reader = Reader::new(&file[..]).expect("a capture");
-    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let (mut dissector, mut arena) =
+        (Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() }), Arena::new());
     let mut found = Vec::new();
     while let Some(item) = reader.next().expect("a whole capture") {
         match item {

@@ -105,7 +105,7 @@ fn show(tree: Tree<'_>, out: &mut Vec<u8>, scratch: &mut JsonScratch) {
 fn every_truncation_of_real_packets() {
     let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
     for frame in samples() {
-        let mut dissector = Dissector::new(Options { verify_checksums: true });
+        let mut dissector = Dissector::new(Options { verify_checksums: true, ..Options::default() });
         let step = if frame.len() > 400 { 7 } else { 1 };
         for cut in (0..=frame.len()).step_by(step) {
             for original in [cut, frame.len()] {
@@ -260,7 +260,7 @@ proptest! {
             frame[place % len] = byte;
         }
         let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());
-        let mut dissector = Dissector::new(Options { verify_checksums: true });
+        let mut dissector = Dissector::new(Options { verify_checksums: true, ..Options::default() });
         for number in 1..3 {
             let tree = dissector.dissect(&meta(number, 1, len), &frame, &mut arena);
             show(tree, &mut out, &mut scratch);

@@ -16,7 +16,8 @@ fn each(name: &str, mut take: impl FnMut(Tree<'_>)) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let file = std::fs::read(path).expect("the capture is there");
     let mut reader = Reader::new(&file[..]).expect("a capture");
-    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let (mut dissector, mut arena) =
+        (Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() }), Arena::new());
     while let Some(item) = reader.next().expect("a whole capture") {
         match item {
             Item::Secrets { kind, bytes } => assert!(dissector.secrets(kind, bytes) > 0),

@@ -106,7 +106,7 @@ fn layers_and_fields_agree() {
         "these lines of differences.txt explain nothing any more, take them out: {stale:?}"
     );
     // What no difference at all allows for is 1; the reasons are a handful of packets of each kind.
-    assert!(report.share() >= 0.994, "only {:.2} % of the packets agree", report.share() * 100.0);
+    assert!(report.share() >= 0.997, "only {:.2} % of the packets agree", report.share() * 100.0);
 }
 
 /// Every field that we know is one of tshark's, of the same type: filters and scripts carry over.

@@ -93,7 +93,8 @@ impl Doctor {
         self.packets += 1;
         let secrets = &self.secrets;
         let interface = self.interfaces.entry((meta.interface, index)).or_insert_with(|| {
-            let mut dissector = Dissector::new(Options::default());
+            let mut dissector =
+                Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
             for text in secrets {
                 dissector.secrets(SECRETS_TLS_KEY_LOG, text);
             }

@@ -168,6 +168,10 @@ pub(crate) struct ShowArgs {
     /// Verify the checksums of IPv4, TCP and UDP
     #[arg(long)]
     pub checksums: bool,
+    /// Put TCP segments in order before they are read, as with Wireshark's tcp.reassemble_out_of_order; --follow, --stats
+    /// and --export-objects always do
+    #[arg(long)]
+    pub reorder: bool,
 }
 
 /// `thru doctor`.

@@ -137,7 +137,11 @@ impl<'a> Job<'a> {
         let words = filter.join(" ");
         let headers = header_filter(&words)?;
         let columns = args.columns.iter().map(|name| Column::new(name)).collect::<Result<Vec<_>, _>>()?;
-        let mut dissector = Dissector::new(Options { verify_checksums: args.checksums });
+        let summary = Summary::new(args)?;
+        let mut dissector = Dissector::new(Options {
+            verify_checksums: args.checksums,
+            reassemble_out_of_order: args.reorder || summary.is_some(),
+        });
         args.keylog.iter().try_for_each(|path| secrets(&mut dissector, path))?;
         Ok(Job {
             args,
@@ -151,7 +155,7 @@ impl<'a> Job<'a> {
             aside: None,
             arena: Arena::new(),
             scratch: JsonScratch::default(),
-            summary: Summary::new(args)?,
+            summary,
             out: {
                 let mut out = Vec::with_capacity(PIECE * 2);
                 if !columns.is_empty() {

@@ -107,6 +107,20 @@ protocol! { MDNS "mdns" "MDNS" "Multicast Domain Name System"; }
 /// Names are not longer in their written form, escapes included.
 const NAME_MAX: usize = 1024;
 
+/// Whether bytes on any port are a message, by Wireshark's guess: an ordinary question, or an answer that is not long.
+pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    let [_, _, flags, _, counts @ ..] = bytes else { return false };
+    let count = |at: usize| {
+        counts.get(2 * at..2 * at + 2).map_or(u16::MAX, |two| u16::from_be_bytes([two[0], two[1]]))
+    };
+    let (questions, answers, authorities, others) = (count(0), count(1), count(2), count(3));
+    let fits = match flags & 0x80 {
+        0 => questions == 1 && answers == 0 && authorities == 0,
+        _ => questions <= 1 && answers <= 100 && authorities <= 10,
+    };
+    bytes.len() > 12 && flags & 0x78 == 0 && fits && others <= 10
+}
+
 /// A message in a datagram.
 pub(crate) fn datagram(cx: &mut Context<'_>, message: Data<'_>, multicast: bool) {
     let protocol: &'static Protocol = if multicast { &MDNS } else { &DNS };

@@ -64,11 +64,17 @@ protocol! { DTLS "dtls" "DTLS" "Datagram Transport Layer Security";
 
 /// Whether a datagram begins with a record. Wireshark asks for the same.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    matches!(
-        bytes,
-        [20..=25, 0xFE, 0xFC..=0xFF, _, _, _, _, _, _, _, _, _, _, ..]
-            | [20..=23, 1, 0, _, _, _, _, _, _, _, _, _, _, ..]
-    )
+    let mut rest = bytes;
+    while let [20..=25, 0xFE, 0xFC..=0xFF, ..] | [20..=25, 1, 0, ..] = rest {
+        let Some(length) = rest.get(11..13) else { return false };
+        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+        match rest.get(13 + length..) {
+            Some([]) => return true,
+            Some(next) => rest = next,
+            None => return false,
+        }
+    }
+    false
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {

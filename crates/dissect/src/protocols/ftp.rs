@@ -1,5 +1,6 @@
 //! FTP (RFC 959, 2428): commands and responses; and the connections that carry files, which they announce.
 
+use super::ports::App;
 use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
@@ -34,7 +35,7 @@ fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     Length::Whole(bytes.len())
 }
 
-fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
+fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> Read {
     let whole = c.take_most(usize::MAX);
     let is_request = SPOKEN.ports.contains(&cx.dst_port);
     cx.hide(&REQUEST, whole, 0, 0, u64::from(is_request));
@@ -48,6 +49,10 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Rea
             response(cx, text);
         }
         rest = rest.from(used);
+    }
+    // The server agrees to TLS (RFC 4217).
+    if !is_request && whole.bytes.starts_with(b"234") {
+        talk.inner = App::Tls(Box::default());
     }
     Ok(())
 }

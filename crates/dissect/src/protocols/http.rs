@@ -1,5 +1,7 @@
-//! HTTP/1.x (RFC 9112): a message is shown when all of it is there.
+//! HTTP/1.x (RFC 9112): a message is shown when all of it is there. What follows a request on its connection is taken
+//! for HTTP, whatever it looks like; a body without a length ends with the connection.
 
+use super::ports::{self, App};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, protocol};
@@ -34,6 +36,8 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     CACHE_CONTROL: text "http.cache_control" "Cache-Control";
     UPGRADE: text "http.upgrade" "Upgrade";
     FILE_DATA: text "http.file_data" "File Data";
+    PROXY_HOST: text "http.proxy_connect_host" "Proxy-Connect-Hostname";
+    PROXY_PORT: u16 "http.proxy_connect_port" "Proxy-Connect-Port";
 }
 
 /// Headers with a field of their own.
@@ -60,101 +64,293 @@ static HEADERS: [(&str, &FieldDef); 17] = [
 /// A message's headers are not longer.
 const HEAD_MAX: usize = 128 << 10;
 
-/// Whether bytes begin a message.
+/// What is remembered of a connection that speaks HTTP/1.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// A request was seen: what comes belongs to HTTP, whatever it looks like.
+    seen: bool,
+    /// The last request's method, as far as it matters for the response.
+    method: Method,
+    /// The last response was 200 to CONNECT: another protocol is spoken through the proxy, to this port.
+    connected: Option<u16>,
+    uri: Vec<u8>,
+    inner: App,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Method {
+    #[default]
+    Other,
+    Head,
+    Connect,
+}
+
+/// The first words of messages, those of WebDAV and UPnP among them.
+const METHODS: [&[u8]; 43] = [
+    b"GET",
+    b"PUT",
+    b"COPY",
+    b"HEAD",
+    b"LOCK",
+    b"MOVE",
+    b"POLL",
+    b"POST",
+    b"BCOPY",
+    b"BMOVE",
+    b"MKCOL",
+    b"TRACE",
+    b"PATCH",
+    b"LABEL",
+    b"MERGE",
+    b"DELETE",
+    b"SEARCH",
+    b"UNLOCK",
+    b"REPORT",
+    b"UPDATE",
+    b"NOTIFY",
+    b"BDELETE",
+    b"CONNECT",
+    b"OPTIONS",
+    b"CHECKIN",
+    b"PROPFIND",
+    b"CHECKOUT",
+    b"CCM_POST",
+    b"SUBSCRIBE",
+    b"PROPPATCH",
+    b"BPROPFIND",
+    b"BPROPPATCH",
+    b"UNCHECKOUT",
+    b"MKACTIVITY",
+    b"MKWORKSPACE",
+    b"RPC_CONNECT",
+    b"RPC_IN_DATA",
+    b"UNSUBSCRIBE",
+    b"RPC_OUT_DATA",
+    b"VERSION-CONTROL",
+    b"BASELINE-CONTROL",
+    b"SSTP_DUPLEX_POST",
+    b"UNLINK",
+];
+
+/// Whether bytes on a port that says nothing begin a message: their first line names HTTP/1.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 9] =
-        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"HTTP/1."];
-    BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning))
+    let Some((line, _)) = line_of(bytes) else { return false };
+    let is_version = |word: &[u8]| word.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"HTTP/1."));
+    line.len() != 8 && (is_version(line) || line.len() > 8 && is_version(&line[line.len() - 8..]))
+}
+
+/// The line that bytes begin with, without its end, and with it. A line ends with CR, LF or both.
+fn line_of(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+    match &bytes[end..] {
+        [b'\r', b'\n', ..] => Some((&bytes[..end], end + 2)),
+        [b'\r'] => None,
+        _ => Some((&bytes[..end], end + 1)),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Request,
+    Response,
+}
+
+/// What a first line begins.
+fn kind_of(line: &[u8]) -> Option<Kind> {
+    if line.starts_with(b"HTTP/") || line.starts_with(b"ICY") {
+        return Some(Kind::Response);
+    }
+    let line = line.strip_prefix(b"M-").unwrap_or(line);
+    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
+    METHODS.contains(&word).then_some(Kind::Request)
+}
+
+/// A status that has no body, or one whose length is nothing (RFC 9110 6.4.1).
+fn is_bodiless(session: &Session, line: &[u8]) -> bool {
+    let status = line.get(9..12).unwrap_or_default();
+    match session.method {
+        Method::Head => true,
+        Method::Connect if status.first() == Some(&b'2') => true,
+        _ => status.first() == Some(&b'1') || matches!(status, b"204" | b"304"),
+    }
 }
 
 /// Messages on a stream. Gives how many bytes were used.
-pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize {
+pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>) -> usize {
+    if let Some(port) = session.connected {
+        return through(cx, session, side, bytes, port);
+    }
     let mut used = 0;
-    while used == 0 || looks_like(bytes.from(used).bytes) {
-        let next = bytes.from(used).bytes;
-        let bodiless = answers_head(cx, next);
-        let Some(total) = message_length(next, bodiless, &mut cx.wants) else { break };
-        remember_head(cx, next);
-        let message = bytes.from(used).first(total);
-        if used == 0 {
-            cx.layer(&HTTP, message, body)
-        } else {
-            cx.layer_again(&HTTP, message, body)
+    let mut is_first = true;
+    while used < bytes.len() {
+        match message(cx, session, bytes.from(used), &mut is_first) {
+            Some(len) => used += len,
+            None => return used,
         }
-        used += total;
-        if one {
+        if cx.upgraded || session.connected.is_some() {
             break;
         }
-    }
-    let rest = bytes.from(used);
-    if !one && used > 0 && rest.len() >= 8 && !looks_like(rest.bytes) {
-        // A body without a length, which goes on until the connection ends.
-        super::data::show(cx, rest);
-        return bytes.len();
     }
     used
 }
 
-/// Whether bytes are a response without a body: those to HEAD, and to those that never have one (RFC 9110 6.4.1).
-fn answers_head(cx: &mut Context<'_>, bytes: &[u8]) -> bool {
-    if !bytes.starts_with(b"HTTP/") {
-        return false;
+/// What goes through a proxy, as if it went to the port that was asked for.
+fn through(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>, port: u16) -> usize {
+    let nothing = bytes.first(0);
+    let (host, number) = session.uri.split_at(session.uri.iter().position(|byte| *byte == b':').unwrap_or(0));
+    let _ = number;
+    cx.layer(&HTTP, nothing, |cx, _| {
+        cx.conclude_words(&PROXY_HOST, host);
+        cx.conclude(&PROXY_PORT, u64::from(port));
+        Ok(())
+    });
+    if ports::is_http(port) {
+        super::data::show(cx, bytes);
+        return bytes.len();
     }
-    let status = bytes.get(9..12).unwrap_or_default();
-    let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    status.starts_with(b"1")
-        || matches!(status, b"204" | b"304")
-        || cx.state.heads.get(&(there, here)).is_some()
+    let own = (cx.src_port, cx.dst_port);
+    if ports::is_http(own.1) || !ports::is_http(own.0) && own.1 < own.0 {
+        cx.dst_port = port;
+    } else {
+        cx.src_port = port;
+    }
+    let used = ports::speak(cx, &mut session.inner, side, bytes, false);
+    (cx.src_port, cx.dst_port) = own;
+    used
 }
 
-/// Remembers that a HEAD waits for its response, until it comes.
-fn remember_head(cx: &mut Context<'_>, bytes: &[u8]) {
-    let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    if bytes.starts_with(b"HEAD ") {
-        cx.state.heads.insert((here, there), ());
-    } else if bytes.starts_with(b"HTTP/") && !cx.state.heads.is_empty() {
-        cx.state.heads.remove(&(there, here));
-    }
-}
-
-/// How long the message at the beginning of `bytes` is; `None`: it is not all there.
-fn message_length(bytes: &[u8], bodiless: bool, wants: &mut usize) -> Option<usize> {
-    let head = bytes.windows(4).take(HEAD_MAX).position(|end| end == b"\r\n\r\n")? + 4;
-    if bodiless {
-        return Some(head);
-    }
-    let (mut length, mut chunked) = (None, false);
-    for line in bytes[..head].split(|byte| *byte == b'\n').skip(1) {
-        let Some((name, value)) = header(line) else { continue };
-        if name.eq_ignore_ascii_case(b"content-length") {
-            length = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<usize>().ok());
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            chunked = value.to_ascii_lowercase().windows(7).any(|word| word == b"chunked");
+/// Shows the message that bytes begin with, or what goes on of one. Gives its length; nothing if it goes on.
+fn message(
+    cx: &mut Context<'_>,
+    session: &mut Session,
+    whole: Data<'_>,
+    is_first: &mut bool,
+) -> Option<usize> {
+    let lead = if whole.len() > 3 && whole.bytes.starts_with(b"\r\n") { 2 } else { 0 };
+    let bytes = whole.from(lead);
+    let begin = bytes.bytes[0];
+    if !(0x20..0x7F).contains(&begin) {
+        if session.seen {
+            show(cx, is_first, whole, |cx, c| {
+                super::data::show(cx, whole);
+                c.skip(c.left())
+            });
         }
+        return Some(whole.len());
     }
-    if chunked {
-        return chunks_length(&bytes[head..]).map(|len| head + len);
+    let line = line_of(bytes.bytes);
+    if line.is_none() && cx.can_wait {
+        return None;
     }
-    let total = head.checked_add(length.unwrap_or(0))?;
-    *wants = total;
-    (total <= bytes.len()).then_some(total)
-}
-
-fn chunks_length(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let rest = bytes.get(at..)?;
-        let line = rest.windows(2).take(64).position(|end| end == b"\r\n")?;
-        let digits = rest[..line].split(|byte| *byte == b';').next().unwrap_or_default();
-        let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?.trim(), 16).ok()?;
-        at = at.checked_add(line + 2)?.checked_add(size)?.checked_add(2)?;
-        if at > bytes.len() {
+    let line = line.map_or(bytes.bytes, |(line, _)| line);
+    let kind = kind_of(line);
+    if let Some(kind) = kind {
+        let bodiless = kind == Kind::Response && is_bodiless(session, line);
+        if cx.can_wait && !is_whole(cx, bytes.bytes, kind, bodiless) {
             return None;
         }
-        if size == 0 {
-            return Some(at);
+    }
+    let looks = line.contains(&b':') || line.is_empty();
+    if kind.is_none() && !session.seen && !looks {
+        return Some(whole.len());
+    }
+    let mut total = 0;
+    show(cx, is_first, bytes, |cx, c| {
+        let result = body(cx, c, session);
+        total = result.unwrap_or(bytes.len());
+        result.map(drop)
+    });
+    Some(lead + total)
+}
+
+/// Shows one message; the first of those that came together is a layer.
+fn show(
+    cx: &mut Context<'_>,
+    is_first: &mut bool,
+    bytes: Data<'_>,
+    read: impl FnOnce(&mut Context<'_>, &mut Cursor<'_>) -> Read,
+) {
+    if std::mem::take(is_first) {
+        cx.layer(&HTTP, bytes, read);
+    } else {
+        cx.layer_again(&HTTP, bytes, read);
+    }
+}
+
+/// Whether all of a message is there; if not, what it wants is told.
+fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless: bool) -> bool {
+    let (mut length, mut chunked) = (None, false);
+    let mut at = 0;
+    loop {
+        let Some((line, used)) = line_of(&bytes[at..]) else { return false };
+        at += used;
+        if line.is_empty() {
+            break;
+        }
+        if at > HEAD_MAX {
+            return true;
+        }
+        if !bodiless && let Some((name, value)) = header(line) {
+            if name.eq_ignore_ascii_case(b"content-length") {
+                length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
+            }
         }
     }
+    if bodiless || cx.stream_ends {
+        return true;
+    }
+    if chunked {
+        return chunks_length(&bytes[at..]) != Chunks::GoOn;
+    }
+    match (length, kind) {
+        (Some(length), _) => {
+            let total = at.saturating_add(length as usize);
+            cx.wants = total;
+            total <= bytes.len()
+        }
+        (None, Kind::Response) => {
+            cx.until_fin = true;
+            false
+        }
+        (None, Kind::Request) => true,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chunks {
+    /// They end after so many bytes.
+    End(usize),
+    GoOn,
+    /// A length that is none.
+    Broken,
+}
+
+fn chunks_length(bytes: &[u8]) -> Chunks {
+    let mut at = 0;
+    loop {
+        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Chunks::GoOn };
+        let Some((line, used)) = line_of(rest) else { return Chunks::GoOn };
+        let Some(size) = chunk_size(line) else { return Chunks::Broken };
+        at += used;
+        if size == 0 {
+            let Some((_, used)) = line_of(&bytes[at..]) else { return Chunks::GoOn };
+            return Chunks::End(at + used);
+        }
+        if bytes.len() - at + used <= size {
+            return Chunks::GoOn;
+        }
+        at = at.saturating_add(size).saturating_add(2);
+    }
+}
+
+/// The number before a chunk, if it is one.
+fn chunk_size(line: &[u8]) -> Option<usize> {
+    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let len = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let size = usize::from_str_radix(std::str::from_utf8(&digits[..len]).ok()?, 16).ok()?;
+    (size <= 1 << 31).then_some(size)
 }
 
 fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -162,67 +358,150 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
-fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let is_response = c.data.bytes.starts_with(b"HTTP/");
-    first_line(cx, c, is_response)?;
-    let switches = is_response && c.data.bytes.get(9..12) == Some(b"101");
-    let (mut kind, mut chunked, mut encoded): (&[u8], _, _) = (b"", false, false);
-    let mut length = None;
-    loop {
-        let line = take_line(c)?;
-        if line.bytes.trim_ascii_end().is_empty() {
+/// What the headers said of a body.
+#[derive(Default)]
+struct Said<'h> {
+    kind: &'h [u8],
+    chunked: bool,
+    coding: &'h [u8],
+    length: Option<usize>,
+}
+
+/// A message, or what goes on of one. Gives its length.
+fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read<usize> {
+    let mut said = Said::default();
+    let mut kind = None;
+    let mut status = 0;
+    let whole = c.data;
+    let mut is_begun = false;
+    let mut switches = false;
+    while let Some((line, used)) = line_of(c.rest().bytes).or_else(|| last_line(c)) {
+        let full = c.rest().first(used);
+        let text = full.first(line.len());
+        if line.is_empty() {
+            c.skip(used)?;
             break;
         }
-        cx.add(if is_response { &RESPONSE_LINE } else { &REQUEST_LINE }, line, 0, line.len(), 0);
-        let Some((name, value)) = header(line.bytes) else { continue };
-        let known = HEADERS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
-        if let Some((_, def)) = known {
-            cx.add_words(def, line, value);
+        if let Some(found) = kind_of(line) {
+            kind = Some(found);
+            status = first_line(cx, text, found, session);
+            switches = found == Kind::Response && status == 101;
+        } else if let Some((name, value)) = header(line) {
+            header_line(cx, full, name, value, kind, &mut said);
+            if name.eq_ignore_ascii_case(b"upgrade") {
+                cx.upgraded |= switches && value.eq_ignore_ascii_case(b"websocket");
+            }
+        } else {
+            if is_begun && used == c.left() && line.len() == used {
+                return Err(Short);
+            }
+            break;
         }
-        if name.eq_ignore_ascii_case(b"content-length") {
-            length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
-        } else if name.eq_ignore_ascii_case(b"content-type") {
-            kind = value;
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            chunked = value.eq_ignore_ascii_case(b"chunked");
-        } else if name.eq_ignore_ascii_case(b"content-encoding") {
-            encoded = !value.eq_ignore_ascii_case(b"identity");
-        } else if name.eq_ignore_ascii_case(b"upgrade") {
-            cx.upgraded |= switches && value.eq_ignore_ascii_case(b"websocket");
-        }
+        is_begun = true;
+        c.skip(used)?;
     }
-    if let Some(length) = length {
-        cx.conclude(&CONTENT_LENGTH, length);
+    if let Some(length) = said.length {
+        cx.conclude(&CONTENT_LENGTH, length as u64);
     }
-    cx.conclude(if is_response { &RESPONSE } else { &REQUEST }, 1);
+    match kind {
+        Some(Kind::Response) => cx.conclude(&RESPONSE, 1),
+        Some(Kind::Request) => cx.conclude(&REQUEST, 1),
+        None => {}
+    }
     let end = c.pos;
     let rest = c.take_most(usize::MAX);
-    if rest.is_empty() {
-        return Ok(());
-    }
     c.pos = end;
-    if chunked {
-        let whole = unchunked(rest.bytes);
-        cx.with_source(WITHOUT_CHUNKS, whole, |cx, whole| content(cx, whole, kind, encoded));
-    } else {
-        content(cx, rest, kind, encoded);
+    let none = match kind {
+        Some(Kind::Request) => !said.chunked,
+        Some(Kind::Response) => status / 100 == 1 || matches!(status, 204 | 304),
+        None => false,
+    };
+    let len = match said.length {
+        Some(length) if !said.chunked => rest.len().min(length),
+        _ if none => 0,
+        _ => rest.len(),
+    };
+    if kind == Some(Kind::Response) && status == 200 && session.method == Method::Connect {
+        let port =
+            session.uri.rsplit(|byte| *byte == b':').next().and_then(|word| std::str::from_utf8(word).ok());
+        session.connected = port.and_then(|word| word.parse().ok());
     }
-    Ok(())
+    if len == 0 {
+        return Ok(end);
+    }
+    let rest = rest.first(len);
+    if !said.chunked {
+        content(cx, rest, &said);
+        return Ok(end + len);
+    }
+    let len = match chunks_length(rest.bytes) {
+        Chunks::End(len) => len,
+        _ => len,
+    };
+    let joined = unchunked(rest.bytes);
+    if !joined.is_empty() {
+        cx.with_source(WITHOUT_CHUNKS, joined, |cx, joined| content(cx, joined, &said));
+    }
+    let _ = whole;
+    Ok(end + len)
+}
+
+/// The rest of the bytes as a line, where no end of one is waited for.
+fn last_line<'d>(c: &Cursor<'d>) -> Option<(&'d [u8], usize)> {
+    let rest = c.rest().bytes;
+    let line = rest.strip_suffix(b"\r").unwrap_or(rest);
+    (!rest.is_empty()).then_some((line, rest.len()))
+}
+
+/// A header; what it says of the body is kept.
+fn header_line<'h>(
+    cx: &mut Context<'_>,
+    full: Data<'h>,
+    name: &'h [u8],
+    value: &'h [u8],
+    kind: Option<Kind>,
+    said: &mut Said<'h>,
+) {
+    match kind {
+        Some(Kind::Response) => cx.add(&RESPONSE_LINE, full, 0, full.len(), 0),
+        Some(Kind::Request) => cx.add(&REQUEST_LINE, full, 0, full.len(), 0),
+        None => {}
+    }
+    let known = HEADERS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
+    if let Some((_, def)) = known {
+        cx.add_words(def, full, value);
+    }
+    if name.eq_ignore_ascii_case(b"content-length") {
+        said.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+    } else if name.eq_ignore_ascii_case(b"content-type") {
+        said.kind = value;
+    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        said.chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
+    } else if name.eq_ignore_ascii_case(b"content-encoding") {
+        said.coding = if value.eq_ignore_ascii_case(b"identity") { b"" } else { value };
+    }
 }
 
 /// The source of a body that came in chunks.
 pub(crate) const WITHOUT_CHUNKS: &str = "De-chunked entity body";
+/// The source of a body that was unpacked.
+pub(crate) const UNPACKED: &str = "Uncompressed entity body";
 
 /// What a message carries, as what its type says it is.
-fn content(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8], encoded: bool) {
+fn content(cx: &mut Context<'_>, body: Data<'_>, said: &Said<'_>) {
     if body.is_empty() {
         return;
     }
-    if encoded {
-        // What it is once it is unpacked: Wireshark unpacks it.
-        super::media::dissect(cx, kind, body);
-        return;
+    if said.coding.is_empty() {
+        return plain(cx, body, said.kind);
     }
+    match super::packed::unpack(said.coding, body.bytes) {
+        Some(bytes) => cx.with_source(UNPACKED, bytes, |cx, body| plain(cx, body, said.kind)),
+        None => super::data::show(cx, body),
+    }
+}
+
+fn plain(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8]) {
     cx.add(&FILE_DATA, body, 0, body.len(), 0);
     if kind.is_empty() {
         super::data::show(cx, body);
@@ -234,28 +513,17 @@ fn content(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8], encoded: bool) {
 /// A body without the lengths between its chunks.
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
-    while let Some(line) = rest.windows(2).position(|end| end == b"\r\n") {
-        let digits = rest[..line].split(|byte| *byte == b';').next().unwrap_or_default();
-        let size =
-            std::str::from_utf8(digits).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok());
-        let Some(chunk) = size.filter(|size| *size > 0).and_then(|size| rest.get(line + 2..line + 2 + size))
-        else {
-            break;
-        };
+    while let Some((line, used)) = line_of(rest) {
+        let Some(size) = chunk_size(line).filter(|size| *size > 0) else { break };
+        let Some(chunk) = rest.get(used..).map(|rest| &rest[..size.min(rest.len())]) else { break };
         whole.extend_from_slice(chunk);
-        rest = rest.get(line + 4 + chunk.len()..).unwrap_or_default();
+        rest = rest.get(used + size + 2..).unwrap_or_default();
     }
     whole
 }
 
-fn take_line<'d>(c: &mut Cursor<'d>) -> Read<Data<'d>> {
-    let end = c.rest().bytes.iter().position(|byte| *byte == b'\n').ok_or(Short)?;
-    c.take(end + 1)
-}
-
-fn first_line(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_response: bool) -> Read {
-    let line = take_line(c)?;
-    let text = line.first(line.bytes.trim_ascii_end().len());
+/// A request's or response's first line. Gives the status.
+fn first_line(cx: &mut Context<'_>, text: Data<'_>, kind: Kind, session: &mut Session) -> u16 {
     let mut at = 0;
     let mut word = |last: bool| {
         let rest = text.from(at);
@@ -267,17 +535,24 @@ fn first_line(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_response: bool) -> Re
         at += len + 1;
         rest.first(len)
     };
-    if is_response {
+    if kind == Kind::Response {
         let (version, code, phrase) = (word(false), word(false), word(true));
         cx.add(&RESPONSE_VERSION, version, 0, version.len(), 0);
         let number = std::str::from_utf8(code.bytes).ok().and_then(|text| text.parse::<u16>().ok());
         cx.add(&CODE, code, 0, code.len(), u64::from(number.unwrap_or(0)));
         cx.add(&PHRASE, phrase, 0, phrase.len(), 0);
-    } else {
-        let (method, uri, version) = (word(false), word(false), word(true));
-        cx.add(&METHOD, method, 0, method.len(), 0);
-        cx.add(&URI, uri, 0, uri.len(), 0);
-        cx.add(&REQUEST_VERSION, version, 0, version.len(), 0);
+        return number.unwrap_or(0);
     }
-    Ok(())
+    let (method, uri, version) = (word(false), word(false), word(true));
+    cx.add(&METHOD, method, 0, method.len(), 0);
+    cx.add(&URI, uri, 0, uri.len(), 0);
+    cx.add(&REQUEST_VERSION, version, 0, version.len(), 0);
+    session.seen = true;
+    session.method = match method.bytes {
+        b"HEAD" => Method::Head,
+        b"CONNECT" => Method::Connect,
+        _ => Method::Other,
+    };
+    session.uri = uri.bytes[..uri.len().min(300)].to_vec();
+    0
 }

@@ -3,7 +3,7 @@
 use super::spoken::{self, Spoken, Talk};
 use super::{
     data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp, socks, stun,
-    syslog, tcp, tls, tunnel, websocket, wireguard,
+    syslog, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -17,7 +17,7 @@ pub(crate) enum App {
     /// Nobody understands it.
     Opaque,
     Tls(Box<tls::Session>),
-    Http,
+    Http(Box<http::Session>),
     Http2(Box<http2::Connection>),
     Dns,
     /// One of those that are a row of messages.
@@ -34,7 +34,7 @@ impl App {
             App::Tls(session) => session.lose(side),
             App::Http2(connection) => connection.lose(side),
             App::Spoken(_, talk) => talk.inner.lose(side),
-            App::Unknown | App::Opaque | App::Http | App::Dns | App::File | App::WebSocket(_) => {}
+            App::Unknown | App::Opaque | App::Http(_) | App::Dns | App::File | App::WebSocket(_) => {}
         }
     }
 }
@@ -51,9 +51,37 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
             return rtp::dissect(cx, payload, announced);
         }
     }
-    if !(by_port(cx, payload) || by_bytes(cx, payload)) {
+    if !(by_owner(cx, payload) || by_port(cx, payload) || by_bytes(cx, payload)) {
         data::show(cx, payload);
     }
+}
+
+/// Who was found to speak between two ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Nobody who would be asked before those whose port it is.
+    #[default]
+    None,
+    Stun,
+    Sip,
+}
+
+/// Gives a datagram to the protocol that was found to be spoken here; it may be another's after all.
+fn by_owner(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
+    match cx.owner {
+        Owner::None => false,
+        Owner::Stun => stun::datagram(cx, payload),
+        Owner::Sip => {
+            sip::datagram(cx, payload);
+            true
+        }
+    }
+}
+
+/// Remembers who speaks between the two ends.
+fn own(cx: &mut Context<'_>, owner: Owner) {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    cx.state.udp.flow(ends.0, ends.1).owner = owner;
 }
 
 /// Gives a datagram to the protocol that one of its ports belongs to.
@@ -67,7 +95,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             161 | 162 | 8161 => snmp::dissect(cx, payload),
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
-            853 | 2221 | 5684 | 5868 if dtls::looks_like(payload.bytes) => dtls::dissect(cx, payload),
+            853 | 2221 | 5684 | 5868 => dtls::dissect(cx, payload),
             2055 | 4739 | 9996 => netflow::dissect(cx, payload),
             2152 => gtp::dissect(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
@@ -83,38 +111,74 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     false
 }
 
-/// Gives a datagram to the protocol that it looks like.
+/// Gives a datagram to the protocol that it looks like; asked in Wireshark's order.
 fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     let bytes = payload.bytes;
-    if dtls::looks_like(bytes) {
-        dtls::dissect(cx, payload);
+    if wireguard::looks_like(bytes) {
+        wireguard::dissect(cx, payload);
+    } else if stun::looks_like(bytes) {
+        own(cx, Owner::Stun);
+        return stun::datagram(cx, payload);
+    } else if sip::looks_like(bytes) {
+        own(cx, Owner::Sip);
+        sip::datagram(cx, payload);
     } else if rtp::looks_like_control(cx, bytes) {
         rtp::control(cx, payload, None);
-    } else if wireguard::looks_like(payload.bytes) {
-        wireguard::dissect(cx, payload);
-    } else if stun::looks_like(payload.bytes) {
-        return stun::datagram(cx, payload);
-    } else if sip::looks_like(payload.bytes) {
-        sip::datagram(cx, payload);
-    } else if quic::looks_like(payload.bytes) || cx.state.quic.knows(ends.0, ends.1, payload.bytes) {
+    } else if quic::looks_like(bytes) || cx.state.quic.knows(ends.0, ends.1, bytes) {
         quic::dissect(cx, payload);
+    } else if dtls::looks_like(bytes) {
+        dtls::dissect(cx, payload);
+    } else if dns::looks_like(bytes) {
+        dns::datagram(cx, payload, false);
     } else {
         return false;
     }
     true
 }
 
-/// Gives what a relay carries to the protocol that it looks like; `false`: none.
-pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
-    stun::looks_like(payload.bytes) && stun::datagram(cx, payload)
+/// Shows what a relay carries: reports on media are recognised, as in Wireshark; all else is data.
+pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) {
+    if rtp::looks_like_control(cx, payload.bytes) {
+        rtp::control(cx, payload, None);
+    } else {
+        data::show(cx, payload);
+    }
 }
 
 /// Nothing but TLS is looked for on these.
 const TLS_PORTS: [u16; 8] = [443, 465, 636, 853, 989, 990, 993, 995];
 
 /// On these HTTP is expected, as in Wireshark.
-const HTTP_PORTS: [u16; 9] = [80, 1900, 2710, 2869, 3128, 3132, 8080, 8088, 11371];
+const HTTP_PORTS: [u16; 11] = [80, 1900, 2710, 2869, 3128, 3132, 5985, 8080, 8088, 11371, 3689];
+
+/// Whether HTTP is expected on a port.
+pub(crate) fn is_http(port: u16) -> bool {
+    HTTP_PORTS.contains(&port)
+}
+
+/// Who a port belongs to. The smaller one is asked first, as in Wireshark.
+fn app_by_port(low: u16, high: u16, bytes: &[u8]) -> Option<App> {
+    [low, high].into_iter().find_map(|port| match port {
+        53 | 5353 => Some(App::Dns),
+        port if is_http(port) => Some(App::Http(Box::default())),
+        port if TLS_PORTS.contains(&port) && tls::accepts(bytes) => Some(App::Tls(Box::default())),
+        port => spoken::of_port(port).map(|spoken| App::Spoken(spoken, Box::default())),
+    })
+}
+
+/// What bytes look like.
+fn app_by_bytes(bytes: &[u8]) -> Option<App> {
+    if tls::looks_like(bytes) {
+        Some(App::Tls(Box::default()))
+    } else if http2::looks_like(bytes) {
+        Some(App::Http2(Box::default()))
+    } else if http::looks_like(bytes) {
+        Some(App::Http(Box::default()))
+    } else {
+        spoken::by_bytes(bytes).map(|spoken| App::Spoken(spoken, Box::default()))
+    }
+}
 
 /// What the ports of a connection, or its first bytes, tell.
 fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
@@ -122,45 +186,60 @@ fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
     if !cx.state.announced.is_empty() && ends.iter().any(|end| cx.state.announced.get(end).is_some()) {
         return App::File;
     }
-    let is = |port: u16| cx.src_port == port || cx.dst_port == port;
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
-    if (is(53) || is(853)) && !tls::looks_like(bytes) {
-        App::Dns
-    } else if tls::looks_like(bytes) || TLS_PORTS.iter().any(|port| is(*port)) {
-        App::Tls(Box::default())
-    } else if http2::looks_like(bytes) {
-        App::Http2(Box::default())
-    } else if http::looks_like(bytes) || HTTP_PORTS.iter().any(|port| is(*port)) {
-        App::Http
-    } else {
-        let spoken = spoken::by_port(low, high).or_else(|| spoken::by_bytes(bytes));
-        spoken.map_or(App::Opaque, |spoken| App::Spoken(spoken, Box::default()))
-    }
+    app_by_port(low, high, bytes).or_else(|| app_by_bytes(bytes)).unwrap_or(App::Opaque)
 }
 
 /// What was agreed upon to be spoken inside of TLS (RFC 7301).
 pub(crate) fn negotiated(alpn: &[u8]) -> App {
     match alpn {
-        b"http/1.1" | b"http/1.0" => App::Http,
+        b"http/1.1" | b"http/1.0" => App::Http(Box::default()),
         b"h2" => App::Http2(Box::default()),
         b"dot" => App::Dns,
         _ => App::Unknown,
     }
 }
 
-/// Hands the next bytes of a TCP stream on. `one`: only the first message, of which a part had waited. Gives how many
-/// bytes were used; what is left waits for more.
-pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, one: bool) -> usize {
+/// Hands the next bytes of a TCP stream on. Gives how many were used; what is left waits for more.
+pub(crate) fn stream(cx: &mut Context<'_>, side: usize, bytes: Data<'_>) -> usize {
     let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     let mut app = std::mem::take(&mut cx.state.tcp.flow(ends.0, ends.1).app);
-    let used = speak(cx, &mut app, side, bytes, one);
+    let used = speak(cx, &mut app, side, bytes, false);
     cx.state.tcp.flow(ends.0, ends.1).app = app;
     used
 }
 
-/// The same for any stream, such as the one inside of TLS.
+/// Who speaks inside of TLS, where neither side said so: by what it looks like, then by its port.
+fn recognise_sealed(cx: &Context<'_>, bytes: &[u8]) -> App {
+    let is = |port: u16| cx.src_port == port || cx.dst_port == port;
+    if http2::looks_like(bytes) {
+        App::Http2(Box::default())
+    } else if http::looks_like(bytes) || is(443) {
+        App::Http(Box::default())
+    } else if is(853) {
+        App::Dns
+    } else {
+        spoken::by_bytes(bytes).map_or(App::Opaque, |spoken| App::Spoken(spoken, Box::default()))
+    }
+}
+
+/// The same for the stream inside of TLS.
+pub(crate) fn speak_sealed(
+    cx: &mut Context<'_>,
+    app: &mut App,
+    side: usize,
+    bytes: Data<'_>,
+    one: bool,
+) -> usize {
+    if matches!(app, App::Unknown | App::Opaque) {
+        *app = recognise_sealed(cx, bytes.bytes);
+    }
+    speak(cx, app, side, bytes, one)
+}
+
+/// The same for any stream. `one`: only the first message, of which a part had waited.
 pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: bool) -> usize {
-    if matches!(app, App::Unknown) {
+    if matches!(app, App::Unknown | App::Opaque) {
         *app = recognise(cx, bytes.bytes);
     }
     match app {
@@ -168,16 +247,13 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             data::show(cx, bytes);
             bytes.len()
         }
-        App::Tls(session) if tls::looks_like(bytes.bytes) || bytes.len() < 5 => {
-            tls::stream(cx, session, side, bytes, one)
-        }
-        // The middle of a record whose beginning was not captured.
+        App::Tls(session) if tls::accepts(bytes.bytes) => tls::stream(cx, session, side, bytes),
         App::Tls(_) => {
-            tls::middle(cx, bytes);
+            data::show(cx, bytes);
             bytes.len()
         }
-        App::Http if http::looks_like(bytes.bytes) || bytes.len() < 8 => {
-            let used = http::stream(cx, bytes, one);
+        App::Http(session) => {
+            let used = http::stream(cx, session, side, bytes);
             if std::mem::take(&mut cx.upgraded) {
                 *app = App::WebSocket(Box::default());
             }
@@ -192,29 +268,20 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         }
         App::Spoken(spoken, talk) => {
             let used = match socks::behind(cx, spoken, talk, bytes) {
-                true => speak(cx, &mut talk.inner, side, bytes, one),
-                false => spoken::stream(cx, spoken, talk, side, bytes, one),
+                Some(port) => {
+                    let own = (cx.src_port, cx.dst_port);
+                    let to_server = spoken.ports.contains(&cx.dst_port);
+                    *(if to_server { &mut cx.dst_port } else { &mut cx.src_port }) = port;
+                    let used = speak(cx, &mut talk.inner, side, bytes, one);
+                    (cx.src_port, cx.dst_port) = own;
+                    used
+                }
+                None => spoken::stream(cx, spoken, talk, side, bytes, one),
             };
             if !matches!(talk.inner, App::Unknown) && !socks::is(spoken) {
                 *app = std::mem::take(&mut talk.inner);
             }
             used
-        }
-        // Not a line of HTTP, or not yet: it would go on until a line ends.
-        App::Http
-            if !bytes.bytes.contains(&b'\n')
-                && HTTP_PORTS.iter().any(|port| [cx.src_port, cx.dst_port].contains(port)) =>
-        {
-            cx.add(&tcp::SEGMENT_DATA, bytes, 0, bytes.len(), 0);
-            bytes.len()
-        }
-        // It was misunderstood, or went over to something else.
-        App::Http => {
-            cx.layer(&http::HTTP, bytes, |cx, c| {
-                data::show(cx, c.rest());
-                c.skip(c.left())
-            });
-            bytes.len()
         }
         App::Http2(_) => {
             data::show(cx, bytes);

@@ -176,10 +176,10 @@ pub(crate) fn is(spoken: &Spoken) -> bool {
     std::ptr::eq(spoken, &SPOKEN)
 }
 
-/// Whether client and far end speak to each other by now; if so, a layer says through what.
-pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, bytes: Data<'_>) -> bool {
+/// Whether client and far end speak to each other by now; if so, a layer says through what. Gives the far end's port.
+pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, bytes: Data<'_>) -> Option<u16> {
     if !is(spoken) || talk.phase[0] != THROUGH {
-        return false;
+        return None;
     }
     // The connection behind the proxy is one of its own, with a number of its own.
     if std::mem::replace(&mut talk.phase[1], 1) == 0 {
@@ -203,5 +203,5 @@ pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, byt
         }
         Ok(())
     });
-    true
+    Some(talk.notes[3] as u16)
 }

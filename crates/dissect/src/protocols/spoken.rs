@@ -65,10 +65,9 @@ pub(crate) static ALL: &[&Spoken] = &[
     &stun::SPOKEN,
 ];
 
-/// The protocol of a port; the smaller one is asked first, as in Wireshark.
-pub(crate) fn by_port(low: u16, high: u16) -> Option<&'static Spoken> {
-    let of = |port: u16| ALL.iter().copied().find(|spoken| spoken.ports.contains(&port));
-    of(low).or_else(|| of(high))
+/// The protocol of a port.
+pub(crate) fn of_port(port: u16) -> Option<&'static Spoken> {
+    ALL.iter().copied().find(|spoken| spoken.ports.contains(&port))
 }
 
 /// The protocol whose beginning these bytes are.
@@ -89,16 +88,17 @@ pub(crate) fn stream(
     while used < bytes.len() {
         let rest = bytes.from(used);
         let total = match (spoken.length)(cx, talk, side, rest.bytes) {
-            Length::Whole(total) if total > rest.len() => {
+            Length::Whole(total) if total > rest.len() && cx.can_wait => {
                 cx.wants = total;
                 break;
             }
-            Length::Whole(total) if total > 0 => total,
+            Length::Whole(total) if total > 0 => total.min(rest.len()),
             Length::Quiet(total) => {
                 used += total;
                 continue;
             }
-            Length::More => break,
+            Length::More if cx.can_wait => break,
+            Length::More => rest.len(),
             Length::Whole(_) | Length::Foreign => {
                 data::show(cx, rest);
                 return bytes.len();

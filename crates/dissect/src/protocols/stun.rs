@@ -1,7 +1,7 @@
 //! STUN (RFC 8489) and TURN (RFC 8656), over UDP and TCP, with TURN's channels.
 
+use super::ports;
 use super::spoken::{Length, Spoken, Talk};
-use super::{data, ports};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
@@ -110,9 +110,15 @@ pub(crate) static SPOKEN: Spoken =
 
 const MAGIC: u32 = 0x2112_A442;
 
-/// Whether bytes begin a message of RFC 5389 or later.
+/// Whether bytes are a message of RFC 5389 or later, and no more.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    bytes.len() >= 20 && bytes[0] & 0xC0 == 0 && bytes[4..8] == MAGIC.to_be_bytes() && bytes[3] & 3 == 0
+    let Some(header) = bytes.first_chunk::<20>() else { return false };
+    let kind = u16::from_be_bytes([header[0], header[1]]);
+    let method = kind & 0x0F | kind >> 1 & 0x70 | kind >> 2 & 0x0F80;
+    kind & 0xC000 == 0
+        && method <= 0xFF
+        && header[4..8] == MAGIC.to_be_bytes()
+        && usize::from(u16::from_be_bytes([header[2], header[3]])) + 20 == bytes.len()
 }
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
@@ -129,12 +135,12 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Rea
     message(cx, c)
 }
 
-/// A datagram to a STUN or TURN server's port, or one that looks like a message.
+/// A datagram to a STUN or TURN server's port, or between ends that have spoken STUN; `false`: it is none.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
-    let first = payload.bytes.first().copied().unwrap_or(0xFF);
-    let is_channel = matches!(first, 0x40..=0x7F)
-        && payload.len() >= 4
-        && payload.u16(2).is_ok_and(|len| usize::from(len) + 4 <= payload.len());
+    let is_channel = matches!(payload.bytes, [0x40..=0x7F, _, high, low, ..] if {
+        let len = usize::from(u16::from_be_bytes([*high, *low])) + 4;
+        payload.len() == len || payload.len() == len.next_multiple_of(4)
+    });
     if !looks_like(payload.bytes) && !is_channel {
         return false;
     }
@@ -237,9 +243,7 @@ fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: Data<'_>)
         0x0013 => {
             let inside = c.take_most(usize::MAX);
             cx.add(&VALUE, inside, 0, inside.len(), 0);
-            if !inside.is_empty() {
-                ports::tunnelled(cx, inside);
-            }
+            ports::tunnelled(cx, inside);
             Ok(())
         }
         0x0014 => walk(cx, c, &[Rest(&REALM)]),
@@ -305,9 +309,7 @@ fn channel_data(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.u16(cx, &CHANNEL)?;
     let len = usize::from(c.u16(cx, &LENGTH)?);
     let inside = c.take(len.min(c.left()))?;
-    if !ports::tunnelled(cx, inside) {
-        data::show(cx, inside);
-    }
+    ports::tunnelled(cx, inside);
     Ok(())
 }
 

@@ -1,13 +1,15 @@
-//! TCP (RFC 9293) with its options, and what its segments mean ([`crate::streams::analysis`]).
+//! TCP (RFC 9293) with its options, and what its segments mean ([`crate::streams::analysis`]). What they carry is handed
+//! on by `payload`.
 
+mod payload;
+
+use super::ip;
 use super::names::{self, CHECKSUM_STATUS};
-use super::{ip, ports};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
 use crate::streams::analysis::{self, FIN, Findings, Flags, RST, SYN, Segment};
-use crate::streams::order::Brings;
-use crate::tree::Carrier;
+use payload::Place;
 
 static OPTION_KINDS: Names = &[
     (0, "End of Option List"),
@@ -113,6 +115,7 @@ protocol! { TCP "tcp" "TCP" "Transmission Control Protocol";
     CONNECTION_RST: none "tcp.connection.rst" "Connection reset (RST)";
     CHECKSUM_BAD: none "tcp.checksum_bad.expert" "Bad checksum";
     PAYLOAD: bytes "tcp.payload" "TCP payload";
+    RESET_CAUSE: text "tcp.reset_cause" "Reset cause";
     SEGMENT_DATA: bytes "tcp.segment_data" "TCP segment data";
     REASSEMBLED_LENGTH: u32 "tcp.reassembled.length" "Reassembled TCP length";
 }
@@ -193,6 +196,10 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     if flags & SYN != 0 {
         flow.sides[side].order.begin(seq.wrapping_add(1));
+        if found.flags.0 & (Flags::RETRANSMISSION | Flags::OUT_OF_ORDER | Flags::SPURIOUS_RETRANSMISSION) == 0
+        {
+            flow.sides[side].pdus.clear();
+        }
     }
     // Wireshark makes the connection when FTP announces it, and does not count its SYN.
     let announced = &mut cx.state.announced;
@@ -219,13 +226,16 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     cx.conclude(&TIME_RELATIVE, found.since_first);
     cx.conclude(&TIME_DELTA, found.since_previous);
     conclusions(cx, &found);
+    let place = Place { side, seq, relative: found.relative_seq, len, flags, found: found.flags };
+    if flags & FIN != 0 && payload::finish(cx, place, payload) {
+        return Ok(());
+    }
     if !payload.is_empty() {
-        cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
         if flags & RST == 0 {
-            hand_on(cx, side, seq, payload);
-            if cx.missing > 0 {
-                pass_over(cx, side, seq, len);
-            }
+            cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
+            payload::hand_on(cx, place, payload);
+        } else {
+            cx.add(&RESET_CAUSE, payload, 0, payload.len(), 0);
         }
     }
     Ok(())
@@ -501,95 +511,4 @@ fn conclusions(cx: &mut Context<'_>, found: &Findings) {
         }
     }
     cx.depth -= 1;
-}
-
-/// Gives the stream's next bytes to the protocol above, together with those that waited for them.
-fn hand_on(cx: &mut Context<'_>, side: usize, seq: u32, payload: Data<'_>) {
-    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let flow = cx.state.tcp.flow(ends.0, ends.1);
-    let acked = flow.sides[1 - side].acknowledged();
-    let order = &mut flow.sides[side].order;
-    let mut waiting = std::mem::take(&mut order.waiting);
-    let brings = order.take(seq, payload.bytes, acked);
-    if std::mem::take(&mut order.broken) {
-        flow.app.lose(side);
-        waiting.clear();
-    }
-    if waiting.is_empty() {
-        order.wants = 0;
-    }
-    match brings {
-        Brings::Nothing => order.waiting = waiting,
-        Brings::Next(fresh) => {
-            let fresh = payload.from(payload.len() - fresh.len());
-            if waiting.len() + fresh.len() < order.wants {
-                order.waiting = waiting;
-                cx.piece(Carrier::Tcp, 0, side, fresh, false);
-                return keep(cx, side, fresh);
-            }
-            // The message that waited ends here; what the next one wants is its own matter.
-            order.wants = 0;
-            cx.piece(Carrier::Tcp, 0, side, fresh, false);
-            cx.wants = 0;
-            let is_joined = !waiting.is_empty();
-            let used = if is_joined { reassembled(cx, side, waiting, fresh.bytes, true) } else { 0 };
-            if used > 0 {
-                cx.add(&SEGMENT_DATA, fresh, 0, used, 0);
-            }
-            let rest = fresh.from(used);
-            let used = if rest.is_empty() { 0 } else { ports::stream(cx, side, rest, false) };
-            keep(cx, side, rest.from(used));
-        }
-        Brings::Joined(fresh) => {
-            reassembled(cx, side, waiting, &fresh, false);
-        }
-    }
-}
-
-/// Goes on behind a segment of which only the beginning was captured.
-fn pass_over(cx: &mut Context<'_>, side: usize, seq: u32, len: u32) {
-    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    cx.state.tcp.flow(ends.0, ends.1).sides[side].order.pass_over(seq, len);
-}
-
-/// What did not end a message waits.
-fn keep(cx: &mut Context<'_>, side: usize, rest: Data<'_>) {
-    if !rest.is_empty() {
-        cx.add(&SEGMENT_DATA, rest, 0, rest.len(), 0);
-        let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-        let wants = cx.wants;
-        let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
-        order.wait(rest.bytes);
-        order.wants = order.wants.max(wants);
-    }
-}
-
-/// Shows the message that had waited. Gives how many of the fresh bytes were used; all of them if the message still
-/// goes on, or if `one` is not asked for.
-fn reassembled(cx: &mut Context<'_>, side: usize, mut waiting: Vec<u8>, fresh: &[u8], one: bool) -> usize {
-    let before = waiting.len();
-    waiting.extend_from_slice(fresh);
-    let mut used = 0;
-    let mut rest = Vec::new();
-    cx.with_source("Reassembled TCP", waiting, |cx, whole| {
-        if !one {
-            cx.piece(Carrier::Tcp, 0, side, whole.from(before), false);
-        }
-        used = ports::stream(cx, side, whole, one);
-        if used < before || !one {
-            rest = whole.bytes[used..].to_vec();
-        }
-    });
-    if used >= before && one {
-        cx.conclude(&REASSEMBLED_LENGTH, used as u64);
-        return used - before;
-    }
-    if !rest.is_empty() {
-        let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-        let wants = cx.wants;
-        let order = &mut cx.state.tcp.flow(ends.0, ends.1).sides[side].order;
-        order.wait(&rest);
-        order.wants = wants;
-    }
-    fresh.len()
 }

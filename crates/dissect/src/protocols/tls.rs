@@ -83,60 +83,98 @@ protocol! { TLS "tls" "TLS" "Transport Layer Security";
 /// A handshake message is not longer: a chain of certificates has a few kilobytes.
 const MESSAGE_MAX: usize = 256 << 10;
 
-/// Whether bytes begin a TLS record.
+/// The longest record, with some more as others allow it.
+const RECORD_MAX: usize = (1 << 14) + 2048;
+
+/// Whether bytes on a port that says nothing begin a record: handshake or data, of a version and length that exist.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    matches!(bytes, [20..=24, 3, 0..=4, high, ..] if *high <= 0x48)
+    let [22 | 23, 3, 0..=3, high, low, ..] = bytes else { return is_old_hello(bytes) };
+    (1..RECORD_MAX + (1 << 14)).contains(&usize::from(u16::from_be_bytes([*high, *low])))
 }
 
-/// How long the next record is, with its header; `None` if that is not known yet.
-fn record_length(bytes: Data<'_>) -> Option<usize> {
-    bytes.u16(3).ok().map(|len| usize::from(len) + 5)
+/// A hello in the form of SSL 2.0, which those who also speak SSL 3.0 and TLS 1.0 sent (RFC 5246 E.2).
+fn is_old_hello(bytes: &[u8]) -> bool {
+    let word = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    bytes.len() >= 46
+        && bytes[0] == 0x80
+        && bytes[2] == 1
+        && word(5) != 0
+        && word(5) % 3 == 0
+        && matches!(word(7), 0 | 16)
+        && word(9) == 32
 }
 
-/// Bytes of which only the port tells what they are.
-pub(crate) fn middle(cx: &mut Context<'_>, bytes: Data<'_>) {
-    cx.layer(&TLS, bytes, |_, c| c.skip(c.left()));
+/// Whether TLS may go on like this on its port: four letters are none.
+pub(crate) fn accepts(bytes: &[u8]) -> bool {
+    bytes.len() <= 4 || !bytes[..4].iter().all(|byte| (0x20..0x7F).contains(byte))
+}
+
+fn is_content_type(byte: u8) -> bool {
+    matches!(byte, 20..=25)
+}
+
+/// What the next bytes are.
+enum Next {
+    /// A record of so many bytes.
+    Record(usize),
+    /// A record that is not all there: so many bytes are wanted, if that is known.
+    Unfinished(usize),
+    /// Nothing that can be read.
+    Else,
+}
+
+fn next(version: u16, bytes: &[u8]) -> Next {
+    let Some(&first) = bytes.first() else { return Next::Else };
+    if bytes.len() < 5 {
+        return Next::Unfinished(0);
+    }
+    let is_known = (0x0300..0x0304).contains(&version);
+    if is_known && (bytes[0] == 0x80 && bytes[2] == 1) {
+        return Next::Else;
+    }
+    let is_record = is_content_type(first) && (is_known || bytes[1] == 3 && bytes[2] <= 3);
+    let total = usize::from(u16::from_be_bytes([bytes[3], bytes[4]])) + 5;
+    match is_record {
+        false => Next::Else,
+        true if total > bytes.len() => Next::Unfinished(total),
+        true => Next::Record(total),
+    }
 }
 
 /// Records on a stream, in one layer. Gives how many bytes were used.
-pub(crate) fn stream(
-    cx: &mut Context<'_>,
-    session: &mut Session,
-    side: usize,
-    bytes: Data<'_>,
-    one: bool,
-) -> usize {
-    let mut used = 0;
-    while let Some(total) = record_length(bytes.from(used)) {
-        if bytes.len() - used < total {
-            cx.wants = total;
-            break;
-        }
-        used += total;
-        if one {
-            break;
-        }
-    }
-    if used > 0 {
-        let mut plain = Vec::new();
-        cx.layer(&TLS, bytes.first(used), |cx, c| {
-            while let Some(total) = record_length(c.rest()) {
-                let record = c.take(total)?;
-                let result = cx.within(&RECORD, record, |cx| self::record(cx, session, side, record));
-                plain.extend(result?);
+pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>) -> usize {
+    let mut plain = Vec::new();
+    cx.layer(&TLS, bytes, |cx, c| {
+        loop {
+            match next(session.version(), c.rest().bytes) {
+                Next::Record(total) => {
+                    let record = c.take(total)?;
+                    session.learn(record.bytes);
+                    let data = cx.within(&RECORD, record, |cx| self::record(cx, session, side, record))?;
+                    if !data.is_empty() {
+                        plain.push(data);
+                    }
+                }
+                Next::Unfinished(total) if cx.can_wait => {
+                    cx.wants = total;
+                    return Ok(());
+                }
+                Next::Unfinished(_) | Next::Else => return c.skip(c.left()),
             }
-            Ok(())
-        });
-        inside(cx, session, side, plain);
+        }
+    });
+    let used =
+        cx.arena.fields.iter().rev().find(|field| field.def.is(&TLS.layer)).map_or(0, |field| field.len);
+    let wants = cx.wants;
+    for data in plain {
+        inside(cx, session, side, data);
     }
-    used
+    cx.wants = wants;
+    used as usize
 }
 
-/// What the records of a packet carried, for the protocol inside.
+/// What a record carried, for the protocol inside.
 fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u8>) {
-    if plain.is_empty() {
-        return;
-    }
     let mut app = std::mem::take(&mut session.app);
     if matches!(app, ports::App::Unknown) {
         app = ports::negotiated(session.said.protocol());
@@ -149,7 +187,7 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
     cx.with_source("Decrypted TLS", plain, |cx, fresh| {
         cx.piece(Carrier::Tls, 0, side, fresh, false);
         pending.feed(cx, fresh, "Reassembled TLS", &SEGMENT_DATA, &mut |cx, bytes, one| {
-            ports::speak(cx, &mut app, side, bytes, one)
+            ports::speak_sealed(cx, &mut app, side, bytes, one)
         });
     });
     session.sides[side].pending = pending;

@@ -52,7 +52,8 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             let flow = cx.state.udp.flow(a, b);
             let (stream, first, previous) =
                 (flow.index, *flow.first.get_or_insert(time), flow.previous.replace(time));
-            cx.flow = stream;
+            let owner = flow.owner;
+            (cx.flow, cx.owner) = (stream, owner);
             cx.conclude(&STREAM, stream);
             cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
             cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));

@@ -138,6 +138,8 @@ pub(crate) struct Side {
     unacked: Vec<Unacked>,
     /// Bytes in order for whoever reads the stream.
     pub(crate) order: super::order::Order,
+    /// Messages that go on in the next segment.
+    pub(crate) pdus: super::pdus::Pdus,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,5 @@
-//! A direction's bytes in order, as far as protocols above need them: what does not end a message waits for the rest.
+//! A direction's bytes in order, for whoever follows the stream.
 
-/// What waits may be this long: a message is rarely longer, and an attacker must not fill the memory.
-const WAITING_MAX: usize = 1 << 20;
 /// Segments that came too early are kept up to this much.
 const EARLY_MAX: usize = 256 << 10;
 
@@ -10,10 +8,6 @@ const EARLY_MAX: usize = 256 << 10;
 pub(crate) struct Order {
     /// The next sequence number in order; `None` before the first segment.
     next: Option<u32>,
-    /// Bytes of a message that has not ended.
-    pub(crate) waiting: Vec<u8>,
-    /// So many bytes have to wait before it makes sense to look again.
-    pub(crate) wants: usize,
     /// Segments behind a gap: sequence number and bytes.
     early: Vec<(u32, Vec<u8>)>,
     /// A gap was given up: what follows may begin anywhere in a message.
@@ -27,8 +21,9 @@ pub(crate) enum Brings<'a> {
     Nothing,
     /// The next bytes, straight from the segment.
     Next(&'a [u8]),
-    /// It closed a gap: the next bytes, and those of segments that had come too early.
-    Joined(Vec<u8>),
+    /// It closed a gap: the next bytes, and those of segments that had come too early; they begin so far before the
+    /// segment's first byte.
+    Joined(Vec<u8>, u32),
 }
 
 impl Order {
@@ -46,7 +41,11 @@ impl Order {
             self.keep_early(seq, bytes);
             let mut joined = Vec::new();
             self.join(&mut joined);
-            return if joined.is_empty() { Brings::Nothing } else { Brings::Joined(joined) };
+            return if joined.is_empty() {
+                Brings::Nothing
+            } else {
+                Brings::Joined(joined, seq.wrapping_sub(next))
+            };
         }
         let known = ahead.unsigned_abs() as usize;
         let Some(fresh) = bytes.get(known..).filter(|fresh| !fresh.is_empty()) else {
@@ -58,7 +57,11 @@ impl Order {
         }
         let mut joined = fresh.to_vec();
         self.join(&mut joined);
-        if joined.len() == fresh.len() { Brings::Next(fresh) } else { Brings::Joined(joined) }
+        if joined.len() == fresh.len() {
+            Brings::Next(fresh)
+        } else {
+            Brings::Joined(joined, seq.wrapping_sub(next))
+        }
     }
 
     /// The segment at `seq` was `len` bytes long, and only its beginning, which was taken, was captured: goes on behind
@@ -70,17 +73,6 @@ impl Order {
             && end.wrapping_sub(next) as i32 > 0
         {
             self.next = Some(end);
-            self.broken = true;
-        }
-    }
-
-    /// Keeps the beginning of a message until more comes.
-    pub(crate) fn wait(&mut self, bytes: &[u8]) {
-        if self.waiting.len() + bytes.len() <= WAITING_MAX {
-            self.waiting.extend_from_slice(bytes);
-        } else {
-            self.waiting = Vec::new();
-            self.wants = 0;
             self.broken = true;
         }
     }
@@ -103,7 +95,6 @@ impl Order {
         if have + bytes.len() > EARLY_MAX {
             // The gap was never seen to close: the capture lacks it. Go on behind it.
             self.early.clear();
-            self.waiting = Vec::new();
             self.broken = true;
             self.next = Some(seq.wrapping_add(bytes.len() as u32));
             return;

@@ -29,12 +29,25 @@ impl Pending {
         read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
     ) {
         let outer = std::mem::take(&mut cx.wants);
+        let ways =
+            (std::mem::replace(&mut cx.can_wait, true), std::mem::take(&mut cx.stream_ends), cx.until_fin);
+        self.give(cx, fresh, name, left, read);
+        (cx.can_wait, cx.stream_ends, cx.until_fin) = ways;
+        cx.wants = outer;
+    }
+
+    fn give(
+        &mut self,
+        cx: &mut Context<'_>,
+        fresh: Data<'_>,
+        name: &'static str,
+        left: &'static FieldDef,
+        read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
+    ) {
         let mut rest = fresh;
         if !self.waiting.is_empty() {
             if self.waiting.len() + fresh.len() < self.wants {
-                self.keep(cx, fresh, left);
-                cx.wants = outer;
-                return;
+                return self.keep(cx, fresh, left);
             }
             rest = fresh.from(self.finish(cx, fresh, name, left, read));
         }
@@ -47,7 +60,6 @@ impl Pending {
                 self.keep(cx, rest, left);
             }
         }
-        cx.wants = outer;
     }
 
     /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used.

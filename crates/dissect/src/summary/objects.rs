@@ -90,9 +90,9 @@ impl Objects {
             }
             let (host, path) = if open.asked.is_empty() { Default::default() } else { open.asked.remove(0) };
             let body = match find(&http::FILE_DATA) {
+                // What is shown is unpacked, and cut where it is long.
+                _ if find(&http::CONTENT_ENCODING).is_some() => packed(tree, place),
                 Some(field) => tree.bytes(field),
-                // What was packed is shown as nothing but its type.
-                None if find(&http::CONTENT_ENCODING).is_some() => packed(tree, place),
                 None => continue,
             };
             let frame = tree.number(&crate::protocols::frame::NUMBER).unwrap_or(0);
@@ -160,8 +160,14 @@ fn packed(tree: Tree<'_>, place: usize) -> &[u8] {
     let head = &tree.fields()[place];
     let own = tree.fields()[place + 1..].iter().take_while(|field| !field.def.is(&http::HTTP.layer));
     let length = own.clone().find(|field| field.def.is(&http::CONTENT_LENGTH)).map(|field| field.value);
-    let mut sources = own.filter_map(|field| tree.sources().get(usize::from(field.source).checked_sub(1)?));
-    if let Some(whole) = sources.find(|source| source.name == http::WITHOUT_CHUNKS) {
+    // What was unpacked follows what it was unpacked from.
+    let mut sources = own.flat_map(|field| {
+        let place = usize::from(field.source);
+        [place.wrapping_sub(1), place.wrapping_sub(2)].map(|place| tree.sources().get(place))
+    });
+    if let Some(whole) =
+        sources.find_map(|source| source.filter(|source| source.name == http::WITHOUT_CHUNKS))
+    {
         return &whole.bytes;
     }
     let length = length.map_or(u32::MAX, |length| u32::try_from(length).unwrap_or(u32::MAX));

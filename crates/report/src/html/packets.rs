@@ -51,7 +51,7 @@ pub(super) struct Tcp {
 
 /// Frames as seen on the link nearest to the asking host, and those of other links that were lost there.
 pub(super) fn read(trace: &Trace) -> Vec<Seen> {
-    let mut dissector = Dissector::new(Options::default());
+    let mut dissector = Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
     let mut arena = Arena::new();
     let mut seen = Vec::new();
     let nearest = |packet: &&thru_trace::Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;

@@ -57,7 +57,7 @@ impl Shown {
             comments: &[],
         };
         // Each is explained for itself: a set is no conversation.
-        let mut dissector = Dissector::new(Options { verify_checksums: true });
+        let mut dissector = Dissector::new(Options { verify_checksums: true, ..Options::default() });
         let tree = dissector.dissect(&meta, bytes, &mut self.arena);
         self.out.clear();
         write(&mut self.out, tree, &mut self.scratch);

@@ -90,7 +90,7 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     EXT_IP4: ipv4 "bgp.ext_com.value_IP4" "IPv4 address";
     EXT_AN2: u16 "bgp.ext_com.value_an2" "2-Octet AN";
     EXT_AN4: u32 "bgp.ext_com.value_an4" "4-Octet AN";
-    LARGE: text "bgp.large_communities" "Large communities";
+    LARGE: none "bgp.large_communities" "Large communities";
     LARGE_GA: u32 "bgp.large_communities.ga" "Global Administrator";
     LARGE_1: u32 "bgp.large_communities.ldp1" "Local Data Part 1";
     LARGE_2: u32 "bgp.large_communities.ldp2" "Local Data Part 2";
@@ -211,8 +211,7 @@ fn extended(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 fn large(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     while !c.is_done() {
         let whole = c.take(12)?;
-        let words = format!("{}:{}:{}", whole.u32(0)?, whole.u32(4)?, whole.u32(8)?);
-        cx.add_words(&LARGE, whole, words.as_bytes());
+        cx.add(&LARGE, whole, 0, 12, 0);
         cx.depth += 1;
         let result = walk(cx, &mut whole.cursor(), &[Is(&LARGE_GA), Is(&LARGE_1), Is(&LARGE_2)]);
         cx.depth -= 1;

@@ -17,6 +17,8 @@ const FAILURES_MAX: u32 = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     pub(super) said: Said,
+    /// The version of the records, once one says it that may: all but the client's hello; 0 before.
+    version: u16,
     /// Which side is the client.
     client: Option<usize>,
     pub(super) sides: [Side; 2],
@@ -76,6 +78,24 @@ const NO_SUITE: &str = "the cipher suite is not supported";
 const LOST: &str = "records are missing";
 
 impl Session {
+    /// The version as far as it is known; 0: not yet.
+    pub(super) fn version(&self) -> u16 {
+        if self.said.is_13 { 0x0304 } else { self.version }
+    }
+
+    /// Takes the version from a record that tells it.
+    pub(super) fn learn(&mut self, record: &[u8]) {
+        let [kind, high, low, _, _, rest @ ..] = record else { return };
+        let tells = match (kind, rest.first()) {
+            (20, _) => true,
+            (22, Some(message)) => matches!(message, 0 | 2..=6 | 8 | 11..=16 | 20..=26 | 67),
+            _ => false,
+        };
+        if self.version == 0 && tells && *high == 3 && *low <= 3 {
+            self.version = u16::from_be_bytes([*high, *low]);
+        }
+    }
+
     /// Bytes of a side are missing.
     pub(crate) fn lose(&mut self, side: usize) {
         let one = &mut self.sides[side];
