@@ -6,9 +6,15 @@
 //!
 //! - [`Authority`]: a server of several zones. Start here to serve.
 //! - [`SignedZone`]: one zone.
+//! - [`secondary`]: a zone copied from its primaries and kept fresh; [`incoming`]: the transfers; [`notify`]: telling
+//!   others of changes; [`changes`]: what lies between two versions.
 //! - [`denial`]: which NSEC and NSEC3 records go with an answer.
 
+pub mod changes;
 pub mod denial;
+pub mod incoming;
+pub mod notify;
+pub mod secondary;
 mod server;
 
 use std::collections::BTreeMap;
@@ -16,6 +22,7 @@ use std::collections::BTreeMap;
 use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use self::changes::Journal;
 use crate::dnssec::nsec3::base32;
 use crate::message::{HEADER_LEN, Peek, bare_error};
 use crate::rdata;
@@ -157,6 +164,11 @@ impl SignedZone {
     /// The messages of a whole transfer (RFC 5936 section 2.2), an incremental one's too: RFC 1995 section 4 allows it.
     /// `None`: the question is not for a transfer of this zone.
     pub fn transfer(&self, query: &[u8]) -> Option<Vec<Vec<u8>>> {
+        self.transfer_since(query, &Journal::default())
+    }
+
+    /// As [`SignedZone::transfer`]; in steps, where they are asked for and the journal knows them (RFC 1995 section 4).
+    pub fn transfer_since(&self, query: &[u8], journal: &Journal) -> Option<Vec<Vec<u8>>> {
         let packet = Packet::read(query).ok()?;
         let question = packet.question()?;
         let wanted = matches!(question.rtype, RecordType::AXFR | RecordType::IXFR);
@@ -164,13 +176,20 @@ impl SignedZone {
             return None;
         }
         let soa = self.set(&self.origin, RecordType::SOA)?;
-        let current = question.rtype == RecordType::IXFR
-            && packet.authorities.iter().any(|record| {
-                record.rtype == RecordType::SOA
-                    && record.data.len() >= 20
-                    && record.data[record.data.len() - 20..][..4] == self.serial().to_be_bytes()
-            });
-        let mut records = if current { Vec::new() } else { self.records() };
+        let theirs = packet.authorities.iter().find(|record| record.rtype == RecordType::SOA);
+        let theirs = theirs.and_then(|soa| changes::soa_serial(&soa.data));
+        let theirs = theirs.filter(|_| question.rtype == RecordType::IXFR);
+        let steps = theirs.and_then(|serial| journal.since(serial));
+        let mut records = match (theirs, steps) {
+            // Nothing newer than what they have: the SOA alone says so.
+            (Some(theirs), _) if !changes::is_newer(self.serial(), theirs) => Vec::new(),
+            (_, Some(steps)) => {
+                let mut records = soa.records(&soa.name, soa.ttl, false);
+                steps.for_each(|step| records.extend(step.removed.iter().chain(&step.added).cloned()));
+                records
+            }
+            _ => self.records(),
+        };
         records.extend(soa.records(&soa.name, soa.ttl, false));
         let mut messages = Vec::new();
         let mut rest = &records[..];
@@ -216,9 +235,9 @@ impl SignedZone {
         Some(server::envelope(&packet, over_udp, reply, None))
     }
 
-    /// What the zone says to a question, signatures and denials included, as a packet.
-    pub fn response(&self, question: &Question) -> Packet {
-        let reply = self.reply(question, true);
+    /// What the zone says to a question as a packet; with signatures and denials, if they are wanted.
+    pub fn response(&self, question: &Question, dnssec_ok: bool) -> Packet {
+        let reply = self.reply(question, dnssec_ok);
         let mut packet = Packet {
             header: Header { response: true, authoritative: reply.authoritative, ..Header::default() },
             questions: vec![question.clone()],

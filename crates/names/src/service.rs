@@ -3,10 +3,11 @@
 //! - [`Service`]: start here. Rule for the loop as for [`crate::resolver::Resolver`].
 //! - [`policy`]: rules about names and addresses, as zones (RPZ).
 //! - [`local`]: names answered by configuration; [`access`]: who may ask; [`reply`]: an answer in wire form;
-//!   [`dns64`]: IPv6 addresses for names that have none (RFC 6147).
+//!   [`dns64`]: IPv6 addresses for names that have none (RFC 6147); [`held`]: zones of our own, transfers included.
 
 pub mod access;
 pub mod dns64;
+pub mod held;
 pub mod local;
 pub mod policy;
 pub mod reply;
@@ -49,6 +50,8 @@ pub struct ServiceConfig {
     pub access: Access,
     /// Names of our own.
     pub local: LocalZones,
+    /// Zones whose data we hold.
+    pub zones: Vec<held::HeldZone>,
     /// Policy zones, the weightiest first.
     pub policies: Vec<PolicyZone>,
     /// Shape of replies.
@@ -87,6 +90,7 @@ impl ServiceConfig {
             resolver,
             access: Access::default(),
             local: LocalZones::with_defaults(),
+            zones: Vec::new(),
             policies: Vec::new(),
             style: Style::default(),
             stale: Stale::default(),
@@ -183,6 +187,7 @@ enum Stage {
 pub struct Service {
     config: ServiceConfig,
     resolver: Resolver,
+    held: held::HeldZones,
     waiting: BTreeMap<u64, Waiting>,
     /// Those of the waiting that have to make room for others.
     movable: BTreeSet<u64>,
@@ -196,16 +201,19 @@ pub struct Service {
 
 impl Service {
     /// A server with an empty cache.
-    pub fn new(config: ServiceConfig, seed: [u8; 32]) -> Service {
-        let resolver = Resolver::new(config.resolver.clone(), seed);
+    pub fn new(mut config: ServiceConfig, seed: [u8; 32]) -> Service {
         let word = |at: usize| u64::from_le_bytes(seed[at..at + 8].try_into().expect("eight octets"));
         // Not the words that ids come from: who could time collisions should learn nothing about those.
         let packed = PackedAnswers::new(
             (word(16) ^ word(0).rotate_left(7), word(24) ^ 0x7061_636b),
             config.packed_max,
         );
+        let (held, upstreams) = held::HeldZones::new(&config.zones, word(8) ^ 0x7a6f_6e65);
+        config.resolver.upstreams.extend(upstreams);
+        let resolver = Resolver::new(config.resolver.clone(), seed);
         Service {
             packed,
+            held,
             packable: None,
             config,
             resolver,
@@ -269,7 +277,9 @@ impl Service {
 
     /// Something for the resolver.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        self.resolver.handle(now, input);
+        if !self.held_input(now, &input) {
+            self.resolver.handle(now, input);
+        }
         self.drain(now);
         while let Some(&(at, id)) = self.stale_timers.first()
             && at <= now
@@ -287,7 +297,7 @@ impl Service {
     /// When to call with [`Input::Timeout`].
     pub fn next_deadline(&self) -> Instant {
         let stale = self.stale_timers.first().map_or(Instant::NEVER, |(at, _)| *at);
-        self.resolver.next_deadline().min(stale)
+        self.resolver.next_deadline().min(stale).min(self.held.next_deadline())
     }
 
     /// `Some`: the reply (or silence) is known at once.
@@ -299,6 +309,9 @@ impl Service {
         over_tcp: bool,
         bytes: &[u8],
     ) -> Option<Option<Vec<u8>>> {
+        if let Some(reply) = self.notice(now, from, bytes) {
+            return Some(Some(reply));
+        }
         let (packet, reply) = match reply::read(bytes, over_tcp, &self.config.style) {
             reply::Read::Query(packet, reply) => (packet, reply),
             reply::Read::Reply(bytes) => return Some(Some(bytes)),
@@ -329,6 +342,9 @@ impl Service {
                 return self
                     .begin(now, Ticket { token, from, reply, asked, prefix, free: true, followed: 0 });
             }
+        }
+        if let Some(answer) = self.held.answer(&question, &reply, packet.header.recursion_desired) {
+            return Some(Some(answer));
         }
         if !packet.header.recursion_desired && !allowed {
             return Some(Some(reply.refused(20, "recursion was not asked for")));
@@ -547,6 +563,9 @@ impl Service {
     }
 
     fn answered(&mut self, now: Instant, id: u64, answer: &Answer) {
+        if self.looked_up(now, id, answer) {
+            return;
+        }
         let Some(mut waiting) = self.take(id) else { return };
         if let Some(at) = waiting.stale_at {
             self.stale_timers.remove(&(at, id));

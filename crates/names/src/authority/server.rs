@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::changes::{Journal, is_newer};
 use super::{Reply, SignedZone};
 use crate::message::{HEADER_LEN, Peek, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN, bare_error};
 use crate::text::parse_name;
@@ -19,6 +20,8 @@ const NSID: u16 = 3;
 #[derive(Clone, Debug, Default)]
 pub struct Authority {
     zones: BTreeMap<Name, Arc<SignedZone>>,
+    /// What led to the zones as they are.
+    journals: BTreeMap<Name, Journal>,
     identity: Option<String>,
 }
 
@@ -26,7 +29,7 @@ impl Authority {
     /// A server of these zones; of two with one name the later stays.
     pub fn new(zones: impl IntoIterator<Item = Arc<SignedZone>>) -> Authority {
         let zones = zones.into_iter().map(|zone| (zone.origin().clone(), zone)).collect();
-        Authority { zones, identity: None }
+        Authority { zones, journals: BTreeMap::new(), identity: None }
     }
 
     /// Which of several servers with one address this is: told to who asks by NSID (RFC 5001), or for `hostname.bind`
@@ -38,6 +41,36 @@ impl Authority {
     /// Adds a zone, or replaces the one of that name.
     pub fn insert(&mut self, zone: Arc<SignedZone>) {
         self.zones.insert(zone.origin().clone(), zone);
+    }
+
+    /// Puts a new version in a zone's place and remembers what has changed, for those who ask for the steps only.
+    /// Whether it is newer than what was there: then secondaries want a notice ([`super::notify::Notifier`]).
+    pub fn replace(&mut self, zone: Arc<SignedZone>) -> bool {
+        let Some(old) = self.zones.get(zone.origin()) else {
+            self.insert(zone);
+            return true;
+        };
+        let newer = is_newer(zone.serial(), old.serial());
+        let journal = self.journals.entry(zone.origin().clone()).or_default();
+        if newer {
+            journal.push(old.change_to(&zone));
+        } else if zone.serial() != old.serial() {
+            journal.clear();
+        }
+        self.insert(zone);
+        newer
+    }
+
+    /// Takes over a zone together with the steps that led to it, as a secondary has them.
+    pub fn adopt(&mut self, zone: Arc<SignedZone>, journal: &Journal) {
+        self.journals.insert(zone.origin().clone(), journal.clone());
+        self.insert(zone);
+    }
+
+    /// Takes a zone away: it has expired.
+    pub fn remove(&mut self, origin: &Name) {
+        self.zones.remove(origin);
+        self.journals.remove(origin);
     }
 
     /// The zone of exactly this name.
@@ -54,7 +87,11 @@ impl Authority {
     /// not for a zone held here.
     pub fn transfer(&self, query: &[u8]) -> Option<Vec<Vec<u8>>> {
         let packet = Packet::read(query).ok()?;
-        self.zones.get(&packet.question()?.name)?.transfer(query)
+        let zone = self.zones.get(&packet.question()?.name)?;
+        match self.journals.get(zone.origin()) {
+            Some(journal) => zone.transfer_since(query, journal),
+            None => zone.transfer(query),
+        }
     }
 
     /// The answer to `query`, or `None` for what deserves none: fewer octets than a header, and responses (answering
@@ -84,6 +121,12 @@ impl Authority {
         let transfer = matches!(question.rtype, RecordType::AXFR | RecordType::IXFR);
         match self.zone_for(&question.name, question.rtype) {
             Some(zone) if question.class == CLASS_IN && !transfer => zone.reply(question, dnssec_ok),
+            // Over UDP: our SOA, so that who has less comes back over TCP (RFC 1995 section 2).
+            Some(zone) if question.rtype == RecordType::IXFR && question.name == *zone.origin() => {
+                let soa = zone.set(zone.origin(), RecordType::SOA);
+                let answer = soa.map(|soa| soa.records(&soa.name, soa.ttl, false)).unwrap_or_default();
+                Reply { authoritative: true, answer, ..Reply::default() }
+            }
             // RFC 8914 section 4.21.
             _ => Reply::failed(5, Some(20)),
         }

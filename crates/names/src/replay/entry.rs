@@ -198,7 +198,7 @@ fn flags(packet: &Packet) -> String {
 }
 
 /// A record for comparison: names in lower case, data in canonical form.
-fn shown(record: &RawRecord, ttl: bool) -> String {
+pub(super) fn shown(record: &RawRecord, ttl: bool) -> String {
     let data: String =
         rdata::canonical(record.rtype, &record.data).iter().map(|octet| format!("{octet:02x}")).collect();
     let ttl = if ttl { record.ttl.to_string() } else { String::new() };

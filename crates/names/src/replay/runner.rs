@@ -69,11 +69,7 @@ fn unknown_word(script: &Script) -> Option<(usize, String)> {
     });
     let of_ranges = script.ranges.iter().flat_map(|range| &range.entries);
     let mut entries = of_steps.chain(of_ranges);
-    let files = script.steps.iter().find_map(|step| match &step.event {
-        Event::CheckFile(..) => Some((step.line, "a file check".to_owned())),
-        _ => None,
-    });
-    entries.find_map(|entry| Some((entry.line, entry.matches.unknown.first()?.clone()))).or(files)
+    entries.find_map(|entry| Some((entry.line, entry.matches.unknown.first()?.clone())))
 }
 
 /// A question of the resolver that nobody has answered yet.
@@ -212,9 +208,11 @@ impl Runner<'_> {
     /// A server answers a question.
     fn reply(&mut self, at: usize, entry: &Entry) {
         let Some(pending) = self.pending.remove(at) else { return };
-        let bytes = entry.reply_to(Some(&pending.packet), 0);
-        let input = Input::Response { exchange: pending.exchange, from: pending.to, message: &bytes };
-        self.service.handle(self.now, input);
+        for packet in 0..=entry.extra.len() {
+            let bytes = entry.reply_to(Some(&pending.packet), packet);
+            let input = Input::Response { exchange: pending.exchange, from: pending.to, message: &bytes };
+            self.service.handle(self.now, input);
+        }
         self.drain();
     }
 
@@ -286,7 +284,10 @@ impl Runner<'_> {
                 self.check_anchors(id, lines)
                     .map_err(|why| (step.line, format!("STEP {}: {why}", step.number)))?;
             }
-            Event::CheckFile(..) => return fail("file checks are not modelled".into()),
+            Event::CheckFile(name, lines) => {
+                self.check_file(name, lines)
+                    .map_err(|why| (step.line, format!("STEP {}: {why}", step.number)))?;
+            }
         }
         Ok(())
     }
@@ -319,6 +320,31 @@ impl Runner<'_> {
         let missing: Vec<&String> = wanted_lines.iter().filter(|line| !have.contains(line)).collect();
         let extra: Vec<&String> = have.iter().filter(|line| !wanted_lines.contains(line)).collect();
         Err(format!("trust anchor file: missing {missing:?}, unexpected {extra:?}"))
+    }
+
+    /// Compares a zone's file, as it would be written now, with what a script expects: as sets of records.
+    fn check_file(&self, name: &str, wanted: &[String]) -> Result<(), String> {
+        let config = &self.script.config;
+        let file = config.iter().find(|setting| setting.key == "zonefile" && setting.value == name);
+        let clause = file.ok_or_else(|| format!("no zone has the file {name}"))?.clause_number;
+        let origin = config.iter().find(|setting| setting.key == "name" && setting.clause_number == clause);
+        let origin = &origin.ok_or("a zone without a name")?.value;
+        let origin = crate::rdata::name_from_text(origin, &hickory_proto::rr::Name::root())?;
+        let mut have: Vec<String> = self.service.held_zone(&origin).map_or_else(Vec::new, |zone| {
+            zone.records().iter().map(|record| super::entry::shown(record, true)).collect()
+        });
+        let mut wanted: Vec<String> = crate::rdata::master_records(&wanted.join("\n"), &origin)?
+            .iter()
+            .map(|record| super::entry::shown(record, true))
+            .collect();
+        have.sort();
+        wanted.sort();
+        if have == wanted {
+            return Ok(());
+        }
+        let missing: Vec<&String> = wanted.iter().filter(|line| !have.contains(line)).collect();
+        let extra: Vec<&String> = have.iter().filter(|line| !wanted.contains(line)).collect();
+        Err(format!("the file {name}: missing {missing:?}, unexpected {extra:?}"))
     }
 
     fn query(&mut self, step: &Step, entry: &Entry) {

@@ -1,7 +1,7 @@
 //! A script's configuration, as settings of our own server. What has no counterpart makes the script a skip.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use hickory_proto::rr::{Name, RecordType};
 use super::macros::{Clock, expand};
 use super::script::{Script, Setting};
 use crate::authority::SignedZone;
+use crate::authority::secondary::SecondaryConfig;
 use crate::dnssec::algorithm::Algorithms;
 use crate::dnssec::upkeep::TrustPoint;
 use crate::rdata::{name_from_text, record_from_text};
 use crate::resolver::{Minimise, ResolverConfig, Upstream, UpstreamKind};
 use crate::service::access::Action;
 use crate::service::dns64::Dns64;
+use crate::service::held::HeldZone;
 use crate::service::local::Kind;
 use crate::service::policy::{self, Override, PolicyZone};
 use crate::service::{Service, ServiceConfig};
@@ -188,6 +190,8 @@ fn words(setting: &Setting) -> Vec<String> {
 struct Pending {
     upstream: Upstream,
     zone_file: Option<String>,
+    primaries: Vec<SocketAddr>,
+    notify_from: Vec<(IpAddr, u8)>,
     auth: bool,
     for_upstream: bool,
     for_downstream: bool,
@@ -253,7 +257,15 @@ impl Builder<'_> {
             no_cache: false,
             prime: false,
         };
-        let pending = Pending { upstream, zone_file: None, auth, for_upstream: true, for_downstream: true };
+        let pending = Pending {
+            upstream,
+            zone_file: None,
+            primaries: Vec::new(),
+            notify_from: Vec::new(),
+            auth,
+            for_upstream: true,
+            for_downstream: true,
+        };
         self.upstream = Some((setting.clause_number, pending));
         Ok(())
     }
@@ -317,23 +329,34 @@ impl Builder<'_> {
     fn end_clause(&mut self) -> Result<(), String> {
         self.end_policy()?;
         let Some((_, pending)) = self.upstream.take() else { return Ok(()) };
-        let mut upstream = pending.upstream;
+        let upstream = pending.upstream;
         if pending.auth {
-            if pending.for_downstream && !pending.for_upstream {
-                return Err("zones served to clients only are not built".into());
-            }
-            let Some(file) = pending.zone_file else { return Err("zones by transfer are not built".into()) };
-            let text = with_includes(self.script, &file)?;
+            let text = match &pending.zone_file {
+                Some(file) => with_includes(self.script, file)?,
+                None => String::new(),
+            };
             let records = crate::rdata::master_records(&text, &upstream.zone)
                 .map_err(|error| format!("the zone file: {error}"))?;
             let inside: Vec<RawRecord> =
                 records.into_iter().filter(|record| upstream.zone.zone_of(&record.name)).collect();
-            let zone = SignedZone::named(&upstream.zone, &inside)
-                .map_err(|error| format!("the zone file: {error}"))?;
-            if pending.for_downstream {
-                return Err("zones served to clients are not built".into());
-            }
-            upstream.kind = UpstreamKind::Local(Arc::new(zone));
+            // Without a file that can be used there may still be primaries.
+            let zone = SignedZone::named(&upstream.zone, &inside).ok().map(Arc::new);
+            let source =
+                (!(pending.primaries.is_empty() && upstream.hosts.is_empty())).then(|| SecondaryConfig {
+                    zone: upstream.zone.clone(),
+                    primaries: pending.primaries,
+                    hosts: upstream.hosts,
+                    notify_from: pending.notify_from,
+                });
+            self.config.zones.push(HeldZone {
+                origin: upstream.zone,
+                zone,
+                source,
+                for_clients: pending.for_downstream,
+                for_resolver: pending.for_upstream,
+                fallback: upstream.first,
+            });
+            return Ok(());
         }
         self.config.resolver.upstreams.push(upstream);
         Ok(())
@@ -358,9 +381,14 @@ impl Builder<'_> {
             "zonefile" => pending.zone_file = Some(setting.value.clone()),
             "zonemd-check" | "zonemd-reject-absence" if !yes(setting) => {}
             "zonemd-check" | "zonemd-reject-absence" => return Err("zone digests are not built".into()),
-            "master" | "primary" | "url" | "allow-notify" => {
-                return Err("zone transfers are not built".into());
-            }
+            "master" | "primary" if pending.auth => match setting.value.parse::<IpAddr>() {
+                Ok(address) => pending.primaries.push(SocketAddr::new(address, 53)),
+                Err(_) => upstream.hosts.push(name(&setting.value)?),
+            },
+            "allow-notify" if pending.auth => match prefix(&setting.value) {
+                Ok(prefix) => pending.notify_from.push(prefix),
+                Err(_) => return Err("notices from whom a name stands for are not built".into()),
+            },
             other => return Err(format!("{other} is not modelled")),
         }
         Ok(())

@@ -9,6 +9,7 @@ use hickory_proto::rr::{Name, RecordType};
 use super::core::Core;
 use super::message::{Msg, Set};
 use crate::authority::SignedZone;
+use crate::authority::secondary::ZoneHandle;
 use crate::rdata;
 
 /// A zone that is not found by following delegations from the root.
@@ -40,7 +41,7 @@ pub enum UpstreamKind {
     /// Authorities of the zone.
     Stub,
     /// Ourselves: the zone's data is here.
-    Local(Arc<SignedZone>),
+    Local(ZoneHandle),
 }
 
 /// A zone and its servers.
@@ -137,6 +138,10 @@ impl Core {
             .upstreams
             .iter()
             .filter(|upstream| upstream.zone.zone_of(&above))
+            .filter(|upstream| match &upstream.kind {
+                UpstreamKind::Local(handle) => !upstream.first || handle.zone().is_some(),
+                _ => true,
+            })
             // Of two for one zone, the one whose data we hold.
             .max_by_key(|upstream| {
                 (upstream.zone.iter().len(), matches!(upstream.kind, UpstreamKind::Local(_)))
@@ -150,9 +155,13 @@ impl Core {
                 let cached = self
                     .delegation_beyond(&above, leeway)
                     .filter(|cached| cached.zone != upstream.zone && upstream.zone.zone_of(&cached.zone));
-                return match cached {
-                    Some(cached) => Start::At(cached),
-                    None => Start::Local(zone.clone()),
+                return match (cached, zone.zone()) {
+                    (Some(cached), _) => Start::At(cached),
+                    (None, Some(zone)) => Start::Local(zone),
+                    // Nobody can be asked: that fails.
+                    (None, None) => {
+                        Start::At(Delegation { configured: true, ..Delegation::new(upstream.zone.clone()) })
+                    }
                 };
             }
             _ => {}

@@ -188,6 +188,29 @@ impl Reply {
         self.encode(response)
     }
 
+    /// SERVFAIL for a name that is ours to answer for, with nothing to answer from.
+    pub(super) fn failed_with_authority(&self) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.authoritative = true;
+        response.set_rcode(2);
+        // RFC 8914 section 4.15: not ready.
+        self.explain(&mut response, 14, "the zone has not been transferred");
+        self.encode(response)
+    }
+
+    /// What a zone of ours says.
+    pub(super) fn held(&self, packet: &Packet) -> Vec<u8> {
+        let mut response = self.begin();
+        response.header.authoritative = packet.header.authoritative;
+        response.set_rcode(packet.rcode());
+        response.answers.clone_from(&packet.answers);
+        if !(self.style.minimal && packet.rcode() == 0 && !packet.answers.is_empty() && !self.dnssec_ok()) {
+            response.authorities.clone_from(&packet.authorities);
+            response.additionals.clone_from(&packet.additionals);
+        }
+        self.encode(response)
+    }
+
     /// REFUSED without RA: this client may not ask (RFC 8914's "prohibited").
     pub(crate) fn prohibited(&self) -> Vec<u8> {
         let mut response = self.begin();

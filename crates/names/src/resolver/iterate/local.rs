@@ -18,7 +18,7 @@ pub(super) enum Answered {
 
 /// What the zone says. Its signatures are looked at as everybody's: who wrote the file need not have signed it.
 pub(super) fn answer(cx: &Cx, zone: &SignedZone, question: &Question) -> Answered {
-    let packet = zone.response(question);
+    let packet = zone.response(question, true);
     let mut core = cx.core();
     let now = core.now;
     let mut msg = Msg::from_packet(&packet, question, now);
