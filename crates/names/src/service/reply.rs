@@ -204,7 +204,8 @@ impl Reply {
         response.header.authoritative = packet.header.authoritative;
         response.set_rcode(packet.rcode());
         response.answers.clone_from(&packet.answers);
-        if !(self.style.minimal && packet.rcode() == 0 && !packet.answers.is_empty() && !self.dnssec_ok()) {
+        let positive = packet.rcode() == 0 && !packet.answers.is_empty();
+        if !self.style.minimal || !positive || self.dnssec_ok() {
             response.authorities.clone_from(&packet.authorities);
             response.additionals.clone_from(&packet.additionals);
         }
