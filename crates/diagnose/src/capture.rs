@@ -132,10 +132,13 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
     let too_soon = rtt > 0 && failed.nanos() * 100 < rtt * 70;
     let says = ttl_says(failed);
     if foreign {
-        let (cause, what): (&'static str, &str) = match (in_handshake, answered) {
+        // What is encrypted, nobody on the way can choose by.
+        let readable = !facts.steps("handshake").any(Span::is_ok);
+        let (cause, what): (&'static str, &str) = match (in_handshake, answered || !readable) {
             (true, _) => ("FW08", "as soon as the encryption names the site"),
             (false, false) => ("FW12", "as soon as the request is sent"),
-            (false, true) => ("FW09", "in the middle of the answer"),
+            (false, true) if answered => ("FW09", "in the middle of the answer"),
+            (false, true) => ("FW09", "after the encryption was agreed on"),
         };
         return Some(
             Vote::broken(
@@ -347,7 +350,9 @@ fn hangs(facts: &Facts<'_>) -> Option<Vote> {
 fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     let failed = facts.handshakes(Layer::Tls).filter(|span| span.code().is_some()).last()?;
     let subject = facts.subject();
-    if failed.failed_with("tls.alert.handshake_failure") {
+    if failed.failed_with("tls.alert.handshake_failure")
+        || failed.failed_with("tls.alert.insufficient_security")
+    {
         let (cause, summary, says): (&'static str, String, &str) =
             match (failed.bool("tls.server_hello")?, failed.bool("tls.certificate_requested")?) {
                 (_, true) => (

@@ -413,7 +413,20 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     let something = bytes > u64::from(SMALL_TALK) && exchange.answered.is_some();
     let missing = flow.sides[server].missing() > 0;
     let unheard = flow.sides[client].unacknowledged() > 1 && flow.sides[client].resent_count > 0;
-    if let Some(reset) = close.reset {
+    let open = flow.framing[server].is_open() && flow.sides[server].uncaptured == 0;
+    let foreign = |reset: Moment| {
+        let by = flow.resets.iter().find(|known| known.by == server && known.at == reset);
+        by.zip(flow.ttl[server]).is_some_and(|(by, ttl)| by.ttl != ttl)
+    };
+    if let Some(reset) = close.reset.filter(|reset| something && (open || foreign(*reset))) {
+        // No polite end comes from somebody else, or in the middle of a record.
+        exchange.end = exchange.end.max(reset);
+        exchange.failure = fail("http.reset", "the connection was reset in the middle of the answer");
+    } else if let Some(closed) = close.closed.filter(|_| something && open) {
+        exchange.end = exchange.end.max(closed);
+        exchange.failure =
+            fail("http.truncated", "the connection was closed in the middle of an encrypted record");
+    } else if let Some(reset) = close.reset {
         // After both had their say, a reset is a rude goodbye: what came before is not undone by it.
         let busy = reset.time.saturating_sub(last_heard.max(last_sent)) < BUSY && !tls_said_goodbye(tls);
         if !something && tls_said_goodbye(tls) && close.left.is_none_or(|left| reset <= left) {
@@ -423,6 +436,9 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         } else if !something || missing || (busy && exchange.answered.is_none()) {
             exchange.end = exchange.end.max(reset);
             exchange.failure = fail("http.reset", "the connection was reset");
+        } else if let Some(failure) = cut_while_waiting(flow, reset, last_heard.max(last_sent)) {
+            exchange.end = exchange.end.max(reset);
+            exchange.failure = Some(failure);
         }
     } else if (missing || unheard) && quiet {
         exchange.end = Moment { time: until, number: exchange.end.number };
@@ -452,6 +468,17 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     Some(exchange)
 }
 
+/// The server was silent for a moment, without a goodbye, and cut the connection while the client still held it: too late
+/// for an impolite end of a whole answer, which follows it at once, and too early for a server that tidies up, which
+/// leaves connections alone for five seconds and more.
+fn cut_while_waiting(flow: &TcpFlow, reset: Moment, last: u64) -> Option<(String, String)> {
+    let silent = reset.time.saturating_sub(last);
+    let at_once = flow.rtt().unwrap_or(0).saturating_mul(3).max(AT_ONCE);
+    let polite = flow.sides[flow.server()].fin.is_some();
+    (!polite && (at_once..TIDIES_UP).contains(&silent))
+        .then(|| ("http.reset".into(), "the connection was reset while the client waited for more".into()))
+}
+
 /// When the answer began: behind the small talk, if there is more than that.
 fn answer_began(after: &[&(Moment, u16)], start: Moment) -> Option<Moment> {
     let mut sum = 0;
@@ -468,5 +495,9 @@ fn tls_said_goodbye(tls: &Tls) -> bool {
 
 /// Session tickets and HTTP/2's settings have so many bytes altogether at most, mostly.
 const SMALL_TALK: u16 = 900;
+/// What follows so soon belongs to what was before.
+const AT_ONCE: u64 = 200_000_000;
+/// No server of note closes idle connections sooner.
+const TIDIES_UP: u64 = 4_000_000_000;
 /// Somebody was still speaking so shortly before.
 const BUSY: u64 = 1_000_000_000;

@@ -24,6 +24,11 @@ const IDLE: u64 = 50_000_000;
 /// So many of the first bytes of each side are kept.
 const OPENING: usize = 64;
 
+/// Acknowledgements of the server that are remembered.
+const TAKEN_MAX: usize = 1_024;
+/// An acknowledgement may be held back for so long (RFC 9293 3.8.6.3 allows 500 ms; 40 are usual).
+const SOON: u64 = 100_000_000;
+
 /// A silence from which on a connection counts as left alone.
 const REVIVED: u64 = 1_000_000_000;
 
@@ -83,6 +88,8 @@ pub(crate) struct TcpFlow {
     /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
     pub(crate) samples: [Vec<u64>; 2],
     stamps: [VecDeque<(u32, u64)>; 2],
+    /// When the server acknowledged something new.
+    taken: Vec<Moment>,
     revival: Option<Revival>,
     resumption: Option<Resumption>,
     /// How long the server's stream stood still each time that it went on with a single packet.
@@ -92,6 +99,8 @@ pub(crate) struct TcpFlow {
     heads: VecDeque<bool>,
     /// What is spoken is TLS, so its bytes are no HTTP.
     is_tls: bool,
+    /// Whether each side's last record of TLS is whole.
+    pub(crate) framing: [Framing; 2],
     pub(crate) speaks_http1: bool,
     pub(crate) garbage: Option<Said>,
     /// The first bytes of each side.
@@ -182,6 +191,7 @@ impl TcpFlow {
             shut: Default::default(),
             samples: Default::default(),
             stamps: Default::default(),
+            taken: Vec::new(),
             revival: None,
             resumption: None,
             lone_restarts: Vec::new(),
@@ -189,6 +199,7 @@ impl TcpFlow {
             readers: Default::default(),
             heads: VecDeque::new(),
             is_tls: false,
+            framing: Default::default(),
             speaks_http1: false,
             garbage: None,
             opening: Default::default(),
@@ -270,7 +281,11 @@ impl TcpFlow {
             self.read(by, at, plain);
         }
         if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
+            let acked = self.sides[1 - by].acked;
             let missed = self.sides[1 - by].acknowledged(tcp.ack);
+            if self.sides[1 - by].acked > acked && by != self.client() && self.taken.len() < TAKEN_MAX {
+                self.taken.push(at);
+            }
             self.pieces(1 - by, at, missed);
         }
         if tcp.flags & FIN != 0 {
@@ -469,6 +484,9 @@ impl TcpFlow {
             self.opening[by] = bytes[..bytes.len().min(OPENING)].to_vec();
         }
         if self.is_tls || self.opening[by].first() == Some(&22) {
+            for piece in &pieces {
+                self.framing[by].take(piece);
+            }
             return;
         }
         for piece in pieces {
@@ -537,6 +555,19 @@ impl TcpFlow {
         self.speaks_http1 && self.readers[by].is_lost()
     }
 
+    /// Whether a request was acknowledged soon, and nothing of either side was sent again between that and the answer:
+    /// then it was the server that took its time, whatever else was lost before and after.
+    pub(crate) fn waited_in_peace(&self, asked: Moment, answered: Moment) -> bool {
+        let during = asked.number..=answered.number;
+        let taken = self.taken.iter().rev().find(|taken| during.contains(&taken.number));
+        let Some(taken) = taken else { return false };
+        let soon = taken.time.saturating_sub(asked.time) < self.least_rtt() * 2 + SOON;
+        let (sent, got) = (&self.sides[self.client()], &self.sides[self.server()]);
+        let after = taken.number..=answered.number;
+        let again = sent.resent.iter().chain(&got.resent).chain(&got.repaired);
+        soon && !again.into_iter().any(|number| after.contains(number))
+    }
+
     /// Whether one side's resets all came the same way.
     pub(crate) fn is_reset_by_one(&self, side: usize) -> bool {
         let mut ttls = self.resets.iter().filter(|reset| reset.by == side).map(|reset| reset.ttl);
@@ -551,6 +582,48 @@ impl TcpFlow {
     }
 }
 
+/// Where the records of TLS end on one side of a stream (RFC 8446 5.1): five bytes of head say how many follow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Framing {
+    head: Vec<u8>,
+    left: u64,
+    /// A head was not captured, or is none.
+    lost: bool,
+}
+
+impl Framing {
+    fn take(&mut self, piece: &Piece) {
+        match piece {
+            Piece::Bytes(bytes) => self.bytes(bytes),
+            Piece::Skipped(count) => match self.left.checked_sub(*count) {
+                Some(left) => self.left = left,
+                None => self.lost = true,
+            },
+        }
+    }
+
+    fn bytes(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() && !self.lost {
+            let within = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+            self.left -= within as u64;
+            bytes = &bytes[within..];
+            let head = bytes.len().min(5 - self.head.len());
+            self.head.extend_from_slice(&bytes[..head]);
+            bytes = &bytes[head..];
+            if let [kind, major, _, high, low] = self.head[..] {
+                self.lost = !(20..=24).contains(&kind) || major != 3;
+                self.left = u64::from(high) << 8 | u64::from(low);
+                self.head.clear();
+            }
+        }
+    }
+
+    /// Whether a record was begun and not finished.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.lost && (self.left > 0 || !self.head.is_empty())
+    }
+}
+
 impl Pauses {
     pub(crate) fn take(&mut self, time: u64) {
         if let Some(last) = self.last {
@@ -562,5 +635,30 @@ impl Pauses {
             }
         }
         self.last = Some(time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_end_where_their_heads_say() {
+        let stream: Vec<u8> = [&[22, 3, 3, 0, 3, 1, 2, 3][..], &[23, 3, 3, 0, 1, 9]].concat();
+        for cut in 0..=stream.len() {
+            for at in 0..=cut {
+                let mut framing = Framing::default();
+                framing.take(&Piece::Bytes(stream[..at].to_vec()));
+                framing.take(&Piece::Bytes(stream[at..cut].to_vec()));
+                assert_eq!(framing.is_open(), !matches!(cut, 0 | 8 | 14), "{at} and {cut}");
+            }
+        }
+        let mut framing = Framing::default();
+        framing.take(&Piece::Bytes(stream[..6].to_vec()));
+        framing.take(&Piece::Skipped(2));
+        assert!(!framing.is_open());
+        framing.take(&Piece::Skipped(1));
+        framing.take(&Piece::Bytes(stream[8..10].to_vec()));
+        assert!(!framing.is_open(), "where a head was not captured nothing is known");
     }
 }

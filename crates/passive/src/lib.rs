@@ -37,6 +37,7 @@ use std::collections::BTreeMap;
 
 use thru_dissect::file::SECRETS_TLS_KEY_LOG;
 use thru_dissect::{Arena, Dissector, Meta, Options};
+use thru_trace::frames::CHECK;
 
 use glance::Glance;
 use kept::{Kept, Moment};
@@ -114,10 +115,14 @@ impl Doctor {
             }
             return;
         }
+        let check = meta.comments.iter().find_map(|comment| comment.strip_prefix(CHECK));
         let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);
         let mut glance = Glance::of(&tree);
         glance.complete(bytes, meta.original);
         let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
+        if let (Some(check), Some(ends)) = (check, glance.ends()) {
+            interface.watch.mark(ends, check);
+        }
         interface.watch.take(&glance, &kept, meta.original);
     }
 

@@ -62,6 +62,7 @@ impl<'w> Teller<'w> {
     pub(crate) fn visit(mut self, visit: &Visit, others: &[Visit]) -> Trace {
         self.lookup(visit);
         self.connections(visit);
+        self.marked(visit, others);
         self.around(visit, others);
         self.done()
     }

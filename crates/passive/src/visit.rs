@@ -18,6 +18,8 @@ pub(crate) struct Visit {
     pub(crate) host: Option<IpAddr>,
     /// The port that was wanted.
     pub(crate) port: u16,
+    /// Another port that redirects led to or from: it is of the same journey.
+    pub(crate) also_port: Option<u16>,
     /// Places in the watch's lists, in order of time.
     pub(crate) questions: Vec<usize>,
     pub(crate) flows: Vec<usize>,
@@ -26,6 +28,11 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// Whether a connection to this port is the visit's own.
+    pub(crate) fn is_own(&self, port: u16) -> bool {
+        port == self.port || self.also_port == Some(port)
+    }
+
     /// Whether anything was connected to, or tried to be.
     pub(crate) fn connects(&self) -> bool {
         !self.flows.is_empty() || !self.quics.is_empty()
@@ -55,7 +62,7 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
         }
     }
     for (place, flow) in watch.flows.iter().enumerate() {
-        if is_dns(flow.ends) {
+        if is_dns(flow.ends) || watch.mark_of(flow.ends).is_some() {
             continue;
         }
         let (local, remote) = (flow.local(), flow.remote());
@@ -64,6 +71,9 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
         placed.push((Part::Flow(place), visit(host, name, flow.first.time)));
     }
     for (place, quic) in watch.quics.iter().enumerate() {
+        if watch.mark_of(quic.ends).is_some() {
+            continue;
+        }
         let host = watch.host(quic.local().0);
         let name = quic_name(quic).unwrap_or_else(|| name_for(watch, quic.remote()));
         placed.push((Part::Quic(place), visit(host, name, quic.first.time)));
@@ -79,11 +89,37 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
     let mut visits: Vec<Visit> = Vec::new();
     for mut visit in found.into_values() {
         visit.port = wanted_port(watch, &visit);
+        visit.also_port = redirected_port(watch, &visit);
         visits.extend(apart(watch, &mut visit));
         visits.push(visit);
     }
     visits.sort_by_key(|visit| visit.start);
     visits
+}
+
+/// The other one of the ports of http and https, where an answer on one of them sent the visitor to the other.
+fn redirected_port(watch: &Watch, visit: &Visit) -> Option<u16> {
+    let flows = || visit.flows.iter().map(|place| &watch.flows[*place]);
+    let (other, scheme) = match visit.port {
+        443 => (80, "http:"),
+        80 => (443, "https:"),
+        _ => return None,
+    };
+    let leads = |flow: &TcpFlow, scheme: &str| {
+        let answers = flow.said.iter().filter_map(|said| match &said.what {
+            What::Http(Event::Response(response)) => response.location.as_deref(),
+            What::Message(Message::Http2(head)) => {
+                head.headers.iter().find(|(name, _)| name == "location").map(|(_, to)| to.as_str())
+            }
+            _ => None,
+        });
+        let mut answers = answers;
+        answers.any(|to| to.starts_with(scheme))
+    };
+    let back = if scheme == "http:" { "https:" } else { "http:" };
+    let led = flows().any(|flow| flow.remote().1 == visit.port && leads(flow, scheme))
+        || flows().any(|flow| flow.remote().1 == other && leads(flow, back));
+    (led && flows().any(|flow| flow.remote().1 == other)).then_some(other)
 }
 
 /// What went to other ports of the same name, if it was wanted for itself: something was said there, or the visit had no
@@ -97,7 +133,7 @@ fn apart(watch: &Watch, visit: &mut Visit) -> Vec<Visit> {
     let mut others: BTreeMap<u16, Visit> = BTreeMap::new();
     let (stay, go): (Vec<usize>, Vec<usize>) = visit.flows.iter().partition(|place| {
         let flow = &watch.flows[**place];
-        flow.remote().1 == visit.port || !(works || said(flow))
+        visit.is_own(flow.remote().1) || !(works || said(flow))
     });
     visit.flows = stay;
     for place in go {

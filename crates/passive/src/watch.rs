@@ -15,6 +15,9 @@ use crate::side::{ACK, RST, SYN};
 /// Connections that are remembered.
 const FLOWS_MAX: usize = 100_000;
 
+/// Longer words are no mark of ours.
+const MARK_MAX: usize = 64;
+
 /// What was seen on one interface.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
@@ -35,6 +38,8 @@ pub(crate) struct Watch {
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
     /// Those packets.
     pub(crate) broken: Vec<Kept>,
+    /// Connections that their comments say are checks: which check, and of what kind.
+    marks: BTreeMap<(End, End), String>,
 }
 
 /// A life that no router has shortened.
@@ -47,6 +52,18 @@ fn key(a: End, b: End) -> (End, End) {
 }
 
 impl Watch {
+    /// Takes what a comment says of a packet's connection: that it is a check, made to explain another one.
+    pub(crate) fn mark(&mut self, ends: (End, End), check: &str) {
+        if self.marks.len() < FLOWS_MAX && check.len() <= MARK_MAX {
+            self.marks.entry(key(ends.0, ends.1)).or_insert_with(|| check.to_owned());
+        }
+    }
+
+    /// The check that a connection is a part of.
+    pub(crate) fn mark_of(&self, ends: [End; 2]) -> Option<&str> {
+        self.marks.get(&key(ends[0], ends[1])).map(String::as_str)
+    }
+
     /// Takes a packet. `original`: its length on the wire.
     pub(crate) fn take(&mut self, glance: &Glance, kept: &Kept, original: u32) {
         let at = kept.at;

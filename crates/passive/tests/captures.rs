@@ -20,6 +20,10 @@ const MS: u64 = 1_000_000;
 #[derive(Clone, Default)]
 struct Capture {
     packets: Vec<(u64, Vec<u8>)>,
+    /// What a comment says of packets of the client's port 40,001.
+    check: Option<&'static str>,
+    /// The client's port is 40,000 and so many.
+    port: u16,
 }
 
 impl Capture {
@@ -32,8 +36,9 @@ impl Capture {
         ack: u32,
         payload: &[u8],
     ) -> &mut Capture {
+        let port = 40_000 + self.port;
         let (src, dst, ports, ttl) =
-            if up { (CLIENT, SERVER, (40_000, 80), 64) } else { (SERVER, CLIENT, (80, 40_000), 57) };
+            if up { (CLIENT, SERVER, (port, 80), 64) } else { (SERVER, CLIENT, (80, port), 57) };
         let ip = Ipv4 { ttl, ..Ipv4::new(Ipv4Addr::from(src), Ipv4Addr::from(dst), Protocol::TCP) };
         let tcp = Tcp {
             src_port: ports.0,
@@ -62,11 +67,20 @@ impl Capture {
 
     /// A page of several segments, asked for and delivered, and a goodbye.
     fn page(status: &str) -> Capture {
-        let mut capture = Capture::default();
-        let request = b"GET / HTTP/1.1\r\nHost: www.shop.lab\r\n\r\n";
-        let asked = 100 + request.len() as u32;
         let mut answer = format!("HTTP/1.1 {status}\r\nContent-Length: 5000\r\n\r\n").into_bytes();
         answer.extend([b'x'; 5000]);
+        Capture::answered(&answer)
+    }
+
+    /// A request, this answer, and a goodbye.
+    fn answered(answer: &[u8]) -> Capture {
+        Capture::answered_at(0, answer)
+    }
+
+    fn answered_at(port: u16, answer: &[u8]) -> Capture {
+        let mut capture = Capture { port, ..Capture::default() };
+        let request = b"GET / HTTP/1.1\r\nHost: www.shop.lab\r\n\r\n";
+        let asked = 100 + request.len() as u32;
         capture.handshake().tcp(21, true, Flags::ACK | Flags::PSH, 100, 500, request);
         capture.tcp(41, false, Flags::ACK, 500, asked, b"");
         let mut seq = 500;
@@ -85,6 +99,9 @@ impl Capture {
     fn judge(&self, snap: usize) -> Examination {
         let mut doctor = Doctor::new();
         for (place, (time, bytes)) in self.packets.iter().enumerate() {
+            let of_check = bytes.get(34..38).is_some_and(|ports| ports.contains(&0x41));
+            let comments: Vec<String> =
+                self.check.iter().filter(|_| of_check).map(|check| (*check).to_owned()).collect();
             let meta = Meta {
                 number: place as u64 + 1,
                 time: Some(*time),
@@ -92,7 +109,7 @@ impl Capture {
                 interface_name: None,
                 link: 1,
                 original: bytes.len() as u32,
-                comments: &[],
+                comments: &comments,
             };
             doctor.packet(&meta, &bytes[..bytes.len().min(snap)]);
         }
@@ -119,13 +136,13 @@ fn a_page_that_came_is_healthy_and_the_capture_was_made_at_the_client() {
 fn a_healthy_capture_is_never_a_fault_however_it_is_cut() {
     let whole = Capture::page("200 OK");
     for end in 0..=whole.packets.len() {
-        let start = Capture { packets: whole.packets[..end].to_vec() };
+        let start = Capture { packets: whole.packets[..end].to_vec(), ..Capture::default() };
         assert!(
             !is_fault(&start.judge(usize::MAX)),
             "cut behind packet {end}: {}",
             start.judge(9999).verdict.summary
         );
-        let rest = Capture { packets: whole.packets[end..].to_vec() };
+        let rest = Capture { packets: whole.packets[end..].to_vec(), ..Capture::default() };
         assert!(
             !is_fault(&rest.judge(usize::MAX)),
             "begins behind packet {end}: {}",
@@ -135,7 +152,7 @@ fn a_healthy_capture_is_never_a_fault_however_it_is_cut() {
     for gone in 0..whole.packets.len() {
         let mut packets = whole.packets.clone();
         packets.remove(gone);
-        let found = Capture { packets }.judge(usize::MAX);
+        let found = Capture { packets, ..Capture::default() }.judge(usize::MAX);
         assert!(!is_fault(&found), "packet {gone} was not captured: {}", found.verdict.summary);
     }
     for snap in 0..200 {
@@ -149,6 +166,82 @@ fn what_the_server_says_is_heard() {
     let found = Capture::page("503 Service Unavailable").judge(usize::MAX);
     assert_eq!(found.verdict.causes, ["H103"]);
     assert_eq!(recheck(&found.trace, &found.verdict), [""; 0]);
+}
+
+#[test]
+fn what_is_no_answer_of_http_is_told_from_one() {
+    let cases: [(&[u8], &[&str]); 7] = [
+        (b"HTTP/1.1 2OO OK\r\nContent-Length: 0\r\n\r\n", &["H115"]),
+        (b"HTTP/one.one 200 OK\r\n\r\n", &["H115"]),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", &["TCP26"]),
+        // An alert of TLS: encryption is wanted here.
+        (&[21, 3, 3, 0, 2, 2, 70], &["TLS02"]),
+        (b"HTTP/1.1 302 Found\r\nLocation: https://\r\nContent-Length: 0\r\n\r\n", &["H108"]),
+        (b"HTTP/1.1 302 Found\r\nLocation: htp://www.shop.lab/\r\nContent-Length: 0\r\n\r\n", &["H108"]),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npage\r\n0\r\n\r\n", &["H114"]),
+    ];
+    for (answer, causes) in cases {
+        let found = Capture::answered(answer).judge(usize::MAX);
+        let says = String::from_utf8_lossy(answer);
+        assert_eq!(found.verdict.causes, causes, "{says}: {}", found.verdict.summary);
+        assert_eq!(recheck(&found.trace, &found.verdict), [""; 0], "{says}");
+    }
+    // A place on the same server is an address.
+    for location in ["/login", "login", "//www.shop.lab/", "http://www.shop.lab:8080/a:b"] {
+        let answer = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let found = Capture::answered(answer.as_bytes()).judge(usize::MAX);
+        assert!(!is_fault(&found), "{location}: {}", found.verdict.summary);
+    }
+}
+
+#[test]
+fn old_copies_and_slow_parts_are_told_by_headers() {
+    let page = |headers: &str| format!("HTTP/1.1 200 OK\r\n{headers}\r\nContent-Length: 4\r\n\r\npage");
+    let judge = |headers: &str| Capture::answered(page(headers).as_bytes()).judge(usize::MAX).verdict.causes;
+    assert_eq!(judge("Age: 7200\r\nCache-Control: max-age=600"), ["H122"]);
+    assert_eq!(judge("Age: 500\r\nCache-Control: max-age=600"), [""; 0]);
+    let mut slow = Capture::answered(page("Server-Timing: app;dur=12, db;dur=2900").as_bytes());
+    for (time, _) in slow.packets.iter_mut().skip(5) {
+        *time += 3_000 * MS;
+    }
+    assert_eq!(slow.judge(usize::MAX).verdict.causes, ["APP03"]);
+}
+
+#[test]
+fn a_reset_tells_by_what_it_acknowledges_whether_the_request_had_come() {
+    let asked = b"GET / HTTP/1.1\r\nHost: www.shop.lab\r\n\r\n";
+    let reset = |acknowledged: u32| {
+        let mut capture = Capture::default();
+        capture.handshake().tcp(21, true, Flags::ACK | Flags::PSH, 100, 500, asked);
+        capture.tcp(42, false, Flags::RST | Flags::ACK, 500, acknowledged, b"");
+        capture.judge(usize::MAX).verdict
+    };
+    let before = reset(100);
+    assert_eq!(before.causes, ["TCP08"]);
+    assert!(before.evidence.iter().any(|evidence| evidence.says.contains("acknowledges nothing")));
+    assert!(
+        !reset(100 + asked.len() as u32)
+            .evidence
+            .iter()
+            .any(|evidence| evidence.says.contains("acknowledges nothing"))
+    );
+}
+
+#[test]
+fn what_a_comment_calls_a_check_is_judged_as_one() {
+    let mut capture = Capture::page("200 OK");
+    let mut other = Capture::answered_at(1, b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+    for (time, _) in &mut other.packets {
+        *time += 200 * MS;
+    }
+    capture.packets.append(&mut other.packets);
+    assert_eq!(capture.judge(usize::MAX).verdict.causes, ["H103"], "without a mark it is a request");
+    capture.check = Some("check 7 once_more");
+    let found = capture.judge(usize::MAX);
+    assert_eq!(found.verdict.status, Status::Healthy, "{}", found.verdict.summary);
+    let control = found.trace.all("control").next().expect("the check is told");
+    assert_eq!(control.text("control.kind"), Some("once_more"));
+    assert_eq!(found.flows.len(), 2, "each flow has its own line all the same");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use thru_dissect::file::{About, NewInterface, Options, Record, Writer, link};
+use thru_trace::frames::{self, CHECK};
 use thru_trace::{Packet, PacketFate, Trace, Verdict};
 
 use crate::text::escape;
@@ -43,9 +44,13 @@ fn write_blocks(trace: &Trace, verdict: Option<&Verdict>, out: impl Write) -> io
     file.names(&trace.names)?;
     file.key_log(&trace.key_log)?;
     let cited = statements(verdict);
+    let checks = frames::checks(trace);
     for packet in &trace.packets {
         let says = cited.get(&packet.number).map_or(&[][..], Vec::as_slice);
-        write_packet(&mut file, packet, trace.epoch_unix_nanos, says)?;
+        // Who reads the packets can tell the request from what was asked to explain it.
+        let check = checks.get(&packet.number).map(|check| format!("{CHECK}{check}"));
+        let says: Vec<&String> = check.iter().chain(says).collect();
+        write_packet(&mut file, packet, trace.epoch_unix_nanos, &says)?;
     }
     file.flush()
 }
@@ -76,7 +81,7 @@ fn write_packet<W: Write>(
     file: &mut Writer<W>,
     packet: &Packet,
     epoch: u64,
-    says: &[String],
+    says: &[&String],
 ) -> io::Result<()> {
     let record = Record {
         number: packet.number,
@@ -94,7 +99,7 @@ fn write_packet<W: Write>(
         PacketFate::Dropped(reason) => Some(format!("dropped: {reason}")),
     };
     let comments: Vec<String> =
-        packet.comment.iter().chain(&dropped).chain(says).map(|text| escape(text)).collect();
+        packet.comment.iter().chain(&dropped).chain(says.iter().copied()).map(|text| escape(text)).collect();
     let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
     file.packet(&record, &comments)
 }

@@ -6,6 +6,7 @@
 //! asking host.
 
 use crate::{Layer, Packet, PacketFate, Span, Trace, Value};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use thru_wire::ethernet::{EtherType, EthernetView};
 use thru_wire::ipv4::{Ipv4View, Protocol};
@@ -16,6 +17,9 @@ use thru_wire::tcp::{Flags, TcpView};
 const FIRST: usize = 6;
 /// ...and so many from its end; their number stands in the value `frames.count` when some are left out.
 const LAST: usize = 4;
+
+/// How the comment of a captured packet begins that belongs to a check ([`checks`]).
+pub const CHECK: &str = "check ";
 
 /// Fills [`Span::frames`] from the captured packets: for each span that has a flow, the first and last few frames of
 /// that flow within the span's time. Frames that were dropped on their way to the asking host are left out: it never
@@ -105,6 +109,36 @@ pub fn belongs(trace: &Trace, span: &Span, packet: &Packet) -> Option<bool> {
         .filter(|part| part.id > span.id && trace.within(part, |around| around.id == span.id));
     let flows: Vec<Flow> = parts.filter_map(|part| Flow::of(trace, part)).collect();
     (!flows.is_empty()).then(|| flows.iter().any(|flow| flow.has(&look)))
+}
+
+/// Which packets belong to a check and not to the request itself: the packet's number, and the check as
+/// `NUMBER KIND` of its span. Only connections whose both ends are known are told, and that nothing else used.
+pub fn checks(trace: &Trace) -> BTreeMap<u64, String> {
+    let whole = |span: &Span| match Flow::of(trace, span) {
+        Some(flow @ Flow::Sockets { local: Some(_), .. }) => Some(flow),
+        _ => None,
+    };
+    let own: Vec<Flow> = trace.spans.iter().filter(|span| !trace.is_check(span)).filter_map(whole).collect();
+    let mut marked: Vec<(String, Flow)> = Vec::new();
+    for span in trace.spans.iter().filter(|span| trace.is_check(span)) {
+        let check = trace.ancestry(span).find(|around| around.what == "control");
+        let kind = check.and_then(|check| Some(format!("{} {}", check.id.0, check.text("control.kind")?)));
+        if let (Some(kind), Some(flow)) = (kind, whole(span).filter(|flow| !own.contains(flow)))
+            && !marked.iter().any(|(_, known)| *known == flow)
+        {
+            marked.push((kind, flow));
+        }
+    }
+    if marked.is_empty() {
+        return BTreeMap::new();
+    }
+    let packets = trace.packets.iter().filter_map(|packet| Some((packet.number, look(&packet.bytes)?)));
+    packets
+        .filter_map(|(number, look)| {
+            let (kind, _) = marked.iter().find(|(_, flow)| flow.has(&look))?;
+            Some((number, kind.clone()))
+        })
+        .collect()
 }
 
 /// The TTL of a packet of this host that is no reset, and the packet's number: seen on the same link as the frames of

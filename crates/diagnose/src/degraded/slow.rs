@@ -268,7 +268,8 @@ fn think(facts: &Facts<'_>) -> Option<Vote> {
         .control("once_more")
         .and_then(|span| span.nanos_of("once_more.wait"))
         .is_some_and(|wait| wait.saturating_sub(rtt) >= THINK_TIME && wait * 2 > late);
-    if late < THINK_TIME || (retransmitted(facts) && !slow_again) {
+    let disturbed = retransmitted(facts) && wait.bool("wait.undisturbed") != Some(true);
+    if late < THINK_TIME || (disturbed && !slow_again) {
         return None;
     }
     if let Some(vote) = named_by_server(facts, wait, late).or_else(|| only_the_first(facts, wait, late)) {

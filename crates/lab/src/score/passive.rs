@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use thru_dissect::Meta;
 use thru_passive::Doctor;
+use thru_trace::frames::{CHECK, checks};
 use thru_trace::{Layer, Trace, Verdict};
 
 use super::{Case, Outcome, compare};
@@ -83,7 +84,11 @@ fn examine(trace: &Trace, secrets: bool) -> Verdict {
     if secrets {
         doctor.key_log(trace.key_log.as_bytes());
     }
+    let checks = checks(trace);
     for packet in &trace.packets {
+        // As in a file that was written of this trace.
+        let comments: Vec<String> =
+            checks.get(&packet.number).map(|check| format!("{CHECK}{check}")).into_iter().collect();
         let meta = Meta {
             number: packet.number,
             time: Some(trace.epoch_unix_nanos + packet.at),
@@ -91,7 +96,7 @@ fn examine(trace: &Trace, secrets: bool) -> Verdict {
             interface_name: trace.interfaces.get(packet.interface as usize).map(String::as_str),
             link: ETHERNET,
             original: packet.bytes.len() as u32,
-            comments: &[],
+            comments: &comments,
         };
         doctor.packet(&meta, &packet.bytes);
     }

@@ -82,13 +82,16 @@ impl Teller<'_> {
     fn is_busy(&self, visit: &Visit, train: &[&Echo]) -> bool {
         let (Some(first), Some(last)) = (train.first(), train.last()) else { return false };
         visit.flows.iter().map(|place| &self.watch.flows[*place]).any(|flow| {
-            let data = flow.sides[flow.server()].bytes;
-            let (begin, end) =
-                match flow.sides[flow.server()].first_data.zip(flow.sides[flow.server()].last_data) {
-                    Some(((begin, _), end)) => (begin, end),
-                    None => (flow.first.time, flow.last.time),
-                };
-            data > 0 && first.sent.time <= end && last.sent.time >= begin
+            let side = &flow.sides[flow.server()];
+            // What is sent again after the end, to somebody who has left, is no load.
+            let Some((begin, end)) =
+                side.first_data.map(|(begin, _)| begin).zip(flow.pauses[flow.server()].last)
+            else {
+                return false;
+            };
+            let busy = |echo: &&&Echo| (begin..=end).contains(&echo.sent.time);
+            let overlaps = first.sent.time <= end && last.sent.time >= begin;
+            side.bytes > 0 && overlaps && train.iter().filter(busy).count() * 2 >= train.len()
         })
     }
 

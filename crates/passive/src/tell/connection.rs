@@ -1,5 +1,6 @@
 //! A TCP connection as a live probe would have told it: connect, handshake, exchanges, final counters.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use thru_trace::{Layer, SpanId, Step, Value};
@@ -9,7 +10,7 @@ use crate::exchange::{Exchange, exchanges, head_line};
 use crate::flow::{AfterIdle, End, Revival, TcpFlow};
 use crate::kept::Moment;
 use crate::tls::{Tls, version_word};
-use crate::visit::Visit;
+use crate::visit::{Visit, said_name};
 
 /// Other connections so near in time tell whether the machine was there.
 const NEAR: u64 = 60_000_000_000;
@@ -84,20 +85,66 @@ impl Teller<'_> {
             Role::SmallMss => "small_mss",
             Role::OtherFamily => "other_family",
         };
-        let step = Step::new(Layer::Tcp, "control", &format!("does {} answer?", socket(flow.remote())));
-        let step = step.set("control.kind", kind).set("port", i64::from(flow.remote().1));
-        let step = self.between(step, flow.first, flow.first);
+        self.control(kind, &[flow], name);
+    }
+
+    /// Checks that comments in the capture tell from the request: those that were made while this was the last visit.
+    pub(super) fn marked(&mut self, visit: &Visit, others: &[Visit]) {
+        let watch = self.watch;
+        let host = |flow: &TcpFlow| Some(watch.host(flow.local().0));
+        let of_this = |flow: &TcpFlow| {
+            let known = others.iter().filter(|other| other.host.is_none() || other.host == host(flow));
+            let last = known.filter(|other| other.connects() && other.start <= flow.first.time);
+            let last = last.max_by_key(|other| other.start);
+            last.is_none_or(|last| last.start == visit.start && last.name == visit.name)
+        };
+        let mut checks: BTreeMap<(u64, &str), Vec<&TcpFlow>> = BTreeMap::new();
+        for flow in watch.flows.iter().filter(|flow| of_this(flow)) {
+            let Some((number, kind)) = watch.mark_of(flow.ends).and_then(|mark| mark.split_once(' ')) else {
+                continue;
+            };
+            if let Ok(number) = number.parse() {
+                checks.entry((number, kind)).or_default().push(flow);
+            }
+        }
+        for ((_, kind), flows) in checks {
+            let name = said_name(flows[0]).unwrap_or_else(|| visit.name.clone());
+            self.control(kind, &flows, &name);
+        }
+    }
+
+    /// Connections that were made to see whether they work: it does if one of them does.
+    fn control(&mut self, kind: &str, flows: &[&TcpFlow], name: &str) {
+        let Some(first) = flows.first() else { return };
+        let step = Step::new(Layer::Tcp, "control", &format!("does {} answer?", socket(first.remote())));
+        let step = step.set("control.kind", kind).set("port", i64::from(first.remote().1));
+        let step = self.between(step, first.first, first.first);
         let control = self.trace.add(step);
-        self.connection(Some(control), flow, name, true);
-        let parts: Vec<_> = self.trace.children(control).cloned().collect();
-        let failed = parts.iter().find_map(|span| span.code().map(str::to_owned));
-        let skipped =
-            parts.first().is_some_and(|span| matches!(span.outcome, thru_trace::Outcome::Skipped { .. }));
+        let (mut works, mut failed, mut made) = (false, None, 0u64);
+        for flow in flows {
+            let before = self.trace.spans.len();
+            self.connection(Some(control), flow, name, true);
+            let parts = &self.trace.spans[before..];
+            let parts: Vec<_> = parts.iter().filter(|span| span.parent == Some(control)).collect();
+            made += u64::from(parts.first().is_some_and(|span| span.what == "connect" && span.is_ok()));
+            let skipped =
+                parts.first().is_none_or(|span| matches!(span.outcome, thru_trace::Outcome::Skipped { .. }));
+            match parts.iter().find_map(|span| span.code().map(str::to_owned)) {
+                Some(code) => failed = Some(code),
+                None => works |= !skipped,
+            }
+        }
         let span = &mut self.trace.spans[control.0 as usize];
-        if let Some(code) = failed {
-            span.outcome = thru_trace::Outcome::Failed { code, text: "it does not".into() };
-        } else if skipped {
-            span.outcome = thru_trace::Outcome::Skipped { why: "it was not waited for".into() };
+        if kind == "other_source" {
+            span.values.insert("source.tries".into(), Value::from(flows.len() as u64));
+            span.values.insert("source.answered".into(), Value::from(made));
+        }
+        match failed {
+            _ if works => {}
+            Some(code) => {
+                span.outcome = thru_trace::Outcome::Failed { code, text: "it does not".into() };
+            }
+            None => span.outcome = thru_trace::Outcome::Skipped { why: "it was not waited for".into() },
         }
     }
 
@@ -306,7 +353,9 @@ impl Teller<'_> {
             .set("http.longest_pause", Value::Nanos(pauses.longest))
             .set("http.pauses", pauses.count)
             .set("http.paused", Value::Nanos(pauses.total));
-        self.add_exchange(parent, exchange, step);
+        let undisturbed =
+            exchange.answered.is_some_and(|answered| flow.waited_in_peace(exchange.start, answered));
+        self.add_exchange(parent, exchange, step, undisturbed);
     }
 
     pub(super) fn exchange_step(&self, exchange: &Exchange) -> Step {
@@ -345,7 +394,14 @@ impl Teller<'_> {
         step
     }
 
-    pub(super) fn add_exchange(&mut self, parent: Option<SpanId>, exchange: &Exchange, step: Step) {
+    /// `undisturbed`: nothing had to be sent again while the answer was waited for.
+    pub(super) fn add_exchange(
+        &mut self,
+        parent: Option<SpanId>,
+        exchange: &Exchange,
+        step: Step,
+        undisturbed: bool,
+    ) {
         let step = self.between(step, exchange.start, exchange.end);
         let step = match (&exchange.failure, exchange.unclear) {
             (Some((code, text)), _) => step.failed(code, text),
@@ -358,8 +414,9 @@ impl Teller<'_> {
         };
         let id = self.trace.add(step);
         let Some(answered) = exchange.answered.filter(|answered| *answered <= exchange.end) else { return };
-        let wait =
-            self.between(Step::new(Layer::Http, "wait", "wait for the answer"), exchange.start, answered);
+        let wait = Step::new(Layer::Http, "wait", "wait for the answer");
+        let wait = if undisturbed { wait.set("wait.undisturbed", true) } else { wait };
+        let wait = self.between(wait, exchange.start, answered);
         self.trace.add(wait.under(id));
         let transfer = Step::new(Layer::Http, "transfer", "receive the answer");
         let transfer = self.between(transfer, answered, exchange.end);
@@ -591,7 +648,7 @@ fn loaded_rtt(flow: &TcpFlow) -> Option<u64> {
 }
 
 fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {
-    if flow.remote().1 != visit.port {
+    if !visit.is_own(flow.remote().1) {
         return Role::OtherPort;
     }
     let small = |flow: &TcpFlow| flow.mss[flow.client()].is_some_and(|mss| mss <= SMALL_MSS);

@@ -139,7 +139,7 @@ impl Teller<'_> {
                 .exchange_step(exchange)
                 .set("quic.remote", socket(quic.remote()))
                 .set("quic.local", socket(quic.local()));
-            self.add_exchange(None, exchange, step);
+            self.add_exchange(None, exchange, step, false);
         }
     }
 }

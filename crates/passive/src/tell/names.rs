@@ -376,7 +376,9 @@ impl Teller<'_> {
     /// The same name again, and a name of its zone that nobody can have asked before.
     fn repeated(&mut self, questions: &[&Question], own: &[&Question]) {
         let watch = self.watch;
-        let Some(over) = own.iter().map(|question| question.end()).max() else { return };
+        // A second server that was asked as well may answer after all was done.
+        let answered = own.iter().filter(|question| question.answer.is_some());
+        let Some(over) = answered.map(|question| question.end()).min() else { return };
         let Some(name) = own.first().map(|question| &question.asked.name) else { return };
         let suffix = format!(".{name}");
         let fresh = watch.questions.all.iter().find(|question| {

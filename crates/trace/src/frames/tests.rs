@@ -186,3 +186,32 @@ proptest::proptest! {
         let _ = look(&frame);
     }
 }
+
+#[test]
+fn connections_of_checks_are_told_from_the_request() {
+    let mut capture = Capture::new();
+    let request = (40000, 443);
+    let check = (40001, 443);
+    capture.frame(10, 0, tcp(CLIENT, SERVER, 64, request, Flags::SYN));
+    capture.frame(20, 0, tcp(CLIENT, SERVER, 64, check, Flags::SYN));
+    capture.frame(30, 0, tcp(SERVER, CLIENT, 57, (443, 40001), Flags::SYN | Flags::ACK));
+    let trace = &mut capture.0;
+    trace.add(connect(10, 15));
+    let control =
+        trace.add(Step::new(Layer::Tls, "control", "").set("control.kind", "other_name").at(20, 40));
+    trace.add(connect(20, 30).set("tcp.local", "192.168.1.10:40001").under(control));
+    // The same connection used again for a check stays the request's.
+    let again = trace.add(Step::new(Layer::App, "control", "").set("control.kind", "once_more").at(50, 60));
+    trace.add(
+        Step::new(Layer::Http, "exchange", "")
+            .set("tcp.remote", "203.0.113.10:443")
+            .set("tcp.local", "192.168.1.10:40000")
+            .at(50, 60)
+            .under(again),
+    );
+    let checks = checks(trace);
+    assert_eq!(
+        checks.into_iter().collect::<Vec<_>>(),
+        [(2, "1 other_name".to_owned()), (3, "1 other_name".to_owned())]
+    );
+}
