@@ -168,6 +168,24 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
     if too_soon {
         return None;
     }
+    if in_handshake && failed.int("tcp.reset_acks").is_none() {
+        return Some(
+            Vote::broken(
+                &["TLS24", "TCP08"],
+                0.85,
+                format!("{subject} cuts the connection at its beginning."),
+            )
+            .explains(&["TLS24", "FW08", "TCP08", "TCP09", "FW09", "FW12"])
+            .cite(failed, format!("{says}: it is the server's own"))
+            .rule_out("FW08", "somebody else's reset would carry another hop count")
+            .probe(
+                "connect and say nothing: a reset all the same means that the server cuts every connection",
+                &["TLS24", "TCP08"],
+            )
+            .service("look at the program's log: did it crash or give up at this moment?")
+            .user("try again once"),
+        );
+    }
     let (cause, summary): (&'static str, String) = match (in_handshake, answered) {
         (true, _) => ("TLS24", format!("{subject} cuts the connection as soon as encryption is asked for.")),
         (false, false) => {
@@ -544,7 +562,9 @@ fn loss(facts: &Facts<'_>) -> Option<Vote> {
     }
     let heavy = seen.lost * 50 >= seen.segments;
     let causes: &[&'static str] = match (seen.clustered, seen.calm, heavy) {
-        (false, true, _) | (false, false, true) => &["IP19"],
+        (false, true, _) => &["IP19"],
+        // Where round trips grow, a full queue loses some, too: only more than any sender makes one lose is the way's.
+        (false, false, _) if seen.lost * 20 >= seen.segments => &["IP19"],
         (true, true, true) if seen.lasting => &["IP17", "IP19"],
         _ => return None,
     };

@@ -343,6 +343,8 @@ impl Case<'_> {
         // An authority with intermediates says in each certificate where they can be had (RFC 5280 4.2.2.1; the
         // rules of the public web demand it). One that does not has none that the server could have forgotten.
         let root_issued = self.chain.first().is_some_and(|leaf| leaf.names_issuer == Some(false));
+        // Private authorities forget that address now and then: without a second site it excludes nothing.
+        let root_issued = root_issued && elsewhere.is_some();
         let lone = self.chain.len() == 1 && !private_root && !root_issued;
         let mut causes = vec!["TLS11"];
         if elsewhere.is_none() {
@@ -545,16 +547,19 @@ impl Case<'_> {
             .rule_out("TLS24", "the reset was sent before the first message could arrive")
             .service("look at the server's log: the program takes the connection and drops it");
         }
+        // Only a reset that acknowledges the first message was sent after it.
+        let heard = self.failed.int("tcp.reset_acks").is_some_and(|acks| acks > 0);
+        let known = self.facts.connection().is_some_and(|span| span.int("tcp.reset_acks").is_some()) || heard;
+        let in_capture = self.failed.value("tls.server_hello").is_some();
+        let causes: &[&str] =
+            if in_capture && !known { &["TLS24", "FW08", "TCP08"] } else { &["TLS24", "FW08"] };
         Vote::broken(
-            &["TLS24", "FW08"],
+            causes,
             0.9,
             format!("The connection to {} is cut as soon as encryption is asked for.", self.subject),
         )
         .cite(self.failed, failure_text(self.failed))
-        .probe(
-            "ask the same address for another site's name: if that passes, a filter cuts by name",
-            &["TLS24", "FW08"],
-        )
+        .probe("ask the same address for another site's name: if that passes, a filter cuts by name", causes)
         .service("check the server's TLS settings and its log for this moment")
         .network("say whether a filter blocks this site's name")
     }

@@ -69,7 +69,9 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     if list.is_empty() {
         list = http1(flow, host, tls.is_some_and(Tls::is_begun));
     }
-    let lost = flow.lost_track(flow.server());
+    // What is encrypted cannot be read behind a gap of the capture.
+    let holey = flow.sides[flow.server()].uncaptured > 0;
+    let lost = flow.lost_track(flow.server()) || holey && (is_2 || tls.is_some_and(Tls::is_begun));
     if list.is_empty() {
         return tls.and_then(|tls| sealed(flow, tls, host, capture_end)).into_iter().collect();
     }
@@ -89,7 +91,8 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     if let (Some(last), Some(tls), Some(closed)) = (list.last_mut(), tls, close.closed) {
         without_goodbye(last, flow, tls, closed);
     }
-    let silent = is_2 && !flow.said.iter().any(|said| said.by != flow.client() && is_http2(&said.what));
+    let silent =
+        is_2 && !holey && !flow.said.iter().any(|said| said.by != flow.client() && is_http2(&said.what));
     for exchange in list.iter_mut().filter(|_| silent) {
         exchange.noted.push(("http.silent", Value::Bool(true)));
     }
@@ -121,6 +124,10 @@ fn no_answer(flow: &TcpFlow) -> Option<Instead> {
         let (time, number) = flow.sides[server].first_data?;
         let noted = vec![("http.head_tls", Value::Bool(true))];
         return Some((Moment { time, number }, "the server answered with a message of TLS", noted));
+    }
+    // Behind a gap of the capture, the rest of an answer looks like anything.
+    if flow.sides[server].uncaptured > 0 || flow.sides[server].missing() > 0 {
+        return None;
     }
     let garbage = flow.garbage.as_ref().filter(|said| said.by == server)?;
     let plain = &flow.plain_opening[server];
@@ -404,6 +411,7 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         ..Exchange::default()
     };
     let close = Close::of(flow);
+    let holey = flow.sides[server].uncaptured > 0;
     let fail = |code: &str, text: &str| Some((code.to_owned(), text.to_owned()));
     let last_sent = flow.sides[client].last_data.unwrap_or(start.time);
     let last_heard = flow.sides[server].last_data.unwrap_or(0);
@@ -426,6 +434,8 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         exchange.end = exchange.end.max(closed);
         exchange.failure =
             fail("http.truncated", "the connection was closed in the middle of an encrypted record");
+    } else if holey && !something {
+        exchange.unclear = Some("its answer was not captured whole");
     } else if let Some(reset) = close.reset {
         // After both had their say, a reset is a rude goodbye: what came before is not undone by it.
         let busy = reset.time.saturating_sub(last_heard.max(last_sent)) < BUSY && !tls_said_goodbye(tls);

@@ -49,6 +49,10 @@ pub(crate) struct Search {
 pub(crate) struct Ground {
     pub(crate) echoes: Vec<Echo>,
     open: BTreeMap<(IpAddr, IpAddr, u16, u16), usize>,
+    /// The last number of each train of pings.
+    trains: BTreeMap<(IpAddr, IpAddr, u16), u16>,
+    /// Pings of these trains that were sent and not captured, as numbers left out or answers show.
+    pub(crate) unasked: u64,
     pub(crate) probes: Vec<Probe>,
     probing: BTreeMap<(End, End), usize>,
     pub(crate) searches: BTreeMap<IpAddr, Search>,
@@ -77,6 +81,9 @@ impl Ground {
         if self.echoes.len() >= MAX {
             return;
         }
+        // Those who send pings count them: a number left out was sent, and not captured.
+        let last = self.trains.insert((src, dst, ident), seq);
+        self.unasked += u64::from(last.is_some_and(|last| (2..8).contains(&seq.wrapping_sub(last))));
         self.open.insert((src, dst, ident, seq), self.echoes.len());
         self.echoes.push(Echo { src, dst, ident, seq, ttl, sent: kept.at, back: None, told: None });
         self.keep(kept);
@@ -86,6 +93,8 @@ impl Ground {
         if let Some(place) = self.open.get(&(to, from, ident, seq)) {
             self.echoes[*place].back.get_or_insert((kept.at, ttl));
             self.keep(kept);
+        } else if self.trains.contains_key(&(to, from, ident)) {
+            self.unasked += 1;
         }
     }
 

@@ -130,7 +130,9 @@ pub(crate) fn nothing() -> Examination {
 }
 
 /// Judges what was seen. `rest`: other interfaces, for flows that were seen only there.
-pub(crate) fn examine(watch: &Watch, rest: &[Watch], network: &str) -> Examination {
+pub(crate) fn examine(watch: &mut Watch, rest: &[Watch], network: &str) -> Examination {
+    watch.look_back();
+    let watch = &*watch;
     let mut flows = flows_of(watch, network);
     for other in rest {
         let seen = |report: &FlowReport| {

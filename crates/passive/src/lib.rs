@@ -140,6 +140,6 @@ impl Doctor {
         let Some(mut main) = interfaces.next() else { return judge::nothing() };
         main.watch.damaged = main.sums.damaged();
         let rest: Vec<Watch> = interfaces.map(|interface| interface.watch).collect();
-        judge::examine(&main.watch, &rest, &main.name)
+        judge::examine(&mut main.watch, &rest, &main.name)
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Question {
     /// An answer that cannot be read to its end, though all of it was captured.
     pub(crate) broken: Option<Moment>,
     pub(crate) album: Album,
+    /// Answers were not captured at all.
+    pub(crate) unheard: bool,
 }
 
 impl Question {
@@ -82,7 +84,7 @@ impl Question {
         if self.foreign.is_some() && self.is_given_up(capture_end) {
             return Some("dns.wrong_id");
         }
-        self.is_given_up(capture_end).then_some("dns.timeout")
+        (!self.unheard && self.is_given_up(capture_end)).then_some("dns.timeout")
     }
 
     /// Nobody waits so long for an answer: it was lost, or never sent.
@@ -140,6 +142,7 @@ impl Questions {
                 foreign: None,
                 broken: None,
                 album,
+                unheard: false,
             });
             return;
         }

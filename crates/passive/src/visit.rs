@@ -67,7 +67,10 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
         }
         let (local, remote) = (flow.local(), flow.remote());
         let host = watch.host(local.0);
-        let name = said_name(flow).unwrap_or_else(|| name_for(watch, remote));
+        let name = said_name(flow).unwrap_or_else(|| match companion(watch, place) {
+            Some(other) => said_name(other).unwrap_or_else(|| name_for(watch, other.remote())),
+            None => name_for(watch, remote),
+        });
         placed.push((Part::Flow(place), visit(host, name, flow.first.time)));
     }
     for (place, quic) in watch.quics.iter().enumerate() {
@@ -192,6 +195,29 @@ fn name_for(watch: &Watch, remote: End) -> String {
     same.or_else(|| watch.quics.iter().filter(|quic| quic.remote().0 == remote.0).find_map(quic_name))
         .unwrap_or_else(|| remote.0.to_string())
 }
+
+/// The connection that was made instead of one that led nowhere, to an address of which nobody told the name: clients
+/// try the next address within seconds (RFC 8305), and the answers that told both addresses were not captured whole.
+fn companion(watch: &Watch, place: usize) -> Option<&TcpFlow> {
+    let flow = &watch.flows[place];
+    let remote = flow.remote();
+    if flow.established.is_some() || watch.questions.name_of(remote.0).is_some() {
+        return None;
+    }
+    watch.flows[place + 1..].iter().take(NEXT_FLOWS).find(|other| {
+        other.remote().1 == remote.1
+            && other.remote().0 != remote.0
+            && other.established.is_some()
+            && other.sides[other.client()].bytes > 0
+            && watch.host(other.local().0) == watch.host(flow.local().0)
+            && (flow.first.time..flow.first.time + NEXT_ADDRESS).contains(&other.first.time)
+    })
+}
+
+/// So many connections later it is no longer looked for.
+const NEXT_FLOWS: usize = 64;
+/// The next address is tried so soon.
+const NEXT_ADDRESS: u64 = 4_000_000_000;
 
 /// The port that was asked first; of several, the one on which most was said.
 fn wanted_port(watch: &Watch, visit: &Visit) -> u16 {

@@ -38,6 +38,10 @@ pub(crate) struct Watch {
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
     /// Those packets.
     pub(crate) broken: Vec<Kept>,
+    /// Only what clients send was captured.
+    pub(crate) one_sided: bool,
+    /// Messages that a packet was too big for the way (RFC 1191, RFC 8201).
+    pub(crate) too_big: u64,
     /// Connections that their comments say are checks: which check, and of what kind.
     marks: BTreeMap<(End, End), String>,
 }
@@ -159,6 +163,7 @@ impl Watch {
         } else if icmp.is_echo_reply() {
             self.ground.reply(src, dst, icmp.ident, icmp.seq, glance.ttl, kept);
         }
+        self.too_big += u64::from(matches!((icmp.v6, icmp.kind, icmp.code), (false, 3, 4) | (true, 2, _)));
         let Some(quoted) = glance.quoted else { return };
         let (Some(from), Some(to)) = (quoted.src, quoted.dst) else { return };
         let told = Told::new(kept.at, src, icmp, &quoted);
@@ -205,7 +210,28 @@ impl Watch {
 
     /// Whether the capture lacks packets that were there: somebody acknowledged what was never seen.
     pub(crate) fn lacks_packets(&self) -> bool {
-        self.flows.iter().flat_map(|flow| &flow.sides).any(|side| side.uncaptured > 0)
+        self.ground.unasked > 0
+            || self.one_sided
+            || self.flows.iter().flat_map(|flow| &flow.sides).any(|side| side.uncaptured > 0)
+    }
+
+    /// Looks at the whole once everything was taken.
+    pub(crate) fn look_back(&mut self) {
+        self.one_sided = self.is_one_sided();
+        for question in self.questions.all.iter_mut().filter(|_| self.one_sided) {
+            question.unheard = true;
+        }
+    }
+
+    /// Whether only what clients send was captured: somebody went on with a connection although no answer was seen.
+    fn is_one_sided(&self) -> bool {
+        self.flows.iter().any(|flow| {
+            let (client, server) = (&flow.sides[flow.client()], &flow.sides[flow.server()]);
+            !flow.syns.is_empty() && server.segments == 0 && client.bytes > 0
+        }) || self.quics.iter().any(|quic| {
+            let client = quic.client();
+            quic.short[client] > 0 && quic.datagrams[1 - client] == 0
+        })
     }
 
     /// A moment of the capture's own time.

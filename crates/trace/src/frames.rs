@@ -129,6 +129,17 @@ pub fn checks(trace: &Trace) -> BTreeMap<u64, String> {
             marked.push((kind, flow));
         }
     }
+    let attempts = trace.spans.iter().filter(|span| trace.is_check(span) && span.what == "connect");
+    for span in attempts.filter(|span| span.value("tcp.local").is_none()) {
+        let check = trace.ancestry(span).find(|around| around.what == "control");
+        let kind = check.and_then(|check| Some(format!("{} {}", check.id.0, check.text("control.kind")?)));
+        let (Some(kind), Some(remote)) = (kind, span.socket("tcp.remote")) else { continue };
+        for flow in attempted(trace, span, remote) {
+            if !own.contains(&flow) && !marked.iter().any(|(_, known)| *known == flow) {
+                marked.push((kind.clone(), flow));
+            }
+        }
+    }
     if marked.is_empty() {
         return BTreeMap::new();
     }
@@ -139,6 +150,24 @@ pub fn checks(trace: &Trace) -> BTreeMap<u64, String> {
             Some((number, kind.clone()))
         })
         .collect()
+}
+
+/// Connections that were asked for within the time of a step of which nobody noted from where.
+fn attempted(trace: &Trace, span: &Span, remote: SocketAddr) -> Vec<Flow> {
+    let mut seen: Vec<SocketAddr> = Vec::new();
+    let mut flows = Vec::new();
+    for packet in &trace.packets {
+        let Some(look) = look(&packet.bytes).filter(|look| look.destination() == Some(remote)) else {
+            continue;
+        };
+        let opens = look.flags.is_some_and(|flags| flags.contains(Flags::SYN) && !flags.contains(Flags::ACK));
+        let Some(local) = look.source().filter(|local| opens && !seen.contains(local)) else { continue };
+        seen.push(local);
+        if (span.start..=span.end).contains(&packet.at) {
+            flows.push(Flow::Sockets { protocol: Protocol::TCP, local: Some(local), remote });
+        }
+    }
+    flows
 }
 
 /// The TTL of a packet of this host that is no reset, and the packet's number: seen on the same link as the frames of

@@ -76,7 +76,10 @@ fn take_all(reader: &mut Reader<Source>, doctor: &mut Doctor) -> Option<FileErro
             Err(error) => return Some(error),
             Ok(Some(Item::Packet(record))) => {
                 let interface = interfaces.get(record.interface as usize);
-                doctor.packet(&Meta::of(&record, interface), record.bytes);
+                // They tell what `thru` itself sent to explain a request from the request.
+                let comments: Vec<String> = record.comments().collect();
+                let meta = Meta { comments: &comments, ..Meta::of(&record, interface) };
+                doctor.packet(&meta, record.bytes);
             }
             Ok(Some(Item::Secrets { kind: SECRETS_TLS_KEY_LOG, bytes })) => doctor.key_log(bytes),
             Ok(Some(Item::Section(_))) => interfaces.clear(),

@@ -134,7 +134,14 @@ impl Teller<'_> {
                 None => works |= !skipped,
             }
         }
-        let span = &mut self.trace.spans[control.0 as usize];
+        let first = control.0 as usize;
+        let wait =
+            self.trace.spans[first..].iter().filter(|span| span.what == "wait").map(|span| span.nanos());
+        let wait = wait.max();
+        let span = &mut self.trace.spans[first];
+        if let Some(wait) = wait.filter(|_| kind == "once_more") {
+            span.values.insert("once_more.wait".into(), Value::Nanos(wait));
+        }
         if kind == "other_source" {
             span.values.insert("source.tries".into(), Value::from(flows.len() as u64));
             span.values.insert("source.answered".into(), Value::from(made));
@@ -272,7 +279,8 @@ impl Teller<'_> {
             time: (start.time + patience).min(self.end()).max(flow.last.time),
             number: flow.last.number,
         };
-        let gave_up = flow.told.is_empty() && asked_again && waited >= UNANSWERED;
+        let heard = !self.watch.one_sided;
+        let gave_up = heard && flow.told.is_empty() && asked_again && waited >= UNANSWERED;
         if gave_up {
             return self.between(step, start, end).failed("tcp.timeout", "no answer to any SYN");
         }
@@ -474,6 +482,7 @@ impl Teller<'_> {
             ("tcp.retransmissions", sent.resent_count),
             ("tcp.timeouts", sent.timeouts),
             ("tcp.syn_acks", flow.synacks.len() as u64),
+            ("tcp.too_big", self.watch.too_big),
             ("tcp.segments_sent", sent.segments),
             ("tcp.segments_received", got.segments),
             ("tcp.duplicates_received", 0),

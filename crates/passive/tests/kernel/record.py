@@ -374,8 +374,8 @@ def _(n):
 for version in ["1.2", "1.3"]:
     only = f"--tlsv{version} --tls-max {version}"
     for certificate, truth in [("expired", "TLS07"), ("early", "TLS08 | TLS08 HST01"), ("other", "TLS09"), ("self", "TLS10"),
-                               ("rogue-leaf", "TLS11 | TLS15 TLS11 | TLS11 TLS15 | TLS12 TLS11 | TLS11 TLS12"),
-                               ("chained", "TLS12 | TLS11 TLS12 | TLS12 TLS11 | TLS15 TLS11 | TLS11 TLS15")]:
+                               ("rogue-leaf", "TLS11 TLS15 TLS12 | TLS11 | TLS15 TLS11 | TLS11 TLS15 | TLS12 TLS11 | TLS11 TLS12"),
+                               ("chained", "TLS12 | TLS11 TLS12 | TLS11 TLS12 TLS15")]:
         # OpenSSL sends its alert in the clear, for it has not changed its keys yet.
         blind = {"expired": "TLS07", "other": "?"}.get(certificate, "TLS11 TLS10 TLS12 TLS15")
         sealed = truth if version == "1.2" else f"{HIDDEN} | {blind}"
