@@ -159,6 +159,9 @@ pub(crate) struct UrlArgs {
     /// The only HTTP version to use
     #[arg(long, value_enum, value_name = "VERSION")]
     pub http: Option<Http>,
+    /// Send the request through this proxy: http://HOST:PORT or socks5h://HOST:PORT
+    #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
+    pub proxy: Option<thru_probe::journey::tunnel::Proxy>,
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
     #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "qlog", "bundle"])]
     pub compare: bool,
@@ -399,8 +402,10 @@ pub(crate) struct WireArgs {
 /// `thru lab`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
-    /// List the labs that are built in
+    /// List the labs that are built in, by the layer of what is wrong in them
     List {
+        /// Only labs that have each of these words in their name, layer, causes or description: `thru lab list dns`
+        words: Vec<String>,
         /// Write JSON instead of text
         #[arg(long)]
         json: bool,

@@ -9,9 +9,11 @@ use crate::vote::Vote;
 mod answer;
 mod family;
 mod loss;
+pub(crate) mod offers;
 mod queue;
 mod slow;
 mod transfer;
+mod way;
 mod wire;
 
 /// What else is wrong, of a request that failed for a reason of its own: only what concerns the way to a server that was
@@ -43,6 +45,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(family::rule(facts));
     votes.extend(slow::rule(facts));
     votes.extend(wire::rule(facts));
+    votes.extend(way::rule(facts));
+    votes.extend(offers::rule(facts));
     votes.extend(answer::rule(facts));
+    votes.extend(crate::dns::disturbed(facts));
     votes
 }

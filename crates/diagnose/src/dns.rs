@@ -11,7 +11,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if facts.delivered().is_some() {
         return Vec::new();
     }
-    if let Some(vote) = bogon(facts) {
+    if let Some(vote) = captive(facts).or_else(|| bogon(facts)) {
         return vec![vote];
     }
     // A name that was found in one family is found; a redirect's second name is a step of its own.
@@ -28,6 +28,10 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     }
     let case = Case { facts, query: failing_query(facts, resolve), name: facts.subject_name(name) };
     let vote = match resolve.code().unwrap_or("") {
+        "dns.bad_name" => impossible_name(facts, resolve),
+        "dns.timeout" | "dns.unreachable" if case.query.bool("dns.truncated") == Some(true) => {
+            case.cut_short()
+        }
         "dns.nxdomain" => case.name_does_not_exist(),
         "dns.no_data" => case.no_data(),
         "dns.timeout" => case.silence(),
@@ -53,6 +57,60 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         _ => return Vec::new(),
     };
     vec![vote]
+}
+
+/// The name server gives a name that nobody can have registered the very address that it gave the wanted one.
+fn captive(facts: &Facts<'_>) -> Option<Vote> {
+    let nonsense = facts.control("nonsense").filter(|span| span.bool("nonsense.same") == Some(true))?;
+    let resolve = facts.steps("resolve").filter(|span| span.is_ok()).last()?;
+    Some(
+        Vote::broken(
+            &["DNS20"],
+            0.93,
+            "This network answers every question for a name with one address, its own: it wants a login first, or catches all traffic.",
+        )
+        .explains(&["TLS09", "TLS10", "TLS11", "TLS12", "TLS15", "TCP01", "FW01", "FW02", "IP29"])
+        .cite(resolve, format!("the name server gave {} an address", facts.host()))
+        .cite(nonsense, "asked for a name made up by chance, it gives the same address")
+        .rule_out("DNS12", "a filter hides some names; this server answers for names that do not exist, too")
+        .rule_out("TLS09", "the wrong certificate follows from the wrong address")
+        .user("open any page that begins with http:// in a browser, and log in to the network there")
+        .network("say what the login page is for, and let visitors through once they are known"),
+    )
+}
+
+/// What a lookup that worked shows of a server that trips over the extensions of RFC 6891.
+pub(crate) fn disturbed(facts: &Facts<'_>) -> Option<Vote> {
+    let query = facts.own.iter().copied().find(|span| span.text("dns.edns_refused").is_some())?;
+    let rcode = query.text("dns.edns_refused").unwrap_or("an error");
+    let server = query
+        .address("dns.server")
+        .map_or_else(|| String::from("the name server"), |address| format!("the name server {address}"));
+    Some(
+        Vote::disturbed(
+            &["DNS08"],
+            0.92,
+            format!("{} works, but {server} is out of date: it answers a question of today's kind with an error, and only one of the old kind properly.", facts.subject()),
+        )
+        .cost(query.nanos())
+        .cite(query, format!("asked with extensions (EDNS) it answered {rcode}, asked without them it gave the address"))
+        .rule_out("DNS17", "it did answer; a lost answer would leave silence")
+        .network("update the name server (RFC 6891 is of 2013): signatures and large answers need the extensions")
+        .user("use another name server"),
+    )
+}
+
+/// The name cannot even be asked for (RFC 1035 2.3.4).
+fn impossible_name(facts: &Facts<'_>, resolve: &Span) -> Vote {
+    Vote::broken(
+        &["DNS46"],
+        0.97,
+        format!("The name \"{}\" is impossible: no name server can be asked for it.", facts.host()),
+    )
+    .cite(resolve, failure_text(resolve))
+    .rule_out("DNS05", "nobody was asked: the name breaks the rules for names")
+    .user("check the spelling: each part between two dots has at most 63 letters, the whole at most 253")
+    .service("use shorter names")
 }
 
 /// Every address that DNS gave can only mean the asking machine itself, or nobody (RFC 6890): no server is there. An
@@ -310,6 +368,11 @@ impl Case<'_> {
         );
         let silent =
             format!("The name {} cannot be looked up: {} does not answer.", self.name, self.server());
+        if let (Some(small), Some(over_tcp)) =
+            (self.small_answer(), self.facts.control("over_tcp").filter(|span| span.is_ok()))
+        {
+            return self.large_lost(small, over_tcp, says);
+        }
         let found = match self.facts.iterated() {
             Some(Iterated::Found(span) | Iterated::DoesNotExist(span) | Iterated::NoData(span)) => Some(span),
             _ => None,
@@ -415,6 +478,63 @@ impl Case<'_> {
             .user("check the network connection of this machine")
     }
 
+    /// The answer over UDP said \"ask again over TCP\", and there was none.
+    fn cut_short(&self) -> Vote {
+        Vote::broken(
+            &["DNS04"],
+            0.94,
+            format!(
+                "The answer about {} does not fit into one packet, and {} cannot be reached over TCP.",
+                self.name,
+                self.server()
+            ),
+        )
+        .cite(
+            self.query,
+            "the answer over UDP was cut short on purpose (TC), which means: ask again over TCP; that failed",
+        )
+        .rule_out("DNS02", "the name server answers over UDP")
+        .rule_out("DNS17", "a cut answer did arrive; large ones that are lost would leave silence")
+        .network("let TCP connections to port 53 of the name server through (RFC 7766)")
+        .user("ask another name server")
+        .service("give the name fewer addresses, so that the answer fits")
+    }
+
+    /// Asked for a small answer, the name server gave one over UDP.
+    fn small_answer(&self) -> Option<&Span> {
+        self.facts
+            .control("without_edns")
+            .filter(|span| span.code().is_none_or(|code| matches!(code, "dns.no_data" | "dns.nxdomain")))
+    }
+
+    /// Large answers over UDP are lost, small ones and TCP pass.
+    fn large_lost(&self, small: &Span, over_tcp: &Span, says: String) -> Vote {
+        let cut = self
+            .facts
+            .trace
+            .children_of(small.id, "dns.query")
+            .any(|query| query.bool("dns.truncated") == Some(true));
+        // A whole answer to a question of the old kind would also come from who does not know the new kind.
+        let causes: &[&str] = if cut { &["DNS17"] } else { &["DNS17", "DNS08"] };
+        let vote = Vote::broken(
+            causes,
+            0.9,
+            format!("The name {} cannot be looked up: its large answer is lost on the way, small ones pass.", self.name),
+        )
+        .cite(self.query, says)
+        .cite(small, "asked for a small answer over UDP, the same server answers at once")
+        .cite(over_tcp, "over TCP it gives the whole answer")
+        .rule_out("DNS03", "UDP passes, as long as the answer is small")
+        .rule_out("DNS02", "the name server is up and answers")
+        .network("let large UDP packets and fragments pass, or have the name server answer with at most 1232 bytes")
+        .user("as a stopgap, have names looked up over TCP, TLS or HTTPS")
+        .service("give the name fewer addresses, so that the answer is small");
+        match causes {
+            [_, _, ..] => vote.probe("ask with EDNS for at most 512 bytes: an answer means that the size is the trouble, silence that EDNS is", causes),
+            _ => vote,
+        }
+    }
+
     /// The same server answers over TCP: something takes away UDP.
     fn only_over_tcp(&self, over_tcp: &Span, says: String) -> Vote {
         let summary = "No name can be looked up: questions over UDP are lost, although the same server answers over TCP.";
@@ -479,6 +599,39 @@ impl Case<'_> {
         .user("check that this machine has a default gateway (DHCP gives one), and that no VPN took it away")
     }
 
+    /// All addresses that the zone above gives for the name's own servers are of private networks.
+    fn private_servers(&self, stuck: &Span, says: String) -> Option<Vote> {
+        let silent =
+            |query: &&Span| matches!(query.code(), Some("dns.timeout" | "dns.unreachable" | "ip.no_route"));
+        let asked: Vec<&Span> = self.facts.trace.children_of(stuck.id, "dns.query").collect();
+        let last = asked.last().filter(|query| silent(&query))?;
+        let zone = last.text("dns.zone")?;
+        let of_zone = || asked.iter().filter(|query| query.text("dns.zone") == Some(zone));
+        let nowhere =
+            |query: &Span| query.address("dns.server").is_some_and(|server| crate::ip::is_private(&server));
+        if !of_zone().all(|query| silent(&query) && nowhere(query)) {
+            return None;
+        }
+        let address = last.address("dns.server")?;
+        let zone = zone.trim_end_matches('.');
+        Some(
+            Vote::broken(
+                &["DNS24"],
+                0.92,
+                format!(
+                    "The name {} cannot be looked up: the zone above gives {zone} a name server with the private address {address}, which nobody outside can reach.",
+                    self.name
+                ),
+            )
+            .cite(self.query, says)
+            .cite(last, format!("the address that was given for the server of {zone} is {address}, and it does not answer"))
+            .rule_out("DNS10", "no public address of a server is known, so none can have failed")
+            .rule_out("DNS11", "asked directly, the same: it is not the resolver")
+            .service("correct the address (glue) of the name server at the zone above, at the registrar")
+            .user("nothing to repair here; tell the site's owner"),
+        )
+    }
+
     fn server_failure(&self) -> Vote {
         let says = format!("{} answered that it failed (SERVFAIL)", self.server());
         if let Some((asked, circle)) = self.facts.alias_circle() {
@@ -489,12 +642,20 @@ impl Case<'_> {
         {
             return self.lame(stuck, says);
         }
+        if let Some(Iterated::Stuck(stuck)) = self.facts.iterated()
+            && let Some(vote) = self.private_servers(stuck, says.clone())
+        {
+            return vote;
+        }
         let errors = self.facts.extended_errors();
         let summary_authority =
             format!("The name {} cannot be looked up: the servers that hold it do not answer.", self.name);
         let unchecked = self.facts.control("checking_disabled");
         let iterated = self.facts.iterated();
-        if let Some(unchecked) = unchecked.filter(|span| span.is_ok()) {
+        // "No such name" without checks is an answer as well: then it is the proof of it that fails.
+        let answers =
+            |span: &&Span| span.code().is_none_or(|code| matches!(code, "dns.nxdomain" | "dns.no_data"));
+        if let Some(unchecked) = unchecked.filter(answers) {
             return signatures::vote(&signatures::Seen {
                 facts: self.facts,
                 query: self.query,

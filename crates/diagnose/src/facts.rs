@@ -85,7 +85,10 @@ impl<'a> Facts<'a> {
 
     /// The host that was asked for, from the name that was looked up or else from the target.
     pub(crate) fn host(&self) -> String {
-        if let Some(name) = self.steps("resolve").find_map(|span| span.text("dns.name")) {
+        // Through a proxy, the name that was looked up is the proxy's.
+        let tunnelled = self.steps("tunnel").next().is_some();
+        let looked_up = self.steps("resolve").find_map(|span| span.text("dns.name")).filter(|_| !tunnelled);
+        if let Some(name) = looked_up {
             return name.trim_end_matches('.').to_owned();
         }
         let rest = self.trace.target.split_once("://").map_or(self.trace.target.as_str(), |(_, rest)| rest);

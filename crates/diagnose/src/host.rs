@@ -39,6 +39,12 @@ fn forbidden_here(facts: &Facts<'_>) -> Option<Vote> {
             .connects()
             .find(|span| captured && !searching && span.failed_with("tcp.timeout") && span.frames.is_empty())
     };
+    if told.is_none()
+        && let Some(attempt) = unsent()
+        && let Some(vote) = some_never_leave(facts, attempt)
+    {
+        return Some(vote);
+    }
     let attempt = told.or_else(unsent)?;
     Some(
         Vote::broken(
@@ -61,6 +67,32 @@ fn forbidden_here(facts: &Facts<'_>) -> Option<Vote> {
         .rule_out("FW01", "the packets never left this machine")
         .rule_out("FW03", "no device on the way was asked")
         .user("look at the firewall and the security software of this machine, and allow the connection"),
+    )
+}
+
+/// Of several connections to the same place some never left this machine, and others did: its table of connections has
+/// no room, or its rules choose by chance.
+fn some_never_leave(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
+    let left = facts.trace.all("connect").find(|other| {
+        other.id != attempt.id
+            && other.value("tcp.remote") == attempt.value("tcp.remote")
+            && !other.frames.is_empty()
+    })?;
+    Some(
+        Vote::broken(
+            &["HST07"],
+            0.9,
+            format!(
+                "Some connections to {} never leave this machine and others do: its own table of connections is full.",
+                remote(attempt)
+            ),
+        )
+        .cite(attempt, "the connection was tried for long, and no packet of it left this machine")
+        .cite(left, "another one to the same place, tried a moment later, did leave")
+        .rule_out("HST03", "a rule of the firewall that forbids this connection would keep all of them back")
+        .rule_out("FW01", "the packets never left this machine")
+        .rule_out("HST02", "a free port was found; it is the packets that stay")
+        .user("look at the number of connections that the firewall of this machine remembers (nf_conntrack_count), and raise its limit or end the program that makes so many"),
     )
 }
 

@@ -23,6 +23,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     if exchange.code().is_some_and(|code| code.starts_with("tls.")) {
         return Vec::new();
     }
+    if let Some(vote) = some_machines(facts, exchange) {
+        return vec![vote];
+    }
     let vote = match (status, exchange.code()) {
         (_, Some("http.bad_redirect")) => bad_redirect(facts, exchange),
         (None, _) if exchange.int("http3.error").is_some() => http3_error(facts, exchange),
@@ -49,9 +52,40 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
                 .service("look which program answers on this port")
         }
         (None, Some("http.truncated")) => truncated(facts, exchange),
+        (_, Some("http.coding")) => bad_coding(facts, exchange),
         _ => return Vec::new(),
     };
     vec![vote]
+}
+
+/// The same request over new connections is answered well now and then.
+fn some_machines(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
+    let repeat = facts.control("repeat").filter(|repeat| repeat.is_ok())?;
+    let (tries, answered) = (repeat.int("repeat.tries")?, repeat.int("repeat.answered")?);
+    let what = match exchange.int("http.status").filter(|status| *status >= 400) {
+        Some(status) => format!("status {status}"),
+        None => failure_text(exchange),
+    };
+    // All of them answered: it may as well be over.
+    let causes: &[&str] = if answered < tries { &["APP12"] } else { &["APP12", "H102"] };
+    let vote = Vote::broken(
+        causes,
+        if answered < tries { 0.9 } else { 0.7 },
+        format!(
+            "One of several machines behind {} fails: some requests are answered well, others not.",
+            facts.subject()
+        ),
+    )
+    .cite(exchange, format!("this request: {what}"))
+    .cite(repeat, format!("of {tries} more over new connections, {answered} were answered well"))
+    .rule_out("H105", "a program that fails always would have failed each time")
+    .rule_out("IP08", "all connections were made; it is the answers that differ")
+    .service("compare the machines behind the balancer, and take out the one that fails")
+    .user("try again: the next request may meet another machine");
+    Some(match causes {
+        [_, _, ..] => vote.probe("ask twenty times more: one bad machine fails its share of them", causes),
+        _ => vote,
+    })
 }
 
 fn bad_redirect(facts: &Facts<'_>, exchange: &Span) -> Vote {
@@ -321,6 +355,19 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
         vote = vote.cite(exchange, format!("the answer took {}", ms(slow)));
     }
     vote
+}
+
+fn bad_coding(facts: &Facts<'_>, exchange: &Span) -> Vote {
+    Vote::broken(
+        &["H118"],
+        0.93,
+        format!("{} says that its answer is compressed, and it cannot be unpacked.", facts.subject()),
+    )
+    .cite(exchange, failure_text(exchange))
+    .rule_out("H110", "the answer arrived as a whole")
+    .rule_out("IP23", "damage on the way would have been found by TCP or TLS")
+    .service("correct the header Content-Encoding, or compress once, at one place only: two programs in a row often do it twice")
+    .user("nothing to repair here; tell the site's owner")
 }
 
 fn redirect_loop(facts: &Facts<'_>, exchange: &Span) -> Vote {

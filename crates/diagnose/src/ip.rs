@@ -52,6 +52,24 @@ pub(crate) fn looping_route(trace: &Trace) -> Option<&Span> {
     trace.all("route").find(|route| route.list("route.loop").is_some_and(|hops| !hops.is_empty()))
 }
 
+/// Whether an address means something in one network only (RFC 1918, RFC 3927, RFC 4193, RFC 4291 2.5.6), or nobody.
+pub(crate) fn is_private(address: &std::net::IpAddr) -> bool {
+    match address {
+        std::net::IpAddr::V4(address) => {
+            address.is_private()
+                || address.is_link_local()
+                || address.is_loopback()
+                || address.is_unspecified()
+        }
+        std::net::IpAddr::V6(address) => {
+            address.is_unique_local()
+                || address.is_unicast_link_local()
+                || address.is_loopback()
+                || address.is_unspecified()
+        }
+    }
+}
+
 /// DNS gave nothing but addresses of private networks (RFC 1918, RFC 4193), nobody answers there, and the outside does.
 fn private_address(facts: &Facts<'_>) -> Option<Vote> {
     let resolve =
@@ -64,11 +82,7 @@ fn private_address(facts: &Facts<'_>) -> Option<Vote> {
             _ => None,
         })
         .collect();
-    let private = |address: &std::net::IpAddr| match address {
-        std::net::IpAddr::V4(address) => address.is_private() || address.is_link_local(),
-        std::net::IpAddr::V6(address) => address.is_unique_local() || address.is_unicast_link_local(),
-    };
-    if addresses.is_empty() || !addresses.iter().all(private) {
+    if addresses.is_empty() || !addresses.iter().all(is_private) {
         return None;
     }
     let attempt = facts.connects().find(|span| {

@@ -9,8 +9,8 @@
 //! - [`diagnose`]: start here. [`RULES`](rules) lists the rules in the order a request meets the layers.
 //! - `facts`: the trace as the rules see it.
 //! - `thresholds`: every number a rule compares with, and why it is that number.
-//! - `capture`: what only packets show, of any layer. `host`: this machine itself.
-//! - `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
+//! - `capture`: what only packets show, of any layer. `host`: this machine itself. `link`: the local network.
+//! - `proxy`, `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
 mod capture;
@@ -20,6 +20,8 @@ mod facts;
 mod host;
 mod http;
 mod ip;
+mod link;
+mod proxy;
 mod quic;
 mod recheck;
 mod tcp;
@@ -39,11 +41,13 @@ type Rule = fn(&Facts<'_>) -> Vec<Vote>;
 
 /// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
 /// what the user met.
-fn rules() -> [Rule; 10] {
+fn rules() -> [Rule; 12] {
     [
         // Whoever reads packets knows more than the steps alone tell, of any layer.
         capture::rule,
         host::rule,
+        link::rule,
+        proxy::rule,
         dns::rule,
         ip::rule,
         tcp::connect_rule,

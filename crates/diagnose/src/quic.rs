@@ -53,8 +53,45 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     vec![vote]
 }
 
+/// UDP is not answered whoever is asked, at whatever port; TCP and pings are.
+fn no_udp(facts: &Facts<'_>, silent: &Span, alive: &Span, failed: &Span, says: String) -> Vote {
+    let looked_up =
+        facts.steps("dns.query").find(|span| span.is_ok() && span.text("dns.transport") == Some("udp"));
+    Vote::broken(
+        &["FW15"],
+        0.88,
+        "This network lets no UDP out but questions about names, so HTTP/3, calls and games do not work.",
+    )
+    .cite(failed, says)
+    .cite(
+        silent,
+        "datagrams to unused ports, of this server and of an unrelated one, are not answered either",
+    )
+    .cite(alive, "TCP or pings to the same server are answered")
+    .cite_if(looked_up, "questions about names pass")
+    .rule_out("Q01", "not only the port of HTTP/3 is closed: no other UDP passes")
+    .rule_out("IP05", "other packets to the same server arrive and are answered")
+    .user("use HTTP/2 (without --http 3); browsers do so by themselves")
+    .network("let UDP out, if calls, games and HTTP/3 are meant to work here")
+}
+
 /// No answer to any QUIC packet. Only if TCP to the same server works is UDP the culprit.
 fn silence(facts: &Facts<'_>, failed: &Span, without: &str) -> Option<Vote> {
+    if let Some(frames) = thru_trace::ways::retries(facts.trace, failed) {
+        return Some(
+            Vote::broken(
+                &["Q04"],
+                0.9,
+                format!("{} asks every HTTP/3 visitor to begin anew (Retry), in a way that does not hold{without}.", facts.subject()),
+            )
+            .cite(failed, format!("no connection came about within {}", ms(failed.nanos())))
+            .cite_frames(&frames, "each first packet was answered with a Retry, and nothing else ever came")
+            .rule_out("Q01", "packets pass in both directions")
+            .rule_out("Q12", "a program that speaks QUIC answers")
+            .service("check the Retry of the server, or of the device before it that protects it from floods: its integrity tag or token is wrong")
+            .user("use HTTP/2 (without --http 3); browsers do so by themselves"),
+        );
+    }
     let over_tcp = facts.connected().or_else(|| facts.control("tcp").filter(|span| span.is_ok()));
     let refused = facts.connects().find(|span| span.failed_with("tcp.refused"));
     let alive = over_tcp
@@ -66,7 +103,11 @@ fn silence(facts: &Facts<'_>, failed: &Span, without: &str) -> Option<Vote> {
         ms(failed.nanos())
     );
     let subject = facts.subject();
+    let udp = facts.control("udp_port");
     if let Some(alive) = alive {
+        if let Some(silent) = udp.filter(|udp| udp.failed_with("udp.timeout")) {
+            return Some(no_udp(facts, silent, alive, failed, says));
+        }
         let witness = match alive.what.as_str() {
             "connect" => format!("a connection over TCP to {} is answered", remote(alive)),
             "ping" => String::from("the server answers pings"),
@@ -84,6 +125,7 @@ fn silence(facts: &Facts<'_>, failed: &Span, without: &str) -> Option<Vote> {
             .cite(alive, witness)
             .rule_out("Q12", "a server without HTTP/3 would have refused; here is silence")
             .rule_out("IP05", "other packets to the same server arrive and are answered")
+            .cite_if(udp.filter(|udp| udp.is_ok()), "UDP to another port is answered")
             .user("use HTTP/2 (without --http 3); browsers do so by themselves")
             .network("allow UDP port 443 through the firewall"),
         );

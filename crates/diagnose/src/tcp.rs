@@ -42,6 +42,9 @@ fn refused(facts: &Facts<'_>, attempt: &Span) -> Vote {
         .or_else(|| answered_ttl(facts, address));
     let closed = format!("{} is there, but no program listens on port {}.", facts.subject(), port(attempt));
     let says = format!("the connection to {to} was refused at once (reset)");
+    if let Some(vote) = own_public_address(facts, attempt, &says) {
+        return vote;
+    }
     let ping = facts.answered_ping(address);
     let ping_rtt = ping.and_then(|ping| ping.nanos_of("ping.rtt_min"));
     let reset_rtt = attempt.nanos_of("tcp.rtt").or(Some(attempt.nanos()));
@@ -131,6 +134,9 @@ fn one_of_several(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
         return None;
     }
     let to = remote(attempt);
+    if let Some(vote) = some_of_all(facts, attempt, control) {
+        return Some(vote);
+    }
     // All of them answered: it may as well be over, whatever it was.
     let causes: &[&str] = if answered < tries { &["IP08"] } else { &["IP08", "TCP03"] };
     let vote = Vote::broken(
@@ -153,6 +159,62 @@ fn one_of_several(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
     })
 }
 
+/// New connections to an unrelated site fail at random as well: what chooses is near us.
+fn some_of_all(facts: &Facts<'_>, attempt: &Span, control: &Span) -> Option<Vote> {
+    let other = facts.control("other_site_source")?;
+    let count = |span: &Span| Some((span.int("source.tries")?, span.int("source.answered")?));
+    let ((tries, answered), (other_tries, other_answered)) = (count(control)?, count(other)?);
+    if other_answered >= other_tries {
+        return None;
+    }
+    let causes = &["FW07", "FW16"];
+    Some(
+        Vote::broken(
+            causes,
+            0.88,
+            "New connections fail at random, to whatever site: the router or the provider has no room for more of them.",
+        )
+        .explains(&["IP08", "TCP03", "IP31", "FW01"])
+        .cite(attempt, format!("asked {}, this connection was never answered", times(attempt.int("tcp.syn_retransmissions").unwrap_or(0) + 1)))
+        .cite(control, format!("of {tries} new connections to the same place {answered} were answered"))
+        .cite(other, format!("of {other_tries} to an unrelated site {other_answered} were answered"))
+        .rule_out("IP08", "an unrelated site is met by it as well, so it is not one of several ways to this one")
+        .rule_out("TCP03", "an unrelated site is met by it as well, so it is not this server's queue")
+        .probe("look at the number of connections that the router remembers: full means the router, else the provider's address translation has no ports left", causes)
+        .network("raise the router's limit of connections (conntrack), or have the provider give more ports to each customer")
+        .user("end programs that make very many connections, or restart the router"),
+    )
+}
+
+/// The address is this network's own public one: its own router answers for it, and passes nothing on from inside.
+fn own_public_address(facts: &Facts<'_>, attempt: &Span, says: &str) -> Option<Vote> {
+    let target = attempt.address("tcp.remote").filter(IpAddr::is_ipv4)?;
+    let reached = facts.trace.all("hop").find(|hop| hop.address("hop.address") == Some(target))?;
+    let first = reached.int("hop.ttl") == Some(1);
+    let inside = facts.trace.packets.iter().find_map(|packet| {
+        frames::look(&packet.bytes).filter(|look| look.dst == target).map(|look| look.src)
+    })?;
+    if !first || !crate::ip::is_private(&inside) || crate::ip::is_private(&target) {
+        return None;
+    }
+    let causes = &["FW17", "FW18"];
+    Some(
+        Vote::broken(
+            causes,
+            0.88,
+            format!("{} is this network's own public address, and its router does not pass the connection on to a machine inside.", facts.subject()),
+        )
+        .explains(&["TCP01", "FW02", "FW01", "TCP03", "IP07"])
+        .cite(attempt, says)
+        .cite(reached, format!("the first device on the way answers as {target} itself: it is the router of this network"))
+        .rule_out("TCP01", "the server meant is behind the router; whether it listens was never asked")
+        .rule_out("FW01", "no device of others is on the way")
+        .probe("try from outside, over a mobile phone's network: if it works there, only the way from inside (hairpin) is missing", causes)
+        .user("from inside, use the machine's own private address, or a name that leads to it")
+        .network("forward the port to the machine inside, and turn on NAT loopback (hairpin)"),
+    )
+}
+
 /// Packets to this server leave by another device than all others: a route of this machine's own sends them there.
 fn own_route(facts: &Facts<'_>, attempt: &Span) -> Option<(IpAddr, Vec<u64>)> {
     let target = attempt.address("tcp.remote")?;
@@ -166,6 +228,9 @@ fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let retries = attempt.int("tcp.syn_retransmissions").unwrap_or(0);
     let says =
         format!("asked {}, {to} never answered ({} of silence)", times(retries + 1), ms(attempt.nanos()));
+    if let Some(vote) = own_public_address(facts, attempt, &says) {
+        return vote;
+    }
     if let Some(site) = facts.control("other_site").filter(|span| span.code().is_some()) {
         if let Some(ping) = facts.answered_ping(address) {
             return only_pings_pass(facts, attempt, site, ping, says);
@@ -419,6 +484,9 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
         .network("check that no device drops the third packet of a handshake")
         .user("try again in a minute");
     }
+    if let Some(vote) = crate::degraded::offers::shut(facts, stalled, &waited) {
+        return vote;
+    }
     let other_name = facts.control("other_name");
     if unheard && other_name.is_some_and(Span::is_ok) {
         let (cause, read) = if in_handshake { ("FW10", "handshakes") } else { ("FW12", "requests") };
@@ -458,6 +526,11 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
                 .user("as a stopgap, lower the MTU of this machine's network interface"),
             _ => vote.probe("send the same bytes in small packets; send a small message with the same name; send the same size with another name", causes),
         };
+    }
+    if let Some(small) = small.filter(|small| small.is_ok())
+        && let Some(vote) = size_of_one_kind(facts, stalled, small)
+    {
+        return vote;
     }
     let moved = "bytes are missing below the highest the server sent: it did answer, and the answer was lost";
     match (gap > 0, small) {
@@ -538,6 +611,54 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
             .service("check that the server's program answers")
         }
     }
+}
+
+/// Small packets pass and large ones do not, and something more is known: the two are on one link, or the other IP
+/// version passes in any size.
+fn size_of_one_kind(facts: &Facts<'_>, stalled: &Span, small: &Span) -> Option<Vote> {
+    let subject = facts.subject();
+    let connection = facts.connection()?;
+    let waited = ms(stalled.nanos());
+    let target = connection.address("tcp.remote")?;
+    let beside = facts
+        .trace
+        .all("hop")
+        .any(|hop| hop.address("hop.address") == Some(target) && hop.int("hop.ttl") == Some(1));
+    let mss = connection.int("tcp.mss").unwrap_or(0);
+    if mss > 1_460 && beside {
+        return Some(
+            Vote::broken(
+                &["IP15"],
+                0.92,
+                format!("This machine and {subject} send giant frames to each other, and a switch between them does not take them."),
+            )
+            .cite(connection, format!("both agreed on segments of {mss} bytes, more than usual frames hold (1460)"))
+            .cite(stalled, format!("nothing complete arrived for {waited}"))
+            .cite(small, "the same request in small packets is answered in full")
+            .rule_out("IP09", "no router is on the way that could say \"packet too big\"")
+            .rule_out("APP05", "the server answers as soon as its packets are small")
+            .network("let every device of this network take jumbo frames, or none: the same MTU everywhere")
+            .user("as a stopgap, set the MTU of this machine's network interface to 1500"),
+        );
+    }
+    let other = facts.control("other_family_large").filter(|other| other.is_ok())?;
+    if !target.is_ipv6() {
+        return None;
+    }
+    Some(
+        Vote::broken(
+            &["IP12"],
+            0.92,
+            format!("Over IPv6 large packets from {subject} are lost, and the server is not told to send smaller ones; over IPv4 all is well."),
+        )
+        .cite(stalled, format!("over IPv6 nothing complete arrived for {waited}"))
+        .cite(small, "the same request in small packets is answered in full")
+        .cite(other, "over IPv4 it is answered in full, in packets of any size")
+        .rule_out("IP13", "small packets pass over IPv6")
+        .rule_out("APP05", "the server answers as soon as its packets are small")
+        .network("let ICMPv6 \"packet too big\" (type 2) through every filter: without it IPv6 cannot work (RFC 4890)")
+        .user("as a stopgap, use IPv4 (the switch -4), or lower the MTU of this machine to 1280"),
+    )
 }
 
 fn quic_stall(facts: &Facts<'_>, stalled: &Span) -> Vote {

@@ -76,6 +76,9 @@ impl Case<'_> {
     fn judge(&self) -> Option<Vote> {
         let subject = &self.subject;
         let says = failure_text(self.failed);
+        if let Some(vote) = self.one_of_several() {
+            return Some(vote);
+        }
         Some(match self.failed.code()? {
             "tls.certificate_expired" => self.expired(),
             "tls.certificate_not_yet_valid" => self.not_yet_valid(),
@@ -130,8 +133,59 @@ impl Case<'_> {
             "tls.timeout" if self.failed.layer == Layer::Quic => return None,
             // Silence is judged with the transfer's silence, where the connection's counters are at hand.
             "tls.timeout" => return None,
+            code if self.failed.layer == Layer::Quic && code.starts_with("tls.alert.") => {
+                self.alert_in_quic()
+            }
             code => self.alert(code.strip_prefix("tls.alert.")?),
         })
+    }
+
+    /// The server ended the handshake inside QUIC; over TCP it may do better.
+    fn alert_in_quic(&self) -> Vote {
+        let alert = self.failed.code().and_then(|code| code.strip_prefix("tls.alert.")).unwrap_or_default();
+        Vote::broken(
+            &["Q08"],
+            0.9,
+            format!(
+                "{} ends the encryption handshake of HTTP/3 with an error ({}).",
+                self.subject,
+                alert.replace('_', " ")
+            ),
+        )
+        .cite(self.failed, failure_text(self.failed))
+        .rule_out("Q01", "the server answered, so the packets of HTTP/3 pass")
+        .rule_out("Q12", "a program speaks HTTP/3 there; it is its encryption that fails")
+        .service(
+            "check certificate and TLS settings of the server's HTTP/3 service, and its log for this moment",
+        )
+        .user("use HTTP/2 (without --http 3); browsers do so by themselves")
+    }
+
+    /// Another address of the same name, or the same one when asked again, shows a certificate that holds.
+    fn one_of_several(&self) -> Option<Vote> {
+        let other = self.facts.control("other_address").filter(|other| other.is_ok())?;
+        let here = self
+            .failed
+            .address("tcp.remote")
+            .map_or_else(|| String::from("one address"), |address| address.to_string());
+        let there = other
+            .address("tcp.remote")
+            .map_or_else(|| String::from("another"), |address| address.to_string());
+        let again = here == there;
+        Some(
+            Vote::broken(
+                &["TLS32"],
+                0.93,
+                format!("One of the machines that answer for {} shows a wrong or old certificate, the others a good one.", self.subject),
+            )
+            .cite(self.failed, format!("{here}: {}", failure_text(self.failed)))
+            .cite(other, if again { format!("asked again, {there} shows a certificate that holds") } else { format!("{there} shows a certificate that holds") })
+            .rule_out("TLS07", "another machine of the same site has a good certificate")
+            .rule_out("HST01", "by the same clock the other certificate holds")
+            .rule_out("TLS15", "the other connection is not opened on the way")
+            .service(format!("install the current certificate on every machine behind {}, and restart what still holds the old one", self.subject))
+            .user("try again: the next visit may meet another machine"),
+        )
     }
 
     /// When this happened, in seconds since 1970, by this machine's (or the lab's) clock.

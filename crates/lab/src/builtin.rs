@@ -39,36 +39,43 @@ pub const GROUPS: &[Group] = groups! {
         "ok-unsigned-zone" "ok-nsec3" "ok-unknown-algorithm" "ok-resolver-without-dnssec" "ok-no-ping"
         "ok-silent-hop" "ok-small-mtu" "ok-far-away" "ok-slow-line" "ok-jitter" "ok-one-family" "ok-tiny-loss";
     "host", "the machine itself":
-        "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file";
-    "names", "signed names":
+        "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file" "own-connections-full";
+    "names", "names and their signatures":
         "dnssec-expired" "dnssec-not-yet-valid" "dnssec-bad-signatures" "dnssec-no-signatures"
         "dnssec-data-expired" "dnssec-unsigned-data" "dnssec-ds-digest" "dnssec-key-replaced" "dnssec-no-keys"
-        "dns-stale-anchor";
+        "dns-stale-anchor" "dns-denial-broken" "dns-cut-no-tcp" "dns-large-lost" "dns-captive"
+        "dns-glue-private" "dns-filter" "name-impossible";
     "link", "the local network":
-        "host-down";
+        "host-down" "address-twice";
     "ip", "addresses, routes, packet sizes, quality":
         "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
-        "one-address-dead" "tiny-tunnel" "large-request-lost";
+        "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames" "limit-drops"
+        "route-flaps" "ecn-dropped";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
-        "other-service" "host-down-silent";
+        "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
+        "server-reads-nothing" "own-window-small";
     "firewall", "filters":
-        "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted";
+        "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted"
+        "connections-full" "own-address";
     "tls", "encryption and certificates":
         "no-common-cipher" "old-versions-only" "name-unknown" "no-common-protocol" "messages-damaged"
         "intermediate-missing" "intermediate-expired" "interception" "client-certificate-wanted"
-        "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain";
+        "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain"
+        "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order";
     "http", "requests and answers":
         "redirect-loop" "redirect-scheme-loop" "redirect-nowhere" "wrong-host" "chunks-unfinished"
         "empty-answer" "two-lengths" "not-http" "headers-too-large" "stale-copy" "http-400" "http-401"
         "http-410" "http-505" "http2-shuts-down" "http2-calm" "http2-cancelled" "http2-silent" "http2-refused"
-        "http2-is-http1" "http2-headers-broken";
+        "http2-is-http1" "http2-headers-broken" "unpackable" "more-than-announced";
     "quic", "HTTP/3":
-        "http3-refused" "http3-other-protocol" "http3-cancelled" "http3-breaks-off";
+        "http3-refused" "http3-other-protocol" "http3-cancelled" "http3-breaks-off"
+        "http3-other-version" "http3-bad-retry" "http3-no-certificate" "udp-blocked";
     "proxy", "proxies":
-        "proxy-login";
+        "proxy-login" "proxy-name-unknown" "proxy-refuses" "proxy-silent" "proxy-wants-login" "proxy-denies"
+        "proxy-cannot-reach" "socks-cannot-reach";
     "app", "the program behind":
-        "database-slow" "upstream-slow" "cold-start";
+        "database-slow" "upstream-slow" "cold-start" "one-machine-fails" "one-machine-slow" "empty-now-and-then";
     "ok", "nothing wrong, though it may look like it":
         "ok-redirect" "ok-plain-to-tls" "ok-not-modified" "ok-no-content" "ok-http1" "ok-http2" "ok-http3"
         "ok-tls13" "ok-only-ipv6" "ok-only-ipv4" "ok-think" "ok-big-download" "ok-slow-download"
@@ -76,7 +83,7 @@ pub const GROUPS: &[Group] = groups! {
         "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
-        "ok-other-site-down";
+        "ok-other-site-down" "ok-proxy" "ok-socks";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"

@@ -11,6 +11,7 @@ use thru_net::lab::{Lab, LabError};
 use thru_net::tls::KeyLogBuffer;
 use thru_probe::Recorder;
 use thru_probe::dig::{DigRequest, dig};
+use thru_probe::journey::tunnel::Proxy;
 use thru_probe::journey::{self, HttpVersion, JourneyOptions};
 use thru_probe::ping::{PingOptions, ping};
 use thru_probe::resolve::{ResolveOptions, record_steps, resolve};
@@ -74,6 +75,7 @@ impl Internet {
         JourneyOptions {
             from_root: Some(self.resolver_config()),
             other_resolvers: self.other_resolvers(),
+            proxy: self.scenario().proxy.as_deref().and_then(|proxy| Proxy::parse(proxy).ok()),
             control_site: control.filter(|control| control.host_str() != Some(host.as_str())),
             hosts: self.hosts(),
             always_route: true,

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub target: Option<String>,
     /// A site that is known to work, to prove that the client's own way out works.
     pub control: Option<String>,
+    /// Who passes the client's requests on, as in `http://proxy.lab:3128`.
+    pub proxy: Option<String>,
     /// Resolvers that anybody may ask.
     pub other_resolvers: Vec<IpAddr>,
     /// All nodes, in order of declaration.
@@ -126,6 +128,12 @@ pub struct Node {
     pub hosts: Vec<(String, IpAddr)>,
     /// What takes its ports: no further connection can begin there.
     pub ports_taken: bool,
+    /// Addresses of others that it takes for its own, too.
+    pub claims: Vec<IpAddr>,
+    /// The only receive window it ever offers, in bytes.
+    pub receive_buffer: Option<usize>,
+    /// Whether its connections ask for ECN (RFC 3168).
+    pub ecn: bool,
     /// Addresses that were given explicitly, with the prefix list of a switch (`net`): kept for `show`.
     pub(crate) explicit: Vec<IpAddr>,
 }
@@ -227,6 +235,8 @@ pub enum RuleVerdict {
     Reject,
     /// Discard and answer with a TCP reset.
     Reset,
+    /// Take options out of the TCP header: bit `n` stands for the option of kind `n` (RFC 9293 3.2).
+    Strip(u32),
 }
 
 impl Scenario {

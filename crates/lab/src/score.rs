@@ -101,6 +101,9 @@ pub struct Judged {
     pub packets: usize,
     /// Virtual time from the first step to the last.
     pub took: Duration,
+    /// Of that, what the diagnosis took beyond the request itself and beyond the timeouts that the fault forces: the time
+    /// in which neither a step of the request was under way, nor any step that waited in vain for an answer.
+    pub beyond: Duration,
     /// What a doctor says who has only the capture and its secrets; `None`: a capture cannot tell this fault.
     pub passive: Option<passive::Opinion>,
     /// The same without the secrets.
@@ -163,6 +166,7 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
         }),
         packets: probing(&report.trace),
         took: span_of(&report.trace),
+        beyond: beyond(&report.trace),
         passive: passive::opinion(case, &report.trace, true),
         sealed: passive::opinion(case, &report.trace, false),
         verdict,
@@ -227,6 +231,44 @@ fn span_of(trace: &Trace) -> Duration {
     Duration::from_nanos(trace.end().saturating_sub(start))
 }
 
+/// See [`Judged::beyond`].
+fn beyond(trace: &Trace) -> Duration {
+    let start = trace.spans.iter().map(|span| span.start).min().unwrap_or(0);
+    let mut forced: Vec<(u64, u64)> = trace
+        .spans
+        .iter()
+        .filter(|span| is_own_step(span) || waits_in_vain(span))
+        .map(|span| (span.start, span.end))
+        .collect();
+    forced.sort_unstable();
+    let (mut covered, mut until) = (0, start);
+    for (from, to) in forced {
+        covered += to.saturating_sub(from.max(until));
+        until = until.max(to);
+    }
+    Duration::from_nanos(trace.end().saturating_sub(start).saturating_sub(covered))
+}
+
+/// A step of the request itself, which would have been taken without any diagnosis.
+fn is_own_step(span: &Span) -> bool {
+    let steps = ["resolve", "connect", "tunnel", "handshake", "exchange"];
+    span.parent.is_none() && steps.contains(&span.what.as_str())
+}
+
+/// A step that ended by running out of patience, or a router that never answered. A wait of more than a second for an
+/// answer that did come is the fault's as well.
+fn waits_in_vain(span: &Span) -> bool {
+    const LATE: u64 = 1_000_000_000;
+    let timed_out = |code: &str| code.ends_with(".timeout") || code.ends_with(".stalled");
+    match span.what.as_str() {
+        "connect" | "dns.query" | "handshake" | "exchange" => span.code().is_some_and(timed_out),
+        "hop" => span.address("hop.address").is_none(),
+        "ping" => span.int("ping.received") == Some(0),
+        "wait" | "transfer" | "segment" => span.nanos() > LATE,
+        _ => false,
+    }
+}
+
 /// Outcomes, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -234,6 +276,7 @@ pub struct Tally {
     layers_right: usize,
     packets: usize,
     took: Duration,
+    beyond: Duration,
 }
 
 impl Tally {
@@ -243,6 +286,7 @@ impl Tally {
         self.layers_right += usize::from(judged.layer_right);
         self.packets = self.packets.max(judged.packets);
         self.took = self.took.max(judged.took);
+        self.beyond = self.beyond.max(judged.beyond);
     }
 
     /// Counts the opinion of a doctor on the same capture.
@@ -251,6 +295,7 @@ impl Tally {
         self.layers_right += usize::from(opinion.layer_right);
         self.packets = self.packets.max(judged.packets);
         self.took = self.took.max(judged.took);
+        self.beyond = self.beyond.max(judged.beyond);
     }
 
     /// How many ended so.
@@ -271,6 +316,11 @@ impl Tally {
     /// The most packets that one diagnosis took.
     pub fn most_packets(&self) -> usize {
         self.packets
+    }
+
+    /// The most that one diagnosis took beyond the request and the timeouts that its fault forces.
+    pub fn most_beyond(&self) -> Duration {
+        self.beyond
     }
 
     /// The longest time that one diagnosis took, in virtual time.

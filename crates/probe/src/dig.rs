@@ -184,6 +184,8 @@ async fn query(
         // Whether it was checked is told (AD) to those who ask with DO.
         dnssec_ok: request.dnssec || request.brief,
         tcp: request.tcp,
+        edns: true,
+        keep_cut: false,
     };
     match ask(recorder, span, &servers, &question, request.patience).await {
         Ok(reply) => Ok(answer(span, request, &reply.heard)),

@@ -3,10 +3,14 @@
 //!
 //! - [`run`]: start here.
 //! - [`controls`]: what is asked when a step failed.
+//! - [`compare`]: the request made once more in another way.
 //! - [`quality`]: was the way good?
+//! - [`tunnel`]: the way through a proxy.
 
+pub mod compare;
 pub mod controls;
 pub mod quality;
+pub mod tunnel;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -56,6 +60,8 @@ pub struct JourneyOptions {
     pub hosts: Vec<(String, IpAddr)>,
     /// A site that is known to work, to prove our own way out.
     pub control_site: Option<Url>,
+    /// Who passes requests on; `None`: nobody. What compares with other sites goes without it, and is left out then.
+    pub proxy: Option<tunnel::Proxy>,
     /// How long one TCP handshake may take.
     pub connect_limit: Duration,
     /// How long answers may take.
@@ -80,6 +86,7 @@ impl JourneyOptions {
             other_resolvers: Vec::new(),
             hosts: Vec::new(),
             control_site: None,
+            proxy: None,
             connect_limit: Duration::from_secs(10),
             limits: Limits::default(),
             redirects: 10,
@@ -113,6 +120,8 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
     let recorder = Recorder::new(network.clone());
     let epoch = network.unix_time().saturating_sub(network.now().since(Instant::START));
     let tls = TlsClient::new(network, options.tls.clone());
+    let alone = options.proxy.as_ref().map(|_| JourneyOptions { control_site: None, ..options.clone() });
+    let options = alone.as_ref().unwrap_or(options);
     let mut traveller = Traveller {
         recorder: recorder.clone(),
         options,
@@ -181,6 +190,9 @@ struct Destination<'a> {
 impl Traveller<'_> {
     /// One request without redirects; on failure, the controls that its failure calls for.
     async fn one(&mut self, url: &Url) -> Option<Answer> {
+        if let Some(proxy) = &self.options.proxy {
+            return self.through(proxy, url).await;
+        }
         let destination = self.resolve(url).await?;
         self.target = destination.addresses.first().map(SocketAddr::ip);
         if self.options.http == Some(HttpVersion::Http3) && destination.secure {
@@ -193,12 +205,33 @@ impl Traveller<'_> {
                 return None;
             }
         };
-        self.target = Some(connected.remote.ip());
         self.addresses = destination.addresses.clone();
+        self.over_connection(&destination, connected).await
+    }
+
+    /// The same through a proxy, which looks the name up itself.
+    async fn through(&mut self, proxy: &tunnel::Proxy, url: &Url) -> Option<Answer> {
+        let host = match url.host()? {
+            Host::Ipv6(address) => address.to_string(),
+            other => other.to_string(),
+        };
+        let (port, secure) = (url.port_or_known_default().unwrap_or(443), url.scheme() == "https");
+        let connected = tunnel::open(&self.recorder, self.options, proxy, &host, port).await.ok()?;
+        let destination = Destination { url, host, addresses: Vec::new(), secure };
+        self.over_connection(&destination, connected).await
+    }
+
+    /// Encryption, request and answer over a connection that is made.
+    async fn over_connection(
+        &mut self,
+        destination: &Destination<'_>,
+        connected: Connected,
+    ) -> Option<Answer> {
+        self.target = Some(connected.remote.ip());
         let (remote, started) = (connected.remote, self.recorder.network().now());
         let inspector = connected.stream.inspector();
         self.inspector = Some(inspector.clone());
-        let asking = self.over_stream(&destination, connected);
+        let asking = self.over_stream(destination, connected);
         let result = quality::beside(&self.recorder, remote.ip(), self.options.quality, asking).await;
         // An exchange notes its connection itself; one that failed in the handshake is noted here.
         let noted = self
@@ -212,12 +245,15 @@ impl Traveller<'_> {
         match result {
             Ok(answer) => {
                 if answer.times.first_byte.since(answer.times.sent) > SLOW_ANSWER {
-                    self.once_more(&destination, remote).await;
+                    self.once_more(destination, remote).await;
+                }
+                if (500..600).contains(&answer.status) {
+                    self.repeat(destination, remote).await;
                 }
                 Some(answer)
             }
             Err(failure) => {
-                self.after_exchange(&destination, remote, &failure).await;
+                self.after_exchange(destination, remote, &failure).await;
                 None
             }
         }
@@ -227,17 +263,22 @@ impl Traveller<'_> {
     async fn once_more(&self, destination: &Destination<'_>, remote: SocketAddr) {
         let control = self.recorder.open(None, Layer::App, "control", "the same request once more");
         self.recorder.set(control, "control.kind", "once_more");
-        match self.again(destination, remote, control, None).await {
-            Ok(answer) => {
-                self.recorder.set_duration(
-                    control,
-                    "once_more.wait",
-                    answer.times.first_byte.since(answer.times.sent),
-                );
-                self.recorder.ok(control);
+        // One that is quick the second time had to wake up, or is one of several machines: then it is slow again soon.
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            match self.again(destination, remote, control, None).await {
+                Ok(answer) => waits.push(answer.times.first_byte.since(answer.times.sent)),
+                Err(code) => return self.recorder.fail(control, code, "the second time it fails"),
             }
-            Err(code) => self.recorder.fail(control, code, "the second time it fails"),
+            if waits.last().is_some_and(|wait| *wait > SLOW_ANSWER) {
+                break;
+            }
         }
+        self.recorder.set_duration(control, "once_more.wait", waits[0]);
+        if let Some(last) = waits.last().filter(|_| waits.len() > 1) {
+            self.recorder.set_duration(control, "once_more.last", *last);
+        }
+        self.recorder.ok(control);
     }
 
     /// The same request over a new connection, as a part of `control`.
@@ -248,6 +289,10 @@ impl Traveller<'_> {
         control: SpanId,
         mss_limit: Option<u16>,
     ) -> Result<Answer, String> {
+        // A second tunnel would tell of the proxy once more, not of the target.
+        if self.options.proxy.is_some() {
+            return Err("proxy.once".to_owned());
+        }
         let wishes = ConnectOptions { limit: Some(self.options.connect_limit), mss_limit, nodelay: true };
         let connected = connect::single(&self.recorder, Some(control), remote, wishes)
             .await
@@ -350,7 +395,10 @@ impl Traveller<'_> {
             let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
             self.recorder.set(control, "control.kind", "small_mss");
             match self.again(destination, remote, control, Some(SMALL_MSS)).await {
-                Ok(_) => self.recorder.ok(control),
+                Ok(_) => {
+                    self.recorder.ok(control);
+                    self.other_family_large(destination, remote).await;
+                }
                 Err(code) => {
                     self.recorder.fail(control, code, "small packets do not get through either");
                     self.other_name(destination, remote).await;
@@ -367,6 +415,7 @@ impl Traveller<'_> {
                 controls::clock(&self.recorder, self.options).await;
             }
         }
+        self.compare(destination, remote, failure).await;
     }
 
     /// Does the same address answer who asks for another name? Any word of the server is an answer.

@@ -6,6 +6,7 @@
 //! - [`page`]: a page and its objects, timed, over any of the versions, for comparing them.
 
 use std::fmt;
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use url::Url;
 
 use crate::Recorder;
-use crate::secure::Failure;
 use crate::secure::quic::QuicConnection;
+use crate::secure::{Counts, Failure};
 
 mod failure;
 mod http3;
@@ -297,7 +298,12 @@ struct Progress {
     body: Vec<u8>,
     bytes: u64,
     pauses: Pauses,
+    /// Bytes that came after the end of the body.
+    excess: u64,
 }
+
+/// What unpacks to more is not unpacked to its end.
+const UNPACKED_MAX: u64 = 16 << 20;
 
 /// The silence between the pieces of a body.
 #[derive(Debug, Default)]
@@ -334,6 +340,7 @@ impl Progress {
             body: Vec::new(),
             bytes: 0,
             pauses: Pauses::default(),
+            excess: 0,
         }
     }
 
@@ -361,6 +368,44 @@ impl Progress {
         }
     }
 
+    /// Whether more came than the length that was announced (RFC 9112 9.2). Heads of interim answers are no excess.
+    fn note_excess(&mut self, counts: &Counts) {
+        let Some((_, headers)) = &self.head else { return };
+        let interim = counts.head.get(9) == Some(&b'1');
+        if interim || counts.head_end == 0 || !headers.contains_key(header::CONTENT_LENGTH) {
+            return;
+        }
+        self.excess = counts.bytes_read.saturating_sub(counts.head_end + self.bytes);
+    }
+
+    /// Whether a body that says that it is compressed (RFC 9110 8.4) can be unpacked, as far as it was kept.
+    fn check_coding(&self) -> Result<(), Problem> {
+        let coding = self.head.as_ref().and_then(|(_, headers)| headers.get(header::CONTENT_ENCODING));
+        let coding =
+            coding.and_then(|coding| coding.to_str().ok()).unwrap_or_default().trim().to_ascii_lowercase();
+        if self.body.is_empty() || !matches!(coding.as_str(), "gzip" | "x-gzip" | "deflate") {
+            return Ok(());
+        }
+        let whole = self.body.len() as u64 == self.bytes;
+        let mut sink = std::io::sink();
+        let unpacked = match coding.as_str() {
+            "deflate" => std::io::copy(
+                &mut flate2::read::ZlibDecoder::new(&self.body[..]).take(UNPACKED_MAX),
+                &mut sink,
+            ),
+            _ => {
+                std::io::copy(&mut flate2::read::GzDecoder::new(&self.body[..]).take(UNPACKED_MAX), &mut sink)
+            }
+        };
+        match unpacked {
+            Err(error) if whole || error.kind() != std::io::ErrorKind::UnexpectedEof => Err(Problem::new(
+                "http.coding",
+                format!("the answer says that it is compressed ({coding}), and cannot be unpacked: {error}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn record(&self, recorder: &Recorder, span: SpanId, problem: Option<&Problem>) {
         let child = |what: &str, label: &str, start: Option<Instant>, end: Option<Instant>| {
             let Some(start) = start else { return };
@@ -378,6 +423,9 @@ impl Progress {
         recorder.set_duration(span, "http.longest_pause", self.pauses.longest);
         recorder.set(span, "http.pauses", self.pauses.count);
         recorder.set_duration(span, "http.paused", self.pauses.total);
+        if self.excess > 0 {
+            recorder.set(span, "http.excess", i64::try_from(self.excess).unwrap_or(i64::MAX));
+        }
         let Some((status, headers)) = &self.head else { return };
         recorder.set(span, "http.status", i64::from(status.as_u16()));
         recorder.set(span, "http.bytes", Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)));

@@ -94,8 +94,8 @@ pub async fn resolve(
         Err(why) => {
             recorder.set(span, "dns.name", name);
             let text = format!("`{name}` is no name that can be asked for: {why}");
-            recorder.fail(span, "dns.malformed", text.clone());
-            return Err(ResolveFailure { code: "dns.malformed", text, span });
+            recorder.fail(span, "dns.bad_name", text.clone());
+            return Err(ResolveFailure { code: "dns.bad_name", text, span });
         }
     };
     recorder.set(span, "dns.name", name_text(&query));

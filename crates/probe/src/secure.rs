@@ -33,7 +33,7 @@ pub mod quic;
 mod sessions;
 mod verifier;
 
-pub use metered::{Meter, Metered};
+pub use metered::{Counts, Meter, Metered};
 
 use sessions::Sessions;
 use verifier::Verifier;
@@ -252,6 +252,9 @@ impl TlsClient {
             Some(Ok(stream)) => {
                 let (_, connection) = stream.get_ref();
                 let (alpn, resumed) = record_agreement(recorder, span, connection);
+                if let Some(seen) = self.verifier.seen(&name) {
+                    recorder.set(span, "tls.stapled", seen.stapled);
+                }
                 recorder.ok(span);
                 return Ok(Secured { stream, span, alpn, resumed });
             }

@@ -5,9 +5,11 @@
 //! - [`web`]: web sites over HTTP/1.1, HTTP/2 and HTTP/3, well or badly behaved.
 //! - [`impair`]: a proxy that harms the connections that pass through it.
 //! - [`pki`]: the certificates they show.
+//! - [`proxy`]: proxies that connect on behalf of others.
 
 pub mod dns;
 pub mod impair;
 pub mod nameserver;
 pub mod pki;
+pub mod proxy;
 pub mod web;

@@ -116,6 +116,7 @@ impl Authority {
         let leaf = Leaf::prepare(self.keys, &self.key_seed, &request)?;
         let certificate = leaf.parameters.signed_by(&leaf.key, &self.issuer).map_err(PkiError::of)?;
         let mut chain = vec![certificate.der().clone()];
+        chain.extend(request.stray.clone());
         if !request.without_intermediates {
             chain.extend_from_slice(&self.above);
         }
@@ -157,6 +158,10 @@ pub struct LeafRequest {
     pub without_intermediates: bool,
     /// It is meant for clients that show who they are, not for servers (RFC 5280 4.2.1.12).
     pub for_clients: bool,
+    /// It says that the server shows an answer about its revocation (RFC 7633).
+    pub must_staple: bool,
+    /// Sent between the leaf and its issuer, where it does not belong (RFC 8446 4.4.2).
+    pub stray: Option<CertificateDer<'static>>,
 }
 
 /// A certificate signed by its own key: what a device shows whose owner never bought one.
@@ -234,7 +239,15 @@ struct Leaf {
 
 impl Leaf {
     fn prepare(keys: Keys, signer_seed: &[u8; 32], request: &LeafRequest) -> Result<Leaf, PkiError> {
-        let LeafRequest { names, not_before, not_after, without_intermediates: _, for_clients } = request;
+        let LeafRequest {
+            names,
+            not_before,
+            not_after,
+            without_intermediates: _,
+            for_clients,
+            must_staple,
+            stray: _,
+        } = request;
         let Some(common_name) = names.first() else {
             return Err(PkiError("a certificate needs at least one name".to_owned()));
         };
@@ -254,6 +267,14 @@ impl Leaf {
             false => ExtendedKeyUsagePurpose::ServerAuth,
         }];
         parameters.use_authority_key_identifier_extension = true;
+        if *must_staple {
+            // A list of one feature, status_request (5).
+            let feature = rcgen::CustomExtension::from_oid_content(
+                &[1, 3, 6, 1, 5, 5, 7, 1, 24],
+                vec![0x30, 3, 2, 1, 5],
+            );
+            parameters.custom_extensions.push(feature);
+        }
         Ok(Leaf { parameters, key })
     }
 }

@@ -14,16 +14,17 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use thru_net::{ConnectOptions, Network, TcpListener};
+use thru_net::{ConnectOptions, Network, TcpListener, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::pki::CertifiedKey;
 
 mod body;
+mod datagrams;
 mod http;
 mod http3;
 mod idle;
@@ -166,6 +167,9 @@ pub struct Behaviour {
     pub headers: Vec<(String, String)>,
     /// Clients must show a certificate of this authority, DER (RFC 8446 4.3.2). TCP only.
     pub client_authority: Option<Vec<u8>>,
+    /// Only the first so many of so many TCP connections meet all this, the others a healthy server: one bad machine
+    /// behind a balancer. Of the first site, for all sites that share the port.
+    pub share: Option<(u32, u32)>,
 }
 
 /// How QUIC is received.
@@ -178,6 +182,12 @@ pub enum QuicDoor {
     Refuse,
     /// It speaks another protocol than HTTP/3 inside QUIC: no ALPN in common. Of all sites that share the port.
     OtherProtocol,
+    /// It knows only versions of QUIC that nobody else does (RFC 9000 6). First site only.
+    OtherVersion,
+    /// It answers with a Retry whose integrity tag is wrong (RFC 9001 5.8), which clients have to ignore. First site only.
+    BadRetry,
+    /// It has no certificate for anybody. Of all sites that share the port.
+    NoCertificate,
 }
 
 /// How a connection is received. QUIC knows the first, the second (it refuses) and [`Door::Silent`]; the others are
@@ -313,6 +323,8 @@ pub struct Server {
     plain: Vec<TcpListener>,
     secure: Vec<TcpListener>,
     quic: Vec<quinn::Endpoint>,
+    /// Where datagrams are answered that no endpoint sees.
+    strange: Vec<(UdpSocket, QuicDoor)>,
 }
 
 impl Server {
@@ -325,10 +337,15 @@ impl Server {
         let any_http3 = sites.iter().any(Site::speaks_http3);
         let plain_on_tls_port = matches!(sites[0].behaviour.door, Door::PlainOnTlsPort | Door::Greet(_));
         let backlog = if sites[0].behaviour.door == Door::Full { 0 } else { BACKLOG };
+        let share = sites[0].behaviour.share;
+        let sound: Vec<Site> =
+            sites.iter().map(|site| Site { behaviour: Behaviour::default(), ..site.clone() }).collect();
         let sites = tls::prepare(network, sites)?;
         let quic_config =
             if any_http3 { Some(tls::quic_config(network, &sites, options.idle)?) } else { None };
         let (mut plain, mut secure, mut quic) = (Vec::new(), Vec::new(), Vec::new());
+        let mut strange = Vec::new();
+        let quic_door = sites[0].site.behaviour.quic;
         for address in &options.addresses {
             let listen = |port| {
                 let local = SocketAddr::new(*address, port);
@@ -346,7 +363,12 @@ impl Server {
                 let listener = listen(port).await?;
                 let local = listener.local_addr();
                 secure.push(listener);
-                if let Some(config) = &quic_config {
+                if quic_config.is_some() && matches!(quic_door, QuicDoor::OtherVersion | QuicDoor::BadRetry) {
+                    let socket = network.bind_udp(local).await;
+                    let socket =
+                        socket.map_err(|error| ServeError::new(format!("bind UDP {local}"), error))?;
+                    strange.push((socket, quic_door));
+                } else if let Some(config) = &quic_config {
                     let endpoint = thru_net::quic::endpoint(network, local, Some(config.clone()))
                         .await
                         .map_err(|error| ServeError::new(format!("bind UDP {local}"), error))?;
@@ -354,9 +376,16 @@ impl Server {
                 }
             }
         }
-        let shared =
-            Arc::new(Shared { network: network.clone(), options, sites, warm: AtomicBool::new(false) });
-        Ok(Server { shared, plain, secure, quic })
+        let shared = |sites, options, others| {
+            let (network, warm, dealt) = (network.clone(), AtomicBool::new(false), AtomicU32::new(0));
+            Arc::new(Shared { network, options, sites, warm, others, dealt })
+        };
+        let others = match share {
+            Some(share) => Some((share, shared(tls::prepare(network, sound)?, options.clone(), None))),
+            None => None,
+        };
+        let shared = shared(sites, options, others);
+        Ok(Server { shared, plain, secure, quic, strange })
     }
 
     /// Addresses and ports of plain HTTP.
@@ -382,6 +411,9 @@ impl Server {
         }
         for listener in self.secure {
             listeners.spawn(accept(Arc::clone(&self.shared), listener, tls::secure));
+        }
+        for (socket, door) in self.strange {
+            listeners.spawn(datagrams::answer(socket, door));
         }
         for endpoint in self.quic {
             listeners.spawn(http3::accept(Arc::clone(&self.shared), endpoint));
@@ -427,6 +459,10 @@ struct Shared {
     sites: Vec<tls::PreparedSite>,
     /// A first request was answered.
     warm: AtomicBool,
+    /// Which share of the connections is served as the sites say, and how all others are.
+    others: Option<((u32, u32), Arc<Shared>)>,
+    /// Connections so far.
+    dealt: AtomicU32,
 }
 
 impl Shared {
@@ -438,6 +474,18 @@ impl Shared {
 
     fn site(&self, index: usize) -> &Site {
         &self.sites[index].site
+    }
+
+    /// Who serves the next connection.
+    fn deal(self: &Arc<Shared>) -> Arc<Shared> {
+        match &self.others {
+            Some(((first, of), others))
+                if self.dealt.fetch_add(1, Ordering::Relaxed) % of.max(&1) >= *first =>
+            {
+                Arc::clone(others)
+            }
+            _ => Arc::clone(self),
+        }
     }
 
     fn door(&self) -> &Door {
@@ -477,7 +525,7 @@ where
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
-                let connection = serve(Arc::clone(&shared), stream);
+                let connection = serve(shared.deal(), stream);
                 connections.spawn(async move {
                     connection.await;
                     drop(place);

@@ -7,6 +7,7 @@
 //! What it does not do: reassemble TCP streams. A payload rule looks at one packet at a time, as simple DPI boxes do.
 
 mod count;
+mod options;
 mod packet;
 mod track;
 
@@ -106,6 +107,8 @@ pub enum Action {
     RejectIcmp,
     /// It is discarded, and a TCP RST is sent in the addressee's name (ICMP for other protocols).
     RejectReset,
+    /// It passes without these TCP options: bit `n` stands for the option of kind `n`.
+    Strip(u32),
 }
 
 /// One rule.
@@ -238,6 +241,10 @@ impl Hook for Firewall {
         let decided = inner.config.rules.get(index);
         let action = decided.map_or(inner.config.otherwise, |rule| rule.action);
         let reason = decided.map_or("firewall policy", |rule| rule.reason);
+        if let Action::Strip(kinds) = action {
+            options::strip(packet, kinds);
+            return Judgement::Accept;
+        }
         if action == Action::Accept {
             if tracks {
                 inner.tracker.note(now, &seen, &inner.config);
@@ -246,7 +253,7 @@ impl Hook for Firewall {
         }
         inner.dropped += 1;
         match action {
-            Action::Accept => unreachable!("dealt with above"),
+            Action::Accept | Action::Strip(_) => unreachable!("dealt with above"),
             Action::Drop => Judgement::Drop(reason),
             Action::RejectIcmp => Judgement::RejectIcmp(reason),
             Action::RejectReset => Judgement::RejectReset(reason),

@@ -11,7 +11,9 @@
 //! - [`packet`]: a captured frame with its number and its fate.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
-//! - [`neighbours`]: who was looked for on the local network, and never answered.
+//! - [`neighbours`]: who was looked for on the local network: who never answered, and for whom two did.
+//! - [`offers`]: what both ends offered at the beginning, and their windows.
+//! - [`ways`]: how many routers the server's packets passed, and what else its frames show.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
 //! - [`words`]: what curl, Chrome and others call the same failure.
@@ -20,11 +22,13 @@ pub mod arrivals;
 pub mod fault;
 pub mod frames;
 pub mod neighbours;
+pub mod offers;
 pub mod packet;
 pub mod query;
 pub mod span;
 pub mod step;
 pub mod verdict;
+pub mod ways;
 pub mod words;
 
 pub use arrivals::{Arrivals, arrivals};

@@ -1,8 +1,9 @@
-//! Who was looked for on the local network, and never answered.
+//! Who was looked for on the local network: who never answered, and for whom two answered.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use thru_wire::MacAddr;
 use thru_wire::arp::ArpView;
 use thru_wire::ethernet::{EtherType, EthernetView};
 use thru_wire::ipv4::Protocol;
@@ -25,6 +26,29 @@ pub fn unanswered_searches(trace: &Trace) -> BTreeMap<IpAddr, Vec<u64>> {
         }
     }
     searches
+}
+
+/// An address that two machines of the local network call their own (RFC 5227): it, and frames in which each says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The address.
+    pub address: IpAddr,
+    /// Who says so, by hardware address, and in which frames.
+    pub by: BTreeMap<MacAddr, Vec<u64>>,
+}
+
+/// The first address for which answers of two hardware addresses came. An answer takes the asked address's own hardware
+/// address as sender; that of a group of routers (VRRP, RFC 5798) is the same whoever speaks for it.
+pub fn claimed_twice(trace: &Trace) -> Option<Claimed> {
+    let mut claims: BTreeMap<IpAddr, BTreeMap<MacAddr, Vec<u64>>> = BTreeMap::new();
+    for packet in trace.packets.iter().filter(|packet| packet.fate == PacketFate::Passed) {
+        if let (Some(Word::IsHere(address)), Ok(frame)) =
+            (Word::of(&packet.bytes), EthernetView::new(&packet.bytes))
+        {
+            claims.entry(address).or_default().entry(frame.src()).or_default().push(packet.number);
+        }
+    }
+    claims.into_iter().find(|(_, by)| by.len() > 1).map(|(address, by)| Claimed { address, by })
 }
 
 enum Word {
@@ -68,7 +92,6 @@ impl Word {
 mod tests {
     use super::*;
     use crate::Packet;
-    use thru_wire::MacAddr;
     use thru_wire::arp::{Arp, ArpOperation};
     use thru_wire::ethernet::Ethernet;
 

@@ -132,6 +132,7 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
         outcomes: Score::ALL.map(|outcome| tally.count(outcome)),
         packets: tally.most_packets(),
         seconds: tally.longest().as_secs_f64(),
+        beyond: tally.most_beyond().as_secs_f64(),
     };
     let mut rows: Vec<view::Row> = layers.iter().map(|(name, tally)| row(name, tally)).collect();
     rows.push(row("all", &total));
@@ -151,6 +152,7 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
         ],
         packets: 0,
         seconds: 0.0,
+        beyond: 0.0,
     }));
     let misses: Vec<view::Miss> = judged
         .iter()
@@ -232,6 +234,7 @@ fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
             "causes": case.verdict.causes, "layer": case.verdict.layer.to_string(),
             "passive": case.passive.as_ref().map(opinion_value), "sealed": case.sealed.as_ref().map(opinion_value),
             "confidence": case.verdict.confidence, "packets": case.packets, "seconds": case.took.as_secs_f64(),
+            "seconds_beyond": case.beyond.as_secs_f64(),
         });
         output::print(&report_json::line("case", &value));
     }
@@ -240,7 +243,8 @@ fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
         let outcomes: BTreeMap<&str, usize> =
             Score::ALL.iter().map(|outcome| (outcome.word(), tally.count(*outcome))).collect();
         json!({"total": tally.total(), "layer_right": tally.layers_right(), "outcomes": outcomes,
-            "most_packets": tally.most_packets(), "longest_seconds": tally.longest().as_secs_f64()})
+            "most_packets": tally.most_packets(), "longest_seconds": tally.longest().as_secs_f64(),
+            "most_seconds_beyond": tally.most_beyond().as_secs_f64()})
     };
     let reading = |reading: &Reading| {
         json!({"total": reading.total, "layer_right": reading.layers, "right": reading.causes, "missed": reading.missed,

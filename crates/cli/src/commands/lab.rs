@@ -15,7 +15,7 @@ use crate::{Outcome, output, place};
 /// Runs the command.
 pub(crate) fn run(command: &LabCommand) -> Outcome {
     match command {
-        LabCommand::List { json } => list(*json),
+        LabCommand::List { words, json } => list(words, *json),
         LabCommand::Show { lab, expanded, set, json } => {
             let scenario = place::scenario(lab, set)?;
             output::print(&match (expanded, json) {
@@ -32,30 +32,81 @@ pub(crate) fn run(command: &LabCommand) -> Outcome {
     }
 }
 
-fn list(json: bool) -> Outcome {
-    let labs: Vec<Scenario> = builtin::names().filter_map(Scenario::builtin).collect();
+fn list(words: &[String], json: bool) -> Outcome {
+    let labs: Vec<Listed> = builtin::names().filter_map(Scenario::builtin).map(Listed::new).collect();
+    let wanted: Vec<&Listed> = labs.iter().filter(|lab| words.iter().all(|word| lab.has(word))).collect();
+    if wanted.is_empty() {
+        return Err(Failure::usage("no lab has all these words", "`thru lab list` shows all of them"));
+    }
     if json {
-        for lab in &labs {
-            output::print(&report_json::line("lab", &json!({"name": lab.name, "about": lab.about})));
+        for lab in wanted {
+            let value =
+                json!({"name": lab.name, "about": lab.about, "layer": lab.layer, "causes": lab.causes});
+            output::print(&report_json::line("lab", &value));
         }
         return Ok(HEALTHY);
     }
-    for (place, group) in builtin::GROUPS.iter().enumerate() {
-        let summaries: Vec<view::Summary> = labs
+    let mut first = true;
+    for layer in LAYERS {
+        let summaries: Vec<view::Summary> = wanted
             .iter()
-            .filter(|lab| group.labs.iter().any(|(name, _)| *name == lab.name))
+            .filter(|lab| lab.layer == layer)
             .map(|lab| view::Summary {
                 name: lab.name.clone(),
                 title: lab.about.clone(),
-                nodes: lab.nodes.len(),
-                links: lab.links.len(),
+                causes: lab.causes.clone(),
             })
             .collect();
-        output::print(&format!("{}{}:\n", if place == 0 { "" } else { "\n" }, group.about));
+        if summaries.is_empty() {
+            continue;
+        }
+        let head = if layer == "none" { "nothing wrong, though it may look like it" } else { layer };
+        output::print(&format!("{}{head}:\n", if first { "" } else { "\n" }));
         output::print(&view::list(&summaries, &output::style(Color::Auto)));
+        first = false;
     }
-    output::say("\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks.\n");
+    output::say(
+        "\nAsk on one with `thru URL --on lab:NAME`; `thru lab run NAME` runs its checks, `thru explain CODE` tells of a cause.\n",
+    );
     Ok(HEALTHY)
+}
+
+/// Layers in the order in which a request meets them.
+const LAYERS: [&str; 13] = [
+    "none", "host", "link", "ip", "routing", "proxy", "dns", "firewall", "tcp", "tls", "quic", "http", "app",
+];
+
+/// A lab as the list shows it.
+struct Listed {
+    name: String,
+    about: String,
+    layer: String,
+    causes: Vec<String>,
+}
+
+impl Listed {
+    /// The truth is that of the first check that states one.
+    fn new(lab: Scenario) -> Listed {
+        let truth = lab.checks.iter().find_map(|check| match &check.kind {
+            CheckKind::Url { layer, causes: Some(causes), also, .. } => Some((layer.clone(), causes, also)),
+            _ => None,
+        });
+        let (layer, mut causes) = match truth {
+            Some((layer, causes, also)) => (layer, causes.iter().chain(also).cloned().collect()),
+            None => (None, Vec::new()),
+        };
+        let by_cause = || causes.first().and_then(|cause: &String| thru_trace::fault::layer_of(cause));
+        let layer =
+            layer.or_else(|| by_cause().map(|layer| layer.to_string())).unwrap_or_else(|| "none".to_string());
+        causes.dedup();
+        Listed { name: lab.name, about: lab.about, layer, causes }
+    }
+
+    fn has(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let texts = [&self.name, &self.about, &self.layer].into_iter().chain(&self.causes);
+        texts.into_iter().any(|text| text.to_lowercase().contains(&word))
+    }
 }
 
 fn as_text(scenario: &Scenario) -> String {
@@ -89,6 +140,7 @@ fn as_text(scenario: &Scenario) -> String {
                 kind: service.kind.word().to_string(),
                 detail: match &service.kind {
                     ServiceKind::Web(web) => web.names.join(", "),
+                    ServiceKind::Proxy(proxy) => format!("port {}", proxy.port),
                     ServiceKind::Dns(dns) => {
                         format!("{} zone{}", dns.zones.len(), if dns.zones.len() == 1 { "" } else { "s" })
                     }

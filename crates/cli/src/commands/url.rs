@@ -124,6 +124,9 @@ fn adjust(options: &mut JourneyOptions, args: &UrlArgs) {
         Http::Three => HttpVersion::Http3,
     });
     options.family = place::family(&args.place);
+    if let Some(proxy) = &args.proxy {
+        options.proxy = Some(proxy.clone());
+    }
     options.always_route |= args.route;
     if let Some(limit) = args.timeout {
         limit_steps(options, limit);

@@ -3,11 +3,18 @@
 use crate::facts::{self, Facts};
 use crate::thresholds::MS;
 use crate::vote::Vote;
-use thru_trace::Span;
+use thru_trace::{Span, Value};
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let Some(exchange) = facts.delivered() else { return Vec::new() };
-    [two_lengths(facts, exchange), stale(facts, exchange)].into_iter().flatten().collect()
+    let votes = [
+        two_lengths(facts, exchange),
+        stale(facts, exchange),
+        excess(facts, exchange),
+        staple(facts),
+        order(facts),
+    ];
+    votes.into_iter().flatten().collect()
 }
 
 /// `Content-Length` and `Transfer-Encoding` together (RFC 9112 6.3): two readers may see two ends.
@@ -24,6 +31,85 @@ fn two_lengths(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
         .service("let the server or the proxy before it send only one of both headers; it can be used to smuggle requests")
         .user("nothing to repair here")
     })
+}
+
+/// More bytes than the announced length (RFC 9112 9.2).
+fn excess(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
+    let excess = exchange.int("http.excess").filter(|excess| *excess > 0)?;
+    Some(
+        Vote::disturbed(
+            &["H123"],
+            0.92,
+            format!(
+                "{} works, but sends more than it announces: {excess} bytes follow the end of its answer.",
+                facts.subject()
+            ),
+        )
+        .cost(MS)
+        .cite(exchange, format!("Content-Length ends the answer, and {excess} bytes came after it"))
+        .rule_out("H114", "the length is announced in one way only; it is wrong")
+        .service(
+            "correct Content-Length, or what writes after it: the rest would be taken for the next answer",
+        )
+        .user("nothing to repair here; the end of the page may be missing"),
+    )
+}
+
+/// The chain of the handshake that worked, with what the certificates say.
+fn certificates<'a>(
+    facts: &'a Facts<'a>,
+) -> Option<(&'a Span, Vec<&'a std::collections::BTreeMap<String, Value>>)> {
+    let handshake = facts.steps("handshake").filter(|span| span.is_ok()).last()?;
+    let chain = handshake.list("tls.chain")?.iter().filter_map(|value| match value {
+        Value::Map(map) => Some(map),
+        _ => None,
+    });
+    Some((handshake, chain.collect()))
+}
+
+/// The certificate promises that the server shows that it is not revoked (RFC 7633), and it does not.
+fn staple(facts: &Facts<'_>) -> Option<Vote> {
+    let (handshake, chain) = certificates(facts)?;
+    let promised = chain.first()?.get("must_staple") == Some(&Value::Bool(true));
+    if !promised || handshake.bool("tls.stapled") != Some(false) {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["TLS17"],
+            0.92,
+            format!("{} works here, but some browsers refuse it: its certificate demands a proof that it is not revoked, and the server shows none.", facts.subject()),
+        )
+        .cost(MS)
+        .cite(handshake, "the certificate says \"must staple\" (RFC 7633), and no answer about its revocation came with it")
+        .rule_out("TLS16", "nothing says that the certificate is revoked; the proof is missing")
+        .service("turn on OCSP stapling at the server, or get a certificate without \"must staple\"")
+        .user("nothing to repair here; another browser may refuse the site"),
+    )
+}
+
+/// Each certificate has to be followed by its issuer's (RFC 5246 7.4.2); RFC 8446 only asks for it.
+fn order(facts: &Facts<'_>) -> Option<Vote> {
+    let (handshake, chain) = certificates(facts)?;
+    let text = |place: usize, key: &str| match chain.get(place)?.get(key) {
+        Some(Value::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let issuer = text(0, "issuer")?;
+    let place = (1..chain.len()).find(|place| text(*place, "subject") == Some(issuer))?;
+    let stray = text(1, "subject").filter(|_| place > 1)?;
+    Some(
+        Vote::disturbed(
+            &["TLS13"],
+            0.9,
+            format!("{} works here, but its certificates come in the wrong order, and some programs refuse that.", facts.subject()),
+        )
+        .cost(MS)
+        .cite(handshake, format!("the site's certificate is signed by \"{issuer}\", but the next one in the chain is \"{stray}\""))
+        .rule_out("TLS12", "the certificate that is wanted is there, only not in its place")
+        .service("send the certificates in order, each followed by the one that signed it, and no others")
+        .user("nothing to repair here; old or strict programs may refuse the site"),
+    )
 }
 
 /// Older than it may be kept (RFC 9111 4.2), and no cache asked whether it still holds.

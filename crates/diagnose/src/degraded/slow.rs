@@ -1,7 +1,7 @@
 //! A step that took far longer than the way accounts for.
 
 use crate::facts::{Facts, ms, remote, times};
-use crate::thresholds::{LOST_PINGS_MIN, SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
+use crate::thresholds::{LOST_PINGS_MIN, MS, SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
 use crate::vote::Vote;
 use thru_trace::{Layer, Span};
 
@@ -208,8 +208,51 @@ fn connect(facts: &Facts<'_>) -> Option<Vote> {
     )
 }
 
+/// What a server may send before anything is acknowledged (RFC 6928): ten segments.
+const FIRST_FLIGHT: i64 = 10;
+/// A round trip shorter than this may be wasted without anybody noticing.
+const FELT: u64 = 100 * MS;
+
+/// The certificates did not fit into what the server may send at once, so it had to wait a round trip in the middle.
+fn long_flight(facts: &Facts<'_>, rtt: u64) -> Option<Vote> {
+    let connection = facts.connection()?;
+    let handshake = facts.handshakes(Layer::Tls).find(|span| span.is_ok())?;
+    if rtt < FELT || handshake.nanos() < rtt.saturating_mul(17) / 10 || retransmitted(facts) {
+        return None;
+    }
+    let (bytes, frames) =
+        thru_trace::ways::server_flight(facts.trace, connection, handshake.start, handshake.end);
+    let mss = connection.int("tcp.mss").unwrap_or(1_460);
+    let fits = usize::try_from(FIRST_FLIGHT * mss).unwrap_or(usize::MAX);
+    if bytes <= fits {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["TLS33"],
+            0.88,
+            format!(
+                "{} works, but its certificates are so long that the encryption handshake took a round trip more, {}.",
+                facts.subject(),
+                ms(rtt)
+            ),
+        )
+        .cost(rtt)
+        .explains(&["TLS34", "APP01"])
+        .cite(handshake, format!("the handshake took {}, the way there and back {}", ms(handshake.nanos()), ms(rtt)))
+        .cite_frames(&frames, format!("the server's first words are {bytes} bytes, and it may send {fits} before it hears again"))
+        .rule_out("TLS34", "the server's first words came at once; it was their end that had to wait")
+        .rule_out("IP19", "no packet was lost and sent again")
+        .service("use a certificate with fewer names, elliptic keys, and no certificates that nobody needs")
+        .user("nothing to repair here"),
+    )
+}
+
 fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     let rtt = facts.rtt()?;
+    if let Some(vote) = long_flight(facts, rtt) {
+        return Some(vote);
+    }
     let handshake =
         facts.handshakes(Layer::Tls).filter(|span| span.is_ok()).max_by_key(|span| span.nanos())?;
     // TLS 1.2 takes two round trips, a second hello one more.
@@ -365,12 +408,40 @@ fn named_by_server(facts: &Facts<'_>, wait: &Span, late: u64) -> Option<Vote> {
     )
 }
 
+/// Slow, quick, and slow again: one of several machines behind one address is.
+fn some_machines(facts: &Facts<'_>, wait: &Span, again: &Span, quick: u64, slow: u64) -> Vote {
+    Vote::disturbed(
+        &["APP12"],
+        0.88,
+        format!("{} works, but some of its machines answer late and others at once.", facts.subject()),
+    )
+    .cost(wait.nanos())
+    .cite(wait, format!("the first byte of the answer came after {}", ms(wait.nanos())))
+    .cite(
+        again,
+        format!(
+            "over new connections the same request was answered after {} once, and after {} another time",
+            ms(quick),
+            ms(slow)
+        ),
+    )
+    .rule_out("APP11", "a program that has woken up stays quick")
+    .rule_out("APP01", "other connections are answered at once")
+    .rule_out("IP19", "each time the wait is before the first byte, with nothing lost")
+    .service("compare the machines behind the balancer: one of them is slow")
+    .user("try again: the next connection may meet another machine")
+}
+
 /// The same request was quick the second time.
 fn only_the_first(facts: &Facts<'_>, wait: &Span, late: u64) -> Option<Vote> {
     let again = facts.control("once_more").filter(|span| span.is_ok())?;
     let second = again.nanos_of("once_more.wait")?;
     if second.saturating_mul(4) > wait.nanos() {
         return None;
+    }
+    if let Some(last) = again.nanos_of("once_more.last").filter(|last| last.saturating_mul(2) > wait.nanos())
+    {
+        return Some(some_machines(facts, wait, again, second, last));
     }
     Some(
         Vote::disturbed(

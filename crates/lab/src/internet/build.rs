@@ -8,7 +8,7 @@ use thru_sim::firewall::{Action, Firewall, FirewallConfig, FlagMatch, FlowShare,
 use thru_sim::nat::{Nat, NatConfig};
 use thru_sim::{Direction, LinkId, NodeId, World};
 use thru_stack::route::{Route, RouteTarget};
-use thru_stack::tcp::TcpConfig;
+use thru_stack::tcp::{Ecn, TcpConfig};
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::ipv4::Protocol;
 use thru_wire::{Cidr, IpPrefix, MacAddr};
@@ -40,6 +40,15 @@ pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
                         InterfaceId(number as u32),
                         Cidr::new(*address, *len).expect("a checked length"),
                     );
+                }
+                for claimed in &node.claims {
+                    let on = interface.addresses.iter().find_map(|(own, len)| {
+                        Prefix::new(*own, *len).filter(|prefix| prefix.contains(*claimed)).map(|_| *len)
+                    });
+                    if let Some(len) = on {
+                        let cidr = Cidr::new(*claimed, len).expect("a checked length");
+                        host.add_address(InterfaceId(number as u32), cidr);
+                    }
                 }
             }
             for line in &node.routes {
@@ -76,11 +85,18 @@ fn add_node(world: &mut World, node: &Node) -> NodeId {
     if node.kind == NodeKind::Switch {
         return world.add_switch(&node.name);
     }
+    let mut tcp = TcpConfig { ports_taken: node.ports_taken, ..TcpConfig::default() };
+    if let Some(bytes) = node.receive_buffer {
+        (tcp.receive_buffer, tcp.receive_buffer_most, tcp.receive_autotuning) = (bytes, bytes, false);
+    }
+    if node.ecn {
+        tcp.ecn = Ecn::Request;
+    }
     let config = HostConfig {
         forwarding: node.kind.forwards(),
         answers_ping: node.answers_ping,
         sends_icmp_errors: node.sends_icmp_errors,
-        tcp: TcpConfig { ports_taken: node.ports_taken, ..TcpConfig::default() },
+        tcp,
         ..HostConfig::default()
     };
     world.add_host(&node.name, config)
@@ -173,6 +189,7 @@ fn filter_rules(rule: &Rule) -> Vec<FilterRule> {
         RuleVerdict::Drop => Action::Drop,
         RuleVerdict::Reject => Action::RejectIcmp,
         RuleVerdict::Reset => Action::RejectReset,
+        RuleVerdict::Strip(kinds) => Action::Strip(kinds),
     };
     let protocols = match rule.protocol {
         None => vec![None],

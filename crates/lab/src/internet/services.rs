@@ -12,6 +12,7 @@ use thru_names::wire::RawRecord;
 use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
+use thru_serve::proxy;
 use thru_serve::web::{
     self, Announced, Answer as Page, Behaviour, Delivery, HttpVersions, Options, QuicDoor, Server, Site,
     TlsVersions,
@@ -22,7 +23,7 @@ use super::zones::Served;
 use super::{Internet, StartError};
 use crate::scenario::ServiceKind;
 use crate::scenario::service::{
-    Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, Quic, ResolverSpec, Trust, WebSpec, frames,
+    Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, ProxySpec, Quic, ResolverSpec, Trust, WebSpec, frames,
 };
 
 /// Where a service runs: web sites that share node and port are one server.
@@ -96,6 +97,8 @@ impl Pki {
             not_after: web.not_after.map_or(date + LEAF_AFTER, Duration::from_nanos),
             without_intermediates: web.misdeeds.without_intermediate,
             for_clients: web.misdeeds.for_clients,
+            must_staple: web.misdeeds.must_staple,
+            stray: web.misdeeds.stray.then(|| self.unknown.certificate().clone()),
         };
         let certified = match web.issuer {
             Issuer::Lab => self.issuing.issue(request),
@@ -142,6 +145,7 @@ impl Internet {
                 match kind {
                     ServiceKind::Dns(spec) => self.start_dns(node, service, &spec).await?,
                     ServiceKind::Resolver(spec) => self.start_resolver(node, &spec).await?,
+                    ServiceKind::Proxy(spec) => self.start_proxy(node, &spec).await?,
                     ServiceKind::Web(_) => Running::default(),
                 }
             }
@@ -238,9 +242,13 @@ impl Internet {
                     Quic::Open => QuicDoor::Open,
                     Quic::Refuse => QuicDoor::Refuse,
                     Quic::OtherProtocol => QuicDoor::OtherProtocol,
+                    Quic::OtherVersion => QuicDoor::OtherVersion,
+                    Quic::BadRetry => QuicDoor::BadRetry,
+                    Quic::NoCertificate => QuicDoor::NoCertificate,
                 },
                 hello: misdeeds.hello,
                 cold: misdeeds.cold,
+                share: misdeeds.share,
                 headers: misdeeds
                     .headers
                     .iter()
@@ -286,6 +294,25 @@ impl Internet {
             running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
             running.handles.push(handle);
         }
+        Ok(running)
+    }
+
+    async fn start_proxy(&self, node: usize, spec: &ProxySpec) -> Result<Running, StartError> {
+        let mut running = Running::default();
+        if !spec.up {
+            return Ok(running);
+        }
+        let network = self.network_of(node);
+        let listeners = proxy::bind(&network, &self.addresses(node), spec.port)
+            .await
+            .map_err(|error| StartError(format!("listen on port {}: {error}", spec.port)))?;
+        let kind = if spec.socks { proxy::Kind::Socks5 } else { proxy::Kind::Http };
+        let behaviour = match (spec.silent, spec.answer) {
+            (true, _) => proxy::Behaviour::Silent,
+            (false, Some(code)) => proxy::Behaviour::Answer(code),
+            (false, None) => proxy::Behaviour::Relay,
+        };
+        running.tasks.push(tokio::spawn(proxy::serve(network, listeners, kind, behaviour)));
         Ok(running)
     }
 

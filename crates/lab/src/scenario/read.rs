@@ -60,6 +60,12 @@ impl Read<'_> {
         let limit = root.quantity("limit", units::duration)?.unwrap_or(Duration::from_secs(600));
         let target = root.text("target")?;
         let control = root.text("control")?;
+        let proxy = root.text("proxy")?;
+        if let Some(proxy) = &proxy {
+            thru_probe::journey::tunnel::Proxy::parse(&proxy.text).map_err(|why| {
+                proxy.error(why, "write `http://proxy.lab:3128` or `socks5h://proxy.lab:1080`")
+            })?;
+        }
         let client = root.text("client")?;
         let profiles = profiles(&root)?;
         let (mut nodes, mut places) = nodes(&root)?;
@@ -93,6 +99,17 @@ impl Read<'_> {
             node.sends_icmp_errors = reader.bool("icmp_errors")?.unwrap_or(true);
             node.clock = reader.quantity("clock", units::offset)?.unwrap_or(0);
             node.ports_taken = reader.bool("ports_taken")?.unwrap_or(false);
+            node.receive_buffer = reader.quantity("receive_buffer", units::size)?;
+            node.ecn = reader.bool("ecn")?.unwrap_or(false);
+            for text in reader.texts("claims")?.unwrap_or_default() {
+                let address = text.text.parse().map_err(|_| {
+                    text.error(
+                        format!("`{}` is not an IP address", text.text),
+                        "write another node's address",
+                    )
+                })?;
+                node.claims.push(address);
+            }
             for text in reader.texts("addresses")?.unwrap_or_default() {
                 let address: IpAddr = text.text.parse().map_err(|_| {
                     text.error(
@@ -189,6 +206,7 @@ impl Read<'_> {
             client,
             target: target.map(|target| target.text),
             control: control.map(|control| control.text),
+            proxy: proxy.map(|proxy| proxy.text),
             other_resolvers,
             nodes,
             segments,

@@ -37,6 +37,56 @@ pub enum ServiceKind {
     Resolver(ResolverSpec),
     /// One web site.
     Web(WebSpec),
+    /// A proxy that connects on behalf of others.
+    Proxy(ProxySpec),
+}
+
+/// A proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxySpec {
+    /// It speaks SOCKS 5 instead of HTTP.
+    pub socks: bool,
+    /// Its port.
+    pub port: u16,
+    /// What it answers everybody: a status (HTTP) or a reply code (SOCKS); `None`: it connects and passes on.
+    pub answer: Option<u16>,
+    /// It takes connections and says nothing.
+    pub silent: bool,
+    /// Whether it runs at all.
+    pub up: bool,
+}
+
+impl Default for ProxySpec {
+    fn default() -> ProxySpec {
+        ProxySpec { socks: false, port: 3128, answer: None, silent: false, up: true }
+    }
+}
+
+impl ProxySpec {
+    fn apply(&mut self, reader: &Reader<'_>) -> Result<(), Error> {
+        set(&mut self.socks, reader.bool("socks")?);
+        if let Some(port) = reader.integer("port", 1, 65_535)? {
+            self.port = port as u16;
+        }
+        for (key, from) in [("status", 300), ("reply", 1)] {
+            if let Some(answer) = reader.integer(key, from, 599)? {
+                self.answer = Some(answer as u16);
+            }
+        }
+        set(&mut self.silent, reader.bool("silent")?);
+        set(&mut self.up, reader.bool("up")?);
+        Ok(())
+    }
+
+    /// Lines of the expanded file.
+    pub(super) fn show(&self) -> Vec<String> {
+        let mut lines = vec![format!("socks = {}", self.socks), format!("port = {}", self.port)];
+        let key = if self.socks { "reply" } else { "status" };
+        lines.extend(self.answer.map(|answer| format!("{key} = {answer}")));
+        lines.extend(self.silent.then(|| "silent = true".to_string()));
+        lines.push(format!("up = {}", self.up));
+        lines
+    }
 }
 
 /// How a name server behaves.
@@ -357,7 +407,7 @@ impl Default for WebSpec {
 }
 
 /// The words of `kind`.
-pub(crate) const KINDS: [&str; 3] = ["dns", "resolver", "web"];
+pub(crate) const KINDS: [&str; 4] = ["dns", "resolver", "web", "proxy"];
 
 impl ServiceKind {
     /// A service of that kind with its defaults.
@@ -366,6 +416,7 @@ impl ServiceKind {
             "dns" => Some(ServiceKind::Dns(DnsSpec { up: true, ..DnsSpec::default() })),
             "resolver" => Some(ServiceKind::Resolver(ResolverSpec { up: true, ..ResolverSpec::default() })),
             "web" => Some(ServiceKind::Web(WebSpec::default())),
+            "proxy" => Some(ServiceKind::Proxy(ProxySpec::default())),
             _ => None,
         }
     }
@@ -376,6 +427,7 @@ impl ServiceKind {
             ServiceKind::Dns(_) => "dns",
             ServiceKind::Resolver(_) => "resolver",
             ServiceKind::Web(_) => "web",
+            ServiceKind::Proxy(_) => "proxy",
         }
     }
 
@@ -420,6 +472,7 @@ impl ServiceKind {
                 set(&mut spec.up, reader.bool("up")?);
             }
             ServiceKind::Web(spec) => spec.apply(reader)?,
+            ServiceKind::Proxy(spec) => spec.apply(reader)?,
         }
         Ok(())
     }

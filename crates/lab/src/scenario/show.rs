@@ -27,6 +27,9 @@ impl Scenario {
         if let Some(target) = &self.target {
             writeln!(out, "target = {}", quote(target))?;
         }
+        if let Some(proxy) = &self.proxy {
+            writeln!(out, "proxy = {}", quote(proxy))?;
+        }
         if let Some(control) = &self.control {
             writeln!(out, "control = {}", quote(control))?;
         }
@@ -90,6 +93,15 @@ impl Scenario {
             if !node.hosts.is_empty() {
                 let lines = node.hosts.iter().map(|(name, address)| format!("{name} {address}"));
                 writeln!(out, "hosts = [{}]", list(lines))?;
+            }
+            if !node.claims.is_empty() {
+                writeln!(out, "claims = [{}]", list(node.claims.iter().map(ToString::to_string)))?;
+            }
+            if let Some(bytes) = node.receive_buffer {
+                writeln!(out, "receive_buffer = {}", quote(&units::show_size(bytes)))?;
+            }
+            if node.ecn {
+                writeln!(out, "ecn = true")?;
             }
             if node.ports_taken {
                 writeln!(out, "ports_taken = true")?;
@@ -274,6 +286,7 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
             lines
         }
         ServiceKind::Web(spec) => web(spec),
+        ServiceKind::Proxy(spec) => spec.show(),
     }
 }
 

@@ -37,9 +37,11 @@ fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     let any = |is: &dyn Fn(&str) -> bool| case.truth.iter().any(|cause| is(cause));
     // A machine that sends nothing leaves nothing to be captured; and some causes are told apart only by asking more than
     // the request did, which a capture shows at best by chance.
-    const SENDS_NOTHING: [&str; 2] = ["IP01", "HST02"];
-    const NEEDS_QUESTIONS: [&str; 11] =
-        ["HST03", "HST04", "IP03", "IP08", "IP29", "IP30", "FW08", "FW10", "FW12", "APP11", "Q17"];
+    const SENDS_NOTHING: [&str; 3] = ["IP01", "HST02", "DNS46"];
+    const NEEDS_QUESTIONS: [&str; 20] = [
+        "HST03", "HST04", "HST07", "IP03", "IP08", "IP12", "IP29", "IP30", "FW07", "FW08", "FW10", "FW12",
+        "FW15", "APP11", "APP12", "Q17", "DNS17", "DNS20", "DNS24", "TLS32",
+    ];
     if any(&|cause| SENDS_NOTHING.contains(&cause) || NEEDS_QUESTIONS.contains(&cause)) {
         return None;
     }

@@ -35,7 +35,11 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
     }
     if code == "dns.timeout" {
         let ours = recorder.network().resolvers();
-        resolve::control::control_over_tcp(recorder, None, &name, wanted, &ours, patience).await;
+        let over_tcp =
+            resolve::control::control_over_tcp(recorder, None, &name, wanted, &ours, patience).await;
+        if over_tcp.code.is_none() {
+            resolve::control::control_without_edns(recorder, None, &name, wanted, &ours, patience).await;
+        }
     }
     if code == "dns.servfail" {
         let ours = recorder.network().resolvers();
@@ -158,7 +162,9 @@ pub async fn after_connect(
         other_port(recorder, *remote).await;
     }
     if failed.iter().all(|span| recorder.code(*span).as_deref() == Some("tcp.timeout")) {
-        other_source(recorder, *remote).await;
+        if other_source(recorder, *remote).await > 0 {
+            super::compare::other_site_source(recorder, options).await;
+        }
     }
     other_site_connects(recorder, options).await;
 }
@@ -171,6 +177,7 @@ pub async fn after_quic(recorder: &Recorder, options: &JourneyOptions, addresses
     let wishes = ConnectOptions { limit: Some(options.connect_limit), ..ConnectOptions::default() };
     let connected = connect::single(recorder, Some(control), *remote, wishes).await;
     close(recorder, control, connected.map(drop));
+    super::compare::udp_port(recorder, options, remote.ip()).await;
     way(recorder, remote.ip()).await;
 }
 
@@ -200,7 +207,7 @@ async fn other_port(recorder: &Recorder, remote: SocketAddr) {
 
 /// The same address and port again, from other ports of ours: `source.tries` attempts, of which `source.answered` were.
 /// Where several devices share the work, one of them may be broken.
-async fn other_source(recorder: &Recorder, remote: SocketAddr) {
+async fn other_source(recorder: &Recorder, remote: SocketAddr) -> u32 {
     const TRIES: u32 = 4;
     let control =
         open(recorder, Layer::Tcp, "other_source", format!("does {remote} answer other ports of ours?"));
@@ -211,7 +218,12 @@ async fn other_source(recorder: &Recorder, remote: SocketAddr) {
     }
     recorder.set(control, "source.tries", TRIES);
     recorder.set(control, "source.answered", answered);
-    if answered > 0 { recorder.ok(control) } else { recorder.fail(control, "tcp.timeout", "none of them") }
+    if answered > 0 {
+        recorder.ok(control)
+    } else {
+        recorder.fail(control, "tcp.timeout", "none of them")
+    }
+    answered
 }
 
 /// A site that is known to work: does a TCP handshake with it?
@@ -271,7 +283,7 @@ pub async fn clock(recorder: &Recorder, options: &JourneyOptions) {
 }
 
 /// The control site, unless it is the very site that is asked for.
-fn usable_site(options: &JourneyOptions) -> Option<&Url> {
+pub(super) fn usable_site(options: &JourneyOptions) -> Option<&Url> {
     options.control_site.as_ref().filter(|site| site.host_str() != options.url.host_str())
 }
 

@@ -152,7 +152,11 @@ impl TcpClient {
             }
         }
         progress.end = Some(network.now());
-        progress.check_length(&request.method)
+        if http1 {
+            progress.note_excess(&self.meter.read());
+        }
+        progress.check_length(&request.method)?;
+        progress.check_coding()
     }
 
     async fn answer(

@@ -66,6 +66,22 @@ pub async fn control_over_tcp(
     ask(recorder, parent, "over_tcp", &question, resolvers, once).await
 }
 
+/// `without_edns`: do the same resolvers answer over UDP when asked as before RFC 6891, with at most 512 bytes? A cut
+/// answer (`dns.truncated`) is one, and is not asked for again over TCP.
+pub async fn control_without_edns(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    name: &Name,
+    record_type: RecordType,
+    resolvers: &[SocketAddr],
+    patience: Patience,
+) -> Control {
+    let mut question = Question::plain(name.clone(), record_type);
+    (question.edns, question.keep_cut) = (false, true);
+    let once = Patience { tries: 1, ..patience };
+    ask(recorder, parent, "without_edns", &question, resolvers, once).await
+}
+
 /// `iterate`: what do we hear when we ask from the root down ourselves? Children are the questions (`dns.query`);
 /// `dns.authority` is the last server that was asked as an authority of the name's zone, `dns.authority_rcode` what it
 /// answered, if it did. `dns.security` is what our own validation said, and `dns.ede` why, if it found something wrong.

@@ -46,6 +46,10 @@ pub struct Question {
     pub dnssec_ok: bool,
     /// Go over TCP at once.
     pub tcp: bool,
+    /// With the extensions of RFC 6891, until the server says that it does not know them.
+    pub edns: bool,
+    /// A cut answer is the answer: do not ask for it again over TCP.
+    pub keep_cut: bool,
 }
 
 impl Question {
@@ -58,6 +62,8 @@ impl Question {
             checking_disabled: false,
             dnssec_ok: false,
             tcp: false,
+            edns: true,
+            keep_cut: false,
         }
     }
 }
@@ -177,7 +183,7 @@ impl<'a> Server<'a> {
             address,
             question,
             id,
-            edns: true,
+            edns: question.edns,
             socket: None,
             span: None,
             tries: 0,
@@ -206,6 +212,7 @@ impl<'a> Server<'a> {
             // RFC 6891 section 7: a server that does not know EDNS says so with one of these.
             if self.edns && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp) {
                 self.edns = false;
+                recorder.set(span, "dns.edns_refused", rcode_text(code));
                 outcome = self.exchange(over_tcp, timeout).await;
             }
         }
@@ -214,9 +221,11 @@ impl<'a> Server<'a> {
             && !over_tcp
         {
             recorder.set(span, "dns.truncated", true);
-            over_tcp = true;
-            started = recorder.network().now();
-            outcome = self.exchange(over_tcp, timeout).await;
+            if !self.question.keep_cut {
+                over_tcp = true;
+                started = recorder.network().now();
+                outcome = self.exchange(over_tcp, timeout).await;
+            }
         }
         recorder.set(span, "dns.transport", if over_tcp { "tcp" } else { "udp" });
         let result = match outcome {

@@ -16,7 +16,8 @@ const NAMES: usize = 100;
 const TEXT: usize = 512;
 
 /// A chain as a span's value: `subject`, `issuer`, `not_before`, `not_after` (RFC 3339) and `sans` of each certificate,
-/// and `aia`: whether it says where its issuer's certificate can be fetched (RFC 5280 4.2.2.1).
+/// `aia`: whether it says where its issuer's certificate can be fetched (RFC 5280 4.2.2.1), and `must_staple`: whether the
+/// server has to show that it is not revoked (RFC 7633).
 pub fn describe(chain: &[CertificateDer<'_>]) -> Value {
     Value::List(chain.iter().map(|certificate| describe_one(certificate)).collect())
 }
@@ -34,6 +35,9 @@ fn describe_one(der: &[u8]) -> Value {
     text("not_after", rfc3339(certificate.validity().not_after));
     map.insert("sans".to_owned(), Value::List(names(&certificate).into_iter().map(Value::Text).collect()));
     map.insert("aia".to_owned(), Value::Bool(names_issuer(&certificate)));
+    let feature = |oid: String| oid == "1.3.6.1.5.5.7.1.24";
+    let staples = certificate.extensions().iter().any(|extension| feature(extension.oid.to_id_string()));
+    map.insert("must_staple".to_owned(), Value::Bool(staples));
     Value::Map(map)
 }
 

@@ -51,8 +51,34 @@ pub struct Counts {
     pub last_write: Option<Instant>,
     /// The first bytes that came, at most [`HEAD`].
     pub head: Vec<u8>,
+    /// Bytes up to the first empty line, with it; 0: none came.
+    pub head_end: u64,
+    /// The last bytes that came, three at most, while no empty line did.
+    tail: Vec<u8>,
     /// The other end closed in order.
     pub ended: bool,
+}
+
+impl Counts {
+    /// Looks for the empty line that ends a head of HTTP/1 (RFC 9112 2.1) in what just came.
+    fn look_for_head(&mut self, came: &[u8]) {
+        if self.head_end > 0 {
+            return;
+        }
+        let before = self.tail.len();
+        self.tail.extend_from_slice(came);
+        match self.tail.windows(4).position(|four| four == b"\r\n\r\n") {
+            Some(place) => {
+                self.head_end =
+                    self.bytes_read - came.len() as u64 + (place + 4 - before.min(place + 4)) as u64;
+                self.tail.clear();
+            }
+            None => {
+                let gone = self.tail.len().saturating_sub(3);
+                self.tail.drain(..gone);
+            }
+        }
+    }
 }
 
 /// Bytes kept of the beginning of what came.
@@ -103,6 +129,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
                 counts.last_read = Some(now);
                 let missing = (HEAD - counts.head.len()).min(came.len());
                 counts.head.extend_from_slice(&came[..missing]);
+                counts.look_for_head(came);
             }
         }
         result

@@ -31,6 +31,8 @@ pub(super) struct Verifier {
 pub(super) struct Seen {
     /// Leaf first, as sent.
     pub(super) chain: Vec<CertificateDer<'static>>,
+    /// The server showed an answer about its revocation (RFC 6066 8).
+    pub(super) stapled: bool,
     /// Why it was refused.
     pub(super) error: Option<CertificateError>,
 }
@@ -82,7 +84,7 @@ impl ServerCertVerifier for Verifier {
             .take(CHAIN)
             .map(|one| one.clone().into_owned())
             .collect();
-        self.remember(name, Seen { chain, error });
+        self.remember(name, Seen { chain, stapled: !ocsp_response.is_empty(), error });
         result
     }
 

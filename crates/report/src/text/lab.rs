@@ -11,10 +11,8 @@ pub struct Summary {
     pub name: String,
     /// One sentence.
     pub title: String,
-    /// Hosts, routers and switches.
-    pub nodes: usize,
-    /// Links between them.
-    pub links: usize,
+    /// The causes that a diagnosis is to find; empty: nothing is wrong.
+    pub causes: Vec<String>,
 }
 
 /// All of a lab.
@@ -72,13 +70,12 @@ pub fn list(labs: &[Summary], style: &Style) -> String {
         .map(|lab| {
             vec![
                 for_style(&lab.name, style),
-                lab.nodes.to_string(),
-                lab.links.to_string(),
+                for_style(&lab.causes.join(" "), style),
                 for_style(&lab.title, style),
             ]
         })
         .collect();
-    table(&["lab", ">nodes", ">links", "what it is"], &rows, style)
+    table(&["lab", "to find", "what it is"], &rows, style)
 }
 
 /// The whole lab in tables.
@@ -160,12 +157,12 @@ mod tests {
             let text = show(&lab, &style);
             assert!(text.lines().all(|line| super::super::layout::width(line) <= width), "{text}");
         }
-        let summary =
-            Summary { name: "internet".into(), title: "A small whole internet".into(), nodes: 14, links: 15 };
+        let summary = Summary {
+            name: "loss".into(),
+            title: "a line loses packets".into(),
+            causes: vec!["IP19".into()],
+        };
         let line = list(&[summary], &Style::default());
-        assert_eq!(
-            line,
-            "lab       nodes  links  what it is\ninternet     14     15  A small whole internet\n"
-        );
+        assert_eq!(line, "lab   to find  what it is\nloss  IP19     a line loses packets\n");
     }
 }

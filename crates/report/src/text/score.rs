@@ -19,6 +19,8 @@ pub struct Row {
     pub packets: usize,
     /// The longest time one diagnosis took, in seconds.
     pub seconds: f64,
+    /// The most it took beyond the request itself and the timeouts that the fault forces, in seconds.
+    pub beyond: f64,
 }
 
 /// A verdict that was not right.
@@ -54,12 +56,13 @@ pub fn table(rows: &[Row], misses: &[Miss], style: &Style) -> String {
             line.extend(row.outcomes[1..].iter().map(ToString::to_string));
             line.push(row.packets.to_string());
             line.push(format!("{:.0} s", row.seconds.ceil()));
+            line.push(format!("{:.1}", row.beyond));
             line
         })
         .collect();
     let headings = [
-        "layer", ">cases", ">layer", ">cause", ">near", ">unsure", ">missed", ">wrong", ">alarm", ">pkts",
-        ">time",
+        "layer", ">cases", ">layer", ">cause", ">near", ">open", ">miss", ">wrong", ">alarm", ">pkts",
+        ">time", ">own",
     ];
     let mut out = columns(&headings, &lines, style);
     for miss in misses {
@@ -88,6 +91,7 @@ mod tests {
             outcomes: [1100, 60, 20, 10, 10, 0],
             packets: 1287,
             seconds: 61.2,
+            beyond: 4.4,
         };
         let miss = Miss {
             command: "thru https://www.shop.lab/ --on lab:loss --seed 3".into(),

@@ -60,6 +60,7 @@ impl Certificate {
             not_after: now + OWN_HOLDS,
             without_intermediates: false,
             for_clients: false,
+            ..LeafRequest::default()
         };
         let made = pki::self_signed(seed, request).map_err(|error| error.to_string())?;
         Ok(Certificate { chain: made.chain().to_vec(), key: made.key() })

@@ -115,6 +115,16 @@ impl ResolvesServerCert for ByName {
     }
 }
 
+/// Has no certificate for anybody.
+#[derive(Debug)]
+struct Nobody;
+
+impl ResolvesServerCert for Nobody {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<SigningKey>> {
+        None
+    }
+}
+
 /// quinn's configuration for all sites that speak HTTP/3.
 pub(super) fn quic_config(
     network: &Network,
@@ -141,7 +151,12 @@ pub(super) fn quic_config(
             .with_protocol_versions(&[&version::TLS13])
             .map_err(|error| ServeError::new("serve HTTP/3", error))?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(ByName { exact, wildcards, first }));
+            .with_cert_resolver(
+                match speaking().any(|site| site.site.behaviour.quic == QuicDoor::NoCertificate) {
+                    true => Arc::new(Nobody) as Arc<dyn ResolvesServerCert>,
+                    false => Arc::new(ByName { exact, wildcards, first }),
+                },
+            );
     let other = speaking().any(|site| site.site.behaviour.quic == QuicDoor::OtherProtocol);
     config.alpn_protocols = vec![if other { b"doq".to_vec() } else { b"h3".to_vec() }];
     config.session_storage = ServerSessionMemoryCache::new(SESSIONS);

@@ -46,13 +46,15 @@ pub(super) fn route_line(text: &Str, node: usize, nodes: &[Node]) -> Result<Rout
 }
 
 pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
-    const FORM: &str = "write `drop tcp 443 to NODE`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to NODE containing:TEXT`, `accept icmp`; also flags:syn|ack, over:BYTES, flows:1/2, after:N, first:N";
-    const VERDICTS: [(&str, RuleVerdict); 4] = [
+    const FORM: &str = "write `drop tcp 443 to NODE`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to NODE containing:TEXT`, `accept icmp`; `strip tcp option:window-scale`; also flags:syn|ack|ecn, over:BYTES, flows:1/2, after:N, first:N";
+    const VERDICTS: [(&str, RuleVerdict); 5] = [
+        ("strip", RuleVerdict::Strip(0)),
         ("accept", RuleVerdict::Accept),
         ("drop", RuleVerdict::Drop),
         ("reject", RuleVerdict::Reject),
         ("reset", RuleVerdict::Reset),
     ];
+    const OPTIONS: [(&str, u8); 4] = [("mss", 2), ("window-scale", 3), ("sack", 4), ("timestamps", 8)];
     const PROTOCOLS: [(&str, Option<u8>); 4] =
         [("any", None), ("icmp", Some(1)), ("tcp", Some(6)), ("udp", Some(17))];
     let part = |word: &str| Str { text: word.to_string(), span: text.span.clone() };
@@ -89,6 +91,13 @@ pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
             word => match word.split_once(':') {
                 Some(("containing", bytes)) if !bytes.is_empty() => rule.containing = Some(bytes.to_string()),
                 // SYN alone; and what carries an acknowledgement but no SYN: all of a connection but its beginning.
+                Some(("option", name)) if protocol == Some(6) => {
+                    let kind = crate::scenario::service::word(&part(name), &OPTIONS, "TCP option")?;
+                    let RuleVerdict::Strip(kinds) = &mut rule.verdict else { return Err(bad()) };
+                    *kinds |= 1 << kind;
+                }
+                // Who asks for ECN sets both of its bits in the SYN (RFC 3168 6.1.1).
+                Some(("flags", "ecn")) if protocol == Some(6) => rule.flags = Some((0xd2, 0xc2)),
                 Some(("flags", "syn")) if protocol == Some(6) => rule.flags = Some((0x12, 0x02)),
                 Some(("flags", "ack")) if protocol == Some(6) => rule.flags = Some((0x12, 0x10)),
                 Some(("over", bytes)) => {
@@ -108,6 +117,12 @@ pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
                 },
             },
         }
+    }
+    if rule.verdict == RuleVerdict::Strip(0) {
+        return Err(text.error(
+            "what is to be taken out?",
+            "write option:mss, option:window-scale, option:sack or option:timestamps",
+        ));
     }
     if verdict == RuleVerdict::Reset && protocol != Some(6) {
         return Err(text.error("only TCP has resets", "use `reject`, or `reset tcp`"));

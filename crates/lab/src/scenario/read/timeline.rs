@@ -58,6 +58,7 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
                     ServiceKind::Dns(spec) => spec.up = up,
                     ServiceKind::Resolver(spec) => spec.up = up,
                     ServiceKind::Web(spec) => spec.up = up,
+                    ServiceKind::Proxy(spec) => spec.up = up,
                 }
             }
             if set.is_some() || up.is_some() {

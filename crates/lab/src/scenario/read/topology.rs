@@ -64,6 +64,9 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             rules: Vec::new(),
             hosts: Vec::new(),
             ports_taken: false,
+            claims: Vec::new(),
+            receive_buffer: None,
+            ecn: false,
             explicit: Vec::new(),
         });
         places.push(name);

@@ -31,10 +31,22 @@ pub enum Quic {
     Refuse,
     /// Another protocol than HTTP/3 is spoken in it.
     OtherProtocol,
+    /// Only versions of QUIC that no client of today knows.
+    OtherVersion,
+    /// It asks every client to begin anew, with a check that does not hold (RFC 9000 8.1.2).
+    BadRetry,
+    /// It has no certificate to show.
+    NoCertificate,
 }
 
-const QUIC: [(&str, Quic); 3] =
-    [("open", Quic::Open), ("refuse", Quic::Refuse), ("other-protocol", Quic::OtherProtocol)];
+const QUIC: [(&str, Quic); 6] = [
+    ("open", Quic::Open),
+    ("refuse", Quic::Refuse),
+    ("other-protocol", Quic::OtherProtocol),
+    ("other-version", Quic::OtherVersion),
+    ("bad-retry", Quic::BadRetry),
+    ("no-certificate", Quic::NoCertificate),
+];
 
 /// TLS alerts by their registered names (RFC 8446 6).
 const ALERTS: [(&str, u8); 12] = [
@@ -79,10 +91,16 @@ pub struct Misdeeds {
     pub client_certificate: bool,
     /// The only IP version it listens on.
     pub family: Option<u8>,
+    /// Only the first so many of so many connections meet all this, the others a healthy server.
+    pub share: Option<(u32, u32)>,
     /// The intermediate certificate is not sent.
     pub without_intermediate: bool,
     /// The certificate is meant for clients, not for servers.
     pub for_clients: bool,
+    /// The certificate promises an answer about its revocation, which the server does not show.
+    pub must_staple: bool,
+    /// A certificate that does not belong there is sent in the middle of the chain.
+    pub stray: bool,
 }
 
 impl Misdeeds {
@@ -134,6 +152,14 @@ impl Misdeeds {
         if let Some(quic) = reader.text("quic")? {
             self.quic = word(&quic, &QUIC, "way of receiving QUIC")?;
         }
+        if let Some(share) = reader.text("share")? {
+            let read = |text: &str| text.parse::<u32>().ok().filter(|number| *number > 0);
+            let parts = share.text.split_once('/').and_then(|(first, of)| Some((read(first)?, read(of)?)));
+            let parts = parts.filter(|(first, of)| first < of);
+            self.share = Some(parts.ok_or_else(|| {
+                share.error(format!("`{}` is no share", share.text), "write `1/2` for every other connection")
+            })?);
+        }
         set(&mut self.client_certificate, reader.bool("client_certificate")?);
         if let Some(family) = reader.text("family")? {
             self.family = Some(word(&family, &[("4", 4), ("6", 6)], "IP version")?);
@@ -145,6 +171,8 @@ impl Misdeeds {
         if let Some(sent) = reader.bool("intermediate")? {
             self.without_intermediate = !sent;
         }
+        set(&mut self.must_staple, reader.bool("must_staple")?);
+        set(&mut self.stray, reader.bool("stray")?);
         if let Some(purpose) = reader.text("purpose")? {
             self.for_clients = word(&purpose, &[("server", false), ("client", true)], "purpose")?;
         }
@@ -180,11 +208,14 @@ impl Misdeeds {
             lines.push(format!("quic = {}", quote(name)));
         }
         lines.extend(self.client_certificate.then(|| "client_certificate = true".to_string()));
+        lines.extend(self.share.map(|(first, of)| format!("share = \"{first}/{of}\"")));
         lines.extend(self.family.map(|family| format!("family = \"{family}\"")));
     }
 
     pub(in crate::scenario) fn show_certificate(&self, entries: &mut Vec<String>) {
         entries.extend(self.without_intermediate.then(|| "intermediate = false".to_string()));
+        entries.extend(self.must_staple.then(|| "must_staple = true".to_string()));
+        entries.extend(self.stray.then(|| "stray = true".to_string()));
         entries.extend(self.for_clients.then(|| "purpose = \"client\"".to_string()));
     }
 }
