@@ -604,12 +604,12 @@ impl Case<'_> {
         let silent =
             |query: &&Span| matches!(query.code(), Some("dns.timeout" | "dns.unreachable" | "ip.no_route"));
         let asked: Vec<&Span> = self.facts.trace.children_of(stuck.id, "dns.query").collect();
-        let last = asked.last().filter(|query| silent(&query))?;
+        let last = asked.last().filter(|query| silent(query))?;
         let zone = last.text("dns.zone")?;
         let of_zone = || asked.iter().filter(|query| query.text("dns.zone") == Some(zone));
         let nowhere =
             |query: &Span| query.address("dns.server").is_some_and(|server| crate::ip::is_private(&server));
-        if !of_zone().all(|query| silent(&query) && nowhere(query)) {
+        if !of_zone().all(|query| silent(query) && nowhere(query)) {
             return None;
         }
         let address = last.address("dns.server")?;

@@ -161,10 +161,9 @@ pub async fn after_connect(
     {
         other_port(recorder, *remote).await;
     }
-    if failed.iter().all(|span| recorder.code(*span).as_deref() == Some("tcp.timeout")) {
-        if other_source(recorder, *remote).await > 0 {
-            super::compare::other_site_source(recorder, options).await;
-        }
+    let silent = failed.iter().all(|span| recorder.code(*span).as_deref() == Some("tcp.timeout"));
+    if silent && other_source(recorder, *remote).await > 0 {
+        super::compare::other_site_source(recorder, options).await;
     }
     other_site_connects(recorder, options).await;
 }
