@@ -518,6 +518,9 @@ pub(crate) enum BenchCommand {
         /// The first of these seeds
         #[arg(long, default_value_t = 1, value_name = "SEED")]
         from: u64,
+        /// Judge so many labs made up by chance instead, from the seed --from on (`lab:random-7` is one of them)
+        #[arg(long, value_name = "N", conflicts_with_all = ["labs", "seeds"])]
+        random: Option<u64>,
         /// List each case that was not right
         #[arg(short, long)]
         verbose: bool,

@@ -10,7 +10,7 @@
 //! - [`internet`]: a scenario, running in virtual time: the network, its services, its faults, its tap.
 //! - [`run`]: a request on it, from start to verdict; and the checks of a scenario.
 //! - [`score`]: how often the diagnosis is right, over labs and seeds.
-//! - [`builtin`]: the labs inside the binary.
+//! - [`builtin`]: the labs inside the binary. [`random`]: labs made up by chance, that nobody has seen before.
 
 pub mod builtin;
 pub mod date;
@@ -18,6 +18,7 @@ pub mod internet;
 mod item;
 pub mod link;
 pub mod prefix;
+pub mod random;
 pub mod run;
 pub mod scenario;
 pub mod score;

@@ -239,6 +239,11 @@ pub enum RuleVerdict {
     Strip(u32),
 }
 
+/// The lab of a name such as `random-7`.
+fn made_up(name: &str) -> Option<Scenario> {
+    name.strip_prefix("random-")?.parse().ok().map(crate::random::scenario)
+}
+
 impl Scenario {
     /// Reads a scenario. `file_name` is what errors call it; `use` may name a built-in lab only.
     pub fn parse(text: &str, file_name: &str) -> Result<Scenario, Error> {
@@ -285,6 +290,9 @@ impl Scenario {
         {
             return Scenario::varied(name, seed);
         }
+        if let Some(made) = made_up(name) {
+            return Some(made);
+        }
         let (_, text) = crate::builtin::find(name)?;
         Some(
             Scenario::parse(text, &format!("lab:{name}"))
@@ -295,6 +303,9 @@ impl Scenario {
     /// The built-in lab of that name, varied by a seed: what its `[vary]` leaves open is chosen, and distances and
     /// rates differ. A name such as `loss~7` says both.
     pub fn varied(name: &str, seed: u64) -> Option<Scenario> {
+        if let Some(made) = made_up(name) {
+            return Some(made);
+        }
         let (_, text) = crate::builtin::find(name)?;
         let source = Arc::new(Source { name: format!("lab:{name}~{seed}"), text: text.to_string() });
         let scenario = read::scenario(&source, &|_| None, Some(seed));

@@ -186,7 +186,7 @@ async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> i
         let last = first.saturating_add(WAVE - 1).min(options.max_hops);
         for _ in 0..options.probes {
             for flow in 0..flows {
-                search.wave(recorder, first..=last, flow, options.wait).await?;
+                search.wave(recorder, &(first..=last).collect::<Vec<u8>>(), flow, options.wait).await?;
             }
         }
         let silent = search.hops.range(first..=last).all(|(_, hop)| hop.addresses.is_empty());
@@ -194,6 +194,11 @@ async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> i
             break;
         }
         first = last + 1;
+    }
+    // One lost probe must not make the way longer than it is: who said nothing is asked once more.
+    let silent = search.silent_before_the_end();
+    if options.probes == 1 && flows == 1 && !silent.is_empty() {
+        search.wave(recorder, &silent, 0, options.wait).await?;
     }
     Ok(search.finish())
 }
@@ -223,16 +228,10 @@ struct Pending {
 
 impl Search {
     /// Sends one probe of a flow to each distance and collects answers until all are there or the time is over.
-    async fn wave(
-        &mut self,
-        recorder: &Recorder,
-        ttls: std::ops::RangeInclusive<u8>,
-        flow: u16,
-        wait: Duration,
-    ) -> io::Result<()> {
+    async fn wave(&mut self, recorder: &Recorder, ttls: &[u8], flow: u16, wait: Duration) -> io::Result<()> {
         let network = recorder.network();
         self.pending.clear();
-        for ttl in ttls {
+        for ttl in ttls.iter().copied() {
             if self.end.is_some_and(|end| ttl > end) {
                 break;
             }
@@ -323,6 +322,15 @@ impl Search {
         if let Some(hop) = teller {
             hop.narrows_to = self.size;
         }
+    }
+
+    /// Distances that nobody answered from, before the one at which the way ends: the last few, where it may have ended
+    /// already.
+    fn silent_before_the_end(&self) -> Vec<u8> {
+        const ASKED_AGAIN: usize = 4;
+        let Some(end) = self.end else { return Vec::new() };
+        let silent = self.hops.range(..end).filter(|(_, hop)| hop.addresses.is_empty());
+        silent.rev().map(|(ttl, _)| *ttl).take(ASKED_AGAIN).collect()
     }
 
     fn ends_at(&mut self, ttl: u8) {

@@ -17,13 +17,18 @@ use crate::{Outcome, output, place};
 
 /// Runs the command.
 pub(crate) fn run(command: &BenchCommand) -> Outcome {
-    let BenchCommand::Verdict { labs, seeds, from, verbose, beside, json } = command;
-    let labs: Vec<Scenario> = if labs.is_empty() {
+    let BenchCommand::Verdict { labs, seeds, from, random, verbose, beside, json } = command;
+    let (mut from, mut seeds) = (*from, *seeds);
+    let labs: Vec<Scenario> = if let Some(count) = random {
+        let made = (from..from.saturating_add(*count)).map(thru_lab::random::scenario).collect();
+        (from, seeds) = (1, 1);
+        made
+    } else if labs.is_empty() {
         builtin::names().filter_map(Scenario::builtin).collect()
     } else {
         labs.iter().map(|lab| place::scenario(lab, &[])).collect::<Result<_, _>>()?
     };
-    let cases = score::cases(&labs, *from..=from.saturating_add(seeds.saturating_sub(1)));
+    let cases = score::cases(&labs, from..=from.saturating_add(seeds.saturating_sub(1)));
     if cases.is_empty() {
         return Err(Failure::usage(
             "none of these labs states a truth",

@@ -35,17 +35,31 @@ impl Traveller<'_> {
         let mut tried = Vec::new();
         for address in others {
             tried.push(Value::Text(address.ip().to_string()));
-            let refused = |code: &str| code.starts_with("tls.") || code.starts_with("tcp.");
-            match self.again(destination, address, control, None).await {
-                Err(code) if refused(&code) => {}
-                _ => {
-                    self.recorder.set(control, "tcp.remote", address.to_string());
-                    return self.recorder.ok(control);
-                }
+            if self.certificate_holds(destination, address, control).await {
+                self.recorder.set(control, "tcp.remote", address.to_string());
+                return self.recorder.ok(control);
             }
         }
         self.recorder.set(control, "addresses.tried", tried);
         self.recorder.fail(control, "tls.alike", "they show the same, or do not answer");
+    }
+
+    /// Whether a handshake with one address gets over the certificate; no page is asked for.
+    async fn certificate_holds(
+        &self,
+        destination: &Destination<'_>,
+        address: SocketAddr,
+        control: SpanId,
+    ) -> bool {
+        let wishes = ConnectOptions { limit: Some(UNANSWERED), nodelay: true, ..ConnectOptions::default() };
+        let Ok(connected) = connect::single(&self.recorder, Some(control), address, wishes).await else {
+            return false;
+        };
+        let tls = self.tls.fresh();
+        let protocols = ["h2", "http/1.1"];
+        let secured =
+            tls.secure(&self.recorder, Some(control), &destination.host, &protocols, connected.stream).await;
+        secured.is_ok()
     }
 
     /// The request failed over one IP version as if by its size: does it pass over the other, in packets of any size?
