@@ -12,10 +12,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use thru_os::device::Device;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
-use thru_os::device::{Device, Sending};
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
+use thru_stack::Frame;
 
 /// Bytes of a frame.
 const FRAME: usize = 200;
@@ -185,7 +186,7 @@ fn carry(
             let mut frame = vec![0; FRAME];
             frame[..14].copy_from_slice(&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
             frame[NUMBER..NUMBER + 4].copy_from_slice(&(sent as u32).to_be_bytes());
-            queue.push_back(Sending::packet(Bytes::from(frame)));
+            queue.push_back(Frame::new(Bytes::from(frame), thru_os::clock::now()));
             sent += 1;
         }
         if queue.is_empty() {

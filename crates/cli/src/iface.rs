@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use thru_net::iface::{
-    Device, Iface, IfaceOptions, Patience, attach, open, open_xdp, random_mac, seconds_left,
+    Iface, IfaceOptions, Patience, Pollable, attach, open, open_xdp, random_mac, seconds_left,
 };
 use thru_stack::autoconf::{AutoconfConfig, AutoconfEvent, Lease, Timing};
 use thru_trace::{Packet, PacketFate, Trace};
@@ -76,7 +76,7 @@ impl Wish {
     }
 
     /// The device that was asked for, or else a packet socket, with a line that says why.
-    fn open(&self, mac: MacAddr) -> io::Result<Box<dyn Device>> {
+    fn open(&self, mac: MacAddr) -> io::Result<Box<dyn Pollable>> {
         if self.device == DeviceKind::Xdp {
             match open_xdp(&self.name, mac) {
                 Ok(device) => return Ok(device),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use thru_lab::Scenario;
 use thru_lab::scenario::{NodeKind, RouteAction};
-use thru_net::iface::Device;
+use thru_net::iface::Pollable;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
 use thru_os::namespace::NetworkNamespace;
@@ -59,9 +59,9 @@ pub(crate) fn resolvers(scenario: &Scenario, index: usize) -> &[IpAddr] {
 /// Makes the interface of the host's first link, with its hardware address, and the device at its other end: a TAP
 /// device, or, where the user may not open one, a pair of virtual interfaces whose far end is in a network namespace
 /// of its own. It has no addresses yet.
-pub(crate) fn wire(scenario: &Scenario, index: usize, name: &str) -> io::Result<Box<dyn Device>> {
+pub(crate) fn wire(scenario: &Scenario, index: usize, name: &str) -> io::Result<Box<dyn Pollable>> {
     let (mac, mtu) = (scenario.mac(index, 0), scenario.mtu(index, 0));
-    let device: Box<dyn Device> =
+    let device: Box<dyn Pollable> =
         match Tun::open(&TunConfig { name: name.to_owned(), tap: true, offload: false }) {
             Ok(tun) => Box::new(tun),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => veth(name, mtu)?,
@@ -72,7 +72,7 @@ pub(crate) fn wire(scenario: &Scenario, index: usize, name: &str) -> io::Result<
     Ok(device)
 }
 
-fn veth(name: &str, mtu: usize) -> io::Result<Box<dyn Device>> {
+fn veth(name: &str, mtu: usize) -> io::Result<Box<dyn Pollable>> {
     const FAR: &str = "far0";
     let far = NetworkNamespace::new()?;
     netlink::add_veth(name, FAR)?;
@@ -84,7 +84,7 @@ fn veth(name: &str, mtu: usize) -> io::Result<Box<dyn Device>> {
         netlink::set_mtu(link.index, mtu)?;
         netlink::set_up(link.index, true)?;
         let config = PacketConfig { interface: FAR.to_owned(), promiscuous: true, offload: false };
-        Ok(Box::new(PacketSocket::open(&config)?) as Box<dyn Device>)
+        Ok(Box::new(PacketSocket::open(&config)?) as Box<dyn Pollable>)
     })?
 }
 

@@ -17,14 +17,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use thru_os::clock;
-pub use thru_os::device::Device;
-use thru_os::device::{Properties, Received, Sending};
+pub use thru_os::device::Pollable;
+use thru_os::device::{Properties, Stamps};
 use thru_os::timer::Timer;
 use thru_stack::autoconf::AutoconfConfig;
 use thru_stack::frame::Offloads;
 use thru_stack::route::{Route, RouteTarget};
 use thru_stack::tcp::TcpConfig;
-use thru_stack::{Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_stack::{Frame, Host, HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::{Cidr, Instant, IpPrefix, MacAddr};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -42,7 +42,6 @@ mod task;
 pub use auto::{Patience, seconds_left};
 pub use capture::Captured;
 pub use open::{open, open_xdp, random_mac};
-pub(crate) use task::frame;
 
 /// What our host on a device is made with.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +82,7 @@ pub struct IfaceStats {
 }
 
 /// Puts a host of ours on `device`. Needs a tokio runtime with I/O.
-pub fn attach(device: Box<dyn Device>, options: IfaceOptions) -> io::Result<Iface> {
+pub fn attach(device: Box<dyn Pollable>, options: IfaceOptions) -> io::Result<Iface> {
     let properties = device.properties().clone();
     let mut seed = [0; 8];
     thru_os::entropy::fill(&mut seed);
@@ -117,17 +116,9 @@ fn host(properties: &Properties, options: &IfaceOptions, seed: u64) -> io::Resul
         mac: options.mac.unwrap_or_else(random_mac),
         mtu: properties.mtu,
     });
-    let segmentation = if properties.offloads.segmentation { 65_535 } else { 0 };
-    host.set_offloads(
-        interface,
-        Offloads {
-            segmentation,
-            checksum: properties.offloads.checksum,
-            // What is kept is kept whole.
-            gather: !options.capture,
-            ..Offloads::default()
-        },
-    );
+    // What is kept is kept whole.
+    let gather = properties.offloads.gather && !options.capture;
+    host.set_offloads(interface, Offloads { gather, ..properties.offloads });
     for address in &options.addresses {
         host.add_address(interface, *address);
     }
@@ -172,6 +163,11 @@ impl Iface {
     /// Calls into the host at the present time, and sends what it then wants to send.
     pub fn with_host<R>(&self, call: impl FnOnce(&mut Host, Instant) -> R) -> R {
         crate::own::with(&*self.wire, call)
+    }
+
+    /// Who says when a frame arrived: what its times are worth.
+    pub fn stamps(&self) -> Stamps {
+        self.wire.state().device.properties().stamps
     }
 
     /// What the device has carried so far.
@@ -227,9 +223,9 @@ struct Wire {
 
 struct State {
     host: Host,
-    device: Box<dyn Device>,
+    device: Box<dyn Pollable>,
     /// Frames that the device had no room for.
-    queue: VecDeque<Sending>,
+    queue: VecDeque<Frame>,
     timers: BTreeMap<(Instant, u64), Waker>,
     next_timer: u64,
     /// What the timer is set to.
@@ -262,7 +258,7 @@ impl Wire {
             }
             state.stats.sent.0 += 1;
             state.stats.sent.1 += frame.len() as u64;
-            state.queue.push_back(task::sending(frame));
+            state.queue.push_back(frame);
         }
         state.flush();
         if !state.queue.is_empty() || state.device.is_stuck() {
@@ -294,7 +290,7 @@ impl State {
     }
 
     /// Frames that have arrived.
-    fn receive(&mut self, batch: &mut Vec<Received>, limit: usize) {
+    fn receive(&mut self, batch: &mut Vec<Frame>, limit: usize) {
         if let Err(error) = self.device.recv_batch(batch, limit) {
             self.fail(&error);
         }

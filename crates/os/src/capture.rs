@@ -8,15 +8,14 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+pub use crate::af_packet::Instruction;
+use crate::af_packet::{AfPacket, Version};
 use crate::device::check;
 use crate::netlink;
 
 mod ring;
 
 use ring::{Block, Ring};
-
-/// An instruction of classic BPF: code, jump if true, jump if false, operand.
-pub type Instruction = (u16, u8, u8, u32);
 
 /// What to listen to.
 #[derive(Clone, Debug)]
@@ -80,7 +79,7 @@ pub struct Counters {
 /// A capture that runs.
 #[derive(Debug)]
 pub struct Capture {
-    socket: OwnedFd,
+    socket: AfPacket,
     ring: Ring,
     framing: Framing,
     counters: Counters,
@@ -90,12 +89,6 @@ pub struct Capture {
     scratch: Vec<u8>,
 }
 
-const PACKET_ADD_MEMBERSHIP: libc::c_int = 1;
-const PACKET_RX_RING: libc::c_int = 5;
-const PACKET_STATISTICS: libc::c_int = 6;
-const PACKET_VERSION: libc::c_int = 10;
-const PACKET_MR_PROMISC: u16 = 1;
-const TPACKET_V3: libc::c_int = 2;
 const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_RAWIP: u16 = 519;
 const ARPHRD_LOOPBACK: u16 = 772;
@@ -117,15 +110,10 @@ impl Capture {
             None => Framing::Cooked,
         };
         let kind = if framing == Framing::Cooked { libc::SOCK_DGRAM } else { libc::SOCK_RAW };
-        // SAFETY: no pointers; the descriptor is ours from here on. Protocol 0: nothing is heard before it is bound.
-        let socket = unsafe {
-            let kind = kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-            OwnedFd::from_raw_fd(check(libc::socket(libc::AF_PACKET, kind, 0))?)
-        };
-        set(&socket, PACKET_VERSION, &TPACKET_V3)?;
+        let socket = AfPacket::open(kind, Version::Blocks)?;
         let ring = Ring::new(&socket, config.buffer, config.latency.max(1))?;
         if let Some(link) = link.as_ref().filter(|_| config.promiscuous) {
-            promiscuous(&socket, link.index)?;
+            socket.promiscuous(link.index)?;
         }
         let loopback = netlink::link("lo").ok().map(|link| link.index);
         let capture =
@@ -143,19 +131,7 @@ impl Capture {
             Some(name) => netlink::link(name).map_err(absent)?.index,
             None => 0,
         };
-        let address = libc::sockaddr_ll {
-            sll_family: libc::AF_PACKET as u16,
-            sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-            sll_ifindex: index as libc::c_int,
-            sll_hatype: 0,
-            sll_pkttype: 0,
-            sll_halen: 0,
-            sll_addr: [0; 8],
-        };
-        let length = size_of_val(&address) as libc::socklen_t;
-        // SAFETY: pointer and length describe `address`.
-        let bound = unsafe { libc::bind(self.socket.as_raw_fd(), (&raw const address).cast(), length) };
-        check(bound).map(drop)
+        self.socket.bind(index)
     }
 
     /// What packets begin with.
@@ -169,16 +145,7 @@ impl Capture {
     /// # Errors
     /// The kernel refuses the program.
     pub fn keep_only(&self, program: &[Instruction]) -> io::Result<()> {
-        let filter = |&(code, jt, jf, k): &Instruction| libc::sock_filter { code, jt, jf, k };
-        let mut program: Vec<_> = program.iter().map(filter).collect();
-        let wanted = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-        let length = size_of_val(&wanted) as libc::socklen_t;
-        // SAFETY: pointer and length describe `wanted`, and it a program that lives until the call returns.
-        check(unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), (&raw const wanted).cast());
-            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, at, length)
-        })
-        .map(drop)
+        self.socket.filter(program)
     }
 
     /// Waits until there are packets, one of `others` can be read, or `millis` have passed (-1: for ever). Gives which
@@ -187,9 +154,11 @@ impl Capture {
     /// # Errors
     /// The interface has gone or was switched off.
     pub fn wait(&self, others: &[&OwnedFd], millis: i32) -> io::Result<u32> {
-        let watched = |fd: &OwnedFd| libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let mut fds: Vec<_> =
-            std::iter::once(watched(&self.socket)).chain(others.iter().map(|other| watched(other))).collect();
+        let others = others.iter().map(|other| other.as_raw_fd());
+        let mut fds: Vec<_> = std::iter::once(self.socket.fd())
+            .chain(others)
+            .map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 })
+            .collect();
         // SAFETY: pointer and length describe `fds`.
         let ready = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) };
         if ready < 0 {
@@ -221,30 +190,15 @@ impl Capture {
 
     /// What the kernel has counted.
     pub fn counters(&mut self) -> Counters {
-        // struct tpacket_stats_v3: packets, drops, times that the ring was full.
-        let mut counts = [0_u32; 3];
-        let mut length = size_of_val(&counts) as libc::socklen_t;
-        // SAFETY: pointer and length describe `counts`; the kernel sets its own counters back.
-        let result = unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), counts.as_mut_ptr().cast());
-            libc::getsockopt(fd, libc::SOL_PACKET, PACKET_STATISTICS, at, &raw mut length)
-        };
-        if result == 0 {
-            self.counters.seen += u64::from(counts[0]);
-            self.counters.lost += u64::from(counts[1]);
-        }
+        let (seen, lost) = self.socket.counts();
+        self.counters.seen += seen;
+        self.counters.lost += lost;
         self.counters
     }
 
     /// The socket's pending error.
     fn error(&self) -> io::Error {
-        let mut code: libc::c_int = 0;
-        let mut length = size_of_val(&code) as libc::socklen_t;
-        // SAFETY: pointer and length describe `code`.
-        unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), (&raw mut code).cast());
-            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, at, &raw mut length);
-        }
+        let code = self.socket.pending_error();
         io::Error::from_raw_os_error(if code == 0 { libc::ENETDOWN } else { code })
     }
 }
@@ -378,30 +332,4 @@ struct Hardware {
     name: [u8; 16],
     family: u16,
     rest: [u8; 22],
-}
-
-/// Sets an option of the packet level.
-fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: pointer and length describe `value`, which the kernel only reads.
-    check(unsafe {
-        let at = std::ptr::from_ref(value).cast();
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, at, length)
-    })
-    .map(drop)
-}
-
-/// Makes the interface hear everything, as long as the socket lives.
-fn promiscuous(socket: &OwnedFd, index: u32) -> io::Result<()> {
-    /// `struct packet_mreq`.
-    #[repr(C)]
-    struct Membership {
-        index: libc::c_int,
-        kind: u16,
-        length: u16,
-        address: [u8; 8],
-    }
-    let wanted =
-        Membership { index: index as libc::c_int, kind: PACKET_MR_PROMISC, length: 0, address: [0; 8] };
-    set(socket, PACKET_ADD_MEMBERSHIP, &wanted)
 }

@@ -11,6 +11,7 @@
 //! - [`resolv`]: resolv.conf and the hosts file.
 //! - [`device`]: interfaces as batches of frames: TUN, TAP, packet sockets with rings, AF_XDP, recordings.
 //! - [`capture`]: hearing what passes an interface or all. [`owners`]: whose sockets they are.
+//! - `af_packet`: what both of these need of packet sockets.
 //! - [`privileges`]: giving up rights. [`signals`]: signals to wait on.
 //! - [`bpf`]: programs in the kernel.
 //! - [`netlink`]: links, addresses and routes of this network namespace.
@@ -20,6 +21,7 @@
 
 #![allow(unsafe_code)]
 
+mod af_packet;
 pub mod batch;
 pub mod bpf;
 pub mod capture;

@@ -3,8 +3,10 @@
 //! These read raw bytes and never fail: a frame that is not what it should be has no flow and no ECN bits.
 
 use bytes::{Bytes, BytesMut};
+use thru_stack::frame::Checksum;
 use thru_stack::offload::Segments;
-use thru_stack::{Medium, Offload};
+use thru_stack::offload::segment::complete_checksum;
+use thru_stack::{Frame, Medium, Offload};
 
 /// Length of the link header, VLAN tags included.
 pub(crate) fn link_header_len(frame: &[u8], medium: Medium) -> usize {
@@ -55,6 +57,18 @@ pub(crate) fn each_packet(frame: &Bytes, offload: Offload, medium: Medium, mut s
     match cut {
         Some(packets) => packets.for_each(show),
         None => show(frame.clone()),
+    }
+}
+
+/// The same with checksums that were left to somebody completed, for who takes single packets.
+pub(crate) fn each_complete_packet(frame: &Frame, medium: Medium, mut show: impl FnMut(Bytes)) {
+    match frame.offload {
+        Offload { segmentation: None, checksum: Checksum::Partial { start, offset } } => {
+            let mut bytes = BytesMut::from(&frame.bytes[..]);
+            complete_checksum(&mut bytes, start, offset);
+            show(bytes.freeze());
+        }
+        offload => each_packet(&frame.bytes, offload, medium, show),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Same topology, same calls, same seed: same packets, to the byte and the nanosecond.
 //! Start with [`World`].
 //!
-//! - [`world`]: nodes, links and the loop.
+//! - [`world`]: nodes, links and the loop; [`LinkEnd`]: the end of a link as a device, for hosts outside.
 //! - [`link`]: the impairment pipeline in its fixed order.
 //! - [`queue`]: drop-tail, drop-head, RED, CoDel, FQ-CoDel, PIE.
 //! - [`switch`]: a learning switch with VLANs.
@@ -31,4 +31,4 @@ pub mod world;
 pub use chain::Chain;
 pub use link::{Direction, LinkConfig, Pipe};
 pub use tap::{DropReason, Sighting};
-pub use world::{LinkId, NodeId, World};
+pub use world::{LinkEnd, LinkId, NodeId, World};

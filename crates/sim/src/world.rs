@@ -1,6 +1,7 @@
 //! Nodes, links and the loop.
 
 mod external;
+mod link_end;
 mod node;
 mod run;
 
@@ -20,6 +21,7 @@ use crate::link::{Direction, LinkConfig, LinkStats, Pipe};
 use crate::queue::Dropped;
 use crate::switch::{PortMode, Switch};
 use crate::tap::{Sighting, Sightings};
+pub use link_end::LinkEnd;
 use node::{Device, HostNode, Node, Port};
 
 /// Largest IP packet that stands for several, in bytes.

@@ -34,6 +34,28 @@ impl Frame {
         self.bytes.len() + pieces_len(&self.payload)
     }
 
+    /// Its parts, one behind the other; those that are not there are empty.
+    pub fn parts(&self) -> [&[u8]; 3] {
+        let [first, second] = &self.payload;
+        [&self.bytes, first.as_deref().unwrap_or_default(), second.as_deref().unwrap_or_default()]
+    }
+
+    /// The two ECN bits (RFC 3168 5) of an IP packet; 0 for anything else. `ethernet`: whether the bytes begin with an
+    /// Ethernet header; VLAN tags are not looked behind.
+    pub fn ecn(&self, ethernet: bool) -> u8 {
+        let Some(packet) = ip_packet(&self.bytes, ethernet) else { return 0 };
+        match (packet.first().map(|byte| byte >> 4), packet.get(1)) {
+            (Some(4), Some(tos)) => tos & 3,
+            (Some(6), Some(class)) => (class >> 4) & 3,
+            _ => 0,
+        }
+    }
+
+    /// Whether its IP header is version 6.
+    pub fn is_v6(&self, ethernet: bool) -> bool {
+        ip_packet(&self.bytes, ethernet).and_then(<[u8]>::first).is_some_and(|byte| byte >> 4 == 6)
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -52,6 +74,17 @@ impl Frame {
         }
         pool.give(core::mem::replace(&mut self.bytes, buffer.freeze()));
         self
+    }
+}
+
+/// The IP packet of a frame, if it is one; VLAN tags are not looked behind.
+fn ip_packet(frame: &[u8], ethernet: bool) -> Option<&[u8]> {
+    if !ethernet {
+        return Some(frame);
+    }
+    match frame.get(12..14)? {
+        [0x08, 0x00] | [0x86, 0xdd] => frame.get(14..),
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@
 //! - `buffers`: what frames are made in, used again.
 //! - `neighbor`: ARP and NDP with reachability (RFC 826, RFC 4861).
 //! - [`route`]: longest prefix first.
+//! - [`device`]: what carries a host's frames, in batches.
 //! - [`offload`]: super-segments, for links and devices that carry them.
 //! - [`autoconf`]: addresses, routes and resolvers from the network: DHCP and SLAAC.
 //! - `fragment`: taking packets apart and, in bounded memory, together again.
@@ -25,6 +26,7 @@
 
 pub mod autoconf;
 mod buffers;
+pub mod device;
 pub(crate) mod fragment;
 pub mod frame;
 mod header;
@@ -44,5 +46,6 @@ pub mod timer;
 pub mod udp;
 
 pub use buffers::BufferPool;
+pub use device::Device;
 pub use frame::{Frame, Offload, Offloads};
 pub use host::{AutoconfState, Host, HostConfig, HostStats, InterfaceConfig, InterfaceId, Medium};

@@ -3,14 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use thru_os::device::Device;
+use thru_os::device::Pollable;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
 use thru_os::device::xdp::{XdpConfig, XdpSocket};
 use thru_wire::MacAddr;
 
 /// Opens the interface with AF_XDP for the station `mac`: its frames never reach the kernel's stack.
-pub fn open_xdp(name: &str, mac: MacAddr) -> io::Result<Box<dyn Device>> {
+pub fn open_xdp(name: &str, mac: MacAddr) -> io::Result<Box<dyn Pollable>> {
     Ok(Box::new(XdpSocket::open(&XdpConfig { interface: name.to_owned(), mac })?))
 }
 
@@ -25,7 +25,7 @@ pub fn random_mac() -> MacAddr {
 /// Opens the interface: a TUN or TAP device that exists is attached to; on any other interface a packet socket is
 /// opened, which hears everything if our host has a hardware address of its own (`own_mac`). With `offload` frames may
 /// be super-segments.
-pub fn open(name: &str, own_mac: bool, offload: bool) -> io::Result<Box<dyn Device>> {
+pub fn open(name: &str, own_mac: bool, offload: bool) -> io::Result<Box<dyn Pollable>> {
     let flags = Path::new("/sys/class/net").join(name.replace(['/', '.'], "")).join("tun_flags");
     if let Ok(flags) = std::fs::read_to_string(flags) {
         /// `IFF_TAP` of linux/if_tun.h.

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thru_os::clock;
-use thru_os::device::{self, Received, Sending};
-use thru_stack::frame as stack;
+use thru_os::device::is_full;
 use thru_stack::{Frame, InterfaceId};
 use tokio::io::unix::AsyncFd;
 
@@ -51,20 +50,18 @@ pub(super) async fn run(wire: Arc<Wire>, device: AsyncFd<OwnedFd>) {
 }
 
 /// Moves frames from the device into the host. Whether there may be more.
-fn receive(wire: &Wire, batch: &mut Vec<Received>) -> bool {
+fn receive(wire: &Wire, batch: &mut Vec<Frame>) -> bool {
     for _ in 0..TURNS {
         let mut state = wire.state();
         state.receive(batch, BATCH);
-        let (count, full) = (batch.len(), device::is_full(batch, BATCH));
+        let (count, full) = (batch.len(), is_full(batch, BATCH));
         let State { host, stats, capture, .. } = &mut *state;
-        let frames = batch.drain(..).map(|received| {
+        let frames = batch.drain(..).inspect(|frame| {
             stats.received.0 += 1;
-            stats.received.1 += received.bytes.len() as u64;
-            let frame = frame(received);
+            stats.received.1 += frame.bytes.len() as u64;
             if let Some(capture) = capture {
-                capture.keep(&frame, false);
+                capture.keep(frame, false);
             }
-            frame
         });
         // Together: what a device brings packet by packet is coalesced on its way into the host.
         host.handle_frames(clock::now(), InterfaceId(0), frames);
@@ -114,40 +111,5 @@ async fn room(wire: &Wire, device: &AsyncFd<OwnedFd>) {
             return;
         }
         wire.queued.notified().await;
-    }
-}
-
-/// A frame as the host takes it.
-pub(crate) fn frame(received: Received) -> Frame {
-    let Received { bytes, rx_time, offload } = received;
-    let segmentation = offload.segmentation.map(|wanted| stack::Segmentation {
-        segment_size: wanted.segment_size,
-        header_len: wanted.header_len,
-        cwr_once: wanted.cwr_once,
-    });
-    let checksum = match offload.checksum {
-        device::Checksum::Full => stack::Checksum::Full,
-        device::Checksum::Partial { start, offset } => stack::Checksum::Partial { start, offset },
-        device::Checksum::Verified => stack::Checksum::Verified,
-    };
-    Frame { offload: stack::Offload { segmentation, checksum }, ..Frame::new(bytes, rx_time) }
-}
-
-/// A frame as the device takes it.
-pub(super) fn sending(frame: Frame) -> Sending {
-    let stack::Offload { segmentation, checksum } = frame.offload;
-    let segmentation = segmentation.map(|wanted| device::Segmentation {
-        segment_size: wanted.segment_size,
-        header_len: wanted.header_len,
-        cwr_once: wanted.cwr_once,
-    });
-    let checksum = match checksum {
-        stack::Checksum::Partial { start, offset } => device::Checksum::Partial { start, offset },
-        stack::Checksum::Full | stack::Checksum::Verified => device::Checksum::Full,
-    };
-    Sending {
-        bytes: frame.bytes,
-        payload: frame.payload,
-        offload: device::Offload { segmentation, checksum },
     }
 }

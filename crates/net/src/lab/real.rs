@@ -1,8 +1,9 @@
 //! The same simulated network in real time, joined to devices of the machine.
 //!
 //! Nothing of the virtual clock is used here: the world is brought up to the machine's clock whenever somebody looks
-//! at it, and a timer wakes for its next event. A node that a [`Device`] plays (see [`join`]) is any real program
-//! behind that device. [`wire`] is the least of such networks: one link, for datagrams.
+//! at it, and a timer wakes for its next event. A node that a [`Pollable`] device plays (see [`join`]) is any real program
+//! behind that device. The other way round, [`port`] makes the end of a link a device for who moves devices.
+//! [`wire`] is the least of such networks: one link, for datagrams.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use thru_os::clock;
-use thru_os::device::{self, Device, Received, Sending};
+use thru_os::device::{Pollable, is_full};
 use thru_os::timer::Timer;
 use thru_sim::{NodeId, World};
 use thru_stack::offload::segment::{Segments, complete_checksum};
@@ -23,9 +24,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 
 use super::{Lab, LabOptions, Shared};
-use crate::iface::frame;
 
+mod port;
 pub mod wire;
+
+use port::Bell;
+pub use port::{LinkPort, port};
 
 /// Runs `main` on a simulated network in real time, to its end. `options.limit` does not apply, and nothing repeats:
 /// time and randomness are the machine's.
@@ -43,6 +47,7 @@ where
             wakes: AtomicU64::new(0),
             late: AtomicU64::new(0),
             edge: Mutex::default(),
+            bells: Mutex::default(),
         };
         let shared = Arc::new(Shared::new(options, Some(joined)));
         shared.start();
@@ -57,7 +62,7 @@ where
 /// to the device. It ends when the result is dropped.
 ///
 /// Fails if the machine can't watch the device, or if `lab` does not run in real time.
-pub fn join(lab: &Lab, node: NodeId, interface: InterfaceId, device: Box<dyn Device>) -> io::Result<Join> {
+pub fn join(lab: &Lab, node: NodeId, interface: InterfaceId, device: Box<dyn Pollable>) -> io::Result<Join> {
     let shared = lab.shared.clone();
     let Some(joined) = &shared.real else {
         return Err(io::Error::other("devices can join only where time is real"));
@@ -148,7 +153,7 @@ impl Drop for Join {
     }
 }
 
-/// What a world in real time has beyond one in virtual time. Locks are taken in this order: the world, its edge.
+/// What a world in real time has beyond one in virtual time. Locks are taken in this order: the world, its edge, its bells.
 pub(super) struct Joined {
     /// The machine's time at the network's start.
     origin: Instant,
@@ -159,14 +164,16 @@ pub(super) struct Joined {
     wakes: AtomicU64,
     late: AtomicU64,
     edge: Mutex<Vec<Port>>,
+    /// Of ends of links that somebody outside waits for.
+    bells: Mutex<Vec<Arc<Bell>>>,
 }
 
 /// Where a device stands at the edge of the world.
 struct Port {
     node: NodeId,
     interface: InterfaceId,
-    device: Box<dyn Device>,
-    queue: VecDeque<Sending>,
+    device: Box<dyn Pollable>,
+    queue: VecDeque<Frame>,
     dropped: u64,
     failure: Option<String>,
 }
@@ -204,17 +211,16 @@ impl Joined {
 
     /// After anything was done to the world: frames that reached its edge leave, and the timer is set.
     pub(super) fn settle(&self, world: &mut World) {
-        let mut first = world.take_external();
-        if first.is_some() {
-            let mut edge = self.edge();
-            while let Some((node, interface, bytes)) = first {
-                if let Some(port) = edge.iter_mut().find(|port| port.is(node, interface)) {
-                    port.queue.push_back(Sending::packet(bytes));
-                }
-                first = world.take_external();
+        let now = world.now();
+        for port in self.edge().iter_mut() {
+            while let Some(bytes) = world.take_external(port.node, port.interface) {
+                port.queue.push_back(Frame::new(bytes, now));
             }
-            for port in edge.iter_mut() {
-                port.flush();
+            port.flush();
+        }
+        for bell in self.bells.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            if world.has_external(bell.node, bell.interface) {
+                bell.ring();
             }
         }
         let next = world.next_event().nanos();
@@ -270,28 +276,23 @@ fn carry_batch(shared: &Shared, node: NodeId, interface: InterfaceId) -> Option<
         }
         over = port.device.is_over();
     }
-    let more = device::is_full(&batch, BATCH);
+    let more = is_full(&batch, BATCH);
     let origin = shared.real.as_ref()?.origin.nanos();
     let mut world = shared.world_now();
     for received in batch {
         // The wire's delay counts from the frame's arrival, not from when we got round to it.
         let at = Instant::from_nanos(received.rx_time.nanos().saturating_sub(origin));
-        packets(frame(received), |bytes| world.inject_at(at, node, interface, bytes));
+        each_packet(received, |bytes| world.inject_at(at, node, interface, bytes));
     }
     (!over).then_some(more)
-}
-
-/// The packets of an Ethernet frame that a device received, as a wire would carry them: super-segments are cut,
-/// checksums completed.
-pub fn each_packet(received: Received, each: impl FnMut(Bytes)) {
-    packets(frame(received), each);
 }
 
 /// Length of an Ethernet header without a tag.
 const ETHERNET: usize = 14;
 
-/// The packets of an Ethernet frame as a wire would carry them: super-segments are cut, checksums completed.
-fn packets(frame: Frame, mut each: impl FnMut(Bytes)) {
+/// The packets of an Ethernet frame that a device received, as a wire would carry them: super-segments are cut,
+/// checksums completed.
+pub fn each_packet(frame: Frame, mut each: impl FnMut(Bytes)) {
     use thru_stack::frame::Checksum;
     if let Some(mut segmentation) = frame.offload.segmentation {
         // What a device says of the headers' length is a hint only (virtio 1.2, 5.1.6.4).

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use thru_net::iface::{Iface, IfaceOptions, Patience, attach};
-use thru_os::device::Device;
+use thru_os::device::Pollable;
 use thru_os::netlink;
 use thru_stack::autoconf::{AutoconfConfig, AutoconfEvent, Timing, stable};
 use thru_wire::MacAddr;
@@ -20,7 +20,7 @@ const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 7]);
 const SECRET: [u8; 16] = [7; 16];
 
 /// A host of ours that asks the network for everything.
-fn ours(device: impl Device + 'static, ipv4: bool, ipv6: bool) -> Iface {
+fn ours(device: impl Pollable + 'static, ipv4: bool, ipv6: bool) -> Iface {
     let config = AutoconfConfig { ipv4, ipv6, secret: SECRET, timing: Timing::BRIEF };
     let options = IfaceOptions { autoconf: Some(config), mac: Some(MAC), ..IfaceOptions::default() };
     attach(Box::new(device), options).expect("it can be watched")

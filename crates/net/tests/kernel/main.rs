@@ -4,12 +4,14 @@
 //! - `transfer`: bulk both ways, for every congestion control of ours; the kernel at both ends as the control.
 //! - `auto`: addresses from dnsmasq and radvd.
 //! - `http`: curl and nginx. `program`: such programs in a place.
+//! - `loops`: one loop for every device, simulated links among them; arrival times.
 //! - `lossy`: the same through a link of ours that loses packets.
 //! - `guest`: the same against another kernel, one that runs as a user's program.
 
 mod auto;
 mod guest;
 mod http;
+mod loops;
 mod lossy;
 mod place;
 mod program;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use thru_net::iface::{Iface, IfaceOptions, attach};
-use thru_os::device::Device;
+use thru_os::device::Pollable;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::tun::{Tun, TunConfig};
 use thru_os::device::xdp::{XdpConfig, XdpSocket};
@@ -135,12 +135,12 @@ pub(crate) fn configure(interface: &str, addresses: [&str; 2]) -> std::io::Resul
 }
 
 /// A host of ours on a device.
-pub(crate) fn ours(device: impl Device + 'static, tcp: TcpConfig) -> Iface {
+pub(crate) fn ours(device: impl Pollable + 'static, tcp: TcpConfig) -> Iface {
     with_mac(device, tcp, None)
 }
 
 /// The same, with a hardware address that somebody else has to know.
-pub(crate) fn with_mac(device: impl Device + 'static, tcp: TcpConfig, mac: Option<MacAddr>) -> Iface {
+pub(crate) fn with_mac(device: impl Pollable + 'static, tcp: TcpConfig, mac: Option<MacAddr>) -> Iface {
     let addresses = OURS.map(cidr).to_vec();
     attach(Box::new(device), IfaceOptions { addresses, tcp, mac, ..IfaceOptions::default() })
         .expect("it can be watched")

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use thru_net::{ConnectOptions, Network};
-use thru_os::device::Device;
+use thru_os::device::Pollable;
 use thru_stack::tcp::{Congestion, TcpConfig};
 use thru_wire::MacAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -155,7 +155,13 @@ pub(crate) fn run_for<F: Future>(limit: Duration, main: F) -> F::Output {
 
 /// Our stack as client over a clean device: we send nothing twice, nobody resets, and where the wire keeps the order
 /// (`in_order`) the kernel sends nothing twice either.
-fn clean(place: &Place, device: impl Device + 'static, congestion: Congestion, kernel: &str, in_order: bool) {
+fn clean(
+    place: &Place,
+    device: impl Pollable + 'static,
+    congestion: Congestion,
+    kernel: &str,
+    in_order: bool,
+) {
     let listener = place.within(|| TcpListener::bind(socket(kernel, 0))).expect("the kernel listens");
     run(async {
         let iface = ours(device, TcpConfig { congestion, ..TcpConfig::default() });

@@ -1,10 +1,9 @@
 //! The ring: blocks of packets that the kernel fills one after the other, in memory that both see.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{PACKET_RX_RING, set};
+use crate::af_packet::{AfPacket, Mapping, RX_RING};
 
 /// A block holds several of the largest packets.
 const BLOCK: usize = 1 << 18;
@@ -17,6 +16,7 @@ const ADDRESS: usize = 20;
 
 /// `struct tpacket_req3`.
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct Request {
     block_size: u32,
     blocks: u32,
@@ -30,17 +30,14 @@ struct Request {
 /// The mapping, and which block is next.
 #[derive(Debug)]
 pub(super) struct Ring {
-    base: *mut u8,
+    memory: Mapping,
     blocks: usize,
     next: usize,
 }
 
-// SAFETY: the mapping belongs to this value alone, and it is used through `&mut` only.
-unsafe impl Send for Ring {}
-
 impl Ring {
     /// A ring of about so many bytes, whose blocks are handed over after so many milliseconds even if they are not full.
-    pub(super) fn new(socket: &OwnedFd, bytes: usize, latency: u32) -> io::Result<Ring> {
+    pub(super) fn new(socket: &AfPacket, bytes: usize, latency: u32) -> io::Result<Ring> {
         let blocks = (bytes / BLOCK).clamp(2, 1 << 12);
         let request = Request {
             block_size: BLOCK as u32,
@@ -51,22 +48,14 @@ impl Ring {
             private: 0,
             features: 0,
         };
-        set(socket, PACKET_RX_RING, &request)?;
-        // SAFETY: a new mapping of the socket's ring at a place the kernel chooses.
-        let base = unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            libc::mmap(std::ptr::null_mut(), blocks * BLOCK, access, libc::MAP_SHARED, socket.as_raw_fd(), 0)
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Ring { base: base.cast(), blocks, next: 0 })
+        socket.set(RX_RING, &request)?;
+        Ok(Ring { memory: socket.map(blocks * BLOCK)?, blocks, next: 0 })
     }
 
     fn status(&self) -> &AtomicU32 {
         // SAFETY: the block lies in the mapping and is aligned; its status stands behind version and offset. The
         // kernel writes it too, hence atomic.
-        unsafe { &*self.base.add(self.next * BLOCK + 8).cast::<AtomicU32>() }
+        unsafe { &*self.memory.at(self.next * BLOCK + 8, 4).cast::<AtomicU32>() }
     }
 
     /// The next block, if the kernel has finished it. It stays ours until it is given back.
@@ -75,20 +64,13 @@ impl Ring {
             return None;
         }
         // SAFETY: while the status says so, the kernel does not write to the block.
-        Some(Block(unsafe { std::slice::from_raw_parts(self.base.add(self.next * BLOCK), BLOCK) }))
+        Some(Block(unsafe { std::slice::from_raw_parts(self.memory.at(self.next * BLOCK, BLOCK), BLOCK) }))
     }
 
     /// Gives the block back to the kernel.
     pub(super) fn give_back(&mut self) {
         self.status().store(0, Ordering::Release);
         self.next = (self.next + 1) % self.blocks;
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made with this length, and nothing refers to it any more.
-        unsafe { libc::munmap(self.base.cast(), self.blocks * BLOCK) };
     }
 }
 

@@ -3,16 +3,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
+use thru_stack::frame::{Checksum, Frame, Offload};
 use thru_wire::Instant;
 
 use super::rooms::Rooms;
-use super::{
-    BATCH_BYTES, Checksum, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio,
-};
+use super::{BATCH_BYTES, Device, Pollable, Properties, Stamps, offloads, virtio};
+use crate::af_packet::{self, AfPacket, Instruction, Mapping, Version};
 use crate::{clock, netlink};
 
 /// What a packet socket is opened with.
@@ -30,7 +30,7 @@ pub struct PacketConfig {
 /// A packet socket on one interface.
 #[derive(Debug)]
 pub struct PacketSocket {
-    socket: OwnedFd,
+    socket: AfPacket,
     properties: Properties,
     with_header: bool,
     ring: Ring,
@@ -45,18 +45,6 @@ pub struct PacketSocket {
     dropped: u64,
 }
 
-const PACKET_ADD_MEMBERSHIP: libc::c_int = 1;
-const PACKET_RX_RING: libc::c_int = 5;
-const PACKET_STATISTICS: libc::c_int = 6;
-const PACKET_COPY_THRESH: libc::c_int = 7;
-const PACKET_VERSION: libc::c_int = 10;
-const PACKET_LOSS: libc::c_int = 14;
-const PACKET_VNET_HDR: libc::c_int = 15;
-const PACKET_TX_RING: libc::c_int = 13;
-const PACKET_QDISC_BYPASS: libc::c_int = 20;
-const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
-const PACKET_MR_PROMISC: u16 = 1;
-const TPACKET_V2: libc::c_int = 1;
 const STATUS_KERNEL: u32 = 0;
 const STATUS_USER: u32 = 1;
 const STATUS_COPY: u32 = 1 << 1;
@@ -99,37 +87,31 @@ impl PacketSocket {
     /// Opens it. Needs `CAP_NET_RAW` in this network namespace.
     pub fn open(config: &PacketConfig) -> io::Result<PacketSocket> {
         let link = netlink::link(&config.interface)?;
-        // Protocol 0: nothing is received until the rings stand and it is bound.
-        // SAFETY: no pointers; the descriptor is ours from here on.
-        let socket = unsafe {
-            let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-            OwnedFd::from_raw_fd(check(libc::socket(libc::AF_PACKET, kind, 0))?)
-        };
-        set(&socket, PACKET_VERSION, &TPACKET_V2)?;
-        let with_header = set(&socket, PACKET_VNET_HDR, &1_i32).is_ok();
+        let socket = AfPacket::open(libc::SOCK_RAW, Version::Slots)?;
+        let with_header = socket.set(af_packet::VNET_HDR, &1_i32).is_ok();
         // Malformed frames are passed over instead of stopping the ring.
-        set(&socket, PACKET_LOSS, &1_i32)?;
-        let _ = set(&socket, PACKET_IGNORE_OUTGOING, &1_i32);
-        let _ = set(&socket, PACKET_QDISC_BYPASS, &1_i32);
+        socket.set(af_packet::LOSS, &1_i32)?;
+        let _ = socket.set(af_packet::IGNORE_OUTGOING, &1_i32);
+        let _ = socket.set(af_packet::QDISC_BYPASS, &1_i32);
         let offload = config.offload && with_header;
         // Frames that do not fit a slot wait in the socket's queue, whole.
-        set(&socket, PACKET_COPY_THRESH, &LARGE)?;
+        socket.set(af_packet::COPY_THRESH, &LARGE)?;
         enlarge(&socket);
         let (receive, send) = (Ring::request(false), Ring::request(offload));
-        set(&socket, PACKET_RX_RING, &receive)?;
-        set(&socket, PACKET_TX_RING, &send)?;
-        let ring = Ring::map(&socket, receive, send)?;
-        bind(&socket, link.index)?;
+        socket.set(af_packet::RX_RING, &receive)?;
+        socket.set(af_packet::TX_RING, &send)?;
+        let ring = Ring { memory: socket.map(receive.length() + send.length())?, receive, send };
+        socket.bind(link.index)?;
         if config.promiscuous {
-            join(&socket, link.index)?;
+            socket.promiscuous(link.index)?;
         }
-        let offloads = Offloads { checksum: with_header, segmentation: offload };
         let properties = Properties {
             name: config.interface.clone(),
             ethernet: true,
             mac: link.mac,
             mtu: link.mtu,
-            offloads,
+            offloads: offloads(with_header, offload),
+            stamps: Stamps::Kernel,
         };
         Ok(PacketSocket {
             socket,
@@ -147,40 +129,19 @@ impl PacketSocket {
 
     /// Frames that the kernel had to drop because the ring was full, since the socket was opened.
     pub fn dropped(&mut self) -> u64 {
-        let mut counts = [0_u32; 2];
-        let mut length = size_of_val(&counts) as libc::socklen_t;
-        // SAFETY: pointer and length describe `counts`; the kernel resets its counters.
-        let result = unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), counts.as_mut_ptr().cast());
-            libc::getsockopt(fd, libc::SOL_PACKET, PACKET_STATISTICS, at, &raw mut length)
-        };
-        if result == 0 {
-            self.dropped += u64::from(counts[1]);
-        }
+        self.dropped += self.socket.counts().1;
         self.dropped
     }
 
     /// Hears only frames to groups from now on; some that wait already may be others.
     pub fn hear_groups_only(&self) -> io::Result<()> {
-        /// Classic BPF: load the first byte; if its lowest bit is set take all of the frame, else nothing.
-        const PROGRAM: [libc::sock_filter; 4] = [
-            libc::sock_filter { code: 0x30, jt: 0, jf: 0, k: 0 },
-            libc::sock_filter { code: 0x45, jt: 0, jf: 1, k: 1 },
-            libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: u32::MAX },
-            libc::sock_filter { code: 0x06, jt: 0, jf: 0, k: 0 },
-        ];
-        let mut program = PROGRAM;
-        let wanted = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-        let length = size_of_val(&wanted) as libc::socklen_t;
-        // SAFETY: pointer and length describe `wanted`, and it a program that lives until the call returns.
-        check(unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), (&raw const wanted).cast());
-            libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, at, length)
-        })
-        .map(drop)
+        /// Load the first byte; if its lowest bit is set take all of the frame, else nothing.
+        const PROGRAM: [Instruction; 4] =
+            [(0x30, 0, 0, 0), (0x45, 0, 1, 1), (0x06, 0, 0, u32::MAX), (0x06, 0, 0, 0)];
+        self.socket.filter(&PROGRAM)
     }
 
-    fn receive(&mut self, clocks: Clocks) -> Option<Received> {
+    fn receive(&mut self, clocks: Clocks) -> Option<Frame> {
         let slot = self.ring.receive_slot(self.receive_slot);
         // SAFETY: the slot lies in the mapping, is aligned, and begins with this header; its status is atomic because
         // the kernel writes it too.
@@ -211,11 +172,11 @@ impl PacketSocket {
         header.status.store(STATUS_KERNEL, Ordering::Release);
         self.receive_slot = (self.receive_slot + 1) % self.ring.receive.frames as usize;
         match bytes {
-            Some(bytes) => Some(Received { bytes, rx_time, offload }),
+            Some(bytes) => Some(Frame { offload, ..Frame::new(bytes, rx_time) }),
             // Without a copy the rest of it is lost, and with it the frame.
             None if status & STATUS_COPY == 0 => self.receive(clocks),
             None => match self.receive_large() {
-                Some((bytes, offload)) => Some(Received { bytes, rx_time, offload }),
+                Some((bytes, offload)) => Some(Frame { offload, ..Frame::new(bytes, rx_time) }),
                 None => self.receive(clocks),
             },
         }
@@ -226,7 +187,7 @@ impl PacketSocket {
         self.large.resize(LARGE as usize, 0);
         // SAFETY: pointer and length describe the buffer.
         let read = unsafe {
-            let (fd, at) = (self.socket.as_raw_fd(), self.large.as_mut_ptr().cast());
+            let (fd, at) = (self.socket.fd(), self.large.as_mut_ptr().cast());
             libc::recv(fd, at, self.large.len(), libc::MSG_DONTWAIT)
         };
         let bytes = &self.large[..usize::try_from(read).ok()?];
@@ -238,7 +199,7 @@ impl PacketSocket {
     }
 
     /// Writes a frame into the next slot: `false` if the kernel still holds it.
-    fn stage(&mut self, frame: &Sending) -> bool {
+    fn stage(&mut self, frame: &Frame) -> bool {
         let slot = self.ring.send_slot(self.send_slot);
         // SAFETY: as in `receive`.
         let header = unsafe { &mut *slot.cast::<SlotHeader>() };
@@ -261,7 +222,7 @@ impl PacketSocket {
             at += part.len();
         }
         if self.with_header {
-            room[..front].copy_from_slice(&virtio::write(frame.offload, is_v6(&frame.bytes, true)));
+            room[..front].copy_from_slice(&virtio::write(frame.offload, frame.is_v6(true)));
         }
         header.len = total as u32;
         header.status.store(STATUS_SEND_REQUEST, Ordering::Release);
@@ -272,7 +233,7 @@ impl PacketSocket {
     /// Tells the kernel to send what stands in the ring.
     fn flush(&mut self) -> io::Result<()> {
         // SAFETY: no data is given: the ring holds it.
-        let result = unsafe { libc::send(self.socket.as_raw_fd(), std::ptr::null(), 0, libc::MSG_DONTWAIT) };
+        let result = unsafe { libc::send(self.socket.fd(), std::ptr::null(), 0, libc::MSG_DONTWAIT) };
         let frames = self.ring.send.frames as usize;
         let last = self.ring.send_slot((self.send_slot + frames - 1) % frames);
         // SAFETY: the slot lies in the mapping and begins with its status.
@@ -294,11 +255,7 @@ impl Device for PacketSocket {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let clocks = Clocks::read();
         let mut bytes = 0;
         for count in 0..limit {
@@ -316,7 +273,7 @@ impl Device for PacketSocket {
         Ok(limit)
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let mut sent = 0;
         while let Some(frame) = frames.pop_front() {
             if !self.stage(&frame) {
@@ -337,6 +294,12 @@ impl Device for PacketSocket {
 
     fn missed(&mut self) -> u64 {
         self.dropped()
+    }
+}
+
+impl Pollable for PacketSocket {
+    fn fd(&self) -> RawFd {
+        self.socket.fd()
     }
 }
 
@@ -363,13 +326,10 @@ impl Clocks {
 /// The receive ring and the send ring, mapped one behind the other.
 #[derive(Debug)]
 struct Ring {
-    base: *mut u8,
+    memory: Mapping,
     receive: RingRequest,
     send: RingRequest,
 }
-
-// SAFETY: the mapping belongs to this value alone, and it is used through `&mut` only.
-unsafe impl Send for Ring {}
 
 impl std::fmt::Debug for RingRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -393,92 +353,25 @@ impl Ring {
         }
     }
 
-    fn map(socket: &OwnedFd, receive: RingRequest, send: RingRequest) -> io::Result<Ring> {
-        let length = receive.length() + send.length();
-        // SAFETY: a new mapping of the socket's rings at a place the kernel chooses.
-        let base = unsafe {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            libc::mmap(std::ptr::null_mut(), length, access, libc::MAP_SHARED, socket.as_raw_fd(), 0)
-        };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Ring { base: base.cast(), receive, send })
-    }
-
     fn receive_slot(&self, slot: usize) -> *mut u8 {
-        // SAFETY: the slot's number is below the number of slots, so it lies in the first part of the mapping.
-        unsafe { self.base.add(slot * self.receive.frame_size as usize) }
+        let size = self.receive.frame_size as usize;
+        self.memory.at(slot * size, size)
     }
 
     fn send_slot(&self, slot: usize) -> *mut u8 {
-        // SAFETY: the same in the second part.
-        unsafe { self.base.add(self.receive.length() + slot * self.send.frame_size as usize) }
+        let size = self.send.frame_size as usize;
+        self.memory.at(self.receive.length() + slot * size, size)
     }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made with this length, and nothing refers to it any more.
-        unsafe { libc::munmap(self.base.cast(), self.receive.length() + self.send.length()) };
-    }
-}
-
-/// Sets an option of the packet level.
-fn set<T>(socket: &OwnedFd, option: libc::c_int, value: &T) -> io::Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    // SAFETY: pointer and length describe `value`, which the kernel only reads.
-    check(unsafe {
-        let at = std::ptr::from_ref(value).cast();
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, at, length)
-    })
-    .map(drop)
 }
 
 /// The slots are the limit of what is under way, not the socket's buffers; as large as the system allows.
-fn enlarge(socket: &OwnedFd) {
+fn enlarge(socket: &AfPacket) {
     let wanted: libc::c_int = 16 << 20;
-    let length = size_of_val(&wanted) as libc::socklen_t;
     for option in [libc::SO_SNDBUFFORCE, libc::SO_RCVBUFFORCE, libc::SO_SNDBUF, libc::SO_RCVBUF] {
         // The first two need `CAP_NET_ADMIN` over the whole machine; the others give what they can, at most as much.
-        // SAFETY: pointer and length describe `wanted`, which the kernel only reads.
-        let set = unsafe {
-            let at = (&raw const wanted).cast();
-            libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, at, length)
-        };
-        if set == 0 && option == libc::SO_RCVBUFFORCE {
+        let set = socket.set_at(libc::SOL_SOCKET, option, &wanted);
+        if set.is_ok() && option == libc::SO_RCVBUFFORCE {
             return;
         }
     }
-}
-
-/// Binds to all protocols of an interface.
-fn bind(socket: &OwnedFd, index: u32) -> io::Result<()> {
-    let address = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-        sll_ifindex: index as libc::c_int,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
-    let length = size_of_val(&address) as libc::socklen_t;
-    // SAFETY: pointer and length describe `address`.
-    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) }).map(drop)
-}
-
-/// Makes the interface hear everything, as long as the socket lives.
-fn join(socket: &OwnedFd, index: u32) -> io::Result<()> {
-    /// `struct packet_mreq`.
-    #[repr(C)]
-    struct Membership {
-        index: libc::c_int,
-        kind: u16,
-        length: u16,
-        address: [u8; 8],
-    }
-    let wanted =
-        Membership { index: index as libc::c_int, kind: PACKET_MR_PROMISC, length: 0, address: [0; 8] };
-    set(socket, PACKET_ADD_MEMBERSHIP, &wanted)
 }

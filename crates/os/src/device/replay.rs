@@ -10,9 +10,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use bytes::Bytes;
+use thru_stack::frame::{Frame, Offloads};
 use thru_wire::{Instant, MacAddr};
 
-use super::{Device, Offload, Offloads, Properties, Received, Sending};
+use super::{Device, Pollable, Properties, Stamps};
 use crate::{clock, timer};
 
 /// A frame that was recorded.
@@ -63,6 +64,7 @@ impl Replay {
                 mac: MacAddr::UNSPECIFIED,
                 mtu: 1_500,
                 offloads: Offloads::default(),
+                stamps: Stamps::Recorded,
             },
             source,
             next: None,
@@ -121,18 +123,14 @@ impl Device for Replay {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.timer.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let now = clock::now();
         let began = self.began(now);
         let before = frames.len();
         while frames.len() - before < limit
             && let Some((rx_time, bytes)) = self.next.take_if(|(at, _)| *at <= now)
         {
-            frames.push(Received { bytes, rx_time, offload: Offload::NONE });
+            frames.push(Frame::new(bytes, rx_time));
             // Frames that were recorded out of order arrive together.
             self.next = self.take().map(|frame| (self.due(frame.time, began).max(rx_time), frame.bytes));
         }
@@ -146,7 +144,7 @@ impl Device for Replay {
         Ok(frames.len() - before)
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let count = frames.len();
         let now = clock::now();
         let began = self.began(now);
@@ -164,6 +162,12 @@ impl Device for Replay {
 
     fn is_over(&self) -> bool {
         self.next.is_none() && self.failure.is_none()
+    }
+}
+
+impl Pollable for Replay {
+    fn fd(&self) -> RawFd {
+        self.timer.as_raw_fd()
     }
 }
 
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(device.next.as_ref().expect("waits").0.since(began(&device)).as_nanos(), u128::from(HOUR));
         assert!(!device.is_over());
         let payload = [Some(Bytes::from_static(b"sw")), Some(Bytes::from_static(b"er"))];
-        let answer = Sending { payload, ..Sending::packet(Bytes::from_static(b"an")) };
+        let answer = Frame { payload, ..Frame::new(Bytes::from_static(b"an"), Instant::START) };
         assert_eq!(device.send_batch(&mut VecDeque::from([answer])).expect("kept"), 1);
         let kept = kept.0.lock().expect("not poisoned");
         assert_eq!(kept[0].1, b"answer");

@@ -7,10 +7,11 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
+use thru_stack::frame::{Frame, Offload, Offloads};
 use thru_wire::MacAddr;
 
 use super::rooms::Rooms;
-use super::{BATCH_BYTES, Device, Offload, Offloads, Properties, Received, Sending, check, is_v6, virtio};
+use super::{BATCH_BYTES, Device, Pollable, Properties, Stamps, check, offloads, virtio};
 use crate::{clock, netlink};
 
 /// What a TUN or TAP device is made with.
@@ -58,12 +59,12 @@ impl Tun {
         let open =
             || OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun");
         let kind = IFF_NO_PI | if config.tap { IFF_TAP } else { IFF_TUN };
-        let mut offloads = Offloads::default();
+        let mut given = Offloads::default();
         let (file, name, with_header) = if config.offload {
             let file = open()?;
             match attach(&file, &config.name, kind | IFF_VNET_HDR) {
                 Ok(name) => {
-                    offloads = set_offload(&file);
+                    given = set_offload(&file);
                     (file, name, true)
                 }
                 Err(_) => {
@@ -81,7 +82,14 @@ impl Tun {
         // What the kernel sends beyond this is lost, and the usual 500 are less than a window of 1 MiB.
         netlink::set_queue(link.index, QUEUE)?;
         let mac = if config.tap { link.mac } else { MacAddr::UNSPECIFIED };
-        let properties = Properties { name, ethernet: config.tap, mac, mtu: link.mtu, offloads };
+        let properties = Properties {
+            name,
+            ethernet: config.tap,
+            mac,
+            mtu: link.mtu,
+            offloads: given,
+            stamps: Stamps::Fetched,
+        };
         Ok(Tun { file, properties, with_header, rooms: Rooms::new() })
     }
 
@@ -91,7 +99,7 @@ impl Tun {
     }
 
     /// The next frame, or `None`.
-    fn receive(&mut self) -> io::Result<Option<Received>> {
+    fn receive(&mut self) -> io::Result<Option<Frame>> {
         let room = self.rooms.reserve(LARGEST);
         let spare = room.spare_capacity_mut();
         let length = LARGEST.min(spare.len());
@@ -115,16 +123,16 @@ impl Tun {
             let header = bytes.split_to(virtio::LEN);
             offload = virtio::read(header[..].try_into().expect("of that length"));
         }
-        Ok(Some(Received { bytes, rx_time: clock::now(), offload }))
+        Ok(Some(Frame { offload, ..Frame::new(bytes, clock::now()) }))
     }
 
     /// Sends one frame: `false` if there is no room.
-    fn send(&self, frame: &Sending) -> io::Result<bool> {
+    fn send(&self, frame: &Frame) -> io::Result<bool> {
         let [bytes, first, second] = frame.parts();
         if !self.with_header {
             return self.write(&[bytes, first, second]);
         }
-        let header = virtio::write(frame.offload, is_v6(bytes, self.properties.ethernet));
+        let header = virtio::write(frame.offload, frame.is_v6(self.properties.ethernet));
         self.write(&[&header, bytes, first, second])
     }
 
@@ -154,11 +162,7 @@ impl Device for Tun {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.file.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let mut bytes = 0;
         for count in 0..limit {
             match self.receive()? {
@@ -175,7 +179,7 @@ impl Device for Tun {
         Ok(limit)
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let mut sent = 0;
         while let Some(frame) = frames.front() {
             if !self.send(frame)? {
@@ -185,6 +189,12 @@ impl Device for Tun {
             sent += 1;
         }
         Ok(sent)
+    }
+}
+
+impl Pollable for Tun {
+    fn fd(&self) -> RawFd {
+        self.file.as_raw_fd()
     }
 }
 
@@ -213,9 +223,9 @@ fn attach(file: &File, name: &str, flags: libc::c_short) -> io::Result<String> {
 fn set_offload(file: &File) -> Offloads {
     let segments = TUN_F_TSO4 | TUN_F_TSO6;
     let attempts = [
-        (TUN_F_CSUM | segments | TUN_F_TSO_ECN, Offloads { checksum: true, segmentation: true }),
-        (TUN_F_CSUM | segments, Offloads { checksum: true, segmentation: true }),
-        (TUN_F_CSUM, Offloads { checksum: true, segmentation: false }),
+        (TUN_F_CSUM | segments | TUN_F_TSO_ECN, offloads(true, true)),
+        (TUN_F_CSUM | segments, offloads(true, true)),
+        (TUN_F_CSUM, offloads(true, false)),
     ];
     for (flags, offloads) in attempts {
         // SAFETY: this call takes a number, no pointer.

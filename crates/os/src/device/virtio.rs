@@ -1,7 +1,7 @@
 //! `struct virtio_net_hdr` (virtio 1.2, 5.1.6): how TUN devices and packet sockets tell offloads. Ten bytes in the
 //! byte order of the machine, in front of each frame.
 
-use super::{Checksum, Offload, Segmentation};
+use thru_stack::frame::{Checksum, Offload, Segmentation};
 
 /// Its length, as the kernel has it unless told otherwise.
 pub const LEN: usize = 10;

@@ -14,11 +14,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
+use thru_stack::frame::{Checksum, Frame, Offload, Offloads};
 use thru_wire::MacAddr;
 
 use super::packet::{PacketConfig, PacketSocket};
 use super::rooms::Rooms;
-use super::{Checksum, Device, Offload, Offloads, Properties, Received, Sending, check};
+use super::{Device, Pollable, Properties, Stamps, check};
 use crate::{clock, netlink};
 
 mod program;
@@ -91,7 +92,11 @@ impl XdpSocket {
         let beside = PacketSocket::open(&beside)?;
         beside.hear_groups_only()?;
         let any = any_of(queues.iter().map(Queue::fd).chain([beside.fd()]))?;
-        let properties = Properties { offloads: Offloads::default(), ..beside.properties().clone() };
+        let properties = Properties {
+            offloads: Offloads::default(),
+            stamps: Stamps::Fetched,
+            ..beside.properties().clone()
+        };
         Ok(XdpSocket {
             queues,
             beside,
@@ -125,11 +130,7 @@ impl Device for XdpSocket {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.any.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let rx_time = clock::now();
         let mut count = 0;
         for index in 0..self.queues.len() {
@@ -138,7 +139,7 @@ impl Device for XdpSocket {
                 let bytes = self.rooms.copy(bytes);
                 self.queues[index].received();
                 let offload = self.offload_of(&bytes);
-                frames.push(Received { bytes, rx_time, offload });
+                frames.push(Frame { offload, ..Frame::new(bytes, rx_time) });
                 count += 1;
             }
             self.queues[index].refill();
@@ -146,7 +147,7 @@ impl Device for XdpSocket {
         Ok(count + self.beside.recv_batch(frames, limit - count)?)
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let queue = &mut self.queues[0];
         let mut sent = 0;
         loop {
@@ -170,6 +171,12 @@ impl Device for XdpSocket {
 
     fn is_stuck(&self) -> bool {
         self.stuck
+    }
+}
+
+impl Pollable for XdpSocket {
+    fn fd(&self) -> RawFd {
+        self.any.as_raw_fd()
     }
 }
 

@@ -144,7 +144,7 @@ impl World {
     }
 
     /// A super-segment enters one direction of a link: whole, if nothing there looks at packets.
-    fn enter_whole(&mut self, link: LinkId, direction: Direction, frame: Frame) {
+    pub(super) fn enter_whole(&mut self, link: LinkId, direction: Direction, frame: Frame) {
         let now = self.now;
         let entry = &self.links[link.0 as usize];
         let line = &entry.lines[direction.index()];
@@ -241,11 +241,8 @@ impl World {
         let End { node, port } = entry.ends[1 - direction.index()];
         match (&mut self.nodes[node.0 as usize].device, port) {
             (Device::Host(host), Port::Interface(interface)) if host.external => {
-                let medium = entry.lines[direction.index()].medium();
-                let external = &mut self.external;
-                each_packet(&packet.bytes, packet.offload, medium, |bytes| {
-                    external.leave(node, interface, bytes);
-                });
+                let frame = Frame { offload: packet.offload, ..Frame::new(packet.bytes, now) };
+                self.external.leave(node, interface, frame);
             }
             (Device::Host(host), Port::Interface(interface)) => {
                 let frame = Frame { offload: packet.offload, ..Frame::new(packet.bytes, now) };

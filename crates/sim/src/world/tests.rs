@@ -19,6 +19,7 @@ use crate::queue::QueueConfig;
 use crate::tap::{DropReason, Fate};
 use crate::testing::*;
 
+mod link_end;
 mod offload;
 
 const MS: Duration = Duration::from_millis(1);

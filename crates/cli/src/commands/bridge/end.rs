@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use thru_dissect::file::{Item, Reader, link};
-use thru_net::iface::Device;
+use thru_net::iface::Pollable;
 use thru_os::device::packet::{PacketConfig, PacketSocket};
 use thru_os::device::replay::{Recorded, Replay, Sink};
 
@@ -14,7 +14,7 @@ use crate::commands::craft::save::Save;
 use crate::failure::Failure;
 
 /// Opens what the argument names.
-pub(super) fn open(argument: &str) -> Result<Box<dyn Device>, Failure> {
+pub(super) fn open(argument: &str) -> Result<Box<dyn Pollable>, Failure> {
     match argument.split_once(':') {
         Some(("read", path)) => read(Path::new(path)),
         Some(("write", path)) => write(Path::new(path)),
@@ -22,14 +22,14 @@ pub(super) fn open(argument: &str) -> Result<Box<dyn Device>, Failure> {
     }
 }
 
-fn interface(name: &str) -> Result<Box<dyn Device>, Failure> {
+fn interface(name: &str) -> Result<Box<dyn Pollable>, Failure> {
     let config = PacketConfig { interface: name.to_owned(), promiscuous: true, offload: false };
     let socket = PacketSocket::open(&config);
     Ok(Box::new(socket.map_err(|error| super::cannot("use the interface", name, &error))?))
 }
 
 /// A capture whose frames arrive as they were recorded; what is sent there is for nobody.
-fn read(path: &Path) -> Result<Box<dyn Device>, Failure> {
+fn read(path: &Path) -> Result<Box<dyn Pollable>, Failure> {
     let damaged = |error: &dyn std::fmt::Display| {
         Failure::usage(
             format!("cannot replay `{}`: {error}", path.display()),
@@ -42,7 +42,7 @@ fn read(path: &Path) -> Result<Box<dyn Device>, Failure> {
 }
 
 /// A file that takes what reaches it; nothing comes from it.
-fn write(path: &Path) -> Result<Box<dyn Device>, Failure> {
+fn write(path: &Path) -> Result<Box<dyn Pollable>, Failure> {
     replay(path, Box::new(std::iter::empty()), Box::new(Kept(Save::new(path, link::ETHERNET)?)))
 }
 
@@ -50,7 +50,7 @@ fn replay(
     path: &Path,
     frames: thru_os::device::replay::Source,
     sink: Box<dyn Sink>,
-) -> Result<Box<dyn Device>, Failure> {
+) -> Result<Box<dyn Pollable>, Failure> {
     let name = path.display().to_string();
     let device = Replay::open(&name, true, frames, sink);
     Ok(Box::new(device.map_err(|error| super::cannot("replay", &name, &error))?))

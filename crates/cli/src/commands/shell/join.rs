@@ -19,9 +19,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thru_lab::{Internet, Scenario};
-use thru_net::iface::Device;
-use thru_os::device::{Offload, Offloads, Properties, Received, Sending};
+use thru_net::iface::Pollable;
+use thru_os::device::{Device, Properties, Stamps};
 use thru_os::{clock, namespace};
+use thru_stack::{Frame, Offloads};
 use thru_wire::MacAddr;
 
 use crate::failure::Failure;
@@ -211,7 +212,8 @@ impl Guest {
     fn new(stream: UnixStream, mac: MacAddr, mtu: usize, taken: Option<Taken>) -> io::Result<Guest> {
         stream.set_nonblocking(true)?;
         let name = "shell".to_owned();
-        let properties = Properties { name, ethernet: true, mac, mtu, offloads: Offloads::default() };
+        let (offloads, stamps) = (Offloads::default(), Stamps::Fetched);
+        let properties = Properties { name, ethernet: true, mac, mtu, offloads, stamps };
         Ok(Guest { stream, properties, incoming: Vec::new(), outgoing: VecDeque::new(), _taken: taken })
     }
 
@@ -234,7 +236,7 @@ impl Guest {
     }
 
     /// Whole frames out of what has come.
-    fn frames(&mut self, frames: &mut Vec<Received>, limit: usize) -> usize {
+    fn frames(&mut self, frames: &mut Vec<Frame>, limit: usize) -> usize {
         let (mut at, mut count) = (0, 0);
         while count < limit
             && let Some(length) =
@@ -242,7 +244,7 @@ impl Guest {
             && let Some(bytes) = self.incoming.get(at + 2..at + 2 + length)
         {
             let bytes = Bytes::copy_from_slice(bytes);
-            frames.push(Received { bytes, rx_time: clock::now(), offload: Offload::NONE });
+            frames.push(Frame::new(bytes, clock::now()));
             at += 2 + length;
             count += 1;
         }
@@ -256,11 +258,7 @@ impl Device for Guest {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.stream.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, frames: &mut Vec<Received>, limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let count = self.frames(frames, limit);
         if count > 0 {
             return Ok(count);
@@ -283,7 +281,7 @@ impl Device for Guest {
         }
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let mut sent = 0;
         for frame in frames.drain(..) {
             let Ok(length) = u16::try_from(frame.bytes.len()) else { continue };
@@ -315,5 +313,11 @@ pub(super) async fn let_in(
         if let Ok(join) = internet.join(node, 0, Box::new(guest)) {
             joined.insert(node, join);
         }
+    }
+}
+
+impl Pollable for Guest {
+    fn fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
     }
 }

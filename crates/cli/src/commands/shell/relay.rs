@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use thru_net::iface::Device;
+use thru_net::iface::Pollable;
 use thru_net::lab::real::each_packet;
-use thru_os::device::Sending;
+use thru_os::clock;
+use thru_stack::Frame;
 
 /// Frames fetched at a time.
 const BATCH: usize = 64;
@@ -13,7 +14,7 @@ const BATCH: usize = 64;
 const STUCK: Duration = Duration::from_millis(1);
 
 /// Runs until one of them fails.
-pub(super) async fn run(mut one: Box<dyn Device>, mut other: Box<dyn Device>) {
+pub(super) async fn run(mut one: Box<dyn Pollable>, mut other: Box<dyn Pollable>) {
     let watched = [thru_os::watch::watch(one.fd()), thru_os::watch::watch(other.fd())];
     let [Ok(from_one), Ok(from_other)] = watched else { return };
     loop {
@@ -42,12 +43,12 @@ pub(super) async fn run(mut one: Box<dyn Device>, mut other: Box<dyn Device>) {
 }
 
 /// Moves a batch; how many frames. `None`: one of them no longer works.
-fn pass(from: &mut Box<dyn Device>, to: &mut Box<dyn Device>) -> Option<usize> {
+fn pass(from: &mut Box<dyn Pollable>, to: &mut Box<dyn Pollable>) -> Option<usize> {
     let mut received = Vec::new();
     let count = from.recv_batch(&mut received, BATCH).ok()?;
     let mut frames = VecDeque::new();
     for frame in received {
-        each_packet(frame, |bytes| frames.push_back(Sending::packet(bytes)));
+        each_packet(frame, |bytes| frames.push_back(Frame::new(bytes, clock::now())));
     }
     to.send_batch(&mut frames).ok()?;
     Some(count)

@@ -7,10 +7,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use thru_os::device::{Device, Offloads, Properties, Received, Sending};
+use thru_os::device::{Device, Pollable, Properties, Stamps};
 use thru_sim::link::{LinkConfig, LinkStats};
 use thru_sim::{Direction, LinkId, NodeId};
-use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
+use thru_stack::{Frame, HostConfig, InterfaceConfig, InterfaceId, Medium, Offloads};
 use thru_wire::MacAddr;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -124,6 +124,7 @@ impl Exit {
             mac: MacAddr([0; 6]),
             mtu: 65_535,
             offloads: Offloads::default(),
+            stamps: Stamps::Fetched,
         };
         Ok((Exit { properties, out, idle, _other: other }, arrivals))
     }
@@ -134,20 +135,22 @@ impl Device for Exit {
         &self.properties
     }
 
-    fn fd(&self) -> RawFd {
-        self.idle.as_raw_fd()
-    }
-
-    fn recv_batch(&mut self, _frames: &mut Vec<Received>, _limit: usize) -> io::Result<usize> {
+    fn recv_batch(&mut self, _frames: &mut Vec<Frame>, _limit: usize) -> io::Result<usize> {
         Ok(0)
     }
 
-    fn send_batch(&mut self, frames: &mut VecDeque<Sending>) -> io::Result<usize> {
+    fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
         let count = frames.len();
         for frame in frames.drain(..) {
             // Nobody listens any more: lost, as behind a cable that is cut.
             let _ = self.out.send(frame.bytes);
         }
         Ok(count)
+    }
+}
+
+impl Pollable for Exit {
+    fn fd(&self) -> RawFd {
+        self.idle.as_raw_fd()
     }
 }
