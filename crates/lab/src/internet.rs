@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thru_net::Network;
-use thru_net::iface::Device;
+use thru_net::iface::Pollable;
 use thru_net::lab::real::Join;
 use thru_net::lab::{Lab, LabOptions};
 use thru_sim::firewall::Firewall;
@@ -140,7 +140,7 @@ impl Internet {
     }
 
     /// Lets `device` play the node of that index, by its interface of that number, where the lab runs in real time.
-    pub fn join(&self, node: usize, interface: usize, device: Box<dyn Device>) -> io::Result<Join> {
+    pub fn join(&self, node: usize, interface: usize, device: Box<dyn Pollable>) -> io::Result<Join> {
         let interface = InterfaceId(interface as u32);
         thru_net::lab::real::join(&self.shared.lab, self.shared.nodes[node], interface, device)
     }
