@@ -348,9 +348,10 @@ impl OwnArgs {
 /// `thru bridge`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "A value with a slash states both directions, towards A first: --rate 100Mbit/20Mbit. The words are those of\n\
-                  links in labs; `--set KEY=VALUE` takes any of them.\n\n\
-                  A capture can stand for an interface: read:FILE is replayed as it was recorded, write:FILE takes what arrives.\n  \
+    after_help = "A value with a slash states both directions, towards A first: --rate 100Mbit/20Mbit. The words are those \
+                  of links in labs; `--set KEY=VALUE` takes any of them.\n\n\
+                  A capture can stand for an interface: read:FILE is replayed as it was recorded, write:FILE takes what \
+                  arrives.\n  \
                   thru bridge eth0 eth1 --delay 20ms --loss 1% --rate 50Mbit\n  \
                   thru bridge read:before.pcapng write:after.pcapng --loss 1%"
 )]

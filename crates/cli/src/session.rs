@@ -8,6 +8,7 @@ use thru_lab::Internet;
 use thru_net::Network;
 use thru_net::iface::Iface;
 use thru_net::lab::LabError;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 use crate::place::Place;
@@ -30,6 +31,15 @@ impl Session {
             Session::Host(network) => network.clone(),
             Session::Iface(iface) => iface.network(),
             Session::Lab(internet) => internet.client(),
+        }
+    }
+
+    /// Completes when somebody at the terminal, or the system, wants this to end (SIGINT, SIGTERM), with the signal's
+    /// number. A lab is done before anybody could.
+    pub(crate) async fn interrupted(&self) -> i32 {
+        match self {
+            Session::Host(_) | Session::Iface(_) => interrupted().await,
+            Session::Lab(_) => std::future::pending().await,
         }
     }
 
@@ -60,8 +70,23 @@ impl Place {
             Place::Host => Ok(real_time()?.block_on(async { main(Session::Host(Network::host())).await })),
             Place::Iface(wish) => real_time()?.block_on(async {
                 let iface = Arc::new(wish.attach()?);
-                wish.settle_in(&iface).await?;
-                let result = main(Session::Iface(iface.clone())).await;
+                tokio::select! {
+                    biased;
+                    settled = wish.settle_in(&iface) => settled?,
+                    number = interrupted() => {
+                        iface.leave(CLOSING).await;
+                        thru_os::signals::end_by(number)
+                    }
+                }
+                let result = tokio::select! {
+                    biased;
+                    result = main(Session::Iface(iface.clone())) => result,
+                    number = interrupted() => {
+                        // An address that was lent is given back.
+                        iface.leave(CLOSING).await;
+                        thru_os::signals::end_by(number)
+                    }
+                };
                 iface.settle(CLOSING).await;
                 iface.leave(CLOSING).await;
                 Ok(result)
@@ -96,6 +121,18 @@ impl Place {
 
 /// How long connections may take to close after the answer is there.
 pub(crate) const CLOSING: Duration = Duration::from_secs(1);
+
+/// Completes at SIGINT or SIGTERM, with its number. Within a runtime on the machine's clock; if that can't wait for
+/// signals, they end the process as ever.
+async fn interrupted() -> i32 {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+    let [Ok(mut interrupts), Ok(mut ends)] = kinds.map(signal) else { return std::future::pending().await };
+    tokio::select! {
+        biased;
+        _ = interrupts.recv() => kinds[0].as_raw_value(),
+        _ = ends.recv() => kinds[1].as_raw_value(),
+    }
+}
 
 /// A runtime on the machine's clock.
 pub(crate) fn real_time() -> Result<tokio::runtime::Runtime, Failure> {

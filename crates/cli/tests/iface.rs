@@ -94,6 +94,71 @@ fn nothing_is_left_behind_by_a_signal() {
     }
 }
 
+/// An address that a server has lent is given back before the signal has its way.
+#[test]
+fn a_signal_gives_the_address_back() {
+    let test = "a_signal_gives_the_address_back";
+    let Some(dnsmasq) = thru_peers::peer(test, "dnsmasq", "dnsmasq-base") else { return };
+    let Some(wire) = Wire::new(test) else { return };
+    let folder = Folder::new(test);
+    let _names = folder.dnsmasq(&dnsmasq, &wire);
+    let leases = || fs::read_to_string(folder.0.join("leases")).expect("dnsmasq keeps them");
+    let listener = wire.within(|| TcpListener::bind("192.0.2.1:0")).expect("the kernel listens");
+    let url = format!("http://{}/", listener.local_addr().expect("bound"));
+    for (signal, number) in [("-INT", 2), ("-TERM", 15)] {
+        let mut child = wire.spawn(&[&url, "--on", "iface:thru1", "-4"]);
+        // Nobody answers: it waits for ever.
+        let _connection = listener.accept().expect("it connects");
+        assert!(leases().contains("192.0.2.50"), "{}", leases());
+        kill(&child, signal);
+        assert_eq!(child.wait().expect("it ends").signal(), Some(number));
+        assert!(!leases().contains("192.0.2.50"), "after {signal}: {}", leases());
+    }
+}
+
+/// Who interrupts them wants to know what came until then.
+#[test]
+fn ping_and_send_sum_up_when_they_are_interrupted() {
+    let test = "ping_and_send_sum_up_when_they_are_interrupted";
+    let Some(wire) = Wire::new(test) else { return };
+    let on = ["--on", "iface:thru1", "--address", "192.0.2.77/24"];
+    // The second waits an hour for its turn or for its answer.
+    let ping = ["ping", "192.0.2.1", "-i", "1h", "-c", "2"];
+    let send = ["send", "ip(dst=192.0.2.1)/icmp()", "--repeat", "2", "-i", "1h"];
+    for (words, last) in [(&ping[..], "1 received"), (&send[..], "1 sent, 1 answered, 0 unanswered")] {
+        for place in [&on[..], &[]] {
+            if place.is_empty() && !thru_peers::is_root() {
+                continue;
+            }
+            for signal in ["-INT", "-TERM"] {
+                let to = if place.is_empty() { "127.0.0.1" } else { "192.0.2.1" };
+                let words: Vec<String> =
+                    [words, place].concat().iter().map(|word| word.replace("192.0.2.1", to)).collect();
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let mut child = wire.spawn(&words);
+                let mut said = std::io::BufReader::new(child.stdout.take().expect("piped"));
+                let mut all = String::new();
+                while !all.contains(" ms") {
+                    assert_ne!(
+                        std::io::BufRead::read_line(&mut said, &mut all).expect("it talks"),
+                        0,
+                        "{all}"
+                    );
+                }
+                kill(&child, signal);
+                assert_eq!(child.wait().expect("it ends").code(), Some(0), "{words:?}: {all}");
+                std::io::Read::read_to_string(&mut said, &mut all).expect("it talks");
+                assert!(all.contains(last), "{words:?} after {signal}: {all}");
+            }
+        }
+    }
+}
+
+fn kill(child: &Child, signal: &str) {
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
+    assert!(killed.success());
+}
+
 #[test]
 fn who_may_not_is_told_what_to_do() {
     let test = "who_may_not_is_told_what_to_do";
@@ -174,6 +239,7 @@ impl Wire {
             fs::write("/proc/sys/net/ipv6/conf/thru1/disable_ipv6", "1")?;
             let link = netlink::link("thru0")?;
             netlink::set_up(link.index, true)?;
+            netlink::set_up(netlink::link("lo")?.index, true)?;
             for address in KERNEL {
                 netlink::add_address(link.index, address.parse::<Cidr>().expect("an address"))?;
             }
@@ -189,6 +255,20 @@ impl Wire {
 
     fn thru(&self, arguments: &[&str]) -> Output {
         self.within(|| Command::new(env!("CARGO_BIN_EXE_thru")).args(arguments).output()).expect("thru runs")
+    }
+
+    /// The same, still running.
+    fn spawn(&self, arguments: &[&str]) -> Child {
+        self.within(|| {
+            // Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
+            Command::new("env")
+                .args(["--default-signal=INT,TERM", env!("CARGO_BIN_EXE_thru")])
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("thru runs")
+        })
     }
 
     /// One of the kernel's TCP counters.

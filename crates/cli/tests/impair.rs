@@ -27,9 +27,13 @@ impl Impair {
     }
 
     /// Interrupts it; what it said last.
-    fn end(mut self) -> String {
+    fn end(self) -> String {
+        self.end_by("-INT")
+    }
+
+    fn end_by(mut self, signal: &str) -> String {
         let id = self.child.id().to_string();
-        let killed = Command::new("kill").args(["-INT", &id]).status().expect("kill is everywhere");
+        let killed = Command::new("kill").args([signal, &id]).status().expect("kill is everywhere");
         assert!(killed.success() && self.child.wait().expect("it ends").success());
         let mut said = String::new();
         self.talk.read_to_string(&mut said).expect("it talks");
@@ -79,6 +83,25 @@ fn a_proxy_delays_both_ways() {
     impair.end();
 }
 
+/// With a connection that is still open: its figures are told, and the port is free again.
+#[test]
+fn a_signal_ends_it_with_its_figures() {
+    for signal in ["-INT", "-TERM"] {
+        let server = echo();
+        let to = server.local_addr().unwrap().to_string();
+        let mut impair = Impair::start(&["--listen", "127.0.0.1:0", "--to", &to, "--delay", "1ms"]);
+        let said = impair.line();
+        let listen = said.split(' ').next().unwrap_or_default().to_owned();
+        let mut stream = TcpStream::connect(&listen).expect("it listens");
+        stream.write_all(b"hello").expect("written");
+        stream.read_exact(&mut [0; 5]).expect("read");
+        let told = impair.end_by(signal);
+        assert_eq!(told, "1 connections, 5 bytes to the server, 5 bytes to the client\n", "after {signal}");
+        assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)), "the connection went with it");
+        TcpListener::bind(&listen).expect("nobody listens there any more");
+    }
+}
+
 #[test]
 fn toxiproxys_python_client_drives_it() {
     let test = "toxiproxys_python_client_drives_it";
@@ -117,6 +140,21 @@ assert toxic.attributes["latency"] == 150 and toxic.toxicity == 1.0, vars(toxic)
 assert sorted(proxy.toxics()) == ["late", "latency_upstream"]
 proxy.destroy_toxic("late")
 assert sorted(proxy.toxics()) == ["latency_upstream"]
+# On a connection that is open: a toxic that comes and goes is felt by what comes next.
+with socket.create_connection((host, int(port)), 5) as stream:
+    def pong():
+        begun = time.monotonic()
+        stream.sendall(b"hello")
+        got = b""
+        while len(got) < 5:
+            got += stream.recv(5)
+        return time.monotonic() - begun
+    assert pong() >= 0.1
+    proxy.add_toxic(name="more", type="latency", attributes={"latency": 300})
+    assert pong() >= 0.4
+    proxy.destroy_toxic("more")
+    proxy.destroy_toxic("latency_upstream")
+    assert pong() < 0.3
 proxy.add_toxic(type="limit_data", attributes={"bytes": 3})
 assert round_trip()[0] == b"hel"
 with proxy.down():
@@ -145,6 +183,81 @@ assert server.proxies() == {}
         .expect("python runs");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     impair.end();
+}
+
+/// The client of Toxiproxy's own authors for Node: it changes toxics, too, while a connection is open.
+#[test]
+fn toxiproxys_node_client_drives_it() {
+    let test = "toxiproxys_node_client_drives_it";
+    let Some(folder) = node_client(test) else { return };
+    let server = echo();
+    let mut impair = Impair::start(&["--api", "127.0.0.1:0"]);
+    let said = impair.line();
+    let api = said.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let script = r#"
+const { Toxiproxy } = require("toxiproxy-node-client");
+const net = require("net"), assert = require("assert");
+const [api, upstream] = process.argv.slice(1);
+(async () => {
+    const toxiproxy = new Toxiproxy("http://" + api);
+    const proxy = await toxiproxy.createProxy({ name: "shop", listen: "127.0.0.1:0", upstream });
+    const [host, port] = proxy.listen.split(":");
+    const stream = net.connect(Number(port), host);
+    const pong = () => new Promise((done, failed) => {
+        const begun = process.hrtime.bigint();
+        stream.once("data", (data) => {
+            assert.strictEqual(data.toString(), "hello");
+            done(Number(process.hrtime.bigint() - begun) / 1e6);
+        });
+        stream.once("error", failed);
+        stream.write("hello");
+    });
+    await pong();
+    const toxic = await proxy.addToxic({
+        name: "late", type: "latency", stream: "downstream", toxicity: 1, attributes: { latency: 150, jitter: 0 },
+    });
+    assert(await pong() >= 150);
+    toxic.attributes.latency = 400;
+    await toxic.update();
+    assert.strictEqual((await proxy.getToxic("late")).attributes.latency, 400);
+    assert(await pong() >= 400);
+    await toxic.remove();
+    assert(await pong() < 400);
+    const all = await toxiproxy.getAll();
+    assert.deepStrictEqual(Object.keys(all), ["shop"]);
+    stream.destroy();
+    await proxy.remove();
+    assert.deepStrictEqual(Object.keys(await toxiproxy.getAll()), []);
+})().catch((error) => { console.error(error); process.exit(1); });
+"#;
+    let output = Command::new("node")
+        .args(["-e", script, api, &server.local_addr().unwrap().to_string()])
+        .env("NODE_PATH", folder.join("node_modules"))
+        .output()
+        .expect("node runs");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    impair.end();
+}
+
+/// Where it is, installed on the spot if it can be.
+fn node_client(test: &str) -> Option<PathBuf> {
+    thru_peers::peer(test, "node", "nodejs")?;
+    thru_peers::peer(test, "npm", "npm")?;
+    let folder = std::env::temp_dir().join("thru-toxiproxy-node");
+    if !folder.join("node_modules/toxiproxy-node-client").is_dir() {
+        let installed = Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&folder)
+            .arg("toxiproxy-node-client@4.1.0")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !installed.is_ok_and(|status| status.success()) {
+            thru_peers::not_run(test, "`npm install toxiproxy-node-client` does not work here");
+            return None;
+        }
+    }
+    Some(folder)
 }
 
 /// Where the client library is, installed on the spot if it can be.

@@ -317,6 +317,36 @@ fn a_shell_ends_as_its_command_and_leaves_nothing() {
     assert!(!folder.exists(), "{folder:?} is left behind");
 }
 
+/// As a terminal interrupts: everybody in the foreground. The command ends, and with it the lab and its namespaces.
+#[test]
+fn an_interrupted_shell_leaves_no_namespace() {
+    use std::os::unix::process::CommandExt;
+    let test = "an_interrupted_shell_leaves_no_namespace";
+    let Some(shell) = Shell::new(test) else { return };
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut command = shell.command("readlink /proc/self/ns/net; exec sleep 1000");
+        // Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
+        let inner = std::mem::replace(&mut command, Command::new("env"));
+        command.arg("--default-signal=INT,TERM").arg(inner.get_program()).args(inner.get_args());
+        let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().expect("it runs");
+        let mut said = std::io::BufReader::new(child.stdout.take().expect("piped"));
+        let mut namespace = String::new();
+        std::io::BufRead::read_line(&mut said, &mut namespace).expect("it talks");
+        assert!(namespaces().contains(namespace.trim()), "{namespace}");
+        let group = format!("-{}", child.id());
+        assert!(Command::new("kill").args([signal, "--", &group]).status().expect("kill").success());
+        assert_eq!(child.wait().expect("it ends").code(), Some(code), "after {signal}");
+        assert!(!namespaces().contains(namespace.trim()), "{namespace} lives on after {signal}");
+    }
+}
+
+/// Network namespaces that somebody is in.
+fn namespaces() -> std::collections::BTreeSet<String> {
+    let processes = fs::read_dir("/proc").expect("there").flatten();
+    let links = processes.filter_map(|process| fs::read_link(process.path().join("ns/net")).ok());
+    links.map(|link| link.to_string_lossy().into_owned()).collect()
+}
+
 #[test]
 fn our_stack_fetches_a_page_from_nginx_over_a_wire() {
     let test = "our_stack_fetches_a_page_from_nginx_over_a_wire";

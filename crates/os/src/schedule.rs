@@ -13,3 +13,15 @@ pub fn be_punctual() -> io::Result<()> {
     let _ = unsafe { libc::mlockall(libc::MCL_CURRENT) };
     Ok(())
 }
+
+/// Keeps this thread, and those it starts afterwards, on the processor that it runs on now.
+pub fn stay_here() -> io::Result<()> {
+    // SAFETY: a set of processors is plain bits, for which zero is "none"; the kernel only reads it, and 0 is this thread.
+    crate::device::check(unsafe {
+        let processor = usize::try_from(crate::device::check(libc::sched_getcpu())?).unwrap_or_default();
+        let mut only = std::mem::zeroed::<libc::cpu_set_t>();
+        libc::CPU_SET(processor, &mut only);
+        libc::sched_setaffinity(0, size_of_val(&only), &raw const only)
+    })
+    .map(drop)
+}

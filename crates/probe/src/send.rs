@@ -91,15 +91,17 @@ pub struct Summary {
 /// So many packets may wait for an answer at a time; the oldest is given up first.
 const WAITING_MAX: usize = 1 << 17;
 
-/// Sends the questions and matches the answers, until the time for the last is over or every one is answered. A packet
-/// that can't be sent is counted, unless it is the first: then nothing can.
+/// Sends the questions and matches the answers, until the time for the last is over, every one is answered, or `stop` is
+/// done. A packet that can't be sent is counted, unless it is the first: then nothing can.
 pub async fn send(
     network: &Network,
     socket: &PacketSocket,
     questions: impl IntoIterator<Item = Question>,
     options: SendOptions,
+    stop: impl Future<Output = ()>,
     mut each: impl FnMut(Event<'_>),
 ) -> io::Result<Summary> {
+    let mut stop = std::pin::pin!(stop);
     let mut waiting = Waiting::default();
     let mut questions = questions.into_iter();
     let mut next = questions.next();
@@ -138,6 +140,7 @@ pub async fn send(
         }
         tokio::select! {
             biased;
+            () = &mut stop => return Ok(waiting.summary),
             seen = socket.receive() => waiting.take(&seen?, &mut each),
             () = network.sleep_until(due) => {}
         }

@@ -13,6 +13,7 @@ pub mod udp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thru_net::Network;
@@ -33,6 +34,25 @@ pub struct ProxyState {
     pub enabled: bool,
     /// What is done to its connections.
     pub toxics: Vec<Toxic>,
+}
+
+/// What all proxies have carried together, those that are gone included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Connections that came in.
+    pub connections: u64,
+    /// Bytes passed on to upstreams.
+    pub up: u64,
+    /// Bytes passed on to clients.
+    pub down: u64,
+}
+
+/// The same while it grows.
+#[derive(Debug, Default)]
+struct Counts {
+    connections: AtomicU64,
+    up: AtomicU64,
+    down: AtomicU64,
 }
 
 /// Why something could not be done.
@@ -59,6 +79,7 @@ pub struct Impairer {
     /// Names of upstreams, to addresses.
     resolve: proxy::Resolve,
     proxies: Arc<Mutex<BTreeMap<String, Arc<Proxy>>>>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Impairer {
@@ -73,7 +94,19 @@ impl Impairer {
         network: &Network,
         resolve: impl Fn(&str) -> Option<SocketAddr> + Send + Sync + 'static,
     ) -> Impairer {
-        Impairer { network: network.clone(), resolve: Arc::new(resolve), proxies: Arc::default() }
+        Impairer {
+            network: network.clone(),
+            resolve: Arc::new(resolve),
+            proxies: Arc::default(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// What has been carried so far.
+    pub fn carried(&self) -> Carried {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let Counts { connections, up, down } = &*self.counts;
+        Carried { connections: read(connections), up: read(up), down: read(down) }
     }
 
     fn proxies(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Proxy>>> {
@@ -96,7 +129,7 @@ impl Impairer {
             return Err(ImpairError::ProxyExists);
         }
         let (name, enabled) = (wished.name.clone(), wished.enabled);
-        let proxy = Arc::new(Proxy::new(&self.network, self.resolve.clone(), wished));
+        let proxy = Arc::new(Proxy::new(&self.network, self.resolve.clone(), self.counts.clone(), wished));
         if enabled {
             proxy.start().await?;
         }

@@ -9,13 +9,14 @@ use super::{Where, WireArgs, duration};
 
 /// What may be written, shown with every command that takes an expression.
 pub(crate) const LANGUAGE: &str = "\
-An expression names layers from the outside in, divided by /, each with fields in parentheses:
+An expression names layers from the outside in, divided by /, with fields in parentheses:
   ip(dst=192.0.2.1)/tcp(dport=80,flags=S,options=(mss=1460,sackok,nop,wscale=7))
   ip(dst=192.0.2.0/30,ttl=[1,2,3])/udp(dport=33434-33439)/\"payload\"
   eth()/arp(tpa=192.0.2.1)        ipv6(dst=2001:db8::1)/icmpv6()        ip()/udp()/dns(qry.name=www.shop.lab)
-Layers: eth vlan arp ip ipv6 hopopts dstopts routing frag icmp icmpv6 igmp udp tcp gre vxlan dns, data (\"text\" or 0xhex)
-and padding (which no length counts). A wrong field's name lists the right ones. What is left out is computed; what is
-written stays, even if it is wrong. [1,2,3], 1-1024 and 192.0.2.0/30 stand for one packet each.";
+Layers: eth vlan arp ip ipv6 hopopts dstopts routing frag icmp icmpv6 igmp udp tcp gre vxlan dns, \
+data (\"text\" or 0xhex) and padding (which no length counts). A wrong field's name lists the right ones. \
+What is left out is computed; what is written stays, even if it is wrong. [1,2,3], 1-1024 and 192.0.2.0/30 \
+stand for one packet each.";
 
 /// `thru craft`.
 #[derive(Clone, Debug, Args)]
@@ -77,10 +78,10 @@ pub(crate) struct SendArgs {
 /// `thru impair`.
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "Over TCP, delay, jitter and rate are what the bytes meet; a loss is what TCP makes of it: the data waits until it\n\
-                  is sent again. Over UDP (--udp) every datagram passes the whole wire, as with `thru bridge`. A value with a\n\
-                  slash states both directions, towards the client first: --rate 10Mbit/1Mbit.\n\n\
-                  With --api, Toxiproxy's clients and `curl` change it at run time:\n\
+    after_help = "Over TCP, delay, jitter and rate are what the bytes meet; a loss is what TCP makes of it: the data waits until \
+                  it is sent again. Over UDP (--udp) every datagram passes the whole wire, as with `thru bridge`. A value \
+                  with a slash states both directions, towards the client first: --rate 10Mbit/1Mbit.\n\n\
+                  With --api, Toxiproxy's clients and `curl` change it at run time:\n  \
                   curl -d '{\"type\":\"latency\",\"attributes\":{\"latency\":1000}}' http://127.0.0.1:8474/proxies/impaired/toxics"
 )]
 pub(crate) struct ImpairArgs {

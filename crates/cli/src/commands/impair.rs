@@ -10,7 +10,7 @@ use thru_net::Network;
 use thru_net::lab::LabOptions;
 use thru_net::lab::real::{run as real_time, wire};
 use thru_serve::impair::toxic::{Kind, Stream, Toxic};
-use thru_serve::impair::{ImpairError, Impairer, ProxyState, api, udp};
+use thru_serve::impair::{Carried, ImpairError, Impairer, ProxyState, api, udp};
 use thru_sim::link::Loss;
 
 use super::bridge;
@@ -59,6 +59,10 @@ fn connections(args: &ImpairArgs, spec: &LinkSpec) -> Outcome {
         if let Some(serving) = serving {
             serving.abort();
         }
+        let Carried { connections, up, down } = impairer.carried();
+        output::say(&format!(
+            "{connections} connections, {up} bytes to the server, {down} bytes to the client\n"
+        ));
         Ok(HEALTHY)
     })
 }

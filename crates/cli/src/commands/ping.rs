@@ -1,11 +1,12 @@
 //! `thru ping`: echo requests, one line for each answer as it comes.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use serde_json::json;
 use thru_net::IcmpErrorKind;
 use thru_probe::Recorder;
-use thru_probe::ping::{Answer, Echo, Knock, PingOptions, knocks, ping};
+use thru_probe::ping::{Answer, Echo, Knock, PingOptions, PingResult, knocks, ping};
 use thru_report::{json as report_json, text::tools};
 
 use crate::args::PingArgs;
@@ -37,7 +38,9 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
         if !json {
             output::print(&tools::ping_start(&host, target, options.payload, &style));
         }
+        let so_far = RefCell::new(Vec::new());
         let each = |echo: &Echo| {
+            so_far.borrow_mut().push(echo.clone());
             output::print(&if json {
                 let echo = as_shown(echo);
                 let value = json!({
@@ -49,12 +52,20 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
                 tools::ping_line(&as_shown(echo), &style)
             });
         };
-        let result = match knock {
-            Some((method, port)) => {
-                let to = SocketAddr::new(target, port);
-                knocks(&recorder, None, to, method, options, each).await
+        let all = async {
+            match knock {
+                Some((method, port)) => {
+                    let to = SocketAddr::new(target, port);
+                    knocks(&recorder, None, to, method, options, each).await
+                }
+                None => ping(&recorder, None, target, "idle", options, each).await,
             }
-            None => ping(&recorder, None, target, "idle", options, each).await,
+        };
+        // Interrupted it sums up what came until then.
+        let result = tokio::select! {
+            biased;
+            result = all => result,
+            _ = session.interrupted() => Ok(PingResult { echoes: so_far.take() }),
         };
         let result = result.map_err(|error| {
             Failure::undecided(

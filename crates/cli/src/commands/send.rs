@@ -56,7 +56,11 @@ pub(crate) fn run(args: &SendArgs) -> Outcome {
         let questions = questions.all()?;
         let options = SendOptions { interval: args.interval, timeout: args.timeout };
         let mut told = Told::new(&args, link, save, network.clone());
-        let summary = send(&network, &socket, questions, options, |event| told.take(event))
+        // Interrupted it tells what there is to tell.
+        let stop = async {
+            session.interrupted().await;
+        };
+        let summary = send(&network, &socket, questions, options, stop, |event| told.take(event))
             .await
             .map_err(|error| cannot(&error))?;
         told.finish(&summary)?;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use thru_lab::Scenario;
-use thru_net::iface::Device;
+use thru_net::iface::Pollable;
 use thru_os::namespace::{self, Fresh};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -98,7 +98,7 @@ fn joined(args: &ShellArgs) -> Outcome {
 }
 
 /// Into namespaces whose only interface is the host's; its other end.
-fn enter(scenario: &Scenario, node: usize) -> Result<Box<dyn Device>, Failure> {
+fn enter(scenario: &Scenario, node: usize) -> Result<Box<dyn Pollable>, Failure> {
     let user = namespace::user() != 0;
     namespace::enter(Fresh { user, mount: true }).map_err(|error| no_namespace(&error))?;
     let device = joint::wire(scenario, node, INTERFACE).map_err(|error| no_wire(&error))?;

@@ -2,6 +2,7 @@
 //!
 //! - `place`: a namespace whose kernel is the peer of a host of ours.
 //! - `transfer`: bulk both ways, for every congestion control of ours; the kernel at both ends as the control.
+//! - `matrix`: every device, family and role.
 //! - `auto`: addresses from dnsmasq and radvd.
 //! - `http`: curl and nginx. `program`: such programs in a place.
 //! - `loops`: one loop for every device, simulated links among them; arrival times.
@@ -13,6 +14,7 @@ mod guest;
 mod http;
 mod loops;
 mod lossy;
+mod matrix;
 mod place;
 mod program;
 mod transfer;

@@ -141,8 +141,13 @@ pub(crate) fn ours(device: impl Pollable + 'static, tcp: TcpConfig) -> Iface {
 
 /// The same, with a hardware address that somebody else has to know.
 pub(crate) fn with_mac(device: impl Pollable + 'static, tcp: TcpConfig, mac: Option<MacAddr>) -> Iface {
+    boxed(Box::new(device), tcp, mac)
+}
+
+/// The same for a device of any kind.
+pub(crate) fn boxed(device: Box<dyn Pollable>, tcp: TcpConfig, mac: Option<MacAddr>) -> Iface {
     let addresses = OURS.map(cidr).to_vec();
-    attach(Box::new(device), IfaceOptions { addresses, tcp, mac, ..IfaceOptions::default() })
+    attach(device, IfaceOptions { addresses, tcp, mac, ..IfaceOptions::default() })
         .expect("it can be watched")
 }
 

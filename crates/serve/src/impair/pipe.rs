@@ -4,6 +4,7 @@
 //! that latency costs no throughput, as on a long wire.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -56,13 +57,14 @@ struct Pipe<'a> {
     random: u64,
 }
 
-/// Runs to the end of the direction.
+/// Runs to the end of the direction; bytes that were passed on are added to `passed`.
 pub(super) async fn run(
     network: &Network,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     toxics: &Toxics,
     stream: Stream,
+    passed: &AtomicU64,
 ) -> Ended {
     let mut changed = toxics.watch();
     let mut pipe = Pipe::new(network, toxics, stream);
@@ -87,8 +89,11 @@ pub(super) async fn run(
         }
         if let Some(first) = pipe.queue.front().filter(|first| first.at <= now) {
             let length = pipe.piece(&active, first.bytes.len());
+            let before = pipe.passed;
             match pass(&mut pipe, &mut to, length).await {
-                Ok(()) => {}
+                Ok(()) => {
+                    passed.fetch_add(pipe.passed - before, Ordering::Relaxed);
+                }
                 Err(_) => return Ended::Cut,
             }
             if limit(&active).is_some_and(|limit| pipe.passed >= limit) {

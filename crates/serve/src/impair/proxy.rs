@@ -1,6 +1,7 @@
 //! A listener, and the connections that came in by it.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thru_net::{ConnectOptions, Network, TcpListener, TcpStream};
@@ -9,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::pipe::{self, Ended};
 use super::toxic::{Stream, Toxics};
-use super::{ImpairError, ProxyState};
+use super::{Counts, ImpairError, ProxyState};
 
 /// Connections that wait to be accepted.
 const BACKLOG: usize = 128;
@@ -23,6 +24,7 @@ pub(super) type Resolve = Arc<dyn Fn(&str) -> Option<SocketAddr> + Send + Sync>;
 pub(super) struct Proxy {
     network: Network,
     resolve: Resolve,
+    counts: Arc<Counts>,
     name: String,
     toxics: Arc<Toxics>,
     state: Mutex<State>,
@@ -36,10 +38,10 @@ struct State {
 }
 
 impl Proxy {
-    pub(super) fn new(network: &Network, resolve: Resolve, wished: ProxyState) -> Proxy {
+    pub(super) fn new(network: &Network, resolve: Resolve, counts: Arc<Counts>, wished: ProxyState) -> Proxy {
         let ProxyState { name, listen, upstream, enabled: _, toxics } = wished;
         let state = Mutex::new(State { listen, upstream, running: None });
-        Proxy { network: network.clone(), resolve, name, toxics: Toxics::new(toxics), state }
+        Proxy { network: network.clone(), resolve, counts, name, toxics: Toxics::new(toxics), state }
     }
 
     fn inner(&self) -> MutexGuard<'_, State> {
@@ -79,8 +81,8 @@ impl Proxy {
             .await
             .map_err(|error| ImpairError::Listen(format!("cannot listen on {address}: {error}")))?;
         let real = listener.local_addr();
-        let accepting =
-            accept(self.network.clone(), listener, self.resolve.clone(), upstream, self.toxics.clone());
+        let harm = Harm { toxics: self.toxics.clone(), counts: self.counts.clone() };
+        let accepting = accept(self.network.clone(), listener, self.resolve.clone(), upstream, harm);
         let running = tokio::spawn(accepting);
         let mut state = self.inner();
         state.listen = real.to_string();
@@ -132,14 +134,15 @@ impl Drop for Proxy {
     }
 }
 
-/// Accepts until it is aborted; the connections are its own.
-async fn accept(
-    network: Network,
-    listener: TcpListener,
-    resolve: Resolve,
-    upstream: String,
+/// What meets connections: what harms them, and what counts them.
+#[derive(Clone)]
+struct Harm {
     toxics: Arc<Toxics>,
-) {
+    counts: Arc<Counts>,
+}
+
+/// Accepts until it is aborted; the connections are its own.
+async fn accept(network: Network, listener: TcpListener, resolve: Resolve, upstream: String, harm: Harm) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -148,15 +151,16 @@ async fn accept(
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
                 // An accept that fails was a connection that is gone already.
                 let Ok((client, _)) = accepted else { continue };
+                harm.counts.connections.fetch_add(1, Ordering::Relaxed);
                 let target = resolve(&upstream);
-                connections.spawn(connection(network.clone(), client, target, toxics.clone()));
+                connections.spawn(connection(network.clone(), client, target, harm.clone()));
             }
         }
     }
 }
 
 /// One connection from end to end.
-async fn connection(network: Network, client: TcpStream, target: Option<SocketAddr>, toxics: Arc<Toxics>) {
+async fn connection(network: Network, client: TcpStream, target: Option<SocketAddr>, harm: Harm) {
     let Some(target) = target else { return };
     // An upstream that can't be reached is a connection that closes at once, as with Toxiproxy.
     let Ok(server) =
@@ -168,8 +172,9 @@ async fn connection(network: Network, client: TcpStream, target: Option<SocketAd
     let (ends_client, ends_server) = (client.inspector(), server.inspector());
     let (client_reads, client_writes) = tokio::io::split(client);
     let (server_reads, server_writes) = tokio::io::split(server);
-    let up = pipe::run(&network, client_reads, server_writes, &toxics, Stream::Upstream);
-    let down = pipe::run(&network, server_reads, client_writes, &toxics, Stream::Downstream);
+    let Harm { toxics, counts } = &harm;
+    let up = pipe::run(&network, client_reads, server_writes, toxics, Stream::Upstream, &counts.up);
+    let down = pipe::run(&network, server_reads, client_writes, toxics, Stream::Downstream, &counts.down);
     let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
     let (mut up_done, mut down_done) = (false, false);
     while !(up_done && down_done) {
