@@ -99,15 +99,22 @@ pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     let mut message =
         lines.next().unwrap_or("the arguments make no sense").trim_start_matches("error: ").to_string();
     let mut hint = None;
+    // What is missing, or in the way, stands below, one a line.
+    let (listing, mut listed) = (message.ends_with(':'), 0);
+    let mut command = "thru".to_owned();
     for line in lines {
         if let Some(tip) = line.strip_prefix("tip: ") {
             hint.get_or_insert_with(|| tip.to_string());
         } else if line.starts_with('[') && hint.is_none() {
             hint = Some(line.trim_matches(['[', ']']).to_string());
-        } else if line.starts_with("Usage:") {
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            let words = usage.split(' ').take_while(|word| !word.starts_with(['[', '<', '-']));
+            command = words.collect::<Vec<_>>().join(" ");
             break;
-        } else if message.ends_with(':') {
-            message = format!("{message} {line}");
+        } else if listing {
+            message.push_str(if listed > 0 { ", " } else { " " });
+            message.push_str(line);
+            listed += 1;
         }
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -116,7 +123,7 @@ pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
             "say what, as in `thru lab list`; `--help` lists what there is",
         ));
     }
-    let hint = hint.unwrap_or_else(|| "`thru --help` shows how it is used".to_string());
+    let hint = hint.unwrap_or_else(|| format!("`{command} --help` shows how it is used"));
     // clap quotes with ', we quote with `.
     Err(Failure::usage(message.replace('\'', "`"), hint.replace('\'', "`")))
 }

@@ -96,7 +96,7 @@ fn a_signal_ends_it_with_its_figures() {
         stream.write_all(b"hello").expect("written");
         stream.read_exact(&mut [0; 5]).expect("read");
         let told = impair.end_by(signal);
-        assert_eq!(told, "1 connections, 5 bytes to the server, 5 bytes to the client\n", "after {signal}");
+        assert_eq!(told, "1 connection, 5 bytes to the server, 5 bytes to the client\n", "after {signal}");
         assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)), "the connection went with it");
         TcpListener::bind(&listen).expect("nobody listens there any more");
     }
@@ -278,6 +278,23 @@ fn client(test: &str) -> Option<PathBuf> {
         }
     }
     Some(folder)
+}
+
+#[test]
+fn what_makes_no_sense_is_told() {
+    let tell = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_thru")).args(words).output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (words, said) in [
+        (&["impair", "--listen", "x", "--to", "127.0.0.1:1"][..], "`x` is no address with a port"),
+        (&["impair", "--listen", "127.0.0.1:0"], "`thru impair --help` shows how it is used"),
+        (&["bridge"], "not provided: <A>, <B>"),
+        (&["bridge", "lo", "lo"], "`lo` cannot be joined with itself"),
+    ] {
+        let (code, told) = tell(words);
+        assert!(code == Some(2) && told.contains(said) && told.lines().count() == 2, "{words:?}: {told}");
+    }
 }
 
 #[test]

@@ -22,6 +22,12 @@ mod end;
 /// did.
 pub(crate) fn run(args: &BridgeArgs) -> Outcome {
     let spec = wire(&args.wire)?;
+    if args.a == args.b {
+        return Err(Failure::usage(
+            format!("`{}` cannot be joined with itself: its frames would go round for ever", args.a),
+            "name two interfaces; `ip link` lists them",
+        ));
+    }
     let devices = [end::open(&args.a)?, end::open(&args.b)?];
     // Other programs' turns would be delays of ours. Without the right to it, the wire is as exact as they let it be.
     let _ = thru_os::schedule::be_punctual();
@@ -158,6 +164,10 @@ fn cannot(what: &str, name: &str, error: &io::Error) -> Failure {
             "this user may not send and receive frames on interfaces",
             "run as root, or once: `sudo setcap cap_net_raw,cap_net_admin+ep $(command -v thru)`",
         );
+    }
+    // ENODEV has no kind of its own.
+    if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(19) {
+        return Failure::usage(format!("there is no interface `{name}`"), "`ip link` lists them");
     }
     Failure::usage(format!("cannot {what} `{name}`: {error}"), "`ip link` lists the interfaces")
 }

@@ -41,6 +41,14 @@ fn connections(args: &ImpairArgs, spec: &LinkSpec) -> Outcome {
         enabled: true,
         toxics,
     });
+    if let Some(proxy) = &proxy {
+        address(&proxy.listen).ok_or_else(|| no_address(&proxy.listen))?;
+        // As with Toxiproxy its name may come to life later.
+        if address(&proxy.upstream).is_none() {
+            let upstream = &proxy.upstream;
+            output::say(&format!("warning: `{upstream}` is no address, or a name that nobody knows yet\n"));
+        }
+    }
     session::real_time()?.block_on(async {
         let network = Network::host();
         let impairer = Impairer::new(&network, address);
@@ -60,8 +68,9 @@ fn connections(args: &ImpairArgs, spec: &LinkSpec) -> Outcome {
             serving.abort();
         }
         let Carried { connections, up, down } = impairer.carried();
+        let plural = if connections == 1 { "" } else { "s" };
         output::say(&format!(
-            "{connections} connections, {up} bytes to the server, {down} bytes to the client\n"
+            "{connections} connection{plural}, {up} bytes to the server, {down} bytes to the client\n"
         ));
         Ok(HEALTHY)
     })
