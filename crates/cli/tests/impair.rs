@@ -217,8 +217,7 @@ const [api, upstream] = process.argv.slice(1);
         name: "late", type: "latency", stream: "downstream", toxicity: 1, attributes: { latency: 150, jitter: 0 },
     });
     assert(await pong() >= 150);
-    toxic.attributes.latency = 400;
-    await toxic.update();
+    await toxic.update({ attributes: { latency: 400 } });
     assert.strictEqual((await proxy.getToxic("late")).attributes.latency, 400);
     assert(await pong() >= 400);
     await toxic.remove();

@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,6 +34,8 @@ const QUEUE_MAX: usize = 1 << 20;
 const GREETING_MAX: u64 = 1 << 20;
 /// Who does not greet for so long is sent away.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A shell that has just ended may not have been missed yet: so long its host is waited for.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// What a joiner needs to know.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,7 +105,7 @@ impl Door {
         joined: tokio::sync::mpsc::UnboundedSender<(usize, Guest)>,
     ) -> io::Result<()> {
         let listener = self.listener.try_clone()?;
-        let taken = Arc::new(Mutex::new(BTreeSet::from([own])));
+        let taken = Arc::new(TakenHosts { hosts: Mutex::new(BTreeSet::from([own])), left: Condvar::new() });
         std::thread::Builder::new().name("door".to_owned()).spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { return };
@@ -132,17 +134,15 @@ impl Drop for Door {
 fn greet(
     mut stream: UnixStream,
     scenario: &Scenario,
-    taken: &Arc<Mutex<BTreeSet<usize>>>,
+    taken: &Arc<TakenHosts>,
     welcome: &Welcome,
 ) -> io::Result<(usize, Guest)> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let wish: Wish = serde_json::from_str(&line(&stream)?)?;
     let node = joint::free_host(scenario, &wish.join).map_err(|failure| failure.message);
-    let mut all = taken.lock().unwrap_or_else(PoisonError::into_inner);
     let node = node.and_then(|node| {
-        if all.insert(node) { Ok(node) } else { Err(format!("`{}` is taken by another shell", wish.join)) }
+        if taken.take(node) { Ok(node) } else { Err(format!("`{}` is taken by another shell", wish.join)) }
     });
-    drop(all);
     let node = match node {
         Ok(node) => node,
         Err(error) => {
@@ -186,15 +186,31 @@ pub(super) fn join(lab: &str, node: &str) -> Result<(UnixStream, Welcome), Failu
     }
 }
 
+/// Hosts that shells are.
+struct TakenHosts {
+    hosts: Mutex<BTreeSet<usize>>,
+    left: Condvar,
+}
+
+impl TakenHosts {
+    /// Takes a host that is free, or becomes so in a moment.
+    fn take(&self, node: usize) -> bool {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.left.wait_timeout_while(hosts, LEAVING, |hosts| hosts.contains(&node));
+        waited.unwrap_or_else(PoisonError::into_inner).0.insert(node)
+    }
+}
+
 /// A host that is given back when its shell is gone.
 struct Taken {
     node: usize,
-    all: Arc<Mutex<BTreeSet<usize>>>,
+    all: Arc<TakenHosts>,
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.node);
+        self.all.hosts.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.node);
+        self.all.left.notify_all();
     }
 }
 
@@ -306,12 +322,18 @@ pub(super) async fn let_in(
     internet: Internet,
     mut guests: tokio::sync::mpsc::UnboundedReceiver<(usize, Guest)>,
 ) {
-    let mut joined = std::collections::BTreeMap::new();
-    while let Some((node, guest)) = guests.recv().await {
-        // A host that was left and is taken again: the old wire goes first.
-        joined.remove(&node);
-        if let Ok(join) = internet.join(node, 0, Box::new(guest)) {
-            joined.insert(node, join);
+    let mut joined = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(_) = joined.join_next(), if !joined.is_empty() => {}
+            guest = guests.recv() => {
+                let Some((node, guest)) = guest else { return };
+                if let Ok(mut join) = internet.join(node, 0, Box::new(guest)) {
+                    // When the shell is gone, so is its wire: the host is free again.
+                    joined.spawn(async move { join.ended().await });
+                }
+            }
         }
     }
 }
