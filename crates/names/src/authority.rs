@@ -7,12 +7,13 @@
 //! - [`Authority`]: a server of several zones. Start here to serve.
 //! - [`SignedZone`]: one zone.
 //! - [`secondary`]: a zone copied from its primaries and kept fresh; [`incoming`]: the transfers; [`notify`]: telling
-//!   others of changes; [`changes`]: what lies between two versions.
+//!   others of changes; [`keeper`]: all that together; [`changes`]: what lies between two versions.
 //! - [`denial`]: which NSEC and NSEC3 records go with an answer.
 
 pub mod changes;
 pub mod denial;
 pub mod incoming;
+pub mod keeper;
 pub mod notify;
 pub mod secondary;
 mod server;

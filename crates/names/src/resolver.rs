@@ -376,6 +376,16 @@ impl Resolver {
         self.core().cache.len()
     }
 
+    /// Signatures checked so far: what somebody could make us spend.
+    pub fn signature_checks(&self) -> u64 {
+        self.core().checks.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Octets that the cache's contents weigh.
+    pub fn cached_octets(&self) -> usize {
+        self.core().cache.octets()
+    }
+
     /// Resolutions and exchanges under way.
     pub fn under_way(&self) -> (usize, usize) {
         let core = self.core();

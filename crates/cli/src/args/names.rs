@@ -81,8 +81,15 @@ pub(crate) struct ServeDnsArgs {
     /// Prove absence with NSEC3 (RFC 5155) instead of NSEC
     #[arg(long, requires = "zone")]
     pub nsec3: bool,
+    /// Keep a copy of this zone from its primaries, by transfer (AXFR, IXFR), refreshed as its SOA says and when they
+    /// send a NOTIFY; several addresses are separated by commas
+    #[arg(long, value_name = "NAME=ADDRESS[:PORT]")]
+    pub secondary: Vec<String>,
+    /// Tell these servers when a zone has changed (NOTIFY)
+    #[arg(long, value_name = "ADDRESS[:PORT]")]
+    pub notify: Vec<String>,
     /// Clients that may transfer the zones
-    #[arg(long, value_name = "PREFIX", requires = "zone")]
+    #[arg(long, value_name = "PREFIX")]
     pub transfer: Vec<Cidr>,
     /// Ask these resolvers instead of going from the root down
     #[arg(long, value_name = "ADDRESS")]

@@ -9,6 +9,7 @@
 
 pub mod flaw;
 pub mod keyfile;
+pub mod live;
 pub mod zone;
 
 use std::fmt;

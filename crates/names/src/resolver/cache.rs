@@ -1,5 +1,6 @@
 //! What is known and until when: sets, messages, recent failures (RFC 2181, RFC 2308, RFC 8767, RFC 9520).
 
+mod packed;
 mod timed;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use self::packed::{Key, Octets, key, name_key, name_of, question_key};
 use super::message::{DNAME, Msg, Set, rcode, soa_minimum};
 use crate::dnssec::nsec;
 use crate::rrset::{Rrset, Security, Trust};
@@ -44,16 +46,15 @@ const FAILURE: Duration = Duration::from_secs(5);
 /// NSEC3 sets of one zone that one question is compared with.
 const HASHED_MAX: usize = 128;
 
-type SetKey = (Name, RecordType, u16);
-
 /// The cache.
 #[derive(Debug)]
 pub(super) struct Cache {
-    sets: Timed<SetKey, Set>,
-    messages: Timed<Question, Arc<Msg>>,
-    failures: Timed<Question, (u16, String)>,
+    sets: Timed<Key, Octets>,
+    /// Messages that are more than the set that was asked for.
+    messages: Timed<Key, Arc<Msg>>,
+    failures: Timed<Key, (u16, String)>,
     /// Names that do not exist, whatever the type (RFC 2308 section 5).
-    missing: Timed<Name, Arc<Msg>>,
+    missing: Timed<Key, Arc<Msg>>,
     /// NSEC sets by their owner, for answers nobody has to ask for (RFC 8198).
     denials: Timed<Name, Set>,
     /// NSEC3 sets by zone and owner.
@@ -64,13 +65,13 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// A cache of at most `max` entries of each kind.
-    pub(super) fn new(max: usize, lifetimes: Lifetimes) -> Cache {
+    /// A cache of at most `max` entries of each kind, whose sets and messages weigh no more than `octets` each.
+    pub(super) fn new(max: usize, octets: usize, lifetimes: Lifetimes) -> Cache {
         Cache {
-            sets: Timed::new(max * 2),
-            messages: Timed::new(max),
+            sets: Timed::weighed(max * 2, octets, |octets| octets.len()),
+            messages: Timed::weighed(max, octets, |msg| weight(msg)),
             failures: Timed::new(max),
-            missing: Timed::new(max),
+            missing: Timed::weighed(max, octets, |msg| weight(msg)),
             denials: Timed::new(max),
             hashed: Timed::new(max),
             soas: Timed::new(max),
@@ -80,7 +81,17 @@ impl Cache {
 
     /// The set, if it is known.
     pub(super) fn set(&self, now: Instant, name: &Name, rtype: RecordType) -> Option<Set> {
-        self.sets.get(now, &(name.clone(), rtype, CLASS_IN)).cloned()
+        self.set_in(now, name, rtype, CLASS_IN)
+    }
+
+    fn set_in(&self, now: Instant, name: &Name, rtype: RecordType, class: u16) -> Option<Set> {
+        let (octets, expires) = self.sets.get_until(now, &key(name, rtype, class)[..])?;
+        packed::unpack(name, rtype, class, octets, expires)
+    }
+
+    fn put_set(&mut self, now: Instant, set: &Rrset) {
+        let key = key(&set.name, set.rtype, set.class).into();
+        self.sets.put(now, set.expires, key, packed::pack(set));
     }
 
     /// Keeps a set unless a better one is known. What is to be used: the set itself, or the one that is better.
@@ -91,8 +102,8 @@ impl Cache {
     /// Like [`Cache::keep`]; what has no longer than `leeway` to live is taken for expired.
     pub(super) fn renew(&mut self, now: Instant, set: &Set, leeway: Duration) -> Set {
         let mut set = self.bounded(now, set);
-        let key = (set.name.clone(), set.rtype, set.class);
-        if let Some(old) = self.sets.get(now, &key).filter(|old| !old.expired(now + leeway)) {
+        let known = self.set_in(now, &set.name, set.rtype, set.class);
+        if let Some(old) = known.filter(|old| !old.expired(now + leeway)) {
             let equal = old.same_data(&set);
             let better = if set.security == Security::Secure && old.security != Security::Secure {
                 true
@@ -103,7 +114,7 @@ impl Cache {
                 set.trust == old.trust && !equal
             };
             if !better {
-                return old.clone();
+                return old;
             }
             // A delegation lives as long as its parent said at first: else a name server could keep a withdrawn
             // delegation alive for ever ("ghost domains").
@@ -114,15 +125,13 @@ impl Cache {
             // cache forgets them with the delegation.
             let address = matches!(set.rtype, RecordType::A | RecordType::AAAA);
             if address && old.trust <= Trust::AdditionalAuth && set.expires > old.expires {
-                self.sets.put(now, old.expires, key, {
-                    let mut kept = set.clone();
-                    Arc::make_mut(&mut kept).expires = old.expires;
-                    kept
-                });
+                let mut kept = Rrset::clone(&set);
+                kept.expires = old.expires;
+                self.put_set(now, &kept);
                 return set;
             }
         }
-        self.sets.put(now, set.expires, key, set.clone());
+        self.put_set(now, &set);
         set
     }
 
@@ -139,9 +148,9 @@ impl Cache {
 
     /// Gives a kept set a new verdict.
     pub(super) fn judge(&mut self, now: Instant, set: &Set) {
-        let key = (set.name.clone(), set.rtype, set.class);
-        if self.sets.get(now, &key).is_none_or(|old| old.security != Security::Secure || old.same_data(set)) {
-            self.sets.put(now, set.expires, key, set.clone());
+        let known = self.set_in(now, &set.name, set.rtype, set.class);
+        if known.is_none_or(|old| old.security != Security::Secure || old.same_data(set)) {
+            self.put_set(now, set);
         }
     }
 
@@ -152,7 +161,7 @@ impl Cache {
 
     /// How long the answer to a question still lives.
     pub(super) fn left(&self, now: Instant, question: &Question) -> Duration {
-        self.messages.get(now, question).map_or(Duration::ZERO, |msg| msg.expires.since(now))
+        self.message(now, question).map_or(Duration::ZERO, |msg| msg.expires.since(now))
     }
 
     /// Like [`Cache::keep_message`] for a message that was fetched before the old one's time was over.
@@ -191,7 +200,10 @@ impl Cache {
         let msg = Arc::new(msg);
         if matches!(msg.security, Security::Bogus | Security::Unchecked)
             && self.lifetimes.stale > 0
-            && self.messages.get_stale(now, &msg.question).is_some_and(|old| old.security > Security::Bogus)
+            && self
+                .messages
+                .get_stale(now, &question_key(&msg.question)[..])
+                .is_some_and(|old| old.security > Security::Bogus)
         {
             // What could be served stale is better than what is known to be wrong.
             if msg.security == Security::Bogus {
@@ -209,23 +221,42 @@ impl Cache {
             && msg.soa().is_some()
             && msg.security != Security::Bogus
         {
-            self.missing.put(now, msg.expires, msg.question.name.clone(), msg.clone());
+            self.missing.put(now, msg.expires, name_key(&msg.question.name).into(), msg.clone());
         } else {
-            self.missing.remove(&msg.question.name);
+            self.missing.remove(&name_key(&msg.question.name)[..]);
         }
-        self.messages.put_until(now, msg.expires, until, msg.question.clone(), msg.clone());
+        if stale == 0 && self.is_its_set(now, &msg) {
+            self.messages.remove(&question_key(&msg.question)[..]);
+        } else {
+            let key = question_key(&msg.question).into();
+            self.messages.put_until(now, msg.expires, until, key, msg.clone());
+        }
         msg
+    }
+
+    /// Whether a message says no more than the set that was asked for, so that it need not be kept beside it.
+    fn is_its_set(&self, now: Instant, msg: &Msg) -> bool {
+        let plain = msg.rcode == rcode::NOERROR
+            && msg.answer.len() == 1
+            && msg.authority.is_empty()
+            && msg.additional.is_empty()
+            && msg.extended_error.is_none()
+            && msg.answer[0].is(&msg.question.name, msg.question.rtype);
+        plain
+            && self.assembled(now, &msg.question).is_some_and(|other| {
+                other.answer == msg.answer && other.security == msg.security && other.expires == msg.expires
+            })
     }
 
     /// The message that answers the question, or what can be made of known sets.
     pub(super) fn message(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
-        if let Some(msg) = self.messages.get(now, question) {
+        if let Some(msg) = self.messages.get(now, &question_key(question)[..]) {
             return Some(msg.clone());
         }
         if question.class != CLASS_IN {
             return None;
         }
-        if let Some(msg) = self.missing.get(now, &question.name) {
+        if let Some(msg) = self.missing.get(now, &name_key(&question.name)[..]) {
             let mut msg = (**msg).clone();
             msg.question = question.clone();
             return Some(Arc::new(msg));
@@ -235,7 +266,7 @@ impl Cache {
 
     /// A message whose time is over, but not longer than may be served.
     pub(super) fn stale(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
-        self.messages.get_stale(now, question).cloned()
+        self.messages.get_stale(now, &question_key(question)[..]).cloned()
     }
 
     /// An answer out of sets that came in other messages.
@@ -285,7 +316,7 @@ impl Cache {
         while !above.is_root() {
             above = above.base_name();
             for rtype in [RecordType::A, RecordType::AAAA, RecordType::NS, RecordType::DS] {
-                let found = self.messages.get(now, &Question::new(above.clone(), rtype));
+                let found = self.messages.get(now, &key(&above, rtype, CLASS_IN)[..]);
                 if let Some(msg) = found
                     && msg.rcode == rcode::NXDOMAIN
                     && msg.security == Security::Secure
@@ -341,26 +372,33 @@ impl Cache {
     }
 
     pub(super) fn keep_failure(&mut self, now: Instant, question: &Question, code: u16, text: &str) {
-        self.failures.put(now, now + FAILURE, question.clone(), (code, text.to_owned()));
+        self.failures.put(now, now + FAILURE, question_key(question).into(), (code, text.to_owned()));
     }
 
     pub(super) fn failure(&self, now: Instant, question: &Question) -> Option<(u16, String)> {
-        self.failures.get(now, question).cloned()
+        self.failures.get(now, &question_key(question)[..]).cloned()
     }
 
     /// Forgets a message; its sets stay.
     pub(super) fn drop_message(&mut self, question: &Question) {
-        self.missing.remove(&question.name);
-        self.messages.remove(question);
+        self.missing.remove(&name_key(&question.name)[..]);
+        let key = question_key(question);
+        if self.messages.get_stale(Instant::START, &key[..]).is_some() {
+            self.messages.remove(&key[..]);
+        } else {
+            // It was its set, and nothing beside it was kept.
+            self.sets.remove(&key[..]);
+        }
     }
 
     /// Forgets a name and all below it; how many entries that were.
     pub(super) fn drop_below(&mut self, name: &Name) -> usize {
         let below = |other: &Name| name.zone_of(other);
-        self.sets.drop_where(|(owner, _, _)| below(owner))
-            + self.messages.drop_where(|question| below(&question.name))
-            + self.failures.drop_where(|question| below(&question.name))
-            + self.missing.drop_where(below)
+        let own = |key: &Key| name_of(key).is_some_and(|name| below(&name));
+        self.sets.drop_where(own)
+            + self.messages.drop_where(own)
+            + self.failures.drop_where(own)
+            + self.missing.drop_where(own)
             + self.denials.drop_where(below)
             + self.hashed.drop_where(|(zone, _)| below(zone))
             + self.soas.drop_where(below)
@@ -368,8 +406,13 @@ impl Cache {
 
     /// Lets a message's time be over.
     pub(super) fn expire_message(&mut self, now: Instant, question: &Question) {
-        self.missing.remove(&question.name);
-        self.messages.expire(now, question);
+        self.missing.remove(&name_key(&question.name)[..]);
+        let key = question_key(question);
+        if self.messages.get(now, &key[..]).is_some() {
+            self.messages.expire(now, &key[..]);
+        } else {
+            self.sets.expire(now, &key[..]);
+        }
     }
 
     /// Forgets everything.
@@ -383,16 +426,29 @@ impl Cache {
         self.soas.clear();
     }
 
+    /// Octets that sets and messages weigh.
+    pub(super) fn octets(&self) -> usize {
+        self.sets.octets() + self.messages.octets() + self.missing.octets()
+    }
+
     /// Entries held, expired ones that nothing has pushed out yet included.
     pub(super) fn len(&self) -> usize {
         self.sets.len() + self.messages.len() + self.failures.len()
     }
 }
 
+/// What a message costs, roughly, in octets: its sets are its own as far as anybody can tell.
+fn weight(msg: &Msg) -> usize {
+    let of_set =
+        |set: &Set| 160 + set.data.iter().chain(&set.sigs).map(|data| data.len() + 32).sum::<usize>();
+    400 + msg.sets().map(of_set).sum::<usize>()
+}
+
 fn of_set(now: Instant, question: &Question, set: Set) -> Msg {
     let mut msg = Msg::empty(question.clone(), rcode::NOERROR, now);
     msg.expires = set.expires;
-    msg.prefetch_at = set.expires;
+    let tenth = Duration::from_secs(u64::from(set.ttl)) / 10;
+    msg.prefetch_at = Instant::from_nanos(set.expires.nanos().saturating_sub(tenth.as_nanos() as u64));
     // Validated as a set, but not as an answer: the validator looks again.
     msg.security = match set.security {
         Security::Insecure | Security::Indeterminate | Security::Secure => set.security,

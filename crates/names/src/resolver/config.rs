@@ -156,6 +156,8 @@ pub struct Limits {
     pub steps: usize,
     /// Cache entries of each kind.
     pub cache: usize,
+    /// Octets that the cache's sets may weigh, and its messages once more.
+    pub cache_octets: usize,
 }
 
 impl Default for Limits {
@@ -173,6 +175,7 @@ impl Default for Limits {
             waiters: 256,
             steps: 64,
             cache: 20_000,
+            cache_octets: 64 << 20,
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Core {
     /// Delegations as parents gave them.
     pub(super) parents: Timed<Name, Delegation>,
     pub(super) keys: KeyCache,
+    /// Signatures checked so far.
+    pub(super) checks: std::sync::atomic::AtomicU64,
     pub(super) anchors: Anchors,
     /// Anchors that follow their zone's keys.
     pub(super) points: Vec<TrustPoint>,
@@ -70,7 +72,7 @@ impl Core {
         let mut core = Core {
             points: config.trust_points.clone(),
             points_changed: BTreeSet::new(),
-            cache: Cache::new(config.limits.cache, config.lifetimes),
+            cache: Cache::new(config.limits.cache, config.limits.cache_octets, config.lifetimes),
             anchors: config.anchors.clone(),
             config: Arc::new(config),
             now: Instant::START,
@@ -79,6 +81,7 @@ impl Core {
             servers: Servers::default(),
             parents: Timed::new(PARENTS_MAX),
             keys: KeyCache::default(),
+            checks: std::sync::atomic::AtomicU64::new(0),
             jobs: BTreeMap::new(),
             by_key: BTreeMap::new(),
             clients: BTreeMap::new(),

@@ -95,7 +95,9 @@ pub(super) fn with_context<T>(
         ignore_times: core.config.ignore_times,
         operations: &left,
     };
+    let before = left.get();
     let result = check(context);
+    core.checks.fetch_add(u64::from(before - left.get()), std::sync::atomic::Ordering::Relaxed);
     operations.0.store(left.get(), std::sync::atomic::Ordering::Relaxed);
     result
 }

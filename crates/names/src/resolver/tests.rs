@@ -4,3 +4,4 @@ mod basics;
 mod hostile;
 mod net;
 mod trouble;
+mod work;

@@ -1,8 +1,9 @@
-use hickory_proto::op::Query;
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::DNSClass;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{QueryOptions, encode_query, extended_error};
+use crate::message::{Peek, QueryOptions, UDP_PAYLOAD, encode_query, extended_error};
 use crate::text::{parse_name, parse_type, record_text};
 
 const ROOT: &str = "
@@ -98,12 +99,9 @@ fn answers() {
         &["NoError", "ns lab. 86400 IN NS ns.nic.lab.", "ar ns.nic.lab. 86400 IN A 192.0.2.10"],
     );
     check(
+        // The address lies below the delegation of lab: it is glue, and comes with referrals only.
         ". NS",
-        &[
-            "NoError aa",
-            "an . 86400 IN NS a.root-servers.lab.",
-            "ar a.root-servers.lab. 86400 IN A 192.0.2.1",
-        ],
+        &["NoError aa", "an . 86400 IN NS a.root-servers.lab."],
     );
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hickory_proto::rr::Name;
 use serde_json::{Value, json};
+use thru_names::authority::keeper::{Keeper, Task};
 use thru_names::packed::{PackedAnswers, PlainQuery};
 use thru_names::resolver::Input;
 use thru_names::service::{Out, Service};
@@ -54,7 +55,7 @@ struct State {
 
 enum Machine {
     Recursive(Box<Service>),
-    Authoritative(Zones, Box<PackedAnswers>),
+    Authoritative(Zones, Box<PackedAnswers>, Box<Keeper>),
 }
 
 /// Who waits for a reply.
@@ -104,7 +105,12 @@ impl Engine {
             }
             Role::Authoritative(zones) => {
                 let word = |at: usize| u64::from_le_bytes(seed[at..at + 8].try_into().expect("eight octets"));
-                Machine::Authoritative(zones, Box::new(PackedAnswers::new((word(0), word(8)), PACKED_MAX)))
+                let packed = PackedAnswers::new((word(0), word(8)), PACKED_MAX);
+                let (copies, notify) = (zones.copies.clone(), zones.notify.clone());
+                let mut keeper = Keeper::new(copies, notify, network.now(), word(16));
+                // Those who copy from here may have missed what changed before we began.
+                zones.authority.zones().for_each(|zone| keeper.changed(network.now(), zone));
+                Machine::Authoritative(zones, Box::new(packed), Box::new(keeper))
             }
         };
         let state = State {
@@ -132,19 +138,32 @@ impl Engine {
                 service.flush();
                 Some(count)
             }
-            (Machine::Authoritative(_, packed), _) => {
+            (Machine::Authoritative(_, packed, _), _) => {
                 packed.clear();
                 None
             }
         }
     }
 
-    /// Puts other zones in place of an authority's. `false`: this is none.
+    /// Puts other zones in place of an authority's; copies stay. What has changed is remembered for incremental
+    /// transfers, and those who are to know are told. `false`: this is no authority.
     pub fn replace_zones(&self, new: Zones) -> bool {
-        let mut state = self.0.lock();
-        let Machine::Authoritative(zones, packed) = &mut state.machine else { return false };
-        *zones = new;
+        let (network, mut state) = (&self.0.network, self.0.lock());
+        let now = network.now();
+        let Machine::Authoritative(zones, packed, keeper) = &mut state.machine else { return false };
+        let copied = |origin: &Name| zones.copies.iter().any(|copy| copy.zone == *origin);
+        let gone: Vec<Name> = zones.authority.zones().map(|zone| zone.origin().clone()).collect();
+        let gone = gone.into_iter().filter(|name| !copied(name) && new.authority.zone(name).is_none());
+        gone.collect::<Vec<_>>().iter().for_each(|name| zones.authority.remove(name));
+        for zone in new.authority.zones() {
+            if zones.authority.replace(zone.clone()) {
+                keeper.changed(now, zone);
+            }
+        }
+        zones.transfer = new.transfer;
         packed.clear();
+        state.carry_out(network, now, None);
+        self.remind(&mut state);
         true
     }
 
@@ -163,7 +182,7 @@ impl Engine {
                 "role": "recursive", "cached": service.resolver().cached(), "ready": service.packed(),
                 "clients_waiting": clients, "questions_open": exchanges,
             }),
-            Machine::Authoritative(zones, packed) => json!({
+            Machine::Authoritative(zones, packed, _) => json!({
                 "role": "authoritative", "zones": zones.authority.zones().count(), "ready": packed.len(),
             }),
         };
@@ -270,8 +289,9 @@ impl State {
         let over_udp = transport == Transport::Udp;
         match &mut self.machine {
             Machine::Recursive(service) => service.query(now, self.last, from.ip(), !over_udp, query),
-            Machine::Authoritative(zones, packed) => {
-                let reply = zones.authority.answer(query, over_udp);
+            Machine::Authoritative(zones, packed, keeper) => {
+                let notice = keeper.notice(now, from.ip(), query);
+                let reply = notice.or_else(|| zones.authority.answer(query, over_udp));
                 if let Some(reply) = &reply
                     && let Some(plain) = PlainQuery::read(query).filter(|_| over_udp)
                 {
@@ -283,8 +303,9 @@ impl State {
     }
 
     fn tell(&mut self, network: &Network, now: Instant, input: Input<'_>) {
-        if let Machine::Recursive(service) = &mut self.machine {
-            service.handle(now, input);
+        match &mut self.machine {
+            Machine::Recursive(service) => service.handle(now, input),
+            Machine::Authoritative(_, _, keeper) => keeper.handle(now, input),
         }
         self.carry_out(network, now, None);
     }
@@ -292,7 +313,27 @@ impl State {
     /// Does all that the machine wants done.
     fn carry_out(&mut self, network: &Network, now: Instant, mut open: Option<Open<'_>>) {
         loop {
-            let Machine::Recursive(service) = &mut self.machine else { return };
+            let service = match &mut self.machine {
+                Machine::Recursive(service) => service,
+                Machine::Authoritative(zones, packed, keeper) => {
+                    let Some(task) = keeper.poll() else { return };
+                    match task {
+                        Task::Send { exchange, to, over_tcp, message } => {
+                            self.statistics.asked += 1;
+                            self.exchanges.begin(exchange, to, over_tcp, message);
+                        }
+                        Task::Finished(exchange) => self.exchanges.end(exchange),
+                        Task::Serve { origin, zone, journal } => {
+                            packed.clear();
+                            match zone {
+                                Some(zone) => zones.authority.adopt(zone, &journal),
+                                None => zones.authority.remove(&origin),
+                            }
+                        }
+                    }
+                    continue;
+                }
+            };
             match service.poll() {
                 None => return,
                 Some(Out::Send { exchange, to, over_tcp, message }) => {
@@ -363,7 +404,7 @@ impl Machine {
     fn quick(&mut self, now: Instant, from: IpAddr, query: &[u8], out: &mut Vec<u8>) -> bool {
         match self {
             Machine::Recursive(service) => service.quick(now, from, query, out),
-            Machine::Authoritative(_, packed) => {
+            Machine::Authoritative(_, packed, _) => {
                 PlainQuery::read(query).is_some_and(|plain| packed.answer(Instant::START, &plain, query, out))
             }
         }
@@ -372,13 +413,13 @@ impl Machine {
     fn next_deadline(&self) -> Instant {
         match self {
             Machine::Recursive(service) => service.next_deadline(),
-            Machine::Authoritative(..) => Instant::NEVER,
+            Machine::Authoritative(_, _, keeper) => keeper.next_deadline(),
         }
     }
 
     /// The messages of a transfer, or the one that refuses it; `None`: none is asked for.
     fn transfer(&self, from: IpAddr, transport: Transport, query: &[u8]) -> Option<Vec<Vec<u8>>> {
-        let Machine::Authoritative(zones, _) = self else { return None };
+        let Machine::Authoritative(zones, ..) = self else { return None };
         // RFC 8484 has one message for each request.
         if transport == Transport::Https {
             return None;

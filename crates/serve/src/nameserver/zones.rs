@@ -1,9 +1,10 @@
 //! An authority's zones, and who may copy them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hickory_proto::op::ResponseCode;
 use thru_names::authority::Authority;
+use thru_names::authority::secondary::SecondaryConfig;
 use thru_names::message::{Peek, bare_error};
 use thru_names::resolver::in_prefix;
 
@@ -14,6 +15,10 @@ pub struct Zones {
     pub authority: Authority,
     /// Clients that may transfer them, as prefixes: address and length in bits.
     pub transfer: Vec<(IpAddr, u8)>,
+    /// Zones that are copied from others, and from whom.
+    pub copies: Vec<SecondaryConfig>,
+    /// Who is told when a zone changes.
+    pub notify: Vec<SocketAddr>,
 }
 
 impl Zones {

@@ -160,7 +160,7 @@ pub(crate) fn usual_control(port: u16) -> PathBuf {
 }
 
 fn role(args: &ServeDnsArgs) -> Result<Role, Failure> {
-    if args.zone.is_empty() {
+    if args.zone.is_empty() && args.secondary.is_empty() {
         return Ok(Role::Recursive(Box::new(service(args)?)));
     }
     Ok(Role::Authoritative(zones::read(args)?))
@@ -198,6 +198,8 @@ fn service(args: &ServeDnsArgs) -> Result<ServiceConfig, Failure> {
     resolver.validate = !args.no_validate;
     resolver.port = args.upstream_port;
     resolver.limits.cache = args.cache;
+    // Sets weigh some tens of octets each; the bound is for the large ones.
+    resolver.limits.cache_octets = resolver.limits.cache_octets.max(args.cache.saturating_mul(1024));
     resolver.lifetimes.stale = args.serve_stale.unwrap_or(0);
     let mut config = ServiceConfig::new(resolver);
     config.access = access(args);

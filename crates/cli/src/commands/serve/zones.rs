@@ -1,8 +1,10 @@
 //! The zones of an authority: read, and signed if that is wanted.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use thru_names::authority::secondary::SecondaryConfig;
 use thru_names::authority::{Authority, SignedZone};
 use thru_names::dnssec::signing::keyfile::Keys;
 use thru_names::dnssec::signing::zone::{Chain, KeyState, Plan, sign};
@@ -32,7 +34,31 @@ pub(super) fn read(args: &ServeDnsArgs) -> Result<Zones, Failure> {
     }
     let transfer = args.transfer.iter().map(|prefix| (prefix.address(), prefix.len())).collect();
     let zones = zones.into_iter().map(Arc::new);
-    Ok(Zones { authority: Authority::new(zones), transfer })
+    let copies = args.secondary.iter().map(|text| copy(text)).collect::<Result<_, _>>()?;
+    let notify = args.notify.iter().map(|text| address(text)).collect::<Result<_, _>>()?;
+    Ok(Zones { authority: Authority::new(zones), transfer, copies, notify })
+}
+
+/// `NAME=ADDRESS[:PORT],...`.
+fn copy(text: &str) -> Result<SecondaryConfig, Failure> {
+    let wrong = |why: String| {
+        Failure::usage(format!("`{text}` names no zone to copy: {why}"), "as in example.com=192.0.2.1")
+    };
+    let (name, primaries) = text.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
+    let zone = parse_name(name).map_err(|why| wrong(why.to_string()))?.to_lowercase();
+    let primaries = primaries.split(',').map(address).collect::<Result<_, _>>()?;
+    Ok(SecondaryConfig { zone, primaries, hosts: Vec::new(), notify_from: Vec::new() })
+}
+
+/// `ADDRESS` or `ADDRESS:PORT`, in brackets for IPv6 with a port.
+fn address(text: &str) -> Result<SocketAddr, Failure> {
+    let plain = text.parse::<IpAddr>().map(|address| SocketAddr::new(address, 53));
+    plain.or_else(|_| text.parse::<SocketAddr>()).map_err(|_| {
+        Failure::usage(
+            format!("`{text}` is no address"),
+            "as in 192.0.2.1, 192.0.2.1:5353 or [2001:db8::1]:53",
+        )
+    })
 }
 
 fn zone(text: &str, args: &ServeDnsArgs) -> Result<SignedZone, Failure> {

@@ -20,6 +20,9 @@ pub enum KeyState {
     Active,
     /// Still in the DNSKEY set because of old signatures in caches, and signing nothing new.
     Retired,
+    /// Not in the DNSKEY set, and signing the zone's data: the first and the last that is seen of an algorithm
+    /// (RFC 6781 section 4.1.4).
+    Unpublished,
     /// Withdrawn: with the REVOKE flag, signing only the DNSKEY set (RFC 5011 section 2.1).
     Revoked,
 }
@@ -121,7 +124,7 @@ fn empty(name: &Name, rtype: RecordType, ttl: u32) -> Rrset {
 
 fn publish_keys(origin: &Name, sets: &mut Sets, plan: &Plan) {
     let mut set = empty(origin, RecordType::DNSKEY, plan.dnskey_ttl);
-    for (key, state) in &plan.keys {
+    for (key, state) in plan.keys.iter().filter(|(_, state)| *state != KeyState::Unpublished) {
         let data = if *state == KeyState::Revoked { key.revoked_dnskey() } else { key.dnskey() };
         set.data.push(data.into());
     }
@@ -148,14 +151,26 @@ fn below_cut(cuts: &BTreeSet<Name>, name: &Name) -> bool {
     false
 }
 
-/// By whom a set is signed: the keys by the entry points, the rest by the others; a key alone signs all.
+/// By whom a set is signed, in each algorithm: the keys, and what the parent is told of them, by the entry points, the
+/// rest by the others; a key alone signs all.
 fn signatures(origin: &Name, set: &Rrset, plan: &Plan) -> Vec<Vec<u8>> {
-    let active = || plan.keys.iter().filter(|(_, state)| *state == KeyState::Active).map(|(key, _)| key);
-    let of_keys = set.rtype == RecordType::DNSKEY;
-    let fitting: Vec<&SigningKey> = active().filter(|key| key.is_entry_point() == of_keys).collect();
-    let chosen = if fitting.is_empty() { active().collect() } else { fitting };
-    let mut out: Vec<Vec<u8>> = chosen.iter().map(|key| key.sign(set, origin, plan.window)).collect();
-    if of_keys {
+    let of_keys = matches!(set.rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
+    let signs = |state: KeyState| state == KeyState::Active || (state == KeyState::Unpublished && !of_keys);
+    let active = || plan.keys.iter().filter(|(_, state)| signs(*state)).map(|(key, _)| key);
+    let mut algorithms: Vec<u8> = Vec::new();
+    for key in active() {
+        if !algorithms.contains(&key.algorithm()) {
+            algorithms.push(key.algorithm());
+        }
+    }
+    let mut out: Vec<Vec<u8>> = Vec::new();
+    for algorithm in algorithms {
+        let own = || active().filter(|key| key.algorithm() == algorithm);
+        let fitting: Vec<&SigningKey> = own().filter(|key| key.is_entry_point() == of_keys).collect();
+        let chosen = if fitting.is_empty() { own().collect() } else { fitting };
+        out.extend(chosen.iter().map(|key| key.sign(set, origin, plan.window)));
+    }
+    if set.rtype == RecordType::DNSKEY {
         let revoked = plan.keys.iter().filter(|(_, state)| *state == KeyState::Revoked);
         out.extend(revoked.map(|(key, _)| key.sign_revoked(set, origin, plan.window)));
     }
