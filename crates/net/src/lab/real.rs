@@ -2,7 +2,7 @@
 //!
 //! Nothing of the virtual clock is used here: the world is brought up to the machine's clock whenever somebody looks
 //! at it, and a timer wakes for its next event. A node that a [`Pollable`] device plays (see [`join`]) is any real program
-//! behind that device. The other way round, [`port`] makes the end of a link a device for who moves devices.
+//! behind that device. The other way round, [`port()`] makes the end of a link a device for who moves devices.
 //! [`wire`] is the least of such networks: one link, for datagrams.
 
 use std::collections::VecDeque;
