@@ -47,7 +47,9 @@ impl KeyLog {
         let mut id = [0; 32];
         (unhex(random, &mut id)? == 32).then_some(())?;
         let mut bytes = [0; 48];
-        let len = unhex(secret, &mut bytes)?;
+        // What follows the digits is not asked about: some write a backslash there.
+        let digits = secret.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let len = unhex(&secret[..digits], &mut bytes)?;
         let secret = Secret::new(&bytes[..len]);
         let pick: fn(&mut Keys) -> &mut Option<Secret> = match label {
             b"CLIENT_RANDOM" => |keys| &mut keys.master,

@@ -108,7 +108,8 @@ protocol! { BGP "bgp" "BGP" "Border Gateway Protocol";
 }
 
 /// `notes[0]`: how many sides offered four-byte AS numbers: both have to; `notes[1]`: an OPEN was seen.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &BGP, ports: &[179], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &BGP, ports: &[179], eager: false, begins: None, length, show };
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     match bytes {

@@ -102,6 +102,10 @@ protocol! { DNS "dns" "DNS" "Domain Name System";
     RETRANSMISSION: bool "dns.retransmission" "Retransmission";
     RETRANSMIT_REQUEST: frame "dns.retransmit_request_in" "Retransmitted request. Original request in";
 }
+protocol! { LLMNR "llmnr" "LLMNR" "Link-local Multicast Name Resolution";
+    CONFLICT: bool "dns.flags.conflict" "Conflict", mask(0x0400);
+    TENTATIVE: bool "dns.flags.tentative" "Tentative", mask(0x0100);
+}
 protocol! { MDNS "mdns" "MDNS" "Multicast Domain Name System"; }
 
 /// Names are not longer in their written form, escapes included.
@@ -124,7 +128,12 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 /// A message in a datagram.
 pub(crate) fn datagram(cx: &mut Context<'_>, message: Data<'_>, multicast: bool) {
     let protocol: &'static Protocol = if multicast { &MDNS } else { &DNS };
-    cx.layer(protocol, message, |cx, c| body(cx, c, multicast));
+    cx.layer(protocol, message, |cx, c| body(cx, c, multicast, false));
+}
+
+/// A message of LLMNR (RFC 4795), whose flags have other meanings.
+pub(crate) fn local(cx: &mut Context<'_>, message: Data<'_>) {
+    cx.layer(&LLMNR, message, |cx, c| body(cx, c, false, true));
 }
 
 /// Messages on a stream, each behind its length. Gives how many bytes were used.
@@ -139,7 +148,7 @@ pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize 
         cx.layer(&DNS, bytes.from(used).first(total), |cx, c| {
             c.u16(cx, &LENGTH)?;
             let mut inner = c.rest().cursor();
-            let result = body(cx, &mut inner, false);
+            let result = body(cx, &mut inner, false, false);
             c.pos += inner.pos;
             result
         });
@@ -151,7 +160,7 @@ pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize 
     used
 }
 
-fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
+fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, local: bool) -> Read {
     let id = c.u16(cx, &ID)?;
     let parts: &[&FieldDef] = &[
         &RESPONSE,
@@ -172,6 +181,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
     let is_response = flags & 0x8000 != 0;
     const UPDATE: u16 = 5;
     let parts: &[&FieldDef] = match (is_response, flags >> 11 & 15) {
+        (true, _) if local => &[&RESPONSE, &OPCODE, &CONFLICT, &TRUNCATED, &TENTATIVE, &RCODE],
+        (false, _) if local => &[&RESPONSE, &OPCODE, &CONFLICT, &TRUNCATED, &TENTATIVE],
         (true, UPDATE) => &[&RESPONSE, &OPCODE, &RCODE],
         (false, UPDATE) => &[&RESPONSE, &OPCODE],
         (true, _) => parts,

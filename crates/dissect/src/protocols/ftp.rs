@@ -28,7 +28,8 @@ protocol! { FTP "ftp" "FTP" "File Transfer Protocol (FTP)";
 }
 protocol! { FTP_DATA "ftp-data" "FTP-DATA" "FTP Data"; }
 
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &FTP, ports: &[21], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &FTP, ports: &[21], eager: false, begins: None, length, show };
 
 /// The lines of a segment are shown together; Wireshark does not wait for the end of one.
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {

@@ -17,6 +17,8 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     PHRASE: text "http.response.phrase" "Response Phrase";
     REQUEST_LINE: text "http.request.line" "Request line";
     RESPONSE_LINE: text "http.response.line" "Response line";
+    OTHER_LINE: text "http.unknown_header" "Unknown header";
+    NOTIFICATION: bool "http.notification" "Notification";
     HOST: text "http.host" "Host";
     USER_AGENT: text "http.user_agent" "User-Agent";
     ACCEPT: text "http.accept" "Accept";
@@ -38,6 +40,13 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     FILE_DATA: text "http.file_data" "File Data";
     PROXY_HOST: text "http.proxy_connect_host" "Proxy-Connect-Hostname";
     PROXY_PORT: u16 "http.proxy_connect_port" "Proxy-Connect-Port";
+}
+
+protocol! { SSDP "ssdp" "SSDP" "Simple Service Discovery Protocol"; }
+
+/// A datagram by which UPnP finds its devices: a message of HTTP in a layer of its own.
+pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
+    cx.layer(&SSDP, payload, |cx, c| body(cx, c, &mut Session::default()).map(drop));
 }
 
 /// Headers with a field of their own.
@@ -74,6 +83,8 @@ pub(crate) struct Session {
     /// The last response was 200 to CONNECT: another protocol is spoken through the proxy, to this port.
     connected: Option<u16>,
     uri: Vec<u8>,
+    /// The server went over to something that is not known here.
+    switched: bool,
     inner: App,
 }
 
@@ -86,7 +97,7 @@ enum Method {
 }
 
 /// The first words of messages, those of WebDAV and UPnP among them.
-const METHODS: [&[u8]; 43] = [
+const METHODS: [&[u8]; 39] = [
     b"GET",
     b"PUT",
     b"COPY",
@@ -107,7 +118,6 @@ const METHODS: [&[u8]; 43] = [
     b"UNLOCK",
     b"REPORT",
     b"UPDATE",
-    b"NOTIFY",
     b"BDELETE",
     b"CONNECT",
     b"OPTIONS",
@@ -115,7 +125,6 @@ const METHODS: [&[u8]; 43] = [
     b"PROPFIND",
     b"CHECKOUT",
     b"CCM_POST",
-    b"SUBSCRIBE",
     b"PROPPATCH",
     b"BPROPFIND",
     b"BPROPPATCH",
@@ -124,12 +133,10 @@ const METHODS: [&[u8]; 43] = [
     b"MKWORKSPACE",
     b"RPC_CONNECT",
     b"RPC_IN_DATA",
-    b"UNSUBSCRIBE",
     b"RPC_OUT_DATA",
     b"VERSION-CONTROL",
     b"BASELINE-CONTROL",
     b"SSTP_DUPLEX_POST",
-    b"UNLINK",
 ];
 
 /// Whether bytes on a port that says nothing begin a message: their first line names HTTP/1.
@@ -153,6 +160,8 @@ fn line_of(bytes: &[u8]) -> Option<(&[u8], usize)> {
 enum Kind {
     Request,
     Response,
+    /// Of UPnP: something happened, or somebody wants to be told of it.
+    Notification,
 }
 
 /// What a first line begins.
@@ -162,7 +171,10 @@ fn kind_of(line: &[u8]) -> Option<Kind> {
     }
     let line = line.strip_prefix(b"M-").unwrap_or(line);
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-    METHODS.contains(&word).then_some(Kind::Request)
+    match word {
+        b"NOTIFY" | b"SUBSCRIBE" | b"UNSUBSCRIBE" => Some(Kind::Notification),
+        word => METHODS.contains(&word).then_some(Kind::Request),
+    }
 }
 
 /// A status that has no body, or one whose length is nothing (RFC 9110 6.4.1).
@@ -183,6 +195,12 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
     let mut used = 0;
     let mut is_first = true;
     while used < bytes.len() {
+        let rest = bytes.from(used);
+        if session.switched {
+            show(cx, &mut is_first, rest.first(0), |_, _| Ok(()));
+            super::data::show(cx, rest);
+            return bytes.len();
+        }
         match message(cx, session, bytes.from(used), &mut is_first) {
             Some(len) => used += len,
             None => return used,
@@ -314,7 +332,7 @@ fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless: bool) -> b
             cx.until_fin = true;
             false
         }
-        (None, Kind::Request) => true,
+        (None, Kind::Request | Kind::Notification) => true,
     }
 }
 
@@ -400,12 +418,14 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
         is_begun = true;
         c.skip(used)?;
     }
+    session.switched = switches && !cx.upgraded;
     if let Some(length) = said.length {
         cx.conclude(&CONTENT_LENGTH, length as u64);
     }
     match kind {
         Some(Kind::Response) => cx.conclude(&RESPONSE, 1),
         Some(Kind::Request) => cx.conclude(&REQUEST, 1),
+        Some(Kind::Notification) => cx.conclude(&NOTIFICATION, 1),
         None => {}
     }
     let end = c.pos;
@@ -414,7 +434,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
     let none = match kind {
         Some(Kind::Request) => !said.chunked,
         Some(Kind::Response) => status / 100 == 1 || matches!(status, 204 | 304),
-        None => false,
+        Some(Kind::Notification) | None => false,
     };
     let len = match said.length {
         Some(length) if !said.chunked => rest.len().min(length),
@@ -465,7 +485,7 @@ fn header_line<'h>(
     match kind {
         Some(Kind::Response) => cx.add(&RESPONSE_LINE, full, 0, full.len(), 0),
         Some(Kind::Request) => cx.add(&REQUEST_LINE, full, 0, full.len(), 0),
-        None => {}
+        Some(Kind::Notification) | None => cx.add(&OTHER_LINE, full, 0, full.len(), 0),
     }
     let known = HEADERS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
     if let Some((_, def)) = known {
@@ -502,7 +522,14 @@ fn content(cx: &mut Context<'_>, body: Data<'_>, said: &Said<'_>) {
 }
 
 fn plain(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8]) {
-    cx.add(&FILE_DATA, body, 0, body.len(), 0);
+    // The text ends where C's would.
+    match body.bytes.iter().position(|byte| *byte == 0) {
+        Some(end) => cx.add_words(&FILE_DATA, body, &body.bytes[..end]),
+        None => cx.add(&FILE_DATA, body, 0, body.len(), 0),
+    }
+    if body.is_empty() {
+        return;
+    }
     if kind.is_empty() {
         super::data::show(cx, body);
     } else {

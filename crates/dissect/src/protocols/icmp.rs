@@ -34,6 +34,8 @@ protocol! { ICMP "icmp" "ICMP" "Internet Control Message Protocol";
     SEQ_LE: u16 "icmp.seq_le" "Sequence Number (LE)";
     RESP_TO: frame "icmp.resp_to" "Request frame";
     RESPTIME: float "icmp.resptime" "Response time";
+    DATA_TIME: absolute "icmp.data_time" "Timestamp from icmp data";
+    DATA_TIME_RELATIVE: relative "icmp.data_time_relative" "Timestamp from icmp data (relative)";
     UNUSED: bytes "icmp.unused" "Unused";
     LENGTH: u8 "icmp.length" "Length";
     LENGTH_ORIGINAL: u8 "icmp.length.original_datagram" "Length of original datagram";
@@ -107,6 +109,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             }
             quoted(cx, c.rest(), ip::dissect);
         }
+        10 => c.skip(c.left())?,
         _ => data::show(cx, c.rest()),
     }
     Ok(())
@@ -146,8 +149,31 @@ fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
             cx.conclude(&RESPTIME, (time.saturating_sub(then) as f64 / 1e6).to_bits());
         }
     }
+    if !cx.is_quoted {
+        moment(cx, c);
+    }
     data::show(cx, c.rest());
     Ok(())
+}
+
+/// When `ping` sent a request, which it writes into it: seconds and microseconds in either order of bytes, less than a
+/// day from the capture's time.
+fn moment(cx: &mut Context<'_>, c: &mut Cursor<'_>) {
+    let Some(eight) = c.rest().bytes.first_chunk::<8>() else { return };
+    let words = [[eight[0], eight[1], eight[2], eight[3]], [eight[4], eight[5], eight[6], eight[7]]];
+    let now = cx.time as i64;
+    let fits = |[seconds, micros]: [u32; 2]| {
+        let late = (now.div_euclid(1_000_000_000) as i32).wrapping_sub(seconds as i32);
+        late.unsigned_abs() < 86_400 && micros < 1_000_000
+    };
+    let found =
+        [words.map(u32::from_be_bytes), words.map(u32::from_le_bytes)].into_iter().find(|pair| fits(*pair));
+    if let Some([seconds, micros]) = found {
+        let sent = i64::from(seconds) * 1_000_000_000 + i64::from(micros) * 1000;
+        cx.add(&DATA_TIME, c.data, c.pos, 8, sent as u64);
+        cx.conclude(&DATA_TIME_RELATIVE, now.wrapping_sub(sent) as u64);
+        c.pos += 8;
+    }
 }
 
 /// The packet that an ICMP error quotes: shown, but nothing is learned from it.

@@ -144,6 +144,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         133..=137 => discovery(cx, c, kind)?,
         143 => report(cx, c)?,
+        160 | 161 => c.skip(c.left())?,
         _ => data::show(cx, c.rest()),
     }
     Ok(())

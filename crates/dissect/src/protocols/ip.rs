@@ -81,7 +81,8 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let word = packet.u16(6)?;
     c.bits(cx, &FLAGS, 1, &[&FLAG_RB, &FLAG_DF, &FLAG_MF])?;
     let offset = (word & 0x1FFF) * 8;
-    cx.add(&FRAG_OFFSET, packet, 6, 2, u64::from(offset));
+    // In units of eight bytes, as on the wire.
+    cx.add(&FRAG_OFFSET, packet, 6, 2, u64::from(offset / 8));
     c.pos = 8;
     c.u8(cx, &TTL)?;
     let protocol = c.u8(cx, &PROTO)?;

@@ -162,7 +162,8 @@ protocol! { MQTT "mqtt" "MQTT" "MQ Telemetry Transport Protocol";
 }
 
 /// `notes[0]`: the version that the CONNECT told; 0: it was not seen.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &MQTT, ports: &[1883], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &MQTT, ports: &[1883], eager: false, begins: None, length, show };
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     match variable(bytes, 1) {

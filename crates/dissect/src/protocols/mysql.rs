@@ -198,7 +198,8 @@ static STATS: [&FieldDef; 15] = [
 
 /// `phase[0]`: what comes next (both sides take turns); `notes`: the client's capabilities, whether the server is
 /// MariaDB, how many columns are still to come.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &MYSQL, ports: &[3306], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &MYSQL, ports: &[3306], eager: false, begins: None, length, show };
 
 const GREET: u32 = 0;
 const LOG_IN: u32 = 1;

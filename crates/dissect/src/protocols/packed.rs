@@ -8,17 +8,14 @@ const UNPACKED_MAX: usize = 4 << 20;
 /// Unpacks a body, as far as it is there. `None`: the coding is not known, or nothing could be unpacked.
 pub(crate) fn unpack(coding: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
     let coding = coding.to_ascii_lowercase();
-    let plain = match coding.as_slice() {
+    match coding.as_slice() {
         b"gzip" | b"x-gzip" | b"deflate" | b"x-deflate" => match gzip_header(bytes) {
             Some(rest) => inflate(rest, false),
             // Some send deflate without the wrapping of zlib.
-            None => Some(inflate(bytes, true))
-                .filter(|plain| !plain.is_empty())
-                .unwrap_or_else(|| inflate(bytes, false)),
+            None => inflate(bytes, true).or_else(|| inflate(bytes, false)),
         },
-        _ => return None,
-    };
-    (!plain.is_empty()).then_some(plain)
+        _ => None,
+    }
 }
 
 /// What follows the header of gzip (RFC 1952 2.3).
@@ -37,7 +34,8 @@ fn gzip_header(bytes: &[u8]) -> Option<&[u8]> {
     if flags & 2 != 0 { rest.get(2..) } else { Some(rest) }
 }
 
-fn inflate(bytes: &[u8], zlib: bool) -> Vec<u8> {
+/// What is packed, as far as it is there; nothing if it is none of it, or broken from the start.
+fn inflate(bytes: &[u8], zlib: bool) -> Option<Vec<u8>> {
     let mut machine = Decompress::new(zlib);
     let mut plain = Vec::with_capacity(bytes.len().saturating_mul(4).min(UNPACKED_MAX));
     loop {
@@ -46,12 +44,13 @@ fn inflate(bytes: &[u8], zlib: bool) -> Vec<u8> {
         let status = machine.decompress_vec(rest, &mut plain, FlushDecompress::None);
         let stands = machine.total_in() == read && plain.len() == had;
         match status {
-            Ok(Status::Ok | Status::BufError) if plain.len() >= UNPACKED_MAX => return plain,
+            Ok(Status::Ok | Status::BufError) if plain.len() >= UNPACKED_MAX => return Some(plain),
             Ok(Status::Ok | Status::BufError) if plain.len() == plain.capacity() => {
                 plain.reserve(plain.len().clamp(1024, UNPACKED_MAX));
             }
             Ok(Status::Ok) if !stands => {}
-            _ => return plain,
+            Ok(Status::StreamEnd) => return Some(plain),
+            _ => return (!plain.is_empty()).then_some(plain),
         }
     }
 }

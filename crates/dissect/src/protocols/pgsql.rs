@@ -80,7 +80,8 @@ protocol! { PGSQL "pgsql" "PGSQL" "PostgreSQL";
 }
 
 /// `notes[0]`: the last authentication that was asked for, and one; `notes[1]`: the client asked for encryption.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &PGSQL, ports: &[5432], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &PGSQL, ports: &[5432], eager: false, begins: None, length, show };
 
 /// The codes in the place of a version.
 const SSL_REQUEST: u32 = 80_877_103;

@@ -96,12 +96,13 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
             853 | 2221 | 5684 | 5868 => dtls::dissect(cx, payload),
+            1900 => http::datagram(cx, payload),
             2055 | 4739 | 9996 => netflow::dissect(cx, payload),
             2152 => gtp::dissect(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
             5060 => sip::datagram(cx, payload),
             5353 => dns::datagram(cx, payload, true),
-            5355 => dns::datagram(cx, payload, false),
+            5355 => dns::local(cx, payload),
             6081 => tunnel::geneve(cx, payload),
             3478 if stun::datagram(cx, payload) => {}
             _ => continue,
@@ -129,7 +130,8 @@ fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
         quic::dissect(cx, payload);
     } else if dtls::looks_like(bytes) {
         dtls::dissect(cx, payload);
-    } else if dns::looks_like(bytes) {
+    } else if dns::looks_like(bytes) && ![ends.0.1, ends.1.1].contains(&137) {
+        // NetBIOS has names in the same form on a port of its own.
         dns::datagram(cx, payload, false);
     } else {
         return false;

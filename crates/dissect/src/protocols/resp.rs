@@ -20,7 +20,8 @@ protocol! { RESP "resp" "RESP" "REdis Serialization Protocol";
 /// Arrays within arrays end here.
 const DEPTH_MAX: usize = 100;
 
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &RESP, ports: &[6379], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &RESP, ports: &[6379], eager: true, begins: None, length, show };
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     if !matches!(bytes.first(), Some(b'+' | b'-' | b':' | b'$' | b'*')) {

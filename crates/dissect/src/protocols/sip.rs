@@ -36,7 +36,7 @@ protocol! { SDP "sdp" "SDP" "Session Description Protocol";
 }
 
 pub(crate) static SPOKEN: Spoken =
-    Spoken { protocol: &SIP, ports: &[5060], begins: Some(looks_like), length, show };
+    Spoken { protocol: &SIP, ports: &[5060], eager: false, begins: Some(looks_like), length, show };
 
 const METHODS: [&[u8]; 14] = [
     b"INVITE ",

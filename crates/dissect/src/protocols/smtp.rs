@@ -1,5 +1,6 @@
 //! SMTP (RFC 5321): lines of text, and the mail between them.
 
+use super::media;
 use super::ports::App;
 use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
@@ -28,12 +29,14 @@ protocol! { SMTP "smtp" "SMTP" "Simple Mail Transfer Protocol";
 }
 
 /// `phase` of the client's side: what it sends next.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &SMTP, ports: &[25, 587], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &SMTP, ports: &[25, 587], eager: false, begins: None, length, show };
 
 const COMMANDS: u32 = 0;
-/// DATA was asked for; the server's 354 lets the mail follow.
-const ASKED: u32 = 1;
+/// After DATA: all is mail until a line with nothing but a dot.
 const MAIL: u32 = 2;
+/// After BDAT: so many bytes of mail.
+const CHUNK: u32 = 6;
 /// AUTH LOGIN: the next lines are name and password.
 const NAME: u32 = 3;
 const SECRET: u32 = 4;
@@ -44,42 +47,25 @@ fn is_client(cx: &Context<'_>) -> bool {
     SPOKEN.ports.contains(&cx.dst_port)
 }
 
-fn length(cx: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
-    if is_client(cx) {
-        if talk.phase[side] == MAIL {
-            let end = bytes.windows(5).position(|end| end == b"\r\n.\r\n").map(|at| at + 5);
-            let empty = bytes.starts_with(b".\r\n").then_some(3);
-            return empty.or(end).map_or(Length::More, Length::Whole);
-        }
-        // Commands that were sent together are one message, unless the mail begins.
-        return match bytes.iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => Length::Whole(end + 1),
-            None => Length::More,
-        };
+/// What a segment brings is read together, as in Wireshark; only its first line has to be whole.
+fn length(_: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
+    if bytes.contains(&b'\n') || matches!(talk.phase[side], CHUNK) {
+        Length::Whole(bytes.len())
+    } else {
+        Length::More
     }
-    // A response goes on as long as a hyphen follows the code.
-    let mut at = 0;
-    while let Some(end) = bytes[at..].iter().position(|byte| *byte == b'\n') {
-        let goes_on = bytes.get(at + 3) == Some(&b'-');
-        at += end + 1;
-        if !goes_on {
-            return Length::Whole(at);
-        }
-    }
-    Length::More
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
     let whole = c.take_most(usize::MAX);
-    if is_client(cx) {
-        if talk.phase[side] == MAIL {
-            talk.phase[side] = COMMANDS;
-            mail(cx, whole);
-        } else {
-            requests(cx, whole, talk, side);
-        }
-    } else {
+    if !is_client(cx) {
         response(cx, whole, talk, 1 - side);
+    } else if talk.phase[side] == MAIL {
+        mail(cx, whole, talk, side);
+    } else if talk.phase[side] == CHUNK {
+        chunk(cx, whole, talk, side);
+    } else {
+        requests(cx, whole, talk, side);
     }
     Ok(())
 }
@@ -127,7 +113,15 @@ fn command(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk, side: usize) {
         cx.add(&PARAMETER, parameter, 0, parameter.len(), 0);
     }
     if long(b"DATA") {
-        talk.phase[side] = ASKED;
+        talk.phase[side] = MAIL;
+    } else if long(b"BDAT ") {
+        // A part of so many bytes (RFC 3030).
+        let count = digits(text.from(5).bytes.trim_ascii());
+        talk.notes[1] = count;
+        if count > 0 {
+            talk.phase[side] = CHUNK;
+        }
+        talk.notes[2] = u64::from(text.bytes.trim_ascii_end().to_ascii_uppercase().ends_with(b"LAST"));
     } else if long(b"STARTTLS") {
         talk.phase[side] = TLS_ASKED;
     } else if long(b"AUTH LOGIN") {
@@ -161,21 +155,75 @@ fn response(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, client: usiz
     }
     cx.depth -= 1;
     match (talk.phase[client], code) {
-        (ASKED, 354) => talk.phase[client] = MAIL,
         (TLS_ASKED, 220) => talk.inner = App::Tls(Box::default()),
-        (ASKED | TLS_ASKED, _) => talk.phase[client] = COMMANDS,
+        (TLS_ASKED, _) => talk.phase[client] = COMMANDS,
         _ => {}
     }
 }
 
-/// The mail with the line that ends it.
-fn mail(cx: &mut Context<'_>, whole: Data<'_>) {
-    let text = whole.first(whole.len().saturating_sub(3));
-    cx.add(&EOM, whole, text.len(), whole.len() - text.len(), 0);
+/// A mail is not longer.
+const MAIL_MAX: usize = 1 << 20;
+/// So many segments of one are remembered.
+const FRAMES_MAX: usize = 2000;
+
+/// A part of a chunk, whose length was told; the last one of the last chunk shows the whole.
+fn chunk(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize) {
+    talk.notes[1] = talk.notes[1].saturating_sub(whole.len() as u64);
+    if talk.frames.len() < FRAMES_MAX {
+        talk.frames.push(cx.number);
+    }
+    if talk.held.len() + whole.len() <= MAIL_MAX {
+        talk.held.extend_from_slice(whole.bytes);
+    }
+    media::lines(cx, whole);
+    if talk.notes[1] == 0 {
+        talk.phase[side] = COMMANDS;
+        if talk.notes[2] == 1 {
+            reassembled(cx, whole, talk);
+        }
+    }
+}
+
+/// A part of a mail; the one with the line that ends it shows the whole. `notes[0]`: the part before ended with a line.
+fn mail(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize) {
+    let mut at = 0;
+    let end = loop {
+        let rest = &whole.bytes[at..];
+        if talk.notes[0] == 1 && rest.starts_with(b".\r\n") || rest.starts_with(b"\r\n.\r\n") {
+            break Some(at);
+        }
+        talk.notes[0] = u64::from(rest.ends_with(b"\r\n"));
+        match rest.iter().position(|byte| *byte == b'\n') {
+            Some(line) if at + line + 1 < whole.len() => at += line + 1,
+            _ => break None,
+        }
+    };
+    let text = whole.first(end.unwrap_or(whole.len()));
+    if (!text.is_empty() || talk.frames.is_empty()) && talk.frames.len() < FRAMES_MAX {
+        talk.frames.push(cx.number);
+    }
+    if talk.held.len() + text.len() <= MAIL_MAX {
+        talk.held.extend_from_slice(text.bytes);
+    }
+    let Some(end) = end else { return media::lines(cx, whole) };
+    (talk.phase[side], talk.notes[0]) = (COMMANDS, 0);
+    cx.add(&EOM, whole, end, whole.len() - end, 0);
+    reassembled(cx, text, talk);
+}
+
+/// Shows the mail that its parts make; `text` is the last one.
+fn reassembled(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk) {
+    let (held, frames) = (std::mem::take(&mut talk.held), std::mem::take(&mut talk.frames));
     let open = cx.open(&FRAGMENTS, text, 0, 0);
-    cx.conclude(&FRAGMENT, cx.number);
-    cx.conclude(&FRAGMENT_COUNT, 1);
-    cx.conclude(&REASSEMBLED, text.len() as u64);
+    for frame in &frames {
+        cx.conclude(&FRAGMENT, *frame);
+    }
+    cx.conclude(&FRAGMENT_COUNT, frames.len() as u64);
+    cx.conclude(&REASSEMBLED, held.len() as u64);
     cx.close(open, text.len());
-    super::imf::dissect(cx, text);
+    if frames.len() == 1 {
+        super::imf::dissect(cx, text);
+    } else {
+        cx.with_source("Reassembled SMTP", held, |cx, text| super::imf::dissect(cx, text));
+    }
 }

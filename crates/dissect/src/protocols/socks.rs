@@ -55,7 +55,8 @@ protocol! { SOCKS "socks" "Socks" "Socks Protocol";
 
 /// `phase`: how far the handshake is, for both sides together in `phase[0]`; `notes`: version, command, address and one,
 /// port.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &SOCKS, ports: &[1080], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &SOCKS, ports: &[1080], eager: false, begins: None, length, show };
 
 const BEGIN: u32 = 0;
 const METHODS_OFFERED: u32 = 1;

@@ -12,6 +12,8 @@ pub(crate) struct Spoken {
     pub(crate) protocol: &'static Protocol,
     /// Wireshark's default ports.
     pub(crate) ports: &'static [u16],
+    /// A message that is not whole yet counts as a layer, as in Wireshark.
+    pub(crate) eager: bool,
     /// Whether bytes on another port are its beginning; `None`: only ports tell.
     pub(crate) begins: Option<fn(&[u8]) -> bool>,
     /// How long the message is that these bytes begin with.
@@ -46,6 +48,9 @@ pub(crate) struct Talk {
     pub(crate) phase: [u32; 2],
     /// What was agreed.
     pub(crate) notes: [u64; 4],
+    /// Parts of something long, and the frames that brought them.
+    pub(crate) held: Vec<u8>,
+    pub(crate) frames: Vec<u64>,
     /// What goes on inside: behind a proxy's handshake, after an upgrade.
     pub(crate) inner: super::ports::App,
 }
@@ -90,6 +95,7 @@ pub(crate) fn stream(
         let total = match (spoken.length)(cx, talk, side, rest.bytes) {
             Length::Whole(total) if total > rest.len() && cx.can_wait => {
                 cx.wants = total;
+                begun(cx, spoken, rest, used);
                 break;
             }
             Length::Whole(total) if total > 0 => total.min(rest.len()),
@@ -97,8 +103,15 @@ pub(crate) fn stream(
                 used += total;
                 continue;
             }
-            Length::More if cx.can_wait => break,
+            Length::More if cx.can_wait => {
+                begun(cx, spoken, rest, used);
+                break;
+            }
             Length::More => rest.len(),
+            Length::Foreign if spoken.eager => {
+                begun(cx, spoken, rest, used);
+                return bytes.len();
+            }
             Length::Whole(_) | Length::Foreign => {
                 data::show(cx, rest);
                 return bytes.len();
@@ -117,4 +130,11 @@ pub(crate) fn stream(
         }
     }
     used
+}
+
+/// Counts what has begun as a layer.
+fn begun(cx: &mut Context<'_>, spoken: &'static Spoken, rest: Data<'_>, used: usize) {
+    if spoken.eager && used == 0 {
+        cx.layer(spoken.protocol, rest, |_, _| Ok(()));
+    }
 }

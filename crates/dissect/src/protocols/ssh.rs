@@ -55,7 +55,8 @@ protocol! { SSH "ssh" "SSH" "SSH Protocol";
 }
 
 /// `phase`: for each side what it sends next.
-pub(crate) static SPOKEN: Spoken = Spoken { protocol: &SSH, ports: &[22, 29418], begins: None, length, show };
+pub(crate) static SPOKEN: Spoken =
+    Spoken { protocol: &SSH, ports: &[22, 29418], eager: true, begins: None, length, show };
 
 const VERSION: u32 = 0;
 const EXCHANGE: u32 = 1;

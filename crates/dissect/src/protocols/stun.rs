@@ -106,7 +106,7 @@ protocol! { STUN "stun" "STUN" "Session Traversal Utilities for NAT";
     CHANNEL_NUMBER: u16 "stun.att.channelnum" "Channel-Number", hex;
 }
 pub(crate) static SPOKEN: Spoken =
-    Spoken { protocol: &STUN, ports: &[3478], begins: Some(looks_like), length, show };
+    Spoken { protocol: &STUN, ports: &[3478], eager: false, begins: Some(looks_like), length, show };
 
 const MAGIC: u32 = 0x2112_A442;
 

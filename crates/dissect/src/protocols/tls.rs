@@ -241,7 +241,7 @@ fn sealed(
     let opened = session.open(cx, side, Sealed { header: &record.bytes[..5], body: body.bytes });
     let Some(mut plain) = opened else {
         let name = match session.said.alpn_name() {
-            "" if cx.src_port == 443 || cx.dst_port == 443 => "Hypertext Transfer Protocol",
+            "" => name_of_port(cx.src_port).or_else(|| name_of_port(cx.dst_port)).unwrap_or_default(),
             name => name,
         };
         if kind == 23 && !name.is_empty() {
@@ -277,6 +277,27 @@ fn sealed(
     Ok(Vec::new())
 }
 
+/// What is spoken inside of TLS on a port that says so.
+fn name_of_port(port: u16) -> Option<&'static str> {
+    static NAMES: [(u16, &str); 14] = [
+        (443, "Hypertext Transfer Protocol"),
+        (465, "Simple Mail Transfer Protocol"),
+        (587, "Simple Mail Transfer Protocol"),
+        (25, "Simple Mail Transfer Protocol"),
+        (636, "Lightweight Directory Access Protocol"),
+        (853, "Domain Name System"),
+        (989, "FTP Data"),
+        (990, "File Transfer Protocol (FTP)"),
+        (993, "Internet Message Access Protocol"),
+        (995, "Post Office Protocol"),
+        (3306, "MySQL Protocol"),
+        (4433, "Hypertext Transfer Protocol"),
+        (5061, "Session Initiation Protocol"),
+        (8883, "MQ Telemetry Transport Protocol"),
+    ];
+    NAMES.iter().find(|(known, _)| *known == port).map(|(_, name)| *name)
+}
+
 fn alert(cx: &mut Context<'_>, body: Data<'_>) -> Read {
     let mut c = body.cursor();
     cx.within(&ALERT, body, |cx| {
@@ -285,23 +306,33 @@ fn alert(cx: &mut Context<'_>, body: Data<'_>) -> Read {
     })
 }
 
-/// Handshake messages; one may go on in the next record.
+/// Handshake messages; one may go on in the next record, and each part of it is shown as one.
 fn handshake(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Data<'_>) {
     let mut waiting = std::mem::take(&mut session.sides[side].partial);
-    if waiting.is_empty() {
-        let used = messages(cx, body, &mut session.said);
-        session.sides[side].partial = body.bytes[used..].to_vec();
-        return session.advance(cx, side);
+    let mut rest = body;
+    if !waiting.is_empty() {
+        let have = waiting.len();
+        waiting.extend_from_slice(body.bytes);
+        let total = waiting.get(1..4).map(|len| u32::from_be_bytes([0, len[0], len[1], len[2]]) as usize + 4);
+        let part = total.map_or(body.len(), |total| total.saturating_sub(have).min(body.len()));
+        cx.add(&HANDSHAKE, body, 0, part, 0);
+        waiting.truncate(have + part);
+        if total != Some(waiting.len()) {
+            if waiting.len() <= MESSAGE_MAX {
+                session.sides[side].partial = waiting;
+            }
+            return session.advance(cx, side);
+        }
+        cx.with_source("Reassembled handshake", waiting, |cx, whole| {
+            messages(cx, whole, &mut session.said);
+        });
+        rest = body.from(part);
     }
-    waiting.extend_from_slice(body.bytes);
-    if waiting.len() > MESSAGE_MAX {
-        return;
+    let used = messages(cx, rest, &mut session.said);
+    let rest = rest.from(used);
+    if !rest.is_empty() {
+        cx.add(&HANDSHAKE, rest, 0, rest.len(), 0);
+        session.sides[side].partial = rest.bytes.to_vec();
     }
-    let mut rest = Vec::new();
-    cx.with_source("Reassembled handshake", waiting, |cx, whole| {
-        let used = messages(cx, whole, &mut session.said);
-        rest = whole.bytes[used..].to_vec();
-    });
-    session.sides[side].partial = rest;
     session.advance(cx, side);
 }

@@ -200,7 +200,11 @@ impl TcpFlow {
         let mut findings = Findings { stream: self.index, ..Findings::default() };
         let is_new = self.first.is_none();
         self.times(segment, &mut findings);
+        let base = self.sides[side].base;
         self.bases(side, segment);
+        if base.is_some_and(|base| base != segment.seq) && segment.has(SYN) && segment.has(ACK) {
+            findings.flags.set(Flags::REUSED_PORTS);
+        }
         self.handshake(side, segment);
         let first_rtt = self.initial_rtt;
         let [a, b] = &mut self.sides;
@@ -235,6 +239,12 @@ impl TcpFlow {
         if fwd.base.is_none() {
             fwd.base = Some(if segment.has(SYN) { segment.seq } else { segment.seq.wrapping_sub(1) });
             fwd.saw_syn = segment.has(SYN);
+        } else if segment.has(SYN) && segment.has(ACK) {
+            // What was seen before belonged to another connection.
+            fwd.base = Some(segment.seq);
+        } else if segment.has(SYN) && fwd.has_max {
+            // A reset may have had a number of the other side's choice.
+            fwd.next_seq = fwd.max_to_ack;
         }
         let rev = &mut self.sides[1 - side];
         if rev.base.is_none() && segment.has(ACK) {
@@ -457,14 +467,15 @@ fn acknowledge(rev: &mut Side, s: &Segment<'_>, findings: &mut Findings) {
 }
 
 fn in_flight(fwd: &mut Side, rev: &Side, s: &Segment<'_>, findings: &mut Findings) {
-    let _ = rev;
     if s.len == 0 || !fwd.valid_flight || fwd.unacked.is_empty() {
         return;
     }
     let base = fwd.base.unwrap_or(0);
     let first = fwd.unacked.iter().map(|one| one.seq.wrapping_sub(base)).min().unwrap_or(0);
     let last = fwd.unacked.iter().map(|one| one.next.wrapping_sub(base)).max().unwrap_or(0);
-    let flight = last.wrapping_sub(first);
+    // What the other side has beyond its acknowledgement is not under way.
+    let sacked = rev.sack.iter().fold(0u32, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
+    let flight = last.wrapping_sub(first).wrapping_sub(sacked);
     if flight > 0 && flight < 2_000_000_000 {
         // What SYN and FIN count is no byte.
         findings.bytes_in_flight = Some(flight - u32::from(s.has(SYN | FIN)));

@@ -256,6 +256,14 @@ fn same(a: &str, b: &str) -> bool {
     if a == b || b.contains('\u{FFFD}') {
         return true;
     }
+    // Ends of lines are spaces in some of tshark's texts.
+    if a.contains("\\n") || a.contains("\\t") || a.contains("\\r") {
+        let plain = |text: &str| text.replace("\\r", " ").replace("\\n", " ").replace("\\t", " ");
+        let (a, b) = (plain(a), plain(b));
+        if a == b || b.len() >= LONGEST / 3 && a.starts_with(&b) {
+            return true;
+        }
+    }
     // What is kept of long values is their beginning; hexadecimal digits may have had colons between them.
     if b.len() >= LONGEST / 3 && a.starts_with(b) {
         return true;
@@ -281,11 +289,25 @@ fn normal(kind: Kind, text: &str) -> String {
         Kind::Absolute => moment(text),
         Kind::Text => {
             let plain = text.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t");
-            plain.replace("\\\\", "\\")
+            escapes(&plain.replace("\\\\", "\\"))
         }
         Kind::None => String::new(),
         _ => text.to_owned(),
     }
+}
+
+/// `\x01` and `\x1` are the same byte.
+fn escapes(text: &str) -> String {
+    let mut parts = text.split("\\x");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.chars().take(2).take_while(char::is_ascii_hexdigit).count();
+        match u8::from_str_radix(&part[..digits], 16) {
+            Ok(byte) => out += &format!("\\x{byte:x}{}", &part[digits..]),
+            Err(_) => out = out + "\\x" + part,
+        }
+    }
+    out
 }
 
 fn number(text: &str) -> String {

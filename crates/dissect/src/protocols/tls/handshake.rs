@@ -381,10 +381,18 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
     })
 }
 
+/// Whether an extension's content has fields of its own in Wireshark, told here or not.
+fn has_own_fields(kind: u16) -> bool {
+    matches!(
+        kind,
+        0 | 1 | 5 | 10 | 11 | 13..=24 | 27 | 28 | 34 | 41..=45 | 47..=51 | 57 | 13172 | 17513 | 0xFF01 | 0xFFA5
+    )
+}
+
 fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         said.early_data |= kind == 42 && message == 1;
-        if kind == 35 {
+        if !has_own_fields(kind) {
             cx.add(&EXTENSION_DATA, c.data, 0, 0, 0);
         }
         return Ok(());
@@ -435,8 +443,7 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         // A hello retry names a group only.
         51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
         51 => key_share(cx, c),
-        // Those whose content has fields of its own in Wireshark, which we do not tell.
-        5 | 11 | 18 | 21 | 27 | 28 | 41 | 44 | 45 | 49 | 57 | 0xFF01 => Ok(()),
+        kind if has_own_fields(kind) => Ok(()),
         _ => {
             c.all(cx, &EXTENSION_DATA);
             Ok(())

@@ -80,7 +80,8 @@ const LOST: &str = "records are missing";
 impl Session {
     /// The version as far as it is known; 0: not yet.
     pub(super) fn version(&self) -> u16 {
-        if self.said.is_13 { 0x0304 } else { self.version }
+        // Data before the server's answer are those of 1.3.
+        if self.said.is_13 || self.version == 0 && self.said.early_data { 0x0304 } else { self.version }
     }
 
     /// Takes the version from a record that tells it.
