@@ -4,8 +4,10 @@ use crate::context::Context;
 use crate::cursor::Data;
 use crate::file::{Interface, Record, SECRETS_TLS_KEY_LOG};
 use crate::protocols::{frame, link};
+use crate::schema::SchemaError;
 use crate::state::{Options, State};
 use crate::tree::{Arena, Tree};
+use std::sync::Arc;
 
 /// What a capture says of a packet.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,14 @@ impl Dissector {
     /// kinds are passed over. They must be there before the packets they belong to.
     pub fn secrets(&mut self, kind: u32, bytes: &[u8]) -> usize {
         if kind == SECRETS_TLS_KEY_LOG { self.state.secrets.take(bytes) } else { 0 }
+    }
+
+    /// Takes the text of a `.proto` file, which names the fields of gRPC's messages.
+    ///
+    /// # Errors
+    /// Where the text is not understood.
+    pub fn schema(&mut self, text: &str) -> Result<(), SchemaError> {
+        Arc::make_mut(&mut self.state.schema).take(text)
     }
 
     /// Dissects a packet into `arena`, whose last packet is forgotten. It always succeeds: what is not understood, or

@@ -10,6 +10,7 @@
 //! - `cursor`, `context`: what a dissector works with. `table`: the form of a small protocol.
 //! - `protocols`: a file for each protocol or family.
 //! - [`show`]: trees as lines, outlines, hex, JSON and columns.
+//! - [`schema`]: `.proto` files, which name protobuf's fields.
 //! - `secrets`: key logs. `crypto`: what opens records and packets with them.
 //! - [`summary`]: what many packets say together: streams, conversations, ladders, objects.
 //! - `streams`: fragments, flows, TCP's order and analysis. `state`: what is remembered, bounded.
@@ -22,6 +23,7 @@ pub mod field;
 pub mod file;
 pub mod filter;
 mod protocols;
+pub mod schema;
 mod secrets;
 pub mod show;
 mod state;

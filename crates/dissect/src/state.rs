@@ -2,11 +2,13 @@
 
 use crate::protocols::quic::Connections;
 use crate::protocols::{dtls, netflow, rtp};
+use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
 use crate::streams::table::{End, Flows, Recent, UdpFlow};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How to dissect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +29,8 @@ pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) secrets: KeyLog,
+    /// What protobuf's fields are called.
+    pub(crate) schema: Arc<Schema>,
     pub(crate) tcp: Flows<TcpFlow>,
     pub(crate) udp: Flows<UdpFlow>,
     pub(crate) fragments: Fragments,

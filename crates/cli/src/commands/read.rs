@@ -143,6 +143,7 @@ impl<'a> Job<'a> {
             reassemble_out_of_order: args.reorder || summary.is_some(),
         });
         args.keylog.iter().try_for_each(|path| secrets(&mut dissector, path))?;
+        args.proto.iter().try_for_each(|path| schema(&mut dissector, path))?;
         Ok(Job {
             args,
             words,
@@ -241,6 +242,20 @@ impl<'a> Job<'a> {
         }
         self.out.clear();
     }
+}
+
+/// Takes the names of protobuf's fields from a file.
+fn schema(dissector: &mut Dissector, path: &std::path::Path) -> Result<(), Failure> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!("cannot read the schema `{file}`: {error}"), "give the path of a .proto file")
+    })?;
+    dissector.schema(&text).map_err(|error| {
+        Failure::usage(
+            format!("cannot understand the schema `{file}`: {error}"),
+            "a .proto file declares messages, enums and services, as protoc reads them",
+        )
+    })
 }
 
 /// Takes the secrets of a key log.

@@ -1,8 +1,11 @@
-//! gRPC's messages over HTTP/2, and protobuf without a schema: numbers, types and lengths are told, meanings are not.
+//! gRPC's messages over HTTP/2, and protobuf. Without a schema numbers, types and lengths are told, meanings are not;
+//! with one ([`crate::schema`]) fields have names, and values types.
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{Names, protocol};
+use crate::field::{FieldDef, Names, protocol};
+use crate::schema::{Meaning, Member, Scalar, Schema};
+use std::sync::Arc;
 
 static WIRE_TYPES: Names = &[
     (0, "varint"),
@@ -26,13 +29,37 @@ protocol! { PROTOBUF "protobuf" "ProtoBuf" "Protocol Buffers";
     VALUE_LENGTH: u64 "protobuf.field.value.length" "Value Length";
     VALUE: bytes "protobuf.field.value" "Value";
     UINT: u64 "protobuf.field.value.uint64" "Uint64";
+    MESSAGE_NAME: text "protobuf.message.name" "Message Name";
+    FIELD_NAME: text "protobuf.field.name" "Field Name";
+    UINT32: u32 "protobuf.field.value.uint32" "Uint32";
+    INT: int "protobuf.field.value.int64" "Int64";
+    INT32: int "protobuf.field.value.int32" "Int32";
+    BOOL: bool "protobuf.field.value.bool" "Bool";
+    DOUBLE: float "protobuf.field.value.double" "Double";
+    FLOAT: float "protobuf.field.value.float" "Float";
+    TEXT: text "protobuf.field.value.string" "String";
+    ENUM: text "protobuf.field.value.enum" "Enum";
 }
 
+/// The call that messages belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// As in `/package.Service/Method`.
+    pub(crate) path: String,
+    /// They answer it.
+    pub(crate) is_answer: bool,
+}
+
+/// Messages within messages, as a schema has them, stop here.
+const DEPTH_MAX: usize = 32;
+
 /// The messages of a gRPC body: each behind a flag and its length.
-pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>) {
+pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>) {
     if body.is_empty() {
         return;
     }
+    let schema = Arc::clone(&cx.state.schema);
+    let name = call.and_then(|call| schema.of_method(&call.path, call.is_answer));
     cx.layer(&GRPC, body, |cx, c| {
         while !c.is_done() {
             let flag = c.parts(cx, 1, &[&FRAME_TYPE, &COMPRESSED_FLAG])?;
@@ -43,7 +70,7 @@ pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>) {
             }
             cx.add(&MESSAGE, message, 0, len, 0);
             if flag & 1 == 0 {
-                cx.layer(&PROTOBUF, message, protobuf);
+                cx.layer(&PROTOBUF, message, |cx, c| protobuf(cx, c, name.map(|name| (&*schema, name)), 0));
             }
         }
         Ok(())
@@ -63,31 +90,154 @@ pub(crate) fn whole_messages(bytes: &[u8]) -> usize {
     at
 }
 
-fn protobuf(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+/// The fields of a message: with the schema and the message's name in it, if they are known.
+fn protobuf(cx: &mut Context<'_>, c: &mut Cursor<'_>, known: Option<(&Schema, &str)>, depth: usize) -> Read {
+    if let Some((_, name)) = known {
+        cx.conclude_words(&MESSAGE_NAME, name.as_bytes());
+    }
     while !c.is_done() {
         let begins = c.pos;
         let (tag, _) = varint(c)?;
+        let member = known.and_then(|(schema, name)| schema.member(name, tag >> 3));
+        if let Some(member) = member {
+            cx.conclude_words(&FIELD_NAME, member.name.as_bytes());
+        }
         cx.add(&NUMBER, c.data, begins, c.pos - begins, tag >> 3);
         cx.add(&WIRE_TYPE, c.data, begins, c.pos - begins, tag & 7);
+        let kind = member.map(|member| &member.kind);
         match tag & 7 {
             0 => {
                 let at = c.pos;
                 let (number, len) = varint(c)?;
                 cx.add(&VALUE, c.data, at, len, 0);
-                cx.add(&UINT, c.data, at, len, number);
+                cx.depth += 1;
+                whole_number(cx, c.data.from(at).first(len), number, kind, known);
+                cx.depth -= 1;
             }
-            1 => c.bytes(cx, &VALUE, 8).map(drop)?,
+            1 | 5 => {
+                let at = c.pos;
+                let len = if tag & 7 == 1 { 8 } else { 4 };
+                let value = c
+                    .bytes(cx, &VALUE, len)?
+                    .iter()
+                    .rev()
+                    .fold(0, |value, byte| value << 8 | u64::from(*byte));
+                cx.depth += 1;
+                fixed(cx, c.data.from(at).first(len), value, kind);
+                cx.depth -= 1;
+            }
             2 => {
                 let at = c.pos;
                 let (len, used) = varint(c)?;
                 cx.add(&VALUE_LENGTH, c.data, at, used, len);
                 let len = usize::try_from(len).map_err(|_| Short)?;
+                let value = c.take(len)?;
                 if len > 0 {
-                    c.bytes(cx, &VALUE, len)?;
+                    cx.add(&VALUE, value, 0, len, 0);
                 }
+                cx.depth += 1;
+                let depths = cx.depth;
+                let result = match (member, known) {
+                    (Some(member), Some((schema, name))) => long(cx, value, member, schema, name, depth),
+                    _ => Ok(()),
+                };
+                cx.depth = depths - 1;
+                result?;
             }
-            5 => c.bytes(cx, &VALUE, 4).map(drop)?,
             _ => return Err(Short),
+        }
+    }
+    Ok(())
+}
+
+/// A number of variable length, by its type.
+fn whole_number(
+    cx: &mut Context<'_>,
+    data: Data<'_>,
+    number: u64,
+    kind: Option<&Scalar>,
+    known: Option<(&Schema, &str)>,
+) {
+    let folded = (number >> 1) as i64 ^ -((number & 1) as i64);
+    let (def, value): (&'static FieldDef, u64) = match kind {
+        Some(Scalar::Bool) => (&BOOL, u64::from(number != 0)),
+        Some(Scalar::Int32) => (&INT32, i64::from(number as i32) as u64),
+        Some(Scalar::Int64) => (&INT, number),
+        Some(Scalar::Sint32) => (&INT32, folded as u64),
+        Some(Scalar::Sint64) => (&INT, folded as u64),
+        Some(Scalar::Uint64) => (&UINT, number),
+        Some(Scalar::Named(name)) => {
+            let meaning = known.and_then(|(schema, scope)| schema.resolve(scope, name));
+            let label = match meaning {
+                Some(Meaning::Enum(names)) => names.get(&i64::from(number as i32)),
+                _ => None,
+            };
+            if let Some(label) = label {
+                cx.add_words(&ENUM, data, label.as_bytes());
+            }
+            (&INT32, i64::from(number as i32) as u64)
+        }
+        _ if number <= u64::from(u32::MAX) => (&UINT32, number),
+        _ => (&UINT, number),
+    };
+    cx.add(def, data, 0, data.len(), value);
+}
+
+/// Four or eight bytes, by their type.
+fn fixed(cx: &mut Context<'_>, data: Data<'_>, value: u64, kind: Option<&Scalar>) {
+    let (def, value): (&'static FieldDef, u64) = match kind {
+        Some(Scalar::Double) if data.len() == 8 => (&DOUBLE, value),
+        Some(Scalar::Float) if data.len() == 4 => (&FLOAT, f64::from(f32::from_bits(value as u32)).to_bits()),
+        Some(Scalar::Fixed32) if data.len() == 4 => (&UINT32, value),
+        Some(Scalar::Fixed64) if data.len() == 8 => (&UINT, value),
+        Some(Scalar::Sfixed32) if data.len() == 4 => (&INT32, i64::from(value as i32) as u64),
+        Some(Scalar::Sfixed64) if data.len() == 8 => (&INT, value),
+        _ => return,
+    };
+    cx.add(def, data, 0, data.len(), value);
+}
+
+/// What has a length: text, a message, or numbers in a row.
+fn long(
+    cx: &mut Context<'_>,
+    data: Data<'_>,
+    member: &Member,
+    schema: &Schema,
+    scope: &str,
+    depth: usize,
+) -> Read {
+    let mut c = data.cursor();
+    match &member.kind {
+        Scalar::Text => cx.add(&TEXT, data, 0, data.len(), 0),
+        Scalar::Bytes => {}
+        Scalar::Named(name) => match schema.resolve(scope, name) {
+            Some(Meaning::Message(name)) if depth < DEPTH_MAX => {
+                return protobuf(cx, &mut c, Some((schema, name)), depth + 1);
+            }
+            Some(Meaning::Enum(_)) => numbers(cx, &mut c, &member.kind, Some((schema, scope)))?,
+            _ => {}
+        },
+        kind => numbers(cx, &mut c, kind, Some((schema, scope)))?,
+    }
+    Ok(())
+}
+
+/// Numbers one after the other, as a repeated field packs them.
+fn numbers(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: &Scalar, known: Option<(&Schema, &str)>) -> Read {
+    let len = match kind {
+        Scalar::Double | Scalar::Fixed64 | Scalar::Sfixed64 => 8,
+        Scalar::Float | Scalar::Fixed32 | Scalar::Sfixed32 => 4,
+        _ => 0,
+    };
+    while !c.is_done() {
+        if len > 0 {
+            let data = c.take(len)?;
+            let value = data.bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+            fixed(cx, data, value, Some(kind));
+        } else {
+            let at = c.pos;
+            let (number, used) = varint(c)?;
+            whole_number(cx, c.data.from(at).first(used), number, Some(kind), known);
         }
     }
     Ok(())

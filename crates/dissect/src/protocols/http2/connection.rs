@@ -3,7 +3,7 @@
 use super::{BLOCK_BROKEN, headers};
 use crate::context::Context;
 use crate::cursor::{Data, Read, Short};
-use crate::protocols::grpc;
+use crate::protocols::grpc::{self, Call};
 use crate::protocols::headers::hpack::{Decoder, Line};
 use crate::tree::Carrier;
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 const GRPC_STREAMS_MAX: usize = 256;
 const GRPC_MESSAGE_MAX: usize = 256 << 10;
 
+/// A call's path is not longer.
+const PATH_MAX: usize = 1024;
+
 /// A header block in pieces is not longer.
 const BLOCK_MAX: usize = 256 << 10;
 
@@ -19,6 +22,8 @@ const BLOCK_MAX: usize = 256 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Connection {
     sides: [Side; 2],
+    /// What the streams' requests asked for, and which side sent them.
+    calls: BTreeMap<u32, (String, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +113,16 @@ impl Connection {
             }
             Line::Resize(..) => false,
         };
+        let path = lines.iter().find_map(|line| match line {
+            Line::Header(header) if header.name == b":path"[..] => Some(&header.value),
+            _ => None,
+        });
+        if let Some(path) = path.filter(|path| path.len() <= PATH_MAX) {
+            if self.calls.len() >= GRPC_STREAMS_MAX {
+                self.calls.pop_first();
+            }
+            self.calls.insert(block.stream, (String::from_utf8_lossy(path).into_owned(), side));
+        }
         if lines.iter().any(is_grpc) && self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
             self.sides[side].grpc.insert(block.stream, Vec::new());
         }
@@ -125,7 +140,9 @@ impl Connection {
         cx.piece(Carrier::Http2, u64::from(id), side, bytes, ends);
         let streams = &mut self.sides[side].grpc;
         if let Some(waiting) = streams.get_mut(&id) {
-            messages(cx, waiting, bytes);
+            let call = self.calls.get(&id).filter(|_| !cx.state.schema.is_empty());
+            let call = call.map(|(path, asks)| Call { path: path.clone(), is_answer: *asks != side });
+            messages(cx, waiting, bytes, call.as_ref());
             if ends || waiting.len() > GRPC_MESSAGE_MAX {
                 streams.remove(&id);
             }
@@ -134,10 +151,10 @@ impl Connection {
 }
 
 /// Shows the gRPC messages that are whole by now; the rest waits.
-fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>) {
+fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>, call: Option<&Call>) {
     if waiting.is_empty() {
         let whole = grpc::whole_messages(bytes.bytes);
-        grpc::body(cx, bytes.first(whole));
+        grpc::body(cx, bytes.first(whole), call);
         waiting.extend_from_slice(&bytes.bytes[whole..]);
         return;
     }
@@ -145,6 +162,6 @@ fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>) {
     let rest = waiting.split_off(grpc::whole_messages(waiting));
     let whole = std::mem::replace(waiting, rest);
     if !whole.is_empty() {
-        cx.with_source("Reassembled gRPC", whole, grpc::body);
+        cx.with_source("Reassembled gRPC", whole, |cx, whole| grpc::body(cx, whole, call));
     }
 }
