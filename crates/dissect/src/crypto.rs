@@ -176,7 +176,8 @@ pub(crate) fn prf(hash: Hash, secret: &[u8], label: &[u8], seed: [&[u8]; 2], out
 /// A key and what its nonces are made from.
 #[derive(Clone)]
 pub(crate) struct Key {
-    key: LessSafeKey,
+    /// Boxed: it is large, and most connections of a capture have none.
+    key: Box<LessSafeKey>,
     iv: [u8; 12],
 }
 
@@ -188,7 +189,7 @@ impl std::fmt::Debug for Key {
 
 impl Key {
     pub(crate) fn new(cipher: Cipher, key: &[u8], iv: [u8; 12]) -> Option<Key> {
-        Some(Key { key: LessSafeKey::new(UnboundKey::new(cipher.aead(), key).ok()?), iv })
+        Some(Key { key: Box::new(LessSafeKey::new(UnboundKey::new(cipher.aead(), key).ok()?)), iv })
     }
 
     /// From a secret, by labels that begin with `prefix`: "" in TLS 1.3, "quic " in QUIC 1.

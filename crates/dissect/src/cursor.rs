@@ -120,6 +120,12 @@ impl<'d> Cursor<'d> {
     }
 
     fn number(&self, size: usize) -> Read<u64> {
+        match size {
+            1 => return self.data.u8(self.pos).map(u64::from),
+            2 => return self.data.u16(self.pos).map(u64::from),
+            4 => return self.data.u32(self.pos).map(u64::from),
+            _ => {}
+        }
         let bytes = self.data.bytes.get(self.pos..self.pos + size).ok_or(Short)?;
         Ok(bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }

@@ -206,8 +206,39 @@ pub fn protocols() -> &'static [&'static Protocol] {
     ALL
 }
 
+/// Whether a field tells much about a packet in one line. It is asked for most fields of each packet.
+pub(crate) fn tells(def: &'static FieldDef) -> bool {
+    static SLOTS: std::sync::LazyLock<Vec<usize>> = std::sync::LazyLock::new(|| {
+        let mut slots = vec![0; TELLING_SLOTS];
+        for def in TELLING.iter().flat_map(|name| fields_named(name)) {
+            let mut at = slot(def);
+            while slots[at] != 0 {
+                at = (at + 1) % TELLING_SLOTS;
+            }
+            slots[at] = std::ptr::from_ref(def).addr();
+        }
+        slots
+    });
+    let (mut at, wanted) = (slot(def), std::ptr::from_ref(def).addr());
+    while SLOTS[at] != 0 {
+        if SLOTS[at] == wanted {
+            return true;
+        }
+        at = (at + 1) % TELLING_SLOTS;
+    }
+    false
+}
+
+/// Where the search for a field begins.
+fn slot(def: &'static FieldDef) -> usize {
+    std::ptr::from_ref(def).addr() / size_of::<FieldDef>() % TELLING_SLOTS
+}
+
+/// A few times as many as fields tell much.
+const TELLING_SLOTS: usize = 512;
+
 /// Fields that tell most about a packet in one line, in the order of the packet.
-pub(crate) static TELLING: &[&str] = &[
+static TELLING: &[&str] = &[
     "dhcp.option.dhcp",
     "dns.a",
     "dns.aaaa",

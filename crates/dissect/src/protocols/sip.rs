@@ -60,8 +60,11 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"SIP/2.0 ") {
         return true;
     }
+    if !METHODS.iter().any(|method| bytes.starts_with(method)) {
+        return false;
+    }
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    METHODS.iter().any(|method| bytes.starts_with(method)) && first.trim_ascii_end().ends_with(b" SIP/2.0")
+    first.trim_ascii_end().ends_with(b" SIP/2.0")
 }
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {

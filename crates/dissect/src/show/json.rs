@@ -12,12 +12,16 @@ const SCHEMA: u32 = 1;
 /// A field that occurs more than once is a list. Headings have no value and are left out, unless they are findings
 /// such as `tcp.analysis.retransmission`, which are `true`.
 pub fn json_line(out: &mut Vec<u8>, tree: Tree<'_>, scratch: &mut JsonScratch) {
-    put!(out, "{{\"schema\":{SCHEMA},\"kind\":\"packet\",\"layers\":[");
+    out.extend_from_slice(b"{\"schema\":");
+    super::decimal(out, u64::from(SCHEMA));
+    out.extend_from_slice(b",\"kind\":\"packet\",\"layers\":[");
     for (place, protocol) in tree.layers().iter().enumerate() {
         if place > 0 {
             out.push(b',');
         }
-        put!(out, "\"{}\"", protocol.layer.name);
+        out.push(b'"');
+        out.extend_from_slice(protocol.layer.name.as_bytes());
+        out.push(b'"');
     }
     out.extend_from_slice(b"],\"fields\":{");
     let fields = tree.fields();

@@ -1,6 +1,6 @@
 //! One line a packet, in tcpdump's habits.
 
-use super::value::{civil, clock, seconds, write_address, write_value};
+use super::value::{civil, clock, day, seconds, write_address, write_value};
 use super::{decimal, escape, padded, put};
 use crate::field::Kind;
 use crate::protocols::{arp, icmp, icmpv6, ip, ipv6, tcp, udp};
@@ -91,8 +91,9 @@ fn time(out: &mut Vec<u8>, tree: Tree<'_>, style: TimeStyle) {
         TimeStyle::Clock | TimeStyle::Date => {
             let second = nanos / 1_000_000_000;
             if style == TimeStyle::Date {
-                let (year, month, day) = civil((second / 86_400) as i64);
-                put!(out, "{year:04}-{month:02}-{day:02} ");
+                let (year, month, day_of_month) = civil((second / 86_400) as i64);
+                day(out, year, month, day_of_month);
+                out.push(b' ');
             }
             clock(out, second % 86_400);
             out.push(b'.');
@@ -136,15 +137,18 @@ fn packet(out: &mut Vec<u8>, tree: Tree<'_>) {
         return arp_line(out, rest);
     }
     let v6 = fields[at].def.is(&ipv6::IPV6.layer);
+    // What carries comes right behind: whoever asks it for its fields need not go through the addresses again.
+    let upper = fields[at + 1..].iter().position(|field| field.depth == 0).map(|place| at + 1 + place);
+    let upper = Part { tree, fields: upper.map_or(&[], |upper| &fields[upper..]) };
     out.extend_from_slice(if v6 { b"IP6 " } else { b"IP " });
     let (src, dst) = if v6 { (&ipv6::SRC, &ipv6::DST) } else { (&ip::SRC, &ip::DST) };
     let (src, dst) = (rest.address(src), rest.address(dst));
-    let is_tcp = error.is_none() && rest.has(&tcp::TCP.layer);
-    let is_udp = error.is_none() && rest.has(&udp::UDP.layer);
-    let ports = if is_tcp {
-        rest.number(&tcp::SRC_PORT).zip(rest.number(&tcp::DST_PORT))
-    } else if is_udp {
-        rest.number(&udp::SRC_PORT).zip(rest.number(&udp::DST_PORT))
+    let tcp_at = upper.from(&tcp::TCP.layer).filter(|_| error.is_none());
+    let udp_at = upper.from(&udp::UDP.layer).filter(|_| error.is_none() && tcp_at.is_none());
+    let ports = if let Some(part) = tcp_at {
+        part.number(&tcp::SRC_PORT).zip(part.number(&tcp::DST_PORT))
+    } else if let Some(part) = udp_at {
+        part.number(&udp::SRC_PORT).zip(part.number(&udp::DST_PORT))
     } else {
         None
     };
@@ -152,8 +156,8 @@ fn packet(out: &mut Vec<u8>, tree: Tree<'_>) {
     out.extend_from_slice(b" > ");
     end(out, dst, ports.map(|ports| ports.1));
     out.extend_from_slice(b": ");
-    if is_tcp {
-        tcp_line(out, rest);
+    if let Some(part) = tcp_at {
+        tcp_line(out, part);
     } else if error.is_some() {
         icmp_line(out, rest);
     } else {
@@ -175,6 +179,12 @@ struct Part<'a> {
 impl<'a> Part<'a> {
     fn find(&self, def: &'static crate::field::FieldDef) -> Option<&'a Field> {
         self.fields.iter().find(|field| field.def.is(def))
+    }
+
+    /// From a layer on.
+    fn from(&self, layer: &'static crate::field::FieldDef) -> Option<Part<'a>> {
+        let at = self.fields.iter().position(|field| field.depth == 0 && field.def.is(layer))?;
+        Some(Part { tree: self.tree, fields: &self.fields[at..] })
     }
 
     fn has(&self, def: &'static crate::field::FieldDef) -> bool {
@@ -442,11 +452,11 @@ const DETAILS_MAX: usize = 6;
 /// And so long may each be.
 const DETAIL_BYTES_MAX: usize = 80;
 
-/// The telling fields of a layer: see [`crate::protocols::TELLING`].
+/// The telling fields of a layer: see [`crate::protocols::tells`].
 fn details(out: &mut Vec<u8>, part: Part<'_>, layer: &Field) {
     let Some(at) = part.fields.iter().position(|field| std::ptr::eq(field, layer)) else { return };
     let inside = part.fields[at + 1..].iter().take_while(|field| field.depth > 0);
-    let telling = inside.filter(|field| crate::protocols::TELLING.contains(&field.def.name));
+    let telling = inside.filter(|field| crate::protocols::tells(field.def));
     for field in telling.take(DETAILS_MAX) {
         out.push(b' ');
         let begins = out.len();

@@ -32,7 +32,7 @@ pub fn write_value(out: &mut Vec<u8>, tree: Tree<'_>, field: &Field) {
         }
         Value::Bytes(bytes) if field.def.kind == Kind::Oid => write_oid(out, bytes),
         Value::Bytes(bytes) if field.def.kind == Kind::Guid => write_guid(out, bytes),
-        Value::Bytes(bytes) => bytes.iter().for_each(|byte| hex_byte(out, *byte)),
+        Value::Bytes(bytes) => hex_bytes(out, bytes),
         Value::Text(words) => escape(out, words),
         Value::Relative(nanos) => seconds(out, nanos),
         // NTP's way to say that there is none.
@@ -92,6 +92,18 @@ pub(super) fn hex_byte(out: &mut Vec<u8>, byte: u8) {
     out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
 }
 
+/// Two digits for each byte, a row at a time: asking for room at every byte would take most of the time.
+pub(super) fn hex_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    for row in bytes.chunks(64) {
+        let mut digits = [0; 128];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(row) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        out.extend_from_slice(&digits[..row.len() * 2]);
+    }
+}
+
 /// `0x` and so many digits.
 fn hex(out: &mut Vec<u8>, value: u64, digits: usize) {
     out.extend_from_slice(b"0x");
@@ -135,12 +147,25 @@ pub fn compact_date(nanos: u64) -> String {
 /// `2026-11-21T07:00:00.000000000Z`.
 pub(super) fn date(out: &mut Vec<u8>, nanos: i64) {
     let (second, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-    let (year, month, day) = civil(second.div_euclid(86_400));
-    put!(out, "{year:04}-{month:02}-{day:02}T");
+    let (year, month, day_of_month) = civil(second.div_euclid(86_400));
+    day(out, year, month, day_of_month);
+    out.push(b'T');
     clock(out, second.rem_euclid(86_400) as u64);
     out.push(b'.');
     padded(out, fraction as u64, 9);
     out.push(b'Z');
+}
+
+/// `2026-11-21`.
+pub(super) fn day(out: &mut Vec<u8>, year: i64, month: u64, day: u64) {
+    match u64::try_from(year) {
+        Ok(year @ 0..=9999) => padded(out, year, 4),
+        _ => put!(out, "{year:04}"),
+    }
+    out.push(b'-');
+    padded(out, month, 2);
+    out.push(b'-');
+    padded(out, day, 2);
 }
 
 /// `07:00:00`.

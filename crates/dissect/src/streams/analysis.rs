@@ -179,6 +179,12 @@ impl Side {
         (self.last_ack != 0).then_some(self.last_ack)
     }
 
+    /// Gives back what is not needed: little more comes.
+    fn shrink(&mut self) {
+        self.unacked.shrink_to_fit();
+        self.sack.shrink_to_fit();
+    }
+
     fn new() -> Side {
         Side { scale: -1, valid_flight: true, ..Side::default() }
     }
@@ -222,6 +228,9 @@ impl TcpFlow {
         let counted = segment.len + u32::from(segment.has(SYN)) + u32::from(segment.has(FIN));
         findings.next_seq = Some(findings.relative_seq.wrapping_add(counted));
         (findings.window, findings.scale_factor) = scaled(fwd, segment);
+        if segment.has(FIN | RST) {
+            self.sides.iter_mut().for_each(Side::shrink);
+        }
         findings
     }
 

@@ -116,16 +116,19 @@ impl<K: Hash + Eq + Clone, V: Copy, const HALF: usize> Recent<K, V, HALF> {
 pub(crate) type End = (IpAddr, u16);
 
 /// Flows between two ends, numbered in the order in which they were first seen.
+///
+/// The one that was asked for last is at hand: a packet asks for its flow again and again.
 #[derive(Debug)]
 pub(crate) struct Flows<F> {
     /// Boxed: a table that grows moves its entries.
-    known: Recent<(End, End), Box<F>, 32_768>,
+    known: Recent<(End, End), Box<F>, 16_384>,
+    last: Option<((End, End), Box<F>)>,
     count: u64,
 }
 
 impl<F> Default for Flows<F> {
     fn default() -> Self {
-        Flows { known: Recent::default(), count: 0 }
+        Flows { known: Recent::default(), last: None, count: 0 }
     }
 }
 
@@ -133,11 +136,18 @@ impl<F: NewFlow> Flows<F> {
     /// The flow between two ends, whichever of them sends.
     pub(crate) fn flow(&mut self, a: End, b: End) -> &mut F {
         let key = if a <= b { (a, b) } else { (b, a) };
-        let count = &mut self.count;
-        self.known.entry(key, || {
-            *count += 1;
-            Box::new(F::new(*count - 1))
-        })
+        if self.last.as_ref().is_none_or(|(known, _)| *known != key) {
+            if let Some((key, flow)) = self.last.take() {
+                self.known.insert(key, flow);
+            }
+            let flow = self.known.remove(&key).unwrap_or_else(|| {
+                self.count += 1;
+                Box::new(F::new(self.count - 1))
+            });
+            self.last = Some((key, flow));
+        }
+        let (_, flow) = self.last.as_mut().expect("it was just put there");
+        flow
     }
 
     /// Leaves out a number.
@@ -147,7 +157,10 @@ impl<F: NewFlow> Flows<F> {
 
     /// Gives the flow's place to a new one between the same ends, which gets the next number.
     pub(crate) fn renew(&mut self, a: End, b: End) -> &mut F {
-        self.known.remove(&if a <= b { (a, b) } else { (b, a) });
+        let key = if a <= b { (a, b) } else { (b, a) };
+        if self.last.take_if(|(known, _)| *known == key).is_none() {
+            self.known.remove(&key);
+        }
         self.flow(a, b)
     }
 }

@@ -13,7 +13,8 @@ use crate::streams::table::{End, Recent};
 /// addresses, or else by their ends.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    known: Recent<u64, Connection, 1024>,
+    /// Boxed: they are taken out and put back for each datagram.
+    known: Recent<u64, Box<Connection>, 1024>,
     by_id: Recent<Vec<u8>, u64, 8192>,
     by_ends: Recent<(End, End), u64, 4096>,
     /// Lengths of IDs that are in use, as bits.
@@ -27,16 +28,18 @@ fn key(a: End, b: End) -> (End, End) {
 
 impl Connections {
     /// Takes out the connection that a datagram belongs to, or begins.
-    pub(super) fn take(&mut self, from: End, to: End, first: &[u8]) -> Connection {
+    pub(super) fn take(&mut self, from: End, to: End, first: &[u8]) -> Box<Connection> {
         let found = self.find(from, to, first).and_then(|index| self.known.remove(&index));
         found.unwrap_or_else(|| {
             self.count += 1;
-            Connection { index: self.count - 1, ..Connection::default() }
+            Box::new(Connection { index: self.count - 1, ..Connection::default() })
         })
     }
 
-    pub(super) fn put_back(&mut self, from: End, to: End, mut connection: Connection) {
-        self.by_ends.insert(key(from, to), connection.index);
+    pub(super) fn put_back(&mut self, from: End, to: End, mut connection: Box<Connection>) {
+        if self.by_ends.get(&key(from, to)) != Some(connection.index) {
+            self.by_ends.insert(key(from, to), connection.index);
+        }
         for id in connection.fresh_ids.drain(..) {
             self.lengths |= 1 << id.len().min(20);
             self.by_id.insert(id, connection.index);
@@ -132,7 +135,7 @@ pub(crate) struct Connection {
 /// What one side sends.
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    keys: [Option<Keys>; 4],
+    keys: [Option<Box<Keys>>; 4],
     /// The largest packet numbers.
     largest: [Option<u64>; 3],
     /// The handshake: Initial, Handshake and 1-RTT packets have a stream each.
@@ -199,7 +202,7 @@ impl Connection {
             return None;
         }
         if self.sides[side].keys[level as usize].is_none() {
-            self.sides[side].keys[level as usize] = Some(self.derive(cx, side, level)?);
+            self.sides[side].keys[level as usize] = Some(Box::new(self.derive(cx, side, level)?));
         }
         let this = &mut self.sides[side];
         let largest = &mut this.largest[level.space()];
