@@ -52,6 +52,8 @@ pub(super) fn tokens(
         return Err(FilterError { column: LENGTH_MAX, length: 1, message: "the filter is too long".into() });
     }
     let mut tokens = Vec::new();
+    // In the language with arithmetic.
+    let subtracts = signs.contains(&"+");
     let mut at = 0;
     let mut open = 0usize;
     while at < chars.len() {
@@ -69,7 +71,8 @@ pub(super) fn tokens(
         } else if c == '\'' && chars.get(at + 2) == Some(&'\'') {
             at += 3;
             Kind::Word((u32::from(chars[at - 2])).to_string())
-        } else if (c.is_alphanumeric() || in_words(c, open)) && !(c == '.' && chars.get(at + 1) == Some(&'.'))
+        } else if (c.is_alphanumeric() || in_words(c, open) && !(c == '-' && subtracts))
+            && !(c == '.' && chars.get(at + 1) == Some(&'.'))
         {
             while at < chars.len() && (chars[at].is_alphanumeric() || in_words(chars[at], open)) {
                 // `1..5` is a range.
@@ -77,6 +80,10 @@ pub(super) fn tokens(
                     break;
                 }
                 at += 1;
+            }
+            // Inside of a word it is a hyphen, at its end an operator.
+            while subtracts && chars[at - 1] == '-' && at > column + 1 {
+                at -= 1;
             }
             Kind::Word(chars[column..at].iter().collect())
         } else {

@@ -1,7 +1,8 @@
 //! pcap-filter(7).
 //!
-//! `and` and `or` have the same precedence and go from left to right; an address or port without words before it takes
-//! those of the one before. Host names are not looked up: a filter asks nobody.
+//! `and` and `or` have the same precedence and go from left to right. Behind them an address or port without words
+//! before it takes those of the one before, if that was about addresses or ports; several stand in brackets, `port (80 or
+//! 443)`. Host names are not looked up: a filter asks nobody.
 
 use super::lexer::{Kind as Token, Token as Placed, Tokens, tokens};
 use super::{Arith, ArithOp, Base, Dir, Expr, Family, FilterError, Header, NetOf, Op, Proto};
@@ -39,8 +40,8 @@ enum Type {
 
 struct Parser {
     t: Tokens,
-    /// Of the primitive before.
-    last: Words,
+    /// Of the primitive before; `None`: it had none that an address or port could take.
+    last: Option<Words>,
 }
 
 /// Reads a pcap filter.
@@ -48,7 +49,7 @@ pub(super) fn parse(text: &str) -> Parsed<Expr> {
     let in_words =
         |c: char, open: usize| matches!(c, '.' | '_' | '\\') || matches!(c, ':' | '-') && open == 0;
     let t = Tokens::new(tokens(text, &SIGNS, in_words)?);
-    let mut parser = Parser { t, last: Words::default() };
+    let mut parser = Parser { t, last: None };
     if parser.t.peek().kind == Token::End {
         return Ok(Expr::True);
     }
@@ -61,13 +62,13 @@ pub(super) fn parse(text: &str) -> Parsed<Expr> {
 
 impl Parser {
     fn expr(&mut self) -> Parsed<Expr> {
-        let mut left = self.term()?;
+        let mut left = self.term(false)?;
         loop {
             if self.t.take(&["and", "&&"]).is_some() {
-                let right = self.term()?;
+                let right = self.term(true)?;
                 left = Expr::And(vec![left, right]);
             } else if self.t.take(&["or", "||"]).is_some() {
-                let right = self.term()?;
+                let right = self.term(true)?;
                 left = Expr::Or(vec![left, right]);
             } else {
                 return Ok(left);
@@ -76,10 +77,11 @@ impl Parser {
         }
     }
 
-    fn term(&mut self) -> Parsed<Expr> {
+    /// `bare`: it may be an address or port without words.
+    fn term(&mut self, bare: bool) -> Parsed<Expr> {
         if self.t.take(&["not", "!"]).is_some() {
             self.t.enter()?;
-            let inner = self.term()?;
+            let inner = self.term(bare)?;
             return Ok(Expr::Not(Box::new(inner)));
         }
         let mark = self.t.mark();
@@ -95,22 +97,58 @@ impl Parser {
                     let reached = error.column;
                     self.t.rewind(mark);
                     return self
-                        .bracket_or_primitive()
+                        .bracket_or_primitive(bare)
                         .map_err(|other| if other.column >= reached { other } else { error });
                 }
             }
         }
-        self.bracket_or_primitive()
+        self.bracket_or_primitive(bare)
     }
 
-    fn bracket_or_primitive(&mut self) -> Parsed<Expr> {
-        if self.t.take(&["("]).is_some() {
-            self.t.enter()?;
-            let inner = self.expr()?;
-            self.t.expect(")")?;
-            return Ok(inner);
+    fn bracket_or_primitive(&mut self, bare: bool) -> Parsed<Expr> {
+        let (mark, last) = (self.t.mark(), self.last);
+        if self.t.take(&["("]).is_none() {
+            return self.primitive(bare);
         }
-        self.primitive()
+        self.t.enter()?;
+        let inner = self.expr().and_then(|inner| self.t.expect(")").map(|_| inner));
+        match (inner, last.filter(|_| bare)) {
+            (Err(error), Some(words)) => {
+                // `host 192.0.2.1 or (192.0.2.2 or 192.0.2.3)`.
+                self.t.rewind(mark);
+                self.values(&words).map_err(|other| if other.column >= error.column { other } else { error })
+            }
+            (inner, _) => inner,
+        }
+    }
+
+    /// One address or port, or several in brackets, that the words are about.
+    fn values(&mut self, words: &Words) -> Parsed<Expr> {
+        self.last = Some(*words);
+        if self.t.take(&["not", "!"]).is_some() {
+            self.t.enter()?;
+            return Ok(Expr::Not(Box::new(self.values(words)?)));
+        }
+        if self.t.take(&["("]).is_none() {
+            let token = self.t.next();
+            return match &token.kind {
+                Token::Word(word) => self.about(words, &token, word),
+                _ => Err(token.error(format!("an address or port was expected, not {}", token.shown()))),
+            };
+        }
+        self.t.enter()?;
+        let mut left = self.values(words)?;
+        loop {
+            let is_and = self.t.take(&["and", "&&"]).is_some();
+            if !is_and && self.t.take(&["or", "||"]).is_none() {
+                break;
+            }
+            let both = vec![left, self.values(words)?];
+            left = if is_and { Expr::And(both) } else { Expr::Or(both) };
+            self.t.enter()?;
+        }
+        self.t.expect(")")?;
+        Ok(left)
     }
 
     fn begins_arithmetic(&self) -> bool {
@@ -162,6 +200,7 @@ impl Parser {
             return Err(self.t.peek().error("a comparison is missing: =, !=, <, >, <=, >="));
         };
         let right = self.arith(0)?;
+        self.last = None;
         Ok(Expr::Header(Header::Relation { left, op, right }))
     }
 
@@ -242,18 +281,17 @@ impl Parser {
     }
 
     /// Words and what they are about.
-    fn primitive(&mut self) -> Parsed<Expr> {
+    fn primitive(&mut self, bare: bool) -> Parsed<Expr> {
         let mut words = Words::default();
-        let mut any = false;
         let begins = self.t.peek().clone();
         while let Token::Word(word) = &self.t.peek().kind {
             let token = self.t.peek().clone();
             let word = word.clone();
-            if matches!(word.as_str(), "and" | "or") {
+            if matches!(word.as_str(), "and" | "or" | "not") {
                 break; // `tcp or udp`
             }
             if let Some(expr) = self.alone(&word, &words)? {
-                self.last = Words::default();
+                self.last = None;
                 return Ok(expr);
             }
             if let Some(proto) = word_of(&word)
@@ -262,26 +300,33 @@ impl Parser {
                 words.proto = Some(proto);
             } else if let Some(dir) = direction(&word).filter(|_| words.dir.is_none()) {
                 self.t.next();
-                any = true;
                 words.dir = Some(self.both(dir)?);
                 continue;
             } else if let Some(kind) = kind(&word).filter(|_| words.kind.is_none()) {
                 words.kind = Some(kind);
             } else {
-                let words = if any { words } else { self.last };
-                self.t.next();
-                self.last = words;
-                return self.about(&words, &token, &word);
+                let words = match (words.proto, words.dir, words.kind) {
+                    (None, None, None) => self.last.filter(|_| bare).ok_or_else(|| {
+                        token.error(format!("`{word}` needs a word before it: host, net, port, src, dst"))
+                    })?,
+                    (Some(_), None, None) => {
+                        return Err(token
+                            .error("between a protocol and an address stands host, net, port, src or dst"));
+                    }
+                    _ => words,
+                };
+                return self.values(&words);
             }
-            any = true;
             self.t.next();
         }
+        let group = matches!(&self.t.peek().kind, Token::Sign("(" | "!")) || self.t.peek().shown() == "`not`";
         match (words.proto, words.dir, words.kind) {
             (Some(Word::Proto(proto)), None, None) => {
-                self.last = Words::default();
+                self.last = None;
                 Ok(Expr::Header(Header::Proto(proto)))
             }
             (None, None, None) => Err(begins.error(format!("{} was not expected here", begins.shown()))),
+            _ if group => self.values(&words),
             _ => Err(self.t.peek().error("an address, port or number is missing")),
         }
     }
@@ -373,7 +418,7 @@ impl Parser {
         match words.kind {
             Some(Type::Port | Type::PortRange) => self.port(words, dir, token, word),
             Some(Type::Proto) => protocol_number(words, token, word),
-            kind => self.address(words, dir, token, word, kind == Some(Type::Net)),
+            _ => self.address(words, dir, token, word),
         }
     }
 
@@ -393,7 +438,7 @@ impl Parser {
         Ok(Expr::Header(Header::Port { of, dir, first: first.min(last), last: first.max(last) }))
     }
 
-    fn address(&mut self, words: &Words, dir: Dir, token: &Placed, word: &str, net: bool) -> Parsed<Expr> {
+    fn address(&mut self, words: &Words, dir: Dir, token: &Placed, word: &str) -> Parsed<Expr> {
         if words.proto == Some(Word::Ether) {
             let bytes = super::display::bytes(word).filter(|bytes| bytes.len() == 6);
             let addr = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
@@ -423,8 +468,6 @@ impl Parser {
             prefix = bits
                 .map(|bits| bits.leading_ones() as u8)
                 .ok_or_else(|| mask.error("a mask looks like 255.255.255.0"))?;
-        } else if !net {
-            prefix = width;
         }
         if has_host_bits(addr, prefix) {
             return Err(token.error("the address has bits beyond its mask"));

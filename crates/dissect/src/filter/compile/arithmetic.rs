@@ -42,15 +42,13 @@ impl Compiler {
         Ok(self.memory - 1)
     }
 
-    /// The protocols whose bytes are read have to be there.
+    /// The protocols whose bytes are read have to be there: of an operation's operands, those of the first. That is
+    /// what libpcap asks for, and who reads from both mostly reads one protocol.
     fn guards(&mut self, arith: &Arith, no: Label) {
         match arith {
             Arith::Number(_) | Arith::Len => {}
             Arith::Negate(inner) => self.guards(inner, no),
-            Arith::Binary(left, _, right) => {
-                self.guards(left, no);
-                self.guards(right, no);
-            }
+            Arith::Binary(left, _, _) => self.guards(left, no),
             Arith::Load(base, offset, _) => {
                 self.guards(offset, no);
                 let Base::Proto(proto) = base else { return };
