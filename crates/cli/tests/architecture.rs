@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE: [&str; 10] =
-    ["wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive"];
+const PURE: [&str; 11] =
+    ["wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive", "browse"];
 
 /// Crates in the order of the map: each may use only those before it.
-const ORDER: [&str; 17] = [
-    "wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive", "os",
-    "net", "probe", "serve", "lab", "report", "cli",
+const ORDER: [&str; 18] = [
+    "wire", "stack", "sim", "craft", "names", "drill", "trace", "dissect", "diagnose", "passive", "browse",
+    "os", "net", "probe", "serve", "lab", "report", "cli",
 ];
 
 const FORBIDDEN: [(&str, &str); 7] = [

@@ -338,3 +338,71 @@ impl Drop for Folder {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// Rows for Parquet go to a program of its own: here one that keeps them as they come.
+#[test]
+fn packets_and_flows_become_rows() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("rows");
+    std::fs::create_dir_all(&folder).expect("it can be made");
+    let program = folder.join("keep-rows");
+    std::fs::write(&program, "#!/bin/sh\nexec cat > \"$1\"\n").expect("it can be written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dissect/tests/data/tls.pcapng");
+    let rows = |name: &str, more: &[&str]| {
+        let to = folder.join(name);
+        let output = Command::new(env!("CARGO_BIN_EXE_thru"))
+            .arg("read")
+            .arg(&capture)
+            .arg("-w")
+            .arg(&to)
+            .args(more)
+            .env("THRU_PARQUET", &program)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        (std::fs::read_to_string(to).expect("it was written"), said)
+    };
+    let (packets, said) = rows("packets.parquet", &[]);
+    assert!(said.starts_with("40 packets written to "), "{said}");
+    assert_eq!(packets.lines().count(), 41);
+    assert!(
+        packets.starts_with("number:integer\ttime:timestamp\tlength:integer\tprotocols:text\t"),
+        "{packets}"
+    );
+    let wide = packets.lines().next().expect("a header").split('\t').count();
+    assert!(packets.lines().all(|row| row.split('\t').count() == wide));
+    let arp = packets.lines().nth(1).expect("a row");
+    assert!(arp.starts_with("1\t1") && arp.contains("\teth:ethertype:arp\t\\N\t\\N\t"), "{arp}");
+    let (some, said) =
+        rows("some.parquet", &["-Y", "tcp.analysis.retransmission", "-f", "frame.number,tcp.seq"]);
+    assert!(said.starts_with("1 packets"), "{said}");
+    assert_eq!(some, "frame.number:integer\ttcp.seq:integer\n24\t134\n");
+    let (flows, said) = rows("flows.parquet", &["-Y", "tcp"]);
+    assert!(said.contains("flows written"), "{said}");
+    assert!(flows.lines().skip(1).all(|row| row.starts_with("tcp\t")), "{flows}");
+}
+
+#[test]
+fn without_the_program_that_writes_parquet_it_says_what_to_build() {
+    let output = Command::new(env!("CARGO_BIN_EXE_thru"))
+        .args(["read", "x.pcap", "-w", "x.parquet"])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "a file that is not there comes first");
+    let capture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dissect/tests/data/tls.pcapng");
+    let output = Command::new(env!("CARGO_BIN_EXE_thru"))
+        .arg("read")
+        .arg(capture)
+        .args(["-w", "x.parquet"])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .env_remove("THRU_PARQUET")
+        .env("PATH", "/nowhere")
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("cargo build --release --manifest-path export/Cargo.toml"), "{said}");
+}

@@ -14,7 +14,7 @@ pub(crate) use json::text as json_text;
 pub use json::{JsonScratch, json_line};
 pub(crate) use line::summary_words;
 pub use line::{LineOptions, TimeStyle, line};
-pub use outline::outline;
+pub use outline::{outline, outline_field};
 pub use value::{columns, compact_date, write_value};
 
 /// Appends formatted text.
@@ -73,9 +73,13 @@ pub(crate) fn decimal(out: &mut Vec<u8>, mut number: u64) {
 
 /// Appends a number in exactly `width` decimal digits.
 pub(crate) fn padded(out: &mut Vec<u8>, number: u64, width: u32) {
-    for place in (0..width).rev() {
-        out.push(b'0' + (number / 10u64.pow(place) % 10) as u8);
+    let (mut digits, mut rest) = ([b'0'; 20], number);
+    let width = (width as usize).min(digits.len());
+    for digit in digits[..width].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
+    out.extend_from_slice(&digits[..width]);
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! on a machine with root and apt it is installed on the spot, elsewhere the test says what did not run
 //! ([`not_run`]) and returns. The test script counts those lines and prints them last.
 
+pub mod pty;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -99,4 +101,33 @@ pub fn may_make_networks(test: &str) -> bool {
     let status = unshare(&program, &["--exact", test, "--nocapture"]).status();
     assert!(status.is_ok_and(|status| status.success()), "{test} failed inside its user namespace");
     false
+}
+
+/// Python with a module from PyPI, installed for these tests alone if it has to be and can be. `None`: the caller
+/// returns; it has been said loudly that `test` did not run.
+pub fn python(test: &str, module: &str, package: &str) -> Option<Command> {
+    let python = peer(test, "python3", "python3")?;
+    let folder = std::env::temp_dir().join("thru-peers-python").join(package);
+    let with_folder = || {
+        let mut command = Command::new(&python);
+        command.env("PYTHONPATH", &folder);
+        command
+    };
+    let quiet = |command: &mut Command| {
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let import = format!("import {module}");
+    let is_there = || quiet(with_folder().args(["-c", &import]));
+    // One installation at a time, whatever number of test processes run.
+    let lock = File::create(std::env::temp_dir().join("thru-peers.lock")).ok();
+    let _held = lock.as_ref().map(|lock| lock.lock());
+    if !is_there() {
+        quiet(Command::new(&python).args(["-m", "pip", "install", "--target"]).arg(&folder).arg(package));
+    }
+    if is_there() {
+        return Some(with_folder());
+    }
+    not_run(test, &format!("Python's module `{module}` is not here: pip install {package}"));
+    None
 }

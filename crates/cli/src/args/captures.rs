@@ -43,9 +43,13 @@ pub(crate) struct ReadArgs {
     /// Only packets that pass this filter of header bytes, as in `tcp port 443 and not host 192.0.2.1`
     #[arg(value_name = "PCAP_FILTER", trailing_var_arg = true)]
     pub filter: Vec<String>,
-    /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay
+    /// Write the packets to a file instead; names, secrets, comments and unknown blocks stay. NAME.parquet becomes a table
+    /// of packets, with -f of these fields, flows.parquet one of flows
     #[arg(short, long, value_name = "FILE", conflicts_with = "summary")]
     pub write: Option<PathBuf>,
+    /// Look through the packets on the terminal: list, tree and bytes; ? there lists the keys
+    #[arg(short, long, conflicts_with_all = ["write", "summary", "tree", "hex", "json", "fields", "columns", "count"])]
+    pub browse: bool,
     /// What is shown.
     #[command(flatten)]
     pub show: ShowArgs,

@@ -1,10 +1,12 @@
 //! `thru read`: a capture file as lines, trees, hex, JSON or columns.
 
+mod browse;
 mod columns;
 mod objects;
 mod save;
 pub(crate) mod source;
 mod summaries;
+mod table;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,6 +20,7 @@ use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named};
 use self::columns::Column;
 use self::save::Save;
 use self::summaries::Summary;
+use self::table::Table;
 use crate::args::captures::{ReadArgs, ShowArgs};
 use crate::failure::{self, Failure};
 use crate::{Outcome, output};
@@ -27,6 +30,9 @@ const PIECE: usize = 64 << 10;
 
 /// Runs the command.
 pub(crate) fn run(args: &ReadArgs) -> Outcome {
+    if args.browse {
+        return browse::run(args);
+    }
     let path = args.file.display();
     let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
         Failure::usage(
@@ -36,6 +42,10 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
     })?;
     let mut job = Job::new(&args.show, &args.filter)?;
     let mut save = match &args.write {
+        Some(to) if table::is_meant(to) => {
+            job.summary = Some(Summary::Table(Table::new(to, &args.show.fields)?));
+            None
+        }
         Some(to) => Some(Save::new(to, &reader)?),
         None => None,
     };

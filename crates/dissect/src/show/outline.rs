@@ -14,12 +14,13 @@ pub fn outline(out: &mut Vec<u8>, tree: Tree<'_>) {
         for _ in 0..field.depth {
             out.extend_from_slice(b"    ");
         }
-        show(out, tree, field);
+        outline_field(out, tree, field);
         out.push(b'\n');
     }
 }
 
-fn show(out: &mut Vec<u8>, tree: Tree<'_>, field: &Field) {
+/// Appends one field as [`outline`] does, without what stands in front of it and behind.
+pub fn outline_field(out: &mut Vec<u8>, tree: Tree<'_>, field: &Field) {
     let def = field.def;
     if field.is_generated() && def.kind != Kind::Protocol {
         out.push(b'[');

@@ -3,13 +3,14 @@
 use super::{bytes, ends, length, named, time};
 use crate::show::put;
 use crate::tree::Tree;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// So many conversations are told apart; what comes after is counted together.
 const KNOWN_MAX: usize = 100_000;
 
-type End = (IpAddr, u16);
+/// An address and a port.
+pub type End = (IpAddr, u16);
 
 /// On which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +43,21 @@ struct Talk {
     ways: [Count; 2],
     begins: u64,
     last: u64,
+}
+
+/// A conversation, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// `ip` (which has no ports), `tcp` or `udp`.
+    pub protocol: &'static str,
+    /// Address and port of who spoke first, and of the other.
+    pub ends: (End, End),
+    /// Packets and bytes from the first to the other, and back.
+    pub ways: [(u64, u64); 2],
+    /// When it began: nanoseconds since the capture's first packet.
+    pub begins: u64,
+    /// Nanoseconds from its first packet to its last.
+    pub lasts: u64,
 }
 
 /// The conversations and endpoints of a capture.
@@ -81,6 +97,21 @@ impl Conversations {
         talk.last = now;
         self.points.entry((level, from)).or_default()[0].add(size);
         self.points.entry((level, to)).or_default()[1].add(size);
+    }
+
+    /// The conversations of TCP and UDP, and of hosts that spoke something else only, in the order of their addresses.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> {
+        let hosts = |(_, a, b): &(Level, End, End)| if a.0 <= b.0 { (a.0, b.0) } else { (b.0, a.0) };
+        let carried: BTreeSet<_> = self.talks.keys().filter(|key| key.0 != Level::Ip).map(hosts).collect();
+        let shown =
+            self.talks.iter().filter(move |(key, _)| key.0 != Level::Ip || !carried.contains(&hosts(key)));
+        shown.map(|((level, ..), talk)| Flow {
+            protocol: LEVELS[*level as usize].1,
+            ends: talk.ends,
+            ways: talk.ways.map(|count| (count.packets, count.bytes)),
+            begins: talk.begins,
+            lasts: talk.last - talk.begins,
+        })
     }
 
     /// The conversations of each level, the largest first.

@@ -30,7 +30,13 @@ pub(crate) fn open(path: &Path) -> Result<Source, Failure> {
     })
 }
 
-fn unpack(mut raw: Source) -> io::Result<Source> {
+/// Whether these first bytes are those of a compressed file.
+pub(crate) fn is_packed(magic: &[u8]) -> bool {
+    matches!(magic, [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x04, 0x22, 0x4D, 0x18, ..])
+}
+
+/// Unpacks what the first bytes say is gzip, zstd or lz4.
+pub(crate) fn unpack(mut raw: Source) -> io::Result<Source> {
     let mut magic = Vec::new();
     raw.by_ref().take(4).read_to_end(&mut magic)?;
     let whole = Cursor::new(magic.clone()).chain(raw);

@@ -11,6 +11,7 @@ use thru_dissect::summary::io::Io;
 use thru_dissect::summary::ladder::Ladder;
 
 use super::objects::Export;
+use super::table::Table;
 use crate::args::Color;
 use crate::args::captures::{FollowForm, ShowArgs, Stats};
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ pub(super) enum Summary {
     Ladder(Ladder),
     Objects(Export),
     Stats(Vec<Counter>),
+    Table(Table),
 }
 
 /// One of the statistics.
@@ -68,6 +70,7 @@ impl Summary {
             Summary::Follow(follow) => follow.take(out, tree),
             Summary::Ladder(ladder) => ladder.take(tree),
             Summary::Objects(export) => return export.take(tree),
+            Summary::Table(table) => return table.take(tree),
             Summary::Stats(counters) => {
                 for counter in counters {
                     match counter {
@@ -108,6 +111,7 @@ impl Summary {
                 }
             }
             Summary::Objects(export) => export.finish(),
+            Summary::Table(table) => return table.finish(),
             Summary::Stats(counters) => {
                 for counter in counters {
                     match (counter, args.json) {
