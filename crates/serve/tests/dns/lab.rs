@@ -199,7 +199,7 @@ fn the_codes_of_every_failure() {
     in_lab(2, |net| async move {
         assert_eq!(net.resolve("nothing.shop.lab").await.0, Err("dns.nxdomain"));
         assert_eq!(net.resolve("shop.lab").await.0, Err("dns.no_data"));
-        assert_eq!(net.resolve("bad..name").await.0, Err("dns.malformed"));
+        assert_eq!(net.resolve("bad..name").await.0, Err("dns.bad_name"));
 
         let (found, spans) = net.resolve("four.shop.lab").await;
         assert_eq!(found, Ok(vec![[192, 0, 2, 84].into()]), "a name with one family is healthy");
