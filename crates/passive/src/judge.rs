@@ -270,8 +270,10 @@ const SURE_SEALED: f64 = 0.7;
 /// One visit, told and judged.
 struct Judged {
     visit: Visit,
-    trace: Trace,
     verdict: Verdict,
+    /// Its name was found, or somebody said that it does not exist.
+    found: bool,
+    absent: bool,
 }
 
 fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
@@ -279,16 +281,22 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
     let mut judged: Vec<Judged> = visits
         .iter()
         .map(|visit| {
-            let target =
-                if visit.port == 0 { visit.name.clone() } else { format!("{}:{}", visit.name, visit.port) };
-            let trace = Teller::new(watch, target, network).visit(visit, &visits);
-            let verdict = verdict_of(&trace);
-            Judged { visit: visit.clone(), trace, verdict }
+            // Stories are long: of many visits only the one that is shown is kept, told once more.
+            let trace = story(watch, visit, &visits, network);
+            let resolves = || trace.all("resolve");
+            let absent =
+                |span: &thru_trace::Span| matches!(span.code(), Some("dns.nxdomain" | "dns.no_data"));
+            Judged {
+                visit: visit.clone(),
+                verdict: verdict_of(&trace),
+                found: resolves().any(thru_trace::Span::is_ok),
+                absent: resolves().any(absent),
+            }
         })
         .collect();
     let worked: Vec<(Option<IpAddr>, String)> = judged
         .iter()
-        .filter(|judged| judged.trace.all("resolve").any(thru_trace::Span::is_ok) || judged.visit.connects())
+        .filter(|judged| judged.found || judged.visit.connects())
         .map(|judged| (judged.visit.host, judged.visit.name.clone()))
         .collect();
     for judged in &mut judged {
@@ -316,7 +324,13 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
             });
         }
     }
-    (first.trace, verdict)
+    (story(watch, &first.visit, &visits, network), verdict)
+}
+
+/// All that is known of a visit.
+fn story(watch: &Watch, visit: &Visit, visits: &[Visit], network: &str) -> Trace {
+    let target = if visit.port == 0 { visit.name.clone() } else { format!("{}:{}", visit.name, visit.port) };
+    Teller::new(watch, target, network).visit(visit, visits)
 }
 
 fn rank(status: Status) -> u8 {
@@ -332,10 +346,8 @@ fn rank(status: Status) -> u8 {
 /// suffix of the search list (resolv.conf), or below it.
 fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
     let only_names = !judged.visit.connects();
-    let absent =
-        judged.trace.all("resolve").any(|span| matches!(span.code(), Some("dns.nxdomain" | "dns.no_data")));
     only_names
-        && absent
+        && judged.absent
         && worked.iter().any(|(host, name)| {
             *host == judged.visit.host
                 && *name != judged.visit.name

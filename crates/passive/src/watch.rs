@@ -63,6 +63,11 @@ impl Watch {
         }
     }
 
+    /// Whether any comment told of a check.
+    pub(crate) fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// The check that a connection is a part of.
     pub(crate) fn mark_of(&self, ends: [End; 2]) -> Option<&str> {
         self.marks.get(&key(ends[0], ends[1])).map(String::as_str)

@@ -213,19 +213,22 @@ impl Teller<'_> {
 
     /// An unrelated site that was visited about the same time: does it work from here?
     fn other_sites(&mut self, visit: &Visit, others: &[Visit]) {
-        let related = |other: &Visit| {
-            other.name.ends_with(&format!(".{}", visit.name))
-                || visit.name.ends_with(&format!(".{}", other.name))
-        };
+        // What worked needs no witness.
+        if self.trace.spans.iter().all(|span| span.code().is_none()) {
+            return;
+        }
+        let below = |one: &str, other: &str| one.strip_suffix(other).is_some_and(|rest| rest.ends_with('.'));
+        let related = |other: &Visit| below(&other.name, &visit.name) || below(&visit.name, &other.name);
         let targets = self.addresses(visit);
-        let candidates: Vec<&Visit> = others
+        let candidates = others
             .iter()
             .filter(|other| other.host == visit.host && other.name != visit.name && other.connects())
             .filter(|other| other.start.abs_diff(visit.start) <= NEAR && !related(other))
             .filter(|other| self.addresses(other).iter().all(|address| !targets.contains(address)))
-            .collect();
+            .take(OTHERS_MAX);
+        let candidates: Vec<&Visit> = candidates.collect();
         let mut best: Option<(bool, Trace)> = None;
-        for other in candidates.into_iter().take(OTHERS_MAX) {
+        for other in candidates {
             let told = Teller::new(self.watch, other.name.clone(), "").tell_bare(other);
             let decided = told.spans.iter().any(|span| {
                 matches!(span.what.as_str(), "connect" | "handshake")

@@ -38,6 +38,7 @@ impl Teller<'_> {
         let watch = self.watch;
         let mut flows: Vec<&TcpFlow> = visit.flows.iter().map(|place| &watch.flows[*place]).collect();
         flows.sort_by_key(|flow| flow.first);
+        let flows = told(flows);
         let quics: Vec<_> = visit.quics.iter().map(|place| &watch.quics[*place]).collect();
         let any_quic = quics.iter().any(|quic| quic.remote().1 == visit.port);
         let connected = flows.iter().any(|flow| flow.remote().1 == visit.port && flow.established.is_some());
@@ -91,6 +92,9 @@ impl Teller<'_> {
     /// Checks that comments in the capture tell from the request: those that were made while this was the last visit.
     pub(super) fn marked(&mut self, visit: &Visit, others: &[Visit]) {
         let watch = self.watch;
+        if !watch.has_marks() {
+            return;
+        }
         let host = |flow: &TcpFlow| Some(watch.host(flow.local().0));
         let of_this = |flow: &TcpFlow| {
             let known = others.iter().filter(|other| other.host.is_none() || other.host == host(flow));
@@ -99,10 +103,13 @@ impl Teller<'_> {
             last.is_none_or(|last| last.start == visit.start && last.name == visit.name)
         };
         let mut checks: BTreeMap<(u64, &str), Vec<&TcpFlow>> = BTreeMap::new();
-        for flow in watch.flows.iter().filter(|flow| of_this(flow)) {
+        for flow in &watch.flows {
             let Some((number, kind)) = watch.mark_of(flow.ends).and_then(|mark| mark.split_once(' ')) else {
                 continue;
             };
+            if !of_this(flow) {
+                continue;
+            }
             if let Ok(number) = number.parse() {
                 checks.entry((number, kind)).or_default().push(flow);
             }
@@ -562,6 +569,25 @@ fn reset_by(step: Step, flow: &TcpFlow) -> Step {
         None => step,
     }
 }
+
+/// Of a visit with very many connections, the first ones and those in trouble: each has its own verdict all the same.
+fn told(flows: Vec<&TcpFlow>) -> Vec<&TcpFlow> {
+    if flows.len() <= TOLD_MAX {
+        return flows;
+    }
+    let troubled = |flow: &&&TcpFlow| {
+        flow.established.is_none()
+            || flow.resets.iter().any(|reset| reset.by == flow.server())
+            || !flow.told.is_empty()
+            || flow.garbage.is_some()
+    };
+    let first: Vec<&TcpFlow> = flows.iter().take(TOLD_MAX / 4).copied().collect();
+    let rest = flows.iter().skip(TOLD_MAX / 4).filter(troubled).take(TOLD_MAX * 3 / 4).copied();
+    first.into_iter().chain(rest).collect()
+}
+
+/// So many connections of one visit are told.
+const TOLD_MAX: usize = 64;
 
 /// Whether a visitor can follow this redirect: to an address of http, or to a place on the same server (RFC 9110
 /// 10.2.2).
