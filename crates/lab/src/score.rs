@@ -264,6 +264,7 @@ fn waits_in_vain(span: &Span) -> bool {
         "connect" | "dns.query" | "handshake" | "exchange" => span.code().is_some_and(timed_out),
         "hop" => span.address("hop.address").is_none(),
         "ping" => span.int("ping.received") == Some(0),
+        "control" => span.failed_with("udp.timeout"),
         "wait" | "transfer" | "segment" => span.nanos() > LATE,
         _ => false,
     }

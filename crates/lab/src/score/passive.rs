@@ -54,7 +54,8 @@ fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     }
     // What the answer says, and whether there was one beside the small talk of protocols, is encrypted: a status, a
     // header, where the answer was meant to end.
-    const SAID_IN_THE_ANSWER: [&str; 8] = ["APP03", "APP05", "TLS18", "TLS31", "FW21", "FW22", "PX03", "Q14"];
+    const SAID_IN_THE_ANSWER: [&str; 10] =
+        ["APP03", "APP05", "TLS13", "TLS17", "TLS18", "TLS31", "FW21", "FW22", "PX03", "Q14"];
     let said =
         |cause: &str| cause.starts_with('H') && cause != "HST01" || SAID_IN_THE_ANSWER.contains(&cause);
     if case.url.starts_with("https:") && any(&said) {
