@@ -4,9 +4,11 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use thru_names::recursive::{self, Incoming};
+use thru_names::resolver::ResolverConfig;
 use thru_names::responder::Responder;
+use thru_names::service::{Out, Service, ServiceConfig};
 use thru_names::zone::Zone;
+use thru_wire::Instant;
 
 static RESPONDER: LazyLock<Responder> = LazyLock::new(|| {
     let text = "$ORIGIN a.\n$TTL 60\n@ SOA ns mail 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\nb CNAME c\nc CNAME b\n\
@@ -22,9 +24,12 @@ fuzz_target!(|bytes: &[u8]| {
             // Two servers must not talk for ever.
             assert!(RESPONDER.answer(&answer, over_udp).is_none());
         }
-        match recursive::read(bytes, over_udp) {
-            Incoming::Reply(reply) => assert!(reply.len() >= 12 && reply[..2] == bytes[..2]),
-            Incoming::Resolve(_) | Incoming::Ignore => {}
+        let mut service = Service::new(ServiceConfig::new(ResolverConfig::new(Vec::new())), [7; 32]);
+        service.query(Instant::START, 1, [192, 0, 2, 1].into(), !over_udp, bytes);
+        while let Some(out) = service.poll() {
+            if let Out::Reply { message: Some(reply), .. } = out {
+                assert!(reply.len() >= 12 && reply[..2] == bytes[..2]);
+            }
         }
     }
     if let Ok(text) = core::str::from_utf8(bytes) {

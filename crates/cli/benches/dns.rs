@@ -124,7 +124,7 @@ impl Bench {
             .expect("ours");
         let conf = format!(
             "server:\n ip-address: 127.0.0.1\n port: {}\n username: \"\"\n chroot: \"\"\n zonesdir: \"{1}\"\n pidfile: \"\"\n database: \"\"\n \
-             xfrdfile: \"{1}/xfrd\"\n zonelistfile: \"{1}/zonelist\"\n xfrdir: \"{1}\"\n cookie-secret-file: \"\"\n server-count: 1\n\
+             xfrdfile: \"{1}/xfrd\"\n zonelistfile: \"{1}/zonelist\"\n xfrdir: \"{1}\"\n cookie-secret-file: \"\"\n server-count: 1\n rrl-ratelimit: 0\n\
              remote-control:\n control-enable: no\nzone:\n name: bench\n zonefile: bench.zone\n",
             nsd_at.port(),
             self.folder.display()
@@ -311,9 +311,9 @@ impl Load {
     }
 
     fn flush(&mut self) {
-        let (mut sent, total) = (0, self.outbox.iter().count());
+        let (mut sent, total) = (0, self.outbox.len());
         while sent < total {
-            match self.socket.send(&self.outbox, sent) {
+            match self.socket.send(&mut self.outbox, sent) {
                 Ok(count) => sent = count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
                 Err(error) => panic!("{error}"),

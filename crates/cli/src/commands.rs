@@ -12,6 +12,7 @@ pub(crate) mod drill;
 pub(crate) mod explain;
 pub(crate) mod impair;
 pub(crate) mod lab;
+pub(crate) mod masters;
 pub(crate) mod ping;
 pub(crate) mod read;
 pub(crate) mod route;

@@ -45,6 +45,15 @@ pub const GROUPS: &[Group] = groups! {
         "dnssec-data-expired" "dnssec-unsigned-data" "dnssec-ds-digest" "dnssec-key-replaced" "dnssec-no-keys"
         "dns-stale-anchor" "dns-denial-broken" "dns-cut-no-tcp" "dns-large-lost" "dns-captive"
         "dns-glue-private" "dns-filter" "name-impossible";
+    "servers", "name servers and resolvers that misbehave; anycast, DNS64":
+        "dns-edns-dropped" "dns-edns-formerr" "dns-edns-ignored" "dns-signatures-stripped" "dns-only-tcp"
+        "dns-tcp-closed" "dns-tcp-silent" "dns-truncates" "dns-rate-limited" "dns-wrong-id"
+        "dns-other-port" "dns-other-question" "dns-malformed" "dns-case-lost" "dns-case-dropped"
+        "dns-not-authoritative" "dns-upward-referral" "dns-bad-cookie" "dns-wrong-cookie" "dns-no-soa"
+        "dns-aaaa-dropped" "dns-aaaa-servfail" "dns-https-dropped" "dns-https-refused" "dns-aaaa-nxdomain"
+        "dns-ent-nxdomain" "dns-no-wildcards" "dns-serials-differ" "dns-glue-missing" "dns-glue-wrong"
+        "dns-ns-above" "dns-ns-below" "dns-one-lame" "dns-signatures-expiring" "dns-slow-server"
+        "dns-resolver-blocks" "dns-resolver-refuses" "dns-resolver-strips" "dns64" "anycast";
     "link", "the local network":
         "host-down" "address-twice";
     "ip", "addresses, routes, packet sizes, quality":

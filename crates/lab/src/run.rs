@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use thru_diagnose::diagnose;
-use thru_names::text::type_text;
+use thru_names::text::{parse_name, type_text};
 use thru_net::lab::{Lab, LabError};
 use thru_net::tls::KeyLogBuffer;
 use thru_probe::Recorder;
+use thru_probe::dig::check::{Severity, check as audit};
 use thru_probe::dig::{DigRequest, dig};
 use thru_probe::journey::tunnel::Proxy;
 use thru_probe::journey::{self, HttpVersion, JourneyOptions};
@@ -247,9 +248,29 @@ pub fn check(scenario: &Scenario, seed: u64, check: &Check) -> Result<CheckResul
             }
             checked
         }),
-        CheckKind::Dns { name, rtype, rcode, answers } => {
+        CheckKind::Audit { zone, findings } => on(scenario, seed, check.at, move |internet| async move {
+            let name = match parse_name(&zone) {
+                Ok(name) => name,
+                Err(why) => return failed(format!("`{zone}` is not a name: {why}")),
+            };
+            let audit = match audit(&internet.client(), internet.resolver_config(), &name).await {
+                Ok(audit) => audit,
+                Err(why) => return failed(why),
+            };
+            let worse = audit.findings.iter().filter(|finding| finding.severity != Severity::Notice);
+            let mut codes: Vec<String> = worse.map(|finding| finding.code.to_string()).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            let mut checked = CheckResult { seen: sorted(codes.clone()), complaints: Vec::new() };
+            checked.expect("findings", Some(sorted(findings)), sorted(codes));
+            checked
+        }),
+        CheckKind::Dns { name, rtype, server, rcode, answers } => {
             on(scenario, seed, check.at, move |internet| async move {
-                let request = match DigRequest::parse(&[name.as_str(), rtype.as_str()]) {
+                let server = server.map(|server| format!("@{server}"));
+                let words: Vec<&str> =
+                    [name.as_str()].into_iter().chain(rtype.split(' ')).chain(server.as_deref()).collect();
+                let request = match DigRequest::parse(&words) {
                     Ok(request) => request,
                     Err(usage) => return failed(usage.what),
                 };

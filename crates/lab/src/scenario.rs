@@ -134,6 +134,8 @@ pub struct Node {
     pub receive_buffer: Option<usize>,
     /// Whether its connections ask for ECN (RFC 3168).
     pub ecn: bool,
+    /// Addresses that other nodes may have, too: routers lead to the nearest.
+    pub anycast: Vec<IpAddr>,
     /// Addresses that were given explicitly, with the prefix list of a switch (`net`): kept for `show`.
     pub(crate) explicit: Vec<IpAddr>,
 }
@@ -391,7 +393,8 @@ impl Scenario {
         let mut names = Vec::new();
         for node in &self.nodes {
             let name = node.label.as_ref().unwrap_or(&node.name);
-            for (address, _) in node.interfaces.iter().flat_map(|interface| &interface.addresses) {
+            let own = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+            for address in own.map(|(address, _)| address).chain(&node.anycast) {
                 names.push((*address, name.clone()));
             }
         }

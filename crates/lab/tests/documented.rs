@@ -37,6 +37,13 @@ fn every_key_is_named() {
 }
 
 #[test]
+fn every_fault_of_a_name_server_is_named() {
+    for (word, _) in thru_serve::dns::faults::Fault::WORDS {
+        assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");
+    }
+}
+
+#[test]
 fn every_flaw_of_a_signed_zone_is_named() {
     for (word, _) in thru_names::dnssec::signing::flaw::Flaw::WORDS {
         assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");

@@ -6,7 +6,6 @@
 //! - [`responder`]: an authoritative server for several zones: query bytes in, answer bytes out. Start here to serve.
 //! - [`authority`]: the same for zones that are signed already, in wire form.
 //! - [`resolver`]: the iterative resolver: root hints, referrals, cache, retries. Start here to ask.
-//! - [`recursive`]: the pure half of a recursive server: reads a client's query, writes the resolver's answer.
 //! - [`dnssec`]: signatures, keys and denials of existence: what the resolver validates with.
 //! - [`service`]: the resolver as a service to clients: who may ask, local zones, DNS64, stale answers.
 //! - [`packed`]: answers kept as octets for the questions that come most.
@@ -20,7 +19,6 @@ pub mod dnssec;
 pub mod message;
 pub mod packed;
 pub mod rdata;
-pub mod recursive;
 pub mod replay;
 pub mod resolver;
 pub mod responder;

@@ -2,7 +2,7 @@
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::BinDecodable;
 
 use crate::wire::{Packet, RawRecord, name_to_wire};
@@ -13,6 +13,8 @@ pub const UDP_PAYLOAD: u16 = 1232;
 pub const UDP_PAYLOAD_PLAIN: u16 = 512;
 /// Bytes of a DNS header (RFC 1035 section 4.1.1).
 pub const HEADER_LEN: usize = 12;
+/// The EDNS option code of the server's identity (RFC 5001).
+const NSID: u16 = 3;
 /// The EDNS option code of extended errors (RFC 8914 section 2).
 const EDE_OPTION: u16 = 15;
 
@@ -76,6 +78,10 @@ pub struct QueryOptions {
     pub edns: bool,
     /// DO, with EDNS: ask for signatures (RFC 3225).
     pub dnssec_ok: bool,
+    /// With EDNS: ask the server which of several it is (RFC 5001).
+    pub nsid: bool,
+    /// Ask in class CHAOS, in which servers tell about themselves (RFC 4892).
+    pub chaos: bool,
 }
 
 /// Writes a query for `name` (its case is kept) and `record_type`.
@@ -83,11 +89,18 @@ pub fn encode_query(name: &Name, record_type: RecordType, options: &QueryOptions
     let mut message = Message::new(options.id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = options.recursion_desired;
     message.metadata.checking_disabled = options.checking_disabled;
-    message.add_query(Query::query(name.clone(), record_type));
+    let mut query = Query::query(name.clone(), record_type);
+    if options.chaos {
+        query.set_query_class(DNSClass::CH);
+    }
+    message.add_query(query);
     if options.edns {
         let mut edns = Edns::new();
         edns.set_max_payload(UDP_PAYLOAD);
         edns.set_dnssec_ok(options.dnssec_ok);
+        if options.nsid {
+            edns.options_mut().insert(EdnsOption::Unknown(NSID, Vec::new()));
+        }
         message.set_edns(edns);
     }
     message.to_vec().expect("a query with one legal name fits any buffer")

@@ -113,6 +113,31 @@ struct Entry {
     until: Instant,
 }
 
+impl Entry {
+    /// Appends it as the answer to this query, if it still holds and fits the client.
+    fn put(&self, now: Instant, plain: &PlainQuery, query: &[u8], out: &mut Vec<u8>) -> bool {
+        if self.until <= now || self.octets.len() > plain.limit {
+            return false;
+        }
+        let start = out.len();
+        out.extend_from_slice(&self.octets);
+        let reply = &mut out[start..];
+        reply[..2].copy_from_slice(&query[..2]);
+        let name = HEADER_LEN..HEADER_LEN + plain.name_length();
+        reply[name.clone()].copy_from_slice(&query[name]);
+        let age = now.since(self.made).as_secs();
+        if age > 0 {
+            for &at in &self.ttls {
+                let place = &mut reply[usize::from(at)..usize::from(at) + 4];
+                let ttl = u32::from_be_bytes([place[0], place[1], place[2], place[3]]);
+                let left = u64::from(ttl).saturating_sub(age) as u32;
+                place.copy_from_slice(&left.to_be_bytes());
+            }
+        }
+        true
+    }
+}
+
 type Generation = HashMap<Box<[u8]>, Entry, Keyed>;
 
 /// Answers by plain query, bounded in octets: what has not been asked for since about half of the bound came in goes.
@@ -137,32 +162,15 @@ impl PackedAnswers {
     /// and that fits the client.
     pub fn answer(&mut self, now: Instant, plain: &PlainQuery, query: &[u8], out: &mut Vec<u8>) -> bool {
         let key = plain.key();
-        if !self.young.contains_key(key) {
-            let Some((key, entry)) = self.old.remove_entry(key) else { return false };
-            if entry.until > now {
-                self.insert(key, entry);
-            }
+        if let Some(entry) = self.young.get(key) {
+            return entry.put(now, plain, query, out);
         }
-        let Some(entry) = self.young.get(key).filter(|entry| entry.until > now) else { return false };
-        if entry.octets.len() > plain.limit {
-            return false;
+        let Some((key, entry)) = self.old.remove_entry(key) else { return false };
+        let put = entry.put(now, plain, query, out);
+        if entry.until > now {
+            self.insert(key, entry);
         }
-        let start = out.len();
-        out.extend_from_slice(&entry.octets);
-        let reply = &mut out[start..];
-        reply[..2].copy_from_slice(&query[..2]);
-        let name = HEADER_LEN..HEADER_LEN + plain.name_length();
-        reply[name.clone()].copy_from_slice(&query[name]);
-        let age = now.since(entry.made).as_secs();
-        if age > 0 {
-            for &at in &entry.ttls {
-                let place = &mut reply[usize::from(at)..usize::from(at) + 4];
-                let ttl = u32::from_be_bytes([place[0], place[1], place[2], place[3]]);
-                let left = u64::from(ttl).saturating_sub(age) as u32;
-                place.copy_from_slice(&left.to_be_bytes());
-            }
-        }
-        true
+        put
     }
 
     /// Keeps a reply to the query until `until`. One that was cut, or that is no reply to it, is not kept.

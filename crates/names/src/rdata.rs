@@ -2,12 +2,14 @@
 //!
 //! - [`layout`]: the fields of a type's data, as far as names and lengths go.
 //! - [`canonical`]: the form that signatures cover (RFC 4034 section 6.2).
-//! - [`from_text`]: a master file's words to octets; [`record_from_text`] for a whole line.
+//! - [`from_text`]: a master file's words to octets; [`record_from_text`] for a whole line. [`data_text`]: back again.
 
+mod show;
 mod text;
 
 use hickory_proto::rr::{Name, RecordType};
 
+pub use show::{data_text, time_text};
 pub use text::{
     TextError, Word, base64, base64_text, from_text, hex, master_records, name_from_text, record_from_text,
     time, type_bitmap, words,

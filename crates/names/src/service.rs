@@ -15,6 +15,7 @@ mod sentinel;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::{Name, RecordType};
@@ -81,6 +82,8 @@ pub struct ServiceConfig {
     pub cookie_key: Option<(u64, u64)>,
     /// Octets that answers ready to be sent may take.
     pub packed_max: usize,
+    /// Tell what was resolved, too: [`Out::Answered`].
+    pub tell_answers: bool,
 }
 
 impl ServiceConfig {
@@ -105,6 +108,7 @@ impl ServiceConfig {
             name_server_id: None,
             cookie_key: None,
             packed_max: 64 << 20,
+            tell_answers: false,
         }
     }
 }
@@ -125,6 +129,8 @@ pub enum Out {
     },
     /// The exchange is over.
     Finished(ExchangeId),
+    /// The resolver answered a client's question; only if [`ServiceConfig::tell_answers`] wants it told.
+    Answered(Arc<Answer>),
     /// Send this to the client with this token; nothing if `None`.
     Reply {
         /// The client's handle.
@@ -557,7 +563,12 @@ impl Service {
                     self.out.push_back(Out::Send { exchange, to, over_tcp, message });
                 }
                 Output::Finished(exchange) => self.out.push_back(Out::Finished(exchange)),
-                Output::Answer { token, answer } => self.answered(now, token, &answer),
+                Output::Answer { token, answer } => {
+                    if self.config.tell_answers {
+                        self.out.push_back(Out::Answered(answer.clone()));
+                    }
+                    self.answered(now, token, &answer);
+                }
             }
         }
     }
@@ -712,3 +723,6 @@ pub(crate) fn single_question(packet: &Packet) -> Option<&Question> {
 pub(crate) fn lower(name: &Name) -> Name {
     name.to_lowercase()
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,7 +216,14 @@ pub fn name_text(name: &Name) -> String {
 pub fn record_line(record: &crate::wire::RawRecord) -> String {
     match crate::message::record_of(record) {
         Some(record) => record_text(&record),
-        None => format!("{} {} {} ...", name_text(&record.name), record.ttl, type_text(record.rtype)),
+        None => format!(
+            "{} {} {} {} {}",
+            name_text(&record.name),
+            record.ttl,
+            hickory_proto::rr::DNSClass::from(record.class),
+            type_text(record.rtype),
+            crate::rdata::data_text(record.rtype, &record.data)
+        ),
     }
 }
 
@@ -256,7 +263,7 @@ pub fn data_text(data: &RData) -> String {
         RData::SVCB(svcb) => svcb_text(svcb),
         RData::HTTPS(https) => svcb_text(&https.0),
         RData::CAA(_) | RData::TLSA(_) | RData::SSHFP(_) => printable(&data.to_string()),
-        other => generic(other),
+        other => octets_text(other),
     }
 }
 
@@ -287,7 +294,7 @@ fn svcb_text(svcb: &SVCB) -> String {
 }
 
 /// A character-string in quotes, unprintable bytes as `\DDD` (RFC 1035 section 5.1).
-fn quoted(bytes: &[u8]) -> String {
+pub(crate) fn quoted(bytes: &[u8]) -> String {
     let mut text = String::from("\"");
     for &byte in bytes {
         match byte {
@@ -303,20 +310,13 @@ fn quoted(bytes: &[u8]) -> String {
     text
 }
 
-/// RFC 3597 section 5: `\# length hexadecimal`.
-fn generic(data: &RData) -> String {
-    let bytes = match data {
+/// By way of the octets: the codec's own texts for the rest of the types are not those of master files.
+fn octets_text(data: &RData) -> String {
+    let octets = match data {
         RData::Unknown { rdata, .. } => rdata.anything.clone(),
         known => known.to_bytes().unwrap_or_default(),
     };
-    let mut text = format!("\\# {}", bytes.len());
-    if !bytes.is_empty() {
-        text.push(' ');
-    }
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes all text");
-    }
-    text
+    crate::rdata::data_text(data.record_type(), &octets)
 }
 
 /// Replaces what a terminal would act on.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use thru_os::batch::{self, BatchSocket};
-pub use thru_os::batch::{Inbox, Outbox};
+pub use thru_os::batch::{Inbox, Outbox, Peer};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -25,7 +25,8 @@ enum Socket {
 }
 
 impl Datagrams {
-    /// Binds to an address; port 0 means any. With `shared`, several sockets may have that address on the host's
+    /// Binds to an address; port 0 means any. On the wildcard of the host's network answers leave from the address
+    /// that was asked; our own stack chooses one by its routes. With `shared`, several sockets may have that address on the host's
     /// network, and the kernel deals the clients out among them.
     pub async fn bind(network: &Network, local: SocketAddr, shared: bool) -> io::Result<Datagrams> {
         match &network.0 {
@@ -64,17 +65,15 @@ impl Datagrams {
     pub async fn send(&self, outbox: &mut Outbox) -> io::Result<()> {
         match &self.socket {
             Socket::Kernel(socket) => {
-                let (mut sent, total) = (0, outbox.iter().count());
-                while sent < total {
-                    let (from, outbox) = (sent, &*outbox);
-                    sent =
-                        socket.async_io(Interest::WRITABLE, move |socket| socket.send(outbox, from)).await?;
+                let mut sent = 0;
+                while sent < outbox.len() {
+                    sent = socket.async_io(Interest::WRITABLE, |socket| socket.send(outbox, sent)).await?;
                 }
             }
             Socket::Own(socket) => {
                 for (to, payload) in outbox.iter() {
                     // Its receiver's business: no way there, or too large.
-                    let _ = socket.send_to(payload, to).await;
+                    let _ = socket.send_to(payload, to.address).await;
                 }
             }
         }

@@ -25,6 +25,9 @@ use crate::resolve::stub::{Heard, Patience, Question, ask};
 use crate::resolve::{Families, ResolveOptions, control, iterate, resolve};
 use secured::Encryption;
 
+/// Option code of the name server's identity (RFC 5001).
+const NSID: u16 = 3;
+
 /// What to ask, and whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigRequest {
@@ -50,6 +53,10 @@ pub struct DigRequest {
     pub svg: Option<String>,
     /// `--check`: audit the zone of the name.
     pub check: bool,
+    /// `+nsid`: ask which of several servers this is.
+    pub nsid: bool,
+    /// `CH` or `-c CH`: class CHAOS, in which servers tell about themselves.
+    pub chaos: bool,
     /// `+tcp`: no UDP.
     pub tcp: bool,
     /// `+tls`, `+https`, `+h3`, `+quic`: an encrypted transport.
@@ -96,6 +103,8 @@ pub struct DigAnswer {
     pub flags: Vec<&'static str>,
     /// Version and announced payload in bytes, if the answer had EDNS.
     pub edns: Option<(u8, u16)>,
+    /// Which of several servers it is, as it says by NSID.
+    pub identity: Option<String>,
     /// The extended error: code and text.
     pub extended_error: Option<(u16, String)>,
     /// The answer section in master-file form.
@@ -186,6 +195,8 @@ async fn query(
         tcp: request.tcp,
         edns: true,
         keep_cut: false,
+        nsid: request.nsid,
+        chaos: request.chaos,
     };
     match ask(recorder, span, &servers, &question, request.patience).await {
         Ok(reply) => Ok(answer(span, request, &reply.heard)),
@@ -206,17 +217,18 @@ fn answer(span: SpanId, request: &DigRequest, heard: &Heard) -> DigAnswer {
         over_tcp: heard.over_tcp,
         transport: if heard.over_tcp { "tcp" } else { "udp" },
         took: heard.took,
-        size: heard.size,
+        size: heard.octets.len(),
         id: message.metadata.id,
         rcode: rcode_text(message.metadata.response_code),
         flags: flags(message),
         edns: message.edns.as_ref().map(|edns| (edns.version(), edns.max_payload())),
+        identity: identity(&heard.octets),
         extended_error: extended_error(message),
         answers: texts(&message.answers),
         authorities: texts(&message.authorities),
         additionals: texts(&message.additionals),
         short: message.answers.iter().map(|record| data_text(&record.data)).collect(),
-        packet: message.to_vec().ok().and_then(|bytes| Packet::read(&bytes).ok()).map(Box::new),
+        packet: Packet::read(&heard.octets).ok().map(Box::new),
         steps: Vec::new(),
         span,
     }
@@ -236,6 +248,7 @@ async fn trace(recorder: &Recorder, span: SpanId, request: &DigRequest, root: Re
         rcode: rcode_text(answer.code),
         flags: Vec::new(),
         edns: None,
+        identity: None,
         extended_error: answer.extended_error.clone(),
         answers: answer.records.iter().map(record_text).collect(),
         authorities: answer.soa.iter().map(record_text).collect(),
@@ -247,8 +260,19 @@ async fn trace(recorder: &Recorder, span: SpanId, request: &DigRequest, root: Re
     }
 }
 
+/// The NSID option as text, or in hexadecimal (RFC 5001 section 2.3).
+fn identity(octets: &[u8]) -> Option<String> {
+    let packet = Packet::read(octets).ok()?;
+    let data = packet.opt.as_ref()?.option(NSID)?;
+    match std::str::from_utf8(data) {
+        Ok(text) if !data.is_empty() && !text.chars().any(char::is_control) => Some(text.to_owned()),
+        _ => Some(data.iter().map(|octet| format!("{octet:02x}")).collect()),
+    }
+}
+
 fn question_text(request: &DigRequest) -> String {
-    format!("{} IN {}", name_text(&request.name), type_text(request.record_type))
+    let class = if request.chaos { "CH" } else { "IN" };
+    format!("{} {class} {}", name_text(&request.name), type_text(request.record_type))
 }
 
 fn flags(message: &Message) -> Vec<&'static str> {

@@ -4,29 +4,33 @@
 //!   leave from the address that was asked.
 //! - [`recursive`]: resolves for clients, from the root hints down.
 //! - [`DnsHandle`]: how it behaves now, what it resolved lately; kept by whoever started the server.
+//! - [`faults`]: what it gets wrong about the protocol.
 //!
 //! Both serve UDP and TCP (RFC 7766) on one address until the future is dropped.
 
+pub mod faults;
+mod recursion;
 mod server;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hickory_proto::rr::Name;
 use thru_names::authority::Authority;
-use thru_names::recursive::{ClientQuery, Incoming, prohibited, read};
-use thru_names::resolver::{Answer, ResolverConfig};
+use thru_names::resolver::Answer;
 use thru_names::responder::Responder;
+use thru_names::wire::RawRecord;
 use thru_net::Network;
-use thru_probe::resolve::iterate::Driver;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+
+use faults::{Faults, Zones};
+pub use recursion::{recursive, serve_recursive, service_for};
 
 /// Resolutions remembered by a [`DnsHandle`].
 const LOG_MAX: usize = 256;
-/// Client queries that may wait for the resolver to take them.
-const QUEUE_MAX: usize = 1024;
 
 /// How a name server treats whoever asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,7 @@ pub struct DnsHandle(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     behaviour: Behaviour,
+    faults: Arc<Faults>,
     log: VecDeque<Arc<Answer>>,
     flush: bool,
     queries: u64,
@@ -60,6 +65,17 @@ impl DnsHandle {
     /// A handle for a server that behaves like this at first.
     pub fn new(behaviour: Behaviour) -> DnsHandle {
         DnsHandle(Arc::new(Mutex::new(State { behaviour, ..State::default() })))
+    }
+
+    /// A handle for a server that also does this wrong, as long as it runs.
+    pub fn with_faults(behaviour: Behaviour, faults: Faults) -> DnsHandle {
+        let faults = Arc::new(faults);
+        DnsHandle(Arc::new(Mutex::new(State { behaviour, faults, ..State::default() })))
+    }
+
+    /// What the server does wrong.
+    pub fn faults(&self) -> Arc<Faults> {
+        self.lock().faults.clone()
     }
 
     /// How the server behaves now.
@@ -91,11 +107,11 @@ impl DnsHandle {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a query; what to do with it now.
-    fn hear(&self) -> Behaviour {
+    /// Counts a query; what to do with it now, and which it is, from 1 on.
+    fn hear(&self) -> (Behaviour, u64) {
         let mut state = self.lock();
         state.queries += 1;
-        state.behaviour
+        (state.behaviour, state.queries)
     }
 
     fn note(&self, answer: &Arc<Answer>) {
@@ -139,6 +155,7 @@ pub async fn serve_authoritative(
     let service = server::Service {
         network,
         handle,
+        zones: None,
         answer: Arc::new(move |query: Vec<u8>, over_udp: bool, _from: IpAddr, reply: server::Reply| {
             reply.send(responder.answer(&query, over_udp));
         }),
@@ -156,6 +173,7 @@ pub async fn serve_zones(
     let service = server::Service {
         network,
         handle,
+        zones: Some(Arc::new(Held(authority.clone()))),
         answer: Arc::new(move |query: Vec<u8>, over_udp: bool, _from: IpAddr, reply: server::Reply| {
             match authority.transfer(&query).filter(|_| !over_udp) {
                 Some(messages) => reply.send_all(messages),
@@ -166,125 +184,20 @@ pub async fn serve_zones(
     server::run(listening, service).await
 }
 
+/// An authority's zones, for the faults that look into them.
+struct Held(Authority);
+
+impl Zones for Held {
+    fn has(&self, name: &Name) -> bool {
+        self.0.has(name)
+    }
+
+    fn soa(&self, name: &Name) -> Option<RawRecord> {
+        self.0.negative_soa(name)
+    }
+}
+
 pub use server::{Listening, bind};
-
-/// Whom a recursive server serves, and how it resolves.
-#[derive(Clone, Debug)]
-pub struct RecursiveConfig {
-    /// Root hints, limits, patience. Families that the network does not have are left out.
-    pub resolver: ResolverConfig,
-    /// Clients that may ask, as prefixes: address and length in bits. Others are refused. Empty: everybody may.
-    pub allow: Vec<(IpAddr, u8)>,
-}
-
-/// Resolves for clients on `local` over UDP and TCP until dropped. Returns only when it can't be bound or its socket
-/// fails.
-pub async fn recursive(
-    network: Network,
-    local: SocketAddr,
-    config: RecursiveConfig,
-    handle: DnsHandle,
-) -> io::Result<()> {
-    let listening = server::bind(&network, local).await?;
-    serve_recursive(network, listening, config, handle).await
-}
-
-/// Like [`recursive`], on sockets bound before.
-pub async fn serve_recursive(
-    network: Network,
-    listening: Listening,
-    config: RecursiveConfig,
-    handle: DnsHandle,
-) -> io::Result<()> {
-    let (queue, jobs) = mpsc::channel::<Job>(QUEUE_MAX);
-    let allow = config.allow;
-    let service = server::Service {
-        network: network.clone(),
-        handle: handle.clone(),
-        answer: Arc::new(move |query: Vec<u8>, over_udp: bool, from: IpAddr, reply: server::Reply| {
-            if !allowed(&allow, from) {
-                return reply.send(prohibited(&query, over_udp));
-            }
-            match read(&query, over_udp) {
-                Incoming::Ignore => reply.send(None),
-                Incoming::Reply(bytes) => reply.send(Some(bytes)),
-                Incoming::Resolve(query) => {
-                    if let Err(error) = queue.try_send(Job { query, reply }) {
-                        let (mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) =
-                            error;
-                        let busy = job.query.failed(14, "too many queries");
-                        job.reply.send(Some(busy));
-                    }
-                }
-            }
-        }),
-    };
-    let resolving = resolve_jobs(network, config.resolver, jobs, handle);
-    tokio::select! {
-        biased;
-        result = server::run(listening, service) => result,
-        () = resolving => Ok(()),
-    }
-}
-
-/// A client's query on its way to the resolver.
-struct Job {
-    query: Box<ClientQuery>,
-    reply: server::Reply,
-}
-
-async fn resolve_jobs(
-    network: Network,
-    mut config: ResolverConfig,
-    mut jobs: mpsc::Receiver<Job>,
-    handle: DnsHandle,
-) {
-    let families = (network.has_family(false), network.has_family(true));
-    if families != (false, false) {
-        config.v4 &= families.0;
-        config.v6 &= families.1;
-    }
-    let mut driver = Driver::new(&network, config);
-    let mut waiting: BTreeMap<u64, Job> = BTreeMap::new();
-    let mut token = 0;
-    loop {
-        tokio::select! {
-            biased;
-            job = jobs.recv() => {
-                let Some(job) = job else { return };
-                if handle.take_flush() {
-                    driver.flush();
-                }
-                token += 1;
-                let query = &job.query;
-                driver.query(token, query.name(), query.record_type(), query.checking_disabled());
-                waiting.insert(token, job);
-            }
-            (token, answer) = driver.wait() => {
-                handle.note(&answer);
-                if let Some(job) = waiting.remove(&token) {
-                    job.reply.send(Some(job.query.reply(&answer)));
-                }
-            }
-        }
-    }
-}
-
-/// Whether one of the prefixes holds the address.
-fn allowed(prefixes: &[(IpAddr, u8)], address: IpAddr) -> bool {
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
-        IpAddr::V6(v6) => (u128::from(v6), 128),
-    };
-    let (value, width) = bits(address.to_canonical());
-    prefixes.is_empty()
-        || prefixes.iter().any(|(prefix, length)| {
-            let (start, prefix_width) = bits(*prefix);
-            let length = u32::from((*length).min(prefix_width));
-            let mask = if length == 0 { 0 } else { u128::MAX << (128 - length) };
-            width == prefix_width && (value ^ start) & mask == 0
-        })
-}
 
 /// For replies: one message, or none, or the several of a transfer.
 type ReplySender = oneshot::Sender<Vec<Vec<u8>>>;

@@ -122,8 +122,8 @@ impl NameServer {
         }
     }
 
-    /// Listens for UDP and TCP on an address of this machine, not on the wildcard: answers leave from the address that
-    /// was asked. Gives the address with the real port, which is one for both.
+    /// Listens for UDP and TCP. On the host's network the wildcard will do, too: answers leave from the address that was
+    /// asked. Gives the address with the real port, which is one for both.
     pub async fn listen(&mut self, local: SocketAddr) -> io::Result<SocketAddr> {
         let mut refused = None;
         // A port free for UDP may be taken for TCP: look for another, a few times.

@@ -47,7 +47,7 @@ pub(crate) enum Algorithm {
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Without --zone and --forward it resolves from the root down and validates with the root's keys.\n\
-                  Answers leave from the address that was asked: listen on addresses of this machine, not on 0.0.0.0.\n\
+                  Answers leave from the address that was asked, on 0.0.0.0 and [::] too; --https and --quic want addresses of this machine.\n\
                   SIGINT and SIGTERM end it; its counters are told then."
 )]
 pub(crate) struct ServeDnsArgs {

@@ -118,6 +118,49 @@ impl Drop for Server {
     }
 }
 
+/// A program of others, ended with the test.
+pub(crate) struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Daemon {
+    /// Starts it and waits until it says `ready`, or another of the words between `|`.
+    pub(crate) fn start(command: &mut Command, ready: &str) -> Daemon {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let daemon = Daemon(child);
+        let mut heard = Vec::new();
+        loop {
+            let Some(Ok(line)) = lines.next() else { panic!("it ended: {heard:#?}") };
+            let found = ready.split('|').any(|word| line.contains(word));
+            heard.push(line);
+            if found {
+                break;
+            }
+        }
+        // Someone has to go on reading, or it blocks on a full pipe. THRU_TALK=1 shows what is read.
+        let shown = std::env::var_os("THRU_TALK").is_some();
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).filter(|_| shown).for_each(|line| eprintln!("{line}"))
+        });
+        daemon
+    }
+}
+
+/// Anything that is to live as long as the test.
+pub(crate) trait Held {}
+impl<T> Held for T {}
+
 /// Runs a program; both its outputs, as text.
 pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> String {
     let Output { stdout, stderr, .. } = Command::new(program).args(words).output().expect("it runs");

@@ -5,3 +5,5 @@
 mod house;
 mod interop;
 mod serving;
+mod tools;
+mod zones;

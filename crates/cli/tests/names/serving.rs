@@ -210,3 +210,19 @@ fn a_forwarder_asks_its_resolver() {
     drop(forwarder);
     expect("its resolver was asked", &resolver.end(), &["by udp"]);
 }
+
+#[test]
+fn on_the_wildcard_answers_leave_from_the_address_that_was_asked() {
+    if !inside("serving::on_the_wildcard_answers_leave_from_the_address_that_was_asked") {
+        return;
+    }
+    let folder = Folder::new("wildcard");
+    let zone = folder.write("zone", &(crate::house::head("shop.land.", "127.0.0.1") + SHOP));
+    let words = ["--listen", "0.0.0.0", "--listen", "::", "--zone", &zone];
+    let _server = Server::start(&folder, "orders", &words);
+    for address in ["127.0.0.1", "127.0.0.9", "127.200.0.1", "::1"] {
+        let at = format!("@{address}");
+        let output = thru(&["dig", &at, "www.shop.land", "+tries=1", "+time=2"]);
+        expect(&at, &output, &["192.0.2.80", "over udp"]);
+    }
+}

@@ -51,6 +51,10 @@ pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
                     }
                 }
             }
+            for address in &node.anycast {
+                let length = if address.is_ipv6() { 128 } else { 32 };
+                host.add_address(InterfaceId(0), Cidr::new(*address, length).expect("a checked length"));
+            }
             for line in &node.routes {
                 host.add_route(route(line));
             }

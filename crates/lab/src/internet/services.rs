@@ -7,10 +7,13 @@ use std::time::Duration;
 use hickory_proto::rr::Name;
 use thru_names::dnssec::anchors::Anchors;
 use thru_names::resolver::{Answer, ResolverConfig};
-use thru_names::text::parse_name;
+use thru_names::service::ServiceConfig;
+use thru_names::service::dns64::Dns64;
+use thru_names::service::policy::PolicyZone;
+use thru_names::text::{name_text, parse_name};
 use thru_names::wire::RawRecord;
 use thru_net::Network;
-use thru_serve::dns::{self, DnsHandle, RecursiveConfig};
+use thru_serve::dns::{self, DnsHandle};
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
 use thru_serve::proxy;
 use thru_serve::web::{
@@ -156,7 +159,8 @@ impl Internet {
 
     fn addresses(&self, node: usize) -> Vec<IpAddr> {
         let interfaces = &self.scenario().nodes[node].interfaces;
-        interfaces.iter().flat_map(|interface| &interface.addresses).map(|(address, _)| *address).collect()
+        let own = interfaces.iter().flat_map(|interface| &interface.addresses).map(|(address, _)| *address);
+        own.chain(self.scenario().nodes[node].anycast.iter().copied()).collect()
     }
 
     async fn start_web(&self, node: usize, port: u16) -> Result<Running, StartError> {
@@ -288,8 +292,9 @@ impl Internet {
         let network = self.network_of(node);
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
-            let handle = DnsHandle::new(behaviour(spec.behaviour));
+            let handle = DnsHandle::with_faults(behaviour(spec.behaviour, spec.think), spec.faults.clone());
             let authority = thru_names::authority::Authority::new(zones.clone());
+            let authority = authority.identified(Some(self.identity(node)));
             let serving = dns::serve_zones(network.clone(), listening, authority, handle.clone());
             running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
             running.handles.push(handle);
@@ -325,7 +330,7 @@ impl Internet {
         let network = self.network_of(node);
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
-            let handle = DnsHandle::new(behaviour(spec.behaviour));
+            let handle = DnsHandle::with_faults(behaviour(spec.behaviour, spec.think), spec.faults.clone());
             let mut resolver = self.resolver_config_for(&spec.roots);
             match spec.trust {
                 Trust::Root => {}
@@ -335,12 +340,51 @@ impl Internet {
                 }
                 Trust::None => resolver.anchors = Anchors::default(),
             }
-            let config = RecursiveConfig { resolver, allow: Vec::new() };
+            let config = self.service(node, spec, resolver)?;
             let serving = dns::serve_recursive(network.clone(), listening, config, handle.clone());
             running.tasks.push(tokio::spawn(async move { drop(serving.await) }));
             running.handles.push(handle);
         }
         Ok(running)
+    }
+
+    /// What tells one of several servers with one address: the node's name.
+    fn identity(&self, node: usize) -> String {
+        let node = &self.scenario().nodes[node];
+        node.label.clone().unwrap_or_else(|| node.name.clone())
+    }
+
+    fn service(
+        &self,
+        node: usize,
+        spec: &ResolverSpec,
+        resolver: ResolverConfig,
+    ) -> Result<ServiceConfig, StartError> {
+        let allow: Vec<(IpAddr, u8)> =
+            spec.allow.iter().map(|prefix| (prefix.network(), prefix.length())).collect();
+        let mut config = dns::service_for(resolver, &allow);
+        let identity = self.identity(node);
+        config.name_server_id = Some(identity.clone().into_bytes());
+        config.identity = Some(identity);
+        if let Some(prefix) = &spec.dns64
+            && let IpAddr::V6(network) = prefix.network()
+        {
+            config.dns64 = Some(Dns64 { prefix: (network, prefix.length()), ..Dns64::default() });
+        }
+        if !spec.blocked.is_empty() {
+            let wrong = |why: String| StartError(format!("block names: {why}"));
+            let origin = parse_name("blocked.").map_err(wrong)?;
+            let lines = spec.blocked.iter().flat_map(|name| {
+                let name = name.trim_end_matches('.');
+                [format!("{name}.blocked. 60 IN CNAME .\n"), format!("*.{name}.blocked. 60 IN CNAME .\n")]
+            });
+            let soa = format!("{0} 60 IN SOA {0} {0} 1 3600 600 86400 60\n", name_text(&origin));
+            let text: String = std::iter::once(soa).chain(lines).collect();
+            let records = thru_names::rdata::master_records(&text, &origin)
+                .map_err(|why| StartError(format!("block names: {why}")))?;
+            config.policies.push(PolicyZone::new(&origin, &records).map_err(wrong)?);
+        }
+        Ok(config)
     }
 
     fn resolver_config_for(&self, roots: &[IpAddr]) -> ResolverConfig {
@@ -411,8 +455,9 @@ fn door(web: &WebSpec) -> web::Door {
     }
 }
 
-fn behaviour(behaviour: DnsBehaviour) -> dns::Behaviour {
+fn behaviour(behaviour: DnsBehaviour, think: Duration) -> dns::Behaviour {
     match behaviour {
+        DnsBehaviour::Normal if !think.is_zero() => dns::Behaviour::Slow(think),
         DnsBehaviour::Normal => dns::Behaviour::Normal,
         DnsBehaviour::Servfail => dns::Behaviour::ServFail,
         DnsBehaviour::Refused => dns::Behaviour::Refused,

@@ -55,12 +55,21 @@ pub enum CheckKind {
         /// Whether an answer is expected at all.
         reached: bool,
     },
-    /// A DNS question to the client's resolver.
+    /// An audit of a zone, as `thru dig --check` makes it.
+    Audit {
+        /// The zone, or a name in it.
+        zone: String,
+        /// The codes of its errors and warnings, as a set.
+        findings: Vec<String>,
+    },
+    /// A DNS question to the client's resolver, or to a server.
     Dns {
         /// The name.
         name: String,
-        /// The record type.
+        /// The record type, and perhaps the class: `A`, `TXT CH`.
         rtype: String,
+        /// Who is asked: a node, a name or an address; `None`: the client's resolver.
+        server: Option<String>,
         /// The response code: `NOERROR`, `NXDOMAIN`...
         rcode: Option<String>,
         /// The addresses, as a set.

@@ -80,7 +80,7 @@ impl Read<'_> {
             }
         }
         let mut switch_nets: Vec<Vec<GivenPrefix>> = nodes.iter().map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut anycast) = (Vec::new(), Vec::new());
         for (index, node) in nodes.iter_mut().enumerate() {
             let Some((key, table)) = node_tables.iter().find(|(key, _)| key.text == node.name) else {
                 continue;
@@ -119,6 +119,16 @@ impl Read<'_> {
                 })?;
                 addresses.push(GivenAddress { node: index, address, place: text });
             }
+            for text in reader.texts("anycast")?.unwrap_or_default() {
+                let address = text.text.parse().map_err(|_| {
+                    text.error(
+                        format!("`{}` is not an IP address", text.text),
+                        "write it as in \"192.0.2.253\"",
+                    )
+                })?;
+                node.anycast.push(address);
+                anycast.push((address, text));
+            }
             // These need all addresses and are read below.
             for later in ["resolvers", "routes", "outside", "rules", "hosts"] {
                 reader.get(later);
@@ -127,6 +137,15 @@ impl Read<'_> {
         }
         let segments = address::assign(&mut nodes, &links, link_nets, switch_nets, &addresses)?;
         outsides(&mut nodes, &links, &node_tables, &places)?;
+        for (address, place) in anycast {
+            let prefixes = segments.iter().flat_map(|segment| &segment.prefixes);
+            if let Some(prefix) = prefixes.into_iter().find(|prefix| prefix.contains(address)) {
+                return Err(place.error(
+                    format!("`{address}` belongs to the link with {prefix}"),
+                    "routers lead to an anycast address; take one outside of every link's prefix",
+                ));
+            }
+        }
         route::compute(&mut nodes, &segments);
         for (key, table) in &node_tables {
             let Some(index) = nodes.iter().position(|node| node.name == key.text) else {

@@ -38,6 +38,38 @@ pub(crate) fn compute(nodes: &mut [Node], segments: &[Segment]) {
         };
         nodes[index].routes = routes;
     }
+    anycast(nodes, segments);
+}
+
+/// Leads every router to the nearest of the nodes that share an address.
+fn anycast(nodes: &mut [Node], segments: &[Segment]) {
+    let mut shared: Vec<IpAddr> = nodes.iter().flat_map(|node| node.anycast.clone()).collect();
+    shared.sort_unstable();
+    shared.dedup();
+    for index in 0..nodes.len() {
+        if !matches!(nodes[index].kind, NodeKind::Router | NodeKind::Firewall) {
+            continue;
+        }
+        for address in &shared {
+            if nodes[index].anycast.contains(address) {
+                continue;
+            }
+            let nearest =
+                reached(nodes, segments, index, address.is_ipv6()).into_iter().find_map(|(at, first)| {
+                    let holder =
+                        segments[at].members.iter().find(|(node, _)| nodes[*node].anycast.contains(address));
+                    holder.map(|holder| (at, first, *holder))
+                });
+            let Some((at, first, (holder, theirs))) = nearest else { continue };
+            let own = nodes[index].interfaces.iter().position(|interface| interface.segment == at);
+            let via = self::address(nodes, holder, theirs, address.is_ipv6());
+            let action = first.or_else(|| Some(RouteAction::Via(via?, own?)));
+            let prefix = Prefix::new(*address, if address.is_ipv6() { 128 } else { 32 });
+            if let (Some(action), Some(prefix)) = (action, prefix) {
+                nodes[index].routes.push(RouteLine { prefix, action });
+            }
+        }
+    }
 }
 
 /// `0.0.0.0/0` or `::/0`.
@@ -77,14 +109,25 @@ fn address(nodes: &[Node], node: usize, interface: usize, v6: bool) -> Option<Ip
         .find(|address| address.is_ipv6() == v6)
 }
 
-/// Breadth first from `from`: the prefixes of all segments that are not its own, with the first hop.
+/// The prefixes of all segments that are not its own, with the first hop.
 fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<RouteLine> {
-    let mut routes = Vec::new();
+    let lines = |(segment, first): (usize, Option<RouteAction>)| {
+        let prefixes = segments[segment].prefixes.iter().filter(|prefix| prefix.is_v6() == v6);
+        first.map(|action| prefixes.map(move |prefix| RouteLine { prefix: *prefix, action }))
+    };
+    reached(nodes, segments, from, v6).into_iter().filter_map(lines).flatten().collect()
+}
+
+/// Breadth first from `from`: all segments, the nearest first, with the first hop; its own have none.
+fn reached(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<(usize, Option<RouteAction>)> {
+    let mut found = Vec::new();
     let mut segment_seen = vec![false; segments.len()];
     let mut node_seen = vec![false; nodes.len()];
     node_seen[from] = true;
     for interface in &nodes[from].interfaces {
-        segment_seen[interface.segment] = true;
+        if !std::mem::replace(&mut segment_seen[interface.segment], true) {
+            found.push((interface.segment, None));
+        }
     }
     // (node, first hop: None at the start)
     let mut queue: VecDeque<(usize, Option<RouteAction>)> = VecDeque::from([(from, None)]);
@@ -94,17 +137,8 @@ fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<
                 continue;
             }
             let segment = &segments[interface.segment];
-            if !segment_seen[interface.segment] {
-                segment_seen[interface.segment] = true;
-                if let Some(action) = first {
-                    routes.extend(
-                        segment
-                            .prefixes
-                            .iter()
-                            .filter(|prefix| prefix.is_v6() == v6)
-                            .map(|prefix| RouteLine { prefix: *prefix, action }),
-                    );
-                }
+            if !std::mem::replace(&mut segment_seen[interface.segment], true) {
+                found.push((interface.segment, first));
             }
             for &(next, theirs) in &segment.members {
                 if node_seen[next] || !nodes[next].kind.forwards() {
@@ -121,5 +155,5 @@ fn shortest(nodes: &[Node], segments: &[Segment], from: usize, v6: bool) -> Vec<
             }
         }
     }
-    routes
+    found
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use thru_names::dnssec::signing::flaw::Flaw;
 use thru_names::dnssec::signing::zone::Chain;
 use thru_names::zone::Zone;
+use thru_serve::dns::faults::{Fault, Faults};
 
 use crate::item::{Reader, Str};
+use crate::prefix::Prefix;
 use crate::source::{Error, suggest};
 use crate::{date, units};
 pub(crate) use misdeeds::frames;
@@ -205,6 +207,10 @@ pub struct DnsSpec {
     pub reverse: bool,
     /// How it behaves.
     pub behaviour: DnsBehaviour,
+    /// What it gets wrong about the protocol.
+    pub faults: Faults,
+    /// How long it takes to answer.
+    pub think: Duration,
     /// Whether it runs at all; if not, its ports are closed.
     pub up: bool,
 }
@@ -242,6 +248,16 @@ pub struct ResolverSpec {
     pub root_nodes: Vec<String>,
     /// How it behaves.
     pub behaviour: DnsBehaviour,
+    /// What it gets wrong about the protocol.
+    pub faults: Faults,
+    /// How long it takes to answer, beyond what it has to ask.
+    pub think: Duration,
+    /// Names that have no IPv6 addresses get some of this prefix (RFC 6147).
+    pub dns64: Option<Prefix>,
+    /// Names that it says do not exist, with all below them.
+    pub blocked: Vec<String>,
+    /// Who may ask; empty: everybody.
+    pub allow: Vec<Prefix>,
     /// Whether it runs at all.
     pub up: bool,
 }
@@ -455,6 +471,8 @@ impl ServiceKind {
                     }
                 }
                 behaviour(reader, &mut spec.behaviour)?;
+                faults(reader, &mut spec.faults)?;
+                set(&mut spec.think, reader.quantity("think", units::duration)?);
                 set(&mut spec.up, reader.bool("up")?);
             }
             ServiceKind::Resolver(spec) => {
@@ -468,7 +486,18 @@ impl ServiceKind {
                 if let Some(text) = reader.text("trust")? {
                     spec.trust = word(&text, &Trust::NAMES, "trust")?;
                 }
+                if let Some(text) = reader.text("dns64")? {
+                    spec.dns64 = dns64(&text)?;
+                }
+                if let Some(names) = reader.texts("blocked")? {
+                    spec.blocked = names.iter().map(host_name).collect::<Result<_, _>>()?;
+                }
+                if let Some(texts) = reader.texts("allow")? {
+                    spec.allow = texts.iter().map(allowed).collect::<Result<_, _>>()?;
+                }
                 behaviour(reader, &mut spec.behaviour)?;
+                faults(reader, &mut spec.faults)?;
+                set(&mut spec.think, reader.quantity("think", units::duration)?);
                 set(&mut spec.up, reader.bool("up")?);
             }
             ServiceKind::Web(spec) => spec.apply(reader)?,
@@ -570,6 +599,35 @@ fn behaviour(reader: &Reader<'_>, place: &mut DnsBehaviour) -> Result<(), Error>
         *place = word(&text, &DnsBehaviour::NAMES, "behaviour")?;
     }
     Ok(())
+}
+
+fn faults(reader: &Reader<'_>, place: &mut Faults) -> Result<(), Error> {
+    if let Some(texts) = reader.texts("faults")? {
+        *place = texts.iter().map(|text| word(text, Fault::WORDS, "fault")).collect::<Result<_, _>>()?;
+    }
+    Ok(())
+}
+
+/// A prefix that IPv4 addresses fit behind (RFC 6052 section 2.2); `none` takes it away.
+fn dns64(text: &Str) -> Result<Option<Prefix>, Error> {
+    if text.text == "none" {
+        return Ok(None);
+    }
+    match Prefix::parse(&text.text) {
+        Some(prefix) if prefix.is_v6() && matches!(prefix.length(), 32 | 40 | 48 | 56 | 64 | 96) => {
+            Ok(Some(prefix))
+        }
+        _ => Err(text.error(
+            format!("`{}` is no prefix for DNS64", text.text),
+            "write an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits, as in `64:ff9b::/96`",
+        )),
+    }
+}
+
+fn allowed(text: &Str) -> Result<Prefix, Error> {
+    Prefix::parse(&text.text).ok_or_else(|| {
+        text.error(format!("`{}` is not a prefix", text.text), "write it as in `192.168.1.0/24`")
+    })
 }
 
 /// One of the known words.

@@ -3,6 +3,10 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use std::time::Duration;
+
+use thru_serve::dns::faults::{Fault, Faults};
+
 use super::service::{DnsBehaviour, WebSpec};
 use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, Scenario, ServiceKind};
 use crate::{date, units};
@@ -76,6 +80,9 @@ impl Scenario {
                         .map(|(address, _)| *address)
                 )
             )?;
+            if !node.anycast.is_empty() {
+                writeln!(out, "anycast = {}", addresses(node.anycast.iter().copied()))?;
+            }
             if !node.resolvers.is_empty() {
                 writeln!(out, "resolvers = {}", addresses(node.resolvers.iter().copied()))?;
             }
@@ -204,8 +211,17 @@ impl Scenario {
                     writeln!(out, "ping = {}\nreached = {reached}", quote(to))?;
                     text(out, "rtt", &rtt.map(|rtt| rtt.show()))?;
                 }
-                CheckKind::Dns { name, rtype, rcode, answers } => {
+                CheckKind::Audit { zone, findings } => {
+                    writeln!(
+                        out,
+                        "audit = {}\nfindings = [{}]",
+                        quote(zone),
+                        list(findings.iter().cloned())
+                    )?;
+                }
+                CheckKind::Dns { name, rtype, server, rcode, answers } => {
                     writeln!(out, "dns = {}", quote(&format!("{name} {rtype}")))?;
+                    text(out, "server", server)?;
                     text(out, "rcode", rcode)?;
                     if let Some(answers) = answers {
                         writeln!(out, "answers = [{}]", list(answers.iter().cloned()))?;
@@ -265,6 +281,7 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
     match kind {
         ServiceKind::Dns(spec) => {
             let mut lines = behaviour(&spec.behaviour, spec.up);
+            lines.extend(wrong(&spec.faults, spec.think));
             let zones: Vec<String> = spec.zones.iter().map(|zone| quote(zone)).collect();
             lines.push(format!("reverse = {}", spec.reverse));
             lines.push(format!("signed = {}", spec.signed));
@@ -283,11 +300,25 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
                 format!("trust = {}", quote(spec.trust.word())),
             ];
             lines.extend(behaviour(&spec.behaviour, spec.up));
+            lines.extend(wrong(&spec.faults, spec.think));
+            lines.extend(spec.dns64.map(|prefix| format!("dns64 = {}", quote(&prefix.to_string()))));
+            if !spec.blocked.is_empty() {
+                lines.push(format!("blocked = [{}]", list(spec.blocked.iter().cloned())));
+            }
+            if !spec.allow.is_empty() {
+                lines.push(format!("allow = [{}]", list(spec.allow.iter().map(ToString::to_string))));
+            }
             lines
         }
         ServiceKind::Web(spec) => web(spec),
         ServiceKind::Proxy(spec) => spec.show(),
     }
+}
+
+/// What a name server gets wrong, and how slow it is.
+fn wrong(faults: &Faults, think: Duration) -> Vec<String> {
+    let words = list(faults.iter().map(Fault::word).map(String::from));
+    vec![format!("faults = [{words}]"), format!("think = {}", quote(&units::show_duration(think)))]
 }
 
 fn web(spec: &WebSpec) -> Vec<String> {

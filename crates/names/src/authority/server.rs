@@ -78,6 +78,19 @@ impl Authority {
         self.zones.get(origin)
     }
 
+    /// Whether the zone that this name lies in has records of exactly this name, those of a wildcard left out.
+    pub fn has(&self, name: &Name) -> bool {
+        let zone = self.zone_at_or_above(name);
+        zone.is_some_and(|zone| zone.nodes.get(&name.to_lowercase()).is_some_and(|node| !node.is_empty()))
+    }
+
+    /// The SOA of the zone that this name lies in, as it goes with a negative answer.
+    pub fn negative_soa(&self, name: &Name) -> Option<RawRecord> {
+        let zone = self.zone_at_or_above(name)?;
+        let soa = zone.set(zone.origin(), RecordType::SOA)?;
+        soa.records(zone.origin(), crate::rrset::negative_ttl(soa), false).into_iter().next()
+    }
+
     /// The zones, in canonical order.
     pub fn zones(&self) -> impl Iterator<Item = &Arc<SignedZone>> {
         self.zones.values()

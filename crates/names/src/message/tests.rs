@@ -8,6 +8,8 @@ fn query() -> Vec<u8> {
         checking_disabled: true,
         edns: true,
         dnssec_ok: false,
+        nsid: false,
+        chaos: false,
     };
     encode_query(&parse_name("Www.shop.lab").expect("a name"), RecordType::AAAA, &options)
 }

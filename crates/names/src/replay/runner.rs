@@ -364,6 +364,7 @@ impl Runner<'_> {
                     let packet = Packet::read(&message).expect("our own query can be read");
                     self.pending.push_front(Pending { exchange, to, over_tcp, packet });
                 }
+                Out::Answered(_) => {}
                 Out::Finished(exchange) => self.pending.retain(|pending| pending.exchange != exchange),
                 Out::Reply { token, message } => {
                     let (from, over_tcp) =

@@ -52,6 +52,8 @@ fn query(question: &str, edns: bool) -> Vec<u8> {
         checking_disabled: false,
         edns,
         dnssec_ok: false,
+        nsid: false,
+        chaos: false,
     };
     encode_query(&name, parse_type(kind).expect("a type"), &options)
 }

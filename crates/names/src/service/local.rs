@@ -88,9 +88,21 @@ pub struct LocalAnswer {
 impl LocalZones {
     /// What must not leave a network (RFC 6761, RFC 6303), as static zones.
     pub fn with_defaults() -> LocalZones {
+        let mut zones = LocalZones::with_localhost();
+        for (zone, ptr) in [("127.in-addr.arpa", "1.0.0.127.in-addr.arpa"), (LOOPBACK6, LOOPBACK6)] {
+            zones.add_default(zone);
+            zones.add_line(&format!("{ptr}. 10800 IN PTR localhost.")).expect("a legal record");
+        }
+        for zone in EMPTY_ZONES {
+            zones.add_default(zone);
+        }
+        zones
+    }
+
+    /// `localhost` and nothing else: its questions never leave a resolver (RFC 6761 section 6.3).
+    pub fn with_localhost() -> LocalZones {
         let mut zones = LocalZones::default();
-        let name = |text: &str| crate::text::parse_name(text).expect("a legal name");
-        zones.add_zone(name("localhost"), Kind::Redirect);
+        zones.add_zone(crate::text::parse_name("localhost").expect("a legal name"), Kind::Redirect);
         for line in [
             "localhost. 10800 IN A 127.0.0.1",
             "localhost. 10800 IN AAAA ::1",
@@ -98,13 +110,6 @@ impl LocalZones {
             "localhost. 10800 IN SOA localhost. nobody.invalid. 1 3600 1200 604800 10800",
         ] {
             zones.add_line(line).expect("a legal record");
-        }
-        for (zone, ptr) in [("127.in-addr.arpa", "1.0.0.127.in-addr.arpa"), (LOOPBACK6, LOOPBACK6)] {
-            zones.add_default(zone);
-            zones.add_line(&format!("{ptr}. 10800 IN PTR localhost.")).expect("a legal record");
-        }
-        for zone in EMPTY_ZONES {
-            zones.add_default(zone);
         }
         zones
     }

@@ -180,14 +180,6 @@ impl Reply {
         self.encode(response)
     }
 
-    /// SERVFAIL, with the extended error that explains it.
-    pub(crate) fn failed(&self, code: u16, text: &str) -> Vec<u8> {
-        let mut response = self.begin();
-        response.set_rcode(2);
-        self.explain(&mut response, code, text);
-        self.encode(response)
-    }
-
     /// SERVFAIL for a name that is ours to answer for, with nothing to answer from.
     pub(super) fn failed_with_authority(&self) -> Vec<u8> {
         let mut response = self.begin();

@@ -72,6 +72,7 @@ fn ask(world: &World, asked: &Name) -> Said {
                 Out::Send { exchange, to, over_tcp, message } => {
                     waiting.push_back((exchange, to, over_tcp, message))
                 }
+                Out::Answered(_) => {}
                 Out::Finished(exchange) => waiting.retain(|(open, ..)| *open != exchange),
                 Out::Reply { message, .. } => {
                     let bytes = message.expect("nobody is ignored");

@@ -65,6 +65,10 @@ fn classify(error: &io::Error) -> ConnectErrorKind {
 pub(crate) fn listen(local: SocketAddr, backlog: usize) -> io::Result<TcpListener> {
     let socket = new_socket(local)?;
     socket.set_reuseaddr(true)?;
+    if local.is_ipv6() {
+        // As UDP's sockets do: whoever wants both families listens on both wildcards.
+        socket2::SockRef::from(&socket).set_only_v6(true)?;
+    }
     socket.bind(local)?;
     let listener = socket.listen(u32::try_from(backlog).unwrap_or(u32::MAX))?;
     Ok(TcpListener(AnyListener::Kernel(listener)))

@@ -110,7 +110,22 @@ struct Seen {
     plain: Option<Asked>,
     large: Option<Asked>,
     stranger: Option<Asked>,
+    /// Further questions to an authority, about what others get wrong.
+    habits: Option<Box<Habits>>,
     servers: Vec<Name>,
+}
+
+/// What a server makes of less common questions.
+#[derive(Clone, Debug)]
+struct Habits {
+    /// The name in mixed letter case, and the spelling.
+    case: (Name, Asked),
+    /// A name that is not there.
+    missing: Asked,
+    /// Types that not every server knows.
+    types: Vec<(RecordType, Asked)>,
+    /// With a cookie of ours, and after BADCOOKIE with the server's.
+    cookie: (Vec<u8>, Asked),
 }
 
 /// Audits the zone that `name` belongs to. The error says why the zone cannot be found.
@@ -153,8 +168,16 @@ pub async fn check(network: &Network, config: ResolverConfig, name: &Name) -> Re
 }
 
 impl Seen {
+    /// The answer about the SOA: that over TCP, where the other was cut.
+    fn soa(&self) -> Option<&Packet> {
+        match self.soa.packet() {
+            Some(cut) if cut.header.truncated => self.over_tcp.packet().or(Some(cut)),
+            other => other,
+        }
+    }
+
     fn serial(&self) -> Option<u32> {
-        let packet = self.soa.packet().filter(|packet| packet.header.authoritative)?;
+        let packet = self.soa().filter(|packet| packet.header.authoritative)?;
         let soa = packet.answers.iter().find(|record| record.rtype == RecordType::SOA)?;
         let at = soa.data.len().checked_sub(20)?;
         Some(u32::from_be_bytes(soa.data[at..at + 4].try_into().ok()?))
@@ -178,7 +201,6 @@ impl Seen {
 async fn look(network: &Network, zone: &Name, server: &Name, to: SocketAddr) -> Seen {
     let soa = ask(network, to, &asking::Query::new(zone, RecordType::SOA)).await;
     let over_tcp = ask(network, to, &asking::Query::new(zone, RecordType::SOA).tcp()).await;
-    let authority = soa.packet().is_some_and(|packet| packet.header.authoritative);
     let mut seen = Seen {
         server: server.clone(),
         address: to.ip(),
@@ -187,9 +209,10 @@ async fn look(network: &Network, zone: &Name, server: &Name, to: SocketAddr) -> 
         plain: None,
         large: None,
         stranger: None,
+        habits: None,
         servers: Vec::new(),
     };
-    if authority {
+    if seen.soa().is_some_and(|packet| packet.header.authoritative) {
         let servers = ask(network, to, &asking::Query::new(zone, RecordType::NS)).await;
         seen.servers = servers.packet().map(|packet| names_of(&packet.answers)).unwrap_or_default();
         seen.large = Some(ask(network, to, &asking::Query::new(zone, RecordType::DNSKEY)).await);
@@ -198,10 +221,55 @@ async fn look(network: &Network, zone: &Name, server: &Name, to: SocketAddr) -> 
             seen.stranger =
                 Some(ask(network, to, &asking::Query::new(&stranger, RecordType::A).recursive()).await);
         }
+        seen.habits = Some(Box::new(habits(network, zone, to).await));
     } else {
         seen.plain = Some(ask(network, to, &asking::Query::new(zone, RecordType::SOA).without_edns()).await);
     }
     seen
+}
+
+/// What goes wrong with few servers, and then with few questions.
+async fn habits(network: &Network, zone: &Name, to: SocketAddr) -> Habits {
+    let random = network.random("audit name");
+    let spelled = in_mixed_case(zone);
+    let label: String = random[..6].iter().map(|octet| format!("{octet:02x}")).collect();
+    let missing = zone.prepend_label(format!("no-{label}")).unwrap_or_else(|_| zone.clone());
+    let mut types = Vec::new();
+    for rtype in [RecordType::AAAA, RecordType::HTTPS] {
+        types.push((rtype, ask(network, to, &asking::Query::new(zone, rtype)).await));
+    }
+    let own = random[8..16].to_vec();
+    let with = |cookie: Vec<u8>| asking::Query::new(zone, RecordType::SOA).cookie(cookie);
+    let mut heard = ask(network, to, &with(own.clone())).await;
+    if let Some(packet) = heard.packet().filter(|packet| packet.rcode() == asking::BAD_COOKIE) {
+        let cookie = packet.opt.as_ref().and_then(|opt| opt.option(asking::COOKIE)).unwrap_or(&own).to_vec();
+        heard = ask(network, to, &with(cookie)).await;
+    }
+    Habits {
+        case: (spelled.clone(), ask(network, to, &asking::Query::new(&spelled, RecordType::SOA)).await),
+        missing: ask(network, to, &asking::Query::new(&missing, RecordType::A)).await,
+        types,
+        cookie: (own, heard),
+    }
+}
+
+/// Every other letter as a capital.
+fn in_mixed_case(name: &Name) -> Name {
+    let change = |label: &[u8]| -> Vec<u8> {
+        let letter = |(at, octet): (usize, &u8)| match at % 2 {
+            0 => octet.to_ascii_uppercase(),
+            _ => octet.to_ascii_lowercase(),
+        };
+        label.iter().enumerate().map(letter).collect()
+    };
+    let labels: Vec<Vec<u8>> = name.iter().map(change).collect();
+    Name::from_labels(labels).map_or_else(
+        |_| name.clone(),
+        |mut name| {
+            name.set_fqdn(true);
+            name
+        },
+    )
 }
 
 fn names_of(records: &[RawRecord]) -> Vec<Name> {

@@ -13,8 +13,8 @@ use crate::resolve::secured::Way;
 use crate::resolve::stub::Patience;
 
 impl DigRequest {
-    /// Reads dig's arguments, in any order: `@server`, a name, a type, `-x address`, `-t type`, `-q name`, `-p port`,
-    /// `-4`, `-6`, `--check`, `--svg file`, `+short`, `+trace`, `+dnssec`, `+chain`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
+    /// Reads dig's arguments, in any order: `@server`, a name, a type, a class (`CH`), `-x address`, `-t type`, `-q name`, `-p port`,
+    /// `-4`, `-6`, `--check`, `--svg file`, `+short`, `+trace`, `+dnssec`, `+chain`, `+nsid`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
     /// switches). Without a name: the root's NS records, as dig does.
     pub fn parse<S: AsRef<str>>(arguments: &[S]) -> Result<DigRequest, DigUsage> {
         let mut request = DigRequest {
@@ -29,6 +29,8 @@ impl DigRequest {
             chain: false,
             svg: None,
             check: false,
+            nsid: false,
+            chaos: false,
             tcp: false,
             encryption: None,
             recursion_desired: true,
@@ -63,6 +65,7 @@ impl DigRequest {
                         text.parse().map_err(|_| usage(format!("`{text}` is not a port"), "write -p 53"));
                     port = Some(number?);
                 }
+                "-c" => request.chaos = class(value("a class")?)?,
                 "--check" => request.check = true,
                 "--svg" => {
                     request.svg = Some(value("a file")?.to_owned());
@@ -84,9 +87,11 @@ impl DigRequest {
                 _ if word.starts_with('-') && word.len() > 1 => {
                     return Err(usage(
                         format!("unknown option `{word}`"),
-                        "known are -x -t -q -p -4 -6 --check --svg",
+                        "known are -x -t -q -c -p -f -4 -6 --check --svg",
                     ));
                 }
+                // As in `dig hostname.bind txt ch`: a class after a name.
+                _ if name.is_some() && class(word).is_ok() => request.chaos = class(word)?,
                 // The first plain word that is a type is the type, as in `dig example mx`; but a name comes first.
                 _ if record_type.is_none()
                     && parse_type(word).is_some()
@@ -140,6 +145,7 @@ fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
         "trace" => request.trace = on,
         "dnssec" | "do" => request.dnssec = on,
         "chain" | "sigchase" => request.chain = on,
+        "nsid" => request.nsid = on,
         "tcp" | "vc" => request.tcp = on,
         "recurse" | "rec" | "rdflag" => request.recursion_desired = on,
         "cd" | "cdflag" => request.checking_disabled = on,
@@ -185,13 +191,22 @@ fn encrypted(request: &mut DigRequest, body: &str) -> bool {
 }
 
 fn unknown(word: &str) -> DigUsage {
-    let hint = "known are +short +brief +trace +dnssec +chain +tcp +tls +https +h3 +quic +tls-ca[=FILE] +tls-host=NAME +recurse +cdflag +tries=N +time=N, and +no... of the switches";
+    let hint = "known are +short +brief +trace +dnssec +chain +nsid +tcp +tls +https +h3 +quic +tls-ca[=FILE] +tls-host=NAME +recurse +cdflag +tries=N +time=N, and +no... of the switches";
     usage(format!("unknown query option `{word}`"), hint)
 }
 
 fn read_type(text: &str) -> Result<RecordType, DigUsage> {
     parse_type(text)
         .ok_or_else(|| usage(format!("`{text}` is no record type"), "write A, AAAA, MX, ... or TYPEnnn"))
+}
+
+/// Whether this class is CHAOS; IN is the other one.
+fn class(text: &str) -> Result<bool, DigUsage> {
+    match text.to_ascii_uppercase().as_str() {
+        "IN" => Ok(false),
+        "CH" | "CHAOS" => Ok(true),
+        _ => Err(usage(format!("`{text}` is no class"), "write IN or CH")),
+    }
 }
 
 fn read_name(text: &str) -> Result<Name, DigUsage> {

@@ -87,15 +87,17 @@ pub(super) async fn ask(
             checking_disabled: request.checking_disabled,
             edns: true,
             dnssec_ok: request.dnssec || request.brief,
+            nsid: request.nsid,
+            chaos: request.chaos,
         },
     };
     let mut failure = None;
     for &server in servers {
         let began = network.now();
         match exchange(network, server, &manner, &question, request.patience.timeout).await {
-            Outcome::Answer(message, size) => {
+            Outcome::Answer(message, octets) => {
                 let took = network.now().since(began);
-                return Ok(Heard { message, size, server, over_tcp: true, took });
+                return Ok(Heard { message, octets, server, over_tcp: true, took });
             }
             Outcome::Silent => {
                 failure = Some(fail("dns.timeout", format!("{server} did not answer in time")));

@@ -24,8 +24,8 @@ pub struct Question {
 /// What came of it.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// An answer that fits the question; its size in bytes, without TCP's length.
-    Answer(Box<Message>, usize),
+    /// An answer that fits the question, read and as it came, without TCP's length.
+    Answer(Box<Message>, Box<[u8]>),
     /// Nothing in time.
     Silent,
     /// An ICMP error, or a connection refused, reset or closed.
@@ -58,15 +58,15 @@ impl Question {
             Err(_) if peek.truncated => {
                 let mut cut = Message::response(peek.id, hickory_proto::op::OpCode::Query);
                 cut.metadata.truncation = true;
-                Some(Outcome::Answer(Box::new(cut), bytes.len()))
+                Some(Outcome::Answer(Box::new(cut), bytes.into()))
             }
             Err(why) => Some(Outcome::Malformed(format!("an answer that {why}"))),
             // An error code may come without the question.
             Ok(message) if message.queries.is_empty() && peek.rcode_low != 0 => {
-                Some(Outcome::Answer(Box::new(message), bytes.len()))
+                Some(Outcome::Answer(Box::new(message), bytes.into()))
             }
             Ok(message) => match question_matches(&message, &self.name, self.record_type) {
-                Ok(()) | Err(true) => Some(Outcome::Answer(Box::new(message), bytes.len())),
+                Ok(()) | Err(true) => Some(Outcome::Answer(Box::new(message), bytes.into())),
                 Err(false) => None,
             },
         }

@@ -50,6 +50,10 @@ pub struct Question {
     pub edns: bool,
     /// A cut answer is the answer: do not ask for it again over TCP.
     pub keep_cut: bool,
+    /// Ask which of several servers this is (RFC 5001).
+    pub nsid: bool,
+    /// Ask in class CHAOS.
+    pub chaos: bool,
 }
 
 impl Question {
@@ -64,6 +68,8 @@ impl Question {
             tcp: false,
             edns: true,
             keep_cut: false,
+            nsid: false,
+            chaos: false,
         }
     }
 }
@@ -73,8 +79,8 @@ impl Question {
 pub struct Heard {
     /// The whole message.
     pub message: Box<Message>,
-    /// Its size in bytes, without TCP's length.
-    pub size: usize,
+    /// The same as it came, without TCP's length.
+    pub octets: Box<[u8]>,
     /// Who sent it.
     pub server: SocketAddr,
     /// Whether it came over TCP.
@@ -229,9 +235,9 @@ impl<'a> Server<'a> {
         }
         recorder.set(span, "dns.transport", if over_tcp { "tcp" } else { "udp" });
         let result = match outcome {
-            Outcome::Answer(message, size) => {
+            Outcome::Answer(message, octets) => {
                 let took = recorder.network().now().since(started);
-                self.read(span, Heard { message, size, server: self.address, over_tcp, took })
+                self.read(span, Heard { message, octets, server: self.address, over_tcp, took })
             }
             Outcome::Silent => Err(("dns.timeout", self.silence(over_tcp), None)),
             Outcome::NoRoute => {
@@ -271,6 +277,8 @@ impl<'a> Server<'a> {
                 checking_disabled: self.question.checking_disabled,
                 edns: self.edns,
                 dnssec_ok: self.question.dnssec_ok,
+                nsid: self.question.nsid,
+                chaos: self.question.chaos,
             },
         };
         if over_tcp {

@@ -252,6 +252,8 @@ pub struct Lookup {
     pub authority: Vec<Record>,
     /// What goes with it.
     pub additional: Vec<Record>,
+    /// Which of several servers it is, as it says itself; `None`: it does not.
+    pub identity: Option<String>,
     /// Extended errors (RFC 8914) in words.
     pub extended_errors: Vec<String>,
     /// Nanoseconds until the answer.
@@ -292,6 +294,9 @@ pub fn lookup(lookup: &Lookup, style: &Style) -> String {
     let flags =
         if lookup.flags.is_empty() { String::new() } else { format!(", flags: {}", lookup.flags.join(" ")) };
     say(&format!(";; status: {}{flags}", lookup.rcode));
+    if let Some(identity) = &lookup.identity {
+        say(&format!(";; the server calls itself {identity}"));
+    }
     for error in &lookup.extended_errors {
         say(&format!(";; the server adds: {error}"));
     }

@@ -12,6 +12,7 @@ use thru_probe::resolve::exchange::{receive_framed, send_framed};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::faults::{Before, Fault, Zones};
 use super::{Behaviour, DnsHandle, ReplySender};
 
 /// Connections open at once; further ones wait in the listener.
@@ -73,21 +74,34 @@ type AnswerFn = dyn Fn(Vec<u8>, bool, IpAddr, Reply) + Send + Sync;
 pub(super) struct Service {
     pub(super) network: Network,
     pub(super) handle: DnsHandle,
+    /// What faults may look into.
+    pub(super) zones: Option<Arc<dyn Zones + Send + Sync>>,
     pub(super) answer: Arc<AnswerFn>,
 }
 
 /// Serves both transports until one fails.
 pub(super) async fn run(listening: Listening, service: Service) -> io::Result<()> {
     let Listening { udp, tcp } = listening;
+    let faults = service.handle.faults();
+    // Where answers leave from: another port, if that is what is wrong.
+    let voice = match faults.has(Fault::OtherPort) {
+        true => Some(service.network.bind_udp(SocketAddr::new(udp.local_addr().ip(), 0)).await?),
+        false => None,
+    };
+    if faults.has(Fault::TcpClosed) {
+        drop(tcp);
+        return serve_udp(udp, voice, service).await;
+    }
     tokio::select! {
         biased;
-        result = serve_udp(udp, service.clone()) => result,
+        result = serve_udp(udp, voice, service.clone()) => result,
         result = serve_tcp(tcp, service) => result,
     }
 }
 
-async fn serve_udp(socket: UdpSocket, service: Service) -> io::Result<()> {
+async fn serve_udp(socket: UdpSocket, voice: Option<UdpSocket>, service: Service) -> io::Result<()> {
     let socket = Arc::new(socket);
+    let voice = voice.map_or_else(|| socket.clone(), Arc::new);
     let mut pending: JoinSet<()> = JoinSet::new();
     loop {
         let received = tokio::select! {
@@ -95,11 +109,11 @@ async fn serve_udp(socket: UdpSocket, service: Service) -> io::Result<()> {
             Some(_) = pending.join_next() => continue,
             received = socket.receive(), if pending.len() < PENDING_MAX => received?,
         };
-        let (socket, service) = (socket.clone(), service.clone());
+        let (voice, service) = (voice.clone(), service.clone());
         pending.spawn(async move {
             for answer in service.answer(received.payload.to_vec(), true, received.from.ip()).await {
                 // The client may be gone by now; the next query is not its business.
-                let _ = socket.send_to(&answer, received.from).await;
+                let _ = voice.send_to(&answer, received.from).await;
             }
         });
     }
@@ -144,11 +158,12 @@ fn transient(error: &io::Error) -> bool {
 impl Service {
     /// The answer to one query, in the server's present mood.
     async fn answer(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Vec<Vec<u8>> {
-        let code = match self.handle.hear() {
-            Behaviour::Normal => return self.resolve(query, over_udp, from).await,
+        let (behaviour, number) = self.handle.hear();
+        let code = match behaviour {
+            Behaviour::Normal => return self.faulty(query, over_udp, from, number).await,
             Behaviour::Slow(delay) => {
                 self.network.sleep(delay).await;
-                return self.resolve(query, over_udp, from).await;
+                return self.faulty(query, over_udp, from, number).await;
             }
             Behaviour::Silent => return Vec::new(),
             Behaviour::ServFail => ResponseCode::ServFail,
@@ -156,6 +171,23 @@ impl Service {
         };
         let Some(peek) = Peek::at(&query).filter(|peek| !peek.is_response) else { return Vec::new() };
         vec![with_question(&query, code).unwrap_or_else(|| bare_error(peek, code))]
+    }
+
+    /// The answer, with what this server gets wrong.
+    async fn faulty(&self, query: Vec<u8>, over_udp: bool, from: IpAddr, number: u64) -> Vec<Vec<u8>> {
+        let faults = self.handle.faults();
+        if faults.is_empty() {
+            return self.resolve(query, over_udp, from).await;
+        }
+        match faults.before(query.clone(), over_udp, number) {
+            Before::Drop => Vec::new(),
+            Before::Answer(answer) => vec![answer],
+            Before::Pass(passed) => {
+                let answers = self.resolve(passed, over_udp, from).await;
+                let zones = self.zones.as_ref().map(|zones| &**zones as &dyn Zones);
+                answers.into_iter().map(|answer| faults.after(&query, answer, over_udp, zones)).collect()
+            }
+        }
     }
 
     async fn resolve(&self, query: Vec<u8>, over_udp: bool, from: IpAddr) -> Vec<Vec<u8>> {

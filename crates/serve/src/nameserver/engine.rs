@@ -13,7 +13,7 @@ use thru_names::packed::{PackedAnswers, PlainQuery};
 use thru_names::resolver::Input;
 use thru_names::service::{Out, Service};
 use thru_net::Network;
-use thru_net::datagrams::{Inbox, Outbox};
+use thru_net::datagrams::{Inbox, Outbox, Peer};
 use thru_probe::resolve::exchanges::{Arrival, Exchanges};
 use thru_wire::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -29,7 +29,7 @@ const ARRIVALS_AT_ONCE: usize = 64;
 /// What the sockets towards other servers hear.
 pub(super) type Arrivals = mpsc::Receiver<Arrival>;
 /// Replies to datagrams that could not be given at once.
-pub(super) type Late = mpsc::Sender<(SocketAddr, Vec<u8>)>;
+pub(super) type Late = mpsc::Sender<(Peer, Vec<u8>)>;
 
 /// A server without its listeners. Clones are the same engine.
 #[derive(Clone)]
@@ -69,8 +69,8 @@ struct Client {
 }
 
 enum Way {
-    /// The UDP socket of this number, and how to reach it later.
-    Datagram(usize, Late),
+    /// The UDP socket of this number, the address of ours that was asked, and how to reach the socket later.
+    Datagram(usize, Option<IpAddr>, Late),
     Stream(oneshot::Sender<Option<Vec<u8>>>),
 }
 
@@ -167,6 +167,11 @@ impl Engine {
         true
     }
 
+    /// The network that is served.
+    pub(super) fn network(&self) -> &Network {
+        &self.0.network
+    }
+
     /// The counters as they stand.
     pub fn statistics(&self) -> Statistics {
         self.0.lock().statistics.clone()
@@ -193,18 +198,19 @@ impl Engine {
     pub(super) fn datagrams(&self, socket: usize, inbox: &Inbox, late: &Late, outbox: &mut Outbox) {
         let mut state = self.0.lock();
         let now = self.0.network.now();
-        for (from, query) in inbox.iter() {
+        for (peer, query) in inbox.iter() {
+            let from = peer.address;
             state.statistics.hear(Transport::Udp, query.len());
             let start = outbox.octets.len();
             if state.machine.quick(now, from.ip(), query, &mut outbox.octets) {
-                outbox.seal(from);
+                outbox.seal(peer);
                 state.statistics.packed += 1;
                 let reply = &outbox.octets[start..];
                 state.statistics.say(Some(reply));
                 state.log(&self.0.network, from, Transport::Udp, query, Some(reply), now, now);
                 continue;
             }
-            let way = Way::Datagram(socket, late.clone());
+            let way = Way::Datagram(socket, peer.local, late.clone());
             state.query(&self.0.network, now, from, Transport::Udp, query, way);
             state.carry_out(&self.0.network, now, Some(Open { socket, outbox: &mut *outbox }));
         }
@@ -341,6 +347,7 @@ impl State {
                     self.exchanges.begin(exchange, to, over_tcp, message);
                 }
                 Some(Out::Finished(exchange)) => self.exchanges.end(exchange),
+                Some(Out::Answered(_)) => {}
                 Some(Out::Reply { token, message }) => self.reply(network, now, token, message, &mut open),
             }
         }
@@ -369,13 +376,13 @@ impl State {
                 // A client that is gone needs none.
                 let _ = sender.send(message);
             }
-            (Way::Datagram(socket, _), Some(open), Some(message)) if socket == open.socket => {
+            (Way::Datagram(socket, local, _), Some(open), Some(message)) if socket == open.socket => {
                 open.outbox.octets.extend_from_slice(&message);
-                open.outbox.seal(from);
+                open.outbox.seal(Peer { address: from, local });
             }
-            (Way::Datagram(_, late), _, Some(message)) => {
+            (Way::Datagram(_, local, late), _, Some(message)) => {
                 // When more wait than the socket can send, this one is lost, as datagrams are.
-                let _ = late.try_send((from, message));
+                let _ = late.try_send((Peer { address: from, local }, message));
             }
             (Way::Datagram(..), _, None) => {}
         }

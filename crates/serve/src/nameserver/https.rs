@@ -73,9 +73,13 @@ pub(super) async fn connection(
 async fn respond(request: Request<Incoming>, from: SocketAddr, engine: &Engine) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let body = if head.method == Method::POST {
-        match Limited::new(body, usize::from(u16::MAX)).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(_) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "a message has at most 65535 octets\n"),
+        let body = Limited::new(body, usize::from(u16::MAX)).collect();
+        match engine.network().timeout(HANDSHAKE, body).await {
+            None => return plain(StatusCode::REQUEST_TIMEOUT, "the message did not come in time\n"),
+            Some(Ok(body)) => body.to_bytes(),
+            Some(Err(_)) => {
+                return plain(StatusCode::PAYLOAD_TOO_LARGE, "a message has at most 65535 octets\n");
+            }
         }
     } else {
         Bytes::new()
@@ -113,19 +117,27 @@ async fn http3_request(
     from: SocketAddr,
     engine: Engine,
 ) {
-    let Ok((request, mut stream)) = resolver.resolve_request().await else { return };
+    let network = engine.network();
+    let resolving = network.timeout(HANDSHAKE, resolver.resolve_request());
+    let Some(Ok((request, mut stream))) = resolving.await else { return };
     let (head, ()) = request.into_parts();
     let mut body = Vec::new();
-    while let Ok(Some(mut data)) = stream.recv_data().await {
-        if body.len() + data.remaining() > usize::from(u16::MAX) {
-            return stream.stop_stream(h3::error::Code::H3_EXCESSIVE_LOAD);
+    let reading = async {
+        while let Ok(Some(mut data)) = stream.recv_data().await {
+            if body.len() + data.remaining() > usize::from(u16::MAX) {
+                return false;
+            }
+            while data.has_remaining() {
+                let piece = data.chunk();
+                body.extend_from_slice(piece);
+                let length = piece.len();
+                data.advance(length);
+            }
         }
-        while data.has_remaining() {
-            let piece = data.chunk();
-            body.extend_from_slice(piece);
-            let length = piece.len();
-            data.advance(length);
-        }
+        true
+    };
+    if network.timeout(HANDSHAKE, reading).await != Some(true) {
+        return stream.stop_stream(h3::error::Code::H3_EXCESSIVE_LOAD);
     }
     let (head, body) = reply(&head, &body, from, &engine).await.into_parts();
     if stream.send_response(Response::from_parts(head, ())).await.is_ok() {

@@ -122,7 +122,8 @@ pub(super) async fn framed<S>(
     };
     let writing = async move {
         while let Some(messages) = replies.recv().await {
-            if write_framed(&mut writer, &messages).await.is_err() {
+            // A client that does not read would hold its place for ever.
+            if !matches!(network.timeout(IDLE, write_framed(&mut writer, &messages)).await, Some(Ok(()))) {
                 return;
             }
         }

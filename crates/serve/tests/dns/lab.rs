@@ -12,7 +12,7 @@ use thru_probe::dig::{DigRequest, dig};
 use thru_probe::resolve::control::{control_checking_disabled, control_iterate, control_other_resolver};
 use thru_probe::resolve::stub::Patience;
 use thru_probe::resolve::{Families, ResolveOptions, record_steps, resolve};
-use thru_serve::dns::{Behaviour, DnsHandle, RecursiveConfig, authoritative, recursive};
+use thru_serve::dns::{Behaviour, DnsHandle, authoritative, recursive, service_for};
 use thru_sim::link::{LinkConfig, Pipe};
 use thru_stack::route::{Route, RouteTarget};
 use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
@@ -23,7 +23,7 @@ use crate::zones::{Places, responder};
 
 const NODES: [&str; 6] = ["client", "resolver", "root", "tld", "shop", "other"];
 
-fn v4(node: &str) -> IpAddr {
+pub(crate) fn v4(node: &str) -> IpAddr {
     let index = NODES.iter().position(|known| *known == node).expect("a node");
     Ipv4Addr::new(192, 0, 2, 1 + index as u8).into()
 }
@@ -66,7 +66,7 @@ impl Internet {
         }
         let resolver = DnsHandle::default();
         for (node, handle) in [("resolver", resolver.clone()), ("other", DnsHandle::default())] {
-            let config = RecursiveConfig { resolver: places.config(), allow: vec![(v4("client"), 24)] };
+            let config = service_for(places.config(), &[(v4("client"), 24)]);
             let server = recursive(network(node), at(v4(node)), config, handle);
             tokio::spawn(async move { server.await.expect("it can be bound") });
         }
@@ -89,7 +89,7 @@ impl Internet {
 }
 
 /// Six hosts around a switch, 5 ms from each to it.
-fn wires(lab: &Lab) -> Vec<Network> {
+pub(crate) fn wires(lab: &Lab) -> Vec<Network> {
     let pipe = Pipe { delay: Duration::from_millis(5), ..Pipe::default() };
     let mut world = lab.world();
     let switch = world.add_switch("switch");
@@ -362,9 +362,8 @@ fn strangers_are_refused() {
         let over_six =
             DigRequest::parse(&[&format!("@{}", v6("resolver")), "www.shop.lab"]).expect("a request");
         assert!(dig(&recorder, &over_six, net.places.config(), &[]).await.is_err(), "not bound there");
-        let mut config =
-            RecursiveConfig { resolver: net.places.config(), allow: vec![([10, 0, 0, 0].into(), 8)] };
-        config.allow.push(([0x2001, 0xdb8, 1, 0, 0, 0, 0, 0].into(), 48));
+        let allow = [([10, 0, 0, 0].into(), 8), ([0x2001, 0xdb8, 1, 0, 0, 0, 0, 0].into(), 48)];
+        let config = service_for(net.places.config(), &allow);
         let here = SocketAddr::new(v4("client"), 53);
         tokio::spawn(recursive(net.client.clone(), here, config, DnsHandle::default()));
         net.client.sleep(Duration::from_millis(1)).await;

@@ -10,7 +10,7 @@ use thru_probe::resolve::exchange::{receive_framed, send_framed};
 use thru_probe::resolve::stub::Patience;
 use thru_probe::resolve::{Families, ResolveOptions, resolve};
 use thru_serve::dns::{
-    Behaviour, DnsHandle, Listening, RecursiveConfig, bind, serve_authoritative, serve_recursive,
+    Behaviour, DnsHandle, Listening, bind, serve_authoritative, serve_recursive, service_for,
 };
 
 use crate::zones::{Places, responder};
@@ -55,7 +55,7 @@ pub(crate) async fn start(net: u8, port: u16) -> std::io::Result<Servers> {
     let listening = bind(&network, SocketAddr::new(address(4), 0)).await?;
     let recursive = listening.local_addr();
     let handle = DnsHandle::default();
-    let config = RecursiveConfig { resolver, allow: vec![([127, 0, 0, 0].into(), 8)] };
+    let config = service_for(resolver, &[([127, 0, 0, 0].into(), 8)]);
     let server = serve_recursive(network.clone(), listening, config, handle.clone());
     tokio::spawn(async move { server.await.expect("its sockets hold") });
     Ok(Servers { network, places, port, recursive, handle })
@@ -134,6 +134,8 @@ fn a_connection_carries_many_queries_and_nonsense_ends_none_but_its_own() {
                 checking_disabled: false,
                 edns: true,
                 dnssec_ok: false,
+                nsid: false,
+                chaos: false,
             };
             let name = thru_names::text::parse_name("www.shop.lab").expect("a name");
             thru_names::message::encode_query(&name, hickory_proto::rr::RecordType::A, &options)

@@ -4,4 +4,5 @@ mod copies;
 mod interop;
 mod lab;
 mod loopback;
+mod transports;
 mod zones;

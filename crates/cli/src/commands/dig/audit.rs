@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use thru_names::dnssec::chain::text;
+use thru_names::resolver::ResolverConfig;
 use thru_names::text::name_text;
 use thru_probe::dig::DigRequest;
 use thru_probe::dig::check::{Audit, Severity, check};
@@ -13,14 +14,18 @@ use crate::output;
 use crate::session::Session;
 
 /// Audits the zone. What makes names fail is a fault found; warnings are not.
-pub(super) async fn run(session: &Session, request: &DigRequest, json: bool) -> Outcome {
-    let audit =
-        check(&session.network(), super::roots(session), &request.name).await.map_err(|why| Failure {
-            code: FAULT,
-            message: why,
-            hint: "check that the network is there with `thru ping`".to_string(),
-            excerpt: None,
-        })?;
+pub(super) async fn run(
+    session: &Session,
+    request: &DigRequest,
+    roots: ResolverConfig,
+    json: bool,
+) -> Outcome {
+    let audit = check(&session.network(), roots, &request.name).await.map_err(|why| Failure {
+        code: FAULT,
+        message: why,
+        hint: "check that the network is there with `thru ping`".to_string(),
+        excerpt: None,
+    })?;
     if json {
         output::print(&report_json::line("dig-check", &object(&audit)));
     } else {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use thru_names::dnssec::chain::{Chain, Signature, State, svg, text};
+use thru_names::resolver::ResolverConfig;
 use thru_names::text::{name_text, type_text};
 use thru_probe::dig::DigRequest;
 use thru_probe::dig::chain::chain;
@@ -13,8 +14,13 @@ use crate::output;
 use crate::session::Session;
 
 /// Follows the chain. A broken one is a fault found; an unsigned name is none.
-pub(super) async fn run(session: &Session, request: &DigRequest, json: bool) -> Outcome {
-    let chain = chain(&session.network(), super::roots(session), &request.name, request.record_type).await;
+pub(super) async fn run(
+    session: &Session,
+    request: &DigRequest,
+    roots: ResolverConfig,
+    json: bool,
+) -> Outcome {
+    let chain = chain(&session.network(), roots, &request.name, request.record_type).await;
     if let Some(file) = &request.svg {
         std::fs::write(file, svg::draw(&chain)).map_err(|error| Failure {
             code: crate::failure::USAGE,

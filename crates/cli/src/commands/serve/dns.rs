@@ -6,19 +6,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use thru_names::dnssec::anchors::Anchors;
-use thru_names::proto::rr::{Name, RecordType};
-use thru_names::rdata::master_records;
+use thru_names::proto::rr::Name;
 use thru_names::resolver::{ResolverConfig, Upstream, UpstreamKind};
 use thru_names::service::access::{Access, Action};
 use thru_names::service::{ServiceConfig, Stale};
-use thru_names::wire::RawRecord;
 use thru_net::Network;
 use thru_serve::nameserver::{Certificate, LogFn, Logged, NameServer, Role, Transport, control};
 use tokio::net::UnixListener;
 
 use super::zones;
 use crate::args::names::ServeDnsArgs;
+use crate::commands::masters;
 use crate::commands::up::until_told;
 use crate::failure::{Failure, HEALTHY};
 use crate::place::Place;
@@ -168,20 +166,11 @@ fn role(args: &ServeDnsArgs) -> Result<Role, Failure> {
 
 fn service(args: &ServeDnsArgs) -> Result<ServiceConfig, Failure> {
     let mut resolver = match &args.root_hints {
-        Some(file) => ResolverConfig::new(hints(&records(file, &Name::root())?)),
+        Some(file) => ResolverConfig::new(masters::hints(file)?),
         None => ResolverConfig::internet(),
     };
     if !args.anchor.is_empty() {
-        resolver.anchors = Anchors::default();
-        for file in &args.anchor {
-            let found = records(file, &Name::root())?;
-            if found.iter().filter(|record| resolver.anchors.add(record)).count() == 0 {
-                return Err(Failure::usage(
-                    format!("{} has neither DS nor DNSKEY records", file.display()),
-                    "a line looks like `example. IN DS 12345 15 2 AB12...`",
-                ));
-            }
-        }
+        resolver.anchors = masters::anchors(&args.anchor)?;
     }
     if !args.forward.is_empty() {
         resolver.upstreams.push(Upstream {
@@ -229,34 +218,6 @@ fn access(args: &ServeDnsArgs) -> Access {
         access.add(prefix.address(), prefix.len(), Action::Allow);
     }
     access
-}
-
-/// Name servers and their addresses.
-fn hints(records: &[RawRecord]) -> Vec<(Name, Vec<IpAddr>)> {
-    let address = |record: &RawRecord| match record.rtype {
-        RecordType::A => <[u8; 4]>::try_from(&record.data[..]).ok().map(IpAddr::from),
-        RecordType::AAAA => <[u8; 16]>::try_from(&record.data[..]).ok().map(IpAddr::from),
-        _ => None,
-    };
-    let mut found: Vec<(Name, Vec<IpAddr>)> = Vec::new();
-    for record in records {
-        let Some(address) = address(record) else { continue };
-        match found.iter_mut().find(|(name, _)| *name == record.name) {
-            Some((_, addresses)) => addresses.push(address),
-            None => found.push((record.name.clone(), vec![address])),
-        }
-    }
-    found
-}
-
-/// The records of a master file.
-pub(super) fn records(file: &Path, origin: &Name) -> Result<Vec<RawRecord>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::usage(format!("cannot read {}: {error}", file.display()), "is the path right?")
-    })?;
-    master_records(&text, origin).map_err(|why| {
-        Failure::usage(format!("{}: {why}", file.display()), "master files: RFC 1035 section 5")
-    })
 }
 
 /// The query log: a JSON object a line.

@@ -13,8 +13,8 @@ use thru_names::proto::rr::{Name, RecordType};
 use thru_names::text::{name_text, parse_name};
 use thru_serve::nameserver::{Zones, randomness};
 
-use super::dns::records;
 use crate::args::names::{Algorithm, ServeDnsArgs};
+use crate::commands::masters::records;
 use crate::failure::Failure;
 use crate::output;
 

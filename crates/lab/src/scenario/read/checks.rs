@@ -56,24 +56,34 @@ pub(super) fn check(table: &Table) -> Result<Check, Error> {
         (kind, format!("ping {}", to.text))
     } else if let Some(question) = reader.text("dns")? {
         let mut words = question.text.split_whitespace();
-        let (Some(name), rtype, None) = (words.next(), words.next().unwrap_or("A"), words.next()) else {
+        let name = words.next();
+        let rest: Vec<&str> = words.collect();
+        let (Some(name), 0..=2) = (name, rest.len()) else {
             return Err(
                 question.error(format!("`{}` is not a question", question.text), "write `www.shop.lab AAAA`")
             );
         };
         let kind = CheckKind::Dns {
             name: name.to_string(),
-            rtype: rtype.to_ascii_uppercase(),
+            rtype: if rest.is_empty() { "A".to_string() } else { rest.join(" ").to_ascii_uppercase() },
+            server: reader.text("server")?.map(|server| server.text),
             rcode: known("rcode", &["NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR"])?,
             answers: reader
                 .texts("answers")?
                 .map(|answers| answers.into_iter().map(|answer| answer.text).collect()),
         };
         (kind, format!("dns {}", question.text))
+    } else if let Some(zone) = reader.text("audit")? {
+        let findings = reader.texts("findings")?.unwrap_or_default();
+        let kind = CheckKind::Audit {
+            zone: zone.text.clone(),
+            findings: findings.into_iter().map(|code| code.text).collect(),
+        };
+        (kind, format!("audit {}", zone.text))
     } else {
         return Err(reader.error(
             "a [[check]] that checks nothing",
-            "write url = \"https://...\", ping = \"NAME\" or dns = \"NAME TYPE\"",
+            "write url = \"https://...\", ping = \"NAME\", dns = \"NAME TYPE\" or audit = \"ZONE\"",
         ));
     };
     let check = Check {

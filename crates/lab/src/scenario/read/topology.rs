@@ -67,6 +67,7 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             claims: Vec::new(),
             receive_buffer: None,
             ecn: false,
+            anycast: Vec::new(),
             explicit: Vec::new(),
         });
         places.push(name);

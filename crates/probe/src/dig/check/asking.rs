@@ -12,6 +12,10 @@ use crate::resolve::exchange::{bind_for, receive_framed, send_framed};
 /// How long an answer is waited for, and how often a datagram is sent.
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRIES: u32 = 2;
+/// Option code of cookies (RFC 7873).
+pub(super) const COOKIE: u16 = 10;
+/// BADCOOKIE.
+pub(super) const BAD_COOKIE: u16 = 23;
 
 /// A question and how to put it.
 #[derive(Clone, Debug)]
@@ -21,16 +25,22 @@ pub(super) struct Query {
     edns: bool,
     tcp: bool,
     recursive: bool,
+    cookie: Option<Vec<u8>>,
 }
 
 impl Query {
     /// Over UDP, with EDNS, wanting signatures, and no recursion.
     pub(super) fn new(name: &Name, rtype: RecordType) -> Query {
-        Query { name: name.clone(), rtype, edns: true, tcp: false, recursive: false }
+        Query { name: name.clone(), rtype, edns: true, tcp: false, recursive: false, cookie: None }
     }
 
     pub(super) fn tcp(self) -> Query {
         Query { tcp: true, ..self }
+    }
+
+    /// With this cookie (RFC 7873).
+    pub(super) fn cookie(self, cookie: Vec<u8>) -> Query {
+        Query { cookie: Some(cookie), ..self }
     }
 
     pub(super) fn without_edns(self) -> Query {
@@ -52,8 +62,20 @@ pub(super) enum Asked {
     },
     /// Nothing in time.
     Silent,
-    /// An error of the network, or an answer that cannot be read.
+    /// Nothing in time but answers that no asker may take; what is wrong with them.
+    Strange(Strange),
+    /// An answer that cannot be read; why.
+    Malformed(String),
+    /// An error of the network.
     Failed(String),
+}
+
+/// Why an answer is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strange {
+    Place,
+    Id,
+    Question,
 }
 
 impl Asked {
@@ -78,9 +100,14 @@ impl Asked {
                 let code = hickory_proto::op::ResponseCode::from_low(packet.header.rcode);
                 thru_names::text::rcode_text(code)
             }
+            Asked::Answer { packet, .. } if packet.header.truncated => "truncated".to_owned(),
             Asked::Answer { packet, .. } if !packet.header.authoritative => "not authoritative".to_owned(),
             Asked::Answer { .. } => "answers".to_owned(),
             Asked::Silent => "no answer".to_owned(),
+            Asked::Strange(Strange::Place) => "answers from another address or port".to_owned(),
+            Asked::Strange(Strange::Id) => "answers with another id".to_owned(),
+            Asked::Strange(Strange::Question) => "answers to another question".to_owned(),
+            Asked::Malformed(why) => format!("an answer that cannot be read ({why})"),
             Asked::Failed(why) => why.clone(),
         }
     }
@@ -92,17 +119,23 @@ pub(super) async fn ask(network: &Network, to: SocketAddr, query: &Query) -> Ask
     let packet = Packet {
         header: Header { id, recursion_desired: query.recursive, ..Header::default() },
         questions: vec![Question::new(query.name.clone(), query.rtype)],
-        opt: query.edns.then(|| Opt { payload: 1232, dnssec_ok: true, ..Opt::default() }),
+        opt: query.edns.then(|| Opt {
+            payload: 1232,
+            dnssec_ok: true,
+            options: query.cookie.iter().map(|cookie| (COOKIE, cookie.clone())).collect(),
+            ..Opt::default()
+        }),
         ..Packet::default()
     };
     let Some(bytes) = packet.write(512) else { return Asked::Failed("the name is too long".to_owned()) };
     let began = network.now();
+    let mut strange = None;
     let heard = match query.tcp {
         true => network.timeout(PATIENCE, over_tcp(network, to, &bytes, id)).await,
         false => {
             let mut heard = None;
             for _ in 0..TRIES {
-                heard = network.timeout(PATIENCE, over_udp(network, to, &bytes, id)).await;
+                heard = network.timeout(PATIENCE, over_udp(network, to, &bytes, &packet, &mut strange)).await;
                 if heard.is_some() {
                     break;
                 }
@@ -111,7 +144,7 @@ pub(super) async fn ask(network: &Network, to: SocketAddr, query: &Query) -> Ask
         }
     };
     match heard {
-        None => Asked::Silent,
+        None => strange.map_or(Asked::Silent, Asked::Strange),
         Some(Err(why)) => Asked::Failed(why),
         Some(Ok(bytes)) => match Packet::read(&bytes) {
             Ok(packet) => Asked::Answer {
@@ -119,7 +152,7 @@ pub(super) async fn ask(network: &Network, to: SocketAddr, query: &Query) -> Ask
                 took: network.now().since(began),
                 octets: bytes.len(),
             },
-            Err(why) => Asked::Failed(format!("an answer that cannot be read: {why}")),
+            Err(why) => Asked::Malformed(why.to_string()),
         },
     }
 }
@@ -128,13 +161,32 @@ fn fits(bytes: &[u8], id: u16) -> bool {
     bytes.len() >= 12 && bytes[..2] == id.to_be_bytes() && bytes[2] & 0x80 != 0
 }
 
-async fn over_udp(network: &Network, to: SocketAddr, bytes: &[u8], id: u16) -> Result<Vec<u8>, String> {
+async fn over_udp(
+    network: &Network,
+    to: SocketAddr,
+    bytes: &[u8],
+    query: &Packet,
+    strange: &mut Option<Strange>,
+) -> Result<Vec<u8>, String> {
     let socket = bind_for(network, to).await.map_err(|error| format!("cannot open a socket: {error}"))?;
     socket.send_to(bytes, to).await.map_err(|error| error.to_string())?;
     loop {
         let received = socket.receive().await.map_err(|error| error.to_string())?;
-        if received.from.ip() == to.ip() && received.from.port() == to.port() && fits(&received.payload, id) {
-            return Ok(received.payload.to_vec());
+        let payload = &received.payload;
+        let here = received.from.ip() == to.ip() && received.from.port() == to.port();
+        if !here {
+            // Only what could have been meant for us.
+            if fits(payload, query.header.id) {
+                *strange = Some(Strange::Place);
+            }
+        } else if !fits(payload, query.header.id) {
+            *strange = Some(Strange::Id);
+        } else if Packet::read(payload)
+            .is_ok_and(|heard| heard.question().is_some_and(|question| Some(question) != query.question()))
+        {
+            *strange = Some(Strange::Question);
+        } else {
+            return Ok(payload.to_vec());
         }
     }
 }

@@ -7,8 +7,8 @@ use hickory_proto::rr::{Name, RecordType};
 use thru_names::dnssec::chain::{Chain, Signature};
 use thru_names::text::name_text;
 
-use super::asking::Asked;
-use super::{Delegation, Finding, Seen, Severity};
+use super::asking::{Asked, BAD_COOKIE, COOKIE, Strange};
+use super::{Delegation, Finding, Habits, Seen, Severity};
 
 /// Signatures that end sooner than this are about to expire, in seconds.
 const SOON: i64 = 3 * 86_400;
@@ -26,6 +26,9 @@ pub(super) fn of(
     let mut findings = Vec::new();
     for server in seen {
         of_server(zone, server, &mut findings);
+        if let Some(habits) = &server.habits {
+            of_habits(zone, server, habits, &mut findings);
+        }
     }
     of_delegation(zone, delegation, known, seen, &mut findings);
     of_serials(seen, &mut findings);
@@ -54,6 +57,28 @@ fn of_server(zone: &Name, seen: &Seen, out: &mut Vec<Finding>) {
     let who = format!("{} ({})", name_text(&seen.server), seen.address);
     let zone = name_text(zone);
     match &seen.soa {
+        Asked::Strange(strange) => {
+            let (code, rfc) = match strange {
+                Strange::Place => ("answer-from-elsewhere", "RFC 2181 4"),
+                Strange::Id => ("wrong-id", "RFC 5452 9.1"),
+                Strange::Question => ("wrong-question", "RFC 5452 9.1"),
+            };
+            let said = seen.soa.in_words();
+            out.push(error(code, rfc, format!("{who} {said}: nobody may take them")));
+        }
+        Asked::Malformed(_) => {
+            let said = seen.soa.in_words();
+            out.push(error("malformed-answer", "RFC 1035 4.1", format!("{who} sends {said}")));
+        }
+        Asked::Answer { packet, .. } if packet.header.truncated => {
+            let what = format!("{who} truncates the answer to a small question");
+            out.push(warning("truncates-everything", "RFC 2181 9", what));
+            if seen.over_tcp.packet().is_none() {
+                let why = seen.over_tcp.in_words();
+                let what = format!("{who} truncates its answer, and cannot be asked over TCP: {why}");
+                out.push(error("no-tcp", "RFC 7766 5", what));
+            }
+        }
         Asked::Silent | Asked::Failed(_) => {
             let answers_plain = seen.plain.as_ref().and_then(Asked::packet).is_some();
             if answers_plain {
@@ -64,7 +89,11 @@ fn of_server(zone: &Name, seen: &Seen, out: &mut Vec<Finding>) {
                 ));
             } else {
                 let why = seen.soa.in_words();
-                out.push(error("server-silent", "RFC 1034 4.1", format!("{who} gives {why} for {zone}")));
+                let over_tcp = seen.over_tcp.packet().is_some();
+                let (code, rfc) =
+                    if over_tcp { ("no-udp", "RFC 1035 4.2") } else { ("server-silent", "RFC 1034 4.1") };
+                let also = if over_tcp { ", but answers over TCP" } else { "" };
+                out.push(error(code, rfc, format!("{who} gives {why} for {zone}{also}")));
             }
         }
         Asked::Answer { packet, .. } if packet.rcode() == 1 || packet.rcode() == 4 => {
@@ -91,6 +120,10 @@ fn of_server(zone: &Name, seen: &Seen, out: &mut Vec<Finding>) {
                 let why = seen.over_tcp.in_words();
                 out.push(error("no-tcp", "RFC 7766 5", format!("{who} cannot be asked over TCP: {why}")));
             }
+            if seen.soa.packet().is_some_and(|packet| packet.opt.is_none()) {
+                let what = format!("{who} answers as if it knew no EDNS");
+                out.push(warning("edns-ignored", "RFC 6891 7", what));
+            }
             match &seen.large {
                 Some(Asked::Silent) => out.push(error(
                     "large-answers-lost",
@@ -112,6 +145,67 @@ fn of_server(zone: &Name, seen: &Seen, out: &mut Vec<Finding>) {
                     format!("{who} resolves names of others for anybody"),
                 ));
             }
+        }
+    }
+}
+
+/// What an authority makes of less common questions.
+fn of_habits(zone: &Name, seen: &Seen, habits: &Habits, out: &mut Vec<Finding>) {
+    let Habits { case: (spelled, case), missing, types, cookie: (own, cookie) } = habits;
+    let who = format!("{} ({})", name_text(&seen.server), seen.address);
+    match case {
+        Asked::Silent => out.push(error(
+            "case-unanswered",
+            "RFC 4343 4.1",
+            format!("{who} does not answer when a name is spelled with capitals"),
+        )),
+        Asked::Answer { packet, .. } => {
+            let kept = packet.question().is_none_or(|question| question.name.iter().eq(spelled.iter()));
+            if !kept {
+                let what = format!("{who} does not give the spelling of names back");
+                out.push(warning("case-not-kept", "RFC 4343 4.1", what));
+            }
+        }
+        _ => {}
+    }
+    if let Some(packet) = missing.packet()
+        && matches!(packet.rcode(), 0 | 3)
+        && packet.answers.is_empty()
+        && !packet.header.truncated
+        && !packet.authorities.iter().any(|record| record.rtype == RecordType::SOA)
+    {
+        let what = format!("{who} says what is not there without the SOA: it cannot be remembered");
+        out.push(warning("negative-without-soa", "RFC 2308 3", what));
+    }
+    for (rtype, asked) in types {
+        let kind = thru_names::text::type_text(*rtype);
+        match asked {
+            Asked::Silent => out.push(error(
+                "type-unanswered",
+                "RFC 4074 4.1",
+                format!("{who} does not answer questions for {kind}"),
+            )),
+            Asked::Answer { packet, .. } if packet.rcode() == 3 => out.push(error(
+                "nxdomain-for-type",
+                "RFC 4074 4.2",
+                format!("{who} says that {} does not exist when {kind} is asked", name_text(zone)),
+            )),
+            Asked::Answer { packet, .. } if packet.rcode() != 0 => out.push(error(
+                "type-refused",
+                "RFC 4074 4.3",
+                format!("{who} answers {} to questions for {kind}", asked.in_words()),
+            )),
+            _ => {}
+        }
+    }
+    if let Some(packet) = cookie.packet() {
+        let back = packet.opt.as_ref().and_then(|opt| opt.option(COOKIE));
+        if packet.rcode() == BAD_COOKIE {
+            let what = format!("{who} refuses even the cookie that it gave itself");
+            out.push(error("cookie-refused", "RFC 7873 5.2.3", what));
+        } else if back.is_some_and(|back| back.get(..8) != Some(own)) {
+            let what = format!("{who} gives back another cookie than it was sent");
+            out.push(error("cookie-changed", "RFC 7873 5.3", what));
         }
     }
 }
@@ -142,10 +236,12 @@ fn of_delegation(zone: &Name, delegation: &Delegation, known: &Known, seen: &[Se
             let what = format!("{name} lies inside of the zone, and {parent} gives no address for it");
             out.push(error("glue-missing", "RFC 9471 2", what));
         }
-        if real.is_empty() && !zone.zone_of(server) {
+        if real.is_empty() && glue.is_empty() && !zone.zone_of(server) {
             out.push(error("ns-no-address", "RFC 1912 2.4", format!("{name} has no address")));
         }
-        let differs = glue.iter().any(|address| !real.contains(address));
+        // Of a family that the zone says nothing of nothing can be said.
+        let told = |address: &IpAddr| real.iter().any(|known| known.is_ipv6() == address.is_ipv6());
+        let differs = glue.iter().any(|address| !real.contains(address) && told(address));
         if !glue.is_empty() && !real.is_empty() && differs {
             let list = |addresses: &[IpAddr]| {
                 addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -219,7 +315,7 @@ fn unusable(address: IpAddr) -> bool {
 
 /// The times in the SOA.
 fn of_soa(seen: &[Seen], out: &mut Vec<Finding>) {
-    let soa = seen.iter().filter_map(|seen| seen.soa.packet()).flat_map(|packet| &packet.answers);
+    let soa = seen.iter().filter_map(Seen::soa).flat_map(|packet| &packet.answers);
     let Some(soa) = soa.into_iter().find(|record| record.rtype == RecordType::SOA) else { return };
     let word = |at: usize| {
         let from = soa.data.len().checked_sub(20)? + 4 * at;
