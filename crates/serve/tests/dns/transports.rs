@@ -40,7 +40,7 @@ where
             "shop.lab. 300 IN SOA ns. a. 1 3600 600 86400 60\nshop.lab. 300 IN NS ns.\nwww.shop.lab. 300 IN A 192.0.2.80\n{texts}"
         );
         let zone = SignedZone::new(&master_records(&text, &Name::root()).expect("records")).expect("a zone");
-        let zones = Zones { authority: Authority::new([Arc::new(zone)]), transfer: Vec::new() };
+        let zones = Zones { authority: Authority::new([Arc::new(zone)]), ..Zones::default() };
         let mut serving = NameServer::new(&server, Role::Authoritative(zones), None);
         let at = |port| SocketAddr::new(v4("root"), port);
         serving.listen(at(53)).await.expect("the ports are free");
