@@ -194,7 +194,7 @@ impl BatchSocket {
             header.msg_iov = &raw mut vectors[at];
             header.msg_iovlen = 1;
             header.msg_control = if self.wild { (&raw mut controls[at]).cast() } else { null_mut() };
-            header.msg_controllen = if self.wild { CONTROL as _ } else { 0 };
+            header.msg_controllen = if self.wild { CONTROL } else { 0 };
         }
         // SAFETY: every header points to a name, a vector, a slot and perhaps a control that live in the inbox, with
         // their true lengths.
@@ -216,7 +216,7 @@ impl BatchSocket {
                 Some(address) => (address, length),
                 None => (SocketAddr::from(([0, 0, 0, 0], 0)), 0),
             };
-            let told = (header.msg_hdr.msg_controllen as usize).min(CONTROL);
+            let told = header.msg_hdr.msg_controllen.min(CONTROL);
             let local = destination(&controls[at].0[..if self.wild { told } else { 0 }]);
             inbox.came.push((Peer { address, local }, length));
         }
@@ -244,7 +244,7 @@ impl BatchSocket {
             header.msg_control = null_mut();
             header.msg_controllen = 0;
             if let Some(local) = to.local.filter(|local| local.is_ipv6() == to.address.is_ipv6()) {
-                header.msg_controllen = put_source(&mut controls[at], local) as _;
+                header.msg_controllen = put_source(&mut controls[at], local);
                 header.msg_control = (&raw mut controls[at]).cast();
             }
         }
