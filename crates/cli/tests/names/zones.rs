@@ -45,7 +45,7 @@ impl Maker {
     /// The tools and servers, for people.
     pub(crate) fn words(self) -> String {
         match self {
-            Maker::Ours(words) if words.is_empty() => "thru serve dns, unsigned".to_owned(),
+            Maker::Ours([]) => "thru serve dns, unsigned".to_owned(),
             Maker::Ours(words) => format!("thru serve dns {}", words.join(" ")),
             Maker::Rsa => "thru serve dns, keys of dnssec-keygen: RSASHA256".to_owned(),
             Maker::Ldns => "ldns-signzone, NSD: ED25519, NSEC3".to_owned(),
