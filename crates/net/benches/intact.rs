@@ -26,5 +26,5 @@ fn main() {
             }
         }
     }
-    println!("{megabytes} MB up and down in each: every byte in its place, no reset, nothing sent twice");
+    println!("{megabytes} MB up and down in each: every byte in its place, no reset, and in none more than 20 segments sent again");
 }
