@@ -26,5 +26,7 @@ fn main() {
             }
         }
     }
-    println!("{megabytes} MB up and down in each: every byte in its place, no reset, and in none more than 20 segments sent again");
+    println!(
+        "{megabytes} MB up and down in each: every byte in its place, no reset, and in none more than 20 segments sent again"
+    );
 }
