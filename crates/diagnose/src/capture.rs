@@ -34,11 +34,12 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         }
         votes.extend(shut(facts).or_else(|| hangs(facts)));
         votes.extend(handshake(facts));
-        votes.extend(names(facts));
+        votes.extend(forged(facts).or_else(|| names(facts)));
         votes.extend(plain_on_tls_port(facts));
         votes.extend(turned_away(facts));
         votes.extend(lost_to_death(facts));
     } else {
+        votes.extend(forged(facts).map(Vote::only_disturbs));
         votes.extend(shut(facts).map(Vote::only_disturbs));
         votes.extend(outage(facts));
         votes.extend(loss(facts));
@@ -426,6 +427,25 @@ fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     None
 }
 
+/// One question, two answers that have nothing in common: somebody on the way answered before the name server could.
+fn forged(facts: &Facts<'_>) -> Option<Vote> {
+    let query = facts.steps("dns.query").find(|span| span.value("dns.second_answer").is_some())?;
+    let name = facts.host();
+    let server = query.address("dns.server").map_or_else(|| "the name server".to_owned(), |a| a.to_string());
+    Some(
+        Vote::broken(
+            &["DNS13"],
+            0.92,
+            format!("Somebody on the way forges answers about {name}: two came to one question, and they contradict each other."),
+        )
+        .explains(&["IP04", "LNK05", "FW01", "IP05", "TCP01", "TCP03", "TCP06", "IP07", "FW02", "FW03", "DNS05", "TLS09", "TLS10", "TLS11", "TLS15"])
+        .cite(query, format!("asked once, {server} seems to have answered twice, with different addresses; a server answers once"))
+        .rule_out("DNS21", "both answers came to the same question, within moments")
+        .network("look for a device on the way that answers questions about names it wants to hide")
+        .user("have names looked up where nobody on the way can join in: over TLS or HTTPS"),
+    )
+}
+
 /// Lookups, by answers that were there and could not be used.
 fn names(facts: &Facts<'_>) -> Option<Vote> {
     let query = |code: &str| {
@@ -443,6 +463,18 @@ fn names(facts: &Facts<'_>) -> Option<Vote> {
                 .rule_out("DNS02", "the name server answers over UDP")
                 .rule_out("DNS06", "the answer is not empty but cut")
                 .network("let TCP connections to port 53 of the name server through")
+                .user("ask another name server"),
+        );
+    }
+    if let Some((foreign, from)) =
+        query("dns.wrong_id").and_then(|query| Some((query, query.text("dns.stray_from")?)))
+    {
+        return Some(
+            Vote::broken(&["DNS15"], 0.9, format!("Answers about {name} come from somebody who was not asked, so they are thrown away."))
+                .explains(&["DNS02", "DNS03", "IP05"])
+                .cite(foreign, format!("the question went to the name server, and an answer came from {from}"))
+                .rule_out("DNS02", "there are answers, only from the wrong address or port")
+                .network("have the name server answer from the address and port that it was asked at; look for a translation of addresses on the way that changes only one direction")
                 .user("ask another name server"),
         );
     }

@@ -27,7 +27,12 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         return Vec::new();
     }
     let case = Case { facts, query: failing_query(facts, resolve), name: facts.subject_name(name) };
-    let vote = match resolve.code().unwrap_or("") {
+    let code = resolve.code().unwrap_or("");
+    let says_no = matches!(code, "dns.servfail" | "dns.refused");
+    if says_no && facts.extended_errors().iter().any(|code| (15..=17).contains(code)) {
+        return vec![case.filtered()];
+    }
+    let vote = match code {
         "dns.bad_name" => impossible_name(facts, resolve),
         "dns.timeout" | "dns.unreachable" if case.query.bool("dns.truncated") == Some(true) => {
             case.cut_short()
@@ -37,6 +42,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         "dns.timeout" => case.silence(),
         "dns.servfail" => case.server_failure(),
         "dns.refused" => case.refused(),
+        "dns.malformed" if case.not_understood() => case.trips_over_extensions(),
         "dns.malformed" => Vote::broken(
             &["DNS16"],
             0.9,
@@ -126,12 +132,14 @@ fn bogon(facts: &Facts<'_>) -> Option<Vote> {
             _ => None,
         })
         .collect();
-    if addresses.is_empty()
-        || !addresses.iter().all(|address| address.is_loopback() || address.is_unspecified())
-    {
+    let own = |address: &IpAddr| address.is_loopback() || address.is_unspecified();
+    if addresses.is_empty() || !addresses.iter().all(|address| own(address) || is_nobodys(address)) {
         return None;
     }
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    if !addresses.iter().all(own) {
+        return facts.connected().is_none().then(|| nobodys(facts, resolve, &shown));
+    }
     Some(
         Vote::broken(
             &["DNS14"],
@@ -151,6 +159,41 @@ fn bogon(facts: &Facts<'_>) -> Option<Vote> {
         .user("ask another name server; some block names with such answers")
         .service("if this is the zone's own record, correct it"),
     )
+}
+
+/// Addresses that no server on the internet can have: those that a machine gives itself when it got none (RFC 3927), of
+/// groups, and kept for later (RFC 1112 4).
+fn is_nobodys(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            address.is_link_local()
+                || address.is_multicast()
+                || address.octets()[0] >= 240
+                || address.octets()[0] == 0
+        }
+        IpAddr::V6(address) => address.is_multicast(),
+    }
+}
+
+fn nobodys(facts: &Facts<'_>, resolve: &Span, shown: &[String]) -> Vote {
+    let shown = shown.join(" and ");
+    Vote::broken(
+        &["DNS14"],
+        0.92,
+        format!(
+            "The name {} leads nowhere: its address is {shown}, which no server on the internet can have.",
+            facts.host()
+        ),
+    )
+    .cite(resolve, format!("the name server gave {shown}"))
+    .explains(&["IP04", "LNK05", "FW01", "FW03", "IP05", "TCP03", "TCP06", "IP07"])
+    .rule_out("IP04", "no router has a way to such an address, and none should")
+    .probe(
+        "ask another name server: the site's true address there means that this one gives the wrong answer",
+        &["DNS14", "DNS12"],
+    )
+    .user("ask another name server; some block names with such answers")
+    .service("if this is the zone's own record, correct it")
 }
 
 struct Case<'a> {
@@ -338,6 +381,59 @@ impl Case<'_> {
         }
     }
 
+    /// The resolver says itself that it does not want to tell (RFC 8914 4.16 to 4.18).
+    fn filtered(&self) -> Vote {
+        Vote::broken(
+            &["DNS12"],
+            0.92,
+            format!("{} filters the name {} on purpose.", capital(&self.server()), self.name),
+        )
+        .cite(self.query, "its answer says why: blocked, censored or filtered (an extended error)")
+        .rule_out("DNS07", "it names the rule, and refuses this name, not this machine")
+        .rule_out("DNS10", "the name was not even looked up")
+        .network("whoever runs the name server can say which rule hides the name")
+        .user("ask another name server, if that is allowed here")
+    }
+
+    /// The server said that it cannot read the question, or knows no such kind (FORMERR, NOTIMP).
+    fn not_understood(&self) -> bool {
+        matches!(self.query.text("dns.rcode"), Some("FORMERR" | "NOTIMP"))
+            && (self.query.bool("dns.edns") == Some(true) || self.query.text("dns.rcode") == Some("NOTIMP"))
+    }
+
+    fn trips_over_extensions(&self) -> Vote {
+        let rcode = self.query.text("dns.rcode").unwrap_or("FORMERR");
+        let plain = self.facts.control("without_edns").filter(|span| span.is_ok());
+        if self.query.bool("dns.edns") != Some(true) {
+            return Vote::broken(
+                &["DNS07", "DNS08"],
+                0.6,
+                format!(
+                    "{} does not answer questions of this kind for {}.",
+                    capital(&self.server()),
+                    self.name
+                ),
+            )
+            .cite(self.query, format!("it answered {rcode}: not implemented"))
+            .undecided()
+            .user("use another name server");
+        }
+        Vote::broken(
+            &["DNS08"],
+            if plain.is_some() { 0.95 } else { 0.8 },
+            format!(
+                "{} trips over the extensions of DNS, and so does not tell {}.",
+                capital(&self.server()),
+                self.name
+            ),
+        )
+        .cite(self.query, format!("asked with EDNS (RFC 6891), it answered {rcode}"))
+        .cite_if(plain, "asked without, it gives the answer")
+        .rule_out("DNS16", "its answer can be read; it is the question that it could not")
+        .network("update the name server, or the device before it that does not know EDNS")
+        .user("use another name server, or switch EDNS off for this one")
+    }
+
     fn no_data(&self) -> Vote {
         if let Some((asked, circle)) = self.facts.alias_circle() {
             return self.alias_loop(asked, &circle);
@@ -358,6 +454,23 @@ impl Case<'_> {
         .service("add an address record (A or AAAA) for the name")
     }
 
+    /// Small answers come over UDP, this one does not: it was too large for the way.
+    fn too_large(&self, small: &Span, says: &str) -> Vote {
+        let over_tcp = self.facts.control("over_tcp").filter(|span| span.is_ok());
+        Vote::broken(
+            &["DNS17"],
+            if over_tcp.is_some() { 0.93 } else { 0.75 },
+            format!("The answer about {} is lost: it is too large for the way.", self.name),
+        )
+        .cite(self.query, says.to_owned())
+        .cite(small, "the same server answers another question over UDP")
+        .cite_if(over_tcp, "over TCP it answers this one, too")
+        .rule_out("DNS02", "the server answers others")
+        .rule_out("DNS03", "UDP passes in both directions")
+        .network("let fragments of UDP and large answers through the firewall, or have the name server say less at once (EDNS size 1232)")
+        .user("as a stopgap, ask over TCP")
+    }
+
     fn silence(&self) -> Vote {
         let tries = self.query.int("dns.tries").unwrap_or(1);
         let says = format!(
@@ -366,6 +479,10 @@ impl Case<'_> {
             self.server(),
             crate::facts::ms(self.query.nanos())
         );
+        let address = matches!(self.query.text("dns.type"), None | Some("A" | "AAAA"));
+        if let Some(small) = self.facts.control("other_question").filter(|span| span.is_ok() && !address) {
+            return self.too_large(small, &says);
+        }
         let silent =
             format!("The name {} cannot be looked up: {} does not answer.", self.name, self.server());
         if let (Some(small), Some(over_tcp)) =

@@ -9,7 +9,8 @@
 //! - [`diagnose`]: start here. [`RULES`](rules) lists the rules in the order a request meets the layers.
 //! - `facts`: the trace as the rules see it.
 //! - `thresholds`: every number a rule compares with, and why it is that number.
-//! - `capture`: what only packets show, of any layer. `host`: this machine itself. `link`: the local network.
+//! - `capture`, `witness`: what only packets show, of any layer. `host`: this machine itself. `link`: who answers for an
+//!   address; `local`: no address to be had, loops.
 //! - `proxy`, `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
@@ -21,6 +22,7 @@ mod host;
 mod http;
 mod ip;
 mod link;
+mod local;
 mod proxy;
 mod quic;
 mod recheck;
@@ -28,6 +30,7 @@ mod tcp;
 pub mod thresholds;
 mod tls;
 mod vote;
+mod witness;
 
 pub use recheck::recheck;
 
@@ -41,10 +44,12 @@ type Rule = fn(&Facts<'_>) -> Vec<Vote>;
 
 /// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
 /// what the user met.
-fn rules() -> [Rule; 12] {
+fn rules() -> [Rule; 14] {
     [
+        local::rule,
         // Whoever reads packets knows more than the steps alone tell, of any layer.
         capture::rule,
+        witness::rule,
         host::rule,
         link::rule,
         proxy::rule,

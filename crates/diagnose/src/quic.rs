@@ -46,6 +46,17 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         .cite(failed, failure_text(failed))
         .rule_out("Q01", "the server answered")
         .service("update the server's QUIC software (version 1, RFC 9000)"),
+        // Who has no way at all hears of it from the rules for connections.
+        "firewall.prohibited" if delivered || facts.connected().is_some() => Vote::broken(
+            &["Q01", "FW15"],
+            0.9,
+            format!("The packets of HTTP/3 (UDP) to {subject} are refused on the way, although TCP gets through{without}."),
+        )
+        .cite(failed, failure_text(failed))
+        .rule_out("Q12", "a device on the way says that it forbids them; the server was not asked")
+        .rule_out("IP05", "other packets to the same server arrive and are answered")
+        .user("use HTTP/2 (without --http 3); browsers do so by themselves")
+        .network("allow UDP port 443 through the firewall"),
         "quic.closed" => closed(facts, failed, without),
         _ => return Vec::new(),
     };

@@ -94,6 +94,15 @@ impl Case<'_> {
             .rule_out("TLS07", "its dates are not the objection")
             .rule_out("TLS11", "its authority is not the objection")
             .service("get a certificate for servers (extended key usage serverAuth)"),
+            "tls.bad_certificate" if says.contains("Key:") => Vote::broken(
+                &["TLS26"],
+                0.92,
+                format!("The key in the certificate of {subject} is too weak to be accepted."),
+            )
+            .cite(self.failed, says)
+            .rule_out("TLS07", "its dates are not the objection")
+            .rule_out("TLS11", "its authority is not the objection")
+            .service("get a certificate with a key of today: RSA of 2048 bits or more, or an elliptic curve"),
             "tls.bad_certificate" => Vote::broken(
                 &["TLS27", "TLS26"],
                 0.8,

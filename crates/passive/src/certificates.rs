@@ -6,6 +6,7 @@ use thru_trace::Value;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::OID_PKIX_ACCESS_DESCRIPTOR_CA_ISSUERS;
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// Names of one certificate that are looked at.
 const NAMES_MAX: usize = 1_000;
@@ -23,6 +24,8 @@ pub(crate) struct Certificate {
     dates: (String, String),
     pub(crate) names: Vec<String>,
     names_issuer: bool,
+    /// Bits of its RSA key, if it has one.
+    rsa_bits: Option<usize>,
     /// It says what it is for, and that is not servers (RFC 5280 4.2.1.12).
     not_for_servers: bool,
 }
@@ -40,6 +43,7 @@ impl Certificate {
             dates: (rfc3339(validity.not_before), rfc3339(validity.not_after)),
             names: names(&certificate),
             names_issuer: names_issuer(&certificate),
+            rsa_bits: rsa_bits(&certificate),
             not_for_servers: not_for_servers(&certificate),
         })
     }
@@ -100,12 +104,26 @@ pub(crate) fn objections(chain: &[Certificate], name: Option<&str>, now: i64) ->
         let text = format!("the certificate is signed by itself: {}", leaf.subject);
         found.push(("tls.self_signed", text));
     }
+    if let Some(bits) = leaf.rsa_bits.filter(|bits| *bits < RSA_BITS_MIN) {
+        let text = format!("Key: its RSA key has only {bits} bits");
+        found.push(("tls.bad_certificate", text));
+    }
     if leaf.not_for_servers {
         let text =
             "Purpose: the certificate says what it is for, and that is not a server (extended key usage)";
         found.push(("tls.bad_certificate", text.into()));
     }
     found
+}
+
+/// Shorter keys are refused by every client of today (NIST SP 800-57).
+const RSA_BITS_MIN: usize = 2_048;
+
+fn rsa_bits(certificate: &X509Certificate<'_>) -> Option<usize> {
+    match certificate.public_key().parsed().ok()? {
+        PublicKey::RSA(key) => Some(key.key_size()),
+        _ => None,
+    }
 }
 
 fn not_for_servers(certificate: &X509Certificate<'_>) -> bool {

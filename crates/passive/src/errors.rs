@@ -26,8 +26,9 @@ impl Told {
     pub(crate) fn outcome(&self) -> Option<&'static str> {
         match (self.v6, self.kind, self.code) {
             (false, 3, 4) | (true, 2, _) => None,
-            // A host whose port is closed answers TCP with a reset; "port unreachable" is what packet filters say.
-            (false, 3, 3 | 9 | 10 | 13) | (true, 1, 1 | 4 | 5 | 6) => Some("firewall.prohibited"),
+            // A host whose port is closed answers TCP with a reset; "port unreachable" is what packet filters say, and so
+            // is "protocol unreachable" of a protocol that every host speaks.
+            (false, 3, 2 | 3 | 9 | 10 | 13) | (true, 1, 1 | 4 | 5 | 6) => Some("firewall.prohibited"),
             (false, 3, _) | (true, 1, _) => Some("ip.unreachable"),
             (false, 11, 0) | (true, 3, 0) => Some("ip.ttl_exceeded"),
             _ => None,

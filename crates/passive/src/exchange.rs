@@ -33,6 +33,8 @@ pub(crate) struct Exchange {
     /// Its end was seen.
     pub(crate) ended: bool,
     pub(crate) head_only: bool,
+    /// Since when the body waits for a permission.
+    pub(crate) expects: Option<u64>,
     /// Nothing but the end of the connection tells where the answer ends.
     pub(crate) until_close: bool,
     /// What else is to be said of it, as values of its span.
@@ -91,12 +93,25 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     if let (Some(last), Some(tls), Some(closed)) = (list.last_mut(), tls, close.closed) {
         without_goodbye(last, flow, tls, closed);
     }
+    if let Some(last) = list.last_mut().filter(|_| count > 1) {
+        crossed(last, flow);
+    }
     let silent =
         is_2 && !holey && !flow.said.iter().any(|said| said.by != flow.client() && is_http2(&said.what));
     for exchange in list.iter_mut().filter(|_| silent) {
         exchange.noted.push(("http.silent", Value::Bool(true)));
     }
     list
+}
+
+/// A later request on a connection that the server was closing before it can have seen it (RFC 9112 9.5).
+fn crossed(last: &mut Exchange, flow: &TcpFlow) {
+    let failed = matches!(&last.failure, Some((code, _)) if code == "http.reset" || code == "http.closed");
+    let closed = flow.sides[flow.server()].fin.map(|(time, _)| time);
+    let way = flow.rtt().unwrap_or(0) * 9 / 10;
+    if failed && last.answered.is_none() && closed.is_some_and(|closed| closed < last.start.time + way) {
+        last.noted.push(("http.crossed", Value::Bool(true)));
+    }
 }
 
 fn is_http2(what: &What) -> bool {
@@ -183,6 +198,10 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
             // The request goes on.
             Event::Body(_) => {
                 if let Some(exchange) = list.last_mut() {
+                    if let Some(since) = exchange.expects.take().filter(|_| exchange.answered.is_none()) {
+                        let waited = at.time.saturating_sub(since);
+                        exchange.noted.push(("http.expect_wait", Value::Nanos(waited)));
+                    }
                     exchange.end = *at;
                 }
             }
@@ -214,6 +233,7 @@ fn asked(request: &Request, at: Moment, host: &str, secure: bool) -> Exchange {
         },
         version: "HTTP/1.1".into(),
         head_only: request.method == "HEAD",
+        expects: request.expects.then_some(at.time),
         ..Exchange::default()
     }
 }
@@ -464,7 +484,12 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
             "what came back is too small to tell an answer from the protocol's own messages, and then there was silence",
         );
     } else if bytes == 0 {
-        if let Some(closed) = close.closed {
+        if let Some(closed) = close.closed.filter(|_| tls.is_13() && tls_said_goodbye(tls)) {
+            // Its last words are encrypted: a goodbye, or what it thinks of the client's certificate.
+            exchange.end = exchange.end.max(closed);
+            exchange.failure =
+                fail("http.turned_away", "the server ended the connection with an encrypted alert");
+        } else if let Some(closed) = close.closed {
             exchange.end = exchange.end.max(closed);
             exchange.failure = fail("http.closed", "the connection was closed without an answer");
         } else if quiet {

@@ -295,6 +295,36 @@ impl TcpFlow {
         }
     }
 
+    /// What a SOCKS proxy answered, if it did not do what it was asked (RFC 1928 3, 6).
+    pub(crate) fn socks_refusal(&self) -> Option<u8> {
+        let (asked, said) = (&self.opening[self.client()], &self.opening[self.server()]);
+        let (&[5, methods, ..], &[5, method, ref rest @ ..]) = (asked.as_slice(), said.as_slice()) else {
+            return None;
+        };
+        let greeting = 2 + usize::from(methods);
+        match (method, rest) {
+            (255, []) => Some(255),
+            (0, &[5, reply, 0, ..]) if reply != 0 && asked.get(greeting) == Some(&5) => Some(reply),
+            _ => None,
+        }
+    }
+
+    /// The server's reset of a connection that nobody had closed, with data that it never answered or before it ever said
+    /// a word; and whether it had said something before.
+    pub(crate) fn cut_by_server(&self) -> Option<(Moment, bool)> {
+        let (client, server) = (self.client(), self.server());
+        let reset = self.resets.first().filter(|reset| reset.by == server)?;
+        if self.sides.iter().any(|side| side.fin.is_some()) || self.established.is_none() {
+            return None;
+        }
+        let (sent, got) = (&self.sides[client], &self.sides[server]);
+        let asked_last = sent.last_data.is_some_and(|asked| got.last_data.is_none_or(|heard| asked > heard));
+        let since = sent.last_data.into_iter().chain(self.established.map(|at| at.time)).max().unwrap_or(0);
+        let soon = reset.at.time.saturating_sub(since) < REVIVED * 5;
+        let unsaid = got.bytes == 0;
+        (soon && (asked_last || unsaid)).then_some((reset.at, !unsaid))
+    }
+
     /// Watches what becomes of the first thing that is said after a silence, by a side that had been answered before.
     fn revive(&mut self, by: usize, at: Moment, silent: u64, tcp: &Tcp) {
         let resets = tcp.flags & RST != 0;
@@ -478,10 +508,10 @@ impl TcpFlow {
     }
 
     fn pieces(&mut self, by: usize, at: Moment, pieces: Vec<Piece>) {
-        if let Some(Piece::Bytes(bytes)) = pieces.first()
-            && self.opening[by].is_empty()
-        {
-            self.opening[by] = bytes[..bytes.len().min(OPENING)].to_vec();
+        for piece in &pieces {
+            let Piece::Bytes(bytes) = piece else { break };
+            let room = OPENING - self.opening[by].len();
+            self.opening[by].extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
         if self.is_tls || self.opening[by].first() == Some(&22) {
             for piece in &pieces {

@@ -140,6 +140,8 @@ pub(crate) struct Dns {
     pub(crate) aliases: Vec<(String, String)>,
     pub(crate) extended: Vec<u16>,
     pub(crate) has_soa: bool,
+    /// It carries EDNS (RFC 6891).
+    pub(crate) edns: bool,
     owner: String,
 }
 
@@ -487,6 +489,7 @@ impl Walk<'_, '_> {
             "dns.cname" if dns.aliases.len() < 64 => dns.aliases.push((dns.owner.clone(), words)),
             "dns.opt.ext_error.info_code" => dns.extended.push(number as u16),
             "dns.soa.mname" => dns.has_soa = true,
+            "dns.rr.udp_payload_size" => dns.edns = true,
             _ => {}
         }
     }

@@ -58,17 +58,25 @@ pub(crate) struct Ground {
     pub(crate) searches: BTreeMap<IpAddr, Search>,
     /// Packets behind pings and probes.
     pub(crate) kept: Vec<Kept>,
-    /// DHCP: questions without an answer, by number.
+    /// DHCP, by number of the conversation.
     pub(crate) leases: BTreeMap<u32, Lease>,
+    /// Who said of an address that it is his, when, and in which packet.
+    pub(crate) claims: BTreeMap<IpAddr, BTreeMap<[u8; 6], Vec<Kept>>>,
 }
 
-/// A request for an address.
+/// A request for an address, with what became of it (RFC 2131 3.1).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lease {
+    /// DISCOVER and REQUEST.
     pub(crate) asked: Vec<Moment>,
     pub(crate) offered: bool,
-    pub(crate) refused: Option<Moment>,
+    pub(crate) refused: bool,
+    pub(crate) granted: bool,
+    pub(crate) kept: Vec<Kept>,
 }
+
+/// Packets that are kept of one conversation, and of one claim.
+const KEPT_MAX: usize = 16;
 
 impl Ground {
     fn keep(&mut self, kept: &Kept) {
@@ -152,16 +160,34 @@ impl Ground {
         }
     }
 
-    pub(crate) fn dhcp(&mut self, kind: u8, id: u32, at: Moment) {
+    /// Somebody says that an address is his.
+    pub(crate) fn claim(&mut self, address: IpAddr, mac: [u8; 6], kept: &Kept) {
+        if self.claims.len() >= 4096 && !self.claims.contains_key(&address) {
+            return;
+        }
+        let claims = self.claims.entry(address).or_default();
+        if claims.len() < KEPT_MAX || claims.contains_key(&mac) {
+            let said = claims.entry(mac).or_default();
+            if said.len() < KEPT_MAX {
+                said.push(kept.clone());
+            }
+        }
+    }
+
+    pub(crate) fn dhcp(&mut self, kind: u8, id: u32, kept: &Kept) {
         if self.leases.len() >= 4096 && !self.leases.contains_key(&id) {
             return;
         }
         let lease = self.leases.entry(id).or_default();
         match kind {
-            1 | 3 if lease.asked.len() < 64 => lease.asked.push(at),
-            2 | 5 => lease.offered = true,
-            6 => lease.refused = Some(at),
+            1 | 3 if lease.asked.len() < 64 => lease.asked.push(kept.at),
+            2 => lease.offered = true,
+            5 => lease.granted = true,
+            6 => lease.refused = true,
             _ => {}
+        }
+        if lease.kept.len() < KEPT_MAX {
+            lease.kept.push(kept.clone());
         }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) host: Option<String>,
+    /// The body is to wait for a permission (RFC 9110 10.1.1).
+    pub(crate) expects: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -225,7 +227,8 @@ impl Reader {
             heads.push_back(method == "HEAD");
         }
         let host = get(headers, "host");
-        events.push(Event::Request(Request { method, path, host }));
+        let expects = get(headers, "expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
+        events.push(Event::Request(Request { method, path, host, expects }));
         self.body(get(headers, "content-length"), is_chunked(headers), Some(0), events);
     }
 

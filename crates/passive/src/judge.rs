@@ -274,6 +274,8 @@ struct Judged {
     /// Its name was found, or somebody said that it does not exist.
     found: bool,
     absent: bool,
+    /// Nobody answered for it.
+    silent: bool,
 }
 
 fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
@@ -291,6 +293,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
                 verdict: verdict_of(&trace),
                 found: resolves().any(thru_trace::Span::is_ok),
                 absent: resolves().any(absent),
+                silent: resolves().any(|span| matches!(span.code(), Some("dns.timeout" | "dns.servfail"))),
             }
         })
         .collect();
@@ -302,9 +305,10 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
     for judged in &mut judged {
         if is_by_the_way(judged, &worked) {
             judged.verdict.status = Status::Healthy;
+            judged.verdict.causes.clear();
         }
     }
-    if let Some(told) = no_neighbour(watch, network, &judged) {
+    if let Some(told) = local_network(watch, network).or_else(|| no_neighbour(watch, network, &judged)) {
         return told;
     }
     // The worst first; of equals, what was met first.
@@ -346,14 +350,38 @@ fn rank(status: Status) -> u8 {
 /// suffix of the search list (resolv.conf), or below it.
 fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
     let only_names = !judged.visit.connects();
+    // A suffix whose servers are silent costs time, and then the name itself is tried.
     only_names
-        && judged.absent
+        && (judged.absent || judged.silent)
         && worked.iter().any(|(host, name)| {
             *host == judged.visit.host
                 && *name != judged.visit.name
                 && (judged.visit.name.starts_with(&format!("{name}."))
-                    || judged.visit.name.ends_with(&format!(".{name}")))
+                    || judged.absent && judged.visit.name.ends_with(&format!(".{name}")))
         })
+}
+
+/// A loop between switches, which nothing else gets through; or a machine that got no address, and so did nothing else.
+fn local_network(watch: &Watch, network: &str) -> Option<(Trace, Verdict)> {
+    let mut teller = Teller::new(watch, String::from("the local network"), network);
+    if !teller.storm() && (heard_anything(watch) || !teller.lease()) {
+        return None;
+    }
+    let trace = teller.done();
+    let mut verdict = verdict_of(&trace);
+    if verdict.status == Status::Healthy {
+        verdict.summary = String::from("An address was asked for and given; nothing else was tried.");
+        // Others may have tried more than that.
+        return (watch.flows.is_empty() && watch.questions.all.is_empty()).then_some((trace, verdict));
+    }
+    Some((trace, verdict))
+}
+
+/// Whether anybody answered anything.
+fn heard_anything(watch: &Watch) -> bool {
+    watch.flows.iter().any(|flow| flow.is_answered())
+        || watch.questions.all.iter().any(|question| question.answer.is_some())
+        || watch.quics.iter().any(|quic| quic.datagrams.iter().all(|count| *count > 0))
 }
 
 /// A host that looked for its next hop in vain, and from which nothing else got anywhere.
@@ -364,10 +392,8 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .iter()
         .filter(|(_, search)| !search.found && search.asked.len() >= SEARCHES_MIN)
         .max_by_key(|(_, search)| search.asked.len())?;
-    let heard = watch.flows.iter().any(|flow| flow.is_answered())
-        || watch.questions.all.iter().any(|question| question.answer.is_some())
-        || watch.quics.iter().any(|quic| quic.datagrams.iter().all(|count| *count > 0));
-    if heard || judged.iter().any(|judged| judged.verdict.status == Status::Failed && judged.visit.connects())
+    if heard_anything(watch)
+        || judged.iter().any(|judged| judged.verdict.status == Status::Failed && judged.visit.connects())
     {
         return None;
     }

@@ -27,6 +27,10 @@ pub(crate) struct Question {
     pub(crate) told: Vec<Told>,
     /// Answers about the same name from the same server that carry another number.
     pub(crate) foreign: Option<Moment>,
+    /// What came to the asking port from somebody who had not been asked: when, and from whom.
+    pub(crate) stray: Option<(Moment, End)>,
+    /// A second answer, with other addresses than the first.
+    pub(crate) second: Option<(Moment, Dns)>,
     /// An answer that cannot be read to its end, though all of it was captured.
     pub(crate) broken: Option<Moment>,
     pub(crate) album: Album,
@@ -71,7 +75,7 @@ impl Question {
                 0 => None,
                 3 => Some("dns.nxdomain"),
                 5 => Some("dns.refused"),
-                1 => Some("dns.malformed"),
+                1 | 4 => Some("dns.malformed"),
                 _ => Some("dns.servfail"),
             };
         }
@@ -81,7 +85,7 @@ impl Question {
         if self.broken.is_some() {
             return Some("dns.malformed");
         }
-        if self.foreign.is_some() && self.is_given_up(capture_end) {
+        if (self.foreign.is_some() || self.stray.is_some()) && self.is_given_up(capture_end) {
             return Some("dns.wrong_id");
         }
         (!self.unheard && self.is_given_up(capture_end)).then_some("dns.timeout")
@@ -140,6 +144,8 @@ impl Questions {
                 answer: None,
                 told: Vec::new(),
                 foreign: None,
+                stray: None,
+                second: None,
                 broken: None,
                 album,
                 unheard: false,
@@ -155,7 +161,14 @@ impl Questions {
         let question = &mut self.all[*place];
         question.album.add(kept);
         // A forged answer would be the first; so is the true one, mostly.
-        question.answer.get_or_insert_with(|| (at, message.clone()));
+        match &question.answer {
+            None => question.answer = Some((at, message.clone())),
+            // Who is asked once answers once (RFC 1035 4.2.1).
+            Some((_, first)) if question.sent.len() == 1 && !over_tcp && differs(first, message) => {
+                question.second.get_or_insert_with(|| (at, message.clone()));
+            }
+            Some(_) => {}
+        }
     }
 
     /// An answer to no question that was seen: one that lost its question, or one with another number.
@@ -169,11 +182,30 @@ impl Questions {
             if question.answer.is_some() {
                 continue;
             }
-            if id == message.id && message.name.is_empty() {
+            if id == message.id && message.name.is_empty() && message.rcode != 0 {
+                // Who refuses need not repeat the question (RFC 1035 4.1.1).
+                question.answer = Some((kept.at, message.clone()));
+                question.album.add(kept);
+            } else if id == message.id && message.name.is_empty() {
                 question.broken.get_or_insert(kept.at);
                 question.album.add(kept);
             } else if id != message.id && kind == message.kind && question.asked.name == message.name {
                 question.foreign.get_or_insert(kept.at);
+                question.album.add(kept);
+            }
+        }
+    }
+
+    /// A datagram that came to an asking port from somebody else than the server that was asked.
+    pub(crate) fn stray(&mut self, from: End, to: End, kept: &Kept) {
+        let open = self.open.range((to, LOWEST, 0, 0)..).take_while(|((client, ..), _)| *client == to);
+        let places: Vec<usize> =
+            open.filter(|((_, server, ..), _)| *server != from).map(|(_, place)| *place).take(4).collect();
+        for place in places {
+            let question = &mut self.all[place];
+            let waited = kept.at.time.saturating_sub(question.start().time);
+            if question.answer.is_none() && !question.over_tcp && waited < WAITED_MAX {
+                question.stray.get_or_insert((kept.at, from));
                 question.album.add(kept);
             }
         }
@@ -199,6 +231,19 @@ impl Questions {
         })?;
         Some(&question.asked.name)
     }
+}
+
+/// The lowest of all ends.
+const LOWEST: End = (IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// A port is asked from again for something else afterwards.
+const WAITED_MAX: u64 = 5_000_000_000;
+
+/// Whether two answers to one question give nothing in common, though each gives something or denies it.
+fn differs(first: &Dns, second: &Dns) -> bool {
+    let gives = |answer: &Dns| answer.rcode == 0 && !answer.addresses.is_empty();
+    let denies = |answer: &Dns| answer.rcode == 3;
+    let apart = !second.addresses.iter().any(|address| first.addresses.contains(address));
+    apart && (gives(first) && (gives(second) || denies(second)) || denies(first) && gives(second))
 }
 
 /// `A`, `AAAA`, and the number of others.

@@ -2,11 +2,13 @@
 //!
 //! - [`Teller`]: a trace under construction. Start here.
 //! - `names`: lookups. `connection`: connects, handshakes, exchanges and counters of TCP. `datagrams`: QUIC.
+//! - `link`: addresses asked for, and claimed by two.
 //! - `beside`: pings, traced ways, and other flows of the capture as controls.
 
 mod beside;
 mod connection;
 mod datagrams;
+mod link;
 mod names;
 
 use std::collections::BTreeMap;

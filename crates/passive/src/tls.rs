@@ -37,6 +37,8 @@ pub(crate) struct Tls {
     pub(crate) readable: bool,
     /// The server asked for the client's certificate.
     pub(crate) requested: bool,
+    /// The client sent one.
+    pub(crate) sent_certificate: bool,
     /// When the server said that it will say no more (RFC 8446 6.1), in whatever words can be seen.
     pub(crate) goodbye: Option<Moment>,
 }
@@ -87,7 +89,7 @@ impl Tls {
         self.hello.is_some() || self.server_hello.is_some() || self.finished.is_some()
     }
 
-    fn is_13(&self) -> bool {
+    pub(crate) fn is_13(&self) -> bool {
         self.version == Some(0x0304)
     }
 
@@ -132,6 +134,7 @@ impl Tls {
                 self.alpn = message.alpn.first().cloned().or(self.alpn.take());
             }
             (13, 1) => self.requested = true,
+            (11, 0) => self.sent_certificate = !message.certificates.is_empty(),
             (20, 0) => {
                 self.finished.get_or_insert(at);
             }
@@ -180,6 +183,12 @@ impl Tls {
         {
             // Programs that check the name only after the handshake leave without a word.
             return failed(code, text, at);
+        }
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && self.is_untrusted_alone())
+            && client_left(flow).is_some()
+        {
+            let text = "this machine left right after the handshake; the certificate came without that of its issuer";
+            return failed("tls.unknown_ca", text.into(), at);
         }
         if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && !self.readable)
             && let Some(left) = client_left(flow)
@@ -273,9 +282,25 @@ impl Tls {
         self.readable && self.chain.iter().all(holds)
     }
 
+    /// One certificate of somebody else's, without his: whoever does not know him by chance cannot check it.
+    fn is_untrusted_alone(&self) -> bool {
+        self.readable && self.chain.len() == 1 && !self.chain[0].is_self_signed()
+    }
+
     /// The first thing that is wrong with the certificate by the capture's own clock.
     fn visible_objection(&self, at: Moment) -> Option<(&'static str, String)> {
         objections(&self.chain, self.server_name.as_deref(), Tls::now(at)).into_iter().next()
+    }
+
+    /// The same for another handshake, of which these are known.
+    pub(crate) fn objection_to(
+        chain: Vec<Certificate>,
+        server_name: Option<String>,
+        alert: u8,
+        at: Moment,
+    ) -> (&'static str, String) {
+        let readable = !chain.is_empty();
+        Tls { chain, server_name, readable, ..Tls::default() }.objection(alert, at)
     }
 
     /// What a client's alert means, with the certificate before us.
@@ -290,9 +315,10 @@ impl Tls {
                 .unwrap_or(("tls.certificate_expired", said)),
             48 | 42 | 43 | 46 if !self.readable => ("tls.rejected", said),
             48 => has("tls.self_signed").unwrap_or(("tls.unknown_ca", said)),
-            42 => has("tls.wrong_name")
-                .or_else(|| found.first().cloned())
-                .unwrap_or(("tls.bad_certificate", said)),
+            // Go and GnuTLS say so of whatever they do not like; of what cannot be seen, trust comes first.
+            42 => {
+                has("tls.wrong_name").or_else(|| found.first().cloned()).unwrap_or(("tls.unknown_ca", said))
+            }
             43 | 44 | 46 => found.first().cloned().unwrap_or(if self.readable {
                 ("tls.unknown_ca", said)
             } else {

@@ -7,6 +7,7 @@ use crate::flow::What;
 use crate::flow::{End, TcpFlow};
 use crate::glance::Message;
 use crate::http1::Event;
+use crate::questions::type_word;
 use crate::quic::QuicFlow;
 use crate::watch::Watch;
 
@@ -55,9 +56,14 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
     let mut placed: Vec<(Part, (IpAddr, String))> = Vec::new();
     for (place, question) in watch.questions.all.iter().enumerate() {
         // Whoever asks without wanting recursion is a resolver at work, and visits nobody (RFC 1035 4.1.1).
-        if question.asks_for_address() && question.asked.recursion && !question.asked.name.is_empty() {
-            let key =
-                visit(watch.host(question.client.0), question.asked.name.clone(), question.start().time);
+        let is_visit = question.asks_for_address() && question.asked.recursion;
+        if (is_visit || watch.was_in_vain(question)) && !question.asked.name.is_empty() {
+            // What is asked for besides addresses is wanted for itself.
+            let name = match question.asks_for_address() {
+                true => question.asked.name.clone(),
+                false => format!("{} {}", question.asked.name, type_word(question.asked.kind)),
+            };
+            let key = visit(watch.host(question.client.0), name, question.start().time);
             placed.push((Part::Question(place), key));
         }
     }

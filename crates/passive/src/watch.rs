@@ -8,7 +8,7 @@ use crate::flow::{End, TcpFlow};
 use crate::glance::{Glance, Icmp, Message, Tcp, Transport, Udp};
 use crate::ground::{Ground, SHORT_LIFE};
 use crate::kept::{Kept, Moment};
-use crate::questions::Questions;
+use crate::questions::{Question, Questions};
 use crate::quic::QuicFlow;
 use crate::side::{ACK, RST, SYN};
 
@@ -17,6 +17,8 @@ const FLOWS_MAX: usize = 100_000;
 
 /// Longer words are no mark of ours.
 const MARK_MAX: usize = 64;
+/// Of more questions not each is compared with all others.
+const COMPARED_MAX: usize = 2_000;
 
 /// What was seen on one interface.
 #[derive(Debug, Default)]
@@ -99,6 +101,9 @@ impl Watch {
             Transport::Icmp(icmp) => self.icmp(glance, icmp, kept),
             Transport::Neighbour { asks, address } => {
                 self.ground.neighbour(*asks, *address, glance.src, kept);
+                if let Some(mac) = glance.mac.filter(|mac| !*asks && *mac != [0; 6]) {
+                    self.ground.claim(*address, mac, kept);
+                }
             }
             Transport::None => {}
         }
@@ -139,7 +144,7 @@ impl Watch {
                 Message::Dns(dns) if udp.src_port == 53 || udp.dst_port == 53 => {
                     self.questions.take(from, to, false, dns, kept, glance.cut);
                 }
-                Message::Dhcp { kind, id } => self.ground.dhcp(*kind, *id, kept.at),
+                Message::Dhcp { kind, id } => self.ground.dhcp(*kind, *id, kept),
                 Message::Quic(quic) => is_quic |= quic.long.is_some() || quic.version != 0,
                 _ => {}
             }
@@ -149,6 +154,7 @@ impl Watch {
             return;
         }
         self.ground.probe_answered(from, to, kept);
+        self.questions.stray(from, to, kept);
         let known = self.udp.get(&key(from, to)).copied();
         if known.is_none() && (!is_quic || self.quics.len() >= FLOWS_MAX) {
             return;
@@ -211,6 +217,30 @@ impl Watch {
         let Some(mac) = self.macs.get(&address) else { return address };
         let first = self.macs.iter().find(|(_, other)| *other == mac).map(|(known, _)| *known);
         first.unwrap_or(address)
+    }
+
+    /// Whether records of another kind than addresses were asked for and the answer did not come, or only its beginning.
+    /// That there are none is an answer.
+    pub(crate) fn was_in_vain(&self, question: &Question) -> bool {
+        const WANTED: [u16; 7] = [2, 6, 15, 16, 33, 43, 48];
+        if !question.asked.recursion
+            || !WANTED.contains(&question.asked.kind)
+            || self.questions.all.len() > COMPARED_MAX
+        {
+            return false;
+        }
+        let same = |other: &&Question| {
+            other.server == question.server
+                && other.client.0 == question.client.0
+                && (other.asked.kind, &other.asked.name) == (question.asked.kind, &question.asked.name)
+        };
+        let whole = |other: &Question| other.answer.as_ref().is_some_and(|(_, answer)| !answer.truncated);
+        let all = || self.questions.all.iter().filter(same);
+        all().filter(|other| !other.over_tcp).any(|other| match &other.answer {
+            Some((_, answer)) if answer.truncated => !all().any(whole),
+            Some((_, answer)) => matches!(answer.rcode, 1 | 2 | 4 | 5),
+            None => other.failure(self.last).is_some(),
+        })
     }
 
     /// Whether the capture lacks packets that were there: somebody acknowledged what was never seen.

@@ -23,6 +23,9 @@ impl Teller<'_> {
         self.pings(visit, &targets);
         self.routes(&targets);
         self.other_sites(visit, others);
+        let mut wanted = self.addresses(visit);
+        wanted.extend(visit.questions.iter().map(|place| self.watch.questions.all[*place].server.0));
+        self.claims(&wanted);
         self.neighbours();
     }
 

@@ -73,11 +73,45 @@ impl Teller<'_> {
         for flow in &own {
             self.connection(None, flow, &visit.name, connected);
         }
+        self.cut_together(&own);
         let all: Vec<Exchange> = own.iter().flat_map(|flow| self.exchanges_of(flow, &visit.name)).collect();
         self.redirects(&all);
         for (role, flow) in beside {
             self.control_connection(role, flow, &visit.name);
         }
+    }
+
+    /// Connections to one server that it cut at the same moment, though nobody had closed them.
+    fn cut_together(&mut self, flows: &[&TcpFlow]) {
+        let open =
+            flows.iter().filter(|flow| flow.established.is_some() && flow.sides[flow.client()].fin.is_none());
+        let mut cut: Vec<(Moment, &TcpFlow)> = open
+            .filter_map(|flow| {
+                let reset = flow.resets.first().filter(|reset| reset.by == flow.server())?;
+                // One that was just made was refused, not cut.
+                let lived =
+                    flow.established.is_some_and(|at| reset.at.time.saturating_sub(at.time) > LIVED_MIN);
+                lived.then_some((reset.at, *flow))
+            })
+            .collect();
+        cut.sort_by_key(|(at, _)| *at);
+        let same = |window: &&[(Moment, &TcpFlow)]| {
+            window[TOGETHER - 1].0.time - window[0].0.time < AT_ONCE
+                && window.iter().all(|(_, flow)| flow.remote() == window[0].1.remote())
+        };
+        let Some(first) = cut.windows(TOGETHER).position(|window| same(&window)) else { return };
+        let begin = cut[first].0;
+        let together: Vec<_> = cut[first..]
+            .iter()
+            .take_while(|(at, _)| at.time.saturating_sub(begin.time) < AT_ONCE * 3)
+            .collect();
+        let frames: Vec<Value> = together.iter().map(|(at, _)| Value::from(at.number)).collect();
+        let step = Step::new(Layer::Tcp, "mass_reset", "cut at the same moment")
+            .set("tcp.remote", socket(together[0].1.remote()))
+            .set("resets.count", together.len())
+            .set("resets.frames", frames);
+        let step = self.between(step, begin, together[together.len() - 1].0);
+        self.trace.add(step);
     }
 
     fn control_connection(&mut self, role: Role, flow: &TcpFlow, name: &str) {
@@ -207,6 +241,9 @@ impl Teller<'_> {
                     ..Exchange::default()
                 });
             }
+            if list.is_empty() && tls.is_none() {
+                list.extend(beyond_http(flow, name));
+            }
             for exchange in list {
                 self.exchange(parent, &exchange, flow);
             }
@@ -318,7 +355,8 @@ impl Teller<'_> {
         }
         step = step
             .set("tls.server_hello", tls.server_hello.is_some() || heard)
-            .set("tls.certificate_requested", tls.requested);
+            .set("tls.certificate_requested", tls.requested)
+            .set("tls.certificate_sent", tls.sent_certificate);
         if let Some(alert) = tls.blind_alert() {
             step = step.set("tls.client_alert", i64::from(alert));
         }
@@ -608,6 +646,36 @@ fn leads_to_a_page(location: &str) -> bool {
         None => !location.is_empty(),
     }
 }
+
+/// How a connection that speaks neither HTTP nor TLS went wrong.
+fn beyond_http(flow: &TcpFlow, name: &str) -> Option<Exchange> {
+    let sent = &flow.sides[flow.client()];
+    let start = sent.first_data.map(|(time, number)| Moment { time, number }).or(flow.established)?;
+    let exchange = Exchange {
+        start,
+        end: flow.last,
+        url: name.to_owned(),
+        version: "data".into(),
+        ..Exchange::default()
+    };
+    if let Some(reply) = flow.socks_refusal() {
+        let failure = Some(("proxy.socks".into(), "the SOCKS proxy said no".into()));
+        return Some(Exchange {
+            failure,
+            noted: vec![("socks.reply", Value::from(u64::from(reply)))],
+            ..exchange
+        });
+    }
+    let (at, answered) = flow.cut_by_server()?;
+    let failure = Some(("http.reset".into(), "the connection was reset".into()));
+    let heard = answered.then(|| flow.sides[flow.server()].bytes);
+    Some(Exchange { start: start.min(at), end: at, failure, bytes: heard, ..exchange })
+}
+
+/// So many connections that end at once are no accident.
+const TOGETHER: usize = 3;
+/// Whoever is cut has lived for a while.
+const LIVED_MIN: u64 = 1_000_000_000;
 
 /// What was asked after a silence, and what became of it, as the connection's last exchange.
 fn revived(list: &mut Vec<Exchange>, flow: &TcpFlow, revival: &Revival, how: AfterIdle, name: &str) {

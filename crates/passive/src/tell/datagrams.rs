@@ -4,12 +4,13 @@ use thru_trace::{Layer, Step, Value};
 
 use super::Teller;
 use super::connection::socket;
+use crate::certificates::Certificate;
 use crate::exchange::streams;
 use crate::flow::What;
 use crate::glance::Message;
 use crate::kept::Moment;
 use crate::quic::QuicFlow;
-use crate::tls::SILENCE;
+use crate::tls::{SILENCE, Tls};
 use crate::visit::Visit;
 
 impl Teller<'_> {
@@ -75,6 +76,13 @@ impl Teller<'_> {
             let step = self.between(step, start, at);
             let who = if by == client { "this machine" } else { "the server" };
             if by == client {
+                let chain = certificates(quic);
+                if let (Some(alert @ 40..=51), false) = (alert, chain.is_empty()) {
+                    let name = crate::visit::quic_name(quic);
+                    let values: Vec<_> = chain.iter().map(|certificate| certificate.value()).collect();
+                    let (code, text) = Tls::objection_to(chain, name, alert, at);
+                    return (step.set("tls.chain", values).failed(code, &text), false);
+                }
                 let code = match alert {
                     Some(40..=51) => "tls.rejected",
                     _ => return (step.skipped("the client broke it off"), false),
@@ -143,6 +151,19 @@ impl Teller<'_> {
             self.add_exchange(None, exchange, step, false);
         }
     }
+}
+
+/// The server's certificates, if they could be read.
+fn certificates(quic: &QuicFlow) -> Vec<Certificate> {
+    let shown = quic.said.iter().find_map(|said| match &said.what {
+        What::Message(Message::Handshake(message)) if message.kind == 11 && said.by != quic.client() => {
+            Some(message)
+        }
+        _ => None,
+    });
+    shown.map_or_else(Vec::new, |message| {
+        message.certificates.iter().filter_map(|der| Certificate::read(der)).collect()
+    })
 }
 
 /// Without any answer for so long, after more than one question.

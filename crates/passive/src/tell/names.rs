@@ -151,7 +151,14 @@ impl Teller<'_> {
         let end = ends.unwrap_or_else(|| groups.iter().map(Asked::end).max().unwrap_or(start));
         let step = Step::new(Layer::Dns, "resolve", name).set("dns.name", format!("{name}."));
         let step = self.between(step, start, end);
-        let step = if !addresses.is_empty() {
+        // Records of another kind than addresses are found when they come, and whole.
+        let other_kind = questions.iter().any(|question| {
+            !question.asks_for_address()
+                && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0 && !answer.truncated)
+        });
+        let step = if other_kind {
+            step
+        } else if !addresses.is_empty() {
             step.set("dns.addresses", addresses.into_iter().map(Value::Address).collect::<Vec<_>>())
         } else if questions.iter().any(|question| question.is_unread()) {
             step
@@ -231,6 +238,18 @@ impl Teller<'_> {
                     .set("dns.ede", answer.extended.iter().map(|code| i64::from(*code)).collect::<Vec<_>>());
             }
         }
+        if first.asked.edns {
+            step = step.set("dns.edns", true);
+        }
+        if let Some((_, from)) = asked.questions.iter().find_map(|question| question.stray) {
+            step = step.set("dns.stray_from", SocketAddr::new(from.0, from.1).to_string());
+        }
+        let second = asked.questions.iter().find_map(|question| question.second.as_ref());
+        if let Some((at, other)) = second {
+            let other: Vec<Value> = other.addresses.iter().copied().map(Value::Address).collect();
+            let later = at.time.saturating_sub(asked.end().time);
+            step = step.set("dns.second_answer", other).set("dns.second_after", Value::Nanos(later));
+        }
         for told in asked.questions.iter().flat_map(|question| &question.told).take(1) {
             step = step
                 .set("icmp.from", told.from)
@@ -272,6 +291,12 @@ impl Teller<'_> {
         let ours = |question: &Question| own_servers.contains(&question.server.0);
         let over_tcp = rest.iter().copied().filter(|question| question.over_tcp && ours(question)).collect();
         self.control_lookup("over_tcp", over_tcp);
+        let plainer = |question: &Question| ours(question) && first.asked.edns && !question.asked.edns;
+        self.control_lookup(
+            "without_edns",
+            rest.iter().copied().filter(|question| plainer(question)).collect(),
+        );
+        self.smaller_answers(first);
         self.silent_over_tcp(first);
         self.control_lookup("other_resolver", rest.into_iter().filter(|question| !ours(question)).collect());
         self.iterated(&first.asked.name);
@@ -294,6 +319,22 @@ impl Teller<'_> {
         };
         let parent = self.trace.add(step);
         self.query(parent, &asked, None);
+    }
+
+    /// What the same server answered over UDP to others of the same machine's questions.
+    fn smaller_answers(&mut self, question: &Question) {
+        let watch = self.watch;
+        let other = watch.questions.all.iter().find(|other| {
+            other.server == question.server
+                && !other.over_tcp
+                && watch.host(other.client.0) == watch.host(question.client.0)
+                && (other.asked.kind, &other.asked.name) != (question.asked.kind, &question.asked.name)
+                && other.start().time.abs_diff(question.start().time) < NEAR
+                && other.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0)
+        });
+        if let Some(other) = other.filter(|_| question.answer.is_none()) {
+            self.control_lookup("other_question", vec![other]);
+        }
     }
 
     /// Connections to the name server for a question over TCP that were never answered.
@@ -433,6 +474,8 @@ impl Teller<'_> {
     }
 }
 
+/// Questions so near to one another met the same network.
+const NEAR: u64 = 60_000_000_000;
 /// A question is not shown as waiting for longer.
 const WAIT_SHOWN: u64 = 5_000_000_000;
 
@@ -458,7 +501,9 @@ fn sentence(code: &str, name: &str) -> String {
         "dns.no_data" => format!("{name} has no address"),
         "dns.servfail" => "the name server failed".into(),
         "dns.refused" => "the name server refused".into(),
-        "dns.malformed" => "the answer cannot be read, or the name server could not read the question".into(),
+        "dns.malformed" => {
+            "the answer cannot be read, or the name server could not make sense of the question".into()
+        }
         "dns.unreachable" => "the name server cannot be reached".into(),
         "dns.truncated" => "the answer was cut short, and could not be asked for over TCP".into(),
         "dns.wrong_id" => "answers came with a number that nobody asked with".into(),

@@ -43,6 +43,11 @@ def uni(low, high):
     return lambda rng: rng.uniform(low, high)
 
 
+def banner(port, line):
+    """A program that greets first, as those of other protocols do, and does not understand what it is told."""
+    return f"def h(c):\n  c.sendall(b'{line}\\r\\n')\n  head(c); time.sleep(0.2); c.sendall(b'Invalid command\\r\\n')\nserve({port}, h)"
+
+
 def background(w, seconds=6):
     """Healthy traffic beside the case: another server, pings, questions."""
     nginx(w, ns="t", name="bg", port=8088)
@@ -149,7 +154,7 @@ def ok_304(w):
 
 @case("healthy", at=CLIENT)
 def ok_range_head_post(w):
-    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="server { listen 8099; location / { return 200 ok; } }"); w.begin()
+    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="client_max_body_size 20m; server { listen 8099; location / { return 200 ok; } }"); w.begin()
     w.run("c", "curl -sS -o /dev/null -r 100-900 http://{name}/page; curl -sSI http://{name}/page; head -c 200000 /dev/zero | curl -sS -o /dev/null --data-binary @- http://{name}/up")
 
 
@@ -222,7 +227,7 @@ def ok_ping_fails_service_fine(w):
 def ok_working_pmtud(w):
     w.ip("i", "link set srv mtu 1400"); w.ip("s", "link set eth0 mtu 1500")
     w.ip("g", "link set wan mtu 1380"); w.ip("i", "link set cust mtu 1380")
-    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="server { listen 8099; location / { return 200 ok; } }"); w.begin()
+    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="client_max_body_size 20m; server { listen 8099; location / { return 200 ok; } }"); w.begin()
     w.run("c", "head -c 300000 /dev/zero | curl -sS -o /dev/null --data-binary @- http://{name}/up; curl -sS -o /dev/null http://{name}/page")
 
 
@@ -596,7 +601,7 @@ def mtu_hole_up(w, family):
     """The hole is behind the gateway, in a tunnel that drops without a word."""
     w.nft("i", "iifname cust meta length > 1372 drop", hook="prerouting", priority=-300, kind="filter")
     w.zone_data = {w.name: [w.S if family == 4 else w.S6]}
-    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="server { listen 8099; location / { return 200 ok; } }")
+    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="client_max_body_size 20m; server { listen 8099; location / { return 200 ok; } }")
     sh(f"ip netns exec {w.ns('c')} ethtool -K eth0 tso off gso off", check=False)
     sh(f"ip netns exec {w.ns('g')} ethtool -K lan gro off", check=False)
     w.begin(at="client")
@@ -672,7 +677,7 @@ def loss_down(w):
 
 @case("IP19 | IP19 TCP18", link=lambda rng: {"delay": 0.02, "up": {"loss": 0.04}}, at=["client", "server"], twists=False)
 def loss_up_upload(w):
-    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="server { listen 8099; location / { return 200 ok; } }"); w.begin()
+    resolver(w); nginx(w, server="location /up { client_max_body_size 9m; proxy_pass http://127.0.0.1:8099; }\n", inside="client_max_body_size 20m; server { listen 8099; location / { return 200 ok; } }"); w.begin()
     w.run("c", "head -c 1500000 /dev/zero | curl -sS -m 30 -o /dev/null -H 'Expect:' --data-binary @- http://{name}/up", timeout=35)
 
 
@@ -824,7 +829,7 @@ def dnssec(w, days, tamper):
     w.run("c", "dig {name} @{D}; dig +cd {name} @{D}")
 
 
-@case("DNS10 | ~DNS10! DNS09 DNS11 DNS23", at=["client"])
+@case("~DNS02! DNS01 DNS03 IP05 FW01 DNS11 DNS10 | DNS10 | ~DNS10! DNS09 DNS11 DNS23", at=["client"])
 def authority_unreachable(w):
     unbound(w, "  ede: yes\n", more=f'stub-zone:\n  name: "{w.zone}"\n  stub-addr: {w.T}\n'); w.nft("t", "udp dport 53 drop", hook="input"); w.begin()
     w.run("c", "dig +tries=1 +timeout=25 {name} @{D}", timeout=32)
@@ -1010,7 +1015,7 @@ def server_killed_in_body(w):
     child = get(w, "/big", tls=True, client=w.rng.choice(["curl", "go", "node"]), wait=False, timeout=12)
     time.sleep(1.5)
     w.nft("s", "tcp sport 443 drop", hook="output")  # a crash takes the FIN with it
-    w.stop(server, signal.SIGKILL)
+    w.stop(server, signal.SIGKILL); w.run("s", "ss -K sport = 443")
     w.unfilter("s")
     child.wait(16)
 
@@ -1021,7 +1026,7 @@ def half_open_after_reboot(w):
     child = w.python("c", f"c = socket.create_connection(({w.S!r}, 7000)); c.sendall(b'one'); c.recv(9); print('READY', flush=True); time.sleep(2.5)\n"
                      "try: c.sendall(b'two'); time.sleep(0.5); c.recv(9)\nexcept OSError as e: print(e)")
     w.nft("s", "tcp sport 7000 drop", hook="output")
-    w.stop(server, signal.SIGKILL); time.sleep(0.5); w.unfilter("s")
+    w.stop(server, signal.SIGKILL); w.run("s", "ss -K sport = 7000"); time.sleep(0.4); w.unfilter("s")
     w.spawn("s", "socat TCP-LISTEN:7000,fork,reuseaddr EXEC:cat", port=7000)
     child.wait(12)
 
@@ -1117,9 +1122,9 @@ def fast_open_black_hole(w):
 def other_service(w, kind):
     resolver(w)
     if kind == "s":
-        w.spawn("s", "socat TCP-LISTEN:80,fork,reuseaddr SYSTEM:\"printf 'SSH-2.0-OpenSSH_9.2p1 Debian-2\\r\\n'; sleep 3\"", port=80)
+        w.python("s", banner(80, "SSH-2.0-OpenSSH_9.2p1 Debian-2"), port=80)
     else:
-        w.spawn("s", "redis-server --port 80 --bind 0.0.0.0 --protected-mode no --save ''", port=80)
+        w.python("s", "def h(c):\n  head(c); c.sendall(b\"-ERR unknown command 'GET'\\r\\n\"); time.sleep(0.2)\nserve(80, h)", port=80)
     w.begin(); get(w, "/", client=w.rng.choice(["curl", "python", "node"]), timeout=5)
 
 
@@ -1282,7 +1287,7 @@ def no_tls_there(w, kind):
     if kind == "haproxy":
         haproxy(w, "frontend f\n  bind :443\n  http-request return status 200\n", port=443)
     elif kind == "ssh":
-        w.spawn("s", "socat TCP-LISTEN:443,fork,reuseaddr SYSTEM:\"printf 'SSH-2.0-OpenSSH_9.2p1\\r\\n'; sleep 2\"", port=443)
+        w.python("s", banner(443, "SSH-2.0-OpenSSH_9.2p1"), port=443)
     else:
         P.KINDS[kind](w, port=443)
     w.begin(); get(w, "/", tls=True, timeout=6)
@@ -1635,7 +1640,7 @@ def http3_bad(w, act):
 
 def squid(w, lines, port=3128):
     os.chmod(w.dir, 0o777)
-    conf = write(w, "squid.conf", f"http_port {port}\npid_filename none\ncache deny all\naccess_log none\ncache_log {w.dir}/squid.log\ncache_effective_user proxy\nshutdown_lifetime 0 seconds\nconnect_timeout 4 seconds\ndns_nameservers {w.D}\nvisible_hostname gw.corp.example\ncoredump_dir {w.dir}\npinger_enable off\n{lines}\n")
+    conf = write(w, "squid.conf", f"http_port {port}\npid_filename none\ncache deny all\naccess_log none\ncache_log {w.dir}/squid.log\ncache_effective_user proxy\nlogfile_rotate 0\nshutdown_lifetime 0 seconds\nconnect_timeout 4 seconds\ndns_nameservers {w.D}\nvisible_hostname gw.corp.example\ncoredump_dir {w.dir}\npinger_enable off\n{lines}\n")
     return w.spawn("t", f"squid -N -f {conf}", port=port, within=20)
 
 
@@ -1783,7 +1788,7 @@ def big_page_thin_line(w):
 
 @case("TCP26 | H115 | ~TCP26 H115 TLS01", at=["client"])
 def smtp_banner_on_web_port(w):
-    resolver(w); w.spawn("s", "socat TCP-LISTEN:8025,fork,reuseaddr SYSTEM:\"printf '220 mx.example ESMTP ready\\r\\n'; sleep 2\"", port=8025); w.begin()
+    resolver(w); w.python("s", banner(8025, "220 mx.example ESMTP ready"), port=8025); w.begin()
     get(w, "/", port=8025, client="curl", timeout=5)
 
 

@@ -175,6 +175,7 @@ def unbound(w, lines, ns="d", more=""):
   logfile: "{w.dir}/unbound-{ns}.log"
   do-not-query-localhost: no
   module-config: "iterator"
+  local-zone: "test." nodefault
 {lines}
 remote-control:
   control-enable: no
