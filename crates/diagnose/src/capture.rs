@@ -639,6 +639,14 @@ fn outage(facts: &Facts<'_>) -> Option<Vote> {
     let connection = facts.steps("connection").find(|span| span.nanos_of("tcp.outage").is_some())?;
     let silent = connection.nanos_of("tcp.outage")?;
     let rtt = facts.rtt().unwrap_or(0);
+    // A sender that is told to wait sends one packet now and then to see whether it may go on.
+    let shut = connection
+        .nanos_of("tcp.own_shut")
+        .unwrap_or(0)
+        .max(connection.nanos_of("tcp.peer_shut").unwrap_or(0));
+    if shut >= silent / 2 {
+        return None;
+    }
     if silent < SHUT_MIN.max(8 * rtt) || losses(facts).is_some_and(|seen| seen.lost * 20 >= seen.segments) {
         return None;
     }

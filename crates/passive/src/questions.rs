@@ -198,9 +198,12 @@ impl Questions {
 
     /// A datagram that came to an asking port from somebody else than the server that was asked.
     pub(crate) fn stray(&mut self, from: End, to: End, kept: &Kept) {
+        // Who was asked from this port is not looked for among many.
+        if self.open.range((to, from, 0, 0)..=(to, from, u16::MAX, u16::MAX)).next().is_some() {
+            return;
+        }
         let open = self.open.range((to, LOWEST, 0, 0)..).take_while(|((client, ..), _)| *client == to);
-        let places: Vec<usize> =
-            open.filter(|((_, server, ..), _)| *server != from).map(|(_, place)| *place).take(4).collect();
+        let places: Vec<usize> = open.map(|(_, place)| *place).take(4).collect();
         for place in places {
             let question = &mut self.all[place];
             let waited = kept.at.time.saturating_sub(question.start().time);
