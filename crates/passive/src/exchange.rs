@@ -484,7 +484,10 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
             "what came back is too small to tell an answer from the protocol's own messages, and then there was silence",
         );
     } else if bytes == 0 {
-        if let Some(closed) = close.closed.filter(|_| tls.is_13() && tls_said_goodbye(tls)) {
+        if let Some(closed) = close
+            .closed
+            .filter(|_| tls.is_13() && tls_said_goodbye(tls) && flow.sides[server].uncaptured == 0)
+        {
             // Its last words are encrypted: a goodbye, or what it thinks of the client's certificate.
             exchange.end = exchange.end.max(closed);
             exchange.failure =

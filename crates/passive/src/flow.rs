@@ -318,6 +318,12 @@ impl TcpFlow {
             return None;
         }
         let (sent, got) = (&self.sides[client], &self.sides[server]);
+        // What was not captured may have been the reason.
+        let unseen = self.sides.iter().any(|side| side.uncaptured > 0 || side.missing() > 0)
+            || reset.acks.is_some_and(|acks| acks > sent.bytes);
+        if unseen {
+            return None;
+        }
         let asked_last = sent.last_data.is_some_and(|asked| got.last_data.is_none_or(|heard| asked > heard));
         let since = sent.last_data.into_iter().chain(self.established.map(|at| at.time)).max().unwrap_or(0);
         let soon = reset.at.time.saturating_sub(since) < REVIVED * 5;

@@ -51,6 +51,9 @@ const LINUX_SLL2: u16 = 276;
 /// Nanoseconds of a year: no capture that somebody judges is longer.
 const YEAR: u64 = 366 * 86_400 * 1_000_000_000;
 
+/// The year 2262: later times are damage, and would leave no room to add to them.
+const LATEST: u64 = u64::MAX / 2;
+
 /// Reads a capture, packet by packet.
 #[derive(Debug, Default)]
 pub struct Doctor {
@@ -103,7 +106,7 @@ impl Doctor {
             Interface { dissector, name, ..Interface::default() }
         });
         // What claims to be of another year than the first packet is of no use as a time; arithmetic stays within bounds.
-        let time = meta.time.unwrap_or(0);
+        let time = meta.time.unwrap_or(0).min(LATEST);
         let first = *self.first.get_or_insert(time);
         let time = time.clamp(first.saturating_sub(YEAR), first.saturating_add(YEAR));
         let at = Moment { time, number: meta.number };

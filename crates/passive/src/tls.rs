@@ -184,7 +184,8 @@ impl Tls {
             // Programs that check the name only after the handshake leave without a word.
             return failed(code, text, at);
         }
-        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && self.is_untrusted_alone())
+        if let Some(at) =
+            self.finished.filter(|_| self.data[0].is_empty() && self.is_untrusted_alone() && is_whole(flow))
             && client_left(flow).is_some()
         {
             let text = "this machine left right after the handshake; the certificate came without that of its issuer";
@@ -328,6 +329,11 @@ impl Tls {
             _ => ("tls.client_alert", said),
         }
     }
+}
+
+/// Whether all that was said was captured.
+fn is_whole(flow: &TcpFlow) -> bool {
+    flow.sides.iter().all(|side| side.uncaptured == 0 && side.missing() == 0)
 }
 
 /// When the client ended the connection.

@@ -122,3 +122,23 @@ fn field_recordings_are_judged_right() {
     assert!(judged >= 60, "only {judged} were judged");
     assert!(right * 100 >= judged * 95, "only {right} of {judged} are right");
 }
+
+/// A clock that is centuries ahead is damage; arithmetic on its times must not overflow.
+#[test]
+fn a_clock_at_the_end_of_time_is_borne() {
+    let table = fs::read_to_string(folder().join("truth.txt")).expect("the table of truths");
+    for file in table.lines().filter_map(|line| line.split_once(": ")).map(|(file, _)| file).step_by(8) {
+        let mut reader = Reader::new(BufReader::new(File::open(folder().join(file)).expect("the capture")))
+            .expect("a capture");
+        let mut doctor = Doctor::new();
+        while let Some(item) = reader.next().expect("it can be read") {
+            if let Item::Packet(record) = item {
+                let mut meta = Meta::of(&record, None);
+                meta.time = meta.time.map(|time| u64::MAX - time % 100_000_000_000);
+                meta.link = 1;
+                doctor.packet(&meta, record.bytes);
+            }
+        }
+        doctor.finish();
+    }
+}
