@@ -666,6 +666,10 @@ fn beyond_http(flow: &TcpFlow, name: &str) -> Option<Exchange> {
             ..exchange
         });
     }
+    // On a port of TLS a hello is to be expected: if none was seen, it was not captured.
+    if matches!(flow.remote().1, 443 | 853 | 8443) && flow.opening[flow.client()].is_empty() {
+        return None;
+    }
     let (at, answered) = flow.cut_by_server()?;
     let failure = Some(("http.reset".into(), "the connection was reset".into()));
     let heard = answered.then(|| flow.sides[flow.server()].bytes);
