@@ -282,3 +282,17 @@ fn memory_is_bounded() {
     assert!(rows <= 10_000 && bytes <= 13 << 20, "{rows} rows, {bytes} bytes");
     assert_eq!(browser.selected(), 24_000);
 }
+
+/// While the capture is still being read, its end moves: nobody is dragged along.
+#[test]
+fn the_end_is_gone_to_once_it_is_known() {
+    let mut browser =
+        Browser::new(capture("many", repeated("tls.pcapng", 50)), "", false).expect("a capture");
+    browser.resize(80, 24);
+    (0..5).for_each(|_| assert!(browser.work(16)));
+    browser.key(Key::End);
+    (0..5).for_each(|_| assert!(browser.work(16)));
+    assert_eq!(browser.selected(), 1);
+    rest(&mut browser);
+    assert_eq!(browser.selected(), 2000);
+}

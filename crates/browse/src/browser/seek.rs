@@ -52,12 +52,10 @@ impl Browser {
                 )
             }
         };
-        if aim == Aim::End || known {
-            self.anchor = target.unwrap_or(self.anchor);
-        }
         if !known {
             return;
         }
+        self.anchor = target.unwrap_or(self.anchor);
         self.aim = None;
         match (aim, target) {
             (Aim::Number(wanted), Some(found)) if wanted != found && self.filter.is_empty() => {
