@@ -97,6 +97,8 @@ fn main() {
     println!("({passed} passed)");
     let file = path.to_str().expect("a plain path");
     beside("tcpdump -nn", packets, "tcpdump", &["-nn", "-r", file]);
+    // Without the numbers that count from a connection's begin, for which it searches all connections.
+    beside("tcpdump -nn -S", packets, "tcpdump", &["-nn", "-S", "-r", file]);
     beside("tshark lines", packets, "tshark", &["-n", "-r", file, "-c", "40000"]);
     beside("tshark -T json", packets, "tshark", &["-n", "-r", file, "-T", "json", "-c", "10000"]);
     let _ = std::fs::remove_file(path);
