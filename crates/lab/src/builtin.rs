@@ -58,7 +58,7 @@ pub const GROUPS: &[Group] = groups! {
         "host-down" "address-twice";
     "ip", "addresses, routes, packet sizes, quality":
         "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
-        "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames" "limit-drops"
+        "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
         "route-flaps" "ecn-dropped";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
