@@ -1,5 +1,6 @@
 //! Verdicts: for each flow by itself, for each visit with all that is beside it, and for the capture as a whole.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use thru_diagnose::diagnose;
@@ -158,13 +159,17 @@ fn socket(end: (IpAddr, u16)) -> SocketAddr {
 
 fn flows_of(watch: &Watch, network: &str) -> Vec<FlowReport> {
     let mut reports = Vec::new();
+    let mut to: BTreeMap<IpAddr, Vec<&TcpFlow>> = BTreeMap::new();
+    for flow in &watch.flows {
+        to.entry(flow.remote().0).or_default().push(flow);
+    }
     for flow in watch.flows.iter().filter(|flow| !is_dns(flow.ends)) {
         let name = said_name(flow);
         let target = name.clone().unwrap_or_else(|| flow.remote().0.to_string());
         let mut teller = Teller::new(watch, target.clone(), network);
         teller.connection(None, flow, &target, false);
         let remote = flow.remote().0;
-        let same = watch.flows.iter().filter(|other| other.remote().0 == remote && other.first != flow.first);
+        let same = to.get(&remote).into_iter().flatten().filter(|other| other.first != flow.first);
         for other in same.take(WITNESSES) {
             teller.keep(other.album.packets().take(WITNESSES));
         }
