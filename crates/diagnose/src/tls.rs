@@ -142,7 +142,10 @@ impl Case<'_> {
             "tls.timeout" if self.failed.layer == Layer::Quic => return None,
             // Silence is judged with the transfer's silence, where the connection's counters are at hand.
             "tls.timeout" => return None,
-            code if self.failed.layer == Layer::Quic && code.starts_with("tls.alert.") => {
+            code if self.failed.layer == Layer::Quic
+                && code.starts_with("tls.alert.")
+                && code != "tls.alert.no_application_protocol" =>
+            {
                 self.alert_in_quic()
             }
             code => self.alert(code.strip_prefix("tls.alert.")?),
