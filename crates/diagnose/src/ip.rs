@@ -92,7 +92,7 @@ fn private_address(facts: &Facts<'_>) -> Option<Vote> {
     let outside = facts.control("other_site").filter(|span| span.is_ok())?;
     // Where other sites have private addresses as well, these are this network's own, and mean nothing special.
     let reached = facts.trace.children_of(outside.id, "connect").find(|connect| connect.is_ok());
-    if reached.and_then(|connect| connect.address("tcp.remote")).is_some_and(|address| is_private(&address)) {
+    if reached.and_then(|connect| connect.socket("tcp.remote")).is_some_and(|socket| is_private(&socket.ip())) {
         return None;
     }
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();

@@ -44,7 +44,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
         + i64::from(out_of_order > 0)
         + i64::from(duplicates > 0);
 
-    let by_pings = pings.answered() && pings.share() >= LOSS_MIN && pings.lost() >= LOST_PINGS_MIN;
+    let by_pings = pings.show_loss();
     let by_both = pings.answered() && pings.lost() >= 1 && events >= 1;
     let pings_prove_none = pings.answered() && pings.lost() == 0 && pings.sent >= PINGS_THAT_SHOW_LOSS;
     let heavy = holes > 0 || retransmissions * 50 >= sent || out_of_order * 10 >= received;
@@ -144,6 +144,11 @@ fn cost(facts: &Facts<'_>, events: i64) -> u64 {
 }
 
 /// Pings to the server itself, at idle times or as controls.
+/// Whether pings alone prove that packets get lost.
+pub(super) fn shown_by_pings(facts: &Facts<'_>) -> bool {
+    Pings::to_target(facts).show_loss()
+}
+
 struct Pings<'a> {
     spans: Vec<&'a Span>,
     sent: i64,
@@ -167,6 +172,11 @@ impl<'a> Pings<'a> {
 
     fn lost(&self) -> i64 {
         (self.sent - self.received).max(0)
+    }
+
+    /// Whether too many were lost for chance.
+    fn show_loss(&self) -> bool {
+        self.answered() && self.share() >= LOSS_MIN && self.lost() >= LOST_PINGS_MIN
     }
 
     fn share(&self) -> f64 {
