@@ -70,18 +70,20 @@ pub(crate) fn is_private(address: &std::net::IpAddr) -> bool {
     }
 }
 
+/// What a name leads to.
+fn addresses_of(resolve: &Span) -> Vec<std::net::IpAddr> {
+    let address = |value: &Value| match value {
+        Value::Address(address) => Some(*address),
+        _ => None,
+    };
+    resolve.list("dns.addresses").into_iter().flatten().filter_map(address).collect()
+}
+
 /// DNS gave nothing but addresses of private networks (RFC 1918, RFC 4193), nobody answers there, and the outside does.
 fn private_address(facts: &Facts<'_>) -> Option<Vote> {
     let resolve =
         facts.steps("resolve").filter(|span| span.is_ok() && span.text("dns.source").is_none()).last()?;
-    let addresses: Vec<std::net::IpAddr> = resolve
-        .list("dns.addresses")?
-        .iter()
-        .filter_map(|value| match value {
-            Value::Address(address) => Some(*address),
-            _ => None,
-        })
-        .collect();
+    let addresses = addresses_of(resolve);
     if addresses.is_empty() || !addresses.iter().all(is_private) {
         return None;
     }
@@ -92,7 +94,9 @@ fn private_address(facts: &Facts<'_>) -> Option<Vote> {
     let outside = facts.control("other_site").filter(|span| span.is_ok())?;
     // Where other sites have private addresses as well, these are this network's own, and mean nothing special.
     let reached = facts.trace.children_of(outside.id, "connect").find(|connect| connect.is_ok());
-    if reached.and_then(|connect| connect.socket("tcp.remote")).is_some_and(|socket| is_private(&socket.ip())) {
+    let elsewhere = facts.trace.children_of(outside.id, "resolve").flat_map(addresses_of);
+    let reached = reached.and_then(|connect| connect.socket("tcp.remote")).map(|socket| socket.ip());
+    if elsewhere.chain(reached).any(|address| is_private(&address)) {
         return None;
     }
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
