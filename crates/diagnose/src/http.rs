@@ -268,6 +268,9 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
     let later = exchange.value("http.retry_after").and_then(crate::tcp::plain);
     let retry = later.as_ref().map(|when| format!("the server asks to try again after {when} s"));
     let slow = exchange.nanos();
+    if crate::proxy::asked_for_a_tunnel(exchange) {
+        return crate::proxy::refused(facts, exchange, u16::try_from(status).unwrap_or(0));
+    }
     let (causes, confidence, summary): (&[&str], f64, String) = match status {
         403 => (&["H101", "FW21"], 0.93, format!("{subject} refuses the request (403 forbidden).")),
         404 => (&["H101"], 0.95, format!("{subject} has no page at this address (404 not found).")),

@@ -1,6 +1,6 @@
 //! Proxies: they were not found, took no connection, or did not pass the request on.
 
-use crate::facts::{Facts, failure_text};
+use crate::facts::{Facts, failure_text, remote};
 use crate::vote::Vote;
 use thru_trace::Span;
 
@@ -32,6 +32,21 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         _ => case.no_connection(),
     };
     vec![vote.explains(CONSEQUENCES)]
+}
+
+/// What a proxy answered to CONNECT (RFC 9110 9.3.6), where only the packets tell that it is one.
+pub(crate) fn refused(facts: &Facts<'_>, exchange: &Span, status: u16) -> Vote {
+    let case = Case { facts, tunnel: exchange, proxy: remote(exchange) };
+    match status {
+        407 => case.login(),
+        500.. => case.upstream(status),
+        _ => case.denied(status),
+    }
+}
+
+/// Whether an exchange asked a proxy for a tunnel.
+pub(crate) fn asked_for_a_tunnel(exchange: &Span) -> bool {
+    exchange.text("http.method") == Some("CONNECT")
 }
 
 struct Case<'a> {

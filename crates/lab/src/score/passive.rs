@@ -38,9 +38,10 @@ fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     // A machine that sends nothing leaves nothing to be captured; and some causes are told apart only by asking more than
     // the request did, which a capture shows at best by chance.
     const SENDS_NOTHING: [&str; 3] = ["IP01", "HST02", "DNS46"];
-    const NEEDS_QUESTIONS: [&str; 20] = [
+    // That a machine is a proxy stands in the client's settings: packets tell it once it was asked for a tunnel.
+    const NEEDS_QUESTIONS: [&str; 22] = [
         "HST03", "HST04", "HST07", "IP03", "IP08", "IP12", "IP29", "IP30", "FW07", "FW08", "FW10", "FW12",
-        "FW15", "APP11", "APP12", "Q17", "DNS17", "DNS20", "DNS24", "TLS32",
+        "FW15", "APP11", "APP12", "Q17", "DNS17", "DNS20", "DNS24", "TLS32", "PX01", "PX02",
     ];
     if any(&|cause| SENDS_NOTHING.contains(&cause) || NEEDS_QUESTIONS.contains(&cause)) {
         return None;

@@ -44,11 +44,14 @@ impl Teller<'_> {
         true
     }
 
-    /// Two machines that say of one address that it is theirs.
+    /// Two machines that say of one address that it is theirs: one of those wanted, or of the router on the way to them.
     pub(crate) fn claims(&mut self, wanted: &[IpAddr]) {
         let watch = self.watch;
+        let hops: Vec<&[u8; 6]> = wanted.iter().filter_map(|address| watch.macs.get(address)).collect();
         for (address, claims) in &watch.ground.claims {
-            if claims.len() < 2 || !wanted.is_empty() && !wanted.contains(address) {
+            // Where nothing of them was seen, whoever was looked for on the local network may be that router.
+            let on_the_way = hops.is_empty() || hops.iter().any(|hop| claims.contains_key(*hop));
+            if claims.len() < 2 || !(wanted.contains(address) || on_the_way) {
                 continue;
             }
             let mut said: Vec<([u8; 6], &Kept)> =
