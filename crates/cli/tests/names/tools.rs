@@ -151,8 +151,9 @@ pub(crate) fn agree(folder: &Folder, asked: &[(String, RecordType)], begin: &Beg
     let shown = tally.differences.len().min(20);
     let differences = tally.differences[..shown].join("\n");
     for ((tool, row), count) in &tally.rows {
-        // drill leaves out some signatures of large denials, and delv takes fewer algorithms than the others: these two
-        // agree on nearly all.
+        // Not all is well here: `+chain` calls some wildcards under NSEC3 and some DNAMEs broken that delv validates, and
+        // delv misses a proof for aliases that come from a wildcard. Why drill shows fewer authority records now and then
+        // is not known. Until that is mended nine in ten have to agree.
         let partly = *tool == "delv" || (*tool, *row) == ("drill", "authority records");
         let wanted = if partly { asked.len() * 9 / 10 } else { asked.len() };
         assert!(*count >= wanted, "{tool}, {row}: {count} of {}\n{differences}", asked.len());

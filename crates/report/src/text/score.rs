@@ -42,7 +42,7 @@ pub struct Miss {
 pub fn table(rows: &[Row], misses: &[Miss], style: &Style) -> String {
     let share = |part: usize, of: usize| match of {
         0 => "-".to_string(),
-        of => format!("{:.1}%", 100.0 * part as f64 / of as f64),
+        of => format!("{:.1}", 100.0 * part as f64 / of as f64),
     };
     let lines: Vec<Vec<String>> = rows
         .iter()
@@ -102,7 +102,7 @@ mod tests {
         };
         let text = table(&[row], &[miss], &Style { width: 80, ..Style::default() });
         assert!(text.lines().all(|line| super::super::layout::width(line) <= 80), "{text}");
-        assert!(text.contains("99.0%") && text.contains("91.7%"), "{text}");
+        assert!(text.contains("99.0 ") && text.contains("91.7 ") && text.contains(" 4.4"), "{text}");
         assert!(text.contains("true: IP19; named: none"), "{text}");
     }
 }
