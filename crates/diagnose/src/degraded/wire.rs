@@ -84,7 +84,7 @@ fn overtaking(facts: &Facts<'_>, seen: &Arrivals, rtt: u64) -> Option<Vote> {
     // One packet that overtakes many is one event, however many come late by it.
     let events =
         seen.overtaken.windows(2).filter(|pair| pair[1] - pair[0] > 3).count() + usize::from(overtaken > 0);
-    if events < EVENTS_MIN || events * 200 < seen.segments || seen.repaired.len() * 2 > overtaken {
+    if events < EVENTS_MIN || events * 100 < seen.segments || seen.repaired.len() * 2 > overtaken {
         return None;
     }
     // Overtaking loses no ping. On a way that does, what seems to come late was sent again by a server that saw the loss early.
