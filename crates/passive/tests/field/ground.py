@@ -9,7 +9,9 @@
 import ctypes, datetime, fcntl, heapq, ipaddress, os, random, select, shutil, signal, socket, struct, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TOOLS = os.environ.get("FIELD_TOOLS", "/tmp/judge")
+# Where `prepare.sh` puts what has to be built or fetched.
+TOOLS = os.environ.get("FIELD_TOOLS", "/tmp/thru-field")
+CLIENTS = os.path.join(HERE, "clients")
 PYTHON = os.path.join(TOOLS, "venv/bin/python")
 LIBC = ctypes.CDLL(None, use_errno=True)
 

@@ -1,6 +1,6 @@
 """Real servers, resolvers and clients, each with the least configuration that it needs."""
 import os, sys
-from ground import PYTHON, TOOLS
+from ground import CLIENTS, PYTHON, TOOLS
 
 SIZES = {"small": 900, "page": 30_000, "big": 1_500_000, "huge": 12_000_000}
 
@@ -204,9 +204,9 @@ def get(w, path="/", tls=False, port=None, client=None, host=None, timeout=10, i
     line = {
         "curl": f"curl -sS {family} -m {timeout} -o /dev/null -w '%{{http_code}} %{{time_total}}' {'-k' if insecure else ''} {f'--cacert {ca}' if tls and not insecure else ''} {options} '{url}'",
         "wget": f"wget -nv -O /dev/null -T {timeout} -t 1 {f'--ca-certificate={ca}' if tls else ''} '{url}'",
-        "python": f"{PYTHON} {TOOLS}/get.py '{url}' {ca} {timeout}",
-        "httpx": f"{PYTHON} {TOOLS}/httpx_get.py '{url}' {ca} {timeout}",
-        "node": f"node --tls-keylog={keys} {TOOLS}/get.js '{url}' {ca} {timeout} {count}",
+        "python": f"{PYTHON} {CLIENTS}/get.py '{url}' {ca} {timeout}",
+        "httpx": f"{PYTHON} {CLIENTS}/httpx_get.py '{url}' {ca} {timeout}",
+        "node": f"node --tls-keylog={keys} {CLIENTS}/get.js '{url}' {ca} {timeout} {count}",
         "go": f"{TOOLS}/bin/goget '{url}' {ca} {timeout}",
         "gnutls": f"sh -c \"(printf 'GET {path} HTTP/1.1\\r\\nHost: {host or w.name}\\r\\nConnection: close\\r\\n\\r\\n'; sleep 1) | timeout {timeout} gnutls-cli --x509cafile {ca} -p {port[1:] or 443} {host or w.name}\"",
         "openssl": f"sh -c \"(printf 'GET {path} HTTP/1.0\\r\\nHost: {host or w.name}\\r\\n\\r\\n'; sleep 1) | timeout {timeout} openssl s_client -connect {host or w.name}:{port[1:] or 443} -servername {host or w.name} -CAfile {ca} -verify_return_error -keylogfile {keys} -ign_eof\"",

@@ -6,7 +6,7 @@ Writes FOLDER/NAME.pcap(ng), NAME.keys and, one line each, FOLDER/truth.txt:
     NAME: truth with the key log // truth without it      # where captured, by what
 A truth is what a fair expert may answer: sets of codes apart by `|`, the best first; `~A! B C` is any set of these
 that has A; `~>=2 A B C` any set of at least two of these; `?` that it cannot be told.
-Needs root, Linux, and the programs that it starts.
+Needs root, Linux, the programs that it starts, and once `prepare.sh` for those that no distribution has.
 """
 import argparse, json, os, random, sys, time, traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
