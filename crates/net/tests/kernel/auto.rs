@@ -143,10 +143,6 @@ fn radvd_gives_a_prefix_a_router_and_a_resolver() {
         IpAddr::V6(stable::address(&SECRET, prefix, "thru1", attempt).expect("a prefix of 64 bits"))
     };
     let taken = thru_wire::Cidr::new(made(0), 64).expect("64 bits");
-    // Without a probe of the kernel's own: as long as that runs the kernel does not defend the address.
-    place
-        .within(|| fs::write("/proc/sys/net/ipv6/conf/thru0/accept_dad", "0"))
-        .expect("a setting of this namespace");
     place.within(|| netlink::add_address(netlink::link("thru0")?.index, taken)).expect("added");
     run(async {
         let iface = ours(device, false, true);
