@@ -10,7 +10,7 @@
 //! - [`nsec`], [`nsec3`]: what a denial proves.
 //! - [`signing`]: keys that sign, and whole zones signed.
 //! - [`upkeep`]: trust anchors that follow their zone's keys.
-//! - [`chain`]: the chain of trust of one answer, link by link, to be shown.
+//! - [`chain`]: the chain of trust of one answer, link by link, as it is shown.
 //! - [`anchors`]: trust anchors, and names that are not to be checked.
 
 pub mod algorithm;

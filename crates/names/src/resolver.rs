@@ -15,10 +15,12 @@
 //! - [`ResolverConfig`]: root hints, anchors, limits, patience.
 //! - [`Answer`] with its [`Step`]s: what the client gets, and the diary of how it came about.
 //! - Rooms: `jobs` (futures that wait for each other), `exchange` (one question to one server), `iterate` (down the
-//!   tree), `delegation`, `scrub`, `classify`, `cache`, `servers`, `keys` and `validate` (DNSSEC), `cookies`.
+//!   tree), `delegation`, `scrub`, `classify`, `cache`, `servers`, `keys` and `validate` (DNSSEC), `chain` (what those decided,
+//!   to be shown), `cookies`.
 
 mod answer;
 mod cache;
+mod chain;
 mod classify;
 mod config;
 mod cookies;

@@ -284,16 +284,18 @@ impl Cache {
             .set(now, &question.name, RecordType::CNAME)
             .filter(answers)
             .filter(|set| question.rtype != RecordType::DS || set.security == Security::Secure);
-        if let Some(set) = cname {
-            return Some(of_set(now, question, set));
-        }
-        // Its denial or a message with it will say more: wildcards need their proof.
-        let set = self.set(now, &question.name, question.rtype).filter(answers)?;
-        let expanded = set.sigs.iter().any(|sig| {
-            crate::dnssec::records::Rrsig::read(sig)
-                .is_some_and(|sig| usize::from(sig.labels) < crate::dnssec::verify::labels_of(&set.name))
-        });
-        (!expanded).then(|| of_set(now, question, set))
+        // What came out of a wildcard goes out with its proof only (RFC 4035 section 3.1.3.3): the message has it.
+        let expanded = |set: &Set| {
+            set.sigs
+                .iter()
+                .filter_map(|sig| crate::dnssec::records::Rrsig::read(sig))
+                .any(|sig| usize::from(sig.labels) < crate::dnssec::verify::labels_of(&set.name))
+        };
+        let set = match cname {
+            Some(alias) => alias,
+            None => self.set(now, &question.name, question.rtype).filter(answers)?,
+        };
+        (!expanded(&set)).then(|| of_set(now, question, set))
     }
 
     /// A validated DNAME strictly above the name (RFC 6672 section 3.3: others are not used for names not asked for).

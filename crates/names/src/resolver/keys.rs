@@ -52,7 +52,8 @@ impl Default for KeyCache {
 
 impl KeyCache {
     pub(super) fn put(&mut self, now: Instant, zone: &Name, state: KeyState, ttl: u32) {
-        self.zones.put(now, now + Duration::from_secs(u64::from(ttl)), zone.clone(), state);
+        // For the answer at hand they hold in any case.
+        self.zones.put(now, now + Duration::from_secs(u64::from(ttl.max(1))), zone.clone(), state);
     }
 
     /// The deepest zone at or above `name`, not above `floor`.
@@ -67,6 +68,11 @@ impl KeyCache {
             }
             zone = zone.base_name();
         }
+    }
+
+    /// What is known of exactly this zone.
+    pub(super) fn of(&self, now: Instant, zone: &Name) -> Option<&KeyState> {
+        self.zones.get(now, zone)
     }
 
     /// Whether the keys of exactly this zone are known and trusted.

@@ -1,6 +1,7 @@
 //! Scripted name servers in virtual time.
 
 mod basics;
+mod chain;
 mod hostile;
 mod net;
 mod trouble;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
+use thru_names::dnssec::chain::Chain;
 use thru_names::resolver::{Answer, Input, Output, Resolver, ResolverConfig, Said, Step};
 use thru_names::text::{extended_error_text, name_text, rcode_text, type_text};
 use thru_net::Network;
@@ -41,6 +42,11 @@ impl Driver {
         self.resolver
             .handle(self.network.now(), Input::Query { token, name, record_type, checking_disabled });
         self.carry_out();
+    }
+
+    /// The chain of trust behind an answer that came out of [`Driver::wait`] just now.
+    pub fn chain(&self, answer: &Answer) -> Chain {
+        self.resolver.chain(answer)
     }
 
     /// Forgets what was learned.

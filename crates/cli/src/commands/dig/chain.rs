@@ -94,7 +94,13 @@ pub(super) fn object(chain: &Chain) -> Value {
             "at": name_text(at), "code": problem.code, "what": problem.what, "rfc": problem.rfc,
         })
     });
-    json!({ "links": links, "answer": leaf, "broken": broken, "summary": text::summary(chain) })
+    let mut object =
+        json!({ "links": links, "answer": leaf, "broken": broken, "summary": text::summary(chain) });
+    // Where an alias leads into another zone.
+    if let Some(next) = &chain.next {
+        object["next"] = self::object(next);
+    }
+    object
 }
 
 fn state(state: &State) -> &'static str {

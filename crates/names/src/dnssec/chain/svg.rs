@@ -17,26 +17,8 @@ const CHARACTERS: usize = 96;
 /// The chain as an SVG document. It names no outside resource, and all text in it is escaped.
 pub fn draw(chain: &Chain) -> String {
     let mut boxes: Vec<(String, Vec<String>, &State)> = Vec::new();
-    for (depth, link) in chain.links.iter().enumerate() {
-        let who = if depth == 0 { "anchor" } else { "DS" };
-        let mut lines: Vec<String> =
-            link.vouches.iter().map(|vouch| format!("{who} {}", vouch_text(vouch))).collect();
-        if depth > 0 && !link.vouches_signed.is_empty() {
-            let what = if link.vouches.is_empty() { "no DS, proven" } else { "signed" };
-            lines.push(format!("{what} by {}", signatures(&link.vouches_signed, chain.now)));
-        }
-        lines.extend(link.keys.iter().map(|key| format!("key {}", key_text(key))));
-        if !link.keys_signed.is_empty() {
-            lines.push(format!("keys signed by {}", signatures(&link.keys_signed, chain.now)));
-        }
-        boxes.push((name_text(&link.zone), lines, &link.state));
-    }
-    if let Some(leaf) = &chain.leaf {
-        let mut lines = vec![leaf.says.clone()];
-        if !leaf.signed.is_empty() {
-            lines.push(format!("signed by {}", signatures(&leaf.signed, chain.now)));
-        }
-        boxes.push((format!("{} {}", name_text(&leaf.name), type_text(leaf.rtype)), lines, &leaf.state));
+    for part in chain.all() {
+        add_boxes(&mut boxes, part);
     }
     let mut body = String::new();
     let mut y = MARGIN;
@@ -70,6 +52,31 @@ pub fn draw(chain: &Chain) -> String {
          font-family=\"ui-monospace, monospace\" font-size=\"12\">\n\
          <title>chain of trust</title>\n<rect width=\"{WIDTH}\" height=\"{y}\" fill=\"#ffffff\"/>\n{body}</svg>\n"
     )
+}
+
+/// The boxes of one chain, without those that its aliases lead to.
+fn add_boxes<'a>(boxes: &mut Vec<(String, Vec<String>, &'a State)>, chain: &'a Chain) {
+    for (depth, link) in (chain.depth..).zip(&chain.links) {
+        let who = if depth == 0 { "anchor" } else { "DS" };
+        let mut lines: Vec<String> =
+            link.vouches.iter().map(|vouch| format!("{who} {}", vouch_text(vouch))).collect();
+        if depth > 0 && !link.vouches_signed.is_empty() {
+            let what = if link.vouches.is_empty() { "no DS, proven" } else { "signed" };
+            lines.push(format!("{what} by {}", signatures(&link.vouches_signed, chain.now)));
+        }
+        lines.extend(link.keys.iter().map(|key| format!("key {}", key_text(key))));
+        if !link.keys_signed.is_empty() {
+            lines.push(format!("keys signed by {}", signatures(&link.keys_signed, chain.now)));
+        }
+        boxes.push((name_text(&link.zone), lines, &link.state));
+    }
+    if let Some(leaf) = &chain.leaf {
+        let mut lines = vec![leaf.says.clone()];
+        if !leaf.signed.is_empty() {
+            lines.push(format!("signed by {}", signatures(&leaf.signed, chain.now)));
+        }
+        boxes.push((format!("{} {}", name_text(&leaf.name), type_text(leaf.rtype)), lines, &leaf.state));
+    }
 }
 
 /// Draws a box; gives where it ends.

@@ -8,9 +8,18 @@ use crate::text::{date, extended_error_text, name_text, type_text};
 /// The chain, a few lines for each zone, and one at the end that says what it comes to.
 pub fn draw(chain: &Chain) -> String {
     let mut out = String::new();
-    for (depth, link) in chain.links.iter().enumerate() {
+    for part in chain.all() {
+        draw_part(&mut out, part);
+    }
+    // Writing to a String never fails.
+    let _ = writeln!(out, "{}", summary(chain));
+    out
+}
+
+/// One chain without those that its aliases lead to.
+fn draw_part(out: &mut String, chain: &Chain) {
+    for (depth, link) in (chain.depth..).zip(&chain.links) {
         let indent = "  ".repeat(depth);
-        // Writing to a String never fails.
         let _ = writeln!(out, "{indent}{}  {}", name_text(&link.zone), word(&link.state));
         let who = if depth == 0 { "anchor" } else { "DS" };
         for vouch in &link.vouches {
@@ -26,19 +35,17 @@ pub fn draw(chain: &Chain) -> String {
         if !link.keys_signed.is_empty() {
             let _ = writeln!(out, "{indent}  keys signed by {}", signatures(&link.keys_signed, chain.now));
         }
-        reason(&mut out, &indent, &link.state);
+        reason(out, &indent, &link.state);
     }
     if let Some(leaf) = &chain.leaf {
-        let indent = "  ".repeat(chain.links.len());
+        let indent = "  ".repeat(chain.depth + chain.links.len());
         let (name, kind) = (name_text(&leaf.name), type_text(leaf.rtype));
         let _ = writeln!(out, "{indent}{name} {kind}: {}  {}", leaf.says, word(&leaf.state));
         if !leaf.signed.is_empty() {
             let _ = writeln!(out, "{indent}  signed by {}", signatures(&leaf.signed, chain.now));
         }
-        reason(&mut out, &indent, &leaf.state);
+        reason(out, &indent, &leaf.state);
     }
-    let _ = writeln!(out, "{}", summary(chain));
-    out
 }
 
 /// What the chain comes to, in one line.
@@ -53,12 +60,12 @@ pub fn summary(chain: &Chain) -> String {
             problem.rfc
         );
     }
+    if chain.links.is_empty() {
+        return "indeterminate: no trust anchor lies above the name".to_owned();
+    }
     if let Some((zone, problem)) = chain.insecure() {
         let why = problem.map(|problem| format!(": {}", problem.what)).unwrap_or_default();
         return format!("insecure: from {} on nothing is signed{why}", name_text(zone));
-    }
-    if chain.links.is_empty() {
-        return "indeterminate: no trust anchor lies above the name".to_owned();
     }
     if chain.secure() {
         return "secure: every link holds, from the trust anchor to the answer".to_owned();
@@ -135,6 +142,7 @@ pub(super) fn signatures(list: &[Signature], now: u32) -> String {
             }
         })
         .collect();
+    texts.sort();
     texts.dedup();
     texts.join("; ")
 }
