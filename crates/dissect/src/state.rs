@@ -1,7 +1,7 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
 use crate::protocols::quic::Connections;
-use crate::protocols::{dtls, netflow, rtp};
+use crate::protocols::{dns, dtls, netflow, rtp};
 use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
@@ -35,7 +35,7 @@ pub(crate) struct State {
     pub(crate) udp: Flows<UdpFlow>,
     pub(crate) fragments: Fragments,
     /// Frame and time of questions: who asked whom, with which number.
-    pub(crate) dns: Recent<(End, End, u16), (u64, u64), 16_384>,
+    pub(crate) dns: Recent<(End, End, u16, u64), dns::Asked, 16_384>,
     pub(crate) quic: Connections,
     /// Where FTP said that a file will go.
     pub(crate) announced: Recent<End, (), 1024>,

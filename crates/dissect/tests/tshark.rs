@@ -6,6 +6,8 @@
 //! another one and shows the differences; `THRU_CAPTURES=folder` does so with all captures below a folder, of which it
 //! takes the first 1,000 packets each.
 
+#[path = "tshark/classes.rs"]
+mod classes;
 #[path = "tshark/compare.rs"]
 mod compare;
 #[path = "tshark/pdml.rs"]
@@ -61,7 +63,8 @@ fn reasons() -> Vec<Reason> {
 fn layers_and_fields_agree() {
     let Some(tshark) = thru_peers::peer("layers_and_fields_agree", "tshark", "tshark") else { return };
     if let Some(folder) = std::env::var_os("THRU_CAPTURES") {
-        return practice::run(&tshark, Path::new(&folder));
+        let classes = classes::Classes::read(&self::folder("agree").join("classes.txt"));
+        return practice::run(&tshark, Path::new(&folder), classes);
     }
     let mut report = Report::default();
     for capture in captures() {

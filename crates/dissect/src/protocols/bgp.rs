@@ -158,7 +158,7 @@ static CAPABILITY: Tlv = Tlv {
         (65, &[Is(&CAP_4AS)]),
         (69, &[Each(&[Is(&CAP_AP_AFI), Is(&CAP_AP_SAFI), Is(&CAP_AP_BOTH)])]),
         (70, &[]),
-        (73, &[Counted(&CAP_HOST_LEN, &CAP_HOST), Counted(&CAP_DOMAIN_LEN, &CAP_DOMAIN)]),
+        (73, &[Call(host), Call(domain)]),
     ],
     other: Some(&CAP_UNKNOWN),
 };
@@ -192,6 +192,16 @@ fn open(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
     result
 }
 
+fn host(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = c.u8(cx, &CAP_HOST_LEN)?;
+    c.bytes(cx, &CAP_HOST, usize::from(len)).map(drop)
+}
+
+fn domain(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = c.u8(cx, &CAP_DOMAIN_LEN)?;
+    c.bytes(cx, &CAP_DOMAIN, usize::from(len)).map(drop)
+}
+
 fn capabilities(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     tlvs(cx, c, &CAPABILITY)
 }
@@ -205,8 +215,11 @@ fn notification(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         return Ok(());
     }
     if major == 6 && matches!(minor, 2 | 4) {
-        let len = c.u8(cx, &NOTIFY_LEN)?;
-        return if len > 0 { c.bytes(cx, &NOTIFY_WORDS, usize::from(len)).map(drop) } else { Ok(()) };
+        // RFC 9003: the words are all that follows, or it is something else.
+        if usize::from(c.peek()?) + 1 == c.left() {
+            let len = c.u8(cx, &NOTIFY_LEN)?;
+            return if len > 0 { c.bytes(cx, &NOTIFY_WORDS, usize::from(len)).map(drop) } else { Ok(()) };
+        }
     }
     c.all(cx, &NOTIFY_DATA);
     if c.is_done() { Ok(()) } else { Err(Short) }

@@ -79,6 +79,9 @@ protocol! { DNS "dns" "DNS" "Domain Name System";
     ANSWERS: u16 "dns.count.answers" "Answer RRs";
     AUTH_RR: u16 "dns.count.auth_rr" "Authority RRs";
     ADD_RR: u16 "dns.count.add_rr" "Additional RRs";
+    ZONES: u16 "dns.count.zones" "Zones";
+    PREREQUISITES: u16 "dns.count.prerequisites" "Prerequisites";
+    UPDATES: u16 "dns.count.updates" "Updates";
     QRY_NAME: text "dns.qry.name" "Name";
     QRY_NAME_LEN: u16 "dns.qry.name.len" "Name Length";
     LABELS: u16 "dns.count.labels" "Label Count";
@@ -100,6 +103,8 @@ protocol! { DNS "dns" "DNS" "Domain Name System";
     RESPONSE_TO: frame "dns.response_to" "Request In";
     TIME: relative "dns.time" "Time";
     RETRANSMISSION: bool "dns.retransmission" "Retransmission";
+    RETRANSMIT_RESPONSE: frame "dns.retransmit_response_in" "Retransmitted response. Original response in";
+    UNSOLICITED: bool "dns.unsolicited" "Unsolicited";
     RETRANSMIT_REQUEST: frame "dns.retransmit_request_in" "Retransmitted request. Original request in";
 }
 protocol! { LLMNR "llmnr" "LLMNR" "Link-local Multicast Name Resolution";
@@ -180,17 +185,25 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, local: bool) 
     let flags = c.peek_u16()?;
     let is_response = flags & 0x8000 != 0;
     const UPDATE: u16 = 5;
+    // RFC 2136 gives the sections other names.
+    let is_update = flags >> 11 & 15 == UPDATE;
+    let sections = if is_update {
+        [&ZONES, &PREREQUISITES, &UPDATES, &ADD_RR]
+    } else {
+        [&QUERIES, &ANSWERS, &AUTH_RR, &ADD_RR]
+    };
     let parts: &[&FieldDef] = match (is_response, flags >> 11 & 15) {
         (true, _) if local => &[&RESPONSE, &OPCODE, &CONFLICT, &TRUNCATED, &TENTATIVE, &RCODE],
         (false, _) if local => &[&RESPONSE, &OPCODE, &CONFLICT, &TRUNCATED, &TENTATIVE],
-        (true, UPDATE) => &[&RESPONSE, &OPCODE, &RCODE],
-        (false, UPDATE) => &[&RESPONSE, &OPCODE],
         (true, _) => parts,
         (false, _) if flags & 0x20 != 0 => asks,
         (false, _) => query,
     };
     bits(cx, c, parts)?;
-    let counts = [c.u16(cx, &QUERIES)?, c.u16(cx, &ANSWERS)?, c.u16(cx, &AUTH_RR)?, c.u16(cx, &ADD_RR)?];
+    let mut counts = [0; 4];
+    for (count, def) in counts.iter_mut().zip(sections) {
+        *count = c.u16(cx, def)?;
+    }
     for _ in 0..counts[0] {
         question(cx, c, multicast)?;
     }
@@ -199,8 +212,10 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, local: bool) 
             record(cx, c, multicast)?;
         }
     }
-    if !multicast && !cx.is_quoted {
-        pair(cx, id, is_response);
+    if !cx.is_quoted {
+        // Of a zone transfer more than one message answers.
+        let many = counts[0] > 0 && cx.last(&QRY_TYPE).is_some_and(|kind| matches!(kind, 251 | 252));
+        pair(cx, id, is_response, many);
     }
     Ok(())
 }
@@ -216,23 +231,45 @@ fn bits(cx: &mut Context<'_>, c: &mut Cursor<'_>, parts: &[&'static FieldDef]) -
 }
 
 /// Finds the question to an answer.
-fn pair(cx: &mut Context<'_>, id: u16, is_response: bool) {
+fn pair(cx: &mut Context<'_>, id: u16, is_response: bool, many: bool) {
+    let (number, time, flow) = (cx.number, cx.time, cx.flow);
     let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    let (number, time) = (cx.number, cx.time);
-    if !is_response {
-        let key = (here, there, id);
-        // 5 s: a query with the same number that comes later is another one (Wireshark's rule).
-        match cx.state.dns.get(&key).filter(|(_, then)| time.saturating_sub(*then) < 5_000_000_000) {
-            Some((frame, _)) => {
-                cx.conclude(&RETRANSMISSION, 1);
-                cx.conclude(&RETRANSMIT_REQUEST, frame);
-            }
-            None => cx.state.dns.insert(key, (number, time)),
+    // By Wireshark's rules: per conversation, whoever asks.
+    let key = if here <= there { (here, there, id, flow) } else { (there, here, id, flow) };
+    let known = cx.state.dns.get(&key);
+    match (is_response, known) {
+        // A question with the same number that comes after 5 s, or after the answer, is another one.
+        (false, Some(Asked { frame, time: then, answer: 0, .. }))
+            if time.saturating_sub(then) < 5_000_000_000 =>
+        {
+            cx.conclude(&RETRANSMISSION, 1);
+            cx.conclude(&RETRANSMIT_REQUEST, frame);
         }
-    } else if let Some((frame, then)) = cx.state.dns.get(&(there, here, id)) {
-        cx.conclude(&RESPONSE_TO, frame);
-        cx.conclude(&TIME, time.wrapping_sub(then));
+        (false, _) => cx.state.dns.insert(key, Asked { frame: number, time, answer: 0, many }),
+        (true, Some(Asked { answer, many: false, .. })) if answer != 0 => {
+            cx.conclude(&RETRANSMIT_RESPONSE, answer);
+            cx.conclude(&RETRANSMISSION, 1);
+        }
+        (true, Some(asked)) => {
+            cx.conclude(&RESPONSE_TO, asked.frame);
+            cx.conclude(&TIME, time.wrapping_sub(asked.time));
+            if asked.answer == 0 {
+                cx.state.dns.insert(key, Asked { answer: number, ..asked });
+            }
+        }
+        (true, None) => cx.conclude(&UNSOLICITED, 1),
     }
+}
+
+/// A question that was seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    frame: u64,
+    time: u64,
+    /// The frame that answered it; 0: none has.
+    answer: u64,
+    /// More than one message answers.
+    many: bool,
 }
 
 fn question(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
@@ -254,7 +291,13 @@ fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
     name(cx, c, &RESP_NAME)?;
     let kind = c.u16(cx, &RESP_TYPE)?;
     if kind == 41 {
-        c.u16(cx, &UDP_SIZE)?;
+        if multicast {
+            let raw = c.peek_u16()?;
+            cx.add(&UDP_SIZE, c.data, c.pos, 2, u64::from(raw & 0x7FFF));
+            c.parts(cx, 2, &[&CACHE_FLUSH])?;
+        } else {
+            c.u16(cx, &UDP_SIZE)?;
+        }
         c.u8(cx, &EXT_RCODE)?;
         c.u8(cx, &EDNS_VERSION)?;
         c.bits(cx, &RESP_Z, 2, &[&RESP_DO, &RESP_Z_RESERVED])?;
@@ -298,7 +341,17 @@ fn name(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Rea
                 if labels > 0 {
                     cx.arena.text.push(b'.');
                 }
-                cx.arena.text.extend_from_slice(label);
+                for byte in label {
+                    match *byte {
+                        // RFC 1035 5.1: what can't be printed is written in decimal; UTF-8 can (RFC 6763 4.1.1).
+                        0x20..=0x7E | 0x80.. => cx.arena.text.push(*byte),
+                        _ => {
+                            let digits = [b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10];
+                            cx.arena.text.push(b'\\');
+                            cx.arena.text.extend_from_slice(&digits);
+                        }
+                    }
+                }
                 labels += 1;
                 len += byte + 1;
                 at += 1 + byte;
@@ -319,7 +372,7 @@ fn name(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Rea
     }
     if labels == 0 {
         cx.arena.text.extend_from_slice(b"<Root>");
-        len = 6;
+        (len, labels) = (6, 1);
     } else {
         len -= 1;
     }

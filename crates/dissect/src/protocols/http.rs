@@ -7,6 +7,13 @@ use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, protocol};
 
 protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
+    ACCEPT_ENCODING: text "http.accept_encoding" "Accept Encoding";
+    ACCEPT_LANGUAGE: text "http.accept_language" "Accept-Language";
+    AUTHORIZATION: text "http.authorization" "Authorization";
+    PROXY_AUTHORIZATION: text "http.proxy_authorization" "Proxy-Authorization";
+    PROXY_AUTHENTICATE: text "http.proxy_authenticate" "Proxy-Authenticate";
+    WWW_AUTHENTICATE: text "http.www_authenticate" "WWW-Authenticate";
+    FORWARDED_FOR: text "http.x_forwarded_for" "X-Forwarded-For";
     REQUEST: bool "http.request" "Request";
     RESPONSE: bool "http.response" "Response";
     METHOD: text "http.request.method" "Request Method";
@@ -50,10 +57,17 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
 }
 
 /// Headers with a field of their own.
-static HEADERS: [(&str, &FieldDef); 17] = [
+static HEADERS: [(&str, &FieldDef); 24] = [
     ("host", &HOST),
     ("user-agent", &USER_AGENT),
     ("accept", &ACCEPT),
+    ("accept-encoding", &ACCEPT_ENCODING),
+    ("accept-language", &ACCEPT_LANGUAGE),
+    ("authorization", &AUTHORIZATION),
+    ("proxy-authorization", &PROXY_AUTHORIZATION),
+    ("proxy-authenticate", &PROXY_AUTHENTICATE),
+    ("www-authenticate", &WWW_AUTHENTICATE),
+    ("x-forwarded-for", &FORWARDED_FOR),
     ("content-type", &CONTENT_TYPE),
     ("content-length", &CONTENT_LENGTH_HEADER),
     ("content-encoding", &CONTENT_ENCODING),
@@ -85,6 +99,8 @@ pub(crate) struct Session {
     uri: Vec<u8>,
     /// The server went over to something that is not known here.
     switched: bool,
+    /// Both went over to HTTP/2, or began with it.
+    is_http2: bool,
     inner: App,
 }
 
@@ -196,6 +212,15 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
     let mut is_first = true;
     while used < bytes.len() {
         let rest = bytes.from(used);
+        if !session.is_http2 && is_first && super::http2::looks_like(rest.bytes) {
+            // A client that knows that the server speaks HTTP/2 (RFC 9113 3.3).
+            session.is_http2 = true;
+            session.inner = ports::App::Http2(Box::default());
+        }
+        if session.is_http2 {
+            show(cx, &mut is_first, rest.first(0), |_, _| Ok(()));
+            return used + ports::speak(cx, &mut session.inner, side, rest, false);
+        }
         if session.switched {
             show(cx, &mut is_first, rest.first(0), |_, _| Ok(()));
             super::data::show(cx, rest);
@@ -408,6 +433,10 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
             header_line(cx, full, name, value, kind, &mut said);
             if name.eq_ignore_ascii_case(b"upgrade") {
                 cx.upgraded |= switches && value.eq_ignore_ascii_case(b"websocket");
+                if switches && value.eq_ignore_ascii_case(b"h2c") {
+                    session.is_http2 = true;
+                    session.inner = ports::App::Http2(Box::default());
+                }
             }
         } else {
             if is_begun && used == c.left() && line.len() == used {
@@ -418,7 +447,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
         is_begun = true;
         c.skip(used)?;
     }
-    session.switched = switches && !cx.upgraded;
+    session.switched = switches && !cx.upgraded && !session.is_http2;
     if let Some(length) = said.length {
         cx.conclude(&CONTENT_LENGTH, length as u64);
     }
@@ -485,9 +514,12 @@ fn header_line<'h>(
     match kind {
         Some(Kind::Response) => cx.add(&RESPONSE_LINE, full, 0, full.len(), 0),
         Some(Kind::Request) => cx.add(&REQUEST_LINE, full, 0, full.len(), 0),
-        Some(Kind::Notification) | None => cx.add(&OTHER_LINE, full, 0, full.len(), 0),
+        Some(Kind::Notification) | None => {}
     }
     let known = HEADERS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
+    if known.is_none() && matches!(kind, Some(Kind::Notification) | None) {
+        cx.add(&OTHER_LINE, full, 0, full.len(), 0);
+    }
     if let Some((_, def)) = known {
         cx.add_words(def, full, value);
     }
@@ -567,7 +599,9 @@ fn first_line(cx: &mut Context<'_>, text: Data<'_>, kind: Kind, session: &mut Se
         cx.add(&RESPONSE_VERSION, version, 0, version.len(), 0);
         let number = std::str::from_utf8(code.bytes).ok().and_then(|text| text.parse::<u16>().ok());
         cx.add(&CODE, code, 0, code.len(), u64::from(number.unwrap_or(0)));
-        cx.add(&PHRASE, phrase, 0, phrase.len(), 0);
+        if !phrase.is_empty() {
+            cx.add(&PHRASE, phrase, 0, phrase.len(), 0);
+        }
         return number.unwrap_or(0);
     }
     let (method, uri, version) = (word(false), word(false), word(true));

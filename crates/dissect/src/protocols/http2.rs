@@ -2,6 +2,7 @@
 //!
 //! - `headers`: what a block's lines become. `connection`: what is remembered.
 
+mod body;
 mod connection;
 pub(crate) mod headers;
 
@@ -102,6 +103,7 @@ protocol! { HTTP2 "http2" "HTTP2" "HyperText Transfer Protocol 2";
     WINDOW_RESERVED: u32 "http2.window_update.r" "Reserved", hex, mask(0x8000_0000);
     WINDOW: u32 "http2.window_update.window_size_increment" "Window Size Increment", mask(0x7FFF_FFFF);
     UNKNOWN: bytes "http2.unknown" "Unknown";
+    BODY_LENGTH: u32 "http2.body.reassembled.length" "Reassembled length";
     BLOCK_BROKEN: none "http2.header_block.broken" "Header block can't be read: it is damaged, or refers to what was not captured";
 }
 
@@ -254,9 +256,6 @@ fn data(
 ) -> Read {
     let padding = padding(cx, c, flags)?;
     let body = c.take(c.left().checked_sub(padding).ok_or(Short)?)?;
-    if !body.is_empty() {
-        cx.add(&DATA, body, 0, body.len(), 0);
-    }
     c.all(cx, &DATA_PADDING);
     connection.body(cx, side, id, body, flags & END_STREAM != 0);
     Ok(())

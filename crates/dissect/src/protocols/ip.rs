@@ -77,6 +77,11 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = 1;
     c.bits(cx, &DSFIELD, 1, &[&DSFIELD_DSCP, &DSFIELD_ECN])?;
     let claimed = usize::from(c.u16(cx, &LEN)?);
+    // 0: the sender left the length to the network card; the frame tells.
+    let end = if claimed == 0 { packet.len().saturating_add(cx.missing) } else { claimed };
+    if claimed == 0 && let Some(shown) = cx.arena.fields.last_mut() {
+        shown.value = end as u64;
+    }
     let id = c.u16(cx, &ID)?;
     let word = packet.u16(6)?;
     c.bits(cx, &FLAGS, 1, &[&FLAG_RB, &FLAG_DF, &FLAG_MF])?;
@@ -103,8 +108,6 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         return Err(Short);
     }
     c.pos = hdr_len;
-    // 0: the sender left the length to the network card; the frame tells.
-    let end = if claimed == 0 { packet.len().saturating_add(cx.missing) } else { claimed };
     if end < hdr_len {
         cx.expert(&BOGUS_LENGTH);
         return Ok(());

@@ -18,18 +18,27 @@ protocol! { PNG "png" "PNG" "Portable Network Graphics"; }
 protocol! { GIF "image-gif" "GIF image" "Compuserve GIF"; }
 protocol! { JPEG "image-jfif" "JFIF (JPEG) image" "JPEG File Interchange Format"; }
 
-/// Bytes of a media type; parameters may follow it.
-pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
-    let whole_kind = kind;
+/// Whether a type has a layer of its own: others are the media layer's, or nobody's.
+pub(crate) fn is_known(kind: &[u8]) -> bool {
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    let Ok(kind) = std::str::from_utf8(&kind) else { return };
-    if data.is_empty() {
-        return;
-    }
-    let protocol: &'static Protocol = match kind {
-        "application/json" | "application/json-rpc" | "application/problem+json" | "application/dns+json" => {
-            &JSON
-        }
+    matches!(std::str::from_utf8(&kind), Ok(kind) if layer_of(kind).is_some() || kind.starts_with("multipart/") || kind == "application/dns-message")
+}
+
+/// The layer of a media type, by Wireshark's names.
+fn layer_of(kind: &str) -> Option<&'static Protocol> {
+    Some(match kind {
+        "application/json"
+        | "application/json-rpc"
+        | "application/problem+json"
+        | "application/dns+json"
+        | "application/jwk+json"
+        | "application/jwk-set+json"
+        | "application/manifest+json"
+        | "application/geo+json"
+        | "application/vnd.api+json"
+        | "application/x-ndjson"
+        | "application/json-patch+json"
+        | "text/json" => &JSON,
         "application/x-www-form-urlencoded" => &FORM,
         "image/png" => &PNG,
         "image/gif" => &GIF,
@@ -38,13 +47,29 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         | "application/xml"
         | "image/svg+xml"
         | "application/xhtml+xml"
+        | "application/rss+xml"
+        | "application/atom+xml"
         | "application/soap+xml" => &XML,
-        "application/dns-message" => return super::dns::datagram(cx, data, false),
-        kind if kind.starts_with("text/") || kind == "application/javascript" => &LINES,
-        "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
-        kind if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),
-        "application/octet-stream" => return super::data::show(cx, data),
-        _ => {
+        "application/javascript" | "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
+        kind if kind.starts_with("text/") => &LINES,
+        _ => return None,
+    })
+}
+
+/// Bytes of a media type; parameters may follow it.
+pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
+    let whole_kind = kind;
+    let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    let Ok(kind) = std::str::from_utf8(&kind) else { return };
+    if data.is_empty() {
+        return;
+    }
+    let protocol = match (layer_of(kind), kind) {
+        (Some(protocol), _) => protocol,
+        (None, "application/dns-message") => return super::dns::datagram(cx, data, false),
+        (None, "application/octet-stream") => return super::data::show(cx, data),
+        (None, kind) if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),
+        (None, _) => {
             return cx.layer(&MEDIA, data, |cx, c| {
                 c.all(cx, &TYPE);
                 Ok(())

@@ -1,43 +1,26 @@
 //! MySQL's and MariaDB's protocol: greeting, login, commands, and what answers them.
 
+mod answer;
+mod request;
 mod session;
+mod value;
 
+pub(crate) use request::COMMANDS;
 pub(crate) use session::SESSION;
+pub(crate) use value::VALUES;
 
 use super::ports::App;
-use super::spoken::{Length, Spoken, Talk};
+use super::spoken::{Length, Own, Spoken, Talk};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{FieldDef, Names, protocol};
+use crate::cursor::{Cursor, Read, Short};
+use crate::field::{FieldDef, protocol};
 use crate::table::{little, little_bits, words};
-
-static COMMANDS: Names = &[
-    (0, "SLEEP"),
-    (1, "Quit"),
-    (2, "Use Database"),
-    (3, "Query"),
-    (4, "Show Fields"),
-    (5, "Create Database"),
-    (6, "Drop Database"),
-    (7, "Refresh"),
-    (8, "Shutdown"),
-    (9, "Statistics"),
-    (10, "Process List"),
-    (12, "Kill Server Thread"),
-    (14, "Ping"),
-    (17, "Change User"),
-    (22, "Prepare Statement"),
-    (23, "Execute Statement"),
-    (24, "Send Long Data"),
-    (25, "Close Statement"),
-    (26, "Reset Statement"),
-    (27, "Set Option"),
-    (28, "Fetch Data"),
-    (31, "Reset Connection"),
-];
 
 protocol! { MYSQL "mysql" "MySQL" "MySQL Protocol";
     LENGTH: u24 "mysql.packet_length" "Packet Length";
+    PACKED_LENGTH: u24 "mysql.compressed_packet_length" "Compressed Packet Length";
+    PACKED_NUMBER: u24 "mysql.compressed_packet_number" "Compressed Packet Number";
+    UNPACKED_LENGTH: u24 "mysql.compressed_packet_length_uncompressed" "Uncompressed Packet Length";
     NUMBER: u8 "mysql.packet_number" "Packet Number";
     GREETING: none "mysql.server_greeting" "Server Greeting";
     PROTOCOL: u8 "mysql.protocol" "Protocol";
@@ -116,6 +99,7 @@ protocol! { MYSQL "mysql" "MySQL" "MySQL Protocol";
     PASSWORD: bytes "mysql.passwd" "Password";
     SCHEMA: text "mysql.schema" "Schema";
     CLIENT_PLUGIN: text "mysql.client_auth_plugin" "Client Auth Plugin";
+    ZSTD_LEVEL: u8 "mysql.compression.zstd_level" "ZSTD Compression Level";
     ATTRS: none "mysql.connattrs" "Connection Attributes";
     ATTRS_LENGTH: u64 "mysql.connattrs.length" "Connection Attributes length";
     ATTR: none "mysql.connattrs.attr" "Connection Attribute";
@@ -123,10 +107,6 @@ protocol! { MYSQL "mysql" "MySQL" "MySQL Protocol";
     ATTR_NAME: text "mysql.connattrs.name" "Connection Attribute Name";
     ATTR_VALUE_LENGTH: u64 "mysql.connattrs.value.length" "Connection Attribute Value Length";
     ATTR_VALUE: text "mysql.connattrs.value" "Connection Attribute Value";
-    REQUEST: none "mysql.request" "Request Command";
-    COMMAND: u8 "mysql.command" "Command", names(COMMANDS);
-    QUERY: text "mysql.query" "Statement";
-    STATEMENT: u32 "mysql.stmt_id" "Statement ID";
     RESPONSE_CODE: u8 "mysql.response_code" "Response Code", hex;
     ERROR_CODE: u16 "mysql.error_code" "Error Code";
     SQLSTATE: text "mysql.sqlstate" "SQL state";
@@ -137,6 +117,7 @@ protocol! { MYSQL "mysql" "MySQL" "MySQL Protocol";
     WARNINGS: u16 "mysql.warnings" "Warnings";
     EOF: u8 "mysql.eof" "EOF marker";
     FIELDS: u64 "mysql.num_fields" "Number of fields";
+    EXTRA: u64 "mysql.extra" "Extra data";
     CATALOG: text "mysql.field.catalog" "Catalog";
     DATABASE: text "mysql.field.db" "Database";
     TABLE: text "mysql.field.table" "Table";
@@ -147,8 +128,8 @@ protocol! { MYSQL "mysql" "MySQL" "MySQL Protocol";
     FIELD_LENGTH: u32 "mysql.field.length" "Length";
     FIELD_TYPE: u8 "mysql.field.type" "Type";
     FIELD_FLAGS: u16 "mysql.field.flags" "Flags", hex;
+    DEFAULT: text "mysql.field.default" "Default";
     DECIMALS: u8 "mysql.field.decimals" "Decimals";
-    ROW: text "mysql.row.text" "text";
     SWITCH_STATUS: u8 "mysql.auth_switch_request.status" "Status", hex;
     SWITCH_NAME: text "mysql.auth_switch_request.name" "Auth Method Name";
     SWITCH_DATA: bytes "mysql.auth_switch_request.data" "Auth Method Data";
@@ -196,251 +177,309 @@ static STATS: [&FieldDef; 15] = [
     &STAT_CHANGED,
 ];
 
-/// `phase[0]`: what comes next (both sides take turns); `notes`: the client's capabilities, whether the server is
-/// MariaDB, how many columns are still to come.
 pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &MYSQL, ports: &[3306], eager: false, begins: None, length, show };
 
-const GREET: u32 = 0;
-const LOG_IN: u32 = 1;
-const REQUESTS: u32 = 2;
-const RESPONSE: u32 = 3;
-const COLUMNS: u32 = 4;
-const COLUMNS_END: u32 = 5;
-const ROWS: u32 = 6;
-const SWITCHED: u32 = 7;
-const PREPARED: u32 = 8;
+/// What comes next on a connection; both sides take turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    /// Nothing is known: the server greets, or the capture begins within.
+    #[default]
+    Undefined,
+    Login,
+    Request,
+    Ok,
+    Message,
+    Tabular,
+    /// Columns of a table that was asked for.
+    ShownFields,
+    Columns,
+    Rows,
+    Prepare,
+    Parameters,
+    PreparedFields,
+    SwitchRequest,
+    SwitchResponse,
+    Binlog,
+}
 
-fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+/// Whether packets are packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Packing {
+    #[default]
+    None,
+    /// From the frame after the next OK on.
+    Agreed(u64),
+    Active(u64),
+}
+
+/// Type and flags of a column or parameter.
+type Column = (u8, u16);
+
+/// So many prepared statements are remembered.
+const STATEMENTS_MAX: usize = 64;
+/// So many columns may a result have; the same as in Wireshark.
+const COLUMNS_MAX: u64 = 32_767;
+
+/// What is remembered of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    next: Next,
+    /// Capabilities: lower half, upper half.
+    server: (u64, u64),
+    client: (u64, u64),
+    maria_server: bool,
+    maria_client: bool,
+    /// MariaDB's own capabilities.
+    maria: (u64, u64),
+    major: u32,
+    /// So many columns are still to come.
+    left: u64,
+    columns: Vec<Column>,
+    /// The statement that was prepared last, and how many fields its result has.
+    last: u32,
+    fields: u64,
+    /// Parameters of the prepared statements.
+    statements: Vec<(u32, Vec<Column>)>,
+    /// The rows are those of a prepared statement.
+    is_binary: bool,
+    packing: Packing,
+}
+
+impl Session {
+    /// Both sides have this of the lower capabilities.
+    fn agreed(&self, bit: u64) -> bool {
+        self.server.0 & self.client.0 & bit != 0
+    }
+
+    fn statement(&mut self, id: u32) -> Option<&mut Vec<Column>> {
+        let id = if id == u32::MAX { self.last } else { id };
+        self.statements.iter_mut().find(|(known, _)| *known == id).map(|(_, columns)| columns)
+    }
+
+    fn is_packed(&self, frame: u64) -> bool {
+        matches!(self.packing, Packing::Active(since) if frame > since)
+    }
+}
+
+const CAP_DATABASE: u64 = 0x0008;
+const CAP_PACKS: u64 = 0x0020;
+const CAP_41: u64 = 0x0200;
+const CAP_TLS: u64 = 0x0800;
+const CAP_SECRET: u64 = 0x8000;
+const EXT_PLUGIN: u64 = 0x0008;
+const EXT_ATTRIBUTES: u64 = 0x0010;
+const EXT_TRACKS: u64 = 0x0080;
+const EXT_NO_EOF: u64 = 0x0100;
+const EXT_PACKS_ZSTD: u64 = 0x0400;
+const EXT_QUERY_ATTRIBUTES: u64 = 0x0800;
+
+fn length(cx: &Context<'_>, talk: &Talk, _: usize, bytes: &[u8]) -> Length {
+    let packed = matches!(&talk.own, Own::Mysql(session) if session.is_packed(cx.number));
     match bytes {
-        [a, b, c, _, ..] => Length::Whole(4 + u32::from_le_bytes([*a, *b, *c, 0]) as usize),
+        [a, b, c, ..] => {
+            Length::Whole(4 + u32::from_le_bytes([*a, *b, *c, 0]) as usize + if packed { 3 } else { 0 })
+        }
         _ => Length::More,
     }
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> Read {
+    let mut own = match std::mem::take(&mut talk.own) {
+        Own::Mysql(session) => session,
+        _ => Box::default(),
+    };
+    let result = packet(cx, c, talk, &mut own);
+    talk.own = Own::Mysql(own);
+    result
+}
+
+fn packet(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, session: &mut Session) -> Read {
+    if session.is_packed(cx.number) {
+        little(cx, c, &PACKED_LENGTH, 3)?;
+        c.u8(cx, &PACKED_NUMBER)?;
+        little(cx, c, &UNPACKED_LENGTH, 3)?;
+    }
     little(cx, c, &LENGTH, 3)?;
-    c.u8(cx, &NUMBER)?;
+    let number = c.u8(cx, &NUMBER)?;
     let to_server = SPOKEN.ports.contains(&cx.dst_port);
-    if c.is_done() {
-        return Ok(());
-    }
-    if !to_server {
-        return answer(cx, c, talk);
-    }
-    match talk.phase[0] {
-        LOG_IN => {
-            let body = c.take_most(usize::MAX);
-            cx.within(&LOGIN, body, |cx| login(cx, &mut body.cursor(), talk))
+    let next = session.next;
+    match (to_server, next) {
+        (false, Next::Undefined) if number == 0 => greeting(cx, c, session)?,
+        (false, _) => answer::show(cx, c, session)?,
+        (true, Next::Login) if number == 1 => {
+            login(cx, c, talk, session)?;
+            if session.agreed(CAP_PACKS) {
+                session.packing = Packing::Agreed(cx.number);
+            }
         }
-        SWITCHED => {
-            talk.phase[0] = LOG_IN;
-            c.all(cx, &SWITCH_ANSWER);
-            Ok(())
-        }
-        _ => {
-            let body = c.take_most(usize::MAX);
-            cx.within(&REQUEST, body, |cx| request(cx, &mut body.cursor(), talk))
-        }
+        (true, Next::SwitchResponse) => text_z(cx, c, &SWITCH_ANSWER),
+        (true, _) => request::show(cx, c, session)?,
     }
+    c.all(cx, &PAYLOAD);
+    Ok(())
 }
 
-fn answer(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
-    if talk.phase[0] == GREET {
-        talk.phase[0] = LOG_IN;
-        if c.peek()? == 0xFF {
-            return error(cx, c, talk);
-        }
-        let body = c.take_most(usize::MAX);
-        return cx.within(&GREETING, body, |cx| greeting(cx, &mut body.cursor(), talk));
+/// What a server says of itself.
+fn greeting(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
+    if c.peek()? == 0xFF {
+        c.skip(1)?;
+        return answer::error(cx, c);
     }
-    let first = c.peek()?;
-    match (first, talk.phase[0]) {
-        (0xFF, _) => {
-            let in_login = talk.phase[0] == LOG_IN;
-            if !in_login {
-                talk.phase[0] = REQUESTS;
-            }
-            error(cx, c, talk)
-        }
-        (0xFE, LOG_IN) => switch(cx, c, talk),
-        (0xFE, _) if c.left() < 9 => eof(cx, c, talk),
-        (0, LOG_IN | RESPONSE) => session::ok(cx, c, talk),
-        (_, COLUMNS) => session::column(cx, c, talk),
-        (_, ROWS) => session::row(cx, c),
-        (_, RESPONSE) => {
-            let columns = lenenc(cx, c, Some(&FIELDS), talk)?;
-            if talk.notes[1] != 0 && !c.is_done() {
-                c.u8(cx, &session::METADATA)?;
-            }
-            (talk.phase[0], talk.notes[2]) = (COLUMNS, columns);
-            Ok(())
-        }
-        _ => {
-            c.all(cx, &PAYLOAD);
-            Ok(())
-        }
-    }
+    session.next = Next::Login;
+    let body = c.take_most(usize::MAX);
+    cx.within(&GREETING, body, |cx| welcome(cx, &mut body.cursor(), session))
 }
 
-fn greeting(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
+fn welcome(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
     c.u8(cx, &PROTOCOL)?;
     let text = c.rest();
     words(cx, c, &VERSION)?;
-    let maria = text.bytes.windows(7).take(64).any(|word| word == b"MariaDB");
-    talk.notes[1] = u64::from(maria);
+    // MariaDB says that it is 5.5.5, and then who it really is.
+    session.maria_server = text.bytes.starts_with(b"5.5.5-");
+    let major = text.bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    session.major =
+        major.fold(0u32, |number, byte| number.wrapping_mul(10).wrapping_add(u32::from(byte - b'0')));
     little(cx, c, &THREAD, 4)?;
     words(cx, c, &SALT)?;
     if c.is_done() {
         return Ok(());
     }
-    little_bits(cx, c, &CAPS_SERVER, 2, &CAPS)?;
-    c.u8(cx, if maria { &MARIA_LANGUAGE } else { &LANGUAGE })?;
+    session.server.0 = little_bits(cx, c, &CAPS_SERVER, 2, &CAPS)?;
+    // Nobody but MariaDB lacks the first capability.
+    session.maria_server |= session.server.0 & 1 == 0;
+    if c.is_done() {
+        return Ok(());
+    }
+    c.u8(cx, if session.maria_server { &MARIA_LANGUAGE } else { &LANGUAGE })?;
     little_bits(cx, c, &STATUS, 2, &STATS)?;
-    little_bits(cx, c, &EXT_SERVER, 2, &EXTS)?;
+    session.server.1 = little_bits(cx, c, &EXT_SERVER, 2, &EXTS)?;
     c.u8(cx, &PLUGIN_LENGTH)?;
-    if maria {
+    if session.maria_server {
         c.bytes(cx, &UNUSED, 6)?;
-        little_bits(cx, c, &MARIA_SERVER, 4, &MARIAS)?;
+        session.maria.0 = little_bits(cx, c, &MARIA_SERVER, 4, &MARIAS)?;
     } else {
         c.bytes(cx, &UNUSED, 10)?;
     }
-    words(cx, c, &SALT2)?;
-    if c.is_done() { Ok(()) } else { words(cx, c, &PLUGIN).map(drop) }
+    for def in [&SALT2, &PLUGIN] {
+        if !c.is_done() {
+            words(cx, c, def)?;
+        }
+    }
+    Ok(())
 }
 
-fn login(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
-    let low = little_bits(cx, c, &CAPS_CLIENT, 2, &CAPS)?;
-    let high = little_bits(cx, c, &EXT_CLIENT, 2, &EXTS)?;
-    talk.notes[0] = low | high << 16;
-    talk.phase[0] = LOG_IN;
-    little(cx, c, &MAX_PACKET, 4)?;
-    let maria = talk.notes[1] != 0;
-    c.u8(cx, if maria { &MARIA_CHARSET } else { &CHARSET })?;
-    if maria {
-        c.bytes(cx, &UNUSED, 19)?;
-        little_bits(cx, c, &MARIA_CLIENT, 4, &MARIAS)?;
-    } else {
-        c.bytes(cx, &UNUSED, 23)?;
+fn login(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, session: &mut Session) -> Read {
+    if session.client.0 & CAP_TLS == 0 && session.client.0 != 0 {
+        session.next = Next::Ok;
     }
-    if low & 0x0800 != 0 && c.is_done() {
+    let body = c.take_most(usize::MAX);
+    cx.within(&LOGIN, body, |cx| who(cx, &mut body.cursor(), talk, session))
+}
+
+/// Who logs in.
+fn who(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, session: &mut Session) -> Read {
+    session.client.0 = little_bits(cx, c, &CAPS_CLIENT, 2, &CAPS)?;
+    session.maria_client = session.client.0 & 1 == 0;
+    if session.client.0 & CAP_TLS != 0 {
         talk.inner = App::Tls(Box::default());
+    }
+    if session.client.0 & CAP_41 != 0 {
+        session.client.1 = little_bits(cx, c, &EXT_CLIENT, 2, &EXTS)?;
+        little(cx, c, &MAX_PACKET, 4)?;
+        c.u8(cx, if session.maria_server { &MARIA_CHARSET } else { &CHARSET })?;
+        if session.maria_client {
+            c.bytes(cx, &UNUSED, 19)?;
+            session.maria.1 = little_bits(cx, c, &MARIA_CLIENT, 4, &MARIAS)?;
+        } else {
+            c.bytes(cx, &UNUSED, 23)?;
+        }
+    } else {
+        little(cx, c, &MAX_PACKET, 3)?;
+    }
+    text_z(cx, c, &USER);
+    if c.is_done() {
         return Ok(());
     }
-    words(cx, c, &USER)?;
-    let secret = usize::from(c.peek()?);
-    c.skip(1)?;
-    if secret > 0 {
+    let secret = secret_length(c, session)?;
+    if secret > 1 {
         c.bytes(cx, &PASSWORD, secret)?;
+    } else {
+        c.skip(secret)?;
     }
-    if low & 8 != 0 && !c.is_done() {
-        words(cx, c, &SCHEMA)?;
+    if session.client.0 & CAP_DATABASE != 0 {
+        text_z(cx, c, &SCHEMA);
     }
-    if high & 8 != 0 && !c.is_done() {
-        words(cx, c, &CLIENT_PLUGIN)?;
+    if session.client.1 & EXT_PLUGIN != 0 {
+        session.next = Next::SwitchRequest;
+        text_z(cx, c, &CLIENT_PLUGIN);
     }
-    if high & 16 != 0 && !c.is_done() { session::attributes(cx, c, talk) } else { Ok(()) }
-}
-
-fn switch(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
-    talk.phase[0] = SWITCHED;
-    c.u8(cx, &SWITCH_STATUS)?;
-    words(cx, c, &SWITCH_NAME)?;
-    c.all(cx, &SWITCH_DATA);
+    if session.client.1 & EXT_ATTRIBUTES != 0 && !c.is_done() {
+        session::attributes(cx, c)?;
+    }
+    if session.client.1 & EXT_PACKS_ZSTD != 0 {
+        c.u8(cx, &ZSTD_LEVEL)?;
+    }
     Ok(())
 }
 
-fn request(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
-    let command = c.u8(cx, &COMMAND)?;
-    talk.phase[0] = match command {
-        1 | 25 | 24 => REQUESTS,
-        22 => PREPARED,
-        _ => RESPONSE,
-    };
-    match command {
-        2 | 5 | 6 => c.all(cx, &SCHEMA),
-        3 | 22 => c.all(cx, &QUERY),
-        23 | 25 | 26 => {
-            little(cx, c, &STATEMENT, 4)?;
-            c.all(cx, &PAYLOAD)
-        }
-        _ => c.all(cx, &PAYLOAD),
-    };
-    Ok(())
-}
-
-fn error(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &Talk) -> Read {
-    c.u8(cx, &RESPONSE_CODE)?;
-    little(cx, c, &ERROR_CODE, 2)?;
-    if c.peek() == Ok(b'#') {
+/// How long the password is: a length says so, or a zero ends it.
+fn secret_length(c: &mut Cursor<'_>, session: &Session) -> Read<usize> {
+    if session.client.0 & CAP_SECRET != 0 {
+        let len = c.peek()?;
         c.skip(1)?;
-        c.bytes(cx, &SQLSTATE, 5)?;
+        return Ok(usize::from(len));
     }
-    c.all(cx, &ERROR);
-    Ok(())
+    Ok(length_z(c.rest().bytes))
 }
 
-fn eof(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
-    c.u8(cx, &RESPONSE_CODE)?;
-    c.pos -= 1;
-    c.u8(cx, &EOF)?;
-    let mut more = false;
-    if c.left() >= 4 {
-        little(cx, c, &WARNINGS, 2)?;
-        more = little_bits(cx, c, &STATUS, 2, &STATS)? & 8 != 0;
-    }
-    talk.phase[0] = match talk.phase[0] {
-        COLUMNS | COLUMNS_END => ROWS,
-        ROWS if more => RESPONSE,
-        _ => REQUESTS,
-    };
-    Ok(())
+/// How long words are that a zero or the packet ends; with the zero.
+fn length_z(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == 0).map_or(bytes.len(), |end| end + 1)
 }
 
-/// A number in one to nine bytes; a first byte of 251 stands for none. MariaDB's are shown with their prefix.
-fn lenenc(
-    cx: &mut Context<'_>,
-    c: &mut Cursor<'_>,
-    def: Option<&'static FieldDef>,
-    talk: &Talk,
-) -> Read<u64> {
-    let (begins, data) = (c.pos, c.data);
-    let first = c.peek()?;
+/// Words, or bytes, that a zero or the packet ends.
+fn text_z(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) {
+    let whole = c.take_most(length_z(c.rest().bytes));
+    if def.kind == crate::field::Kind::Text && whole.bytes.last() == Some(&0) {
+        cx.add_slice(def, whole, 0, whole.len() - 1);
+    } else {
+        cx.add(def, whole, 0, whole.len(), 0);
+    }
+}
+
+/// A number in one to nine bytes, after which its bytes are told: where they are and how many. `None`: a null.
+fn lenenc(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<Option<u64>> {
+    let first = c.u8(cx, &session::PREFIX)?;
     let size = match first {
+        251 => return Ok(None),
         252 => 2,
         253 => 3,
         254 => 8,
-        _ => 0,
-    };
-    let bytes = data.bytes.get(begins + 1..begins + 1 + size).ok_or(Short)?;
-    let number = match size {
-        0 => u64::from(first),
-        _ => bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
-    };
-    if talk.notes[1] != 0 {
-        cx.add(&session::PREFIX, data, begins, 1, u64::from(first));
-        if first != 251 {
-            let (at, len) = if size == 0 { (begins, 1) } else { (begins + 1, size) };
-            cx.add(&session::LENGTH, data, at, len, number);
+        _ => {
+            c.pos -= 1;
+            1
         }
-    }
-    if let Some(def) = def {
-        let (at, len) = if size == 0 { (begins, 1) } else { (begins + 1, size) };
-        cx.add(def, data, at, len, number);
-    }
-    c.pos += 1 + size;
+    };
+    little(cx, c, &session::LENGTH, size).map(Some)
+}
+
+/// The same with a name; nothing counts as 0.
+fn counted(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read<u64> {
+    let begins = c.pos;
+    let number = lenenc(cx, c)?.unwrap_or(0);
+    cx.add(def, c.data, begins, c.pos - begins, number);
     Ok(number)
 }
 
 /// A length and so many characters.
-fn string<'d>(
-    cx: &mut Context<'_>,
-    c: &mut Cursor<'d>,
-    def: &'static FieldDef,
-    talk: &Talk,
-) -> Read<Data<'d>> {
-    let len = lenenc(cx, c, None, talk)?;
-    let taken = c.take(usize::try_from(len).map_err(|_| Short)?)?;
-    cx.add(def, taken, 0, taken.len(), 0);
-    Ok(taken)
+fn string(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read {
+    match lenenc(cx, c)? {
+        None => cx.conclude_words(def, b"NULL"),
+        Some(len) => {
+            let taken = c.take(usize::try_from(len).map_err(|_| Short)?)?;
+            cx.add(def, taken, 0, taken.len(), 0);
+        }
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Bodies that were compressed for the way (RFC 9110 8.4.1): gzip and deflate.
+//! Bodies that were compressed for the way (RFC 9110 8.4.1): gzip, deflate, Brotli and zstd.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -14,8 +14,23 @@ pub(crate) fn unpack(coding: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
             // Some send deflate without the wrapping of zlib.
             None => inflate(bytes, true).or_else(|| inflate(bytes, false)),
         },
+        b"br" => read_some(brotli_decompressor::Decompressor::new(bytes, 4096)),
+        b"zstd" => read_some(ruzstd::decoding::StreamingDecoder::new(bytes).ok()?),
         _ => None,
     }
+}
+
+/// What a reader gives, as far as it goes; nothing if it gives nothing.
+fn read_some(mut from: impl std::io::Read) -> Option<Vec<u8>> {
+    let mut plain = Vec::new();
+    let mut piece = [0; 4096];
+    while plain.len() < UNPACKED_MAX {
+        match from.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => plain.extend_from_slice(&piece[..count]),
+        }
+    }
+    (!plain.is_empty()).then_some(plain)
 }
 
 /// What follows the header of gzip (RFC 1952 2.3).
@@ -83,6 +98,17 @@ mod tests {
         let plain = unpack(coding, &bomb).expect("a part of it");
         assert!(plain.len() >= UNPACKED_MAX && plain.len() <= 2 * UNPACKED_MAX + 1024);
         assert_eq!(unpack(b"br", b"anything"), None);
+        assert_eq!(unpack(b"zstd", b"anything"), None);
+    }
+
+    #[test]
+    fn brotli_and_zstd_are_unpacked() {
+        // `printf 'one two three\n' | brotli -c`, and the same with zstd.
+        let brotli = b"\x8b\x06\x80one two three\n\x03";
+        assert_eq!(unpack(b"br", brotli).as_deref(), Some(&b"one two three\n"[..]));
+        let zstd = b"\x28\xb5\x2f\xfd\x04\x58\x71\x00\x00one two three\n\xd8\x8d\xbe\x76";
+        let plain = unpack(b"zstd", zstd).unwrap_or_default();
+        assert_eq!(plain, b"one two three\n");
     }
 
     proptest! {
@@ -102,7 +128,9 @@ mod tests {
             if gzip && bytes.len() > 4 {
                 bytes[..3].copy_from_slice(&[0x1F, 0x8B, 8]);
             }
-            unpack(b"gzip", &bytes);
+            for coding in [&b"gzip"[..], b"br", b"zstd"] {
+                unpack(coding, &bytes);
+            }
         }
     }
 }

@@ -42,7 +42,7 @@ impl App {
 /// Hands the payload of a UDP datagram on. The smaller port is asked first, as in Wireshark.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     if cx.is_quoted {
-        return data::show(cx, payload);
+        return quoted(cx, payload);
     }
     if !cx.state.media.is_empty() {
         let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
@@ -54,6 +54,24 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     if !(by_owner(cx, payload) || by_port(cx, payload) || by_bytes(cx, payload)) {
         data::show(cx, payload);
     }
+}
+
+/// The beginning of a datagram that an ICMP error quotes: those are shown that need no memory.
+fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
+    const WITHOUT_MEMORY: [u16; 11] = [53, 67, 68, 123, 514, 546, 547, 4789, 5353, 5355, 6081];
+    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    let first = [low, high].into_iter().find(|port| WITHOUT_MEMORY.contains(port));
+    if first.is_none() || !by_port(cx, payload) {
+        data::show(cx, payload);
+    }
+}
+
+/// The same for a segment: it is shown as far as it goes, and nothing is remembered of it.
+pub(crate) fn quoted_stream(cx: &mut Context<'_>, payload: Data<'_>) {
+    let ways = (std::mem::take(&mut cx.can_wait), std::mem::take(&mut cx.upgraded));
+    let mut app = App::Unknown;
+    speak(cx, &mut app, usize::from((cx.src, cx.src_port) > (cx.dst, cx.dst_port)), payload, false);
+    (cx.can_wait, cx.upgraded) = ways;
 }
 
 /// Who was found to speak between two ends.

@@ -11,7 +11,6 @@ mod streams;
 
 pub(crate) use connection::Connections;
 pub(crate) use frames::FRAMES;
-pub(crate) use streams::STREAMS;
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short, masked};

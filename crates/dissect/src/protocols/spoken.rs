@@ -51,8 +51,18 @@ pub(crate) struct Talk {
     /// Parts of something long, and the frames that brought them.
     pub(crate) held: Vec<u8>,
     pub(crate) frames: Vec<u64>,
+    /// What a protocol remembers that needs more than numbers.
+    pub(crate) own: Own,
     /// What goes on inside: behind a proxy's handshake, after an upgrade.
     pub(crate) inner: super::ports::App,
+}
+
+/// What a protocol keeps in a form of its own.
+#[derive(Debug, Default)]
+pub(crate) enum Own {
+    #[default]
+    None,
+    Mysql(Box<mysql::Session>),
 }
 
 /// All of them, in the order in which they are asked whether bytes are theirs.

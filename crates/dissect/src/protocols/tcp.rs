@@ -3,8 +3,8 @@
 
 mod payload;
 
-use super::ip;
 use super::names::{self, CHECKSUM_STATUS};
+use super::{ip, ports};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
@@ -261,6 +261,17 @@ fn show(
     cx.add(&ACK, segment, 8, 4, u64::from(found.relative_ack));
     cx.add(&ACK_RAW, segment, 8, 4, u64::from(ack));
     cx.add(&HDR_LEN, segment, 12, 1, u64::from(segment.bytes[12] >> 4) * 4);
+    show_flags(cx, segment, flags);
+    let word = |at: usize| u64::from(u16::from_be_bytes([segment.bytes[at], segment.bytes[at + 1]]));
+    cx.add(&WINDOW_VALUE, segment, 14, 2, word(14));
+    cx.conclude(&WINDOW, u64::from(found.window));
+    if found.scale_factor != -1 || flags & u64::from(SYN) == 0 {
+        cx.conclude(&WINDOW_SCALE, i64::from(found.scale_factor) as u64);
+    }
+    cx.add(&CHECKSUM, segment, 16, 2, word(16));
+}
+
+fn show_flags(cx: &mut Context<'_>, segment: Data<'_>, flags: u64) {
     cx.add(&FLAGS, segment, 12, 2, flags);
     cx.depth += 1;
     for def in [
@@ -281,13 +292,6 @@ fn show(
         connection(cx, flags as u16);
     }
     cx.depth -= 1;
-    let word = |at: usize| u64::from(u16::from_be_bytes([segment.bytes[at], segment.bytes[at + 1]]));
-    cx.add(&WINDOW_VALUE, segment, 14, 2, word(14));
-    cx.conclude(&WINDOW, u64::from(found.window));
-    if found.scale_factor != -1 || flags & u64::from(SYN) == 0 {
-        cx.conclude(&WINDOW_SCALE, i64::from(found.scale_factor) as u64);
-    }
-    cx.add(&CHECKSUM, segment, 16, 2, word(16));
 }
 
 /// What a segment does to its connection.
@@ -303,35 +307,65 @@ fn connection(cx: &mut Context<'_>, flags: u16) {
     }
 }
 
-/// The beginning of a segment in an ICMP error.
+/// The beginning of a segment in an ICMP error: of its header all that is there, of its connection what is known.
 fn quoted(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    const ENOUGH: usize = 16;
     let segment = c.data;
-    let seq = c.u32(cx, &SEQ)?;
-    cx.add(&SEQ_RAW, segment, 4, 4, u64::from(seq));
-    if c.left() >= 12 {
-        let ack = c.u32(cx, &ACK)?;
-        cx.add(&ACK_RAW, segment, 8, 4, u64::from(ack));
-        cx.add(&HDR_LEN, segment, 12, 1, u64::from(segment.u8(12)? >> 4) * 4);
-        c.bits(
-            cx,
-            &FLAGS,
-            2,
-            &[
-                &FLAG_RES,
-                &FLAG_AE,
-                &FLAG_CWR,
-                &FLAG_ECE,
-                &FLAG_URG,
-                &FLAG_ACK,
-                &FLAG_PUSH,
-                &FLAG_RESET,
-                &FLAG_SYN,
-                &FLAG_FIN,
-            ],
-        )?;
-        c.u16(cx, &WINDOW_VALUE)?;
-        c.u16(cx, &CHECKSUM)?;
-        c.u16(cx, &URGENT)?;
+    let (seq, is_6) = (segment.u32(4)?, cx.src.is_ipv6());
+    cx.add(&SEQ, segment, 4, 4, u64::from(seq));
+    if segment.len() < ENOUGH {
+        c.pos = segment.len().min(8);
+        return Ok(());
+    }
+    let flags = segment.u16(12)? & 0x0FFF;
+    let (a, b, now) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port), cx.time);
+    let found = cx.state.tcp.flow(a, b).quoted(usize::from(a > b), seq, flags, now);
+    cx.conclude(&STREAM, found.stream);
+    cx.conclude(&COMPLETENESS, u64::from(found.completeness));
+    if is_6 {
+        cx.add(&SEQ_RAW, segment, 4, 4, u64::from(seq));
+    }
+    let hdr_len = usize::from(segment.u8(12)? >> 4) * 4;
+    let ack = u64::from(segment.u32(8)?);
+    cx.add(&ACK, segment, 8, 4, ack);
+    cx.add(&ACK_RAW, segment, 8, 4, ack);
+    cx.add(&HDR_LEN, segment, 12, 1, hdr_len as u64);
+    show_flags(cx, segment, u64::from(flags));
+    let window = u64::from(segment.u16(14)?);
+    cx.add(&WINDOW_VALUE, segment, 14, 2, window);
+    cx.conclude(&WINDOW, window);
+    if flags & SYN == 0 {
+        let factor = if found.scale_factor >= 0 { 1 << found.scale_factor } else { found.scale_factor };
+        cx.conclude(&WINDOW_SCALE, i64::from(factor) as u64);
+    }
+    c.pos = 16;
+    if c.left() < 4 {
+        return Ok(());
+    }
+    c.u16(cx, &CHECKSUM)?;
+    cx.conclude(&STATUS, names::UNVERIFIED);
+    c.u16(cx, &URGENT)?;
+    if hdr_len > segment.len() || hdr_len < 20 {
+        return Ok(());
+    }
+    if hdr_len > 20 {
+        options(cx, segment.first(hdr_len).from(20))?;
+    }
+    cx.conclude(&TIME_RELATIVE, found.since_first);
+    cx.conclude(&TIME_DELTA, found.since_previous);
+    if found.is_known || found.initial_rtt.is_some() {
+        cx.conclude(&ANALYSIS, 0);
+        if let Some(rtt) = found.initial_rtt {
+            cx.depth += 1;
+            cx.conclude(&INITIAL_RTT, rtt);
+            cx.depth -= 1;
+        }
+    }
+    c.pos = hdr_len;
+    let payload = c.take_most(usize::MAX);
+    if !payload.is_empty() {
+        cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
+        ports::quoted_stream(cx, payload);
     }
     Ok(())
 }

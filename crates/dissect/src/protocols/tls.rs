@@ -10,7 +10,7 @@ mod record;
 mod session;
 
 pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
-pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages, whole_messages};
+pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
 pub(crate) use session::Session;
 
 use crate::context::Context;
@@ -198,7 +198,9 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
 fn record(cx: &mut Context<'_>, session: &mut Session, side: usize, record: Data<'_>) -> Read<Vec<u8>> {
     let mut c = record.cursor();
     let kind = c.peek()?;
-    let opaque = kind == 23 && session.said.is_13;
+    // Data before the server's answer is TLS 1.3's early data.
+    let early = session.said.early_data && session.said.server_random.is_none();
+    let opaque = kind == 23 && (session.said.is_13 || early);
     c.u8(cx, if opaque { &OPAQUE_TYPE } else { &CONTENT_TYPE })?;
     c.u16(cx, &VERSION)?;
     c.u16(cx, &LENGTH)?;
@@ -279,7 +281,11 @@ fn sealed(
 
 /// What is spoken inside of TLS on a port that says so.
 fn name_of_port(port: u16) -> Option<&'static str> {
-    static NAMES: [(u16, &str); 14] = [
+    static NAMES: [(u16, &str); 18] = [
+        (21, "File Transfer Protocol (FTP)"),
+        (110, "Post Office Protocol"),
+        (143, "Internet Message Access Protocol"),
+        (5432, "PostgreSQL"),
         (443, "Hypertext Transfer Protocol"),
         (465, "Simple Mail Transfer Protocol"),
         (587, "Simple Mail Transfer Protocol"),
@@ -308,7 +314,13 @@ fn alert(cx: &mut Context<'_>, body: Data<'_>) -> Read {
 
 /// Handshake messages; one may go on in the next record, and each part of it is shown as one.
 fn handshake(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Data<'_>) {
-    let mut waiting = std::mem::take(&mut session.sides[side].partial);
+    parts(cx, &mut session.sides[side].partial, &mut session.said, body);
+    session.advance(cx, side);
+}
+
+/// The same for any carrier: `partial` is what was begun and goes on in what it brings next.
+pub(crate) fn parts(cx: &mut Context<'_>, partial: &mut Vec<u8>, said: &mut Said, body: Data<'_>) {
+    let mut waiting = std::mem::take(partial);
     let mut rest = body;
     if !waiting.is_empty() {
         let have = waiting.len();
@@ -319,20 +331,19 @@ fn handshake(cx: &mut Context<'_>, session: &mut Session, side: usize, body: Dat
         waiting.truncate(have + part);
         if total != Some(waiting.len()) {
             if waiting.len() <= MESSAGE_MAX {
-                session.sides[side].partial = waiting;
+                *partial = waiting;
             }
-            return session.advance(cx, side);
+            return;
         }
         cx.with_source("Reassembled handshake", waiting, |cx, whole| {
-            messages(cx, whole, &mut session.said);
+            messages(cx, whole, said);
         });
         rest = body.from(part);
     }
-    let used = messages(cx, rest, &mut session.said);
+    let used = messages(cx, rest, said);
     let rest = rest.from(used);
     if !rest.is_empty() {
         cx.add(&HANDSHAKE, rest, 0, rest.len(), 0);
-        session.sides[side].partial = rest.bytes.to_vec();
+        *partial = rest.bytes.to_vec();
     }
-    session.advance(cx, side);
 }

@@ -94,6 +94,8 @@ pub(crate) struct Findings {
     pub(crate) since_previous: u64,
     pub(crate) completeness: u8,
     pub(crate) stream: u64,
+    /// Of a quoted SYN: it is the one that began the connection.
+    pub(crate) is_known: bool,
 }
 
 /// A connection.
@@ -130,7 +132,6 @@ pub(crate) struct Side {
     has_max: bool,
     /// -1 not known, -2 not scaled.
     scale: i32,
-    scale_known: bool,
     valid_flight: bool,
     pushed: bool,
     push_bytes: u32,
@@ -222,10 +223,12 @@ impl TcpFlow {
         let (fwd, rev) = (&self.sides[side], &self.sides[1 - side]);
         findings.initial_rtt = self.initial_rtt;
         findings.relative_seq = segment.seq.wrapping_sub(fwd.base.unwrap_or(segment.seq));
-        if segment.has(ACK) {
-            findings.relative_ack = segment.ack.wrapping_sub(rev.base.unwrap_or(segment.ack));
-        }
-        let counted = segment.len + u32::from(segment.has(SYN)) + u32::from(segment.has(FIN));
+        // Without the flag the number means nothing, and is shown as it is.
+        findings.relative_ack = match rev.base {
+            _ if !segment.has(ACK) => segment.ack,
+            base => segment.ack.wrapping_sub(base.unwrap_or(segment.ack)),
+        };
+        let counted = segment.len + u32::from(segment.has(SYN | FIN));
         findings.next_seq = Some(findings.relative_seq.wrapping_add(counted));
         (findings.window, findings.scale_factor) = scaled(fwd, segment);
         if segment.has(FIN | RST) {
@@ -235,11 +238,31 @@ impl TcpFlow {
     }
 
     fn times(&mut self, segment: &Segment<'_>, findings: &mut Findings) {
-        let first = *self.first.get_or_insert(segment.time);
-        findings.since_first = segment.time.wrapping_sub(first);
-        findings.since_previous =
-            if self.previous == 0 { 0 } else { segment.time.wrapping_sub(self.previous) };
-        self.previous = segment.time;
+        (findings.since_first, findings.since_previous) = self.passed(segment.time);
+    }
+
+    /// How long ago the connection's first segment was, and the one before.
+    fn passed(&mut self, now: u64) -> (u64, u64) {
+        let first = *self.first.get_or_insert(now);
+        let previous = std::mem::replace(&mut self.previous, now);
+        (now.wrapping_sub(first), if previous == 0 { 0 } else { now.wrapping_sub(previous) })
+    }
+
+    /// What is known of the connection to which a segment belongs that an ICMP error quotes. Nothing but its time is
+    /// learned from it.
+    pub(crate) fn quoted(&mut self, side: usize, seq: u32, flags: u16, now: u64) -> Findings {
+        let (since_first, since_previous) = self.passed(now);
+        let again = flags & (SYN | ACK) == SYN && self.sides[side].base == Some(seq);
+        Findings {
+            stream: self.index,
+            completeness: self.completeness,
+            since_first,
+            since_previous,
+            initial_rtt: self.initial_rtt,
+            scale_factor: self.sides[side].scale,
+            is_known: again,
+            ..Findings::default()
+        }
     }
 
     /// Where relative numbers begin.
@@ -264,19 +287,17 @@ impl TcpFlow {
     /// The window scale, and the round trip from SYN to the ACK that ends the handshake.
     fn handshake(&mut self, side: usize, segment: &Segment<'_>) {
         if segment.has(SYN) {
-            let fwd = &mut self.sides[side];
-            fwd.scale_known = true;
-            fwd.scale = segment.scale.map_or(-2, |shift| i32::from(shift.min(14)));
+            // Scaling holds only if both sides offer it: without the option in one SYN there is none, even if the other
+            // was not captured.
+            match segment.scale {
+                Some(shift) => self.sides[side].scale = i32::from(shift.min(14)),
+                None if self.sides[side].scale == -1 => self.sides.iter_mut().for_each(|side| side.scale = -2),
+                None => {}
+            }
             if !segment.has(ACK) {
                 self.syn_at = Some(segment.time);
-            } else {
-                // Scaling holds only if both sides offer it.
-                let (fwd, rev) = (self.sides[side].scale, self.sides[1 - side].scale);
-                if fwd == -2 && rev >= 0 {
-                    self.sides[1 - side].scale = -2;
-                } else if rev == -2 && fwd >= 0 {
-                    self.sides[side].scale = -2;
-                }
+            } else if self.sides[1 - side].scale == -2 {
+                self.sides[side].scale = -2;
             }
         }
         if segment.has(ACK) && !segment.has(SYN) && self.initial_rtt.is_none() {

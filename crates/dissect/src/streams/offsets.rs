@@ -38,6 +38,11 @@ impl Offsets {
         Some(self.join(fresh))
     }
 
+    /// Whether something waits behind a gap.
+    pub(crate) fn has_gap(&self) -> bool {
+        !self.early.is_empty()
+    }
+
     /// So many bytes were handed on, or given up.
     pub(crate) fn handed_on(&self) -> u64 {
         self.next

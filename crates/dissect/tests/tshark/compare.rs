@@ -1,5 +1,6 @@
 //! Compares our trees with what tshark says.
 
+use crate::classes::{Classes, Verdict};
 use crate::pdml::{LONGEST, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,11 +19,12 @@ pub(crate) struct Difference {
     pub(crate) field: String,
     pub(crate) ours: String,
     pub(crate) theirs: String,
+    pub(crate) verdict: Verdict,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Difference { capture, packet, field, ours, theirs } = self;
+        let Difference { capture, packet, field, ours, theirs, verdict: _ } = self;
         let cut = |text: &str| text.chars().take(150).collect::<String>();
         write!(f, "{capture} #{packet} {field}:\n    here  {}\n    there {}", cut(ours), cut(theirs))
     }
@@ -34,25 +36,48 @@ struct Row {
     layers: usize,
     fields: usize,
     agree: usize,
+    explained: usize,
+    gaps: usize,
+}
+
+impl Row {
+    /// Counts a packet whose heaviest difference this is.
+    fn count(&mut self, worst: Option<Verdict>) {
+        self.packets += 1;
+        match worst {
+            None => self.agree += 1,
+            Some(Verdict::Explained) => self.explained += 1,
+            Some(Verdict::Gap) => self.gaps += 1,
+            Some(Verdict::Unexplained) => {}
+        }
+    }
+}
+
+/// What is known of other people's captures.
+pub(crate) struct Lenient {
+    pub(crate) classes: Classes,
+    /// The fields that tshark has at all.
+    pub(crate) known: BTreeSet<String>,
 }
 
 /// What was found.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct Report<'a> {
     pub(crate) differences: Vec<Difference>,
     /// Other people's captures: what tshark goes on to read beyond the layers that we know does not count, and fields
     /// that we don't know are counted.
-    lenient: bool,
+    lenient: Option<&'a Lenient>,
     pub(crate) unknown: BTreeMap<String, usize>,
     rows: BTreeMap<String, Row>,
-    packets: usize,
-    agree: usize,
+    all: Row,
+    /// Ports where HTTP/2 was recognised by its beginning, of which tshark has to be told.
+    pub(crate) http2: BTreeSet<u64>,
 }
 
-impl Report {
+impl<'a> Report<'a> {
     /// For captures of which nothing is expected.
-    pub(crate) fn lenient() -> Report {
-        Report { lenient: true, ..Report::default() }
+    pub(crate) fn lenient(known: &'a Lenient) -> Report<'a> {
+        Report { lenient: Some(known), ..Report::default() }
     }
 
     /// Compares one capture.
@@ -61,7 +86,7 @@ impl Report {
         let file = std::fs::File::open(capture).expect("the capture is there");
         let mut reader = match Reader::new(file) {
             Ok(reader) => reader,
-            Err(_) if self.lenient => return,
+            Err(_) if self.lenient.is_some() => return,
             Err(error) => panic!("{name}: {error}"),
         };
         let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
@@ -80,20 +105,22 @@ impl Report {
                 _ => {}
             }
         }
-        assert!(self.lenient || packet == theirs.len(), "{name}: packets");
+        assert!(self.lenient.is_some() || packet == theirs.len(), "{name}: packets");
     }
 
     /// Adds what was found in other captures.
-    pub(crate) fn add(&mut self, other: Report) {
+    pub(crate) fn add(&mut self, other: Report<'a>) {
         self.differences.extend(other.differences);
-        self.packets += other.packets;
-        self.agree += other.agree;
-        for (name, row) in other.rows {
-            let sum = self.rows.entry(name).or_default();
-            sum.packets += row.packets;
-            sum.layers += row.layers;
-            sum.fields += row.fields;
-            sum.agree += row.agree;
+        let rows = other.rows.into_iter().map(|(name, row)| (Some(name), row)).chain([(None, other.all)]);
+        for (name, row) in rows {
+            let sum = name.map_or(&mut self.all, |name| self.rows.entry(name).or_default());
+            let Row { packets, layers, fields, agree, explained, gaps } = row;
+            sum.packets += packets;
+            sum.layers += layers;
+            sum.fields += fields;
+            sum.agree += agree;
+            sum.explained += explained;
+            sum.gaps += gaps;
         }
         for (name, count) in other.unknown {
             *self.unknown.entry(name).or_default() += count;
@@ -102,16 +129,31 @@ impl Report {
 
     fn packet(&mut self, capture: &str, packet: usize, tree: Tree<'_>, theirs: &Packet) {
         let before = self.differences.len();
-        if self.lenient && is_beyond_us(&theirs.layers) {
+        let lenient = self.lenient.is_some();
+        if lenient && is_beyond_us(&theirs.layers) {
             return;
         }
+        let known = self.lenient;
         let mut differ = |field: &str, ours: String, theirs: String| {
+            let verdict = known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs));
             let (capture, field) = (capture.to_owned(), field.to_owned());
-            self.differences.push(Difference { capture, packet, field, ours, theirs });
+            self.differences.push(Difference { capture, packet, field, ours, theirs, verdict });
         };
         let mut layers = tree.protocols();
         let mut their_layers = theirs.layers.clone();
-        let beyond = if self.lenient { cut_at_unknown(&mut layers, &mut their_layers) } else { false };
+        let all_layers = layers.clone();
+        let beyond = if lenient { cut_at_unknown(&mut layers, &mut their_layers) } else { false };
+        // Of layers that lie behind one that we don't read nothing is compared.
+        let cut = match beyond {
+            true => fields_only_of(&all_layers, &layers),
+            false => BTreeSet::new(),
+        };
+        let asks = all_layers.split(':').any(|name| name == "http2") && !theirs.layers.contains("http2");
+        if asks && let (Some(_), Some(port)) = (tree.first("http2.magic"), tree.first("tcp.dstport")) {
+            if let thru_dissect::Value::Uint(port) = tree.value(port) {
+                self.http2.insert(port);
+            }
+        }
         if layers != their_layers {
             differ("layers", layers.clone(), theirs.layers.clone());
         }
@@ -120,8 +162,10 @@ impl Report {
             let name = field.def.name;
             if field.def.kind == Kind::Protocol
                 || passes(name)
-                || self.lenient && counts(name)
+                || lenient && counts(name)
                 || beyond && is_payload(name)
+                || cut.contains(name)
+                || known.is_some_and(|known| !known.known.contains(name))
             {
                 continue;
             }
@@ -132,7 +176,7 @@ impl Report {
         }
         for (name, value) in &theirs.fields {
             if passes(name)
-                || self.lenient && counts(name)
+                || lenient && counts(name)
                 || name.starts_with("_ws.")
                 || is_alias(name)
                 || beyond && is_payload(name)
@@ -141,7 +185,7 @@ impl Report {
             }
             match fields_named(name).into_iter().find(|def| def.kind != Kind::Protocol) {
                 Some(def) => values.entry(def.name).or_default().1.push(normal(def.kind, value)),
-                None if self.lenient => *self.unknown.entry(name.clone()).or_default() += 1,
+                None if lenient => *self.unknown.entry(name.clone()).or_default() += 1,
                 None => {}
             }
         }
@@ -155,7 +199,7 @@ impl Report {
                 .collect();
             let same = same || ours == theirs;
             // Where layers differ, fields differ as well.
-            let follows = self.lenient && layers != their_layers;
+            let follows = lenient && layers != their_layers;
             if !same && !follows {
                 differ(name, ours.join(" | "), theirs.join(" | "));
             }
@@ -164,9 +208,9 @@ impl Report {
     }
 
     fn count(&mut self, ours: &str, theirs: &str, compared: &BTreeSet<&str>, before: usize) {
-        let wrong: BTreeSet<&str> = self.differences[before..].iter().map(|one| one.field.as_str()).collect();
-        self.packets += 1;
-        self.agree += usize::from(wrong.is_empty());
+        let wrong: BTreeMap<&str, Verdict> =
+            self.differences[before..].iter().map(|one| (one.field.as_str(), one.verdict)).collect();
+        self.all.count(wrong.values().copied().max());
         let names: BTreeSet<&str> =
             ours.split(':').chain(theirs.split(':')).filter(|name| *name != "ethertype").collect();
         for name in names {
@@ -176,28 +220,40 @@ impl Report {
                 own.flat_map(|protocol| protocol.fields).map(|field| field.name).collect();
             let count = |text: &str| text.split(':').filter(|layer| *layer == name).count();
             let layers = count(ours) == count(theirs);
-            row.packets += 1;
             row.layers += usize::from(layers);
             row.fields += own.intersection(compared).count();
-            row.agree += usize::from(layers && own.is_disjoint(&wrong));
+            let own = own.iter().filter_map(|name| wrong.get(name)).copied();
+            let layer = (!layers).then(|| wrong.get("layers").copied().unwrap_or(Verdict::Unexplained));
+            row.count(own.chain(layer).max());
         }
     }
 
     /// The share of packets without any difference.
     pub(crate) fn share(&self) -> f64 {
-        self.agree as f64 / self.packets.max(1) as f64
+        self.all.agree as f64 / self.all.packets.max(1) as f64
     }
 
     /// A line for each protocol.
     pub(crate) fn table(&self) -> String {
-        let mut out =
-            format!("{:<18}{:>8}{:>9}{:>9}{:>10}\n", "protocol", "packets", "layers", "fields", "agree");
-        for (name, row) in &self.rows {
-            let share = |count: usize| 100.0 * count as f64 / row.packets as f64;
-            let (layers, agree) = (share(row.layers), share(row.agree));
-            out += &format!("{name:<18}{:>8}{layers:>8.1}%{:>9}{agree:>9.2}%\n", row.packets, row.fields);
-        }
-        out += &format!("{:<18}{:>8}{:>28.2}%", "all", self.packets, self.share() * 100.0);
+        let mut out = format!(
+            "{:<18}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}{:>13}\n",
+            "protocol", "packets", "layers", "fields", "agree", "explained", "gaps", "unexplained"
+        );
+        let mut line = |name: &str, row: &Row| {
+            let share = |count: usize| 100.0 * count as f64 / row.packets.max(1) as f64;
+            let Row { packets, layers, fields, agree, explained, gaps } = *row;
+            let rest = packets - agree - explained - gaps;
+            out += &format!(
+                "{name:<18}{packets:>8}{:>8.1}%{fields:>9}{:>9.2}%{:>10.2}%{:>7.2}%{:>12.2}%\n",
+                share(layers),
+                share(agree),
+                share(explained),
+                share(gaps),
+                share(rest)
+            );
+        };
+        self.rows.iter().for_each(|(name, row)| line(name, row));
+        line("all", &self.all);
         out
     }
 }
@@ -224,6 +280,15 @@ fn counts(name: &str) -> bool {
 /// What is left over when a payload is not read.
 fn is_payload(name: &str) -> bool {
     name.starts_with("data.") || name.ends_with(".payload") || name.starts_with("tcp.segment")
+}
+
+/// Fields that only those layers have which are in the first list and not in the second.
+fn fields_only_of(all: &str, kept: &str) -> BTreeSet<&'static str> {
+    let fields = |list: &str| -> BTreeSet<&'static str> {
+        let named = protocols().iter().filter(|protocol| list.split(':').any(|name| name == protocol.layer.name));
+        named.flat_map(|protocol| protocol.fields).map(|field| field.name).collect()
+    };
+    fields(all).difference(&fields(kept)).copied().collect()
 }
 
 fn is_known(layer: &str) -> bool {

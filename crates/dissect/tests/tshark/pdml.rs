@@ -1,6 +1,6 @@
 //! What tshark says of a capture, as PDML: a list of names and values for each packet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -34,15 +34,19 @@ pub(crate) fn read(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String>
     Ok(parse(&run(tshark, &["-n", "-r", file, "-T", "pdml"])?))
 }
 
-/// Asks tshark about the first packets of a capture. What it says is kept in `THRU_KEEP`, a folder, if that is set: to
+/// Asks tshark about the first packets of a capture; `http2`: ports where it is told to expect HTTP/2. What it says is kept in `THRU_KEEP`, a folder, if that is set: to
 /// ask about hundreds of captures takes long.
-pub(crate) fn read_some(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String> {
+pub(crate) fn read_some(tshark: &Path, capture: &Path, http2: &BTreeSet<u64>) -> Result<Vec<Packet>, String> {
     let file = capture.to_str().ok_or("the path is not UTF-8")?;
-    let kept = std::env::var_os("THRU_KEEP").map(|folder| Path::new(&folder).join(file.replace('/', "_")));
+    let told: Vec<String> = http2.iter().map(|port| format!("tcp.port=={port},http2")).collect();
+    let name = file.replace('/', "_") + &told.join("+").replace(['=', '.', ','], "-");
+    let kept = std::env::var_os("THRU_KEEP").map(|folder| Path::new(&folder).join(name));
     if let Some(text) = kept.as_ref().and_then(|kept| std::fs::read_to_string(kept).ok()) {
         return Ok(from_lines(&text));
     }
-    let packets = match run(tshark, &["-n", "-r", file, "-c", PACKETS_MAX, "-T", "pdml"]) {
+    let mut arguments = vec!["-n", "-r", file, "-c", PACKETS_MAX, "-T", "pdml"];
+    arguments.extend(told.iter().flat_map(|rule| ["-d", rule.as_str()]));
+    let packets = match run(tshark, &arguments) {
         Ok(text) => parse(&text),
         Err(error) if kept.is_none() => return Err(error),
         Err(_) => Vec::new(),

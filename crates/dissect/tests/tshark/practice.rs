@@ -1,6 +1,7 @@
 //! Agreement over a folder of captures that others wrote, to find what to mend: nothing in it is expected to agree.
 
-use crate::compare::{Difference, Report};
+use crate::classes::{Classes, Verdict};
+use crate::compare::{Difference, Lenient, Report};
 use crate::pdml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -27,23 +28,21 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
 /// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
 /// how many packets and captures, and one of them. A word in `THRU_ONLY` narrows down the
 /// captures; `THRU_FIELD` names a field of which every difference is shown.
-pub(crate) fn run(tshark: &Path, folder: &Path) {
+pub(crate) fn run(tshark: &Path, folder: &Path, classes: Classes) {
+    let known = Lenient { classes, known: pdml::fields(tshark).into_keys().collect() };
+    let known = &known;
     let only = std::env::var("THRU_ONLY").unwrap_or_default();
     let files: Vec<PathBuf> =
         captures(folder).into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
-    let (work, report) = (Mutex::new(files.iter()), Mutex::new(Report::lenient()));
+    let (work, report) = (Mutex::new(files.iter()), Mutex::new(Report::lenient(known)));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let next = work.lock().expect("no thread panicked").next();
                     let Some(capture) = next else { return };
-                    match pdml::read_some(tshark, capture) {
-                        Ok(packets) => {
-                            let mut one = Report::lenient();
-                            one.compare(capture, &packets);
-                            report.lock().expect("no thread panicked").add(one);
-                        }
+                    match one(tshark, capture, known) {
+                        Ok(one) => report.lock().expect("no thread panicked").add(one),
                         Err(error) => println!("{}: {error}", capture.display()),
                     }
                 }
@@ -56,14 +55,30 @@ pub(crate) fn run(tshark: &Path, folder: &Path) {
         return;
     }
     println!("{}", report.table());
-    println!("{}", kinds(&report.differences));
+    for (verdict, name) in [(Verdict::Unexplained, "unexplained"), (Verdict::Gap, "gaps"), (Verdict::Explained, "explained")] {
+        let of: Vec<&Difference> = report.differences.iter().filter(|one| one.verdict == verdict).collect();
+        println!("== {name}\n{}", kinds(&of));
+    }
     println!("unknown here:\n{}", unknown(&report));
 }
 
+/// Compares one capture. tshark expects HTTP/2 in the clear only where it is told to, so it is told the ports where we
+/// found its beginning: then all that is in it has to agree.
+fn one<'a>(tshark: &Path, capture: &Path, known: &'a Lenient) -> Result<Report<'a>, String> {
+    let mut report = Report::lenient(known);
+    report.compare(capture, &pdml::read_some(tshark, capture, &BTreeSet::new())?);
+    if report.http2.is_empty() {
+        return Ok(report);
+    }
+    let mut again = Report::lenient(known);
+    again.compare(capture, &pdml::read_some(tshark, capture, &report.http2)?);
+    Ok(again)
+}
+
 /// A line for each field that differs, the most frequent first, each with what most often stands on either side.
-fn kinds(differences: &[Difference]) -> String {
+fn kinds(differences: &[&Difference]) -> String {
     let mut kinds: BTreeMap<&str, Vec<&Difference>> = BTreeMap::new();
-    for difference in differences {
+    for &difference in differences {
         kinds.entry(difference.field.as_str()).or_default().push(difference);
     }
     let mut kinds: Vec<_> = kinds.into_iter().collect();
@@ -86,7 +101,7 @@ fn kinds(differences: &[Difference]) -> String {
 }
 
 /// Fields of protocols that we read, which tshark has and we don't.
-fn unknown(report: &Report) -> String {
+fn unknown(report: &Report<'_>) -> String {
     let mut unknown: Vec<_> = report.unknown.iter().collect();
     unknown.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
     unknown.iter().take(400).map(|(name, count)| format!("{count} {name}\n")).collect()

@@ -94,6 +94,15 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     LARGE_GA: u32 "bgp.large_communities.ga" "Global Administrator";
     LARGE_1: u32 "bgp.large_communities.ldp1" "Local Data Part 1";
     LARGE_2: u32 "bgp.large_communities.ldp2" "Local Data Part 2";
+    REACH_RD: text "bgp.update.path_attribute.mp_reach_nlri.next_hop.rd" "Route Distinguisher";
+    LABELS: text "bgp.label_stack" "Label Stack";
+    RD: text "bgp.rd" "Route Distinguisher";
+    ORIGINATING_AS: u32 "bgp.originating_as" "Originating AS";
+    COMMUNITY_PREFIX: text "bgp.community_prefix" "Community Prefix";
+    AIGP: none "bgp.update.path_attribute.aigp" "AIGP Attribute";
+    AIGP_TYPE: u8 "bgp.update.attribute.aigp.type" "AIGP attribute type";
+    AIGP_LEN: u16 "bgp.update.attribute.aigp.length" "AIGP TLV length";
+    AIGP_METRIC: u64 "bgp.update.attribute.aigp.accu_igp_metric" "AIGP Accumulated IGP Metric";
     NLRI: none "bgp.update.nlri" "Network Layer Reachability Information (NLRI)";
     PREFIX_LEN: u8 "bgp.prefix_length" "Prefix length";
     NLRI_PREFIX: ipv4 "bgp.nlri_prefix" "NLRI prefix";
@@ -136,7 +145,7 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
     c.uint(cx, &LEN, if flags & 0x10 == 0 { 1 } else { 2 })?;
     match code {
         1 => walk(cx, c, &[Is(&ORIGIN)]),
-        2 | 17 => path(cx, c, four || code == 17),
+        2 | 17 => path(cx, c, if code == 17 { 4 } else { as_size(c.rest().bytes, four) }),
         3 => walk(cx, c, &[Is(&NEXT_HOP)]),
         4 => walk(cx, c, &[Is(&MED)]),
         5 => walk(cx, c, &[Is(&LOCAL_PREF)]),
@@ -154,13 +163,18 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
         14 => reach(cx, c),
         15 => {
             let afi = c.u16(cx, &UNREACH_AFI)?;
-            c.u8(cx, &UNREACH_SAFI)?;
+            let safi = c.u8(cx, &UNREACH_SAFI)?;
             let rest = c.take_most(usize::MAX);
             cx.within(&UNREACH, rest, |cx| {
-                prefixes(cx, &mut rest.cursor(), &UNREACH_PREFIX4, &UNREACH_PREFIX6, afi == 2)
+                routes(cx, &mut rest.cursor(), &UNREACH_PREFIX4, &UNREACH_PREFIX6, (afi, safi))
             })
         }
         16 => walk(cx, c, &[Under(&EXT_COMMUNITIES, &[Each(&[Call(extended)])])]),
+        26 => walk(
+            cx,
+            c,
+            &[Under(&AIGP, &[Each(&[Is(&AIGP_TYPE), Is(&AIGP_LEN), Is(&AIGP_METRIC)])])],
+        ),
         32 => {
             let rest = c.take_most(usize::MAX);
             large(cx, &mut rest.cursor())
@@ -169,8 +183,29 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
     }
 }
 
-fn path(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
-    let (def, size) = if four { (&AS4, 4) } else { (&AS2, 2) };
+/// How many bytes an AS number has: what fits all of the path counts for more than what the OPENs said, since a capture
+/// may have missed them.
+fn as_size(path: &[u8], four: bool) -> usize {
+    let fits = |size: usize| {
+        let mut rest = path;
+        while let [kind, count, after @ ..] = rest {
+            let Some(next) = after.get(usize::from(*count) * size..).filter(|_| (1..=4).contains(kind)) else {
+                return false;
+            };
+            rest = next;
+        }
+        rest.is_empty()
+    };
+    match (fits(2), fits(4)) {
+        (true, false) => 2,
+        (false, true) => 4,
+        _ if four => 4,
+        _ => 2,
+    }
+}
+
+fn path(cx: &mut Context<'_>, c: &mut Cursor<'_>, size: usize) -> Read {
+    let def = if size == 4 { &AS4 } else { &AS2 };
     while !c.is_done() {
         let count = usize::from(c.data.u8(c.pos + 1)?);
         let whole = c.take(2 + count * size)?;
@@ -199,7 +234,7 @@ fn extended(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     cx.within(&EXT_COMMUNITY, whole, |cx| {
         let mut c = whole.cursor();
         let kind = c.bits(cx, &EXT_TYPE, 1, &[&EXT_AUTHORITY, &EXT_TRANSITIVE])?;
-        match kind & 0x3F {
+        match kind {
             0 => walk(cx, &mut c, &[Is(&EXT_SUB_AS2), Is(&EXT_AS2), Is(&EXT_AN4)]),
             1 => walk(cx, &mut c, &[Is(&EXT_SUB_IP4), Is(&EXT_IP4), Is(&EXT_AN2)]),
             2 => walk(cx, &mut c, &[Is(&EXT_SUB_AS4), Is(&EXT_AS4), Is(&EXT_AN2)]),
@@ -229,6 +264,14 @@ fn reach(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let mut c = hop.from(1).cursor();
         match len {
             4 => walk(cx, &mut c, &[Is(&REACH_HOP4)]),
+            12 if safi == 128 => {
+                distinguisher(cx, &mut c, &REACH_RD)?;
+                walk(cx, &mut c, &[Is(&REACH_HOP4)])
+            }
+            24 if safi == 128 => {
+                distinguisher(cx, &mut c, &REACH_RD)?;
+                walk(cx, &mut c, &[Is(&REACH_HOP6)])
+            }
             16 => walk(cx, &mut c, &[Is(&REACH_HOP6)]),
             32 => walk(cx, &mut c, &[Is(&REACH_HOP6), Is(&REACH_LOCAL)]),
             _ => Ok(()),
@@ -237,11 +280,99 @@ fn reach(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.u8(cx, &REACH_SNPA)?;
     let rest = c.take_most(usize::MAX);
     cx.within(&REACH, rest, |cx| {
-        if safi > 2 || afi > 2 {
-            return Ok(());
-        }
-        prefixes(cx, &mut rest.cursor(), &REACH_PREFIX4, &REACH_PREFIX6, afi == 2)
+        routes(cx, &mut rest.cursor(), &REACH_PREFIX4, &REACH_PREFIX6, (afi, safi))
     })
+}
+
+/// Routes of an address family: plain, with labels (RFC 8277), of a VPN (RFC 4364), or route targets (RFC 4684).
+fn routes(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    v4: &'static FieldDef,
+    v6: &'static FieldDef,
+    family: (u16, u8),
+) -> Read {
+    match family {
+        (1 | 2, 1 | 2) => prefixes(cx, c, v4, v6, family.0 == 2),
+        (1 | 2, 4 | 128) => labelled(cx, c, if family.0 == 2 { v6 } else { v4 }, family.1 == 128),
+        (1, 132) => targets(cx, c),
+        _ => Ok(()),
+    }
+}
+
+/// Prefixes behind labels, and for VPNs behind who they belong to; the length in bits counts all of it.
+fn labelled(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef, is_vpn: bool) -> Read {
+    const BOTTOM: u8 = 1;
+    while !c.is_done() {
+        let mut bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
+        let stack = c.rest();
+        let mut words = String::new();
+        loop {
+            let label = c.take(3)?;
+            bits = bits.checked_sub(24).ok_or(Short)?;
+            let number = u32::from_be_bytes([0, label.bytes[0], label.bytes[1], label.bytes[2]]);
+            if !words.is_empty() {
+                words.push(',');
+            }
+            words += &(number >> 4).to_string();
+            match (label.bytes[2] & BOTTOM, number) {
+                (0, 0 | 0x80_0000) => {
+                    words += " (withdrawn)";
+                    break;
+                }
+                (0, _) if bits >= 24 && words.len() < 200 => {}
+                (0, _) => break,
+                _ => {
+                    words += " (bottom)";
+                    break;
+                }
+            }
+        }
+        let used = stack.len() - c.left();
+        cx.add_words(&LABELS, stack.first(used), words.as_bytes());
+        if is_vpn {
+            bits = bits.checked_sub(64).ok_or(Short)?;
+            distinguisher(cx, c, &RD)?;
+        }
+        prefix(cx, c, def, bits)?;
+    }
+    Ok(())
+}
+
+/// Whose route it is (RFC 4364 4.2).
+fn distinguisher(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read {
+    let whole = c.take(8)?;
+    let (kind, word) = (whole.u16(0)?, whole.u32(2)?);
+    let words = match kind {
+        0 => format!("{}:{}", whole.u16(2)?, whole.u32(4)?),
+        1 => format!("{}:{}", std::net::Ipv4Addr::from_bits(word), whole.u16(6)?),
+        2 => format!("{word}:{}", whole.u16(6)?),
+        _ => format!("Unknown (0x{kind:04x}) RD type"),
+    };
+    cx.add_words(def, whole, words.as_bytes());
+    Ok(())
+}
+
+/// Which route targets somebody wants to hear of.
+fn targets(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    while !c.is_done() {
+        let bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
+        if bits == 0 {
+            continue;
+        }
+        walk(cx, c, &[Is(&ORIGINATING_AS)])?;
+        let rest = c.take(bits.div_ceil(8).saturating_sub(4).min(8))?;
+        let mut octets = [0; 8];
+        octets[..rest.len()].copy_from_slice(rest.bytes);
+        let [_, _, a, b, d, e, f, g] = octets;
+        let words = match octets[0] & 0x3F {
+            0 => format!("{}:{}", u16::from_be_bytes([a, b]), u32::from_be_bytes([d, e, f, g])),
+            1 => format!("{}.{}.{}.{}:{}", a, b, d, e, u16::from_be_bytes([f, g])),
+            _ => format!("{}:{}", u32::from_be_bytes([a, b, d, e]), u16::from_be_bytes([f, g])),
+        };
+        cx.add_words(&COMMUNITY_PREFIX, rest, words.as_bytes());
+    }
+    Ok(())
 }
 
 /// Prefixes: a length in bits, and as many bytes as that needs.
@@ -254,18 +385,25 @@ fn prefixes(
 ) -> Read {
     while !c.is_done() {
         let bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
-        if bits > if is_6 { 128 } else { 32 } {
-            return Err(Short);
-        }
-        let data = c.take(bits.div_ceil(8))?;
-        let mut octets = [0; 16];
-        octets[..data.len()].copy_from_slice(data.bytes);
-        if is_6 {
-            cx.add_words(v6, data, &octets);
-        } else {
-            let word = u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]);
-            cx.add(v4, data, 0, data.len(), u64::from(word));
-        }
+        prefix(cx, c, if is_6 { v6 } else { v4 }, bits)?;
+    }
+    Ok(())
+}
+
+/// An address of which only so many bits are there.
+fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef, bits: usize) -> Read {
+    let is_6 = def.kind == crate::field::Kind::Ipv6;
+    if bits > if is_6 { 128 } else { 32 } {
+        return Err(Short);
+    }
+    let data = c.take(bits.div_ceil(8))?;
+    let mut octets = [0; 16];
+    octets[..data.len()].copy_from_slice(data.bytes);
+    if is_6 {
+        cx.add_words(def, data, &octets);
+    } else {
+        let word = u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]);
+        cx.add(def, data, 0, data.len(), u64::from(word));
     }
     Ok(())
 }

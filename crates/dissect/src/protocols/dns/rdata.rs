@@ -1,6 +1,6 @@
 //! The data of each type of record.
 
-use super::{TYPES, name};
+use super::{RESP_TYPE, TYPES, name};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
@@ -101,7 +101,7 @@ protocol! { RDATA "dns" "DNS" "Domain Name System";
     NSEC3_SALT_LEN: u8 "dns.nsec3.salt_length" "Salt length";
     NSEC3_SALT: bytes "dns.nsec3.salt_value" "Salt value";
     NSEC3_HASH_LEN: u8 "dns.nsec3.hash_length" "Hash length";
-    NSEC3_HASH: bytes "dns.nsec3.hash_value" "Next hashed owner";
+    NSEC3_HASH: text "dns.nsec3.hash_value" "Next hashed owner";
     TLSA_USAGE: u8 "dns.tlsa.certificate_usage" "Certificate Usage";
     TLSA_SELECTOR: u8 "dns.tlsa.selector" "Selector";
     TLSA_MATCHING: u8 "dns.tlsa.matching_type" "Matching Type";
@@ -138,6 +138,24 @@ protocol! { RDATA "dns" "DNS" "Domain Name System";
     OPT_CLIENT_ADDR4: ipv4 "dns.opt.client.addr4" "Client Subnet";
     OPT_CLIENT_ADDR6: ipv6 "dns.opt.client.addr6" "Client Subnet";
     OPT_CLIENT_ADDR: bytes "dns.opt.client.addr" "Client Subnet";
+    NULL: bytes "dns.null" "Null";
+    LOC_VERSION: u8 "dns.loc.version" "Version";
+    LOC_SIZE: u8 "dns.loc.size" "Size";
+    LOC_HORIZONTAL: u8 "dns.loc.horizontal_precision" "Horizontal Precision";
+    LOC_VERTICAL: u8 "dns.loc.vertical_precision" "Vertical Precision";
+    LOC_LATITUDE: u32 "dns.loc.latitude" "Latitude";
+    LOC_LONGITUDE: u32 "dns.loc.longitude" "Longitude";
+    LOC_ALTITUDE: u32 "dns.loc.altitude" "Altitude";
+    LOC_UNKNOWN: bytes "dns.loc.unknown_data" "Unknown data";
+    SSHFP_ALGORITHM: u8 "dns.sshfp.algorithm" "Algorithm";
+    SSHFP_TYPE: u8 "dns.sshfp.fingerprint.type" "Fingerprint type";
+    SSHFP: bytes "dns.sshfp.fingerprint" "Fingerprint";
+    SPF_LENGTH: u8 "dns.spf.length" "SPF Length";
+    SPF: text "dns.spf" "SPF";
+    RP_MAILBOX: text "dns.rp.mailbox" "Mailbox";
+    RP_TXT: text "dns.rp.txt_rr" "TXT RR";
+    AFSDB_SUBTYPE: u16 "dns.afsdb.subtype" "Subtype";
+    AFSDB_HOST: text "dns.afsdb.hostname" "Hostname";
     DATA: bytes "dns.data" "Data";
 }
 
@@ -200,9 +218,34 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             Ok(())
         }
         46 => signature(cx, c),
+        10 => {
+            c.all(cx, &NULL);
+            Ok(())
+        }
+        17 => {
+            name(cx, c, &RP_MAILBOX)?;
+            name(cx, c, &RP_TXT).map(drop)
+        }
+        18 => {
+            c.u16(cx, &AFSDB_SUBTYPE)?;
+            name(cx, c, &AFSDB_HOST).map(drop)
+        }
+        29 => location(cx, c),
+        44 => {
+            c.u8(cx, &SSHFP_ALGORITHM)?;
+            c.u8(cx, &SSHFP_TYPE)?;
+            c.all(cx, &SSHFP);
+            Ok(())
+        }
+        99 => {
+            while !c.is_done() {
+                string(cx, c, &SPF_LENGTH, &SPF)?;
+            }
+            Ok(())
+        }
         47 => {
             name(cx, c, &NSEC_NEXT)?;
-            c.skip(c.left()) // the bitmap of types
+            types(cx, c)
         }
         48 | 60 => {
             let key = c.rest().bytes;
@@ -281,13 +324,58 @@ fn nsec3(cx: &mut Context<'_>, c: &mut Cursor<'_>, has_next: bool) -> Read {
     c.bits(cx, &NSEC3_FLAGS, 1, &[&NSEC3_OPT_OUT])?;
     c.u16(cx, &NSEC3_ITERATIONS)?;
     let salt = usize::from(c.u8(cx, &NSEC3_SALT_LEN)?);
-    if salt > 0 {
-        c.bytes(cx, &NSEC3_SALT, salt)?;
-    }
+    c.bytes(cx, &NSEC3_SALT, salt)?;
     if has_next {
         let hash = usize::from(c.u8(cx, &NSEC3_HASH_LEN)?);
-        c.bytes(cx, &NSEC3_HASH, hash)?;
-        c.skip(c.left())?;
+        let hash = c.take(hash)?;
+        let words = base32(hash.bytes);
+        cx.add_words(&NSEC3_HASH, hash, &words);
+        return types(cx, c);
+    }
+    Ok(())
+}
+
+/// Base 32 with the extended hexadecimal alphabet, as in the owner names of NSEC3 (RFC 5155 3.3, RFC 4648 7).
+fn base32(bytes: &[u8]) -> Vec<u8> {
+    let mut words = Vec::with_capacity(bytes.len() * 8 / 5 + 1);
+    let (mut held, mut count) = (0u32, 0);
+    for byte in bytes {
+        (held, count) = (held << 8 | u32::from(*byte), count + 8);
+        while count >= 5 {
+            count -= 5;
+            words.push(b"0123456789abcdefghijklmnopqrstuv"[(held >> count) as usize & 31]);
+        }
+    }
+    words
+}
+
+/// Which types a name has: bits in windows (RFC 4034 4.1.2).
+fn types(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    while !c.is_done() {
+        let window = u64::from(c.peek()?);
+        let len = usize::from(c.data.u8(c.pos + 1)?);
+        c.skip(2)?;
+        let bits = c.take(len)?;
+        for (at, byte) in bits.bytes.iter().enumerate() {
+            for bit in (0..8u64).filter(|bit| byte & 0x80 >> bit != 0) {
+                cx.add(&RESP_TYPE, bits, at, 1, window << 8 | (at as u64) << 3 | bit);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where something is (RFC 1876).
+fn location(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    if c.u8(cx, &LOC_VERSION)? != 0 {
+        c.all(cx, &LOC_UNKNOWN);
+        return Ok(());
+    }
+    for def in [&LOC_SIZE, &LOC_HORIZONTAL, &LOC_VERTICAL] {
+        c.u8(cx, def)?;
+    }
+    for def in [&LOC_LATITUDE, &LOC_LONGITUDE, &LOC_ALTITUDE] {
+        c.u32(cx, def)?;
     }
     Ok(())
 }
@@ -322,9 +410,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let code = c.u16(cx, &OPT_CODE)?;
         c.u16(cx, &OPT_LEN)?;
         let value = c.rest();
-        if !value.is_empty() {
-            cx.add(&OPT_DATA, value, 0, value.len(), 0);
-        }
+        cx.add(&OPT_DATA, value, 0, value.len(), 0);
         match code {
             8 => {
                 let family = c.u16(cx, &OPT_CLIENT_FAMILY)?;

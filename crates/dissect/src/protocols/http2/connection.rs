@@ -1,6 +1,7 @@
 //! What is remembered of an HTTP/2 connection: the header tables, blocks that go on, what the streams carry.
 
-use super::{BLOCK_BROKEN, headers};
+use super::body::Body;
+use super::{BLOCK_BROKEN, DATA, headers};
 use crate::context::Context;
 use crate::cursor::{Data, Read, Short};
 use crate::protocols::grpc::{self, Call};
@@ -33,6 +34,8 @@ struct Side {
     open: Option<Block>,
     /// Bytes are missing: where the next frame begins is unknown.
     is_lost: bool,
+    /// Streams whose headers announced a body, which is not whole yet.
+    bodies: BTreeMap<u32, Body>,
     /// Streams that carry gRPC, and the beginning of a message whose rest is still to come.
     grpc: BTreeMap<u32, Vec<u8>>,
 }
@@ -125,6 +128,12 @@ impl Connection {
         }
         if lines.iter().any(is_grpc) && self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
             self.sides[side].grpc.insert(block.stream, Vec::new());
+        } else if !block.ends && !self.sides[side].bodies.contains_key(&block.stream) {
+            let bodies = &mut self.sides[side].bodies;
+            if bodies.len() >= GRPC_STREAMS_MAX {
+                bodies.pop_first();
+            }
+            bodies.insert(block.stream, Body::announced(&lines));
         }
         if result.is_err() {
             cx.expert(&BLOCK_BROKEN);
@@ -138,6 +147,18 @@ impl Connection {
     /// A stream's next bytes.
     pub(super) fn body(&mut self, cx: &mut Context<'_>, side: usize, id: u32, bytes: Data<'_>, ends: bool) {
         cx.piece(Carrier::Http2, u64::from(id), side, bytes, ends);
+        let bodies = &mut self.sides[side].bodies;
+        if let Some(mut body) = bodies.remove(&id) {
+            let total = bodies.values().map(Body::len).sum::<usize>() + body.len();
+            body.take(cx, bytes, ends, total);
+            if !ends {
+                self.sides[side].bodies.insert(id, body);
+            }
+            return;
+        }
+        if !bytes.is_empty() {
+            cx.add(&DATA, bytes, 0, bytes.len(), 0);
+        }
         let streams = &mut self.sides[side].grpc;
         if let Some(waiting) = streams.get_mut(&id) {
             let call = self.calls.get(&id).filter(|_| !cx.state.schema.is_empty());

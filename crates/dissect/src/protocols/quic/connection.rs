@@ -89,6 +89,9 @@ const STREAMS_HALF: usize = 256;
 /// After so many packets in a row that could not be opened the connection is given up: trying costs time.
 const FAILURES_MAX: u32 = 64;
 
+/// So much of a handshake waits for what is missing before it.
+const HELD_MAX: usize = 64 << 10;
+
 /// The levels of encryption, which count packets each for itself but for 0-RTT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
@@ -140,7 +143,9 @@ pub(super) struct Side {
     largest: [Option<u64>; 3],
     /// The handshake: Initial, Handshake and 1-RTT packets have a stream each.
     crypto: [Offsets; 3],
-    pub(super) message: [Pending; 3],
+    pub(super) message: [Vec<u8>; 3],
+    /// What is in order and waits for what was sent before it.
+    held: [Vec<u8>; 3],
 }
 
 /// A direction of a stream.
@@ -249,10 +254,17 @@ impl Connection {
 
     /// The handshake's next bytes at a level, in order.
     pub(super) fn crypto(&mut self, side: usize, level: Level, offset: u64, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.sides[side].crypto[level.space()].take(offset, bytes)
+        let (side, space) = (&mut self.sides[side], level.space());
+        let (order, held) = (&mut side.crypto[space], &mut side.held[space]);
+        held.extend(order.take(offset, bytes)?);
+        // While there is a gap, Wireshark waits for all that is beyond it, too.
+        if order.has_gap() && held.len() < HELD_MAX {
+            return None;
+        }
+        Some(std::mem::take(held))
     }
 
-    pub(super) fn message(&mut self, side: usize, level: Level) -> &mut Pending {
+    pub(super) fn message(&mut self, side: usize, level: Level) -> &mut Vec<u8> {
         &mut self.sides[side].message[level.space()]
     }
 }

@@ -2,13 +2,8 @@
 
 use super::connection::{Connection, Level};
 use crate::context::Context;
-use crate::field::protocol;
 use crate::protocols::{http3, tls};
 use crate::tree::Carrier;
-
-protocol! { STREAMS "quic" "QUIC" "QUIC IETF";
-    MESSAGE_PART: bytes "quic.crypto.part" "Part of a handshake message";
-}
 
 /// The next bytes of a stream.
 #[derive(Debug)]
@@ -63,7 +58,7 @@ pub(super) fn speak(cx: &mut Context<'_>, connection: &mut Connection, carried: 
     connection.streams.entry((id, side as u8), Default::default).pending = pending;
 }
 
-/// Handshake messages; one may go on in the next packet.
+/// Handshake messages; one may go on in the next packet. Each frame's bytes are a layer, as in Wireshark.
 pub(super) fn handshake(
     cx: &mut Context<'_>,
     connection: &mut Connection,
@@ -71,23 +66,16 @@ pub(super) fn handshake(
     level: Level,
     bytes: Vec<u8>,
 ) {
-    let mut pending = std::mem::take(connection.message(side, level));
+    let mut partial = std::mem::take(connection.message(side, level));
     connection.said.is_13 = true;
     let said = &mut connection.said;
     let depth = cx.depth;
     cx.with_source("Reassembled CRYPTO", bytes, |cx, fresh| {
-        pending.feed(cx, fresh, "Reassembled handshake", &MESSAGE_PART, &mut |cx, bytes, _| {
-            let used = tls::whole_messages(bytes.bytes);
-            if used == 0 {
-                return 0;
-            }
-            cx.layer(&tls::TLS, bytes.first(used), |cx, c| {
-                c.pos = tls::messages(cx, c.data, said);
-                Ok(())
-            });
-            used
+        cx.layer(&tls::TLS, fresh, |cx, c| {
+            tls::parts(cx, &mut partial, said, c.take_most(usize::MAX));
+            Ok(())
         });
     });
     cx.depth = depth;
-    *connection.message(side, level) = pending;
+    *connection.message(side, level) = partial;
 }

@@ -113,6 +113,15 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     KEY_SHARE_LEN: u16 "tls.handshake.extensions_key_share_key_exchange_length" "Key Exchange Length";
     KEY_SHARE: bytes "tls.handshake.extensions_key_share_key_exchange" "Key Exchange";
     SELECTED_GROUP: u16 "tls.handshake.extensions_key_share_selected_group" "Selected Group", names(GROUPS);
+    SCTS_LENGTH: u16 "tls.sct.scts_length" "Serialized SCT List Length";
+    SCT_LENGTH: u16 "tls.sct.sct_length" "Serialized SCT Length";
+    SCT_VERSION: u8 "tls.sct.sct_version" "SCT Version";
+    SCT_LOG: bytes "tls.sct.sct_logid" "Log ID";
+    SCT_TIME: absolute "tls.sct.sct_timestamp" "Timestamp";
+    SCT_EXTENSIONS_LENGTH: u16 "tls.sct.sct_extensions_length" "Extensions length";
+    SCT_EXTENSIONS: bytes "tls.sct.sct_extensions" "Extensions";
+    SCT_SIGNATURE_LENGTH: u16 "tls.sct.sct_signature_length" "Signature Length";
+    SCT_SIGNATURE: bytes "tls.sct.sct_signature" "Signature";
     CERTIFICATES_LENGTH: u24 "tls.handshake.certificates_length" "Certificates Length";
     CERTIFICATE_LENGTH: u24 "tls.handshake.certificate_length" "Certificate Length";
     CERTIFICATE: bytes "tls.handshake.certificate" "Certificate";
@@ -201,19 +210,6 @@ const RETRY: [u8; 32] = [
     0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
 
-/// How many bytes the whole messages have that `bytes` begins with.
-pub(crate) fn whole_messages(bytes: &[u8]) -> usize {
-    let mut used = 0;
-    while let [_, a, b, c, ..] = bytes[used..] {
-        let total = 4 + (usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
-        if bytes.len() - used < total {
-            break;
-        }
-        used += total;
-    }
-    used
-}
-
 /// Messages, as many as are whole. Gives how many bytes were used.
 pub(crate) fn messages(cx: &mut Context<'_>, bytes: Data<'_>, said: &mut Said) -> usize {
     let mut c = bytes.cursor();
@@ -247,9 +243,11 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
             context(cx, &mut c)?;
             extensions(cx, &mut c, kind, said)
         }
-        12 => key_exchange(cx, &mut c),
+        12 => key_exchange(cx, &mut c, said),
         15 => {
-            c.u16(cx, &SCHEME)?;
+            if said.is_13 || said.version == 0 || said.version >= 0x0303 {
+                c.u16(cx, &SCHEME)?;
+            }
             let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
             c.bytes(cx, &SIGNATURE, len).map(|_| ())
         }
@@ -268,7 +266,7 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
 
 /// A server's ephemeral key, and its signature over both randoms and it (RFC 8422 5.4). Other kinds than named curves
 /// are not in use.
-fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &Said) -> Read {
     if c.peek()? != 3 {
         return Ok(());
     }
@@ -276,7 +274,10 @@ fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.u16(cx, &CURVE)?;
     let len = usize::from(c.u8(cx, &POINT_LENGTH)?);
     c.bytes(cx, &POINT, len)?;
-    c.u16(cx, &SCHEME)?;
+    // Before TLS 1.2 the key's kind says how it signs (RFC 4346 7.4.3).
+    if said.version == 0 || said.version >= 0x0303 {
+        c.u16(cx, &SCHEME)?;
+    }
     let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
     c.bytes(cx, &SIGNATURE, len).map(|_| ())
 }
@@ -410,7 +411,8 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
             let len = usize::from(c.u16(cx, &GROUPS_LENGTH)?);
             each(cx, c, len, |cx, c| c.u16(cx, &GROUP).map(|_| ()))
         }
-        13 | 50 => {
+        18 => timestamps(cx, c),
+        13 | 34 | 50 => {
             let len = usize::from(c.u16(cx, &SCHEMES_LENGTH)?);
             each(cx, c, len, |cx, c| c.u16(cx, &SCHEME).map(|_| ()))
         }
@@ -449,6 +451,27 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
             Ok(())
         }
     }
+}
+
+/// What logs promised of the certificate (RFC 6962 3.3).
+pub(super) fn timestamps(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = usize::from(c.u16(cx, &SCTS_LENGTH)?);
+    each(cx, c, len, |cx, c| {
+        let len = usize::from(c.u16(cx, &SCT_LENGTH)?);
+        let mut c = c.take(len)?.cursor();
+        c.u8(cx, &SCT_VERSION)?;
+        c.bytes(cx, &SCT_LOG, 32)?;
+        let millis = c.rest().bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)).ok_or(Short)?;
+        cx.add(&SCT_TIME, c.data, c.pos, 8, millis.wrapping_mul(1_000_000));
+        c.skip(8)?;
+        let len = usize::from(c.u16(cx, &SCT_EXTENSIONS_LENGTH)?);
+        if len > 0 {
+            c.bytes(cx, &SCT_EXTENSIONS, len)?;
+        }
+        c.u16(cx, &SCHEME)?;
+        let len = usize::from(c.u16(cx, &SCT_SIGNATURE_LENGTH)?);
+        c.bytes(cx, &SCT_SIGNATURE, len).map(drop)
+    })
 }
 
 fn key_share(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {

@@ -1,0 +1,111 @@
+//! Classes of differences, each with its reason: `agree/classes.txt`, which says how it is read.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Whose matter a difference is, the lightest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// tshark reads it wrongly, or as its version does, or we have chosen otherwise, with a reason.
+    Explained,
+    /// We don't read it yet.
+    Gap,
+    /// Nobody has said why.
+    Unexplained,
+}
+
+/// A line of the file.
+#[derive(Debug)]
+struct Class {
+    verdict: Verdict,
+    /// Fields, with `*` at the end for any that begin so; or `layers`.
+    field: String,
+    test: Test,
+}
+
+#[derive(Debug)]
+enum Test {
+    Any,
+    /// Here is nothing of it.
+    OursEmpty,
+    /// There is nothing of it.
+    TheirsEmpty,
+    /// The list of layers differs in nothing but these: what we have and they have not, and the other way round. At
+    /// least one of them is among the first.
+    Layers(Vec<String>, Vec<String>),
+}
+
+/// The classes, in the order in which they are tried.
+#[derive(Debug, Default)]
+pub(crate) struct Classes(Vec<Class>);
+
+impl Classes {
+    /// Reads the file.
+    pub(crate) fn read(path: &Path) -> Classes {
+        let text = std::fs::read_to_string(path).expect("the classes are there");
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        Classes(lines.map(|(at, line)| class(line).unwrap_or_else(|| panic!("classes.txt:{}", at + 1))).collect())
+    }
+
+    /// Whose matter a difference is.
+    pub(crate) fn judge(&self, field: &str, ours: &str, theirs: &str) -> Verdict {
+        let fits = self.0.iter().filter(|class| class.fits(field, ours, theirs));
+        fits.map(|class| class.verdict).next().unwrap_or(Verdict::Unexplained)
+    }
+}
+
+/// `verdict field test reason`.
+fn class(line: &str) -> Option<Class> {
+    let mut words = line.splitn(4, char::is_whitespace).map(str::trim);
+    let verdict = match words.next()? {
+        "tshark" | "version" | "choice" => Verdict::Explained,
+        "gap" => Verdict::Gap,
+        _ => return None,
+    };
+    let field = words.next()?.to_owned();
+    let test = match words.next()? {
+        "any" => Test::Any,
+        "ours-empty" => Test::OursEmpty,
+        "theirs-empty" => Test::TheirsEmpty,
+        both => {
+            let (ours, theirs) = both.split_once('/')?;
+            let names = |list: &str| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            Test::Layers(names(ours), names(theirs))
+        }
+    };
+    words.next().filter(|reason| !reason.is_empty())?;
+    Some(Class { verdict, field, test })
+}
+
+impl Class {
+    fn fits(&self, field: &str, ours: &str, theirs: &str) -> bool {
+        let named = match self.field.strip_suffix('*') {
+            Some(begin) => field.starts_with(begin),
+            None => field == self.field,
+        };
+        named
+            && match &self.test {
+                Test::Any => true,
+                Test::OursEmpty => ours.is_empty(),
+                Test::TheirsEmpty => theirs.is_empty(),
+                Test::Layers(here, there) => {
+                    let (more, less) = beyond(ours, theirs);
+                    let known = more.iter().all(|name| here.contains(name)) && less.iter().all(|name| there.contains(name));
+                    let first = here.first().is_none_or(|name| more.contains(name));
+                    let other = there.first().is_none_or(|name| !here.is_empty() || less.contains(name));
+                    known && first && other
+                }
+            }
+    }
+}
+
+/// Which layers either side has more of.
+fn beyond(ours: &str, theirs: &str) -> (Vec<String>, Vec<String>) {
+    let mut counts: BTreeMap<&str, i32> = BTreeMap::new();
+    ours.split(':').for_each(|name| *counts.entry(name).or_default() += 1);
+    theirs.split(':').for_each(|name| *counts.entry(name).or_default() -= 1);
+    let with = |sign: i32| {
+        counts.iter().filter(|(_, count)| count.signum() == sign).map(|(name, _)| (*name).to_owned()).collect()
+    };
+    (with(1), with(-1))
+}
