@@ -79,7 +79,9 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let claimed = usize::from(c.u16(cx, &LEN)?);
     // 0: the sender left the length to the network card; the frame tells.
     let end = if claimed == 0 { packet.len().saturating_add(cx.missing) } else { claimed };
-    if claimed == 0 && let Some(shown) = cx.arena.fields.last_mut() {
+    if claimed == 0
+        && let Some(shown) = cx.arena.fields.last_mut()
+    {
         shown.value = end as u64;
     }
     let id = c.u16(cx, &ID)?;

@@ -291,7 +291,9 @@ impl TcpFlow {
             // was not captured.
             match segment.scale {
                 Some(shift) => self.sides[side].scale = i32::from(shift.min(14)),
-                None if self.sides[side].scale == -1 => self.sides.iter_mut().for_each(|side| side.scale = -2),
+                None if self.sides[side].scale == -1 => {
+                    self.sides.iter_mut().for_each(|side| side.scale = -2)
+                }
                 None => {}
             }
             if !segment.has(ACK) {

@@ -44,7 +44,9 @@ impl Classes {
     pub(crate) fn read(path: &Path) -> Classes {
         let text = std::fs::read_to_string(path).expect("the classes are there");
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        Classes(lines.map(|(at, line)| class(line).unwrap_or_else(|| panic!("classes.txt:{}", at + 1))).collect())
+        Classes(
+            lines.map(|(at, line)| class(line).unwrap_or_else(|| panic!("classes.txt:{}", at + 1))).collect(),
+        )
     }
 
     /// Whose matter a difference is.
@@ -69,7 +71,8 @@ fn class(line: &str) -> Option<Class> {
         "theirs-empty" => Test::TheirsEmpty,
         both => {
             let (ours, theirs) = both.split_once('/')?;
-            let names = |list: &str| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            let names =
+                |list: &str| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
             Test::Layers(names(ours), names(theirs))
         }
     };
@@ -90,7 +93,8 @@ impl Class {
                 Test::TheirsEmpty => theirs.is_empty(),
                 Test::Layers(here, there) => {
                     let (more, less) = beyond(ours, theirs);
-                    let known = more.iter().all(|name| here.contains(name)) && less.iter().all(|name| there.contains(name));
+                    let known = more.iter().all(|name| here.contains(name))
+                        && less.iter().all(|name| there.contains(name));
                     let first = here.first().is_none_or(|name| more.contains(name));
                     let other = there.first().is_none_or(|name| !here.is_empty() || less.contains(name));
                     known && first && other
@@ -105,7 +109,11 @@ fn beyond(ours: &str, theirs: &str) -> (Vec<String>, Vec<String>) {
     ours.split(':').for_each(|name| *counts.entry(name).or_default() += 1);
     theirs.split(':').for_each(|name| *counts.entry(name).or_default() -= 1);
     let with = |sign: i32| {
-        counts.iter().filter(|(_, count)| count.signum() == sign).map(|(name, _)| (*name).to_owned()).collect()
+        counts
+            .iter()
+            .filter(|(_, count)| count.signum() == sign)
+            .map(|(name, _)| (*name).to_owned())
+            .collect()
     };
     (with(1), with(-1))
 }

@@ -135,7 +135,8 @@ impl<'a> Report<'a> {
         }
         let known = self.lenient;
         let mut differ = |field: &str, ours: String, theirs: String| {
-            let verdict = known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs));
+            let verdict =
+                known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs));
             let (capture, field) = (capture.to_owned(), field.to_owned());
             self.differences.push(Difference { capture, packet, field, ours, theirs, verdict });
         };
@@ -149,10 +150,11 @@ impl<'a> Report<'a> {
             false => BTreeSet::new(),
         };
         let asks = all_layers.split(':').any(|name| name == "http2") && !theirs.layers.contains("http2");
-        if asks && let (Some(_), Some(port)) = (tree.first("http2.magic"), tree.first("tcp.dstport")) {
-            if let thru_dissect::Value::Uint(port) = tree.value(port) {
-                self.http2.insert(port);
-            }
+        if asks
+            && let (Some(_), Some(port)) = (tree.first("http2.magic"), tree.first("tcp.dstport"))
+            && let thru_dissect::Value::Uint(port) = tree.value(port)
+        {
+            self.http2.insert(port);
         }
         if layers != their_layers {
             differ("layers", layers.clone(), theirs.layers.clone());
@@ -285,7 +287,8 @@ fn is_payload(name: &str) -> bool {
 /// Fields that only those layers have which are in the first list and not in the second.
 fn fields_only_of(all: &str, kept: &str) -> BTreeSet<&'static str> {
     let fields = |list: &str| -> BTreeSet<&'static str> {
-        let named = protocols().iter().filter(|protocol| list.split(':').any(|name| name == protocol.layer.name));
+        let named =
+            protocols().iter().filter(|protocol| list.split(':').any(|name| name == protocol.layer.name));
         named.flat_map(|protocol| protocol.fields).map(|field| field.name).collect()
     };
     fields(all).difference(&fields(kept)).copied().collect()

@@ -55,7 +55,9 @@ pub(crate) fn run(tshark: &Path, folder: &Path, classes: Classes) {
         return;
     }
     println!("{}", report.table());
-    for (verdict, name) in [(Verdict::Unexplained, "unexplained"), (Verdict::Gap, "gaps"), (Verdict::Explained, "explained")] {
+    for (verdict, name) in
+        [(Verdict::Unexplained, "unexplained"), (Verdict::Gap, "gaps"), (Verdict::Explained, "explained")]
+    {
         let of: Vec<&Difference> = report.differences.iter().filter(|one| one.verdict == verdict).collect();
         println!("== {name}\n{}", kinds(&of));
     }

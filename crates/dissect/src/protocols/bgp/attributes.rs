@@ -170,11 +170,7 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
             })
         }
         16 => walk(cx, c, &[Under(&EXT_COMMUNITIES, &[Each(&[Call(extended)])])]),
-        26 => walk(
-            cx,
-            c,
-            &[Under(&AIGP, &[Each(&[Is(&AIGP_TYPE), Is(&AIGP_LEN), Is(&AIGP_METRIC)])])],
-        ),
+        26 => walk(cx, c, &[Under(&AIGP, &[Each(&[Is(&AIGP_TYPE), Is(&AIGP_LEN), Is(&AIGP_METRIC)])])]),
         32 => {
             let rest = c.take_most(usize::MAX);
             large(cx, &mut rest.cursor())
@@ -189,7 +185,8 @@ fn as_size(path: &[u8], four: bool) -> usize {
     let fits = |size: usize| {
         let mut rest = path;
         while let [kind, count, after @ ..] = rest {
-            let Some(next) = after.get(usize::from(*count) * size..).filter(|_| (1..=4).contains(kind)) else {
+            let Some(next) = after.get(usize::from(*count) * size..).filter(|_| (1..=4).contains(kind))
+            else {
                 return false;
             };
             rest = next;
@@ -279,9 +276,7 @@ fn reach(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     })?;
     c.u8(cx, &REACH_SNPA)?;
     let rest = c.take_most(usize::MAX);
-    cx.within(&REACH, rest, |cx| {
-        routes(cx, &mut rest.cursor(), &REACH_PREFIX4, &REACH_PREFIX6, (afi, safi))
-    })
+    cx.within(&REACH, rest, |cx| routes(cx, &mut rest.cursor(), &REACH_PREFIX4, &REACH_PREFIX6, (afi, safi)))
 }
 
 /// Routes of an address family: plain, with labels (RFC 8277), of a VPN (RFC 4364), or route targets (RFC 4684).

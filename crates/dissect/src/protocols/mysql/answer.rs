@@ -1,10 +1,10 @@
 //! What answers a command: OK, errors, columns, rows, what a statement that was prepared needs.
 
+use super::request::STATEMENT;
 use super::session::{EXTMETA, EXTMETA_ENTRY, EXTMETA_FORMAT, EXTMETA_KEY, EXTMETA_LENGTH, EXTMETA_TYPE};
 use super::session::{FLAGS, METADATA};
 use super::value::{self, NULLS, ROW};
 use super::*;
-use super::request::STATEMENT;
 
 pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
     match c.peek()? {

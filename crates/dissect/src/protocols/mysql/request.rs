@@ -119,8 +119,20 @@ fn command(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> R
         18 | 30 => Next::Binlog,
         21 | 25 => Next::Request,
         22 => Next::Prepare,
-        23 => if piped { Next::Prepare } else { Next::Tabular },
-        24 | 250 => if piped { Next::Prepare } else { Next::Request },
+        23 => {
+            if piped {
+                Next::Prepare
+            } else {
+                Next::Tabular
+            }
+        }
+        24 | 250 => {
+            if piped {
+                Next::Prepare
+            } else {
+                Next::Request
+            }
+        }
         2 | 5..=8 | 12 | 13 | 14 | 17 | 26 | 27 => Next::Ok,
         _ => Next::Undefined,
     };

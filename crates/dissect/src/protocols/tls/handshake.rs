@@ -119,7 +119,7 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     SCT_LOG: bytes "tls.sct.sct_logid" "Log ID";
     SCT_TIME: absolute "tls.sct.sct_timestamp" "Timestamp";
     SCT_EXTENSIONS_LENGTH: u16 "tls.sct.sct_extensions_length" "Extensions length";
-    SCT_EXTENSIONS: bytes "tls.sct.sct_extensions" "Extensions";
+    SCT_EXTENSIONS: none "tls.sct.sct_extensions" "Extensions";
     SCT_SIGNATURE_LENGTH: u16 "tls.sct.sct_signature_length" "Signature Length";
     SCT_SIGNATURE: bytes "tls.sct.sct_signature" "Signature";
     CERTIFICATES_LENGTH: u24 "tls.handshake.certificates_length" "Certificates Length";
