@@ -135,6 +135,44 @@ fn a_bundle_holds_everything_but_the_secrets() {
     assert!(capture.windows(22).any(|window| window == b"CLIENT_TRAFFIC_SECRET_"), "asked for, but missing");
 }
 
+/// What another program's reader of HAR files makes of one.
+const READ_HAR: &str = r#"
+import json, sys
+from haralyzer import HarParser
+for path in sys.argv[1:]:
+    entries = [entry for page in HarParser(json.load(open(path))).pages for entry in page.entries]
+    for entry in entries:
+        request, response = entry.request, entry.response
+        print(request.method, request.url, entry.request.accept, response.httpVersion, response.status, response.statusText,
+              response.headers.get("server") if hasattr(response.headers, "get") else [h["value"] for h in response.headers if h["name"] == "server"],
+              entry.time >= sum(t for phase, t in entry.timings.items() if t > 0 and phase != "ssl") - 0.01)
+"#;
+
+#[test]
+fn a_har_is_read_by_others() {
+    let Some(mut python) = thru_peers::python("report: HAR in haralyzer", "haralyzer", "haralyzer") else {
+        return;
+    };
+    let folder = folder("har");
+    let write = |lab: &str, more: &[&str]| {
+        let path = folder.join(format!("{lab}.har"));
+        let on = format!("lab:{lab}");
+        let output = thru(
+            &[&["https://www.shop.lab/?a=1", "--on", &on, "--har", path.to_str().unwrap()], more].concat(),
+        );
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+        path
+    };
+    let files = [write("ok-http3", &["--http", "3"]), write("http-503", &[]), write("ok-redirect", &[])];
+    let output = python.arg("-c").arg(READ_HAR).args(files).output().expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{told}");
+    assert!(told.starts_with("GET https://www.shop.lab/?a=1 */* HTTP/3 200 OK"), "{told}");
+    assert!(told.contains(" 503 Service Unavailable "), "{told}");
+    assert!(told.lines().count() >= 4 && told.lines().all(|line| line.ends_with("True")), "{told}");
+}
+
 #[test]
 fn a_report_that_cannot_be_written_is_an_error_with_its_path() {
     let output = thru(&["https://www.shop.lab", "--report", "/nowhere/at/all.html"]);

@@ -23,6 +23,7 @@ use crate::secure::quic::QuicConnection;
 use crate::secure::{Counts, Failure};
 
 mod failure;
+mod headers;
 mod http3;
 pub mod page;
 mod tcp;
@@ -210,6 +211,9 @@ impl Client {
         recorder.set(span, "http.url", request.url.to_string());
         recorder.set(span, "http.method", request.method.to_string());
         recorder.set(span, "http.version", self.version());
+        if let Ok(head) = request.head(self.version() != "HTTP/1.1") {
+            recorder.set(span, "http.request.headers", headers::told(head.headers()));
+        }
         let mut progress = Progress::new(recorder.network().now());
         let result = self.send(request, limits, &mut progress).await;
         if let Client::Quic(client) = self {
@@ -429,6 +433,7 @@ impl Progress {
         let Some((status, headers)) = &self.head else { return };
         recorder.set(span, "http.status", i64::from(status.as_u16()));
         recorder.set(span, "http.bytes", Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)));
+        recorder.set(span, "http.response.headers", headers::told(headers));
         let chunked = headers.get(header::TRANSFER_ENCODING).is_some();
         if chunked && headers.contains_key(header::CONTENT_LENGTH) {
             recorder.set(span, "http.two_lengths", true);

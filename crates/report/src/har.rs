@@ -1,12 +1,13 @@
 //! The request as a HAR 1.2 file (HTTP Archive), which browsers' developer tools and many viewers open.
 //!
 //! An entry for each exchange. Times are milliseconds, a phase that did not happen is -1, as the format has it; `dns`,
-//! `connect` and `ssl` are the first exchange's own, later ones used what was there. Bodies and request headers are not
-//! kept by a trace, so none are written. What HAR has no field for has a name that begins with `_`, as it asks.
+//! `connect` and `ssl` are the first exchange's own, later ones used what was there. Bodies are not kept by a trace, so none
+//! are written; neither are the values of cookies and passwords. What HAR has no field for has a name that begins with
+//! `_`, as it asks.
 
 use crate::html::date_iso;
 use serde_json::{Value as Json, json};
-use thru_trace::{Layer, Outcome, Span, Trace, Verdict};
+use thru_trace::{Layer, Outcome, Span, Trace, Value, Verdict};
 
 /// The whole file, indented, with a newline.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
@@ -42,17 +43,21 @@ fn entry(trace: &Trace, exchange: &Span, first: bool) -> Json {
     let connected = connect.map(|span| span.nanos() + tls.map_or(0, Span::nanos));
     let status = exchange.int("http.status").unwrap_or(0);
     let bytes = exchange.int("http.bytes").unwrap_or(0);
+    let headers = headers(exchange, "http.response.headers");
+    let mime =
+        headers.iter().find(|header| header["name"] == "content-type").map(|header| header["value"].clone());
+    let mime = mime.unwrap_or_else(|| json!("x-unknown"));
     let mut entry = json!({
         "startedDateTime": date_iso(trace.epoch_unix_nanos.saturating_add(start)),
         "time": millis(exchange.end.saturating_sub(start)),
         "request": request(trace, exchange),
         "response": {
             "status": status,
-            "statusText": "",
+            "statusText": phrase(status),
             "httpVersion": exchange.text("http.version").unwrap_or(""),
             "cookies": [],
-            "headers": headers(exchange),
-            "content": {"size": bytes, "mimeType": exchange.text("http.content_type").unwrap_or("")},
+            "headers": headers,
+            "content": {"size": bytes, "mimeType": mime},
             "redirectURL": exchange.text("http.location").unwrap_or(""),
             "headersSize": -1,
             "bodySize": bytes,
@@ -84,11 +89,16 @@ fn won<'a>(trace: &'a Trace, what: &'static str, layer: Layer) -> Option<&'a Spa
 }
 
 fn request(trace: &Trace, exchange: &Span) -> Json {
+    let url = exchange.text("http.url").unwrap_or(&trace.target);
     json!({
         "method": exchange.text("http.method").unwrap_or("GET"),
-        "url": exchange.text("http.url").unwrap_or(&trace.target),
+        "url": url,
         "httpVersion": exchange.text("http.version").unwrap_or(""),
-        "cookies": [], "headers": [], "queryString": [], "headersSize": -1, "bodySize": 0,
+        "cookies": [],
+        "headers": headers(exchange, "http.request.headers"),
+        "queryString": query(url),
+        "headersSize": -1,
+        "bodySize": 0,
     })
 }
 
@@ -110,17 +120,62 @@ fn unasked(trace: &Trace, verdict: &Verdict) -> Json {
     })
 }
 
-/// The few header fields a trace keeps.
-fn headers(exchange: &Span) -> Vec<Json> {
-    [
-        ("server", "http.server"),
-        ("alt-svc", "http.alt_svc"),
-        ("location", "http.location"),
-        ("retry-after", "http.retry_after"),
-    ]
-    .iter()
-    .filter_map(|(name, key)| Some(json!({"name": name, "value": exchange.text(key)?})))
-    .collect()
+/// The header fields that a trace keeps, `name: value` each.
+fn headers(exchange: &Span, key: &str) -> Vec<Json> {
+    let fields = exchange.list(key).unwrap_or_default().iter();
+    fields
+        .filter_map(|field| match field {
+            Value::Text(text) => text.split_once(": "),
+            _ => None,
+        })
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect()
+}
+
+/// What follows the question mark, pair by pair, as it is in the URL.
+fn query(url: &str) -> Vec<Json> {
+    let url = url.split('#').next().unwrap_or_default();
+    let Some((_, query)) = url.split_once('?') else { return Vec::new() };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect()
+}
+
+/// The words that usually go with a status (RFC 9110 15); HTTP/2 and HTTP/3 do not send any.
+fn phrase(status: i64) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        410 => "Gone",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
 }
 
 fn millis(nanos: u64) -> f64 {

@@ -1,20 +1,28 @@
 //! The request as a qlog file (draft-ietf-quic-qlog-main-schema), which qvis and other viewers of QUIC and TCP open.
 //!
-//! One trace for each connection. What a probe wrote of a connection becomes events of qlog's own names: of QUIC the
-//! connection's begin and end and the packets (as far as a trace has them, datagrams, for what is in them is sealed), of TCP
-//! the same under names of our own with the prefix `thru:`, which readers must pass over that do not know them. Times are
-//! milliseconds since the first event of the request.
+//! One trace for each connection. Of QUIC: its begin and end, its packets with their frames as far as the trace's secrets
+//! open them, and what acknowledgments say of round trips and bytes under way. Of TCP the same under names of our own
+//! with the prefix `thru:`, which readers must pass over that do not know them. Times are milliseconds since the first
+//! event of the request.
+//!
+//! - `packets`: from captured frames to events. `frames`: what a packet carries. `recovery`: the metrics.
 
+mod frames;
+mod packets;
+mod recovery;
+
+use packets::Packets;
 use serde_json::{Value as Json, json};
-use thru_trace::{Layer, Outcome, Span, Trace, Verdict, frames};
+use thru_trace::{Layer, Outcome, Span, Trace, Verdict, frames as wire};
 
 /// The whole file, with a newline: version 0.3 of the format, the one that qvis reads.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     let connections: Vec<&Span> = trace.spans.iter().filter(|span| is_connection(span)).collect();
-    let mut traces: Vec<Json> = connections.iter().map(|span| one(trace, span)).collect();
+    let packets = Packets::read(trace);
+    let mut traces: Vec<Json> = connections.iter().map(|span| one(trace, span, &packets)).collect();
     if traces.is_empty() {
         // A file without a trace is refused by viewers: what came before any connection is told as one.
-        traces.push(bare(trace, trace.spans.iter().collect()));
+        traces.push(bare(trace, trace.spans.iter().collect(), &packets));
     }
     let file = json!({
         "qlog_version": "0.3",
@@ -40,7 +48,7 @@ fn ends(span: &Span) -> Option<(String, String)> {
 }
 
 /// All that belongs to one connection, by its ends.
-fn one(trace: &Trace, connection: &Span) -> Json {
+fn one(trace: &Trace, connection: &Span, packets: &Packets) -> Json {
     let own = ends(connection);
     let same = |span: &&Span| {
         span.id == connection.id
@@ -50,10 +58,10 @@ fn one(trace: &Trace, connection: &Span) -> Json {
                 .and_then(|parent| trace.span(parent))
                 .is_some_and(|parent| ends(parent) == own && own.is_some())
     };
-    bare(trace, trace.spans.iter().filter(same).collect::<Vec<_>>())
+    bare(trace, trace.spans.iter().filter(same).collect(), packets)
 }
 
-fn bare(trace: &Trace, spans: Vec<&Span>) -> Json {
+fn bare(trace: &Trace, spans: Vec<&Span>, packets: &Packets) -> Json {
     let quic = spans.iter().any(|span| span.layer == Layer::Quic);
     let mut events: Vec<(u64, Json)> = Vec::new();
     for span in &spans {
@@ -68,7 +76,11 @@ fn bare(trace: &Trace, spans: Vec<&Span>) -> Json {
         };
         events.push((span.end, json!({"name": name, "data": done(span)})));
     }
-    events.extend(packets(trace, &spans, quic));
+    let frames: Vec<u64> = spans.iter().flat_map(|span| span.frames.iter().copied()).collect();
+    match packets.of(&frames).filter(|_| quic) {
+        Some(opened) => events.extend_from_slice(opened),
+        None => events.extend(segments(trace, &spans, frames)),
+    }
     events.sort_by_key(|(at, _)| *at);
     let events: Vec<Json> = events
         .into_iter()
@@ -118,18 +130,18 @@ fn done(span: &Span) -> Json {
     }
 }
 
-/// The frames of these spans, as sent and received.
-fn packets(trace: &Trace, spans: &[&Span], quic: bool) -> Vec<(u64, Json)> {
-    let mut numbers: Vec<u64> = spans.iter().flat_map(|span| span.frames.iter().copied()).collect();
+/// The frames of these spans, as sent and received: what has no events of qlog's own.
+fn segments(trace: &Trace, spans: &[&Span], mut numbers: Vec<u64>) -> Vec<(u64, Json)> {
     numbers.sort_unstable();
     numbers.dedup();
     let remote = spans.iter().find_map(|span| span.address("quic.remote").or(span.address("tcp.remote")));
     let told = numbers.iter().filter_map(|number| {
         let packet = trace.packet(*number)?;
-        let look = frames::look(&packet.bytes)?;
+        let look = wire::look(&packet.bytes)?;
         let way = if Some(look.src) == remote { "received" } else { "sent" };
-        let name = if quic { format!("transport:datagrams_{way}") } else { format!("thru:packet_{way}") };
-        Some((packet.at, json!({"name": name, "data": {"count": 1, "raw": [{"length": packet.bytes.len()}], "frame": number}})))
+        let raw = json!([{"length": packet.bytes.len()}]);
+        let data = json!({"count": 1, "raw": raw, "frame": number});
+        Some((packet.at, json!({"name": format!("thru:packet_{way}"), "data": data})))
     });
     told.collect()
 }

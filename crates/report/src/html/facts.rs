@@ -4,7 +4,7 @@ use super::WORDS;
 use super::answer::tone;
 use super::markup::{Page, escape, table};
 use crate::text::layout::time;
-use crate::text::waterfall::{check_mark, check_result, worth_showing};
+use crate::text::waterfall::{check_mark, check_result, told, worth_showing};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use thru_trace::{Outcome, Span, Trace, Value};
@@ -153,9 +153,8 @@ pub(super) fn checks(page: &mut Page, trace: &Trace) {
         let (class, sign) = tone(check_mark(span));
         let _ = writeln!(
             out,
-            "<li><span class=\"{class}\">{sign}</span> {}: {}</li>",
-            escape(&name),
-            escape(&check_result(trace, span, &WORDS))
+            "<li><span class=\"{class}\">{sign}</span> {}</li>",
+            escape(&told(&name, &check_result(trace, span, &WORDS)))
         );
     }
     out.push_str("</ul>\n");

@@ -84,7 +84,7 @@ pub(super) fn checks(trace: &Trace, style: &Style) -> String {
         let plain = Style { color: false, ..*style };
         let mark = check_mark(check);
         let start = format!("{} ", mark.sign(&plain));
-        let line = format!("{name}: {}", check_result(trace, check, style));
+        let line = told(name, &check_result(trace, check, style));
         let lines = wrap(&for_style(&line, style), &start, style.width);
         let (head, rest) = lines.split_at(start.len());
         let tone = match mark {
@@ -96,6 +96,11 @@ pub(super) fn checks(trace: &Trace, style: &Style) -> String {
         out.push_str(rest);
     }
     out
+}
+
+/// A check and what came of it, in a line.
+pub(crate) fn told(name: &str, result: &str) -> String {
+    format!("{name}{} {result}", if name.ends_with('?') { "" } else { ":" })
 }
 
 /// The checks with their names, each name once.
@@ -130,8 +135,11 @@ fn count(span: &Span, key: &str) -> i64 {
     span.int(key).unwrap_or(0)
 }
 
-/// Pings that came back only in part are neither well nor failed.
+/// Pings that came back only in part are neither well nor failed; a question whose answer is no has not failed either.
 pub(crate) fn check_mark(span: &Span) -> Mark {
+    if let Some((mark, _)) = answered(span) {
+        return mark;
+    }
     if span.what == "ping" && span.is_ok() && count(span, "ping.received") < count(span, "ping.sent") {
         return Mark::Slow;
     }
@@ -171,13 +179,30 @@ fn collect<'a>(trace: &'a Trace, span: &'a Span, depth: usize, rows: &mut Vec<Ro
     if depth == DEPTH_MAX {
         return;
     }
-    let parts: Vec<&Span> = trace.children(span.id).filter(|part| !trace.is_check(part)).collect();
-    for part in parts.iter().take(SIBLINGS_MAX) {
-        collect(trace, part, depth + 1, rows);
+    let parts: Vec<&Span> = parts(trace, span).collect();
+    for (place, part) in parts.iter().take(SIBLINGS_MAX).enumerate() {
+        // The same steps below two neighbours are shown once.
+        if parts[..place].iter().any(|before| same_steps(trace, before, part)) {
+            rows.push(Row::Step { depth: depth + 1, span: part });
+        } else {
+            collect(trace, part, depth + 1, rows);
+        }
     }
     if parts.len() > SIBLINGS_MAX {
         rows.push(Row::More { depth: depth + 1, count: parts.len() - SIBLINGS_MAX });
     }
+}
+
+fn parts<'a>(trace: &'a Trace, span: &'a Span) -> impl Iterator<Item = &'a Span> {
+    trace.children(span.id).filter(|part| !trace.is_check(part))
+}
+
+/// Whether two questions were worked on in the same steps with the same success.
+fn same_steps(trace: &Trace, one: &Span, other: &Span) -> bool {
+    let steps = |span| parts(trace, span).map(|part| (name(part), part.is_ok()));
+    (one.what.as_str(), other.what.as_str()) == ("dns.query", "dns.query")
+        && parts(trace, one).next().is_some()
+        && steps(one).eq(steps(other))
 }
 
 /// Labels get what they need, up to two fifths of the line.
@@ -305,7 +330,25 @@ pub(crate) fn check_name(trace: &Trace, span: &Span) -> String {
     }
 }
 
+/// The answers to questions for which "worked" and "failed" are not the words.
+fn answered(span: &Span) -> Option<(Mark, &'static str)> {
+    let failed = |code: &str| matches!(&span.outcome, Outcome::Failed { code: found, .. } if found == code);
+    match span.text("control.kind")? {
+        "other_address" if span.is_ok() => Some((Mark::Ok, "no, another one is in order")),
+        "other_address" if failed("tls.alike") => Some((Mark::Idle, "yes, or they do not answer")),
+        "nonsense" if failed("dns.nxdomain") => Some((Mark::Ok, "no, as it should be")),
+        "nonsense" if span.bool("nonsense.same") == Some(true) => {
+            Some((Mark::Failed, "yes, at the same address, though nobody has that name"))
+        }
+        "nonsense" if span.is_ok() => Some((Mark::Idle, "yes, at another address")),
+        _ => None,
+    }
+}
+
 pub(crate) fn check_result(trace: &Trace, span: &Span, style: &Style) -> String {
+    if let Some((_, words)) = answered(span) {
+        return words.to_owned();
+    }
     let took = time(span.nanos(), style);
     // A check that is a ping says what the ping says.
     if span.text("control.kind") == Some("ping")
