@@ -41,7 +41,7 @@ impl Recovery {
             self.send(at, space, packet, frames)
         } else {
             let acks = frames.iter().filter(|frame| frame["frame_type"] == "ack");
-            acks.fold(false, |changed, ack| self.acknowledge(at, space, ack) || changed)
+            acks.map(|ack| self.acknowledge(at, space, ack)).filter(|changed| *changed).count() > 0
         };
         if !changed {
             return None;
