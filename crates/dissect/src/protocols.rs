@@ -5,6 +5,7 @@
 
 pub(crate) mod arp;
 pub(crate) mod bgp;
+pub(crate) mod classicstun;
 pub(crate) mod data;
 pub(crate) mod dhcp;
 pub(crate) mod dhcpv6;
@@ -137,6 +138,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &socks::SOCKS,
     &ssh::SSH,
     &stun::STUN,
+    &classicstun::CLASSIC,
     &wireguard::WG,
     &dhcpv6::DHCPV6,
     &dtls::DTLS,

@@ -1,7 +1,7 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
 use crate::protocols::quic::Connections;
-use crate::protocols::{dns, dtls, netflow, rtp};
+use crate::protocols::{dns, dtls, netflow, rtp, stun};
 use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
@@ -40,7 +40,9 @@ pub(crate) struct State {
     /// Where FTP said that a file will go.
     pub(crate) announced: Recent<End, (), 1024>,
     /// Frame and time of STUN's requests, by their number.
-    pub(crate) stun: Recent<[u8; 12], (u64, u64), 4096>,
+    pub(crate) stun: Recent<([u8; 12], u64), stun::Seen, 4096>,
+    /// The same for STUN of RFC 3489: frame and time.
+    pub(crate) classic_stun: Recent<([u8; 16], u64), (u64, u64), 1024>,
     /// Requests of SNMP, by their number.
     pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
     /// What session descriptions said of ports.

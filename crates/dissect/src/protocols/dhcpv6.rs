@@ -256,10 +256,12 @@ fn names(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Re
     while !c.is_done() {
         let begins = c.pos;
         let mut name = Vec::new();
+        let mut ended = false;
         while !c.is_done() {
             let len = usize::from(c.peek()?);
             c.skip(1)?;
             if len == 0 {
+                ended = true;
                 break;
             }
             if len > 63 {
@@ -267,6 +269,10 @@ fn names(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Re
             }
             name.extend_from_slice(c.take(len)?.bytes);
             name.push(b'.');
+        }
+        // A part of a name (RFC 4704 4.2) has no dot at its end.
+        if !ended && name.last() == Some(&b'.') {
+            name.pop();
         }
         let whole = c.data.from(begins).first(c.pos - begins);
         cx.add_words(def, whole, &name);

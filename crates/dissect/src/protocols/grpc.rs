@@ -54,12 +54,13 @@ pub(crate) struct Call {
 const DEPTH_MAX: usize = 32;
 
 /// The messages of a gRPC body: each behind a flag and its length.
-pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>) {
+pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>, is_json: bool) {
     if body.is_empty() {
         return;
     }
     let schema = Arc::clone(&cx.state.schema);
     let name = call.and_then(|call| schema.of_method(&call.path, call.is_answer));
+    const TRAILERS: u64 = 0x80;
     cx.layer(&GRPC, body, |cx, c| {
         while !c.is_done() {
             let flag = c.parts(cx, 1, &[&FRAME_TYPE, &COMPRESSED_FLAG])?;
@@ -69,7 +70,12 @@ pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>) {
                 continue;
             }
             cx.add(&MESSAGE, message, 0, len, 0);
-            if flag & 1 == 0 {
+            if flag & TRAILERS != 0 {
+                // Of gRPC-Web: what HTTP/2 sends as headers at the end.
+                super::media::lines(cx, message);
+            } else if flag & 1 == 0 && is_json {
+                super::media::dissect(cx, b"application/json", message);
+            } else if flag & 1 == 0 {
                 cx.layer(&PROTOBUF, message, |cx, c| protobuf(cx, c, name.map(|name| (&*schema, name)), 0));
             }
         }

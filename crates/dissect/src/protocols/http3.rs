@@ -231,7 +231,7 @@ fn next(cx: &mut Context<'_>, stream: &mut Stream, place: Place, bytes: Data<'_>
     }
     let (len, more) = varint(bytes, size).ok()?;
     let header = size + more;
-    if first == 0 || len > FRAME_MAX {
+    if len > FRAME_MAX {
         stream.left = len;
         stream.passed_over = first != 0;
         return Some(header);
@@ -290,6 +290,10 @@ fn item(
     }
     cx.add(&PAYLOAD, payload, 0, payload.len(), 0);
     match kind {
+        0 => {
+            cx.add(&DATA, payload, 0, payload.len(), 0);
+            cx.piece(Carrier::Http3, place.id, place.side, payload, false);
+        }
         1 => headers(cx, connection, place.id, place.side, payload),
         4 => return settings(cx, connection, place.side, inside),
         5 => {

@@ -67,6 +67,9 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     let protocol = match (layer_of(kind), kind) {
         (Some(protocol), _) => protocol,
         (None, "application/dns-message") => return super::dns::datagram(cx, data, false),
+        (None, "application/grpc-web" | "application/grpc-web+proto") => {
+            return super::grpc::body(cx, data, None, false);
+        }
         (None, "application/octet-stream") => return super::data::show(cx, data),
         (None, kind) if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),
         (None, _) => {
@@ -77,6 +80,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         }
     };
     show(cx, protocol, data);
+    let is_xml = data.bytes.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"<?xml"));
+    if std::ptr::eq(protocol, &LINES) && is_xml {
+        show(cx, &XML, data);
+    }
 }
 
 /// Parts between lines of a boundary, each with headers of its own (RFC 2046 5.1).

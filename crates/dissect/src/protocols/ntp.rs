@@ -35,6 +35,10 @@ const EPOCH: i64 = 2_208_988_800;
 
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     cx.layer(&NTP, message, |cx, c| {
+        const PRIVATE: u8 = 7;
+        if c.peek()? & 7 == PRIVATE {
+            return c.bits(cx, &FLAGS, 1, &[&VERSION, &MODE]).map(drop);
+        }
         let flags = c.bits(cx, &FLAGS, 1, &[&LEAP, &VERSION, &MODE])?;
         if flags & 7 >= 6 {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use super::spoken::{self, Spoken, Talk};
 use super::{
-    data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp, socks, stun,
-    syslog, tls, tunnel, websocket, wireguard,
+    classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp,
+    socks, stun, syslog, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -89,10 +89,12 @@ fn by_owner(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     match cx.owner {
         Owner::None => false,
         Owner::Stun => stun::datagram(cx, payload),
-        Owner::Sip => {
+        // Something else may be spoken here, too.
+        Owner::Sip if sip::looks_like(payload.bytes) => {
             sip::datagram(cx, payload);
             true
         }
+        Owner::Sip => false,
     }
 }
 
@@ -117,6 +119,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             1900 => http::datagram(cx, payload),
             2055 | 4739 | 9996 => netflow::dissect(cx, payload),
             2152 => gtp::dissect(cx, payload),
+            4754 => tunnel::gre(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
             5060 => sip::datagram(cx, payload),
             5353 => dns::datagram(cx, payload, true),
@@ -151,6 +154,8 @@ fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     } else if dns::looks_like(bytes) && ![ends.0.1, ends.1.1].contains(&137) {
         // NetBIOS has names in the same form on a port of its own.
         dns::datagram(cx, payload, false);
+    } else if classicstun::looks_like(bytes) {
+        classicstun::dissect(cx, payload);
     } else {
         return false;
     }

@@ -6,7 +6,7 @@ use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::protocol;
-use crate::table::{digits, line, line_or_rest};
+use crate::table::{digits, line_or_rest};
 
 protocol! { SMTP "smtp" "SMTP" "Simple Mail Transfer Protocol";
     REQUEST: bool "smtp.req" "Request";
@@ -139,21 +139,32 @@ fn command(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk, side: usize) {
 }
 
 fn response(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, client: usize) {
-    cx.hide(&RESPONSE, whole, 0, 0, 1);
-    let (_, first) = line_or_rest(&whole);
-    cx.add(&RESPONSE_LINE, whole, 0, first, 0);
-    cx.depth += 1;
-    let code = digits(whole.first(3).bytes);
-    cx.add(&CODE, whole, 0, 3.min(whole.len()), code);
     let mut rest = whole;
-    while let Some((text, used)) = line(&rest) {
-        let parameter = text.from(4);
-        if !parameter.is_empty() {
-            cx.add(&RESPONSE_PARAMETER, parameter, 0, parameter.len(), 0);
+    let mut code = 0;
+    let mut goes_on = false;
+    cx.hide(&RESPONSE, whole, 0, 0, 1);
+    while !rest.is_empty() {
+        let (text, used) = line_or_rest(&rest);
+        let is_code = text.len() >= 3 && text.bytes[..3].iter().all(u8::is_ascii_digit);
+        if !goes_on {
+            // A reply ends with the line that has no hyphen behind its code; another may follow (RFC 2920).
+            cx.add(&RESPONSE_LINE, rest, 0, used, 0);
+            if is_code {
+                code = digits(&text.bytes[..3]);
+                cx.depth += 1;
+                cx.add(&CODE, text, 0, 3, code);
+                cx.depth -= 1;
+            }
         }
+        if is_code && text.len() > 4 {
+            let parameter = text.from(4);
+            cx.depth += 1;
+            cx.add(&RESPONSE_PARAMETER, parameter, 0, parameter.len(), 0);
+            cx.depth -= 1;
+        }
+        goes_on = is_code && text.bytes.get(3) == Some(&b'-');
         rest = rest.from(used);
     }
-    cx.depth -= 1;
     match (talk.phase[client], code) {
         (TLS_ASKED, 220) => talk.inner = App::Tls(Box::default()),
         (TLS_ASKED, _) => talk.phase[client] = COMMANDS,

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{FieldDef, Names, protocol};
+use crate::field::{FieldDef, Kind, Names, protocol};
 
 static VERSIONS: Names = &[(0, "version-1"), (1, "v2c"), (2, "v2u"), (3, "snmpv3")];
 static PDUS: Names = &[
@@ -120,7 +120,11 @@ fn signed(bytes: &[u8]) -> i64 {
 
 fn integer(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read<i64> {
     let Tlv { inside, .. } = take(c)?;
-    let number = signed(inside.bytes);
+    let number = match def.kind {
+        // Some leave out the zero that keeps a number positive (X.690 8.3.2).
+        Kind::Uint(_) => inside.bytes.iter().fold(0, |number, byte| number << 8 | i64::from(*byte)),
+        _ => signed(inside.bytes),
+    };
     cx.add(def, inside, 0, inside.len(), number as u64);
     Ok(number)
 }

@@ -154,7 +154,7 @@ fn server5(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
 }
 
 fn address(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: Option<&mut Talk>) -> Read {
-    let mut v4 = 0;
+    let (mut v4, mut v6) = (0, Vec::new());
     match c.u8(cx, &ADDRESS_TYPE)? {
         1 => v4 = u64::from(c.ipv4(cx, &DST)?) + 1,
         3 => {
@@ -162,11 +162,12 @@ fn address(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: Option<&mut Talk>) ->
             let whole = c.take(len + 1)?;
             cx.add_slice(&REMOTE, whole, 1, len);
         }
-        4 => c.ipv6(cx, &DST6).map(drop)?,
+        4 => v6 = c.ipv6(cx, &DST6)?.to_vec(),
         _ => {}
     }
     let port = c.u16(cx, &PORT)?;
     if let Some(talk) = talk {
+        talk.held = v6;
         (talk.notes[2], talk.notes[3]) = (v4, u64::from(port));
     }
     Ok(())
@@ -192,6 +193,8 @@ pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, byt
         cx.conclude(&COMMAND, talk.notes[1]);
         if talk.notes[2] > 0 {
             cx.conclude(&DST, talk.notes[2] - 1);
+        } else if talk.held.len() == 16 {
+            cx.conclude_words(&DST6, &talk.held);
         }
         cx.conclude(&DST_PORT, talk.notes[3]);
         // The segment's own, also where a message took several.

@@ -58,6 +58,10 @@ static RAPID: &[&crate::field::FieldDef] =
 
 /// A BPDU.
 pub(crate) fn dissect(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    const GARP: u16 = 1;
+    if c.peek_u16()? == GARP {
+        return c.skip(c.left());
+    }
     c.u16(cx, &STP_PROTOCOL)?;
     let version = c.u8(cx, &STP_VERSION)?;
     let kind = c.u8(cx, &STP_TYPE)?;

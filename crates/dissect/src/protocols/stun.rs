@@ -23,13 +23,22 @@ static CLASSES: Names =
     &[(0, "Request"), (1, "Indication"), (0x10, "Success Response"), (0x11, "Error Response")];
 static ATTRIBUTES: Names = &[
     (0x0001, "MAPPED-ADDRESS"),
+    (0x0002, "RESPONSE_ADDRESS"),
     (0x0003, "CHANGE_REQUEST"),
+    (0x0004, "SOURCE_ADDRESS"),
+    (0x0005, "CHANGED_ADDRESS"),
     (0x0006, "USERNAME"),
+    (0x0007, "PASSWORD"),
     (0x0008, "MESSAGE-INTEGRITY"),
     (0x0009, "ERROR-CODE"),
     (0x000A, "UNKNOWN-ATTRIBUTES"),
+    (0x000B, "REFLECTED-FROM"),
     (0x000C, "CHANNEL-NUMBER"),
     (0x000D, "LIFETIME"),
+    (0x000E, "MS-ALTERNATE-SERVER"),
+    (0x000F, "MAGIC-COOKIE"),
+    (0x0010, "BANDWIDTH"),
+    (0x0011, "DESTINATION-ADDRESS"),
     (0x0012, "XOR-PEER-ADDRESS"),
     (0x0013, "DATA"),
     (0x0014, "REALM"),
@@ -39,17 +48,75 @@ static ATTRIBUTES: Names = &[
     (0x0018, "EVEN-PORT"),
     (0x0019, "REQUESTED-TRANSPORT"),
     (0x001A, "DONT-FRAGMENT"),
+    (0x001B, "ACCESS-TOKEN"),
+    (0x001C, "MESSAGE-INTEGRITY-SHA256"),
+    (0x001D, "PASSWORD-ALGORITHM"),
+    (0x001E, "USERHASH"),
     (0x0020, "XOR-MAPPED-ADDRESS"),
+    (0x0022, "RESERVATION-TOKEN"),
     (0x0024, "PRIORITY"),
     (0x0025, "USE-CANDIDATE"),
     (0x0026, "PADDING"),
+    (0x0027, "XOR-RESPONSE-TARGET"),
+    (0x0028, "XOR-REFELECTED-FROM"),
+    (0x002A, "CONNECTION-ID"),
+    (0x0030, "LEGACY-ICMP"),
+    (0x8000, "ADDITIONAL-ADDRESS-FAMILY"),
+    (0x8001, "ADDRESS-ERROR-CODE"),
+    (0x8002, "PASSWORD-ALGORITHMS"),
+    (0x8003, "ALTERNATE-DOMAIN"),
+    (0x8004, "ICMP"),
+    (0x8006, "MS-TURN UNKNOWN 8006"),
+    (0x8008, "MS-VERSION"),
+    (0x8020, "XOR-MAPPED-ADDRESS"),
     (0x8022, "SOFTWARE"),
     (0x8023, "ALTERNATE-SERVER"),
+    (0x8025, "TRANSACTION-TRANSMIT-COUNTER"),
+    (0x8027, "CACHE-TIMEOUT"),
     (0x8028, "FINGERPRINT"),
     (0x8029, "ICE-CONTROLLED"),
     (0x802A, "ICE-CONTROLLING"),
     (0x802B, "RESPONSE-ORIGIN"),
     (0x802C, "OTHER-ADDRESS"),
+    (0x802D, "ECN-CHECK-STUN"),
+    (0x802E, "THIRD-PARTY-AUTHORIZATION"),
+    (0x8030, "MOBILITY-TICKET"),
+    (0x8032, "MS-ALTERNATE-HOST-NAME"),
+    (0x8037, "MS-APP-ID"),
+    (0x8039, "MS-SECURE-TAG"),
+    (0x8050, "MS-SEQUENCE-NUMBER"),
+    (0x8054, "MS-CANDIDATE-IDENTIFIER"),
+    (0x8055, "MS-SERVICE-QUALITY"),
+    (0x8056, "Bandwidth Admission Control Message"),
+    (0x8057, "Bandwidth Reservation Identifier"),
+    (0x8058, "Bandwidth Reservation Amount"),
+    (0x8059, "Remote Site Address"),
+    (0x805A, "Remote Relay Site Address"),
+    (0x805B, "Local Site Address"),
+    (0x805C, "Local Relay Site Address"),
+    (0x805D, "Remote Site Address Response"),
+    (0x805E, "Remote Relay Site Address Response"),
+    (0x805F, "Local Site Address Response"),
+    (0x8060, "Local Relay Site Address Response"),
+    (0x8061, "SIP Dialog Identifier"),
+    (0x8062, "SIP Call Identifier"),
+    (0x8068, "Location Profile"),
+    (0x8070, "MS-IMPLEMENTATION-VERSION"),
+    (0x8090, "MS-ALT-MAPPED-ADDRESS"),
+    (0x8095, "MS-MULTIPLEXED-TURN-SESSION-ID"),
+    (0xC000, "CISCO-STUN-FLOWDATA"),
+    (0xC001, "ENF-FLOW-DESCRIPTION"),
+    (0xC002, "ENF-NETWORK-STATUS"),
+    (0xC057, "GOOG-NETWORK-INFO"),
+    (0xC058, "GOOG-LAST-ICE-CHECK-RECEIVED"),
+    (0xC059, "GOOG-MISC-INFO"),
+    (0xC05A, "GOOG-OBSOLETE-1"),
+    (0xC05B, "GOOG-CONNECTION-ID"),
+    (0xC05C, "GOOG-DELTA"),
+    (0xC05D, "GOOG-DELTA-ACK"),
+    (0xC060, "GOOG-MESSAGE_INTEGRITY-32"),
+    (0xFF04, "GOOG-MULTI-MAPPING"),
+    (0xFF05, "GOOG-LOGGING-ID"),
 ];
 static FAMILIES: Names = &[(1, "IPv4"), (2, "IPv6")];
 
@@ -65,6 +132,27 @@ protocol! { STUN "stun" "STUN" "Session Traversal Utilities for NAT";
     ID: bytes "stun.id" "Message Transaction ID";
     VERSION: u8 "stun.network_version" "STUN Network Version";
     RESPONSE_TO: frame "stun.response-to" "Request In";
+    RESPONSE_IN: frame "stun.response-in" "Response In";
+    UNKNOWN_ATTR: none "stun.unknown_attribute" "Attribute unknown";
+    WRONG_LENGTH: none "stun.wrong_msglen" "Packet length is not multiple of 4 bytes";
+    PASSWORD: bytes "stun.att.password" "Password";
+    MAGIC_WORD: u32 "stun.att.magic_cookie" "Magic Cookie", hex;
+    BANDWIDTH: u32 "stun.port.bandwidth" "Bandwidth";
+    ICMP_TYPE: u8 "stun.att.icmp.type" "ICMP type";
+    ICMP_CODE: u8 "stun.att.icmp.code" "ICMP code";
+    PW_ALGORITHM: u16 "stun.att.pw_alg" "Password Algorithm";
+    PW_ALGORITHM_LENGTH: u16 "stun.att.pw_alg_len" "Password Algorithm Length";
+    PW_ALGORITHM_DATA: bytes "stun.att.pw_alg_data" "Password Algorithm Data";
+    MS_VERSION: u32 "stun.att.ms.version" "MS Version";
+    MS_VERSION_ICE: u32 "stun.att.ms.version.ice" "MS ICE Version";
+    MS_CONNECTION: bytes "stun.att.ms.connection_id" "Connection ID";
+    MS_SEQUENCE: u32 "stun.att.ms.sequence_number" "Sequence Number";
+    MS_STREAM: u16 "stun.att.ms.stream_type" "Stream Type", hex;
+    MS_QUALITY: u16 "stun.att.ms.service_quality" "Service Quality", hex;
+    MS_FOUNDATION: text "stun.att.ms.foundation" "Foundation";
+    MS_UNKNOWN: bytes "stun.att.unknown8006" "Unknown8006";
+    GOOGLE_NETWORK: u16 "stun.att.google.network_id" "Google Network ID";
+    GOOGLE_COST: u16 "stun.att.google.network_cost" "Google Network Cost";
     DUPLICATE: frame "stun.reqduplicate" "Duplicated original message in";
     TIME: relative "stun.time" "Time";
     ATTRS: none "stun.attributes" "Attributes";
@@ -106,7 +194,7 @@ protocol! { STUN "stun" "STUN" "Session Traversal Utilities for NAT";
     CHANNEL_NUMBER: u16 "stun.att.channelnum" "Channel-Number", hex;
 }
 pub(crate) static SPOKEN: Spoken =
-    Spoken { protocol: &STUN, ports: &[3478], eager: false, begins: Some(looks_like), length, show };
+    Spoken { protocol: &STUN, ports: &[3478], eager: false, begins: Some(begins), length, show };
 
 const MAGIC: u32 = 0x2112_A442;
 
@@ -121,7 +209,23 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
         && usize::from(u16::from_be_bytes([header[2], header[3]])) + 20 == bytes.len()
 }
 
+/// Whether messages on a stream stand behind a length of two bytes (RFC 4571, RFC 6544 10.1).
+fn is_framed(bytes: &[u8]) -> bool {
+    bytes.get(6..10) == Some(&MAGIC.to_be_bytes()[..])
+}
+
+/// Whether a stream begins with a message, or with one behind its length.
+fn begins(bytes: &[u8]) -> bool {
+    let message = if is_framed(bytes) { &bytes[2..] } else { bytes };
+    let Some(header) = message.first_chunk::<20>() else { return false };
+    let len = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    header[0] & 0xC0 == 0 && header[4..8] == MAGIC.to_be_bytes() && message.len() >= len + 20
+}
+
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+    if is_framed(bytes) {
+        return Length::Whole(2 + usize::from(u16::from_be_bytes([bytes[0], bytes[1]])));
+    }
     let [high, _, first, second, ..] = bytes else { return Length::More };
     let len = usize::from(u16::from_be_bytes([*first, *second]));
     match high {
@@ -132,7 +236,18 @@ fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
-    message(cx, c)
+    if !is_framed(c.rest().bytes) {
+        return message(cx, c);
+    }
+    let mut inside = c.data.from(2).cursor();
+    // What paired messages show comes first.
+    let raw = inside.peek_u16()?;
+    let id = inside.data.bytes.get(8..20).and_then(|id| id.first_chunk()).copied().ok_or(Short)?;
+    pair(cx, id, raw);
+    c.u16(cx, &TCP_LENGTH)?;
+    let result = read(cx, &mut inside, raw);
+    c.pos += inside.pos;
+    result
 }
 
 /// A datagram to a STUN or TURN server's port, or between ends that have spoken STUN; `false`: it is none.
@@ -156,6 +271,12 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let raw = whole.u16(0)?;
     let id = whole.bytes.get(8..20).and_then(|id| id.first_chunk()).copied().ok_or(Short)?;
     pair(cx, id, raw);
+    read(cx, c, raw)
+}
+
+/// A message, from its type on.
+fn read(cx: &mut Context<'_>, c: &mut Cursor<'_>, raw: u16) -> Read {
+    let whole = c.data;
     cx.add(&TYPE, whole, 0, 2, u64::from(raw));
     cx.depth += 1;
     let class = u64::from(raw >> 4 & 0x10 | raw >> 4 & 1);
@@ -171,6 +292,9 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         return Ok(());
     }
     cx.conclude(&VERSION, 3);
+    if len % 4 != 0 {
+        cx.expert(&WRONG_LENGTH);
+    }
     let body = c.take(len.min(c.left()))?;
     cx.within(&ATTRS, body, |cx| {
         let mut c = body.cursor();
@@ -181,33 +305,52 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     })
 }
 
-/// Finds the request to a response.
+/// Finds what belongs to a message: the request, the answer, or the same message before.
 fn pair(cx: &mut Context<'_>, id: [u8; 12], raw: u16) {
-    let (number, time) = (cx.number, cx.time);
-    match raw & 0x0110 {
-        0x0000 => match cx.state.stun.get(&id) {
-            Some((frame, _)) if frame != number => cx.conclude(&DUPLICATE, frame),
-            _ => cx.state.stun.insert(id, (number, time)),
-        },
-        0x0100 | 0x0110 => {
-            if let Some((frame, then)) = cx.state.stun.get(&id) {
-                cx.conclude(&RESPONSE_TO, frame);
-                cx.conclude(&TIME, time.wrapping_sub(then));
-            }
-        }
-        _ => {}
+    let number = cx.number;
+    let key = (id, cx.flow);
+    let known = cx.state.stun.get(&key);
+    let mut seen = known.unwrap_or(Seen { request: 0, answer: 0, time: cx.time });
+    let is_request = raw & 0x0110 == 0;
+    let place = if is_request { &mut seen.request } else { &mut seen.answer };
+    if *place == 0 {
+        *place = number;
+        cx.state.stun.insert(key, seen);
+    } else if *place != number {
+        cx.conclude(&DUPLICATE, *place);
     }
+    if is_request && seen.answer != 0 {
+        cx.conclude(&RESPONSE_IN, seen.answer);
+    }
+    if raw & 0x0100 != 0 && seen.request != 0 {
+        cx.conclude(&RESPONSE_TO, seen.request);
+        cx.conclude(&TIME, cx.time.wrapping_sub(seen.time));
+    }
+}
+
+/// A transaction: the frames of its first request and its first other message (0: none yet), when the first came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    request: u64,
+    answer: u64,
+    time: u64,
 }
 
 fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: Data<'_>) -> Read {
     let kind = c.peek_u16()?;
     let len = usize::from(c.data.u16(c.pos + 2)?);
     let whole = c.take_most(4 + len.next_multiple_of(4));
-    let open = cx.open(&ATTR, whole, 0, u64::from(kind));
+    // Of an attribute that nobody knows Wireshark shows the type in a note's text only.
+    let is_known = ATTR.name_of(u64::from(kind)).is_some();
+    let open = cx.open(if is_known { &ATTR } else { &UNKNOWN_ATTR }, whole, 0, u64::from(kind));
     let depth = cx.depth;
     let mut inner = whole.cursor();
     let result = (|| {
-        inner.bits(cx, &ATT_TYPE, 2, &[&ATT_COMPREHENSION, &ATT_ASSIGNMENT])?;
+        if is_known {
+            inner.bits(cx, &ATT_TYPE, 2, &[&ATT_COMPREHENSION, &ATT_ASSIGNMENT])?;
+        } else {
+            inner.skip(2)?;
+        }
         inner.u16(cx, &ATT_LENGTH)?;
         let mut value = inner.take(len)?.cursor();
         self::value(cx, &mut value, kind, message)?;
@@ -224,8 +367,10 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: Data<'_>) -> Rea
 
 fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: Data<'_>) -> Read {
     match kind {
-        0x0001 | 0x0002 | 0x0004 | 0x0005 | 0x000B | 0x8023 | 0x802B | 0x802C => address(cx, c),
-        0x0012 | 0x0016 | 0x0020 | 0x8020 => xored(cx, c, message),
+        0x0001 | 0x0002 | 0x0004 | 0x0005 | 0x000B | 0x000E | 0x0011 | 0x8023 | 0x802B | 0x802C | 0x8090 => {
+            address(cx, c)
+        }
+        0x0012 | 0x0016 | 0x0020 | 0x0027 | 0x0028 | 0x8020 | 0x8059..=0x805C => xored(cx, c, message),
         0x0003 => {
             let word = u64::from(c.data.u32(0)?);
             cx.add(&CHANGE_IP, c.data, 2, 2, word >> 2 & 1);
@@ -233,6 +378,18 @@ fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: Data<'_>)
             Ok(())
         }
         0x0006 => walk(cx, c, &[Rest(&USERNAME)]),
+        0x0007 => walk(cx, c, &[Rest(&PASSWORD)]),
+        0x000F => walk(cx, c, &[Is(&MAGIC_WORD)]),
+        0x0010 => walk(cx, c, &[Is(&BANDWIDTH)]),
+        0x001D | 0x8002 => algorithms(cx, c),
+        0x0030 | 0x8004 => walk(cx, c, &[Is(&ICMP_TYPE), Is(&ICMP_CODE)]),
+        0x8006 => walk(cx, c, &[Rest(&MS_UNKNOWN)]),
+        0x8008 => walk(cx, c, &[Is(&MS_VERSION)]),
+        0x8070 => walk(cx, c, &[Is(&MS_VERSION_ICE)]),
+        0x8050 => walk(cx, c, &[Bytes(&MS_CONNECTION, 20), Is(&MS_SEQUENCE)]),
+        0x8054 => walk(cx, c, &[Bytes(&MS_FOUNDATION, 4)]),
+        0x8055 => walk(cx, c, &[Is(&MS_STREAM), Is(&MS_QUALITY)]),
+        0xC057 => walk(cx, c, &[Is(&GOOGLE_NETWORK), Is(&GOOGLE_COST)]),
         0x0008 | 0x001C => walk(cx, c, &[Rest(&HMAC)]),
         0x0009 => {
             walk(cx, c, &[Bytes(&RESERVED, 2), Parts(1, &[&ERROR_CLASS]), Is(&ERROR), Rest(&ERROR_REASON)])
@@ -266,6 +423,18 @@ fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: Data<'_>)
         _ if c.is_done() => Ok(()),
         _ => walk(cx, c, &[Rest(&VALUE)]),
     }
+}
+
+fn algorithms(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    while c.left() >= 4 {
+        c.u16(cx, &PW_ALGORITHM)?;
+        let len = usize::from(c.u16(cx, &PW_ALGORITHM_LENGTH)?);
+        if len > 0 {
+            c.bytes(cx, &PW_ALGORITHM_DATA, len)?;
+        }
+        c.take_most(len.next_multiple_of(4) - len);
+    }
+    Ok(())
 }
 
 fn address(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {

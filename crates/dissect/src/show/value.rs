@@ -33,7 +33,11 @@ pub fn write_value(out: &mut Vec<u8>, tree: Tree<'_>, field: &Field) {
         Value::Bytes(bytes) if field.def.kind == Kind::Oid => write_oid(out, bytes),
         Value::Bytes(bytes) if field.def.kind == Kind::Guid => write_guid(out, bytes),
         Value::Bytes(bytes) => hex_bytes(out, bytes),
-        Value::Text(words) => escape(out, words),
+        // Zeros at the end fill a field up.
+        Value::Text(words) => {
+            let len = words.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            escape(out, &words[..len]);
+        }
         Value::Relative(nanos) => seconds(out, nanos),
         // NTP's way to say that there is none.
         Value::Absolute(-2_208_988_800_000_000_000) => out.extend_from_slice(b"NULL"),

@@ -89,6 +89,8 @@ impl Pending {
             }
         });
         if used >= before {
+            let last = fresh.first(used - before);
+            cx.add(left, last, 0, last.len(), 0);
             return used - before;
         }
         // It still goes on.

@@ -30,6 +30,8 @@ enum Test {
     OursEmpty,
     /// There is nothing of it.
     TheirsEmpty,
+    /// Ours goes on behind a zero byte, where theirs ends.
+    AfterZero,
     /// The list of layers differs in nothing but these: what we have and they have not, and the other way round. At
     /// least one of them is among the first.
     Layers(Vec<String>, Vec<String>),
@@ -69,6 +71,7 @@ fn class(line: &str) -> Option<Class> {
         "any" => Test::Any,
         "ours-empty" => Test::OursEmpty,
         "theirs-empty" => Test::TheirsEmpty,
+        "after-zero" => Test::AfterZero,
         both => {
             let (ours, theirs) = both.split_once('/')?;
             let names =
@@ -91,6 +94,15 @@ impl Class {
                 Test::Any => true,
                 Test::OursEmpty => ours.is_empty(),
                 Test::TheirsEmpty => theirs.is_empty(),
+                Test::AfterZero => {
+                    let (ours, theirs): (Vec<&str>, Vec<&str>) =
+                        (ours.split(" | ").collect(), theirs.split(" | ").collect());
+                    ours.len() == theirs.len()
+                        && ours.iter().zip(theirs).all(|(ours, theirs)| {
+                            let rest = ours.strip_prefix(theirs);
+                            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("\\x0"))
+                        })
+                }
                 Test::Layers(here, there) => {
                     let (more, less) = beyond(ours, theirs);
                     let known = more.iter().all(|name| here.contains(name))

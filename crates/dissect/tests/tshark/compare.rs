@@ -287,8 +287,10 @@ fn is_payload(name: &str) -> bool {
 /// Fields that only those layers have which are in the first list and not in the second.
 fn fields_only_of(all: &str, kept: &str) -> BTreeSet<&'static str> {
     let fields = |list: &str| -> BTreeSet<&'static str> {
-        let named =
-            protocols().iter().filter(|protocol| list.split(':').any(|name| name == protocol.layer.name));
+        // Certificates are in no list: they are TLS's.
+        let has =
+            |layer: &str| list.split(':').any(|name| name == layer || layer == "x509af" && name == "tls");
+        let named = protocols().iter().filter(|protocol| has(protocol.layer.name));
         named.flat_map(|protocol| protocol.fields).map(|field| field.name).collect()
     };
     fields(all).difference(&fields(kept)).copied().collect()

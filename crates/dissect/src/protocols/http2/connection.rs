@@ -37,7 +37,14 @@ struct Side {
     /// Streams whose headers announced a body, which is not whole yet.
     bodies: BTreeMap<u32, Body>,
     /// Streams that carry gRPC, and the beginning of a message whose rest is still to come.
-    grpc: BTreeMap<u32, Vec<u8>>,
+    grpc: BTreeMap<u32, Grpc>,
+}
+
+/// What came of a message of gRPC, and whether its messages are JSON.
+#[derive(Debug, Default)]
+struct Grpc {
+    waiting: Vec<u8>,
+    is_json: bool,
 }
 
 /// A header block.
@@ -110,12 +117,13 @@ impl Connection {
     fn block(&mut self, cx: &mut Context<'_>, side: usize, block: &Block, bytes: Data<'_>) -> Read {
         let (lines, result) = self.sides[side].decoder.block(bytes);
         headers::show(cx, &lines);
-        let is_grpc = |line: &Line<'_>| match line {
-            Line::Header(header) => {
-                header.name == b"content-type"[..] && header.value.starts_with(b"application/grpc")
+        let grpc = lines.iter().find_map(|line| match line {
+            Line::Header(header) if header.name == b"content-type"[..] => {
+                let kind = header.value.strip_prefix(b"application/grpc")?;
+                Some(Grpc { is_json: kind.ends_with(b"+json"), ..Grpc::default() })
             }
-            Line::Resize(..) => false,
-        };
+            _ => None,
+        });
         let path = lines.iter().find_map(|line| match line {
             Line::Header(header) if header.name == b":path"[..] => Some(&header.value),
             _ => None,
@@ -126,8 +134,10 @@ impl Connection {
             }
             self.calls.insert(block.stream, (String::from_utf8_lossy(path).into_owned(), side));
         }
-        if lines.iter().any(is_grpc) && self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
-            self.sides[side].grpc.insert(block.stream, Vec::new());
+        if let Some(grpc) = grpc {
+            if self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
+                self.sides[side].grpc.insert(block.stream, grpc);
+            }
         } else if !block.ends && !self.sides[side].bodies.contains_key(&block.stream) {
             let bodies = &mut self.sides[side].bodies;
             if bodies.len() >= GRPC_STREAMS_MAX {
@@ -160,11 +170,11 @@ impl Connection {
             cx.add(&DATA, bytes, 0, bytes.len(), 0);
         }
         let streams = &mut self.sides[side].grpc;
-        if let Some(waiting) = streams.get_mut(&id) {
+        if let Some(grpc) = streams.get_mut(&id) {
             let call = self.calls.get(&id).filter(|_| !cx.state.schema.is_empty());
             let call = call.map(|(path, asks)| Call { path: path.clone(), is_answer: *asks != side });
-            messages(cx, waiting, bytes, call.as_ref());
-            if ends || waiting.len() > GRPC_MESSAGE_MAX {
+            messages(cx, grpc, bytes, call.as_ref());
+            if ends || grpc.waiting.len() > GRPC_MESSAGE_MAX {
                 streams.remove(&id);
             }
         }
@@ -172,10 +182,11 @@ impl Connection {
 }
 
 /// Shows the gRPC messages that are whole by now; the rest waits.
-fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>, call: Option<&Call>) {
+fn messages(cx: &mut Context<'_>, grpc: &mut Grpc, bytes: Data<'_>, call: Option<&Call>) {
+    let Grpc { waiting, is_json } = grpc;
     if waiting.is_empty() {
         let whole = grpc::whole_messages(bytes.bytes);
-        grpc::body(cx, bytes.first(whole), call);
+        grpc::body(cx, bytes.first(whole), call, *is_json);
         waiting.extend_from_slice(&bytes.bytes[whole..]);
         return;
     }
@@ -183,6 +194,6 @@ fn messages(cx: &mut Context<'_>, waiting: &mut Vec<u8>, bytes: Data<'_>, call: 
     let rest = waiting.split_off(grpc::whole_messages(waiting));
     let whole = std::mem::replace(waiting, rest);
     if !whole.is_empty() {
-        cx.with_source("Reassembled gRPC", whole, |cx, whole| grpc::body(cx, whole, call));
+        cx.with_source("Reassembled gRPC", whole, |cx, whole| grpc::body(cx, whole, call, *is_json));
     }
 }

@@ -267,7 +267,8 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
 /// A server's ephemeral key, and its signature over both randoms and it (RFC 8422 5.4). Other kinds than named curves
 /// are not in use.
 fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &Said) -> Read {
-    if c.peek()? != 3 {
+    // How it is built depends on the suite.
+    if c.peek()? != 3 || said.suite.is_none() {
         return Ok(());
     }
     c.u8(cx, &CURVE_TYPE)?;
@@ -386,7 +387,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
 fn has_own_fields(kind: u16) -> bool {
     matches!(
         kind,
-        0 | 1 | 5 | 10 | 11 | 13..=24 | 27 | 28 | 34 | 41..=45 | 47..=51 | 57 | 13172 | 17513 | 0xFF01 | 0xFFA5
+        0 | 1 | 5 | 10 | 11 | 13..=24 | 27 | 28 | 34 | 40..=45 | 47..=51 | 57 | 13172 | 17513 | 0xFF01 | 0xFFA5
     )
 }
 
@@ -435,16 +436,19 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
             each(cx, c, len, |cx, c| c.u16(cx, &SUPPORTED_VERSION).map(|_| ()))
         }
         43 => {
-            said.is_13 |= c.u16(cx, &SUPPORTED_VERSION)? == 0x0304;
+            let version = c.u16(cx, &SUPPORTED_VERSION)?;
+            // TLS 1.3, its drafts, and Facebook's drafts of it.
+            said.is_13 |= version == 0x0304 || matches!(version >> 8, 0x7F | 0xFB);
             Ok(())
         }
-        51 if message == 1 => {
+        // 40 in drafts before 23.
+        40 | 51 if message == 1 => {
             let len = usize::from(c.u16(cx, &KEY_SHARE_LENGTH)?);
             each(cx, c, len, key_share)
         }
         // A hello retry names a group only.
-        51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
-        51 => key_share(cx, c),
+        40 | 51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
+        40 | 51 => key_share(cx, c),
         kind if has_own_fields(kind) => Ok(()),
         _ => {
             c.all(cx, &EXTENSION_DATA);
