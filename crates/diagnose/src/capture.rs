@@ -26,6 +26,7 @@ const LASTING_PERCENT: i64 = 25;
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let mut votes = Vec::new();
     votes.extend(forgotten(facts));
+    votes.extend(rationed(facts));
     if facts.delivered().is_none() {
         votes.extend(refused_from_nearby(facts));
         votes.extend(queue_full(facts));
@@ -45,6 +46,29 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         votes.extend(loss(facts));
     }
     votes
+}
+
+/// A name server that answers some of the same questions and not the others.
+fn rationed(facts: &Facts<'_>) -> Option<Vote> {
+    let asked = facts.steps("rationed").next()?;
+    let count = |key: &str| asked.int(key).unwrap_or(0);
+    let server = asked
+        .address("dns.server")
+        .map_or_else(|| "The name server".to_owned(), |a| format!("The name server {a}"));
+    // To be told to come back over TCP is what limits do to some, so that nobody real is shut out.
+    let causes: &[&'static str] = if count("dns.cut") > 0 { &["DNS43"] } else { &["DNS43", "DNS11"] };
+    let vote = Vote::disturbed(causes, 0.8, format!("{server} answers only some of the questions that are repeated: it limits them, or has too much to do."))
+        .cost(1_000 * MS)
+        .explains(&["DNS38", "DNS45", "DNS18", "DNS11"])
+        .cite(asked, format!("of {} times the same question {} got no answer at all, {} only a cut one", count("dns.asked"), count("dns.silent"), count("dns.cut")))
+        .rule_out("DNS02", "it answers others of the same questions")
+        .network("raise the limit on repeated answers (RRL) for this client, or look at the name server's load")
+        .user("ask less often, and keep answers as long as they may be kept");
+    Some(if causes.len() > 1 {
+        vote.probe("ask once in ten seconds: answers to all of them mean a limit, silence now and then an overloaded server", causes)
+    } else {
+        vote
+    })
 }
 
 /// How many routers a packet passed, if it began with one of the usual lives.
@@ -124,6 +148,9 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
         (span.what == "handshake" && span.failed_with("tls.reset"))
             || (span.what == "exchange" && span.failed_with("http.reset"))
     })?;
+    if let Some(vote) = proxied_handshake(facts, failed) {
+        return Some(vote);
+    }
     let foreign = is_foreign(failed)?;
     let subject = facts.subject();
     let in_handshake = failed.what == "handshake";
@@ -187,7 +214,14 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
             .user("try again once"),
         );
     }
+    if let Some(vote) = wants_encryption(facts, failed, answered) {
+        return Some(vote);
+    }
+    let encrypted = facts.handshakes(Layer::Tls).any(Span::is_ok);
     let (cause, summary): (&'static str, String) = match (in_handshake, answered) {
+        (false, false) if encrypted => {
+            ("TCP09", format!("{subject} agreed on encryption and cut the connection when the request came."))
+        }
         (true, _) => ("TLS24", format!("{subject} cuts the connection as soon as encryption is asked for.")),
         (false, false) => {
             ("TCP08", format!("{subject} takes the connection and cuts it when the request comes."))
@@ -202,6 +236,53 @@ fn cut(facts: &Facts<'_>) -> Option<Vote> {
             .rule_out("IP19", "a reset is sent on purpose; loss only delays")
             .service("look at the program's log: did it crash or give up at this moment?")
             .user("try again once"),
+    )
+}
+
+/// A request in plain words, cut off on a port on which everybody speaks TLS.
+fn wants_encryption(facts: &Facts<'_>, failed: &Span, answered: bool) -> Option<Vote> {
+    let port = failed.socket("tcp.remote")?.port();
+    let plain = failed.text("http.url").is_some_and(|url| url.starts_with("http:"));
+    if answered || !plain || !matches!(port, 443 | 8443) {
+        return None;
+    }
+    let causes = &["TLS02", "TCP08"];
+    Some(
+        Vote::broken(
+            causes,
+            0.85,
+            format!(
+                "{} cuts off a request in plain words on a port that is meant for encryption.",
+                facts.subject()
+            ),
+        )
+        .explains(&["TCP08", "TCP09", "FW12", "FW09", "H112"])
+        .cite(failed, format!("a plain request to port {port} was answered with a reset"))
+        .rule_out("FW12", "the reset came as far as the server's other packets")
+        .probe("ask with https:// in front: an answer means that the port wants encryption", causes)
+        .user("write https:// instead of http://"),
+    )
+}
+
+/// Whoever took the connection offered no window with it, as only those do who answer in a server's place until it has
+/// answered itself; and then the server cut it.
+fn proxied_handshake(facts: &Facts<'_>, failed: &Span) -> Option<Vote> {
+    let made = facts.connected().filter(|span| span.bool("tcp.greeted_shut") == Some(true))?;
+    if failed.int("http.bytes").unwrap_or(0) > 0 {
+        return None;
+    }
+    let to = remote(made);
+    Some(
+        Vote::broken(
+            &["FW14"],
+            0.85,
+            format!("A protection against floods takes connections to {to} in the server's place, and the server behind it refuses them."),
+        )
+        .explains(&["TCP01", "TCP08", "TCP09", "FW12", "FW09", "FW02", "TLS24", "FW08"])
+        .cite(made, "the connection was taken with a window of 0 bytes, as a stand-in does until the server itself has answered")
+        .cite(failed, "then it was reset before anything was said")
+        .rule_out("FW12", "it is not the request's words: nothing had been let through yet")
+        .service("start the program that should listen on this port, or close the port in the protection (SYN proxy) as well"),
     )
 }
 
@@ -265,7 +346,8 @@ fn shut(facts: &Facts<'_>) -> Option<Vote> {
     })?;
     let (peer, own) =
         (connection.nanos_of("tcp.peer_shut").unwrap_or(0), connection.nanos_of("tcp.own_shut").unwrap_or(0));
-    if peer.max(own) < SHUT_MIN {
+    let often = connection.nanos_of("tcp.shut_often").unwrap_or(0);
+    if peer.max(own) < SHUT_MIN && (often < SHUT_MIN || often * 3 < connection.nanos()) {
         return None;
     }
     let subject = facts.subject();
@@ -309,7 +391,9 @@ fn hangs(facts: &Facts<'_>) -> Option<Vote> {
     let connection = facts.connection()?;
     let still = connection.nanos_of("tcp.peer_still").filter(|still| *still >= STILL_MIN)?;
     let unheard = connection.int("tcp.bytes_acked") == Some(0) && connection.int("tcp.uncaptured") == Some(0);
-    if connection.int("tcp.gap_bytes").unwrap_or(0) > 0 || unheard {
+    // What the server's machine sends again and again was said, and did not arrive.
+    let lost = connection.int("tcp.peer_unheard").unwrap_or(0) > 0;
+    if connection.int("tcp.gap_bytes").unwrap_or(0) > 0 || unheard || lost || told(failed).is_some() {
         return None;
     }
     let subject = facts.subject();
@@ -363,6 +447,11 @@ fn hangs(facts: &Facts<'_>) -> Option<Vote> {
             .service("look at the server's program: it took the request and does not answer")
             .user("nothing to repair here; try again later"),
     )
+}
+
+/// The error that somebody on the way told of a packet of this exchange, by its stable word.
+pub(crate) fn told(failed: &Span) -> Option<&str> {
+    failed.text("icmp.outcome")
 }
 
 /// Handshakes, by messages that stand in the clear.

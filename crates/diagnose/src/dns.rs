@@ -471,6 +471,28 @@ impl Case<'_> {
         .user("as a stopgap, ask over TCP")
     }
 
+    /// The name server answers questions about other names at the same time, and none about this one.
+    fn only_this_name(&self, says: &str) -> Option<Vote> {
+        let other = self.facts.control("other_question").filter(|span| {
+            span.bool("control.later") == Some(true) && span.bool("control.other_name") == Some(true)
+        })?;
+        let causes = &["DNS12", "DNS10"];
+        Some(
+            Vote::broken(
+                causes,
+                0.65,
+                format!("{} answers other questions, and none about {}: it is filtered, or the name's own servers do not answer.", self.server(), self.name),
+            )
+            .cite(self.query, says.to_owned())
+            .cite(other, "the same server answers a question about another name meanwhile")
+            .rule_out("DNS02", "the server answers others")
+            .rule_out("DNS03", "questions over UDP and their answers pass")
+            .probe("ask another name server for this name: an answer means that it is filtered here", causes)
+            .network("say whether this name is filtered, and lift it if that is not wanted")
+            .user("try another name server"),
+        )
+    }
+
     fn silence(&self) -> Vote {
         let tries = self.query.int("dns.tries").unwrap_or(1);
         let says = format!(
@@ -482,6 +504,9 @@ impl Case<'_> {
         let address = matches!(self.query.text("dns.type"), None | Some("A" | "AAAA"));
         if let Some(small) = self.facts.control("other_question").filter(|span| span.is_ok() && !address) {
             return self.too_large(small, &says);
+        }
+        if let Some(vote) = self.only_this_name(&says) {
+            return vote;
         }
         let silent =
             format!("The name {} cannot be looked up: {} does not answer.", self.name, self.server());

@@ -226,9 +226,15 @@ fn wants_tls(facts: &Facts<'_>, exchange: &Span) -> Vote {
 }
 
 /// Somebody else lives at this port, and says who.
+/// Whether the first words are neither HTTP's nor those of a protocol that names itself.
+pub(crate) fn is_unknown(head: &str) -> bool {
+    const KNOWN: [&str; 11] =
+        ["SSH-", "220", "+OK", "* OK", "RFB ", "421", "554", "$", "-ERR", "ERR", "AMQP"];
+    !head.starts_with("HTTP/") && !KNOWN.iter().any(|start| head.starts_with(start))
+}
+
 pub(crate) fn other_service(facts: &Facts<'_>, step: &Span, head: &str) -> Vote {
-    let known = ["SSH-", "220", "+OK", "* OK", "RFB ", "421", "554", "$", "-ERR", "ERR", "AMQP"];
-    if !known.iter().any(|start| head.starts_with(start)) {
+    if is_unknown(head) {
         return Vote::broken(
             &["H115", "TCP26"],
             0.85,

@@ -10,10 +10,11 @@
 //! - `facts`: the trace as the rules see it.
 //! - `thresholds`: every number a rule compares with, and why it is that number.
 //! - `capture`, `witness`: what only packets show, of any layer. `host`: this machine itself. `link`: who answers for an
-//!   address; `local`: no address to be had, loops.
+//!   address; `local`: no address to be had, loops. `bgp`: sessions of routers.
 //! - `proxy`, `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
+mod bgp;
 mod capture;
 mod degraded;
 mod dns;
@@ -44,9 +45,10 @@ type Rule = fn(&Facts<'_>) -> Vec<Vote>;
 
 /// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
 /// what the user met.
-fn rules() -> [Rule; 14] {
+fn rules() -> [Rule; 15] {
     [
         local::rule,
+        bgp::rule,
         // Whoever reads packets knows more than the steps alone tell, of any layer.
         capture::rule,
         witness::rule,
@@ -121,7 +123,10 @@ fn drop_consequences(votes: &mut Vec<(usize, Vote)>) {
             others
                 .flat_map(|(_, (_, vote))| {
                     let shown = is_set && vote.causes.len() == 1 && vote.severity == Severity::Disturbed;
-                    vote.explains.iter().chain(vote.causes.iter().filter(move |_| shown)).copied()
+                    // What this set itself explains shows nothing about it.
+                    let own = &votes[place].1.explains;
+                    let shown = vote.causes.iter().filter(move |cause| shown && !own.contains(cause));
+                    vote.explains.iter().chain(shown).copied()
                 })
                 .collect()
         })

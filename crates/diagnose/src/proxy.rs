@@ -23,7 +23,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let status = code.strip_prefix("status.").and_then(|status| status.parse::<u16>().ok());
     let vote = match (code, status) {
         (_, Some(407)) => case.login(),
-        (_, Some(status @ 500..)) => case.upstream(status),
+        (_, Some(status @ (404 | 500..))) => case.upstream(status),
         (_, Some(status)) => case.denied(status),
         ("socks.login", _) => case.login(),
         (code, _) if code.starts_with("socks.") => case.socks(),
@@ -39,7 +39,8 @@ pub(crate) fn refused(facts: &Facts<'_>, exchange: &Span, status: u16) -> Vote {
     let case = Case { facts, tunnel: exchange, proxy: remote(exchange) };
     match status {
         407 => case.login(),
-        500.. => case.upstream(status),
+        // Some say that they know no such site.
+        404 | 500.. => case.upstream(status),
         _ => case.denied(status),
     }
 }

@@ -410,10 +410,32 @@ pub(crate) fn stall_rule(facts: &Facts<'_>) -> Vec<Vote> {
     let over_quic = stalled.what == "exchange"
         && (stalled.text("http.version").is_some_and(|version| version.starts_with("HTTP/3"))
             || (facts.connected().is_none() && facts.handshakes(Layer::Quic).any(Span::is_ok)));
-    if let Some(vote) = heavy_loss(facts, stalled) {
+    if let Some(vote) = heavy_loss(facts, stalled).or_else(|| told_unreachable(facts, stalled)) {
         return vec![vote];
     }
     vec![if over_quic { quic_stall(facts, stalled) } else { stall(facts, stalled) }]
+}
+
+/// In the middle of the exchange somebody on the way said that its packets can no longer be carried.
+fn told_unreachable(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
+    let from = facts.trace.named(stalled.address("icmp.from")?);
+    let words = stalled.text("icmp.kind").unwrap_or("unreachable");
+    let subject = facts.subject();
+    let (cause, summary): (&'static str, String) = match crate::capture::told(stalled)? {
+        "firewall.prohibited" => {
+            ("FW03", format!("{from} forbade the connection to {subject} while it was in use."))
+        }
+        "ip.ttl_exceeded" => ("IP06", format!("Packets to {subject} began to go round in a circle.")),
+        _ => ("IP04", format!("The way to {subject} was taken away while it was in use: {from} says so.")),
+    };
+    Some(
+        Vote::broken(&[cause], 0.92, summary)
+            .explains(&["APP05", "IP09", "IP10", "TCP11", "FW05", "IP20", "FW12", "IP05"])
+            .cite(stalled, format!("{from} answered a packet of this exchange: {words}"))
+            .rule_out("APP05", "the packets did not get as far as the server")
+            .rule_out("TCP11", "it is a device on the way that says so, not the server that is silent")
+            .network(format!("look at the routes and rules of {from} at this time")),
+    )
 }
 
 /// A way that loses so much stops any transfer by itself, and no other sign can be trusted: what a check found may be
@@ -501,6 +523,9 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
         .rule_out("APP05", "the server never got the message")
         .network("say whether a filter blocks this site's name, and lift it if that is not wanted")
         .user("ask the network's owner, or try another network");
+    }
+    if let Some(vote) = gone(facts, stalled, &waited) {
+        return vote;
     }
     if unheard {
         let causes: &[&str] =
@@ -600,18 +625,82 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
             }
         }
         (false, None) => {
-            let causes: &[&str] = if in_handshake { &["TLS23", "IP11"] } else { &["IP09", "APP05"] };
+            let passed = value("tcp.bytes_received").unwrap_or(0) >= MANY * value("tcp.mss").unwrap_or(1_460);
+            let causes: &[&str] = match (in_handshake, passed) {
+                (true, _) => &["TLS23", "IP11"],
+                (false, false) => &["IP09", "APP05"],
+                // Packets of full size have passed in number.
+                (false, true) => &["APP05", "TCP11"],
+            };
             Vote::broken(
                 causes,
                 0.9,
                 format!("{subject} accepted the connection, but {} arrived.", if stalled.failed_with("http.stalled") { "only a part of the answer" } else { "no answer" }),
             )
             .cite(stalled, format!("{what} was sent, then nothing came for {waited}"))
-            .probe("repeat the request with a small segment size (MSS 536): an answer means large packets are lost, silence means the server hangs", causes)
+            .probe(if passed { "ping the server now: an answer means its program hangs" } else { "repeat the request with a small segment size (MSS 536): an answer means large packets are lost, silence means the server hangs" }, causes)
             .service("check that the server's program answers")
         }
     }
 }
+
+/// A connection on which both had been heard, until nothing of either came through any more: neither what the visitor
+/// sends again, nor its goodbye, nor, seen from the server's side, what the server sends again.
+fn gone(facts: &Facts<'_>, stalled: &Span, waited: &str) -> Option<Vote> {
+    let connection = facts.connection()?;
+    let value = |key: &str| connection.int(key).unwrap_or(0);
+    let mss = value("tcp.mss").max(536);
+    let (acked, received) = (value("tcp.bytes_acked"), value("tcp.bytes_received"));
+    let subject = facts.subject();
+    let unheard = value("tcp.bytes_sent") > acked && value("tcp.gap_bytes") == 0 && acked > 0;
+    let resent = value("tcp.retransmissions") + value("tcp.timeouts") > 0;
+    // What is small, or has followed many large ones, was not too large.
+    let stuck = connection.int("tcp.stuck");
+    let not_size = acked >= MANY * mss || stuck.is_some_and(|len| len < SMALL_PACKET && received > 0);
+    let own_silence = unheard && resent && not_size && received > 0;
+    let goodbye = value("tcp.fin_unheard") >= 2 && received > 0;
+    if own_silence || goodbye && value("tcp.gap_bytes") == 0 {
+        let causes = &["TCP11", "FW05", "IP05"];
+        return Some(
+            Vote::broken(causes, 0.85, format!("{subject} was there, and then nothing was heard of it any more: it went away, or the way to it did."))
+                .explains(&["IP09", "IP10", "APP05", "FW12"])
+                .cite(stalled, format!("nothing more came for {waited}"))
+                .cite(connection, "both had been heard; then not even what was sent again, or the goodbye, was acknowledged any more")
+                .rule_out("IP10", "packets of this size, or larger ones, had passed before")
+                .rule_out("APP05", "a machine acknowledges what arrives even while its program hangs")
+                .probe("open a new connection: if it works at once, a device on the way had dropped the old one; silence means the server or the way is gone", causes)
+                .user("try again; if it fails again, look whether anything of the same network answers"),
+        );
+    }
+    let lost_down = value("tcp.peer_unheard") > 0 && value("tcp.peer_resent") >= 2;
+    if lost_down {
+        let alive = connection.bool("tcp.own_later") == Some(true);
+        let large =
+            connection.int("tcp.peer_stuck").is_some_and(|len| len >= SMALL_PACKET) && received < MANY * mss;
+        let causes: &[&str] = match (large, alive) {
+            (true, true) => &["IP09"],
+            (true, false) => &["IP09", "TCP11", "IP20"],
+            (false, _) => &["TCP11", "IP20", "IP05"],
+        };
+        let vote = Vote::broken(causes, 0.85, format!("{subject} sends its answer again and again, and it does not arrive."))
+            .explains(&["APP05", "IP10", "FW12"])
+            .cite(stalled, format!("the answer was not done after {waited}"))
+            .cite(connection, "the server repeats the same bytes, and nobody acknowledges them")
+            .rule_out("APP05", "the server's program did answer: its bytes are on the way")
+            .network("look for a link on the way that carries less than the others without saying so (\"packet too big\" filtered), or that is down");
+        return Some(if causes.len() > 1 {
+            vote.probe("ask for something small: if that arrives, it is the size", causes)
+        } else {
+            vote
+        });
+    }
+    None
+}
+
+/// So many full segments that passed show that the way carries their size.
+const MANY: i64 = 20;
+/// No link carries less.
+const SMALL_PACKET: i64 = 500;
 
 /// Small packets pass and large ones do not, and something more is known: the two are on one link, or the other IP
 /// version passes in any size.

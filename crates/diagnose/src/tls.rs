@@ -113,6 +113,21 @@ impl Case<'_> {
             .probe("look at the certificate's key, purpose and limits", &["TLS27", "TLS26"])
             .service("get a new certificate that is meant for a web server, with a strong key"),
             "tls.version" => version(subject, self.failed),
+            "tls.not_tls" if self.failed.text("tls.head").is_some_and(crate::http::is_unknown) => {
+                Vote::broken(
+                    &["TLS01", "TCP26"],
+                    0.9,
+                    format!("Something lives at this port of {subject} that speaks no TLS."),
+                )
+                .cite(self.failed, says)
+                .rule_out("TLS24", "the server did answer, in another protocol")
+                .probe(
+                    "connect without TLS and look at the first bytes: a greeting names the service",
+                    &["TLS01", "TCP26"],
+                )
+                .user("check the port in the address: another service may live there")
+                .service("look which program answers on this port")
+            }
             "tls.not_tls" if self.failed.text("tls.head").is_some_and(|head| !head.starts_with("HTTP/")) => {
                 crate::http::other_service(
                     self.facts,

@@ -28,6 +28,8 @@ pub(crate) struct Certificate {
     rsa_bits: Option<usize>,
     /// It says what it is for, and that is not servers (RFC 5280 4.2.1.12).
     not_for_servers: bool,
+    /// It says that it may not vouch for others, or does not say that it may (RFC 5280 4.2.1.9).
+    no_authority: bool,
 }
 
 impl Certificate {
@@ -45,6 +47,7 @@ impl Certificate {
             names_issuer: names_issuer(&certificate),
             rsa_bits: rsa_bits(&certificate),
             not_for_servers: not_for_servers(&certificate),
+            no_authority: !certificate.is_ca(),
         })
     }
 
@@ -112,6 +115,14 @@ pub(crate) fn objections(chain: &[Certificate], name: Option<&str>, now: i64) ->
         let text =
             "Purpose: the certificate says what it is for, and that is not a server (extended key usage)";
         found.push(("tls.bad_certificate", text.into()));
+    }
+    // Who signed the next one below it has to be an authority.
+    let vouches =
+        |below: &Certificate, above: &Certificate| below.issuer == above.subject && above.no_authority;
+    if let Some(pair) = chain.windows(2).find(|pair| vouches(&pair[0], &pair[1])) {
+        let text =
+            format!("Purpose: \"{}\" signed it, and is no authority (basic constraints)", pair[1].subject);
+        found.push(("tls.bad_certificate", text));
     }
     found
 }

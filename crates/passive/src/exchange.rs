@@ -90,6 +90,7 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     for (place, exchange) in list.iter_mut().enumerate() {
         end(exchange, &close, capture_end, place + 1 == count, lost);
     }
+    by_the_way(&mut list);
     if let (Some(last), Some(tls), Some(closed)) = (list.last_mut(), tls, close.closed) {
         without_goodbye(last, flow, tls, closed);
     }
@@ -103,6 +104,26 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     }
     list
 }
+
+/// That there is no icon is no fault of a page that is there: browsers look for it by themselves.
+fn by_the_way(list: &mut [Exchange]) {
+    let served = list.iter().any(|exchange| exchange.status.is_some_and(|status| status < 400));
+    for exchange in list.iter_mut().filter(|_| served) {
+        let missing = matches!(exchange.status, Some(401 | 403 | 404 | 410));
+        let path = exchange.url.split(['?', '#']).next().unwrap_or_default();
+        let icon = OWN_ERRANDS.iter().any(|name| path.ends_with(name)) || path.contains("/apple-touch-icon");
+        if missing
+            && icon
+            && exchange.failure.as_ref().is_some_and(|(code, _)| code.starts_with("http.status."))
+        {
+            exchange.failure = None;
+            exchange.unclear = Some("a browser looks for this by itself, and many sites have none");
+        }
+    }
+}
+
+/// What browsers ask every site for.
+const OWN_ERRANDS: [&str; 3] = ["/favicon.ico", "/robots.txt", "/site.webmanifest"];
 
 /// A later request on a connection that the server was closing before it can have seen it (RFC 9112 9.5).
 fn crossed(last: &mut Exchange, flow: &TcpFlow) {
@@ -183,6 +204,9 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
         match event {
             Event::Request(request) if *by == client => list.push(asked(request, *at, host, secure)),
             Event::Response(response) if *by != client => {
+                if answering == list.len() && is_farewell(flow, response) {
+                    break;
+                }
                 if answering == list.len() {
                     // The request was before the capture.
                     list.push(Exchange { start: *at, url: host.to_owned(), ..Exchange::default() });
@@ -205,6 +229,12 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
                     exchange.end = *at;
                 }
             }
+            Event::Spoiled(why) if *by != client => {
+                if let Some(exchange) = list.get_mut(answering) {
+                    exchange.failure =
+                        Some(("http.coding".into(), format!("its body cannot be unpacked: {why}")));
+                }
+            }
             Event::End if *by != client => {
                 if let Some(exchange) = list.get_mut(answering) {
                     exchange.ended = true;
@@ -217,6 +247,12 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
         }
     }
     list
+}
+
+/// Some servers say 408 as they close a connection that nobody used (RFC 9110 15.5.9): it answers no request.
+fn is_farewell(flow: &TcpFlow, response: &Response) -> bool {
+    let unused = flow.established.is_some() && flow.sides[flow.client()].bytes == 0;
+    unused || response.status == 408 && !flow.syns.is_empty()
 }
 
 fn asked(request: &Request, at: Moment, host: &str, secure: bool) -> Exchange {

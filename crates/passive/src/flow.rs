@@ -21,6 +21,12 @@ const SAMPLES_MAX: usize = 4096;
 /// A pause in the data longer than this is the sender's, and says nothing of the way.
 const IDLE: u64 = 50_000_000;
 
+/// Where routers talk to one another (RFC 4271 8.2.1.5).
+const BGP: u16 = 179;
+
+/// A pause from which on it is long.
+const LONG: u64 = 300_000_000;
+
 /// So many of the first bytes of each side are kept.
 const OPENING: usize = 64;
 
@@ -68,6 +74,10 @@ pub(crate) struct TcpFlow {
     pub(crate) synacks: Vec<Moment>,
     /// The first segment with which the client acknowledged the server's.
     pub(crate) established: Option<Moment>,
+    /// Who ended a BGP session, when, and in which words.
+    pub(crate) notified: Option<(usize, Moment, (u8, u8))>,
+    /// The server's first answer offered no window: somebody else answers in its place first (as SYN proxies do).
+    pub(crate) greeted_shut: bool,
     pub(crate) mss: [Option<u16>; 2],
     pub(crate) scale: [Option<u8>; 2],
     /// Of the first packet that is no reset.
@@ -116,6 +126,8 @@ pub(crate) struct Pauses {
     pub(crate) longest: u64,
     pub(crate) total: u64,
     pub(crate) count: u64,
+    /// Of those, the ones that nobody takes for a round trip.
+    pub(crate) long: (u64, u64),
 }
 
 /// A connection that was used again after a silence: when, by whom, and what became of it.
@@ -165,6 +177,7 @@ struct Resumption {
 pub(crate) struct Shut {
     pub(crate) since: Option<Moment>,
     pub(crate) longest: u64,
+    pub(crate) total: u64,
     pub(crate) times: u64,
 }
 
@@ -177,6 +190,8 @@ impl TcpFlow {
             syns: Vec::new(),
             synacks: Vec::new(),
             established: None,
+            notified: None,
+            greeted_shut: false,
             mss: [None; 2],
             scale: [None; 2],
             ttl: [None; 2],
@@ -260,6 +275,7 @@ impl TcpFlow {
             ip_id: glance.ip_id,
         };
         let (fresh, lost) = (self.sides[by].bytes, self.sides[by].lost);
+        let on_the_way = self.sides[by].unacknowledged() > 0 && self.sides[by].saw_syn;
         let remarkable = self.sides[by].remarkable();
         let pieces = self.sides[by].take(&segment, rtt);
         if self.sides[by].remarkable() > remarkable {
@@ -270,9 +286,12 @@ impl TcpFlow {
             self.resume(by, at.time, tcp.len, again);
         }
         if self.sides[by].bytes > fresh {
-            self.pauses[by].take(at.time);
+            self.pauses[by].take(at.time, !on_the_way);
         }
         self.messages(by, at, glance);
+        if self.ends.iter().any(|(_, port)| *port == BGP) && self.notified.is_none() {
+            self.notified = crate::bgp::notification(&tcp.payload).map(|words| (by, at, words));
+        }
         self.pieces(by, at, pieces);
         for plain in &glance.plain {
             if self.plain_opening[by].is_empty() {
@@ -282,7 +301,7 @@ impl TcpFlow {
         }
         if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
             let acked = self.sides[1 - by].acked;
-            let missed = self.sides[1 - by].acknowledged(tcp.ack);
+            let missed = self.sides[1 - by].acknowledged(tcp.ack, at.time);
             if self.sides[1 - by].acked > acked && by != self.client() && self.taken.len() < TAKEN_MAX {
                 self.taken.push(at);
             }
@@ -420,6 +439,7 @@ impl TcpFlow {
             self.mss[by] = tcp.mss.or(self.mss[by]);
             self.scale[by] = tcp.scale;
             self.client = Some(if ack { 1 - by } else { by });
+            self.greeted_shut |= ack && tcp.window == 0;
             let list = if ack { &mut self.synacks } else { &mut self.syns };
             if list.len() < 64 {
                 list.push(at);
@@ -437,7 +457,8 @@ impl TcpFlow {
                 shut.times += 1;
             }
         } else if let Some(since) = shut.since.take() {
-            shut.longest = shut.longest.max(at.time.saturating_sub(since.time));
+            let time = at.time.saturating_sub(since.time);
+            (shut.longest, shut.total) = (shut.longest.max(time), shut.total.saturating_add(time));
         }
     }
 
@@ -661,13 +682,17 @@ impl Framing {
 }
 
 impl Pauses {
-    pub(crate) fn take(&mut self, time: u64) {
+    /// `idle`: all that was sent had been acknowledged, so nothing but the sender itself held it back.
+    pub(crate) fn take(&mut self, time: u64, idle: bool) {
         if let Some(last) = self.last {
             let pause = time.saturating_sub(last);
             self.longest = self.longest.max(pause);
-            if pause >= 1_000_000 {
+            if pause >= 1_000_000 && idle {
                 self.total = self.total.saturating_add(pause).min(crate::YEAR);
                 self.count += 1;
+                if pause >= LONG {
+                    self.long = (self.long.0 + 1, self.long.1.saturating_add(pause).min(crate::YEAR));
+                }
             }
         }
         self.last = Some(time);

@@ -145,6 +145,18 @@ pub(crate) struct Dns {
     owner: String,
 }
 
+impl Dns {
+    /// Records are announced in an answer that says that all is well, and not one of them can be read.
+    pub(crate) fn is_noise(&self) -> bool {
+        self.rcode == 0
+            && !self.truncated
+            && self.answers > 0
+            && self.addresses.is_empty()
+            && self.aliases.is_empty()
+            && !self.lacks_addresses()
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handshake {
     pub(crate) kind: u8,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::coding::Coding;
+
 /// A head is not longer.
 const HEAD_MAX: usize = 64 << 10;
 /// Lines of a head that are kept.
@@ -14,6 +16,8 @@ pub(crate) enum Event {
     Response(Response),
     /// So many bytes of a body.
     Body(u64),
+    /// The body is not packed as its head says: why.
+    Spoiled(&'static str),
     /// The message is whole.
     End,
     /// What was sent is no HTTP.
@@ -79,6 +83,7 @@ pub(crate) struct Reader {
     state: State,
     buffer: Vec<u8>,
     began: bool,
+    coding: Coding,
 }
 
 fn begins_request(bytes: &[u8]) -> bool {
@@ -158,7 +163,8 @@ impl Reader {
 
     fn take(&mut self, most: u64, events: &mut Vec<Event>) -> u64 {
         let count = usize::try_from(most).unwrap_or(usize::MAX).min(self.buffer.len());
-        self.buffer.drain(..count);
+        let part: Vec<u8> = self.buffer.drain(..count).collect();
+        self.coding.feed(&part);
         if count > 0 {
             events.push(Event::Body(count as u64));
         }
@@ -172,6 +178,8 @@ impl Reader {
     }
 
     fn end(&mut self, events: &mut Vec<Event>) {
+        events.extend(self.coding.objection().map(Event::Spoiled));
+        self.coding = Coding::default();
         events.push(Event::End);
         self.state = State::Head;
     }
@@ -267,7 +275,9 @@ impl Reader {
             until_close: !head_only && !chunked && length.is_none() && status != 101,
             noted: noted(headers),
         }));
+        self.coding = Coding::named(get(headers, "content-encoding").as_deref());
         if head_only {
+            self.coding = Coding::default();
             self.end(events);
         } else if status == 101 {
             self.state = State::UntilClose;
@@ -295,6 +305,7 @@ impl Reader {
     /// So many bytes were not captured.
     pub(crate) fn skip(&mut self, count: u64) -> Vec<Event> {
         let mut events = Vec::new();
+        self.coding = Coding::default();
         match self.state {
             State::Length(left) | State::Chunk(left) if count <= left && self.buffer.is_empty() => {
                 events.push(Event::Body(count));

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use thru_diagnose::diagnose;
 use thru_trace::{Also, Layer, Status, Trace, Verdict};
 
+use crate::errands::is_errand;
 use crate::flow::TcpFlow;
 use crate::kept::Moment;
 use crate::tell::Teller;
@@ -18,6 +19,11 @@ const ALSO_MAX: usize = 8;
 const WITNESSES: usize = 6;
 /// Searches for a neighbour that prove something: three are what hosts send (RFC 4861 10).
 const SEARCHES_MIN: usize = 3;
+
+/// Fewer lost pings may be an accident.
+const PINGS_LOST_MIN: usize = 3;
+/// A ping is answered sooner, or never.
+const PING_DUE: u64 = 1_000_000_000;
 
 /// What a capture was found to show.
 #[derive(Clone, Debug)]
@@ -289,16 +295,21 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         .iter()
         .map(|visit| {
             // Stories are long: of many visits only the one that is shown is kept, told once more.
-            let trace = story(watch, visit, &visits, network);
+            let mut visit = visit.clone();
+            let mut trace = story(watch, &visit, &visits, network);
+            let mut verdict = verdict_of(&trace);
+            if let Some((later, told, worse)) = afterwards(watch, &visit, &trace, &verdict, network) {
+                (visit, trace, verdict) = (later, told, worse);
+            }
             let resolves = || trace.all("resolve");
             let absent =
                 |span: &thru_trace::Span| matches!(span.code(), Some("dns.nxdomain" | "dns.no_data"));
             Judged {
-                visit: visit.clone(),
-                verdict: verdict_of(&trace),
+                verdict,
                 found: resolves().any(thru_trace::Span::is_ok),
                 absent: resolves().any(absent),
                 silent: resolves().any(|span| matches!(span.code(), Some("dns.timeout" | "dns.servfail"))),
+                visit,
             }
         })
         .collect();
@@ -308,7 +319,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         .map(|judged| (judged.visit.host, judged.visit.name.clone()))
         .collect();
     for judged in &mut judged {
-        if is_by_the_way(judged, &worked) {
+        if is_by_the_way(judged, &worked) || is_errand_of(judged, &worked) {
             judged.verdict.status = Status::Healthy;
             judged.verdict.causes.clear();
         }
@@ -334,6 +345,26 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         }
     }
     (story(watch, &first.visit, &visits, network), verdict)
+}
+
+/// What was tried after a visit's last good answer, if all of that failed: the answer does not make up for it.
+fn afterwards(
+    watch: &Watch,
+    visit: &Visit,
+    trace: &Trace,
+    verdict: &Verdict,
+    network: &str,
+) -> Option<(Visit, Trace, Verdict)> {
+    if !matches!(verdict.status, Status::Healthy | Status::Degraded) {
+        return None;
+    }
+    let good = trace.all("exchange").filter(|span| span.is_ok() && !trace.is_check(span));
+    let over = watch.start() + good.map(|span| span.end).max()?;
+    let later = visit.after(watch, over)?;
+    let told = story(watch, &later, std::slice::from_ref(&later), network);
+    let worse = verdict_of(&told);
+    let fails = matches!(worse.status, Status::Failed | Status::Undecided) && !worse.causes.is_empty();
+    fails.then_some((later, told, worse))
 }
 
 /// All that is known of a visit.
@@ -366,6 +397,12 @@ fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
         })
 }
 
+/// What a program looked up for itself beside what its user wanted.
+fn is_errand_of(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
+    let others = worked.iter().any(|(host, name)| *host == judged.visit.host && !is_errand(name));
+    !judged.visit.connects() && others && is_errand(&judged.visit.name)
+}
+
 /// A loop between switches, which nothing else gets through; or a machine that got no address, and so did nothing else.
 fn local_network(watch: &Watch, network: &str) -> Option<(Trace, Verdict)> {
     let mut teller = Teller::new(watch, String::from("the local network"), network);
@@ -389,6 +426,13 @@ fn heard_anything(watch: &Watch) -> bool {
         || watch.quics.iter().any(|quic| quic.datagrams.iter().all(|count| *count > 0))
 }
 
+/// Whether anybody answered anything after a moment.
+fn heard_since(watch: &Watch, moment: u64) -> bool {
+    watch.flows.iter().any(|flow| flow.sides[flow.server()].last_word() > moment)
+        || watch.questions.all.iter().any(|q| q.answer.as_ref().is_some_and(|(at, _)| at.time > moment))
+        || watch.quics.iter().any(|quic| quic.pauses[1 - quic.client()].last.is_some_and(|at| at > moment))
+}
+
 /// A host that looked for its next hop in vain, and from which nothing else got anywhere.
 fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trace, Verdict)> {
     let (address, search) = watch
@@ -397,7 +441,8 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .iter()
         .filter(|(_, search)| !search.found && search.asked.len() >= SEARCHES_MIN)
         .max_by_key(|(_, search)| search.asked.len())?;
-    if heard_anything(watch)
+    let since = search.asked.first().map_or(0, |asked| asked.time);
+    if heard_since(watch, since)
         || judged.iter().any(|judged| judged.verdict.status == Status::Failed && judged.visit.connects())
     {
         return None;
@@ -420,6 +465,25 @@ fn without_visits(watch: &Watch, network: &str) -> (Trace, Verdict) {
         verdict.status = Status::Healthy;
         verdict.confidence = 0.6;
         verdict.summary = format!("All of {sent} pings were answered; nothing else was tried.");
+        return (trace, verdict);
+    }
+    // A few may be lost anywhere; those under way when the capture ended do not count.
+    let due = watch.ground.echoes.iter().filter(|echo| echo.sent.time + PING_DUE < watch.last);
+    let lost = due.filter(|echo| echo.back.is_none()).count();
+    if back > 0 && lost >= PINGS_LOST_MIN && lost * 20 >= sent && !watch.lacks_packets() {
+        verdict.status = Status::Degraded;
+        verdict.layer = Layer::Ip;
+        verdict.causes = vec![String::from("IP19")];
+        verdict.confidence = 0.75;
+        verdict.summary = format!("Packets are lost on the way: of {sent} pings {lost} were never answered.");
+        return (trace, verdict);
+    }
+    if let Some(found) = crate::tunnels::unanswered(watch) {
+        verdict.status = Status::Failed;
+        verdict.layer = Layer::Firewall;
+        verdict.causes = ["FW23", "FW15", "IP05"].map(String::from).to_vec();
+        verdict.confidence = 0.75;
+        verdict.summary = found;
         return (trace, verdict);
     }
     verdict.summary = if watch.packets == 0 {

@@ -8,12 +8,17 @@
 //! - [`Doctor`]: packets in, an [`Examination`] out. Start here.
 //! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.
 //! - `flow`, `side`: a TCP connection and its directions. `http1`: requests and answers on one. `quic`: QUIC.
-//! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP.
-//! - `tls`, `certificates`, `exchange`: how handshakes and requests ended.
-//! - `visit`: what belongs together. `tell`: from what was seen to spans. `judge`: verdicts for flows and the whole.
+//! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP. `tunnels`: VPNs over UDP.
+//! - `tls`, `certificates`, `exchange`: how handshakes and requests ended. `coding`: bodies that are not packed as their
+//!   heads say. `bgp`: the last words of routers' sessions.
+//! - `visit`: what belongs together. `errands`: what programs look up for themselves.
+//! - `tell`: from what was seen to spans. `judge`: verdicts for flows and the whole.
 //! - `kept`: packets kept for evidence. `sums`: packets that were damaged on the way.
 
+mod bgp;
 mod certificates;
+mod coding;
+mod errands;
 mod errors;
 mod exchange;
 mod flow;
@@ -28,6 +33,7 @@ mod side;
 mod sums;
 mod tell;
 mod tls;
+mod tunnels;
 mod visit;
 mod watch;
 

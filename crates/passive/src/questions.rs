@@ -160,6 +160,10 @@ impl Questions {
         };
         let question = &mut self.all[*place];
         question.album.add(kept);
+        if question.answer.is_none() && !cut && question.asks_for_address() && message.is_noise() {
+            question.broken.get_or_insert(at);
+            return;
+        }
         // A forged answer would be the first; so is the true one, mostly.
         match &question.answer {
             None => question.answer = Some((at, message.clone())),

@@ -21,6 +21,9 @@ const COPY: u64 = 1_000_000;
 /// floor that Linux has).
 const TIMER: u64 = 180_000_000;
 
+/// Once may be an accident, and is repaired within a moment.
+const STANDSTILL_TRIES: u64 = 2;
+
 pub(crate) const FIN: u16 = 1;
 pub(crate) const SYN: u16 = 2;
 pub(crate) const RST: u16 = 4;
@@ -104,6 +107,15 @@ pub(crate) struct Side {
     pub(crate) copies_count: u64,
     /// Bytes that the peer acknowledged and the capture lacks.
     pub(crate) uncaptured: u64,
+    /// Goodbyes that were said again because nobody took them.
+    pub(crate) fin_again: u64,
+    /// Since when the segment that was sent again last has been sent again, and how long it is.
+    pub(crate) stuck: Option<(u64, u32)>,
+    /// When something new was acknowledged last, or had begun to wait for it; how often something was sent again since.
+    progress: u64,
+    resent_since: u64,
+    /// The longest time for which nothing was acknowledged though it was sent again and again, and then it was.
+    pub(crate) standstill: u64,
     pub(crate) fin: Option<(u64, u64)>,
     /// Its offset: behind it are no bytes, though it takes a place.
     fin_at: Option<u64>,
@@ -163,6 +175,7 @@ impl Side {
         let data_end = begin + u64::from(segment.len);
         let end = data_end + u64::from(fin);
         if fin {
+            self.fin_again += u64::from(self.fin.is_some() && self.acked < end);
             self.fin.get_or_insert((segment.time, segment.number));
             self.fin_at.get_or_insert(data_end);
         }
@@ -183,6 +196,9 @@ impl Side {
             return Vec::new();
         }
         self.data_segments += 1;
+        if self.acked >= self.high {
+            (self.progress, self.resent_since) = (segment.time, 0);
+        }
         self.first_data.get_or_insert((segment.time, segment.number));
         self.place(segment, begin, end, rtt);
         self.last_data = Some(segment.time);
@@ -225,6 +241,10 @@ impl Side {
         }
         self.high = self.high.max(end);
         self.resent_count += 1;
+        self.resent_since += 1;
+        if self.last_lost != Some(begin) {
+            self.stuck = Some((segment.time, segment.len));
+        }
         self.trouble(segment.time, rtt, begin);
         list(&mut self.resent, segment.number);
         if self.last_sent.is_some_and(|sent| segment.time.saturating_sub(sent) >= TIMER) {
@@ -305,7 +325,7 @@ impl Side {
     }
 
     /// The peer has acknowledged up to here: what is missing below was on the way all the same.
-    pub(crate) fn acknowledged(&mut self, ack: u32) -> Vec<Piece> {
+    pub(crate) fn acknowledged(&mut self, ack: u32, time: u64) -> Vec<Piece> {
         if self.base.is_none() {
             self.start(ack, false);
         }
@@ -314,6 +334,10 @@ impl Side {
             return Vec::new();
         }
         self.acked = offset;
+        if self.resent_since >= STANDSTILL_TRIES {
+            self.standstill = self.standstill.max(time.saturating_sub(self.progress));
+        }
+        (self.progress, self.resent_since) = (time, 0);
         let before: Vec<u64> = self.holes.range(..offset).map(|(start, _)| *start).collect();
         for start in before {
             let Some(hole) = self.holes.remove(&start) else { continue };
@@ -344,6 +368,12 @@ impl Side {
     /// How many segments were copies, overtaken, or sent again.
     pub(crate) fn remarkable(&self) -> u64 {
         self.copies_count + self.overtaken_count + self.repaired_count + self.resent_count
+    }
+
+    /// When this side said anything last.
+    pub(crate) fn last_word(&self) -> u64 {
+        let fin = self.fin.map(|(time, _)| time);
+        [fin, self.still, self.last_data].into_iter().flatten().max().unwrap_or(0)
     }
 
     /// Bytes below the highest that never came, and were never acknowledged.

@@ -14,6 +14,9 @@ const SEALED_ALERT_MAX: u16 = 24;
 /// In TLS 1.2 an alert has 8 bytes in front, or padding behind.
 const SEALED_ALERT_MAX_12: u16 = 48;
 
+/// Who leaves so soon after the handshake did not come to ask for anything, once he had seen the certificate.
+const AT_ONCE: u64 = 500_000_000;
+
 /// What was seen of a handshake.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
@@ -22,6 +25,8 @@ pub(crate) struct Tls {
     pub(crate) version: Option<u16>,
     pub(crate) suite: Option<u16>,
     pub(crate) server_name: Option<String>,
+    /// The server's address, if no name was asked for.
+    address: Option<String>,
     pub(crate) alpn: Option<String>,
     pub(crate) chain: Vec<Certificate>,
     /// By each side, in the clear or deciphered: what it said, and when.
@@ -30,6 +35,8 @@ pub(crate) struct Tls {
     pub(crate) sealed_alert: [Option<Moment>; 2],
     /// When the client's part of the handshake was done.
     pub(crate) finished: Option<Moment>,
+    /// When the server had said what it had to say before the client's part was done.
+    pub(crate) heard: Option<Moment>,
     /// Encrypted records after the handshake, by each side: when and how long.
     pub(crate) data: [Vec<(Moment, u16)>; 2],
     pub(crate) last: Option<Moment>,
@@ -60,6 +67,9 @@ impl Tls {
         for said in &flow.said {
             let What::Message(message) = &said.what else { continue };
             let by = usize::from(said.by != client);
+            if by == 1 && tls.finished.is_none() {
+                tls.heard = Some(said.at);
+            }
             match message {
                 Message::Record { kind, len, inner } => {
                     tls.last = Some(said.at);
@@ -80,6 +90,10 @@ impl Tls {
         if tls.hello.is_none() && matches!(flow.opening[client].as_slice(), [22, 3, _, _, _, 1, ..]) {
             tls.hello = flow.sides[client].first_data.map(|(time, number)| Moment { time, number });
         }
+        // Whoever asks for no name wants the address (RFC 6066 3: no addresses in the hello).
+        if tls.server_name.is_none() && tls.hello.is_some() {
+            tls.address = Some(flow.remote().0.to_string());
+        }
         tls.goodbye = tls.goodbye.or(tls.sealed_alert[1]);
         (tls.hello.is_some() || tls.server_hello.is_some() || tls.last.is_some()).then_some(tls)
     }
@@ -87,6 +101,12 @@ impl Tls {
     /// Whether the client asked for encryption, or was given it: more than a server's objection to plain words.
     pub(crate) fn is_begun(&self) -> bool {
         self.hello.is_some() || self.server_hello.is_some() || self.finished.is_some()
+    }
+
+    /// How long the client took for its part after the server had said all of its own: checking certificates, mostly.
+    pub(crate) fn own_wait(&self) -> Option<u64> {
+        let (heard, finished) = self.heard.zip(self.finished)?;
+        Some(finished.time.saturating_sub(heard.time))
     }
 
     pub(crate) fn is_13(&self) -> bool {
@@ -155,7 +175,12 @@ impl Tls {
         let done = self.finished.is_some() && (!self.data[1].is_empty() || !self.data[0].is_empty());
         // In TLS 1.3 the server's word on the client's certificate comes after the handshake (RFC 8446 4.4.2.4).
         let of_client = |alert: u8| matches!(alert, 42..=46 | 48 | 49 | 116);
-        if let Some((alert, at)) = self.alerts[1].filter(|(alert, _)| !done || of_client(*alert)) {
+        // What the server says to somebody who has left already is no reason for leaving.
+        let left = client_left(flow).filter(|_| self.finished.is_some());
+        let in_time = |at: Moment| left.is_none_or(|left| at <= left);
+        let said = self.alerts[1]
+            .filter(|(alert, at)| (!done || of_client(*alert)) && (in_time(*at) || of_client(*alert)));
+        if let Some((alert, at)) = said {
             let (name, text) = (alert_word(alert), alert_text(alert));
             let code = match alert {
                 70 => "tls.version".to_owned(),
@@ -174,6 +199,10 @@ impl Tls {
             if let Some((code, text)) = self.visible_objection(at) {
                 return failed(code, text, at);
             }
+            if self.is_untrusted_alone() {
+                let text = "this machine ended the handshake with an encrypted alert; the certificate came without that of its issuer";
+                return failed("tls.unknown_ca", text.into(), at);
+            }
             let text = "right after the server's certificate this machine ended the handshake with an encrypted alert";
             return failed("tls.rejected", text.into(), at);
         }
@@ -191,8 +220,9 @@ impl Tls {
             let text = "this machine left right after the handshake; the certificate came without that of its issuer";
             return failed("tls.unknown_ca", text.into(), at);
         }
-        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && !self.readable)
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty())
             && let Some(left) = client_left(flow)
+            && (!self.readable || left.time.saturating_sub(at.time) < AT_ONCE)
         {
             let why = "the client left right after the handshake without asking for anything";
             return Some(Ending { failure: None, unclear: Some(why), at: left.max(at) });
@@ -270,6 +300,11 @@ impl Tls {
         None
     }
 
+    /// What the certificate has to be for.
+    fn wanted(&self) -> Option<&str> {
+        self.server_name.as_deref().or(self.address.as_deref())
+    }
+
     fn now(at: Moment) -> i64 {
         i64::try_from(at.time / 1_000_000_000).unwrap_or(i64::MAX)
     }
@@ -290,7 +325,7 @@ impl Tls {
 
     /// The first thing that is wrong with the certificate by the capture's own clock.
     fn visible_objection(&self, at: Moment) -> Option<(&'static str, String)> {
-        objections(&self.chain, self.server_name.as_deref(), Tls::now(at)).into_iter().next()
+        objections(&self.chain, self.wanted(), Tls::now(at)).into_iter().next()
     }
 
     /// The same for another handshake, of which these are known.
@@ -306,7 +341,7 @@ impl Tls {
 
     /// What a client's alert means, with the certificate before us.
     fn objection(&self, alert: u8, at: Moment) -> (&'static str, String) {
-        let found = objections(&self.chain, self.server_name.as_deref(), Tls::now(at));
+        let found = objections(&self.chain, self.wanted(), Tls::now(at));
         let has = |code: &str| found.iter().find(|(known, _)| *known == code).cloned();
         let said = format!("this machine ended the handshake: {}", alert_text(alert));
         match alert {

@@ -34,6 +34,20 @@ impl Visit {
         port == self.port || self.also_port == Some(port)
     }
 
+    /// The part of it that began after a moment, if there is any.
+    pub(crate) fn after(&self, watch: &Watch, moment: u64) -> Option<Visit> {
+        let questions = &watch.questions.all;
+        let mut later = self.clone();
+        later.questions.retain(|place| questions[*place].start().time > moment);
+        later.flows.retain(|place| watch.flows[*place].first.time > moment);
+        later.quics.retain(|place| watch.quics[*place].first.time > moment);
+        let starts = later.questions.iter().map(|place| questions[*place].start().time);
+        let starts = starts.chain(later.flows.iter().map(|place| watch.flows[*place].first.time));
+        let starts = starts.chain(later.quics.iter().map(|place| watch.quics[*place].first.time));
+        later.start = starts.min()?;
+        Some(later)
+    }
+
     /// Whether anything was connected to, or tried to be.
     pub(crate) fn connects(&self) -> bool {
         !self.flows.is_empty() || !self.quics.is_empty()

@@ -11,6 +11,7 @@ use crate::kept::{Kept, Moment};
 use crate::questions::{Question, Questions};
 use crate::quic::QuicFlow;
 use crate::side::{ACK, RST, SYN};
+use crate::tunnels::Tunnels;
 
 /// Connections that are remembered.
 const FLOWS_MAX: usize = 100_000;
@@ -32,6 +33,7 @@ pub(crate) struct Watch {
     udp: BTreeMap<(End, End), usize>,
     pub(crate) questions: Questions,
     pub(crate) ground: Ground,
+    pub(crate) tunnels: Tunnels,
     /// Hardware addresses of hosts, told by packets that no router has touched.
     pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
     /// The life that a host's packets had left, by the first that is neither a reset nor an error.
@@ -154,6 +156,7 @@ impl Watch {
             return;
         }
         self.ground.probe_answered(from, to, kept);
+        self.tunnels.take(from, to, kept.at);
         self.questions.stray(from, to, kept);
         let known = self.udp.get(&key(from, to)).copied();
         if known.is_none() && (!is_quic || self.quics.len() >= FLOWS_MAX) {

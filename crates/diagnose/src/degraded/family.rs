@@ -9,6 +9,9 @@ use thru_trace::{Family, Outcome, Span};
 const RACE_HEAD_START: u64 = 180 * MS;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
+    if let Some(vote) = hollow_family(facts) {
+        return Some(vote);
+    }
     let won = facts.connected()?;
     let won_family = family(won)?;
     // A family that failed outright.
@@ -95,6 +98,46 @@ fn failed_branch(facts: &Facts<'_>, won: &Span, won_family: Family, failed: &Spa
         );
     }
     Some(broken_family(facts, won, won_family, failed, says, 0.92))
+}
+
+/// One family took the request and never brought the answer; the other did.
+fn hollow_family(facts: &Facts<'_>) -> Option<Vote> {
+    let won = facts.delivered()?;
+    let of = |span: &Span| span.socket("tcp.remote").map(|socket| Family::of(socket.ip()));
+    let works = of(won)?;
+    let stalled = facts.steps("exchange").find(|span| {
+        span.code().is_some_and(|code| code == "http.timeout" || code == "http.stalled")
+            && of(span).is_some_and(|family| family != works)
+            && span.start < won.start
+    })?;
+    let lost = other(works);
+    let causes: &[&'static str] =
+        if lost == Family::V6 { &["IP13", "IP12", "IP09"] } else { &["IP14", "IP09"] };
+    Some(
+        Vote::disturbed(
+            causes,
+            0.85,
+            format!(
+                "{} works over {}; over {} it takes the request and the answer never comes.",
+                facts.subject(),
+                version(works),
+                version(lost)
+            ),
+        )
+        .cost(stalled.nanos())
+        .explains(&["IP09", "APP05", "TCP11"])
+        .cite(stalled, format!("over {}: {}", version(lost), failure_text(stalled)))
+        .cite(won, format!("over {}: the whole answer", version(works)))
+        .rule_out("APP05", "the same server answers over the other version")
+        .probe(
+            format!(
+                "ask for something small over {}: an answer means that only large packets are lost",
+                version(lost)
+            ),
+            causes,
+        )
+        .network(format!("let \"packet too big\" messages of {} through", version(lost))),
+    )
 }
 
 /// The first family was asked first, got a head start, and had not answered when the second one won.

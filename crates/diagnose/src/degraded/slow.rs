@@ -257,7 +257,10 @@ fn handshake(facts: &Facts<'_>) -> Option<Vote> {
         facts.handshakes(Layer::Tls).filter(|span| span.is_ok()).max_by_key(|span| span.nanos())?;
     // TLS 1.2 takes two round trips, a second hello one more.
     let expected = rtt.saturating_mul(3);
-    if handshake.nanos() < expected.saturating_add(SLOW_HANDSHAKE) || retransmitted(facts) {
+    // What this machine took to check the certificates is not the server's.
+    let own = handshake.nanos_of("tls.own_wait").unwrap_or(0);
+    if handshake.nanos().saturating_sub(own) < expected.saturating_add(SLOW_HANDSHAKE) || retransmitted(facts)
+    {
         return None;
     }
     let first = handshake.nanos_of("tls.first_byte");

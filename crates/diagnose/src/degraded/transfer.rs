@@ -8,7 +8,9 @@ use thru_trace::Span;
 pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     let exchange = facts.delivered()?;
     let transfer = facts.trace.children_of(exchange.id, "transfer").last()?;
-    outage(facts, exchange, transfer).or_else(|| drip(facts, exchange, transfer))
+    outage(facts, exchange, transfer)
+        .or_else(|| drip(facts, exchange, transfer))
+        .or_else(|| bursts(facts, exchange, transfer))
 }
 
 /// Pings beside the transfer, which show whether the way was there while nothing came.
@@ -61,6 +63,45 @@ fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
         .rule_out("IP19", "before and after, hardly anything was lost")
         .network("look for a link that went down and came back, or a route that changed, at this time")
         .user("on Wi-Fi or mobile: a change of cell or access point looks like this"),
+    )
+}
+
+/// So many long pauses are a habit.
+const LONG_PAUSES_MIN: i64 = 4;
+/// A round trip up to here is shorter than what counts as a long pause by far.
+const SHORT_WAY: u64 = 100 * MS;
+/// Pieces of so many full segments are what a program reads at a time, and no drops.
+const PIECE: u64 = 10;
+
+/// Pieces with long pauses between them, of an answer whose length was known from the beginning: nothing was on the way
+/// meanwhile, so it was the server that had no more to send.
+fn bursts(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
+    let (took, rtt, connection) = (transfer.nanos(), facts.rtt()?, facts.connection()?);
+    let (pauses, paused) = (exchange.int("http.long_pauses")?, exchange.nanos_of("http.long_paused")?);
+    let bytes = u64::try_from(exchange.int("http.bytes")?).ok()?;
+    let announced = exchange.bool("http.chunked") == Some(false);
+    let shut = connection.nanos_of("tcp.own_shut").unwrap_or(0) > 0;
+    let lost = ["tcp.retransmissions", "tcp.timeouts", "tcp.lost"];
+    let lost = lost.iter().any(|key| connection.int(key).unwrap_or(0) > 0);
+    if pauses < LONG_PAUSES_MIN || paused * 10 < took * 6 || rtt >= SHORT_WAY || !announced || shut || lost {
+        return None;
+    }
+    let mss = u64::try_from(connection.int("tcp.mss").unwrap_or(1_460)).unwrap_or(1_460);
+    let large = bytes / u64::try_from(pauses).unwrap_or(1).max(1) >= PIECE * mss;
+    let cause: &'static str = if large { "APP07" } else { "APP06" };
+    Some(
+        Vote::disturbed(
+            &[cause],
+            0.82,
+            format!("{} works, but its program sends the answer in pieces with long pauses: {bytes} bytes took {}.", facts.subject(), ms(took)),
+        )
+        .cost(paused)
+        .cite(transfer, format!("{pauses} long pauses, {} altogether, while nothing was on the way", ms(paused)))
+        .cite(connection, "nothing was lost, and the receiver's window was open")
+        .rule_out("IP19", "no packet was lost or came late")
+        .rule_out("APP08", "the receiver had room all the time")
+        .service("find out what the program waits for while it writes the answer: a disk, a database, a limit on the rate that somebody set")
+        .user("nothing to repair here"),
     )
 }
 

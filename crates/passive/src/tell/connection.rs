@@ -226,7 +226,9 @@ impl Teller<'_> {
         }
         if secured {
             let mut list = exchanges(flow, tls.as_ref(), name, self.end());
-            if let Some((revival, how)) = aged {
+            if let Some(ended) = notified(flow, name) {
+                list = vec![ended];
+            } else if let Some((revival, how)) = aged {
                 revived(&mut list, flow, &revival, how, name);
             }
             let sent = &flow.sides[flow.client()];
@@ -269,6 +271,7 @@ impl Teller<'_> {
             .set("tcp.syn_retransmissions", flow.syns.len().saturating_sub(1));
         if let Some(answer) = flow.synacks.first() {
             let end = flow.established.unwrap_or(*answer);
+            let step = if flow.greeted_shut { step.set("tcp.greeted_shut", true) } else { step };
             let step = match flow.rtt().or(flow.rtt_beyond()) {
                 Some(rtt) => step.set("tcp.rtt", Value::Nanos(rtt)),
                 None => step,
@@ -365,6 +368,9 @@ impl Teller<'_> {
         if let Some((first, hello)) = first.filter(|(first, hello)| *first >= hello.time) {
             step = step.set("tls.first_byte", Value::Nanos(first - hello.time));
         }
+        if let Some(own) = tls.own_wait() {
+            step = step.set("tls.own_wait", Value::Nanos(own));
+        }
         if let Some(version) = tls.version {
             step = step.set("tls.version", version_word(version));
         }
@@ -404,8 +410,17 @@ impl Teller<'_> {
         let step = self.exchange_step(exchange).set("tcp.remote", ends.0).set("tcp.local", ends.1);
         let step = reset_by(step, flow)
             .set("http.longest_pause", Value::Nanos(pauses.longest))
+            .set("http.long_pauses", pauses.long.0)
+            .set("http.long_paused", Value::Nanos(pauses.long.1))
             .set("http.pauses", pauses.count)
             .set("http.paused", Value::Nanos(pauses.total));
+        let told = flow.told.iter().find(|told| told.at > exchange.start && told.outcome().is_some());
+        let step = match told.and_then(|told| Some((told, told.outcome()?))) {
+            Some((told, outcome)) => {
+                step.set("icmp.kind", told.words()).set("icmp.from", told.from).set("icmp.outcome", outcome)
+            }
+            None => step,
+        };
         let undisturbed =
             exchange.answered.is_some_and(|answered| flow.waited_in_peace(exchange.start, answered));
         self.add_exchange(parent, exchange, step, undisturbed);
@@ -538,21 +553,37 @@ impl Teller<'_> {
             ("tcp.bytes_received", got.bytes),
             ("tcp.gap_bytes", got.missing()),
             ("tcp.uncaptured", got.uncaptured + sent.uncaptured),
+            ("tcp.fin_unheard", if sent.unacknowledged() > 0 { sent.fin_again } else { 0 }),
+            ("tcp.peer_unheard", if got.resent_count > 0 { got.unacknowledged() } else { 0 }),
+            ("tcp.peer_resent", got.resent_count),
         ];
         for (key, count) in counts {
             step = step.set(key, count);
         }
         let outage = flow.lone_restarts.iter().max().filter(|_| flow.lone_restarts.len() <= RESTARTS_MAX);
-        if let Some(outage) = outage {
-            step = step.set("tcp.outage", Value::Nanos(*outage));
+        let standstill = sent.standstill.max(got.standstill);
+        if let Some(outage) = outage.copied().into_iter().chain([standstill]).filter(|time| *time > 0).max() {
+            step = step.set("tcp.outage", Value::Nanos(outage));
         }
-        if let Some((revival, how)) = flow.after_idle() {
+        if let Some((revival, how)) = flow.after_idle().filter(|_| flow.notified.is_none()) {
             step = reset_by(step, flow)
                 .set("tcp.after_idle", how.word())
                 .set("tcp.idle", Value::Nanos(revival.idle));
         }
         for (key, side) in [("tcp.own_shut", client), ("tcp.peer_shut", server)] {
             step = step.set(key, Value::Nanos(flow.shut_for(side)));
+        }
+        let often =
+            [client, server].map(|side| flow.shut[side]).into_iter().filter(|shut| shut.times >= SHUT_OFTEN);
+        if let Some(total) = often.map(|shut| shut.total).max() {
+            step = step.set("tcp.shut_often", Value::Nanos(total));
+        }
+        if let Some((_, len)) = sent.stuck.filter(|_| unheard(flow) > 0) {
+            step = step.set("tcp.stuck", i64::from(len));
+        }
+        if let Some((since, len)) = got.stuck.filter(|_| got.unacknowledged() > 0) {
+            // Whether anything of the client came while the server said the same again and again.
+            step = step.set("tcp.peer_stuck", i64::from(len)).set("tcp.own_later", sent.last_word() > since);
         }
         // Since when the server could have said something more.
         let since = got.last_data.or(sent.first_data.map(|(time, _)| time));
@@ -587,6 +618,9 @@ impl Teller<'_> {
             .set("arrivals.damaged", frames(&damaged))
     }
 }
+
+/// A window that was shut so many times belongs to a program that reads too slowly all the time.
+const SHUT_OFTEN: u64 = 4;
 
 /// A stream that goes on with a single packet again and again is a program's rhythm.
 const RESTARTS_MAX: usize = 3;
@@ -645,6 +679,30 @@ fn leads_to_a_page(location: &str) -> bool {
         }
         None => !location.is_empty(),
     }
+}
+
+/// A session of two routers that one of them ended, and said why.
+fn notified(flow: &TcpFlow, name: &str) -> Option<Exchange> {
+    let (by, at, (code, subcode)) = flow.notified?;
+    let large = |side: usize| flow.sides[side].stuck.filter(|_| flow.sides[side].unacknowledged() > 0);
+    let stuck = (0..2).filter_map(large).map(|(_, len)| u64::from(len)).max().unwrap_or(0);
+    Some(Exchange {
+        start: flow.established.unwrap_or(flow.first).min(at),
+        end: at,
+        url: name.to_owned(),
+        version: "BGP".into(),
+        failure: Some((
+            "bgp.notification".into(),
+            format!("the session was ended with code {code}, subcode {subcode}"),
+        )),
+        noted: vec![
+            ("bgp.code", Value::from(u64::from(code))),
+            ("bgp.subcode", Value::from(u64::from(subcode))),
+            ("bgp.by_server", Value::Bool(by == flow.server())),
+            ("bgp.stuck", Value::from(stuck)),
+        ],
+        ..Exchange::default()
+    })
 }
 
 /// How a connection that speaks neither HTTP nor TLS went wrong.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use thru_trace::{Layer, SpanId, Step, Value};
 
 use super::Teller;
+use crate::flow::End;
 use crate::kept::Moment;
 use crate::questions::{Question, rcode_word, type_word};
 use crate::visit::Visit;
@@ -65,7 +66,31 @@ impl Teller<'_> {
         let own = if own.is_empty() { questions.clone() } else { own };
         let before_controls = self.first_lookup(&own, first.server.0, used.is_some());
         self.resolve(&visit.name, &before_controls, used);
+        self.rationed(&questions, first.server);
         self.control_lookups(&questions, &before_controls);
+    }
+
+    /// The same question again and again, of which some got no answer, or one that only says to ask over TCP.
+    fn rationed(&mut self, questions: &[&Question], server: End) {
+        let end = self.end();
+        let same: Vec<&&Question> = questions.iter().filter(|q| q.server == server && !q.over_tcp).collect();
+        let cut = |q: &&&&Question| {
+            q.answer.as_ref().is_some_and(|(_, answer)| answer.truncated && answer.addresses.is_empty())
+        };
+        let cut = same.iter().filter(cut).count();
+        let silent = same.iter().filter(|q| q.failure(end) == Some("dns.timeout")).count();
+        let answered = same.iter().filter(|q| q.answer.is_some()).count() - cut;
+        let (Some(first), Some(last)) = (same.first(), same.last()) else { return };
+        if same.len() < RATIONED_MIN || answered == 0 || silent < 2 || (silent + cut) * 10 < same.len() * 3 {
+            return;
+        }
+        let step = Step::new(Layer::Dns, "rationed", "the same question again and again")
+            .set("dns.server", SocketAddr::new(server.0, server.1).to_string())
+            .set("dns.asked", same.len())
+            .set("dns.silent", silent)
+            .set("dns.cut", cut);
+        let step = self.between(step, first.start(), last.end());
+        self.trace.add(step);
     }
 
     /// The questions of the first lookup: those to the resolvers that were asked first, until it was over. `used`: a
@@ -324,7 +349,8 @@ impl Teller<'_> {
     /// What the same server answered over UDP to others of the same machine's questions.
     fn smaller_answers(&mut self, question: &Question) {
         let watch = self.watch;
-        let other = watch.questions.all.iter().find(|other| {
+        // One that was asked later shows that the server is still there.
+        let other = watch.questions.all.iter().rev().find(|other| {
             other.server == question.server
                 && !other.over_tcp
                 && watch.host(other.client.0) == watch.host(question.client.0)
@@ -333,7 +359,13 @@ impl Teller<'_> {
                 && other.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0)
         });
         if let Some(other) = other.filter(|_| question.answer.is_none()) {
+            let before = self.trace.spans.len();
             self.control_lookup("other_question", vec![other]);
+            let (later, own) = (other.start() > question.start(), other.asked.name != question.asked.name);
+            if let Some(control) = self.trace.spans.get_mut(before) {
+                control.values.insert("control.later".into(), Value::Bool(later));
+                control.values.insert("control.other_name".into(), Value::Bool(own));
+            }
         }
     }
 
@@ -474,6 +506,8 @@ impl Teller<'_> {
     }
 }
 
+/// Fewer repetitions of a question tell nothing of a limit.
+const RATIONED_MIN: usize = 6;
 /// Questions so near to one another met the same network.
 const NEAR: u64 = 60_000_000_000;
 /// A question is not shown as waiting for longer.
