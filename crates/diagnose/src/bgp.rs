@@ -52,7 +52,7 @@ fn ended(facts: &Facts<'_>) -> Option<Vote> {
             "more routes were announced than are allowed",
             "look why so many routes are announced, or raise the limit",
         ),
-        (6, 2 | 3 | 4) => {
+        (6, 2..=4) => {
             ("BGP13", "somebody ended or reset the session on purpose", "ask the other network's operators")
         }
         (6, 7) => (

@@ -21,7 +21,8 @@ def case(truth, sealed=None, at=CLIENT, link="any", nat=False, snaps=(0,), keep_
     def take(body):
         label = (name or body.__name__).replace("_", "-")
         assert label not in CASES, label
-        CASES[label] = Case(body, truth, sealed, list(at), link, nat, list(snaps), keep_keys or bool(sealed), world or {}, twists)
+        CASES[label] = made = Case(body, truth, sealed, list(at), link, nat, list(snaps), keep_keys or bool(sealed), world or {}, twists)
+        made.batch = body.__module__
         return body
     return take
 
@@ -30,7 +31,9 @@ def many(rows, **common):
     """One body, many cases: rows of (name, truth, sealed?, arguments)."""
     def take(body):
         for label, truth, sealed, arguments in rows:
-            case(truth, sealed, name=label, **common)(lambda w, a=arguments: body(w, *a))
+            one = lambda w, a=arguments: body(w, *a)
+            one.__module__ = body.__module__
+            case(truth, sealed, name=label, **common)(one)
         return body
     return take
 
@@ -59,6 +62,7 @@ TWISTS = {
     "slight-loss": lambda rng, link: {**(link or {}), "delay": (link or {}).get("delay", 0.012), "loss": (link or {}).get("loss") or 0.006},
     "reordered": lambda rng, link: {**(link or {}), "delay": (link or {}).get("delay", 0.02), "reorder": 0.02, "reorder_by": 0.003},
     "far": lambda rng, link: {**(link or {}), "delay": 0.14},
+    "noise": lambda rng, link: link,
     "jittery": lambda rng, link: {**(link or {}), "delay": (link or {}).get("delay", 0.015), "jitter": 0.02},
 }
 

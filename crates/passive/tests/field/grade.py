@@ -52,10 +52,22 @@ def grade(truth, verdict):
     return "WRONG" if verdict["confidence"] >= SURE else "wrong"
 
 
+LAYERS = {"LNK": "link", "HST": "host", "IP": "ip", "BGP": "routing", "DNS": "dns", "TCP": "tcp", "FW": "firewall", "TLS": "tls", "H": "http", "Q": "quic", "PX": "proxy", "APP": "app"}
+
+
+def layer_right(truth, verdict):
+    """Is the layer that of an answer that the truth allows? (None if it says that it cannot tell.)"""
+    if verdict["status"] == "healthy":
+        return "healthy" in truth or "?" in truth
+    if not verdict["causes"]:
+        return None
+    return verdict["layer"] in {LAYERS[re.match(r"[A-Z]+", code).group()] for code in re.findall(r"[A-Z]+\d+", truth)}
+
+
 def judge(job):
     thru, folder, row = job
-    path = os.path.join(folder, row["file"])
-    keys = os.path.join(folder, row["name"] + ".keys")
+    path = os.path.join(row["folder"], row["file"])
+    keys = os.path.join(row["folder"], row["name"] + ".keys")
     out = []
     opened, _, sealed = row["truth"].partition(" // ")
     ways = [("keys", opened, ["--keylog", keys]), ("sealed", sealed, [])] if os.path.exists(keys) and sealed else [("", opened, [])]
@@ -77,20 +89,24 @@ def main():
     p.add_argument("--show", action="store_true", help="also what was right")
     p.add_argument("--only", default="")
     a = p.parse_args()
-    rows = [json.loads(line) for line in open(os.path.join(a.folder, "truth.jsonl"))]
+    rows = []
+    for folder in a.folder.split(","):
+        rows += [{**json.loads(line), "folder": folder} for line in open(os.path.join(folder, "truth.jsonl"))]
     rows = [r for r in {r["name"]: r for r in rows}.values() if any(word in r["name"] for word in a.only.split(","))]
     with ThreadPoolExecutor(2) as pool:
         done = [x for many in pool.map(judge, [(a.thru, a.folder, r) for r in rows]) for x in many]
-    counts = {}
+    counts, layers = {}, {}
     for row, way, truth, verdict, mark in sorted(done, key=lambda d: (d[4], d[0]["name"])):
         kind = "controls" if truth.split("|")[0].strip() == "healthy" else "sealed" if way == "sealed" else "faults"
         counts.setdefault(kind, {}).setdefault(mark, []).append(row["name"])
+        layers.setdefault(kind, []).append(layer_right(truth, verdict))
         if a.show or mark not in ("right", "set"):
             print(f"{mark:9} {row['name']} {way} at {row['at']}: truth {truth} | said {verdict['status']} {' '.join(verdict['causes'])} ({verdict['confidence']}): {verdict['summary'][:150]}")
     print()
     for kind, marks in counts.items():
         total = sum(map(len, marks.values()))
-        print(f"{kind:9} {total:4}:", ", ".join(f"{m} {len(n)}" for m, n in sorted(marks.items())))
+        known = [one for one in layers[kind] if one is not None]
+        print(f"{kind:9} {total:4}:", ", ".join(f"{m} {len(n)}" for m, n in sorted(marks.items())), f"; layer right {sum(known)} of {len(known)} said")
 
 
 if __name__ == "__main__":

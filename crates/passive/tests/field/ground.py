@@ -194,11 +194,12 @@ class World:
     def capture(self, at="client", how="tcpdump", snap=0, filter=""):
         ns, device = {"client": "c:eth0", "server": "s:eth0", "middle": "i:cust", "gateway": "g:lan", "any": "c:any",
                       "server-any": "s:any", "resolver": "d:eth0", "other": "t:eth0", "gateway-any": "g:any"}[at].split(":")
-        self.file = self.out + (".pcapng" if how == "dumpcap" else ".pcap")
+        self.file = self.out + (".pcapng" if how in ("dumpcap", "two") else ".pcap")
         size = f"-s {snap} " if snap else ""
-        kind = "-y LINUX_SLL " if how == "sll" else ""
-        if how == "dumpcap":
-            self.catcher = self.spawn(ns, f"dumpcap -q {size}-i {device} -w {self.file} -f '{filter}'", ready="File:")
+        kind = {"sll": "-y LINUX_SLL ", "nano": "--time-stamp-precision=nano "}.get(how, "")
+        if how in ("dumpcap", "two"):
+            device += " -i lo" if how == "two" and device != "any" else ""
+            self.catcher = self.spawn(ns, f"dumpcap -q {size}-f '{filter}' -i {device} -w {self.file}", ready="File:")
             time.sleep(0.3)
         else:
             self.catcher = self.spawn(ns, f"tcpdump -Z root --immediate-mode -B 16384 -U -n {size}{kind}-i {device} -w {self.file} {filter}", ready="listening on")

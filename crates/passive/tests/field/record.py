@@ -8,16 +8,28 @@ A truth is what a fair expert may answer: sets of codes apart by `|`, the best f
 that has A; `~>=2 A B C` any set of at least two of these; `?` that it cannot be told.
 Needs root, Linux, the programs that it starts, and once `prepare.sh` for those that no distribution has.
 """
-import argparse, json, os, random, sys, time, traceback
+import argparse, json, os, random, struct, sys, time, traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 
+def swap(path):
+    """The same capture as a machine of the other byte order would have written it."""
+    data = open(path, "rb").read()
+    turn = lambda form, at: struct.pack(">" + form, *struct.unpack_from("<" + form, data, at))
+    out, at = [turn("IHHIIII", 0)], 24
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        out += [turn("IIII", at), data[at + 16:at + 16 + size]]
+        at += 16 + size
+    open(path, "wb").write(b"".join(out))
+
+
 def one(job):
     """Records one case; says its line of the table, or what went wrong."""
-    import cases
+    import cases, kinds
     from ground import World
     name, of, seed, number, folder, twist = job
     case = cases.CASES[of]
@@ -34,7 +46,10 @@ def one(job):
         w = world
         w.truth, w.sealed, w.twist = case.truth, case.sealed, twist
         at = rng.choice(case.at)
-        how = rng.choice(["tcpdump", "tcpdump", "dumpcap"] + (["sll"] if "any" in at else []))
+        how = rng.choice(["tcpdump", "tcpdump", "nano", "dumpcap", "two"] + (["sll"] if "any" in at else []))
+        shape = rng.choice(["", "", "", "swapped"])
+        if twist == "noise":
+            cases.background(w, 9)
         snap = rng.choice(case.snaps)
         w.begin = lambda at=at, how=how, snap=snap, **k: w.capture(**{"at": at, "how": how, "snap": snap, **k})
         offload = rng.choice(["", "", "gro on", "tso off gso off"])
@@ -46,6 +61,8 @@ def one(job):
         keys = out + ".keys"
         if os.path.exists(keys) and (not case.keep_keys or os.path.getsize(keys) == 0):
             os.remove(keys)
+        if shape == "swapped" and w.file.endswith(".pcap"):
+            swap(w.file)
         size = os.path.getsize(w.file)
         if size < 100:
             raise RuntimeError("nothing captured: " + " ; ".join(w.notes))
@@ -53,7 +70,7 @@ def one(job):
         if w.sealed and not os.path.exists(keys):
             truth = w.sealed
         return {"name": name, "case": of, "file": os.path.basename(w.file), "truth": truth, "at": w.at, "how": how, "snap": snap,
-                "offload": offload, "link": repr(link), "twist": twist, "notes": w.notes, "size": size}
+                "offload": offload, "shape": shape, "link": repr(link), "twist": twist, "notes": w.notes, "size": size}
     except Exception:
         return {"name": name, "failed": traceback.format_exc(), "notes": world.notes if world else []}
     finally:
@@ -69,15 +86,19 @@ def main():
     p.add_argument("--jobs", type=int, default=6)
     p.add_argument("--draw", type=int, default=0, help="draw so many at random, with twists, instead of each case once")
     p.add_argument("--base", type=int, default=0)
+    p.add_argument("--last", type=float, default=0, help="of what is drawn, this share is of the kinds that were written last")
+    p.add_argument("--more", action="store_true", help="only the kinds of more_*.py")
     a = p.parse_args()
-    import cases
+    import cases, kinds
     os.makedirs(a.folder, exist_ok=True)
-    wanted = [n for n in cases.CASES if any(word in n for word in a.only.split(","))]
+    wanted = [n for n in cases.CASES if any(word in n for word in a.only.split(",")) and (not a.more or cases.CASES[n].batch.startswith("more_"))]
     rng = random.Random(a.seed)
     jobs = []
     if a.draw:
         for k in range(a.draw):
-            of = rng.choice(wanted)
+            # A part of what is drawn is of the kinds that were written last.
+            last = [n for n in wanted if cases.CASES[n].batch == "more_later"]
+            of = rng.choice(last) if last and rng.random() < a.last else rng.choice(wanted)
             twist = rng.choice([""] + [t for t in cases.TWISTS if cases.CASES[of].twists]) if cases.CASES[of].twists else ""
             jobs.append((f"{of}-{a.seed}-{k}" + (f"-{twist}" if twist else ""), of, a.seed, a.base + k, os.path.abspath(a.folder), twist))
     else:

@@ -66,6 +66,19 @@ def context(base, low=None, high=None, alpn=None):
     return made
 
 
+# ---- frames ----
+
+def arp(device, kind, of, whom="0.0.0.0", to=None, mac=None):
+    """One ARP frame: the device (or `mac`) has `of`, to everybody or to one."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    s.bind((device, 0))
+    own = s.getsockname()[4]
+    mac = bytes.fromhex(mac.replace(":", "")) if mac else own
+    to = bytes.fromhex(to.replace(":", "")) if to else b"\xff" * 6
+    s.send(to + mac + b"\x08\x06\0\1\x08\0\6\4" + struct.pack("!H", kind) + mac + socket.inet_aton(of) + (to if kind == 2 else b"\0" * 6) + socket.inet_aton(whom))
+    s.close()
+
+
 # ---- names ----
 
 def names(zone, port=53, ns6=True, **how):
