@@ -44,7 +44,7 @@ pub const GROUPS: &[Group] = groups! {
         "dnssec-expired" "dnssec-not-yet-valid" "dnssec-bad-signatures" "dnssec-no-signatures"
         "dnssec-data-expired" "dnssec-unsigned-data" "dnssec-ds-digest" "dnssec-key-replaced" "dnssec-no-keys"
         "dns-stale-anchor" "dns-denial-broken" "dns-cut-no-tcp" "dns-large-lost" "dns-captive"
-        "dns-glue-private" "dns-filter" "name-impossible";
+        "dns-glue-private" "dns-filter" "name-impossible" "dnssec-ds-too-early" "dnssec-ds-too-late";
     "servers", "name servers and resolvers that misbehave; anycast, DNS64":
         "dns-edns-dropped" "dns-edns-formerr" "dns-edns-ignored" "dns-signatures-stripped" "dns-only-tcp"
         "dns-tcp-closed" "dns-tcp-silent" "dns-truncates" "dns-rate-limited" "dns-wrong-id"
@@ -92,7 +92,7 @@ pub const GROUPS: &[Group] = groups! {
         "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
-        "ok-other-site-down" "ok-proxy" "ok-socks";
+        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"

@@ -49,3 +49,10 @@ fn every_flaw_of_a_signed_zone_is_named() {
         assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");
     }
 }
+
+#[test]
+fn every_step_of_a_roll_is_named() {
+    for (word, _) in thru_lab::scenario::service::roll::WORDS {
+        assert!(PAGE.contains(&format!("`{word}`")), "`{word}` is not on the page");
+    }
+}

@@ -8,6 +8,7 @@
 //! - [`SignedZone`]: one zone.
 //! - [`secondary`]: a zone copied from its primaries and kept fresh; [`incoming`]: the transfers; [`notify`]: telling
 //!   others of changes; [`keeper`]: all that together; [`changes`]: what lies between two versions.
+//! - [`update`]: changes by whom they are allowed (RFC 2136); [`tsig`]: how who asks is known (RFC 8945).
 //! - [`denial`]: which NSEC and NSEC3 records go with an answer.
 
 pub mod changes;
@@ -17,6 +18,8 @@ pub mod keeper;
 pub mod notify;
 pub mod secondary;
 mod server;
+pub mod tsig;
+pub mod update;
 
 use std::collections::BTreeMap;
 
@@ -144,6 +147,14 @@ impl SignedZone {
     /// The set of this type at exactly this name, delegations and wildcards not considered.
     pub fn set(&self, name: &Name, rtype: RecordType) -> Option<&Rrset> {
         self.nodes.get(name)?.get(&rtype.into())
+    }
+
+    /// As [`SignedZone::set`], NSEC3 sets included.
+    pub(crate) fn any_set(&self, name: &Name, rtype: RecordType) -> Option<&Rrset> {
+        match rtype {
+            RecordType::NSEC3 => self.hashed.get(&base32(name.iter().next()?)?),
+            _ => self.set(name, rtype),
+        }
     }
 
     /// The serial of its SOA.
@@ -361,8 +372,8 @@ impl SignedZone {
             }
             return None;
         };
-        let there =
-            [question.rtype, RecordType::CNAME].iter().any(|rtype| node.contains_key(&u16::from(*rtype)));
+        let there = question.rtype == RecordType::ANY
+            || [question.rtype, RecordType::CNAME].iter().any(|rtype| node.contains_key(&u16::from(*rtype)));
         if dnssec_ok {
             let sets = if there {
                 denial::expanded(self, name, &encloser)

@@ -166,18 +166,28 @@ fn five_hundred_questions_get_the_same_answers() {
     tools::agree(&folder, &asked, &tools::Begin { hints: &hints, anchor: &anchor, keys: &keys });
 }
 
+/// Code, AD and records.
+type Said = (u16, bool, Vec<String>);
+
 /// The four resolvers say the same.
 fn resolvers_agree(asked: &[(String, RecordType)]) {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    let ask_all = |server: &str| -> Vec<Said> {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        let one = |(id, (name, rtype)): (u16, &(String, RecordType))| ask(&socket, id, server, name, *rtype);
+        (1..).zip(asked).map(one).collect()
+    };
+    let said: Vec<Vec<Said>> = std::thread::scope(|scope| {
+        let asking = RESOLVERS.map(|(_, server)| scope.spawn(move || ask_all(server)));
+        asking.map(|one| one.join().expect("it asks to the end")).into()
+    });
     let (mut differences, mut codes) = (Vec::new(), BTreeMap::new());
-    for (number, (name, rtype)) in asked.iter().enumerate() {
-        let id = number as u16 + 1;
-        let said = RESOLVERS.map(|(_, server)| ask(&socket, id, server, name, *rtype));
-        *codes.entry((said[0].0, said[0].1)).or_insert(0) += 1;
+    for (at, (name, rtype)) in asked.iter().enumerate() {
+        let own = &said[0][at];
+        *codes.entry((own.0, own.1)).or_insert(0) += 1;
         for (other, (who, _)) in said.iter().zip(RESOLVERS).skip(1) {
-            if *other != said[0] {
-                differences.push(format!("{name} {rtype}:\n  ours {:?}\n  {who} {other:?}", said[0]));
+            if other[at] != *own {
+                differences.push(format!("{name} {rtype}:\n  ours {own:?}\n  {who} {:?}", other[at]));
             }
         }
     }

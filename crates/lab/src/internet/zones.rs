@@ -1,4 +1,7 @@
-//! The zones of all name servers together, signed: what a parent says of a child follows from the child.
+//! The zones of all name servers together, signed: what a parent says of a child follows from the child. Zones that are on
+//! their way to other keys are in `rolled`.
+
+mod rolled;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -130,7 +133,11 @@ fn delegate_own(drafts: &mut [Draft]) {
 fn tell_parents(drafts: &mut [Draft]) {
     let mut told: Vec<(usize, RawRecord)> = Vec::new();
     for child in drafts.iter().filter(|child| child.signing.signed && !child.origin.is_root()) {
-        let data = keys(&child.origin)[0].ds(&child.origin, SHA256).expect("SHA-256 is known");
+        let vouched = match child.signing.rolling {
+            Some(rolling) => rolled::entry_point(&child.origin, rolling),
+            None => keys(&child.origin).into_iter().next().expect("there are three"),
+        };
+        let data = vouched.ds(&child.origin, SHA256).expect("SHA-256 is known");
         let Some(data) = flaw::ds(data, &child.signing.flaws) else { continue };
         for parent in parents(drafts, &child.origin) {
             let delegates = has(&drafts[parent], &child.origin, RecordType::NS);
@@ -192,14 +199,16 @@ fn finished(draft: Draft, date: u32) -> Result<Arc<SignedZone>, StartError> {
     }
     let (origin, records, signing, _) = &recipe;
     let wrong = |why: String| StartError(format!("sign the zone {}: {why}", name_text(origin)));
-    let zone = if signing.signed {
+    let zone = if let Some(rolling) = signing.rolling {
+        rolled::zone(origin, records, rolling, signing.denials.chain(), date.into())
+    } else if signing.signed {
         let chain = signing.denials.chain();
         let signed = flaw::sign(origin, records, keys(origin), chain, date, &signing.flaws);
-        SignedZone::new(&signed.map_err(wrong)?)
+        SignedZone::new(&signed.map_err(wrong)?).map(Arc::new)
     } else {
-        SignedZone::new(records)
+        SignedZone::new(records).map(Arc::new)
     };
-    let zone = Arc::new(zone.map_err(wrong)?);
+    let zone = zone.map_err(wrong)?;
     let mut kept = kept();
     if kept.len() >= KEPT_MAX {
         kept.clear();

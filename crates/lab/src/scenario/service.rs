@@ -16,8 +16,10 @@ use crate::source::{Error, suggest};
 use crate::{date, units};
 pub(crate) use misdeeds::frames;
 pub use misdeeds::{Answers, Misdeeds, Quic};
+use roll::Rolling;
 
 mod misdeeds;
+pub mod roll;
 
 /// A service on a node.
 #[derive(Clone, Debug)]
@@ -155,10 +157,12 @@ pub struct Signing {
     pub denials: Denials,
     /// What is wrong with it, each once, in the order of [`Flaw::WORDS`].
     pub flaws: Vec<Flaw>,
+    /// The step of a roll to other keys that it is at.
+    pub rolling: Option<Rolling>,
 }
 
 impl Signing {
-    /// Takes over one word: `signed`, `unsigned`, a way of denying, or a flaw (which implies `signed`).
+    /// Takes over one word: `signed`, `unsigned`, a way of denying, a step of a roll, or a flaw (which imply `signed`).
     fn apply(&mut self, text: &Str) -> Result<(), Error> {
         match text.text.as_str() {
             "signed" => self.signed = true,
@@ -169,9 +173,14 @@ impl Signing {
                     self.denials = *denials;
                     return Ok(());
                 }
+                if let Some(rolling) = Rolling::of_word(other) {
+                    self.rolling = Some(rolling);
+                    return Ok(());
+                }
                 let Some((_, flaw)) = Flaw::WORDS.iter().find(|(word, _)| *word == other) else {
                     let known = Denials::NAMES.iter().map(|(name, _)| *name);
                     let known = known.chain(Flaw::WORDS.iter().map(|(word, _)| *word));
+                    let known = known.chain(roll::WORDS.iter().map(|(word, _)| *word));
                     let message = format!("unknown word about signing `{other}`");
                     return Err(text.error(message, suggest(other, known.chain(["signed", "unsigned"]))));
                 };
@@ -190,7 +199,8 @@ impl Signing {
         }
         let denials =
             Denials::NAMES.iter().filter(|(_, known)| *known == self.denials).map(|(name, _)| *name);
-        denials.chain(self.flaws.iter().map(|flaw| flaw.word())).collect()
+        let rolling = self.rolling.iter().map(|rolling| rolling.word());
+        denials.chain(rolling).chain(self.flaws.iter().map(|flaw| flaw.word())).collect()
     }
 }
 

@@ -7,6 +7,10 @@ use hickory_proto::rr::{Name, RecordType};
 use super::{Header, Opt, Packet, Question, RawRecord, WireError, name_to_wire};
 use crate::rdata::{Field, layout};
 
+/// Class NONE (RFC 2136 section 2.4).
+const CLASS_NONE: u16 = 254;
+/// Class ANY.
+const CLASS_ANY: u16 = 255;
 /// Octets of a name in wire form (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 255;
 
@@ -148,7 +152,11 @@ pub fn read_packet(bytes: &[u8]) -> Result<Packet, WireError> {
                 packet.opt = Some(read_opt(class, ttl, cursor.take(length)?, start)?);
                 continue;
             }
-            let data = read_data(&bytes[..end], start, rtype)?;
+            // Updates name types without data (RFC 2136 sections 2.4 and 2.5).
+            let data = match class {
+                CLASS_NONE | CLASS_ANY if length == 0 => Arc::from([]),
+                _ => read_data(&bytes[..end], start, rtype)?,
+            };
             cursor.at = end;
             // RFC 2181 section 8: a TTL with the highest bit set counts as zero.
             let ttl = if ttl > i32::MAX as u32 { 0 } else { ttl };

@@ -6,9 +6,11 @@ use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
 use super::{SigningKey, Window};
+use crate::authority::SignedZone;
 use crate::dnssec::nsec3::hash_name;
+use crate::dnssec::records::Rrsig;
 use crate::rdata::type_bitmap;
-use crate::rrset::{Rrset, Security, Trust, negative_ttl};
+use crate::rrset::{Data, Rrset, Security, Trust, negative_ttl};
 use crate::wire::{CLASS_IN, RawRecord, name_to_wire};
 
 /// Where a key is in its life (RFC 7583 section 3).
@@ -56,12 +58,60 @@ pub struct Plan {
     pub dnskey_ttl: u32,
 }
 
+impl Plan {
+    /// DNSKEY data of all keys.
+    pub fn dnskeys(&self) -> BTreeSet<Vec<u8>> {
+        self.keys.iter().map(|(key, _)| key.dnskey()).collect()
+    }
+}
+
 type Sets = BTreeMap<(Name, u16), Rrset>;
 
 /// Signs a zone: the records that came, and all that signing adds.
 ///
 /// Errors say what of the zone can't be signed: no SOA at its origin, records outside of it, no key that is active.
 pub fn sign(origin: &Name, records: &[RawRecord], plan: &Plan) -> Result<Vec<RawRecord>, String> {
+    sign_after(origin, records, plan, None)
+}
+
+/// A version signed before, whose signatures are kept where they still fit: only what has changed is signed anew, and
+/// only that has to be transferred.
+#[derive(Debug)]
+pub struct Before<'a> {
+    /// The version.
+    pub zone: &'a SignedZone,
+    /// DNSKEY data of the keys that signed it.
+    pub keys: &'a BTreeSet<Vec<u8>>,
+    /// Signatures that end before this are not kept; seconds since 1970, modulo 2^32.
+    pub until: u32,
+}
+
+impl Before<'_> {
+    fn signature(&self, origin: &Name, set: &Rrset, key: &SigningKey) -> Option<Vec<u8>> {
+        let old = self.zone.any_set(&set.name, set.rtype)?;
+        let own = |data: &&Data| {
+            Rrsig::read(data).is_some_and(|sig| {
+                (sig.tag, sig.algorithm, &sig.signer) == (key.tag(), key.algorithm(), origin)
+                    && sig.original_ttl == set.ttl
+                    && (sig.expiration.wrapping_sub(self.until) as i32) > 0
+            })
+        };
+        let same = old.ttl == set.ttl
+            && old.data.len() == set.data.len()
+            && set.data.iter().all(|data| old.data.contains(data))
+            && self.keys.contains(&key.dnskey());
+        let kept = old.sigs.iter().find(own).filter(|_| same)?;
+        Some(kept.to_vec())
+    }
+}
+
+/// As [`sign`], after an earlier version.
+pub fn sign_after(
+    origin: &Name,
+    records: &[RawRecord],
+    plan: &Plan,
+    before: Option<&Before<'_>>,
+) -> Result<Vec<RawRecord>, String> {
     let mut sets = gather(origin, records)?;
     let soa = sets.get(&(origin.clone(), RecordType::SOA.into())).ok_or("there is no SOA at its origin")?;
     let denial_ttl = negative_ttl(soa);
@@ -85,7 +135,7 @@ pub fn sign(origin: &Name, records: &[RawRecord], plan: &Plan) -> Result<Vec<Raw
     for set in sets.values() {
         out.extend(set.records(&set.name, set.ttl, false));
         if is_signed(&cuts, &set.name, set.rtype) {
-            out.extend(signatures(origin, set, plan).into_iter().map(|data| RawRecord {
+            out.extend(signatures(origin, set, plan, before).into_iter().map(|data| RawRecord {
                 name: set.name.clone(),
                 rtype: RecordType::RRSIG,
                 class: set.class,
@@ -153,7 +203,7 @@ fn below_cut(cuts: &BTreeSet<Name>, name: &Name) -> bool {
 
 /// By whom a set is signed, in each algorithm: the keys, and what the parent is told of them, by the entry points, the
 /// rest by the others; a key alone signs all.
-fn signatures(origin: &Name, set: &Rrset, plan: &Plan) -> Vec<Vec<u8>> {
+fn signatures(origin: &Name, set: &Rrset, plan: &Plan, before: Option<&Before<'_>>) -> Vec<Vec<u8>> {
     let of_keys = matches!(set.rtype, RecordType::DNSKEY | RecordType::CDS | RecordType::CDNSKEY);
     let signs = |state: KeyState| state == KeyState::Active || (state == KeyState::Unpublished && !of_keys);
     let active = || plan.keys.iter().filter(|(_, state)| signs(*state)).map(|(key, _)| key);
@@ -168,7 +218,10 @@ fn signatures(origin: &Name, set: &Rrset, plan: &Plan) -> Vec<Vec<u8>> {
         let own = || active().filter(|key| key.algorithm() == algorithm);
         let fitting: Vec<&SigningKey> = own().filter(|key| key.is_entry_point() == of_keys).collect();
         let chosen = if fitting.is_empty() { own().collect() } else { fitting };
-        out.extend(chosen.iter().map(|key| key.sign(set, origin, plan.window)));
+        out.extend(chosen.iter().map(|key| {
+            let kept = before.and_then(|before| before.signature(origin, set, key));
+            kept.unwrap_or_else(|| key.sign(set, origin, plan.window))
+        }));
     }
     if set.rtype == RecordType::DNSKEY {
         let revoked = plan.keys.iter().filter(|(_, state)| *state == KeyState::Revoked);
