@@ -51,8 +51,12 @@ pub mod ede {
     pub const NO_ZONE_KEY: u16 = 11;
     /// A denial of existence is missing or proves something else.
     pub const NSEC_MISSING: u16 = 12;
+    /// A signature that ends before it begins.
+    pub const EXPIRED_BEFORE_VALID: u16 = 25;
     /// NSEC3 iterations beyond what we do.
     pub const NSEC3_ITERATIONS: u16 = 27;
+    /// An answer made out of verified denials that were known (RFC 8198).
+    pub const SYNTHESIZED: u16 = 29;
 }
 
 #[cfg(test)]

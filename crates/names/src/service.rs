@@ -413,14 +413,14 @@ impl Service {
             }
             policy::Verdict::Answer(rcode, records) => {
                 let mut answer = std::mem::take(&mut ticket.prefix);
-                // RFC 8914 section 4.16: blocked by the operator of this server.
-                let blocked = (records.is_empty()).then_some(15);
+                // RFC 8914 sections 4.16 and 4.5: blocked by the operator of this server, or forged.
+                let blocked = if records.is_empty() { 15 } else { 4 };
                 answer.extend(records);
                 let local = local::LocalAnswer {
                     rcode,
                     answer,
                     authority: Vec::new(),
-                    extended_error: blocked,
+                    extended_error: Some(blocked),
                     authoritative: by_name || ticket.reply.is_authoritative(),
                 };
                 return Some(Some(ticket.reply.local(&local)));

@@ -86,17 +86,22 @@ pub fn rcode_text(code: ResponseCode) -> String {
     }
 }
 
-/// The registered name of an extended error code (RFC 8914 section 5.2), for those a resolver without validation meets.
+/// The registered name of an extended error code (RFC 8914 section 5.2, and those registered since).
 pub fn extended_error_text(code: u16) -> &'static str {
     match code {
         0 => "Other Error",
+        1 => "Unsupported DNSKEY Algorithm",
+        2 => "Unsupported DS Digest Type",
         3 => "Stale Answer",
         4 => "Forged Answer",
+        5 => "DNSSEC Indeterminate",
         6 => "DNSSEC Bogus",
         7 => "Signature Expired",
         8 => "Signature Not Yet Valid",
         9 => "DNSKEY Missing",
         10 => "RRSIGs Missing",
+        11 => "No Zone Key Bit Set",
+        12 => "NSEC Missing",
         13 => "Cached Error",
         14 => "Not Ready",
         15 => "Blocked",
@@ -109,6 +114,12 @@ pub fn extended_error_text(code: u16) -> &'static str {
         22 => "No Reachable Authority",
         23 => "Network Error",
         24 => "Invalid Data",
+        25 => "Signature Expired before Valid",
+        26 => "Too Early",
+        27 => "Unsupported NSEC3 Iterations Value",
+        28 => "Unable to conform to policy",
+        29 => "Synthesized",
+        30 => "Invalid Query Type",
         _ => "Extended Error",
     }
 }

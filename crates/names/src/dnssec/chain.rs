@@ -208,7 +208,7 @@ pub fn signatures(set: &Rrset) -> Vec<Signature> {
 pub fn section(code: u16) -> &'static str {
     match code {
         ede::UNSUPPORTED_ALGORITHM | ede::UNSUPPORTED_DIGEST => "RFC 4035 5.2",
-        ede::EXPIRED | ede::NOT_YET_VALID => "RFC 4035 5.3.1",
+        ede::EXPIRED | ede::NOT_YET_VALID | ede::EXPIRED_BEFORE_VALID => "RFC 4035 5.3.1",
         ede::DNSKEY_MISSING => "RFC 4035 5.2",
         ede::RRSIGS_MISSING => "RFC 4035 2.2",
         ede::NO_ZONE_KEY => "RFC 4034 2.1.1",

@@ -72,7 +72,7 @@ pub fn verify_set(
                 // A signature that is wrong tells more than one that is only old.
                 let rank = |code| match code {
                     ede::BOGUS => 4,
-                    ede::EXPIRED | ede::NOT_YET_VALID => 3,
+                    ede::EXPIRED | ede::NOT_YET_VALID | ede::EXPIRED_BEFORE_VALID => 3,
                     ede::DNSKEY_MISSING => 2,
                     _ => 1,
                 };
@@ -149,7 +149,7 @@ pub fn labels_of(name: &Name) -> usize {
 fn check_times(now: u32, sig: &Rrsig<'_>) -> Result<(), Unverified> {
     let lifetime = sig.expiration.wrapping_sub(sig.inception);
     if (lifetime as i32) < 0 {
-        return fail(ede::EXPIRED, "have a signature that ends before it begins");
+        return fail(ede::EXPIRED_BEFORE_VALID, "have a signature that ends before it begins");
     }
     let skew = (lifetime / 10).clamp(SKEW.0, SKEW.1);
     let late = now.wrapping_sub(sig.expiration) as i32;

@@ -153,6 +153,7 @@ fn by_denials(cx: &Cx, question: &Question) -> Option<Arc<Msg>> {
         _ => return None,
     }
     msg.security = Security::Secure;
+    msg.extended_error = Some((ede::SYNTHESIZED, String::new()));
     let ttl = msg.ttl(now);
     let minimum = super::message::soa_minimum(msg.soa()?).unwrap_or(0);
     msg.expires = now + std::time::Duration::from_secs(u64::from(ttl.min(minimum)));
@@ -229,8 +230,9 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
         verdict = verdict.and(one);
     }
     if too_long && verdict.security == Security::Secure {
-        // That the implied name is too long nobody signed.
-        verdict = Verdict::of(Security::Indeterminate);
+        let why = "nobody signs that the name a DNAME implies is too long".to_owned();
+        let reason = Some((ede::INDETERMINATE, why));
+        verdict = Verdict { security: Security::Indeterminate, reason };
     }
     if verdict.security != Security::Bogus {
         for at in 0..msg.additional.len() {

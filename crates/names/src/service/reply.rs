@@ -43,6 +43,10 @@ impl Default for Style {
 }
 
 const EDE: u16 = 15;
+/// Extended errors (RFC 8914 section 4).
+const CACHED_ERROR: u16 = 13;
+const NOT_READY: u16 = 14;
+const NOT_SUPPORTED: u16 = 21;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
 
@@ -217,11 +221,12 @@ impl Reply {
         self.encode(response)
     }
 
-    /// REFUSED without RA: transfers are no matter of recursion.
+    /// REFUSED without RA: transfers, and classes that nobody uses, are no matter of recursion.
     pub(super) fn transfer_refused(&self) -> Vec<u8> {
         let mut response = self.begin();
         response.header.recursion_available = false;
         response.set_rcode(5);
+        self.explain(&mut response, NOT_SUPPORTED, "");
         self.encode(response)
     }
 
@@ -285,6 +290,11 @@ impl Reply {
         if let Some((code, text)) = &answer.extended_error {
             let text = if self.style.extended_error_texts { text } else { "" };
             self.explain(&mut response, *code, text);
+        }
+        // RFC 8914 section 4.14; that we have too much to do is no memory of anything.
+        let remembered = answer.code == hickory_proto::op::ResponseCode::ServFail && answer.from_cache;
+        if remembered && answer.extended_error.as_ref().is_none_or(|(code, _)| *code != NOT_READY) {
+            self.explain(&mut response, CACHED_ERROR, "");
         }
         self.encode(response)
     }

@@ -128,7 +128,8 @@ fn wanted(label: &str) -> (&'static str, bool, &'static [u16]) {
         }
         "rrsig-exp-all" | "rrsig-exp-a" => (SERVFAIL, false, &[7]),
         "rrsig-not-yet-all" | "rrsig-not-yet-a" => (SERVFAIL, false, &[8]),
-        "rrsig-exp-before-all" | "rrsig-exp-before-a" => (SERVFAIL, false, &[7, 8, 25]),
+        // RFC 8914 section 4.26.
+        "rrsig-exp-before-all" | "rrsig-exp-before-a" => (SERVFAIL, false, &[25]),
         "rrsig-no-all" | "rrsig-no-a" | "no-rrsig-dnskey" => (SERVFAIL, false, &[10]),
         "no-rrsig-ksk" => (SERVFAIL, false, &[9, 10]),
         "no-dnskey-257" | "no-dnskey-256-257" => (SERVFAIL, false, &[9, 11]),

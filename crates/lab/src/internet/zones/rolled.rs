@@ -84,6 +84,7 @@ pub(super) fn zone(
         }
         if place == Place::At(Stage::AwaitingParent) {
             live.parent_has(now, &ds);
+            continue;
         }
         now = live.next_deadline().max(now);
         live.advance(now);
