@@ -29,6 +29,9 @@ use targets::Targets;
 pub(super) struct Options {
     /// Look nothing up in the cache at first.
     pub(super) fresh: bool,
+    /// Of an alias, believe only where it leads: what is said to be missing at its end is asked for by itself. Some servers
+    /// leave out the denial of that name (NSD behind a DNAME, with NSEC).
+    pub(super) distrust_ends: bool,
     /// Begin here.
     pub(super) from: Option<Name>,
     /// Delegations that live no longer than this are not used: what is fetched before its time shall not come from
@@ -405,7 +408,8 @@ async fn ask_zone(
                         }
                         let mut msg = msg;
                         msg.sources.push(address);
-                        if meaning == Meaning::Alias && cx.core().config.scrubbing.first_alias_only {
+                        let first_only = cx.core().config.scrubbing.first_alias_only;
+                        if meaning == Meaning::Alias && (first_only || options.distrust_ends) {
                             // What it says about the alias's end is not looked at.
                             msg.rcode = rcode::NOERROR;
                             msg.authority.retain(|set| set.rtype != RecordType::SOA);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 
 use super::net::{Net, ROOT, Reply};
 use crate::authority::{Authority, SignedZone};
@@ -15,6 +15,7 @@ use crate::rdata::master_records;
 use crate::resolver::Answer;
 use crate::rrset::Security;
 use crate::text::parse_name;
+use crate::wire::Packet;
 
 const DATE: u32 = 1_780_272_000;
 const BELOW: &str = "192.0.2.2";
@@ -256,9 +257,7 @@ fn a_wildcard_kept_in_the_cache_keeps_its_proof() {
     for denials in all_denials() {
         let mut net = world(&denials, &[]);
         let proven = |answer: &Answer| {
-            let denial = |rtype| {
-                matches!(rtype, crate::proto::rr::RecordType::NSEC | crate::proto::rr::RecordType::NSEC3)
-            };
+            let denial = |rtype| matches!(rtype, RecordType::NSEC | RecordType::NSEC3);
             answer.sections.authority.iter().any(|record| denial(record.rtype))
         };
         for (seconds, question) in [
@@ -276,5 +275,25 @@ fn a_wildcard_kept_in_the_cache_keeps_its_proof() {
             assert!(proven(&answer), "{question} by {denials:?}: {:?}", super::net::shown(&answer));
             assert!(!text::summary(&net.resolver.chain(&answer)).contains("broken"));
         }
+    }
+}
+
+#[test]
+fn a_denial_left_out_behind_an_alias_is_asked_for_by_itself() {
+    let mut net = world(&Denials::Nsec, &[]);
+    let below = Authority::new([zone("shop", ZONE, Denials::Nsec, &[])]);
+    net.script(BELOW, 10, move |query, udp| {
+        let mut packet = Packet::read(&below.answer(query, udp).expect("an answer")).expect("our own");
+        if packet.answers.iter().any(|record| record.rtype == RecordType::CNAME) {
+            // The wildcard's denial stays, that of the name goes.
+            let apex = parse_name("shop").expect("a name");
+            packet.authorities.retain(|record| record.name == apex);
+        }
+        vec![Reply::Message(packet.write(4096).expect("it fits"))]
+    });
+    for question in ["dead.shop A", "nope.old.shop A"] {
+        let (answer, chain) = asked(&mut net, question);
+        assert!(chain.secure(), "{question}: {}", text::draw(&chain));
+        assert_eq!(answer.code, hickory_proto::op::ResponseCode::NXDomain);
     }
 }
