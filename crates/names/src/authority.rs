@@ -28,6 +28,7 @@ use thru_wire::Instant;
 
 use self::changes::Journal;
 use crate::dnssec::nsec3::base32;
+use crate::dnssec::records::Rrsig;
 use crate::message::{HEADER_LEN, Peek, bare_error};
 use crate::rdata;
 use crate::rrset::{Rrset, negative_ttl};
@@ -51,6 +52,8 @@ pub struct SignedZone {
     hashed: BTreeMap<Vec<u8>, Rrset>,
     /// Iterations and salt of the NSEC3 chain.
     parameters: Option<(u16, Vec<u8>)>,
+    /// When the first of the signatures ends.
+    first_end: Option<u32>,
 }
 
 /// What is said to one question.
@@ -90,6 +93,7 @@ impl SignedZone {
             nodes: BTreeMap::new(),
             hashed: BTreeMap::new(),
             parameters: None,
+            first_end: None,
         };
         let signatures = |record: &&RawRecord| record.rtype == RecordType::RRSIG;
         for record in records.iter().filter(|record| !signatures(record)) {
@@ -112,6 +116,12 @@ impl SignedZone {
             let name = record.name.to_lowercase();
             if let Some(set) = zone.find_mut(&name, covered) {
                 set.sigs.push(record.data.clone());
+                zone.first_end = Rrsig::read(&record.data).map_or(zone.first_end, |sig| {
+                    // RFC 4034 section 3.1.5: serial arithmetic.
+                    let first =
+                        zone.first_end.filter(|first| (sig.expiration.wrapping_sub(*first) as i32) > 0);
+                    Some(first.unwrap_or(sig.expiration))
+                });
             }
         }
         Ok(zone)
@@ -155,6 +165,11 @@ impl SignedZone {
             RecordType::NSEC3 => self.hashed.get(&base32(name.iter().next()?)?),
             _ => self.set(name, rtype),
         }
+    }
+
+    /// When the first of its signatures ends: seconds since 1970, modulo 2^32.
+    pub fn first_end(&self) -> Option<u32> {
+        self.first_end
     }
 
     /// The serial of its SOA.

@@ -82,7 +82,13 @@ impl Bench {
         config.epoch = u64::from(DATE);
         let mut config = ServiceConfig::new(config);
         change(&mut config);
-        Bench { service: Service::new(config, [9; 32]), zone, world: World::Good, now: Instant::START, token: 0 }
+        Bench {
+            service: Service::new(config, [9; 32]),
+            zone,
+            world: World::Good,
+            now: Instant::START,
+            token: 0,
+        }
     }
 
     /// The extended errors of the answer to `NAME TYPE`, without RD if the question ends in ` +norecurse`.
@@ -168,7 +174,11 @@ fn cases() -> Vec<(&'static str, Vec<u16>, Vec<u16>)> {
     let mut say = |what, wanted: &[u16], got| out.push((what, wanted.to_vec(), got));
     say("nothing is wrong", &[], Bench::new(KEY_SIGNING, good).ask("www A"));
     say("aliases in a circle", &[0], Bench::new(KEY_SIGNING, good).ask("a A"));
-    say("a name too long for a DNAME", &[5], Bench::new(KEY_SIGNING, good).ask("l23456789.l23456789.l23456789.l23456789.old A"));
+    say(
+        "a name too long for a DNAME",
+        &[5],
+        Bench::new(KEY_SIGNING, good).ask("l23456789.l23456789.l23456789.l23456789.old A"),
+    );
     say("an entry point that is no zone key", &[11], Bench::new(1, good).ask("www A"));
 
     let mut stale = Bench::new(KEY_SIGNING, |config| {

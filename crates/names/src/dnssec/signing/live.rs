@@ -18,8 +18,7 @@ use hickory_proto::rr::{Name, RecordType};
 use super::zone::{Before, Chain, KeyState, Plan, sign, sign_after};
 use super::{SigningKey, Window};
 use crate::authority::SignedZone;
-use crate::authority::changes::{is_newer, soa_serial};
-use crate::dnssec::records::Rrsig;
+use crate::authority::changes::soa_serial;
 use crate::rdata;
 use crate::wire::{CLASS_IN, RawRecord};
 
@@ -104,10 +103,6 @@ pub struct LiveZone {
     timing: Timing,
     rolling: Option<Rolling>,
     signed: Arc<SignedZone>,
-    /// DNSKEY data of the keys that signed it.
-    signed_with: BTreeSet<Vec<u8>>,
-    /// When the first of its signatures ends.
-    first_end: u64,
 }
 
 /// CDS and CDNSKEY (RFC 7344).
@@ -131,25 +126,12 @@ impl LiveZone {
         let plan = Plan { keys, window, chain, dnskey_ttl: timing.dnskey_ttl };
         let all = sign(origin, &with_requests(origin, &records, &plan, None), &plan)?;
         let signed = Arc::new(SignedZone::named(origin, &all)?);
-        let (signed_with, first_end) = (plan.dnskeys(), first_end(&all, now));
-        let origin = origin.clone();
-        Ok(LiveZone { origin, records, plan, timing, rolling: None, signed, signed_with, first_end })
+        Ok(LiveZone { origin: origin.clone(), records, plan, timing, rolling: None, signed })
     }
 
     /// What people wrote: the zone without what signing adds.
     pub fn records(&self) -> &[RawRecord] {
         &self.records
-    }
-
-    /// Puts other records in place of what people wrote. The error says what does not fit; then nothing has changed.
-    pub fn replace(&mut self, now: u64, records: Vec<RawRecord>) -> Result<(), String> {
-        let is_soa = |own: &&RawRecord| own.rtype == RecordType::SOA && own.name == self.origin;
-        let given = records.iter().find(is_soa).and_then(|soa| soa_serial(&soa.data));
-        let next = self.signed.serial().wrapping_add(1);
-        // Who changes the zone may have set one that is later still.
-        let serial = given.filter(|given| is_newer(*given, next)).unwrap_or(next);
-        let before = std::mem::replace(&mut self.records, records);
-        self.resign_as(now, serial).inspect_err(|_| self.records = before)
     }
 
     /// The zone as it is to be served: give it to [`crate::authority::Authority::replace`].
@@ -250,7 +232,7 @@ impl LiveZone {
 
     /// When [`LiveZone::advance`] has something to do.
     pub fn next_deadline(&self) -> u64 {
-        let resign = self.first_end.saturating_sub(u64::from(self.timing.refresh));
+        let resign = self.first_end().saturating_sub(u64::from(self.timing.refresh));
         self.rolling.as_ref().and_then(|rolling| rolling.due).map_or(resign, |due| due.min(resign))
     }
 
@@ -263,7 +245,7 @@ impl LiveZone {
             self.step(now, rolling);
             changed = true;
         }
-        changed |= self.first_end.saturating_sub(u64::from(self.timing.refresh)) <= now;
+        changed |= self.first_end().saturating_sub(u64::from(self.timing.refresh)) <= now;
         // What could be signed before can be signed again.
         changed && self.resign(now).is_ok()
     }
@@ -310,6 +292,13 @@ impl LiveZone {
         self.rolling = Some(rolling);
     }
 
+    /// When the first of its signatures ends. The newest ones tell which era their 32 bits are of.
+    fn first_end(&self) -> u64 {
+        let newest = u64::from(self.plan.window.expiration);
+        let before = self.signed.first_end().map(|first| self.plan.window.expiration.wrapping_sub(first));
+        newest.saturating_sub(u64::from(before.unwrap_or(0)))
+    }
+
     /// A new version with a later serial.
     fn resign(&mut self, now: u64) -> Result<(), String> {
         self.resign_as(now, self.signed.serial().wrapping_add(1))
@@ -331,27 +320,12 @@ impl LiveZone {
             matches!(rolling.stage, Stage::AwaitingParent | Stage::ParentSpreading | Stage::Unpublished)
         });
         let old = awaiting.map(|rolling| &rolling.old);
-        let before = Before {
-            zone: &self.signed,
-            keys: &self.signed_with,
-            until: (now + u64::from(self.timing.refresh)) as u32,
-        };
+        let before = Before { zone: &self.signed, until: (now + u64::from(self.timing.refresh)) as u32 };
         let wanted = with_requests(&self.origin, &self.records, &self.plan, old);
         let all = sign_after(&self.origin, &wanted, &self.plan, Some(&before))?;
         self.signed = Arc::new(SignedZone::named(&self.origin, &all)?);
-        self.signed_with = self.plan.dnskeys();
-        self.first_end = first_end(&all, now);
         Ok(())
     }
-}
-
-/// When the first of these signatures ends.
-fn first_end(records: &[RawRecord], now: u64) -> u64 {
-    let ends = records.iter().filter(|record| record.rtype == RecordType::RRSIG).filter_map(|record| {
-        let left = Rrsig::read(&record.data)?.expiration.wrapping_sub(now as u32) as i32;
-        Some(now.saturating_add_signed(i64::from(left)))
-    });
-    ends.min().unwrap_or(u64::MAX)
 }
 
 fn window(now: u64, timing: Timing) -> Window {

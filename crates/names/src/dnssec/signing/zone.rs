@@ -58,13 +58,6 @@ pub struct Plan {
     pub dnskey_ttl: u32,
 }
 
-impl Plan {
-    /// DNSKEY data of all keys.
-    pub fn dnskeys(&self) -> BTreeSet<Vec<u8>> {
-        self.keys.iter().map(|(key, _)| key.dnskey()).collect()
-    }
-}
-
 type Sets = BTreeMap<(Name, u16), Rrset>;
 
 /// Signs a zone: the records that came, and all that signing adds.
@@ -80,8 +73,6 @@ pub fn sign(origin: &Name, records: &[RawRecord], plan: &Plan) -> Result<Vec<Raw
 pub struct Before<'a> {
     /// The version.
     pub zone: &'a SignedZone,
-    /// DNSKEY data of the keys that signed it.
-    pub keys: &'a BTreeSet<Vec<u8>>,
     /// Signatures that end before this are not kept; seconds since 1970, modulo 2^32.
     pub until: u32,
 }
@@ -89,6 +80,8 @@ pub struct Before<'a> {
 impl Before<'_> {
     fn signature(&self, origin: &Name, set: &Rrset, key: &SigningKey) -> Option<Vec<u8>> {
         let old = self.zone.any_set(&set.name, set.rtype)?;
+        // Tags are not unique: the key itself has to have been there.
+        let published = self.zone.set(origin, RecordType::DNSKEY)?;
         let own = |data: &&Data| {
             Rrsig::read(data).is_some_and(|sig| {
                 (sig.tag, sig.algorithm, &sig.signer) == (key.tag(), key.algorithm(), origin)
@@ -99,7 +92,7 @@ impl Before<'_> {
         let same = old.ttl == set.ttl
             && old.data.len() == set.data.len()
             && set.data.iter().all(|data| old.data.contains(data))
-            && self.keys.contains(&key.dnskey());
+            && published.data.iter().any(|data| data[..] == key.dnskey());
         let kept = old.sigs.iter().find(own).filter(|_| same)?;
         Some(kept.to_vec())
     }
