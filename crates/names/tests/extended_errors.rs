@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::Name;
 use thru_names::authority::SignedZone;
 use thru_names::dnssec::signing::zone::{Chain, KeyState, Plan, sign};
 use thru_names::dnssec::signing::{KEY_SIGNING, SigningKey, Window, ZONE_SIGNING};
