@@ -77,6 +77,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let id: [u8; 16] = whole.bytes.get(4..20).and_then(|id| id.first_chunk()).copied().ok_or(Short)?;
     let key = (id, cx.flow);
     match kind >> 4 & 0x11 {
+        // Of what an ICMP error quotes nothing is learned.
+        _ if cx.is_quoted => {}
         0 => cx.state.classic_stun.insert(key, (cx.number, cx.time)),
         0x10 | 0x11 => {
             if let Some((frame, then)) = cx.state.classic_stun.get(&key) {

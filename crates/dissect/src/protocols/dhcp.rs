@@ -94,6 +94,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
             }
             c.u8(cx, &OPTION_TYPE)?;
             if kind == 0 {
+                // A row of padding is shown once.
+                while c.peek() == Ok(0) {
+                    c.skip(1)?;
+                }
                 continue;
             }
             let len = usize::from(c.u8(cx, &OPTION_LENGTH)?);

@@ -68,7 +68,8 @@ pub(crate) fn dissect(cx: &mut Context<'_>, frame: Data<'_>) {
 /// How many bytes of a frame's payload are the packet; what follows pads the frame to its smallest size.
 pub(crate) fn claimed(kind: u16, payload: Data<'_>) -> usize {
     let claimed = match kind {
-        0x0800 => payload.u16(2).map(usize::from),
+        // 0: the network card was to fill it in.
+        0x0800 => payload.u16(2).map(|len| if len == 0 { payload.len() } else { usize::from(len) }),
         0x86DD => payload.u16(4).map(|len| if len == 0 { payload.len() } else { usize::from(len) + 40 }),
         0x0806 if payload.len() >= 8 => {
             Ok(8 + 2 * (usize::from(payload.bytes[4]) + usize::from(payload.bytes[5])))

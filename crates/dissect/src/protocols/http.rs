@@ -217,6 +217,10 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
             session.is_http2 = true;
             session.inner = ports::App::Http2(Box::default());
         }
+        if session.is_http2 && cx.can_wait && !super::http2::begins_whole(rest.bytes) {
+            cx.wants = super::http2::frame_length(rest.bytes);
+            return used;
+        }
         if session.is_http2 {
             show(cx, &mut is_first, rest.first(0), |_, _| Ok(()));
             return used + ports::speak(cx, &mut session.inner, side, rest, false);

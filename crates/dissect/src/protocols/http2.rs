@@ -157,8 +157,13 @@ pub(crate) fn stream(
     used
 }
 
+/// Whether a frame is there that is whole.
+pub(crate) fn begins_whole(bytes: &[u8]) -> bool {
+    bytes.len() >= frame_length(bytes)
+}
+
 /// How long the next frame is, as far as the bytes tell.
-fn frame_length(bytes: &[u8]) -> usize {
+pub(crate) fn frame_length(bytes: &[u8]) -> usize {
     match bytes {
         [b'P', b'R', b'I', b' ', ..] => MAGIC_BYTES.len(),
         [a, b, c, ..] => FRAME_HEADER + (usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c)),

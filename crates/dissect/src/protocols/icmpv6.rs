@@ -42,6 +42,7 @@ protocol! { ICMPV6 "icmpv6" "ICMPv6" "Internet Control Message Protocol v6";
     CHECKSUM: u16 "icmpv6.checksum" "Checksum", hex;
     STATUS: u8 "icmpv6.checksum.status" "Checksum Status", names(CHECKSUM_STATUS);
     RESERVED: bytes "icmpv6.reserved" "Reserved";
+    OPT_RESERVED: none "icmpv6.opt.reserved" "Reserved";
     IDENT: u16 "icmpv6.echo.identifier" "Identifier", hex;
     SEQ: u16 "icmpv6.echo.sequence_number" "Sequence";
     RESP_TO: frame "icmpv6.resp_to" "Response To";
@@ -219,23 +220,23 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
                 c.bits(cx, &OPT_PREFIX_FLAG, 1, &[&OPT_PREFIX_L, &OPT_PREFIX_A, &OPT_PREFIX_R])?;
                 c.u32(cx, &OPT_VALID)?;
                 c.u32(cx, &OPT_PREFERRED)?;
-                c.bytes(cx, &RESERVED, 4)?;
+                c.bytes(cx, &OPT_RESERVED, 4)?;
                 c.ipv6(cx, &OPT_PREFIX)?;
             }
             4 => {
-                c.bytes(cx, &RESERVED, 6)?;
+                c.bytes(cx, &OPT_RESERVED, 6)?;
                 let rest = c.rest();
                 cx.add(&OPT_REDIRECTED, rest, 0, rest.len(), 0);
             }
             5 => {
-                c.bytes(cx, &RESERVED, 2)?;
+                c.bytes(cx, &OPT_RESERVED, 2)?;
                 c.u32(cx, &OPT_MTU)?;
             }
             14 => {
                 c.all(cx, &OPT_NONCE);
             }
             25 => {
-                c.bytes(cx, &RESERVED, 2)?;
+                c.bytes(cx, &OPT_RESERVED, 2)?;
                 c.u32(cx, &OPT_RDNSS_LIFETIME)?;
                 while c.left() >= 16 {
                     c.ipv6(cx, &OPT_RDNSS)?;

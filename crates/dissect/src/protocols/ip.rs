@@ -189,6 +189,11 @@ fn fragment(cx: &mut Context<'_>, fragment: Fragment, payload: Data<'_>) -> Read
         length: &REASSEMBLED_LENGTH,
     };
     let protocol = fragment.protocol;
+    // The first fragment of a packet that can't be put together, because the capture cut it, is shown as far as it goes.
+    if !fragment.whole && fragment.offset == 0 {
+        upper(cx, protocol, payload);
+        return Ok(());
+    }
     reassemble(cx, fragment, payload, &fields, "Reassembled IPv4", |cx, whole| upper(cx, protocol, whole));
     Ok(())
 }

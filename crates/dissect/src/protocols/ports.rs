@@ -61,7 +61,12 @@ fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
     const WITHOUT_MEMORY: [u16; 11] = [53, 67, 68, 123, 514, 546, 547, 4789, 5353, 5355, 6081];
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
     let first = [low, high].into_iter().find(|port| WITHOUT_MEMORY.contains(port));
-    if first.is_none() || !by_port(cx, payload) {
+    if first.is_some() && by_port(cx, payload) {
+        return;
+    }
+    if classicstun::looks_like(payload.bytes) {
+        classicstun::dissect(cx, payload);
+    } else {
         data::show(cx, payload);
     }
 }

@@ -71,9 +71,9 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) 
 }
 
 fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize) {
-    cx.hide(&REQUEST, whole, 0, 0, 1);
     let mut rest = whole;
     while !rest.is_empty() {
+        cx.hide(&REQUEST, rest, 0, 0, 1);
         let (text, used) = line_or_rest(&rest);
         let line = rest.first(used);
         rest = rest.from(used);
@@ -94,6 +94,10 @@ fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize)
         cx.depth += 1;
         command(cx, text, talk, side);
         cx.depth -= 1;
+        if talk.phase[side] == MAIL && !rest.is_empty() {
+            // The mail did not wait for the answer (RFC 2920).
+            return mail(cx, rest, talk, side);
+        }
     }
 }
 

@@ -6,6 +6,16 @@ use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Names, protocol};
 use crate::table::{Step::*, line_or_rest, walk};
 
+static OLD_MESSAGES: Names = &[
+    (1, "Disconnect"),
+    (2, "Public Key"),
+    (3, "Session Key"),
+    (4, "User"),
+    (5, "Auth RSA"),
+    (9, "Auth Password"),
+    (14, "Success"),
+    (15, "Failure"),
+];
 static MESSAGES: Names = &[
     (1, "Disconnect"),
     (2, "Ignore"),
@@ -26,6 +36,8 @@ protocol! { SSH "ssh" "SSH" "SSH Protocol";
     PROTOCOL: text "ssh.protocol" "Protocol";
     PACKET_LENGTH: u32 "ssh.packet_length" "Packet Length";
     PADDING_LENGTH: u8 "ssh.padding_length" "Padding Length";
+    PAYLOAD: bytes "ssh.payload" "Payload";
+    OLD_MESSAGE: u8 "ssh.message_code" "Message Code", names(OLD_MESSAGES);
     MESSAGE: u8 "ssh.message_code" "Message Code", names(MESSAGES);
     COOKIE: bytes "ssh.cookie" "Cookie";
     KEX_LEN: u32 "ssh.kex_algorithms_length" "kex_algorithms length";
@@ -61,6 +73,9 @@ pub(crate) static SPOKEN: Spoken =
 const VERSION: u32 = 0;
 const EXCHANGE: u32 = 1;
 const ENCRYPTED: u32 = 2;
+/// Version 1: the first packet of a side is not sealed, the others are.
+const OLD: u32 = 3;
+const OLD_SEALED: u32 = 4;
 
 /// A packet of the key exchange is not longer.
 const PACKET_MAX: usize = 256 << 10;
@@ -90,8 +105,38 @@ fn length(_: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
             }
             if at > 0 { Length::Whole(at) } else { Length::More }
         }
+        OLD | OLD_SEALED => match bytes.first_chunk() {
+            Some(len) => match u32::from_be_bytes(*len) as usize {
+                len if len >= 0xFFFF => Length::Whole(bytes.len()),
+                len => Length::Whole(4 + old_padding(len) + len),
+            },
+            None => Length::More,
+        },
         _ => Length::Whole(bytes.len()),
     }
+}
+
+/// How many bytes of padding stand before a packet of version 1.
+fn old_padding(len: usize) -> usize {
+    8 - len % 8
+}
+
+/// A packet of version 1: length, padding, type and content.
+fn old_packet(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
+    let len = c.data.u32(c.pos)? as usize;
+    if len > 0 {
+        cx.add(&PACKET_LENGTH, c.data, c.pos, 4, len as u64);
+    }
+    c.skip(4)?;
+    let padding = old_padding(len);
+    cx.add(&PADDING_LENGTH, c.data, c.pos, padding, padding as u64);
+    c.skip(padding)?;
+    let mut payload = c.take(len.min(c.left()))?.cursor();
+    if std::mem::replace(&mut talk.phase[side], OLD_SEALED) == OLD {
+        payload.u8(cx, &OLD_MESSAGE)?;
+    }
+    payload.all(cx, &PAYLOAD);
+    Ok(())
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
@@ -109,8 +154,15 @@ fn packets(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usiz
                 let (text, used) = line_or_rest(&rest);
                 cx.add(&PROTOCOL, text, 0, text.len(), 0);
                 c.skip(used)?;
+                // If one side has nothing but version 1, both speak it (RFC 4253 5).
+                if text.bytes.starts_with(b"SSH-1.") && !text.bytes.starts_with(b"SSH-1.99") {
+                    talk.notes[0] = 1;
+                }
                 if text.bytes.starts_with(b"SSH-") {
                     talk.phase[side] = EXCHANGE;
+                }
+                if talk.notes[0] == 1 {
+                    talk.phase.iter_mut().filter(|phase| **phase == EXCHANGE).for_each(|phase| *phase = OLD);
                 }
             }
             EXCHANGE => {
@@ -118,6 +170,7 @@ fn packets(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usiz
                 let packet = c.take(len.saturating_add(4))?;
                 self::packet(cx, packet, talk, side)?;
             }
+            OLD | OLD_SEALED => old_packet(cx, c, talk, side)?,
             _ => c.skip(c.left())?,
         }
     }

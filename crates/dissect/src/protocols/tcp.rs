@@ -353,7 +353,7 @@ fn quoted(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     cx.conclude(&TIME_RELATIVE, found.since_first);
     cx.conclude(&TIME_DELTA, found.since_previous);
-    if found.is_known || found.initial_rtt.is_some() {
+    if found.analysed || found.initial_rtt.is_some() {
         cx.conclude(&ANALYSIS, 0);
         if let Some(rtt) = found.initial_rtt {
             cx.depth += 1;
@@ -420,8 +420,10 @@ fn options(cx: &mut Context<'_>, data: Data<'_>) -> Read {
         if kind <= 1 {
             result = c.u8(cx, &OPTION_KIND).map(|_| ());
             if kind == 0 {
-                // Wireshark shows it both for the option and in it.
-                cx.add(&OPTION_KIND, c.data, c.pos - 1, 1, 0);
+                // What follows is padding (RFC 9293 3.1), which Wireshark shows as the same option again.
+                while !c.is_done() && c.data.bytes[c.pos] == 0 {
+                    c.u8(cx, &OPTION_KIND)?;
+                }
                 break;
             }
         } else {
@@ -500,7 +502,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 fn conclusions(cx: &mut Context<'_>, found: &Findings) {
     let remarkable = found.flags.0 != 0;
     let measured = found.acks.is_some() || found.bytes_in_flight.is_some();
-    if !remarkable && !measured {
+    if !remarkable && !measured && !found.analysed {
         return;
     }
     cx.conclude(&ANALYSIS, 0);

@@ -94,8 +94,8 @@ pub(crate) struct Findings {
     pub(crate) since_previous: u64,
     pub(crate) completeness: u8,
     pub(crate) stream: u64,
-    /// Of a quoted SYN: it is the one that began the connection.
-    pub(crate) is_known: bool,
+    /// It was looked at closely, even if nothing remarkable came of it.
+    pub(crate) analysed: bool,
 }
 
 /// A connection.
@@ -260,7 +260,7 @@ impl TcpFlow {
             since_previous,
             initial_rtt: self.initial_rtt,
             scale_factor: self.sides[side].scale,
-            is_known: again,
+            analysed: again,
             ..Findings::default()
         }
     }
@@ -352,6 +352,7 @@ fn analyse(fwd: &mut Side, rev: &mut Side, s: &Segment<'_>, first_rtt: Option<u6
         fwd.dup_acks = 0;
     }
     if rev.has_max && gt(s.ack, rev.max_to_ack) && s.has(ACK) {
+        findings.analysed = true;
         if gt(rev.next_seq, rev.max_to_ack) {
             flags.set(Flags::ACK_LOST_SEGMENT);
             rev.max_to_ack = rev.next_seq;
