@@ -61,15 +61,13 @@ pub(crate) struct State {
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     first: Option<u64>,
-    previous: u64,
+    previous: Option<u64>,
 }
 
 impl Clock {
     /// The times of the first frame and of the one before this.
     pub(crate) fn at(&mut self, time: u64) -> (u64, u64) {
         let first = *self.first.get_or_insert(time);
-        let previous = if self.previous == 0 { time } else { self.previous };
-        self.previous = time;
-        (first, previous)
+        (first, self.previous.replace(time).unwrap_or(time))
     }
 }

@@ -104,7 +104,7 @@ pub(crate) struct TcpFlow {
     pub(crate) index: u64,
     pub(crate) sides: [Side; 2],
     first: Option<u64>,
-    previous: u64,
+    previous: Option<u64>,
     /// Of the handshake: when each part was seen.
     syn_at: Option<u64>,
     initial_rtt: Option<u64>,
@@ -165,7 +165,7 @@ impl NewFlow for TcpFlow {
             index,
             sides: [Side::new(), Side::new()],
             first: None,
-            previous: 0,
+            previous: None,
             syn_at: None,
             initial_rtt: None,
             completeness: 0,
@@ -244,8 +244,8 @@ impl TcpFlow {
     /// How long ago the connection's first segment was, and the one before.
     fn passed(&mut self, now: u64) -> (u64, u64) {
         let first = *self.first.get_or_insert(now);
-        let previous = std::mem::replace(&mut self.previous, now);
-        (now.wrapping_sub(first), if previous == 0 { 0 } else { now.wrapping_sub(previous) })
+        let previous = self.previous.replace(now).unwrap_or(now);
+        (now.wrapping_sub(first), now.wrapping_sub(previous))
     }
 
     /// What is known of the connection to which a segment belongs that an ICMP error quotes. Nothing but its time is

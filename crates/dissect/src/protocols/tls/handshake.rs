@@ -339,10 +339,18 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
 }
 
 fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
-    let (version, random) = hello(cx, c)?;
-    said.version = version;
-    said.suite = Some(c.u16(cx, &SUITE)?);
-    c.u8(cx, &COMPRESSION)?;
+    let random;
+    if c.peek()? == 0x7F {
+        // Drafts of TLS 1.3 before 22 said their version here, and nothing of sessions.
+        said.version = c.u16(cx, &VERSION)?;
+        random = *c.bytes(cx, &RANDOM, 32)?.first_chunk().ok_or(Short)?;
+        said.is_13 = true;
+        said.suite = Some(c.u16(cx, &SUITE)?);
+    } else {
+        (said.version, random) = hello(cx, c)?;
+        said.suite = Some(c.u16(cx, &SUITE)?);
+        c.u8(cx, &COMPRESSION)?;
+    }
     if random == RETRY {
         said.early_data = false;
         return extensions(cx, c, 2, said);
