@@ -546,6 +546,10 @@ pub(crate) enum BenchCommand {
         /// word read as the fault that it stands for most often
         #[arg(long)]
         beside: bool,
+        /// Judge the captures instead, mutilated in each of many ways (holes, one direction, cut packets, merged, mirrored,
+        /// in another order): how often a doctor is wrong and sure of it
+        #[arg(long, conflicts_with_all = ["beside", "json"])]
+        mutilated: bool,
         /// Write JSON instead of text: a line for each case, then the score
         #[arg(long)]
         json: bool,

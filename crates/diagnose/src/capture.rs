@@ -27,6 +27,7 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let mut votes = Vec::new();
     votes.extend(forgotten(facts));
     votes.extend(rationed(facts));
+    votes.extend(giants(facts));
     if facts.delivered().is_none() {
         votes.extend(refused_from_nearby(facts));
         votes.extend(queue_full(facts));
@@ -454,6 +455,41 @@ pub(crate) fn told(failed: &Span) -> Option<&str> {
     failed.text("icmp.outcome")
 }
 
+/// Whatever is larger than usual frames never came, though both ends announce that they take it, and no router is between
+/// them that could have said so.
+fn giants(facts: &Facts<'_>) -> Option<Vote> {
+    let connection = facts.steps("connection").max_by_key(|span| span.int("tcp.lost"))?;
+    let (mss, longest) = (connection.int("tcp.mss")?, connection.int("tcp.longest_received")?);
+    let received = connection.int("tcp.bytes_received").unwrap_or(0);
+    let troubled = connection.int("tcp.lost").unwrap_or(0) + connection.int("tcp.gap_bytes").unwrap_or(0) > 0;
+    let stalled = facts.own.iter().any(|span| {
+        ["http.timeout", "http.stalled", "tls.timeout"].iter().any(|code| span.failed_with(code))
+    });
+    let whole = connection.int("tcp.uncaptured") == Some(0);
+    // Who has more to send than one large segment holds sends one.
+    let small_only = mss > USUAL && longest <= USUAL && received > mss;
+    if !small_only || !whole || !(troubled || stalled) || connection.bool("tcp.beside") != Some(true) {
+        return None;
+    }
+    let subject = facts.subject();
+    let vote = Vote::broken(
+        &["IP15"],
+        0.88,
+        format!("This machine and {subject} agree on giant frames, and what is between them loses whatever is larger than usual."),
+    )
+    .explains(&["APP05", "IP09", "IP10", "IP11", "IP17", "IP19", "IP20", "IP21", "TCP11", "TCP18", "TLS23", "APP06"])
+    .cite(connection, format!("both announced segments of {mss} bytes; of {received} bytes none came in a segment of more than {longest}"))
+    .rule_out("IP09", "the server's packets passed no router that could have said \"packet too big\"")
+    .rule_out("APP05", "the server did send: what it sent in large segments is missing or was sent again in small ones")
+    .rule_out("IP19", "chance does not choose by size: nothing large came at all")
+    .network("let every device of this network take jumbo frames, or none: the same MTU everywhere")
+    .user("as a stopgap, set the MTU of this machine's network interface to 1500");
+    Some(if facts.delivered().is_some() { vote.only_disturbs().cost(1_000 * MS) } else { vote })
+}
+
+/// What usual Ethernet frames hold of TCP (1500 octets of IP).
+const USUAL: i64 = 1_460;
+
 /// Handshakes, by messages that stand in the clear.
 fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     let failed = facts.handshakes(Layer::Tls).filter(|span| span.code().is_some()).last()?;
@@ -723,8 +759,52 @@ fn loss(facts: &Facts<'_>) -> Option<Vote> {
     Some(vote)
 }
 
+/// Nearly all that is missing was lost in one piece, beside a long silence: all that was on the way when it died.
+fn swallowed(facts: &Facts<'_>) -> Option<Vote> {
+    let seen = losses(facts).filter(|seen| seen.lost >= LOST_MIN)?;
+    let widest = seen.connection.int("tcp.widest_hole_percent")?;
+    let pause = facts.steps("exchange").filter_map(|span| span.nanos_of("http.longest_pause")).max()?;
+    if widest < ONE_PIECE_PERCENT || pause < SHUT_MIN.max(8 * facts.rtt().unwrap_or(0)) {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["IP20"],
+            0.85,
+            format!(
+                "{} works, but the way was dead for a while: for {} nothing came through.",
+                facts.subject(),
+                ms(pause)
+            ),
+        )
+        .cost(pause)
+        .explains(&["TCP18", "IP19", "IP17", "TCP07"])
+        .cite(
+            seen.connection,
+            format!(
+                "{} packets were lost, {widest} % of their bytes in one piece, and for {} nothing came",
+                seen.lost,
+                ms(pause)
+            ),
+        )
+        .rule_out("IP19", "losses by chance are spread over the whole transfer; these follow one another")
+        .rule_out(
+            "IP17",
+            "a limit on the rate loses packets all the time; before and after this silence all is well",
+        )
+        .rule_out("APP13", "a program that pauses loses nothing")
+        .network("look for a link that went down and came back, or a route that changed, at this time"),
+    )
+}
+
+/// So much of what is missing, in one piece, was lost at one time.
+const ONE_PIECE_PERCENT: i64 = 60;
+
 /// A stream that stood still, and began again as a sender does whose timer has run out: with one packet.
 fn outage(facts: &Facts<'_>) -> Option<Vote> {
+    if let Some(vote) = swallowed(facts) {
+        return Some(vote);
+    }
     let connection = facts.steps("connection").find(|span| span.nanos_of("tcp.outage").is_some())?;
     let silent = connection.nanos_of("tcp.outage")?;
     let rtt = facts.rtt().unwrap_or(0);

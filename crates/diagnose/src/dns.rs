@@ -891,9 +891,16 @@ impl Case<'_> {
                     _ => None,
                 };
                 let bogus = errors.iter().any(|code| (6..=12).contains(code));
+                // A resolver that says that the signatures are bad has checked them (RFC 8914 4.7 to 4.13); on its word
+                // alone the general cause stays beside the special one.
+                let told: Vec<&str> = errors
+                    .iter()
+                    .find_map(|code| signatures::cause(*code))
+                    .into_iter()
+                    .chain(["DNS09"])
+                    .collect();
                 let causes: &[&str] = match (bogus, found) {
-                    // A resolver that says that the signatures are bad has checked them (RFC 8914 4.7 to 4.13).
-                    (true, _) => &["DNS09"],
+                    (true, _) => &told,
                     (false, Some(_)) => &["DNS09", "DNS11"],
                     (false, None) => &["DNS10", "DNS09", "DNS11"],
                 };

@@ -12,6 +12,7 @@
 //! - `capture`, `witness`: what only packets show, of any layer. `host`: this machine itself. `link`: who answers for an
 //!   address; `local`: no address to be had, loops. `bgp`: sessions of routers.
 //! - `proxy`, `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
+//! - `second`: the second look, by a table of what looks alike: no verdict is sure unless its lookalikes are ruled out.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
 mod bgp;
@@ -27,6 +28,7 @@ mod local;
 mod proxy;
 mod quic;
 mod recheck;
+mod second;
 mod tcp;
 pub mod thresholds;
 mod tls;
@@ -110,7 +112,7 @@ fn judge(facts: &Facts<'_>) -> Verdict {
         return without_votes(facts);
     };
     let also = also(&first, votes);
-    first.into_verdict(also)
+    second::look(facts, first.into_verdict(also))
 }
 
 /// Takes out disturbances that another one explains: on a lossy way the first packet of a connection gets lost now and

@@ -3,9 +3,11 @@
 //! - [`cases`]: what is to be judged. [`judge`]: one of them, run. [`run`]: all of them, side by side.
 //! - [`Outcome`]: how a verdict compares with the truth. [`Tally`]: many of them, counted.
 //! - [`baseline`]: what one would know by other tools.
+//! - [`mutilate`]: captures as they come in practice, with holes, cut, off other interfaces.
 //! - [`passive`]: the same for a doctor who has nothing but the capture, with its secrets and without.
 
 pub mod baseline;
+pub mod mutilate;
 pub mod passive;
 
 use std::borrow::Cow;
@@ -176,8 +178,18 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
 
 /// Runs all cases on `threads` threads; the results come in the order of the cases, whoever ran them.
 pub fn run(labs: &[Scenario], cases: &[Case], threads: usize) -> Vec<Result<Judged, RunError>> {
+    run_each(labs, cases, threads, judge)
+}
+
+/// As [`run`], with anything that can be done with a case.
+pub fn run_each<T: Send>(
+    labs: &[Scenario],
+    cases: &[Case],
+    threads: usize,
+    judge: impl Fn(&Scenario, &Case) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
-    let results: Mutex<Vec<(usize, Result<Judged, RunError>)>> = Mutex::default();
+    let results: Mutex<Vec<(usize, T)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, cases.len().max(1)) {
             scope.spawn(|| {
@@ -292,11 +304,16 @@ impl Tally {
 
     /// Counts the opinion of a doctor on the same capture.
     pub fn add_opinion(&mut self, judged: &Judged, opinion: &passive::Opinion) {
-        self.counts[opinion.outcome as usize] += 1;
-        self.layers_right += usize::from(opinion.layer_right);
+        self.add_only_opinion(opinion);
         self.packets = self.packets.max(judged.packets);
         self.took = self.took.max(judged.took);
         self.beyond = self.beyond.max(judged.beyond);
+    }
+
+    /// Counts an opinion on a capture that nobody diagnosed live.
+    pub fn add_only_opinion(&mut self, opinion: &passive::Opinion) {
+        self.counts[opinion.outcome as usize] += 1;
+        self.layers_right += usize::from(opinion.layer_right);
     }
 
     /// How many ended so.

@@ -30,6 +30,8 @@ pub(crate) struct Certificate {
     not_for_servers: bool,
     /// It says that it may not vouch for others, or does not say that it may (RFC 5280 4.2.1.9).
     no_authority: bool,
+    /// It promises a word of its issuer's with each handshake (RFC 7633).
+    must_staple: bool,
 }
 
 impl Certificate {
@@ -48,6 +50,7 @@ impl Certificate {
             rsa_bits: rsa_bits(&certificate),
             not_for_servers: not_for_servers(&certificate),
             no_authority: !certificate.is_ca(),
+            must_staple: must_staple(&certificate),
         })
     }
 
@@ -66,6 +69,7 @@ impl Certificate {
         let names = self.names.iter().take(100).cloned().map(Value::Text).collect();
         map.insert("sans".to_owned(), Value::List(names));
         map.insert("aia".to_owned(), Value::Bool(self.names_issuer));
+        map.insert("must_staple".to_owned(), Value::Bool(self.must_staple));
         Value::Map(map)
     }
 
@@ -140,6 +144,13 @@ fn rsa_bits(certificate: &X509Certificate<'_>) -> Option<usize> {
 fn not_for_servers(certificate: &X509Certificate<'_>) -> bool {
     let usage = certificate.extended_key_usage().ok().flatten();
     usage.is_some_and(|usage| !usage.value.server_auth && !usage.value.any)
+}
+
+/// The TLS features that a certificate promises (RFC 7633 4): a list of numbers, 5 for the status of the certificate.
+fn must_staple(certificate: &X509Certificate<'_>) -> bool {
+    let feature = |oid: &str| oid == "1.3.6.1.5.5.7.1.24";
+    let promised = certificate.extensions().iter().filter(|extension| feature(&extension.oid.to_id_string()));
+    promised.into_iter().any(|extension| extension.value.windows(3).any(|number| number == [2, 1, 5]))
 }
 
 fn names_issuer(certificate: &X509Certificate<'_>) -> bool {

@@ -72,9 +72,25 @@ impl Coding {
     }
 }
 
+/// What is wrong with a body of which these bytes are the first, by the header's value.
+pub(crate) fn misbegins(header: &str, sample: &[u8]) -> Option<&'static str> {
+    let mut coding = Coding::named(Some(header));
+    coding.feed(sample);
+    // How it ends is not known.
+    coding.end = [0; 4];
+    coding.objection().filter(|_| sample.len() >= 4)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_tells_without_the_end() {
+        assert_eq!(misbegins("gzip", &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xff, 0xff, 0xff, 0xff]), None);
+        assert_eq!(misbegins("gzip", b"<!doctype html>"), Some("it does not begin as gzip does"));
+        assert_eq!(misbegins("gzip", b"<!"), None);
+    }
 
     fn check(header: &str, body: &[u8], objection: Option<&str>) {
         for cut in 0..=body.len() {

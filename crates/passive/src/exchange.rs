@@ -1,6 +1,7 @@
 //! Requests and answers on a connection: read where they can be, told from the rhythm of encrypted records otherwise.
 
-use crate::flow::{Said, TcpFlow, What};
+use crate::coding::misbegins;
+use crate::flow::{RECORDS_MAX, Said, TcpFlow, What};
 use crate::glance::Message;
 use crate::http1::{Event, Request, Response, noted};
 use crate::kept::Moment;
@@ -37,6 +38,8 @@ pub(crate) struct Exchange {
     pub(crate) expects: Option<u64>,
     /// Nothing but the end of the connection tells where the answer ends.
     pub(crate) until_close: bool,
+    /// How the body says it is packed, as long as none of it came.
+    pub(crate) coding: Option<String>,
     /// What else is to be said of it, as values of its span.
     pub(crate) noted: Vec<(&'static str, Value)>,
 }
@@ -235,6 +238,10 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
                         Some(("http.coding".into(), format!("its body cannot be unpacked: {why}")));
                 }
             }
+            // What follows the last answer while nothing else was asked.
+            Event::Excess(count) if *by != client && answering > 0 && answering == list.len() => {
+                list[answering - 1].noted.push(("http.excess", Value::from(*count)));
+            }
             Event::End if *by != client => {
                 if let Some(exchange) = list.get_mut(answering) {
                     exchange.ended = true;
@@ -352,10 +359,16 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             exchange.server = get("server");
             exchange.retry_after = get("retry-after");
             exchange.date = get("date");
+            exchange.coding = get("content-encoding");
             let known = noted(&message.headers);
             exchange.noted.extend(known.into_iter().map(|(key, text)| (key, Value::Text(text))));
         }
         exchange.bytes = Some(exchange.bytes.unwrap_or(0) + message.data);
+        if let Some(coding) = exchange.coding.take_if(|_| message.data > 0)
+            && let Some(why) = misbegins(&coding, &message.sample)
+        {
+            exchange.failure = Some(("http.coding".into(), format!("its body cannot be unpacked: {why}")));
+        }
         exchange.ended |= message.ends;
         // Who has the whole answer needs no more of the request (RFC 9113 8.1).
         if message.resets && !exchange.ended && exchange.failure.is_none() {
@@ -451,6 +464,9 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     let (start, _) = *tls.data[0].first()?;
     let after: Vec<&(Moment, u16)> = tls.data[1].iter().filter(|(at, _)| *at > finished).collect();
     let bytes: u64 = after.iter().map(|(_, len)| u64::from(*len)).sum();
+    // Of many records only the first are remembered: then the stream itself tells how much there was, and until when.
+    let many = flow.records[server] > RECORDS_MAX;
+    let bytes = if many { bytes.max(flow.sides[server].bytes) } else { bytes };
     let mut exchange = Exchange {
         start,
         end: after.last().map_or(start, |(at, _)| (*at).max(start)),
@@ -537,6 +553,9 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         } else {
             exchange.unclear = Some("the capture ends before its answer");
         }
+    }
+    if many && let Some(last) = flow.pauses[server].last {
+        exchange.end = exchange.end.max(Moment { time: last, number: flow.last.number });
     }
     exchange.bytes = Some(bytes);
     Some(exchange)

@@ -15,7 +15,7 @@ pub(crate) type End = (IpAddr, u16);
 /// Things said that are remembered of a flow.
 const SAID_MAX: usize = 4096;
 /// Records of application data of one side that are remembered.
-const RECORDS_MAX: u32 = 128;
+pub(crate) const RECORDS_MAX: u32 = 128;
 /// Round trips that are remembered.
 const SAMPLES_MAX: usize = 4096;
 /// A pause in the data longer than this is the sender's, and says nothing of the way.
@@ -34,6 +34,9 @@ const OPENING: usize = 64;
 const TAKEN_MAX: usize = 1_024;
 /// An acknowledgement may be held back for so long (RFC 9293 3.8.6.3 allows 500 ms; 40 are usual).
 const SOON: u64 = 100_000_000;
+
+/// Bytes of a change of cipher with its record.
+const CHANGE_CIPHER: u32 = 6;
 
 /// A silence from which on a connection counts as left alone.
 const REVIVED: u64 = 1_000_000_000;
@@ -98,13 +101,19 @@ pub(crate) struct TcpFlow {
     /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
     pub(crate) samples: [Vec<u64>; 2],
     stamps: [VecDeque<(u32, u64)>; 2],
+    /// The window that each side announced last.
+    windows: [u32; 2],
     /// When the server acknowledged something new.
     taken: Vec<Moment>,
     revival: Option<Revival>,
     resumption: Option<Resumption>,
     /// How long the server's stream stood still each time that it went on with a single packet.
     pub(crate) lone_restarts: Vec<u64>,
-    records: [u32; 2],
+    pub(crate) records: [u32; 2],
+    /// Payload of the server's before the client went on behind its first words.
+    pub(crate) flight: Option<u64>,
+    /// The packet that opened each side's direction says nothing of the largest segment, and was captured whole.
+    pub(crate) sizeless: [bool; 2],
     readers: [Reader; 2],
     heads: VecDeque<bool>,
     /// What is spoken is TLS, so its bytes are no HTTP.
@@ -206,11 +215,14 @@ impl TcpFlow {
             shut: Default::default(),
             samples: Default::default(),
             stamps: Default::default(),
+            windows: [0; 2],
             taken: Vec::new(),
             revival: None,
             resumption: None,
             lone_restarts: Vec::new(),
             records: [0; 2],
+            flight: None,
+            sizeless: [false; 2],
             readers: Default::default(),
             heads: VecDeque::new(),
             is_tls: false,
@@ -248,7 +260,7 @@ impl TcpFlow {
         let silent = at.time.saturating_sub(self.last.time);
         self.last = at;
         self.album.add(kept);
-        self.handshake(by, at, tcp);
+        self.handshake(by, at, tcp, glance.cut);
         self.revive(by, at, silent, tcp);
         if tcp.flags & RST != 0 {
             let other = &self.sides[1 - by];
@@ -274,6 +286,11 @@ impl TcpFlow {
             tsval: tcp.tsval,
             ip_id: glance.ip_id,
         };
+        let heard = self.sides[1 - by].bytes;
+        // A change of cipher by itself is no answer: it goes out at once, for the sake of old devices (RFC 8446 D.4).
+        if by == self.client() && tcp.len > CHANGE_CIPHER && heard > 0 {
+            self.flight.get_or_insert(heard);
+        }
         let (fresh, lost) = (self.sides[by].bytes, self.sides[by].lost);
         let on_the_way = self.sides[by].unacknowledged() > 0 && self.sides[by].saw_syn;
         let remarkable = self.sides[by].remarkable();
@@ -301,7 +318,10 @@ impl TcpFlow {
         }
         if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
             let acked = self.sides[1 - by].acked;
-            let missed = self.sides[1 - by].acknowledged(tcp.ack, at.time);
+            // A window that opens is news.
+            let bare = tcp.len == 0 && tcp.flags & (SYN | FIN) == 0 && self.windows[by] == tcp.window;
+            self.windows[by] = tcp.window;
+            let missed = self.sides[1 - by].acknowledged(tcp.ack, bare, at.time);
             if self.sides[1 - by].acked > acked && by != self.client() && self.taken.len() < TAKEN_MAX {
                 self.taken.push(at);
             }
@@ -348,6 +368,22 @@ impl TcpFlow {
         let soon = reset.at.time.saturating_sub(since) < REVIVED * 5;
         let unsaid = got.bytes == 0;
         (soon && (asked_last || unsaid)).then_some((reset.at, !unsaid))
+    }
+
+    /// Takes a second copy of a packet.
+    pub(crate) fn copied(&mut self, from: End, kept: &Kept) {
+        self.sides[usize::from(self.ends[0] != from)].copied(kept.at.number);
+        self.album.mark(kept);
+    }
+
+    /// What a side's own clock said last (RFC 7323 3), and when.
+    pub(crate) fn last_stamp(&self, from: End) -> Option<(u32, u64)> {
+        self.stamps[usize::from(self.ends[0] != from)].back().copied()
+    }
+
+    /// Whether packets of both directions were seen twice: no network does that, but a switch's mirror port does.
+    pub(crate) fn is_mirrored(&self) -> bool {
+        self.sides.iter().all(|side| side.twice * 4 >= side.data_segments.max(1))
     }
 
     /// Watches what becomes of the first thing that is said after a silence, by a side that had been answered before.
@@ -433,10 +469,11 @@ impl TcpFlow {
         shut.longest.max(open)
     }
 
-    fn handshake(&mut self, by: usize, at: Moment, tcp: &Tcp) {
+    fn handshake(&mut self, by: usize, at: Moment, tcp: &Tcp, cut: bool) {
         let (syn, ack) = (tcp.flags & SYN != 0, tcp.flags & ACK != 0);
         if syn {
             self.mss[by] = tcp.mss.or(self.mss[by]);
+            self.sizeless[by] = self.mss[by].is_none() && !cut;
             self.scale[by] = tcp.scale;
             self.client = Some(if ack { 1 - by } else { by });
             self.greeted_shut |= ack && tcp.window == 0;

@@ -9,6 +9,11 @@ const WORDS_MAX: usize = 1024;
 /// Messages of one packet beyond this are not looked at: a packet with more of them is made to cost time.
 const MESSAGES_MAX: usize = 256;
 
+/// The extension `status_request` (RFC 6066 8).
+const STATUS_REQUEST: u64 = 5;
+/// So many bytes of a body show how it is packed.
+const SAMPLE_MAX: usize = 256;
+
 /// One packet.
 #[derive(Debug, Default)]
 pub(crate) struct Glance {
@@ -166,6 +171,8 @@ pub(crate) struct Handshake {
     pub(crate) server_name: Option<String>,
     pub(crate) alpn: Vec<String>,
     pub(crate) certificates: Vec<Vec<u8>>,
+    /// It asks for, or holds, what a certificate's issuer says of it today (RFC 6066 8, RFC 8446 4.4.2.1).
+    pub(crate) status: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -184,6 +191,8 @@ pub(crate) struct Http2 {
     pub(crate) stream: u64,
     /// Bytes of a body in this frame.
     pub(crate) data: u64,
+    /// The first of them.
+    pub(crate) sample: Vec<u8>,
     /// It is the stream's last frame.
     pub(crate) ends: bool,
     /// The sender gives the stream up.
@@ -329,7 +338,7 @@ impl Walk<'_, '_> {
             "udp" => self.udp(name, field),
             "icmp" | "icmpv6" => self.icmp(name, field),
             "arp" => self.arp(name, field),
-            "eth" if name == "eth.src" => {
+            "eth" | "sll" if matches!(name, "eth.src" | "sll.src.eth") => {
                 if let Value::Ether(mac) = self.tree.value(field) {
                     self.glance.mac = Some(mac);
                 }
@@ -552,6 +561,7 @@ impl Walk<'_, '_> {
             "tls.handshake.ciphersuite" if message.kind == 2 => message.suite = Some(number as u16),
             "tls.handshake.extensions_server_name" => message.server_name = Some(words.to_ascii_lowercase()),
             "tls.handshake.extensions_alpn_str" => message.alpn.push(words),
+            "tls.handshake.extension.type" => message.status |= number == STATUS_REQUEST,
             "tls.handshake.certificate" if message.certificates.len() < 16 => {
                 message.certificates.push(der.to_vec());
             }
@@ -613,6 +623,8 @@ impl Walk<'_, '_> {
             return self.push(Message::Http2(Http2 { is_3, ..Http2::default() }));
         }
         let words = if rest.starts_with("header") { self.words(field) } else { String::new() };
+        let sample = if rest.starts_with("data") { self.tree.bytes(field) } else { &[] };
+        let sample = sample[..sample.len().min(SAMPLE_MAX)].to_vec();
         let last = self.glance.messages.iter_mut().rev().find_map(|message| match message {
             Message::Http2(http2) => Some(http2),
             _ => None,
@@ -621,7 +633,12 @@ impl Walk<'_, '_> {
         match rest {
             "streamid" => message.stream = number,
             "flags.end_stream" => message.ends = number != 0,
-            "data.data" | "data" => message.data += u64::from(field.len),
+            "data.data" | "data" => {
+                message.data += u64::from(field.len);
+                if message.sample.is_empty() {
+                    message.sample = sample;
+                }
+            }
             "rst_stream.error" => (message.resets, message.error) = (true, Some(number)),
             "goaway.last_stream_id" => message.goes_away = Some((0, number)),
             "goaway.error" => {

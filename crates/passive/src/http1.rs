@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Spoiled(&'static str),
     /// The message is whole.
     End,
+    /// So many bytes behind the end of an answer that belong to nothing.
+    Excess(u64),
     /// What was sent is no HTTP.
     Garbage,
 }
@@ -84,6 +86,7 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     began: bool,
     coding: Coding,
+    answers: bool,
 }
 
 fn begins_request(bytes: &[u8]) -> bool {
@@ -190,8 +193,13 @@ impl Reader {
             || begins_request(&self.buffer)
             || (self.buffer.len() < 8 && (b"HTTP/1.".starts_with(&self.buffer) || self.buffer.is_ascii()));
         if !plausible {
-            if !self.began {
-                events.push(Event::Garbage);
+            // An empty line behind a message is an old habit (RFC 9112 2.2).
+            match (self.began, self.answers) {
+                (false, _) => events.push(Event::Garbage),
+                (true, true) if !self.buffer.starts_with(b"\r\n") => {
+                    events.push(Event::Excess(self.buffer.len() as u64));
+                }
+                _ => {}
             }
             self.state = State::Lost;
             self.buffer.clear();
@@ -276,6 +284,7 @@ impl Reader {
             noted: noted(headers),
         }));
         self.coding = Coding::named(get(headers, "content-encoding").as_deref());
+        self.answers = true;
         if head_only {
             self.coding = Coding::default();
             self.end(events);

@@ -318,8 +318,9 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         .filter(|judged| judged.found || judged.visit.connects())
         .map(|judged| (judged.visit.host, judged.visit.name.clone()))
         .collect();
+    let alone = judged.len() == 1;
     for judged in &mut judged {
-        if is_by_the_way(judged, &worked) || is_errand_of(judged, &worked) {
+        if is_by_the_way(judged, &worked, alone) || is_errand_of(judged, &worked) {
             judged.verdict.status = Status::Healthy;
             judged.verdict.causes.clear();
         }
@@ -384,8 +385,11 @@ fn rank(status: Status) -> u8 {
 
 /// A name that was tried and is not there is no fault if it is one of several tries for another that was found: with a
 /// suffix of the search list (resolv.conf), or below it.
-fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
+fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)], alone: bool) -> bool {
     let only_names = !judged.visit.connects();
+    if only_names && judged.absent && is_made_up(&judged.visit.name) && !alone {
+        return true;
+    }
     // A suffix whose servers are silent costs time, and then the name itself is tried.
     only_names
         && (judged.absent || judged.silent)
@@ -401,6 +405,17 @@ fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
 fn is_errand_of(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
     let others = worked.iter().any(|(host, name)| *host == judged.visit.host && !is_errand(name));
     !judged.visit.connects() && others && is_errand(&judged.visit.name)
+}
+
+/// Whether a name looks as if nobody had meant it to exist: programs ask for such to learn whether somebody answers for
+/// names that are not there. A lone label of letters, as browsers make it up, or one of many digits.
+fn is_made_up(name: &str) -> bool {
+    let (label, rest) = name.split_once('.').unwrap_or((name, ""));
+    let letters = label.chars().all(|letter| letter.is_ascii_lowercase());
+    let digits = label.chars().filter(char::is_ascii_digit).count();
+    let hex = label.chars().skip(1).all(|letter| letter.is_ascii_hexdigit());
+    (rest.is_empty() && letters && (7..=15).contains(&label.len()))
+        || (hex && label.len() >= 12 && digits >= 4)
 }
 
 /// A loop between switches, which nothing else gets through; or a machine that got no address, and so did nothing else.

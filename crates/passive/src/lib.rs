@@ -13,6 +13,7 @@
 //!   heads say. `bgp`: the last words of routers' sessions.
 //! - `visit`: what belongs together. `errands`: what programs look up for themselves.
 //! - `tell`: from what was seen to spans. `judge`: verdicts for flows and the whole.
+//! - `intake`: second copies, clocks that were set, directions on interfaces of their own.
 //! - `kept`: packets kept for evidence. `sums`: packets that were damaged on the way.
 
 mod bgp;
@@ -25,6 +26,7 @@ mod flow;
 mod glance;
 mod ground;
 mod http1;
+mod intake;
 mod judge;
 mod kept;
 mod questions;
@@ -46,6 +48,7 @@ use thru_dissect::{Arena, Dissector, Meta, Options};
 use thru_trace::frames::CHECK;
 
 use glance::Glance;
+use intake::{Clock, Homes, Recent};
 use kept::{Kept, Moment};
 use sums::Sums;
 use watch::Watch;
@@ -65,6 +68,7 @@ const LATEST: u64 = u64::MAX / 2;
 pub struct Doctor {
     arena: Arena,
     interfaces: BTreeMap<(u32, u32), Interface>,
+    homes: Homes,
     secrets: Vec<Vec<u8>>,
     packets: u64,
     first: Option<u64>,
@@ -76,6 +80,8 @@ struct Interface {
     dissector: Dissector,
     watch: Watch,
     sums: Sums,
+    recent: Recent,
+    clock: Clock,
     name: String,
 }
 
@@ -102,7 +108,8 @@ impl Doctor {
         };
         self.packets += 1;
         let secrets = &self.secrets;
-        let interface = self.interfaces.entry((meta.interface, index)).or_insert_with(|| {
+        let home = self.homes.of((meta.interface, index), meta.link, bytes);
+        let interface = self.interfaces.entry(home).or_insert_with(|| {
             let mut dissector =
                 Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
             for text in secrets {
@@ -115,9 +122,11 @@ impl Doctor {
         let time = meta.time.unwrap_or(0).min(LATEST);
         let first = *self.first.get_or_insert(time);
         let time = time.clamp(first.saturating_sub(YEAR), first.saturating_add(YEAR));
-        let at = Moment { time, number: meta.number };
-        if interface.sums.is_damaged(meta.link, bytes, meta.original, at.number) {
+        let is_copy = interface.recent.is_copy(meta.link, bytes, meta.original, time);
+        if !is_copy && interface.sums.is_damaged(meta.link, bytes, meta.original, meta.number) {
             interface.watch.packets += 1;
+            let time = interface.clock.read(time, &Glance::default(), &interface.watch);
+            let at = Moment { time, number: meta.number };
             if interface.watch.broken.len() < sums::LISTED_MAX {
                 let ip_at = sums::ip_at(meta.link, bytes);
                 interface.watch.broken.push(Kept::new(at, bytes, meta.link == ETHERNET, ip_at));
@@ -128,9 +137,17 @@ impl Doctor {
         let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);
         let mut glance = Glance::of(&tree);
         glance.complete(bytes, meta.original);
+        let time = interface.clock.read(time, &glance, &interface.watch);
+        let at = Moment { time, number: meta.number };
         let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
         if let (Some(check), Some(ends)) = (check, glance.ends()) {
             interface.watch.mark(ends, check);
+        }
+        interface.watch.disordered = interface.clock.disordered;
+        interface.watch.cut |= glance.cut;
+        if is_copy {
+            interface.watch.copied(&glance, &kept);
+            return;
         }
         interface.watch.take(&glance, &kept, meta.original);
     }

@@ -231,6 +231,16 @@ impl Questions {
         }
     }
 
+    /// Who asked for the name that led to an address, if it was one host.
+    pub(crate) fn asker_of(&self, address: IpAddr) -> Option<IpAddr> {
+        let told = |question: &&Question| {
+            question.answer.as_ref().is_some_and(|(_, answer)| answer.addresses.contains(&address))
+        };
+        let mut askers = self.all.iter().filter(told).map(|question| question.client.0);
+        let first = askers.next()?;
+        askers.all(|asker| asker == first).then_some(first)
+    }
+
     /// The name that led to an address, as far as answers told.
     pub(crate) fn name_of(&self, address: IpAddr) -> Option<&str> {
         let question = self.all.iter().rev().find(|question| {

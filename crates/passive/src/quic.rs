@@ -26,7 +26,8 @@ pub(crate) struct QuicFlow {
     pub(crate) closed: Option<(usize, u64, Option<u8>, Moment)>,
     /// The server knows other versions only.
     pub(crate) other_versions: Option<Moment>,
-    pub(crate) retry: bool,
+    /// Retry packets of the server (RFC 9000 17.2.5).
+    pub(crate) retries: u64,
     pub(crate) told: Vec<Told>,
     pub(crate) said: Vec<Said>,
     pub(crate) album: Album,
@@ -48,7 +49,7 @@ impl QuicFlow {
             first_answer: None,
             closed: None,
             other_versions: None,
-            retry: false,
+            retries: 0,
             told: Vec::new(),
             said: Vec::new(),
             album: Album::default(),
@@ -71,7 +72,7 @@ impl QuicFlow {
                 Message::Quic(quic) => {
                     match quic.long {
                         Some(0) if self.client.is_none() => self.client = Some(by),
-                        Some(3) => self.retry = true,
+                        Some(3) => self.retries += 1,
                         None if quic.version == 0 && !quic.versions_offered => {
                             self.short[by] += 1;
                             if by == self.client() {

@@ -105,6 +105,11 @@ pub(crate) struct Side {
     /// Second copies made by the network.
     pub(crate) copies: Vec<u64>,
     pub(crate) copies_count: u64,
+    /// Packets of any kind that came twice within a moment.
+    pub(crate) twice: u64,
+    /// Acknowledgements that say nothing new while this side has sent more than they acknowledge: what their sender says of
+    /// each packet that came before its turn (RFC 5681 3.2).
+    pub(crate) said_again: u64,
     /// Bytes that the peer acknowledged and the capture lacks.
     pub(crate) uncaptured: u64,
     /// Goodbyes that were said again because nobody took them.
@@ -128,6 +133,11 @@ pub(crate) struct Side {
     last_lost: Option<u64>,
     /// How many of them there were in each [`STRETCH`] bytes.
     stretches: Vec<u32>,
+    /// Payload of the longest packet.
+    pub(crate) longest: u32,
+    /// Bytes of all holes when they were found, and of the widest.
+    pub(crate) holes_bytes: u64,
+    pub(crate) widest_hole: u64,
     episode_since: Option<u64>,
 }
 
@@ -184,9 +194,8 @@ impl Side {
         if segment.len == 0 || probe {
             if end > self.high {
                 // An acknowledgement that stands behind what was seen tells of bytes that were sent and got lost.
-                if begin > self.high && self.segments > 1 && self.holes.len() < HOLES_MAX {
-                    let hole = Hole { end: begin, since: segment.time, tsval: segment.tsval };
-                    self.holes.insert(self.high, hole);
+                if begin > self.high && self.segments > 1 {
+                    self.find_hole(segment, begin);
                 }
                 self.high = end;
             }
@@ -199,6 +208,7 @@ impl Side {
         if self.acked >= self.high {
             (self.progress, self.resent_since) = (segment.time, 0);
         }
+        self.longest = self.longest.max(segment.len);
         self.first_data.get_or_insert((segment.time, segment.number));
         self.place(segment, begin, end, rtt);
         self.last_data = Some(segment.time);
@@ -218,9 +228,8 @@ impl Side {
         }
         self.recent.push_back((begin, segment.len, segment.ip_id, segment.tsval, segment.time));
         if begin >= self.high {
-            if begin > self.high && self.holes.len() < HOLES_MAX {
-                let hole = Hole { end: begin, since: segment.time, tsval: segment.tsval };
-                self.holes.insert(self.high, hole);
+            if begin > self.high {
+                self.find_hole(segment, begin);
             }
             self.high = end;
             self.bytes += u64::from(segment.len);
@@ -250,6 +259,24 @@ impl Side {
         if self.last_sent.is_some_and(|sent| segment.time.saturating_sub(sent) >= TIMER) {
             self.timeouts += 1;
         }
+    }
+
+    /// A packet came twice within a moment.
+    pub(crate) fn copied(&mut self, number: u64) {
+        self.twice += 1;
+        self.copies_count += 1;
+        list(&mut self.copies, number);
+    }
+
+    /// What is between the highest that was seen and `begin` was skipped.
+    fn find_hole(&mut self, segment: &Segment<'_>, begin: u64) {
+        if self.holes.len() >= HOLES_MAX {
+            return;
+        }
+        let wide = begin - self.high;
+        self.holes_bytes = self.holes_bytes.saturating_add(wide);
+        self.widest_hole = self.widest_hole.max(wide);
+        self.holes.insert(self.high, Hole { end: begin, since: segment.time, tsval: segment.tsval });
     }
 
     fn trouble(&mut self, time: u64, rtt: u64, begin: u64) {
@@ -325,12 +352,14 @@ impl Side {
     }
 
     /// The peer has acknowledged up to here: what is missing below was on the way all the same.
-    pub(crate) fn acknowledged(&mut self, ack: u32, time: u64) -> Vec<Piece> {
+    /// `bare`: it was said in a packet without data.
+    pub(crate) fn acknowledged(&mut self, ack: u32, bare: bool, time: u64) -> Vec<Piece> {
         if self.base.is_none() {
             self.start(ack, false);
         }
         let Some(offset) = self.offset(ack) else { return Vec::new() };
         if offset <= self.acked {
+            self.said_again += u64::from(offset == self.acked && bare && self.high > offset);
             return Vec::new();
         }
         self.acked = offset;

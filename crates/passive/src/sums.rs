@@ -69,34 +69,71 @@ fn is_begun(src: IpAddr, dst: IpAddr, protocol: Protocol, payload: &[u8]) -> boo
         _ => return false,
     };
     let Some(&[high, low]) = payload.get(at..at + 2) else { return false };
-    let words = |address: IpAddr| -> u32 {
-        let bytes = match address {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum()
-    };
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX) & 0xFFFF;
-    let mut sum = words(src) + words(dst) + u32::from(protocol.0) + length;
-    while sum > 0xFFFF {
-        sum = (sum & 0xFFFF) + (sum >> 16);
-    }
-    sum == u32::from(high) << 8 | u32::from(low)
+    fold(pseudo(src, dst, protocol) + length) == u32::from(high) << 8 | u32::from(low)
 }
 
 /// Where the IP header begins, and its version.
 pub(crate) fn ip_at(link: u16, frame: &[u8]) -> Option<(usize, u8)> {
     let at = match link {
-        1 => match frame.get(12..14)? {
-            [0x08, 0x00] | [0x86, 0xDD] => 14,
-            _ => return None,
-        },
+        1 => behind_tags(frame)?,
         101 | 228 | 229 | 12 | 14 => 0,
         113 => 16,
         276 => 20,
         _ => return None,
     };
     frame.get(at).map(|first| (at, first >> 4))
+}
+
+/// Behind the Ethernet header and the tags of virtual networks (IEEE 802.1Q).
+fn behind_tags(frame: &[u8]) -> Option<usize> {
+    (0..=TAGS_MAX).map(|tags| 12 + 4 * tags).find_map(|at| match frame.get(at..at + 2)? {
+        [0x08, 0x00] | [0x86, 0xDD] => Some(Some(at + 2)),
+        [0x81, 0x00] | [0x88, 0xA8] => None,
+        _ => Some(None),
+    })?
+}
+
+/// Nobody puts more around a frame.
+const TAGS_MAX: usize = 2;
+
+/// Whether the sum is that of a part of the payload from its beginning: a network card merged what followed, and left the
+/// first segment's sum in place.
+fn is_of_a_part(src: IpAddr, dst: IpAddr, segment: &[u8]) -> bool {
+    let header = segment.get(12).map_or(0, |byte| usize::from(byte >> 4) * 4);
+    if segment.len() < header || header < 20 {
+        return false;
+    }
+    let mut sum = pseudo(src, dst, Protocol::TCP) + words(&segment[..header]);
+    for (place, pair) in segment[header..].chunks(2).enumerate() {
+        let upto = header + place * 2;
+        if fold(sum + upto as u32) == 0xFFFF && upto > header {
+            return true;
+        }
+        sum += words(pair);
+    }
+    false
+}
+
+fn words(bytes: &[u8]) -> u32 {
+    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
+    bytes.chunks(2).map(word).sum()
+}
+
+fn fold(mut sum: u32) -> u32 {
+    while sum > 0xFFFF {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    sum
+}
+
+/// Addresses and protocol; the length is to be added.
+fn pseudo(src: IpAddr, dst: IpAddr, protocol: Protocol) -> u32 {
+    let of = |address: IpAddr| match address {
+        IpAddr::V4(address) => words(&address.octets()),
+        IpAddr::V6(address) => words(&address.octets()),
+    };
+    of(src) + of(dst) + u32::from(protocol.0)
 }
 
 /// Who sent it, and whether its sums hold; `None` where that cannot be told.
@@ -130,7 +167,14 @@ fn holds(link: u16, frame: &[u8]) -> Option<(IpAddr, bool)> {
         return None;
     }
     let transport = match protocol {
-        Protocol::TCP => TcpView::new(payload).ok()?.checksum_is_valid(&pseudo),
+        Protocol::TCP => {
+            let holds = TcpView::new(payload).ok()?.checksum_is_valid(&pseudo);
+            // Nothing is known of what was merged, or of a sum that nobody has written.
+            if !holds && (payload.get(16..18) == Some(&[0, 0]) || is_of_a_part(src, dst, payload)) {
+                return None;
+            }
+            holds
+        }
         Protocol::UDP => UdpView::new(payload).ok()?.checksum_is_valid(&pseudo)?,
         Protocol::ICMPV4 => checksum::is_valid(payload),
         Protocol::ICMPV6 => pseudo.is_valid(payload),

@@ -13,7 +13,7 @@ mod names;
 
 use std::collections::BTreeMap;
 
-use thru_trace::{Packet, Step, Trace, attach_frames};
+use thru_trace::{Layer, Packet, Step, Trace, attach_frames};
 
 use crate::kept::{Kept, Moment};
 use crate::visit::Visit;
@@ -69,7 +69,28 @@ impl<'w> Teller<'w> {
         self.done()
     }
 
+    /// What whoever captured did not see, for the second look at a verdict.
+    fn observer(&mut self) {
+        let watch = self.watch;
+        let lacks = [
+            ("capture.lacks", watch.lacks_packets()),
+            ("capture.one_way", watch.is_one_way()),
+            ("capture.cut", watch.cut),
+            ("capture.errors_unread", watch.unread_errors > 0),
+            ("capture.disordered", watch.disordered > 0),
+            ("capture.begins_within", watch.begins_within()),
+        ];
+        if self.trace.spans.is_empty() || lacks.iter().all(|(_, lacks)| !lacks) {
+            return;
+        }
+        let step = Step::new(Layer::None, "capture", "what the capture lacks");
+        let step =
+            lacks.into_iter().filter(|(_, lacks)| *lacks).fold(step, |step, (key, _)| step.set(key, true));
+        self.trace.add(step.skipped("not all that was sent was captured whole and in order"));
+    }
+
     pub(crate) fn done(mut self) -> Trace {
+        self.observer();
         self.trace.packets = self.packets.into_values().collect();
         attach_frames(&mut self.trace);
         self.trace

@@ -46,6 +46,8 @@ pub(crate) struct Tls {
     pub(crate) requested: bool,
     /// The client sent one.
     pub(crate) sent_certificate: bool,
+    /// The client asked what the certificate's issuer says of it today, and the server had it with it.
+    pub(crate) status: [bool; 2],
     /// When the server said that it will say no more (RFC 8446 6.1), in whatever words can be seen.
     pub(crate) goodbye: Option<Moment>,
 }
@@ -145,6 +147,7 @@ impl Tls {
         match (message.kind, by) {
             (1, _) => {
                 self.hello.get_or_insert(at);
+                self.status[0] |= message.status;
                 self.server_name = message.server_name.clone().or(self.server_name.take());
             }
             (2, _) => {
@@ -154,6 +157,8 @@ impl Tls {
                 self.alpn = message.alpn.first().cloned().or(self.alpn.take());
             }
             (13, 1) => self.requested = true,
+            // In TLS 1.2 it is a message of its own (RFC 6066 8).
+            (22, 1) => self.status[1] = true,
             (11, 0) => self.sent_certificate = !message.certificates.is_empty(),
             (20, 0) => {
                 self.finished.get_or_insert(at);
@@ -162,6 +167,7 @@ impl Tls {
             (11, 1) if self.chain.is_empty() => {
                 self.chain = message.certificates.iter().filter_map(|der| Certificate::read(der)).collect();
                 self.readable = !self.chain.is_empty();
+                self.status[1] |= message.status;
             }
             _ => {}
         }
@@ -195,7 +201,9 @@ impl Tls {
             let (code, text) = self.objection(alert, at);
             return failed(code, text, at);
         }
-        if let Some(at) = self.sealed_alert[0].filter(|_| !done && self.server_hello.is_some()) {
+        // Behind a hole of the capture, or in another order, a goodbye looks like an objection.
+        let followed = flow.sides[flow.client()].uncaptured == 0 && is_whole(flow);
+        if let Some(at) = self.sealed_alert[0].filter(|_| !done && followed && self.server_hello.is_some()) {
             if let Some((code, text)) = self.visible_objection(at) {
                 return failed(code, text, at);
             }
@@ -248,7 +256,10 @@ impl Tls {
             && !opening.is_empty()
             && !matches!(opening.as_slice(), [20..=23, 3, ..]);
         let (time, number) = flow.sides[server].first_data?;
-        foreign.then_some(Moment { time, number })
+        // What came before the hello answers something else, and what the client said before was perhaps not captured.
+        let asked =
+            self.hello.filter(|hello| hello.time <= time && flow.sides[flow.client()].uncaptured == 0);
+        asked.filter(|_| foreign).map(|_| Moment { time, number })
     }
 
     /// No alert, and no end of the handshake.

@@ -86,7 +86,7 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
             continue;
         }
         let (local, remote) = (flow.local(), flow.remote());
-        let host = watch.host(local.0);
+        let host = watch.host_of(local.0, remote.0);
         let name = said_name(flow).unwrap_or_else(|| match companion(watch, place) {
             Some(other) => said_name(other).unwrap_or_else(|| name_for(watch, other.remote())),
             None => name_for(watch, remote),
@@ -97,7 +97,7 @@ pub(crate) fn visits(watch: &Watch) -> Vec<Visit> {
         if watch.mark_of(quic.ends).is_some() {
             continue;
         }
-        let host = watch.host(quic.local().0);
+        let host = watch.host_of(quic.local().0, quic.remote().0);
         let name = quic_name(quic).unwrap_or_else(|| name_for(watch, quic.remote()));
         placed.push((Part::Quic(place), visit(host, name, quic.first.time)));
     }

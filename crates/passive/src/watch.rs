@@ -44,6 +44,12 @@ pub(crate) struct Watch {
     pub(crate) broken: Vec<Kept>,
     /// Only what clients send was captured.
     pub(crate) one_sided: bool,
+    /// Packets that were written before earlier ones.
+    pub(crate) disordered: u64,
+    /// ICMP errors of which too little was kept to tell what they are about.
+    pub(crate) unread_errors: u64,
+    /// Of some packets only a part was kept.
+    pub(crate) cut: bool,
     /// Messages that a packet was too big for the way (RFC 1191, RFC 8201).
     pub(crate) too_big: u64,
     /// Connections that their comments say are checks: which check, and of what kind.
@@ -51,7 +57,7 @@ pub(crate) struct Watch {
 }
 
 /// A life that no router has shortened.
-fn is_fresh(ttl: u8) -> bool {
+pub(crate) fn is_fresh(ttl: u8) -> bool {
     matches!(ttl, 64 | 128 | 255)
 }
 
@@ -108,6 +114,22 @@ impl Watch {
                 }
             }
             Transport::None => {}
+        }
+    }
+
+    /// The connection between two ends that is under way.
+    pub(crate) fn flow_between(&self, from: End, to: End) -> Option<&TcpFlow> {
+        self.tcp.get(&key(from, to)).map(|place| &self.flows[*place])
+    }
+
+    /// Takes a packet that was seen a moment before, the same to the last bit: it tells of the network, or of how the
+    /// capture was made, and of nothing else.
+    pub(crate) fn copied(&mut self, glance: &Glance, kept: &Kept) {
+        self.packets += 1;
+        if let (Some((from, to)), Transport::Tcp(_)) = (glance.ends(), &glance.transport)
+            && let Some(place) = self.tcp.get(&key(from, to))
+        {
+            self.flows[*place].copied(from, kept);
         }
     }
 
@@ -179,6 +201,7 @@ impl Watch {
         }
         self.too_big += u64::from(matches!((icmp.v6, icmp.kind, icmp.code), (false, 3, 4) | (true, 2, _)));
         let Some(quoted) = glance.quoted else { return };
+        self.unread_errors += u64::from(quoted.protocol == 0 && glance.cut);
         let (Some(from), Some(to)) = (quoted.src, quoted.dst) else { return };
         let told = Told::new(kept.at, src, icmp, &quoted);
         let ends = ((from, quoted.ports.0), (to, quoted.ports.1));
@@ -222,6 +245,15 @@ impl Watch {
         first.unwrap_or(address)
     }
 
+    /// Who connects from `local` to `remote`. Without hardware addresses, whoever asked for the name that led there is the
+    /// same host, with another address.
+    pub(crate) fn host_of(&self, local: IpAddr, remote: IpAddr) -> IpAddr {
+        if self.macs.contains_key(&local) {
+            return self.host(local);
+        }
+        self.questions.asker_of(remote).map_or(local, |asker| self.host(asker))
+    }
+
     /// Whether records of another kind than addresses were asked for and the answer did not come, or only its beginning.
     /// That there are none is an answer.
     pub(crate) fn was_in_vain(&self, question: &Question) -> bool {
@@ -251,6 +283,18 @@ impl Watch {
         self.ground.unasked > 0
             || self.one_sided
             || self.flows.iter().flat_map(|flow| &flow.sides).any(|side| side.uncaptured > 0)
+    }
+
+    /// Whether one direction only was captured, whichever.
+    pub(crate) fn is_one_way(&self) -> bool {
+        let deaf = |flow: &TcpFlow| flow.sides[flow.client()].segments == 0;
+        self.one_sided || (!self.flows.is_empty() && self.flows.iter().all(deaf))
+    }
+
+    /// Whether something was under way when the capture began.
+    pub(crate) fn begins_within(&self) -> bool {
+        let begun = |flow: &TcpFlow| flow.syns.is_empty() && flow.synacks.is_empty();
+        self.ground.unasked > 0 || self.flows.iter().any(begun)
     }
 
     /// Looks at the whole once everything was taken.

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use thru_lab::score::baseline::{self, Reading, Said, best_reading};
+use thru_lab::score::mutilate::{self, Mutilation};
 use thru_lab::score::passive::Opinion;
 use thru_lab::score::{self, Case, Judged, Outcome as Score, Tally};
 use thru_lab::{Scenario, builtin};
@@ -17,7 +18,7 @@ use crate::{Outcome, output, place};
 
 /// Runs the command.
 pub(crate) fn run(command: &BenchCommand) -> Outcome {
-    let BenchCommand::Verdict { labs, seeds, from, random, verbose, beside, json } = command;
+    let BenchCommand::Verdict { labs, seeds, from, random, verbose, beside, mutilated, json } = command;
     let (mut from, mut seeds) = (*from, *seeds);
     let labs: Vec<Scenario> = if let Some(count) = random {
         let made = (from..from.saturating_add(*count)).map(thru_lab::random::scenario).collect();
@@ -36,6 +37,9 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
         ));
     }
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    if *mutilated {
+        return mutilated_captures(&labs, &cases, threads, *verbose);
+    }
     let mut judged = Vec::with_capacity(cases.len());
     for result in score::run(&labs, &cases, threads) {
         judged.push(result.map_err(|error| Failure::undecided(error.to_string(), ""))?);
@@ -51,6 +55,43 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
         let opinions = [&case.passive, &case.sealed].into_iter().flatten().map(|opinion| opinion.outcome);
         opinions.chain([case.outcome]).any(is_bad)
     });
+    Ok(if bad { THRESHOLD } else { HEALTHY })
+}
+
+/// The score of a doctor on captures of these cases with something done to them, a row for each way to do it.
+fn mutilated_captures(labs: &[Scenario], cases: &[Case], threads: usize, verbose: bool) -> Outcome {
+    let (mut rows, mut all) = (BTreeMap::<Mutilation, Tally>::new(), Tally::default());
+    let mut misses = Vec::new();
+    let judged =
+        score::run_each(labs, cases, threads, |lab, case| (case.clone(), mutilate::judge(lab, case)));
+    for (case, opinions) in judged {
+        for (mutilation, opinion) in opinions.map_err(|error| Failure::undecided(error.to_string(), ""))? {
+            rows.entry(mutilation).or_default().add_only_opinion(&opinion);
+            all.add_only_opinion(&opinion);
+            if verbose && matches!(opinion.outcome, Score::Wrong | Score::FalseAlarm) {
+                misses.push(view::Miss {
+                    command: format!("{} of lab:{}~{}", mutilation.word(), case.lab, case.seed),
+                    outcome: opinion.outcome.word().replace('_', " "),
+                    truth: case.truth.iter().cloned().collect(),
+                    named: opinion.verdict.causes.clone(),
+                    said: opinion.verdict.summary.clone(),
+                });
+            }
+        }
+    }
+    let row = |name: String, tally: &Tally| view::Row {
+        name,
+        total: tally.total(),
+        layers_right: tally.layers_right(),
+        outcomes: Score::ALL.map(|outcome| tally.count(outcome)),
+        packets: 0,
+        seconds: 0.0,
+        beyond: 0.0,
+    };
+    let mut table: Vec<view::Row> = rows.iter().map(|(way, tally)| row(way.word(), tally)).collect();
+    table.push(row(String::from("all"), &all));
+    output::print(&view::table(&table, &misses, &output::style(Color::Auto)));
+    let bad = all.count(Score::Wrong) + all.count(Score::FalseAlarm) > 0;
     Ok(if bad { THRESHOLD } else { HEALTHY })
 }
 

@@ -222,6 +222,12 @@ fn long_flight(facts: &Facts<'_>, rtt: u64) -> Option<Vote> {
     }
     let (bytes, frames) =
         thru_trace::ways::server_flight(facts.trace, connection, handshake.start, handshake.end);
+    // Whoever read the packets as they came knows better than what was kept of them.
+    let bytes = handshake.int("tls.flight").and_then(|flight| usize::try_from(flight).ok()).unwrap_or(bytes);
+    // Late from its first byte on, it waited for something else.
+    if handshake.nanos_of("tls.first_byte").is_some_and(|first| first > rtt.saturating_mul(3) / 2) {
+        return None;
+    }
     let mss = connection.int("tcp.mss").unwrap_or(1_460);
     let fits = usize::try_from(FIRST_FLIGHT * mss).unwrap_or(usize::MAX);
     if bytes <= fits {

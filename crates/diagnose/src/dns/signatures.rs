@@ -68,6 +68,11 @@ fn known(code: i64) -> Option<Break> {
     Some(Break { cause, means, repair })
 }
 
+/// The cause that an extended error stands for.
+pub(super) fn cause(code: i64) -> Option<&'static str> {
+    known(code).map(|found| found.cause)
+}
+
 fn code_of(span: &Span) -> Option<i64> {
     match span.value("dns.ede")? {
         Value::Int(code) => Some(*code),

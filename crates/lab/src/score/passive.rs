@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use thru_dissect::Meta;
 use thru_passive::Doctor;
-use thru_trace::frames::{CHECK, checks};
-use thru_trace::{Layer, Trace, Verdict};
+use thru_trace::{Layer, Packet, PacketFate, Trace, Verdict};
 
+use super::mutilate::{Frame, frames};
 use super::{Case, Outcome, compare};
 
 /// What a doctor says of a capture.
@@ -23,17 +23,14 @@ pub struct Opinion {
     pub verdict: Verdict,
 }
 
-/// LINKTYPE_ETHERNET.
-const ETHERNET: u16 = 1;
-
 /// Objections to a certificate look alike where TLS 1.3 hides certificate and alert.
 const CERTIFICATES: [&str; 9] =
     ["TLS07", "TLS08", "TLS09", "TLS10", "TLS11", "TLS12", "TLS14", "TLS15", "HST01"];
 /// One more of them, which the set a doctor names leaves out: no objection of today's clients alone shows it.
 const NOT_NAMED: &str = "TLS27";
 
-/// What can be known of the truth from a capture; `None`: nothing.
-fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
+/// What can be known of the truth from a capture at the client; `None`: nothing.
+pub fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     let any = |is: &dyn Fn(&str) -> bool| case.truth.iter().any(|cause| is(cause));
     // A machine that sends nothing leaves nothing to be captured; and some causes are told apart only by asking more than
     // the request did, which a capture shows at best by chance.
@@ -71,7 +68,11 @@ fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
 /// The doctor's opinion on the packets of a trace; `None` if they cannot tell what is to be told.
 pub fn opinion(case: &Case, trace: &Trace, secrets: bool) -> Option<Opinion> {
     let truth = truth(case, secrets)?;
-    let verdict = examine(trace, secrets);
+    let keys = if secrets { trace.key_log.as_str() } else { "" };
+    Some(held_against(case, &truth, verdict(&frames(trace), keys)))
+}
+
+fn held_against(case: &Case, truth: &BTreeSet<String>, verdict: Verdict) -> Opinion {
     let layers: BTreeSet<String> = truth
         .iter()
         .filter_map(|cause| thru_trace::fault::layer_of(cause))
@@ -80,29 +81,48 @@ pub fn opinion(case: &Case, trace: &Trace, secrets: bool) -> Option<Opinion> {
         .collect();
     let layer_right =
         layers.contains(&verdict.layer.to_string()) && (verdict.layer != Layer::None || truth.is_empty());
-    Some(Opinion { outcome: compare(&truth, &verdict), layer_right, verdict })
+    Opinion { outcome: compare(truth, &verdict), layer_right, verdict }
 }
 
-fn examine(trace: &Trace, secrets: bool) -> Verdict {
+/// The same for a capture that was mutilated: of two faults it may show only the second; and who is not sure abstains.
+pub(super) fn compare_cut(case: &Case, truth: &BTreeSet<String>, verdict: Verdict) -> Opinion {
+    let mut opinion = held_against(case, truth, verdict);
+    let second = opinion.verdict.causes.iter().any(|cause| case.also.contains(cause));
+    opinion.outcome = match opinion.outcome {
+        Outcome::Wrong if second => Outcome::Near,
+        Outcome::Wrong | Outcome::FalseAlarm if opinion.verdict.confidence < SURE => Outcome::Abstained,
+        outcome => outcome,
+    };
+    opinion
+}
+
+/// From this confidence on a verdict is sure of itself.
+const SURE: f64 = 0.7;
+
+/// What a capture at the client has: what was lost on its way to it is not there, though the lab saw it leave.
+pub fn captured(trace: &Trace) -> impl Iterator<Item = &Packet> {
+    let host = trace.packets.first().and_then(|packet| packet.bytes.get(6..12));
+    let sent = move |packet: &Packet| packet.bytes.get(6..12) == host;
+    trace.packets.iter().filter(move |packet| packet.fate == PacketFate::Passed || sent(packet))
+}
+
+/// What a doctor says of these frames, with a key log or without (an empty one).
+pub fn verdict(frames: &[Frame], keys: &str) -> Verdict {
     let mut doctor = Doctor::new();
-    if secrets {
-        doctor.key_log(trace.key_log.as_bytes());
+    if !keys.is_empty() {
+        doctor.key_log(keys.as_bytes());
     }
-    let checks = checks(trace);
-    for packet in &trace.packets {
-        // As in a file that was written of this trace.
-        let comments: Vec<String> =
-            checks.get(&packet.number).map(|check| format!("{CHECK}{check}")).into_iter().collect();
+    for (place, frame) in frames.iter().enumerate() {
         let meta = Meta {
-            number: packet.number,
-            time: Some(trace.epoch_unix_nanos + packet.at),
-            interface: packet.interface,
-            interface_name: trace.interfaces.get(packet.interface as usize).map(String::as_str),
-            link: ETHERNET,
-            original: packet.bytes.len() as u32,
-            comments: &comments,
+            number: place as u64 + 1,
+            time: Some(frame.time),
+            interface: frame.interface,
+            interface_name: None,
+            link: frame.link,
+            original: frame.original,
+            comments: &frame.comments,
         };
-        doctor.packet(&meta, &packet.bytes);
+        doctor.packet(&meta, &frame.bytes);
     }
     doctor.finish().verdict
 }

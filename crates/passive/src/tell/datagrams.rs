@@ -105,7 +105,9 @@ impl Teller<'_> {
             time: self.end().min(start.time + 10_000_000_000).max(quic.last.time),
             number: quic.last.number,
         };
-        let silent = quic.datagrams[server] == 0 && !self.watch.one_sided;
+        // Whoever is told to begin anew, in words that do not hold, hears nothing else (RFC 9000 17.2.5.2).
+        let turned_back = quic.retries > 0 && quic.datagrams[server] <= quic.retries;
+        let silent = (quic.datagrams[server] == 0 || turned_back) && !self.watch.one_sided;
         if silent && quic.datagrams[client] >= 2 && waited >= UNANSWERED {
             return (self.between(step, start, end).failed("quic.timeout", "no answer to any packet"), false);
         }
