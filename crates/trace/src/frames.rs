@@ -74,10 +74,12 @@ fn frames_of(trace: &Trace, span: &Span, looks: &[(usize, Look)]) -> Vec<u64> {
         Some(route) if span.what == "hop" => (route.start, route.end),
         _ => (span.start, span.end),
     };
+    let in_vain = span.what == "connect" && span.failed_with("tcp.timeout") && end > start;
     let matching: Vec<(&Packet, &Look)> = looks
         .iter()
         .map(|(place, look)| (&trace.packets[*place], look))
-        .filter(|(packet, _)| (start..=end).contains(&packet.at))
+        // What left at the moment in which a wait in vain ended belongs to what came next.
+        .filter(|(packet, _)| (start..=end).contains(&packet.at) && !(packet.at == end && in_vain))
         .filter(|(packet, look)| {
             flow.has(look) && !(flow.is_inbound(look) && packet.fate != PacketFate::Passed)
         })

@@ -9,6 +9,7 @@
 //! - [`query`]: finding spans, and checking that a trace is consistent.
 //! - [`step`]: building a trace by hand.
 //! - [`packet`]: a captured frame with its number and its fate.
+//! - [`cost`]: what a diagnosis took beyond the request itself.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
 //! - [`neighbours`]: who was looked for on the local network: who never answered, and for whom two did.
@@ -19,6 +20,7 @@
 //! - [`words`]: what curl, Chrome and others call the same failure.
 
 pub mod arrivals;
+pub mod cost;
 pub mod fault;
 pub mod frames;
 pub mod neighbours;
