@@ -162,6 +162,18 @@ pub(crate) struct UrlArgs {
     /// Send the request through this proxy: http://HOST:PORT or socks5h://HOST:PORT
     #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
     pub proxy: Option<thru_probe::journey::tunnel::Proxy>,
+    /// A site that is known to work, to compare with if the request fails (labs name one by themselves)
+    #[arg(long, value_name = "URL")]
+    pub control: Option<url::Url>,
+    /// A resolver that is known to work, to compare with if a name is not found; may be given more than once
+    #[arg(long = "control-resolver", value_name = "ADDRESS")]
+    pub control_resolver: Vec<std::net::IpAddr>,
+    /// A second place to look from if the request fails: a proxy elsewhere, http://HOST:PORT or socks5h://HOST:PORT
+    #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
+    pub vantage: Option<thru_probe::journey::tunnel::Proxy>,
+    /// After a good answer leave the connection alone for so long and ask over it again: what forgets idle connections shows
+    #[arg(long = "again-after", value_parser = duration, value_name = "TIME")]
+    pub again_after: Option<Duration>,
     /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
     #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "qlog", "bundle"])]
     pub compare: bool,

@@ -40,5 +40,5 @@ pub use sleep::Sleep;
 pub use tcp::{TcpInsight, TcpInspector, TcpListener, TcpStream};
 pub use tcp_options::{Keepalive, TcpOption, TcpOptions};
 pub use thru_stack::icmp::{IcmpErrorKind, IcmpReport};
-pub use thru_stack::tcp::{TcpEvent, TcpEventKind, TcpInfo, TcpSample};
+pub use thru_stack::tcp::{State as TcpState, TcpEvent, TcpEventKind, TcpInfo, TcpSample};
 pub use udp::{Received, SendOptions, UdpEvent, UdpSocket};

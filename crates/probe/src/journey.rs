@@ -2,13 +2,16 @@
 //! the control probes that tell one cause from its lookalikes.
 //!
 //! - [`run`]: start here.
-//! - [`controls`]: what is asked when a step failed.
+//! - [`budget`]: what all of it may cost.
+//! - [`controls`]: what is asked when a step failed. [`pause`]: a connection that is left alone for a while.
 //! - [`compare`]: the request made once more in another way.
 //! - [`quality`]: was the way good?
 //! - [`tunnel`]: the way through a proxy.
 
+pub mod budget;
 pub mod compare;
 pub mod controls;
+pub mod pause;
 pub mod quality;
 pub mod tunnel;
 
@@ -28,6 +31,7 @@ use crate::resolve::{self, Families, ResolveOptions};
 use crate::route::{Route, RouteOptions, route};
 use crate::secure::quic::QuicOptions;
 use crate::secure::{Failure, TlsClient, TlsOptions};
+use budget::Budget;
 use quality::QualityBudget;
 
 /// The HTTP versions one can ask for.
@@ -70,8 +74,14 @@ pub struct JourneyOptions {
     pub redirects: u32,
     /// Look for the way hop by hop even if all is well.
     pub always_route: bool,
-    /// How many pings a look at the way's quality may cost; `None`: no look unless something failed.
+    /// How many pings a look at the way's quality may take; `None`: no look unless something failed.
     pub quality: Option<QualityBudget>,
+    /// A proxy in another place, to look from there if the request fails.
+    pub vantage: Option<tunnel::Proxy>,
+    /// What explaining may cost beyond the request itself.
+    pub budget: Budget,
+    /// After a good answer, leave the connection alone for so long and make the same request over it again.
+    pub again_after: Option<Duration>,
 }
 
 impl JourneyOptions {
@@ -92,6 +102,9 @@ impl JourneyOptions {
             redirects: 10,
             always_route: false,
             quality: None,
+            budget: Budget::DIAGNOSIS,
+            vantage: None,
+            again_after: None,
         }
     }
 
@@ -201,7 +214,9 @@ impl Traveller<'_> {
         let connected = match self.connect(&destination, None).await {
             Ok(connected) => connected,
             Err(spans) => {
-                controls::after_connect(&self.recorder, self.options, &destination.addresses, &spans).await;
+                let here =
+                    controls::after_connect(&self.recorder, self.options, &destination.addresses, &spans);
+                tokio::join!(biased; here, self.from_elsewhere(&destination));
                 return None;
             }
         };
@@ -216,7 +231,7 @@ impl Traveller<'_> {
             other => other.to_string(),
         };
         let (port, secure) = (url.port_or_known_default().unwrap_or(443), url.scheme() == "https");
-        let connected = tunnel::open(&self.recorder, self.options, proxy, &host, port).await.ok()?;
+        let connected = tunnel::open(&self.recorder, None, self.options, proxy, (&host, port)).await.ok()?;
         let destination = Destination { url, host, addresses: Vec::new(), secure };
         self.over_connection(&destination, connected).await
     }
@@ -232,7 +247,9 @@ impl Traveller<'_> {
         let inspector = connected.stream.inspector();
         self.inspector = Some(inspector.clone());
         let asking = self.over_stream(destination, connected);
-        let result = quality::beside(&self.recorder, remote.ip(), self.options.quality, asking).await;
+        let moved = || inspector.info().map(|info| info.bytes_received);
+        let quality = self.options.quality;
+        let result = quality::beside(&self.recorder, remote.ip(), quality, moved, asking).await;
         // An exchange notes its connection itself; one that failed in the handshake is noted here.
         let noted = self
             .recorder
@@ -248,12 +265,13 @@ impl Traveller<'_> {
                     self.once_more(destination, remote).await;
                 }
                 if (500..600).contains(&answer.status) {
-                    self.repeat(destination, remote).await;
+                    self.repeat(destination, remote, Again::HEAD, |answer| answer.status < 400).await;
                 }
                 Some(answer)
             }
             Err(failure) => {
-                self.after_exchange(destination, remote, &failure).await;
+                let here = self.after_exchange(destination, remote, &failure);
+                tokio::join!(biased; here, self.from_elsewhere(destination));
                 None
             }
         }
@@ -266,7 +284,10 @@ impl Traveller<'_> {
         // One that is quick the second time had to wake up, or is one of several machines: then it is slow again soon.
         let mut waits = Vec::new();
         for _ in 0..3 {
-            match self.again(destination, remote, control, None).await {
+            match self
+                .again(destination, remote, control, Again::HEAD.as_patient_as(&self.options.limits))
+                .await
+            {
                 Ok(answer) => waits.push(answer.times.first_byte.since(answer.times.sent)),
                 Err(code) => return self.recorder.fail(control, code, "the second time it fails"),
             }
@@ -287,21 +308,33 @@ impl Traveller<'_> {
         destination: &Destination<'_>,
         remote: SocketAddr,
         control: SpanId,
-        mss_limit: Option<u16>,
+        again: Again,
     ) -> Result<Answer, String> {
         // A second tunnel would tell of the proxy once more, not of the target.
         if self.options.proxy.is_some() {
             return Err("proxy.once".to_owned());
         }
-        let wishes = ConnectOptions { limit: Some(self.options.connect_limit), mss_limit, nodelay: true };
+        let Again { mss_limit, enough, patience } = again;
+        let wishes = ConnectOptions { limit: Some(patience), mss_limit, nodelay: true };
         let connected = connect::single(&self.recorder, Some(control), remote, wishes)
             .await
             .map_err(|_| "tcp.timeout".to_owned())?;
-        let (request, tls) = (Request::get(destination.url.clone()), self.tls.fresh());
+        let (connect, inspector) = (connected.span, connected.stream.inspector());
+        let (request, tls) = (Request::get(destination.url.clone()), self.tls.fresh().within(patience));
+        let limits = Limits { wait: patience, stall: patience, enough, ..self.options.limits };
+        let http = self.options.http;
         let parent = Some(control);
-        over_stream(&self.recorder, parent, &tls, destination, connected, self.options, &request)
-            .await
-            .map_err(|failure| failure.code)
+        let result =
+            over_stream(&self.recorder, parent, &tls, destination, connected, (http, &limits), &request)
+                .await;
+        if let Some(info) = inspector.info() {
+            self.recorder.set(connect, "tcp.segments", info.segments_sent + info.segments_received);
+        }
+        if result.as_ref().is_ok_and(|answer| answer.bytes >= enough) {
+            // It would go on sending what nobody reads.
+            inspector.reset();
+        }
+        result.map_err(|failure| failure.code)
     }
 
     async fn resolve<'u>(&self, url: &'u Url) -> Option<Destination<'u>> {
@@ -342,7 +375,24 @@ impl Traveller<'_> {
         connected: Connected,
     ) -> Result<Answer, Failure> {
         let request = Request::get(destination.url.clone());
-        over_stream(&self.recorder, None, &self.tls, destination, connected, self.options, &request).await
+        let (recorder, http, limits) = (&self.recorder, self.options.http, &self.options.limits);
+        let Some(pause) = self.options.again_after else {
+            return over_stream(recorder, None, &self.tls, destination, connected, (http, limits), &request)
+                .await;
+        };
+        let (inspector, started) = (connected.stream.inspector(), recorder.network().now());
+        let mut client = open_client(recorder, None, &self.tls, destination, connected, http).await?;
+        let answer = client.exchange(recorder, None, &request, limits).await;
+        let answer = match answer {
+            Ok(first) => {
+                let asked = (&request, limits);
+                pause::ask_again(recorder, &mut client, asked, &inspector, pause, first).await
+            }
+            failed => failed,
+        };
+        pause::note(recorder, &inspector, started, answer.as_ref().err());
+        client.close().await;
+        answer
     }
 
     async fn over_quic(&mut self, destination: &Destination<'_>) -> Option<Answer> {
@@ -369,14 +419,14 @@ impl Traveller<'_> {
                 }
             };
             let asking = client.exchange(&recorder, None, &request, &self.options.limits);
-            let result = quality::beside(&recorder, remote.ip(), self.options.quality, asking).await;
+            let result = quality::beside(&recorder, remote.ip(), self.options.quality, || None, asking).await;
             client.close().await;
             if let Err(failure) = &result
                 && matches!(failure.code.as_str(), "http.timeout" | "http.stalled")
             {
                 let control = recorder.open(None, Layer::Tcp, "control", "the same request over TCP");
                 recorder.set(control, "control.kind", "by_tcp");
-                match self.again(destination, *remote, control, None).await {
+                match self.again(destination, *remote, control, Again::FLIGHT).await {
                     Ok(_) => recorder.ok(control),
                     Err(code) => recorder.fail(control, code, "it is not answered either"),
                 }
@@ -391,31 +441,69 @@ impl Traveller<'_> {
 
     /// Would the same request pass in small packets? Only for failures that an MTU black hole could have caused.
     async fn after_exchange(&self, destination: &Destination<'_>, remote: SocketAddr, failure: &Failure) {
-        if matches!(failure.code.as_str(), "tls.timeout" | "http.timeout" | "http.stalled") {
-            let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
-            self.recorder.set(control, "control.kind", "small_mss");
-            match self.again(destination, remote, control, Some(SMALL_MSS)).await {
-                Ok(_) => {
-                    self.recorder.ok(control);
-                    self.other_family_large(destination, remote).await;
-                }
-                Err(code) => {
-                    self.recorder.fail(control, code, "small packets do not get through either");
-                    self.other_name(destination, remote).await;
-                }
-            }
+        if pause::ended_badly(&self.recorder) {
+            return self.new_connection(destination, remote).await;
+        }
+        let code = failure.code.as_str();
+        if matches!(code, "tls.timeout" | "http.timeout" | "http.stalled") {
+            return self.after_silence(destination, remote).await;
+        }
+        let cut = matches!(code, "tls.reset" | "tls.closed" | "http.reset");
+        let once = cut || code.starts_with("tls.alert") || matches!(code, "http.closed" | "http.protocol");
+        let again = if code.starts_with("http.") { Again::WHOLE } else { Again::HEAD };
+        // Where the same request passes on another connection, its name cannot be what is objected to.
+        if once && self.repeat(destination, remote, again, |_| true).await > 0 {
             return;
         }
-        if matches!(failure.code.as_str(), "tls.reset" | "tls.closed" | "http.reset") {
+        if cut {
             self.other_name(destination, remote).await;
         }
-        if failure.code.starts_with("tls.") {
-            controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
+        let elsewhere = async {
+            if failure.code.starts_with("tls.") {
+                controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
+            }
+        };
+        let time = async {
             if matches!(failure.code.as_str(), "tls.certificate_expired" | "tls.certificate_not_yet_valid") {
                 controls::clock(&self.recorder, self.options).await;
             }
+        };
+        tokio::join!(biased; elsewhere, time, self.compare(destination, remote, failure));
+    }
+
+    /// Nothing came, or nothing more: does the same request pass now, or in small packets, or over the other IP version, or
+    /// under another name?
+    async fn after_silence(&self, destination: &Destination<'_>, remote: SocketAddr) {
+        // What stopped in the middle has to come further than it came.
+        let enough = Again::FLIGHT.enough + self.bytes_so_far();
+        let large = Again { enough, ..Again::FLIGHT };
+        let small = async {
+            let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
+            self.recorder.set(control, "control.kind", "small_mss");
+            let small = Again { mss_limit: Some(SMALL_MSS), ..large };
+            match self.again(destination, remote, control, small).await {
+                Ok(_) => self.recorder.ok(control),
+                Err(code) => {
+                    self.recorder.fail(control, code, "small packets do not get through either");
+                }
+            }
+            self.recorder.code(control).is_none()
+        };
+        let same = self.repeat(destination, remote, large, |_| true);
+        let (small_passes, answered) = tokio::join!(biased; small, same);
+        match (answered, small_passes) {
+            (0, true) => self.other_family_large(destination, remote).await,
+            (0, false) => self.other_name(destination, remote).await,
+            // It is not its size, nor its name.
+            _ => {}
         }
-        self.compare(destination, remote, failure).await;
+    }
+
+    /// How much of the answer's body came before the request failed.
+    fn bytes_so_far(&self) -> u64 {
+        let spans = self.recorder.spans();
+        let asked = spans.iter().rfind(|span| span.what == "exchange" && span.parent.is_none());
+        asked.and_then(|span| u64::try_from(span.int("http.bytes")?).ok()).unwrap_or(0)
     }
 
     /// Does the same address answer who asks for another name? Any word of the server is an answer.
@@ -442,7 +530,7 @@ impl Traveller<'_> {
             matches!(code, "tls.reset" | "tls.closed" | "tls.timeout" | "tcp.timeout")
                 || matches!(code, "http.reset" | "http.closed" | "http.timeout") && !destination.secure
         };
-        match self.again(&other, remote, control, None).await {
+        match self.again(&other, remote, control, Again::HEAD).await {
             Err(code) if silent(&code) => self.recorder.fail(control, code, "it does not"),
             _ => self.recorder.ok(control),
         }
@@ -451,16 +539,40 @@ impl Traveller<'_> {
     /// The way and its quality: once, at the end, for the address that was used last.
     async fn look_around(&self) {
         let addresses = if self.options.family.is_none() { &self.addresses[..] } else { &[] };
-        controls::other_family(&self.recorder, addresses, self.options.connect_limit).await;
-        controls::without_hosts(&self.recorder, self.options).await;
-        controls::repeated_lookup(&self.recorder, self.options, SLOW_LOOKUP).await;
-        let Some(target) = self.target else { return };
-        let way =
-            if self.options.always_route && !self.has_route() { self.route(target).await } else { None };
-        if let Some(budget) = self.options.quality {
+        let (recorder, options) = (&self.recorder, self.options);
+        let target = self.target;
+        let family = controls::other_family(recorder, addresses, Again::HEAD.patience);
+        let hosts = controls::without_hosts(recorder, options);
+        let lookup = controls::repeated_lookup(recorder, options, SLOW_LOOKUP);
+        let way = async {
+            match target.filter(|_| options.always_route && !self.has_route()) {
+                Some(target) => self.route(target).await,
+                None => None,
+            }
+        };
+        let glance = async {
+            let (target, quality) = target.filter(|target| !self.is_silent(*target)).zip(options.quality)?;
+            let beside = Budget { packets: BESIDE_A_GLANCE, time: Duration::ZERO };
+            quality::glance(recorder, target, quality, options.budget.without(beside)).await
+        };
+        // They have nothing to do with each other, and take no longer than the longest of them.
+        let ((), (), (), way, glance) = tokio::join!(biased; family, hosts, lookup, way, glance);
+        if let (Some(target), Some(quality), Some(glance)) = (target, options.quality, glance) {
             let info = self.inspector.as_ref().and_then(TcpInspector::info);
-            quality::look(&self.recorder, None, target, info.as_ref(), way.as_ref(), budget).await;
+            quality::look(recorder, target, info.as_ref(), &glance, way.as_ref(), quality, options.budget)
+                .await;
         }
+    }
+
+    /// Whether a check found already that `target` answers no pings.
+    fn is_silent(&self, target: IpAddr) -> bool {
+        self.recorder.spans().iter().any(|span| {
+            span.what == "ping"
+                && span.address("ping.target") == Some(target)
+                // Those beside a transfer fell into whatever befell it.
+                && span.text("ping.purpose") == Some("control")
+                && span.int("ping.received") == Some(0)
+        })
     }
 
     fn has_route(&self) -> bool {
@@ -479,6 +591,34 @@ const SLOW_ANSWER: Duration = Duration::from_millis(700);
 /// A lookup that took longer is worth a second look.
 const SLOW_LOOKUP: Duration = Duration::from_millis(500);
 
+/// What the checks beside the first pings take: the way, another address, a lookup.
+const BESIDE_A_GLANCE: u32 = 60;
+
+/// How a request is made once more.
+#[derive(Clone, Copy, Debug)]
+struct Again {
+    /// The largest segments; `None`: as large as they may be.
+    mss_limit: Option<u16>,
+    /// So much of the answer tells what there is to know.
+    enough: u64,
+    /// How long each step may take. Less than the request was given: it was slow then, and what differs shows at once.
+    patience: Duration,
+}
+
+impl Again {
+    /// Whether an answer begins.
+    const HEAD: Again = Again { mss_limit: None, enough: 0, patience: Duration::from_secs(4) };
+    /// Whether full-sized packets come through: more than a first window holds would only repeat it.
+    const FLIGHT: Again = Again { enough: 6_000, ..Again::HEAD };
+    /// The whole answer.
+    const WHOLE: Again = Again { enough: u64::MAX, ..Again::HEAD };
+
+    /// Waits as long as the request itself did.
+    fn as_patient_as(self, limits: &Limits) -> Again {
+        Again { patience: limits.wait, ..self }
+    }
+}
+
 /// Small enough for any IPv4 and IPv6 path: 536 is what RFC 9293 3.7.1 assumes of a host that says nothing.
 const SMALL_MSS: u16 = 536;
 
@@ -489,13 +629,36 @@ async fn over_stream(
     tls: &TlsClient,
     destination: &Destination<'_>,
     connected: Connected,
-    options: &JourneyOptions,
+    (http, limits): (Option<HttpVersion>, &Limits),
     request: &Request,
 ) -> Result<Answer, Failure> {
+    let (inspector, remote, started) =
+        (connected.stream.inspector(), connected.remote, recorder.network().now());
+    let mut client = open_client(recorder, parent, tls, destination, connected, http).await?;
+    let result = client.exchange(recorder, parent, request, limits).await;
+    // Before the goodbye: its bytes are still on their way and would look like bytes that nobody acknowledges.
+    if let Some(info) = inspector.info().filter(|_| parent.is_none()) {
+        connect::note_connection(recorder, None, remote, started, &info, &inspector.events());
+    }
+    if result.as_ref().is_ok_and(|answer| answer.bytes >= limits.enough) {
+        return result;
+    }
+    client.close().await;
+    result
+}
+
+/// TLS if the URL wants it, and HTTP over it.
+async fn open_client(
+    recorder: &Recorder,
+    parent: Option<SpanId>,
+    tls: &TlsClient,
+    destination: &Destination<'_>,
+    connected: Connected,
+    http: Option<HttpVersion>,
+) -> Result<Client, Failure> {
     let network = recorder.network();
-    let (inspector, remote, started) = (connected.stream.inspector(), connected.remote, network.now());
     let client = if destination.secure {
-        let alpn: &[&str] = match options.http {
+        let alpn: &[&str] = match http {
             Some(HttpVersion::Http1) => &["http/1.1"],
             Some(HttpVersion::Http2) => &["h2"],
             _ => &["h2", "http/1.1"],
@@ -504,18 +667,11 @@ async fn over_stream(
         let http2 = secured.alpn.as_deref() == Some("h2");
         Client::over_stream(network, secured.stream, http2).await
     } else {
-        Client::over_stream(network, connected.stream, options.http == Some(HttpVersion::Http2)).await
+        Client::over_stream(network, connected.stream, http == Some(HttpVersion::Http2)).await
     };
-    let mut client = client.map_err(|problem| {
+    client.map_err(|problem| {
         let span = recorder.open(parent, Layer::Http, "exchange", format!("GET {}", destination.url));
         recorder.fail(span, problem.code.clone(), problem.text.clone());
         Failure { span, code: problem.code, text: problem.text }
-    })?;
-    let result = client.exchange(recorder, parent, request, &options.limits).await;
-    // Before the goodbye: its bytes are still on their way and would look like bytes that nobody acknowledges.
-    if let Some(info) = inspector.info().filter(|_| parent.is_none()) {
-        connect::note_connection(recorder, None, remote, started, &info, &inspector.events());
-    }
-    client.close().await;
-    result
+    })
 }

@@ -24,6 +24,8 @@ pub struct PingOptions {
     pub interval: Duration,
     /// How long the last one is waited for.
     pub wait: Duration,
+    /// Wait no longer for the last ones than answers so far let expect.
+    pub prompt: bool,
     /// TTL or hop limit; `None`: the usual one.
     pub ttl: Option<u8>,
     /// Bytes of payload.
@@ -36,6 +38,7 @@ impl Default for PingOptions {
             count: 4,
             interval: Duration::from_secs(1),
             wait: Duration::from_secs(1),
+            prompt: false,
             ttl: None,
             payload: 56,
         }
@@ -51,6 +54,13 @@ pub struct Echo {
     pub sent: Instant,
     /// What came back.
     pub answer: Option<Answer>,
+}
+
+impl Echo {
+    /// Whether the destination replied.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.answer, Some(Answer::Reply { .. }))
+    }
 }
 
 /// What came back for a request.
@@ -115,24 +125,34 @@ pub async fn ping(
     options: PingOptions,
     each: impl FnMut(&Echo),
 ) -> std::io::Result<PingResult> {
-    ping_until(recorder, parent, target, purpose, options, std::future::pending(), each).await
+    let steady = |_: &BTreeMap<u16, Echo>| options.interval;
+    let control = Control { stop: std::future::pending(), pace: steady };
+    ping_until(recorder, parent, target, purpose, options, control, each).await
 }
 
-/// As [`ping`], but no further request is sent once `stop` is done.
+/// What decides about a train while it runs.
+pub struct Control<S, P> {
+    /// No further request is sent once this is done.
+    pub stop: S,
+    /// Told of the requests so far, by their numbers: how long after the last one the next is sent.
+    pub pace: P,
+}
+
+/// As [`ping`], with `control` over its end and its pace.
 pub async fn ping_until(
     recorder: &Recorder,
     parent: Option<SpanId>,
     target: IpAddr,
     purpose: &str,
     options: PingOptions,
-    stop: impl Future<Output = ()>,
+    control: Control<impl Future<Output = ()>, impl Fn(&BTreeMap<u16, Echo>) -> Duration>,
     mut each: impl FnMut(&Echo),
 ) -> std::io::Result<PingResult> {
     let span = recorder.open(parent, Layer::Ip, "ping", format!("{target}, {purpose}"));
     recorder.set(span, "ping.target", target);
     recorder.set(span, "ping.purpose", purpose);
     let result = match recorder.network().icmp(target).await {
-        Ok(socket) => train(recorder, &socket, target, options, stop, &mut each).await,
+        Ok(socket) => train(recorder, &socket, target, options, control, &mut each).await,
         Err(error) => Err(error),
     };
     match result {
@@ -152,10 +172,11 @@ async fn train(
     socket: &IcmpSocket,
     target: IpAddr,
     mut options: PingOptions,
-    stop: impl Future<Output = ()>,
+    control: Control<impl Future<Output = ()>, impl Fn(&BTreeMap<u16, Echo>) -> Duration>,
     each: &mut impl FnMut(&Echo),
 ) -> std::io::Result<PingResult> {
     let network = recorder.network();
+    let Control { stop, pace } = control;
     let mut stop = std::pin::pin!(stop);
     let mut stopped = false;
     let payload: Vec<u8> = (0..options.payload).map(|index| index as u8).collect();
@@ -168,9 +189,9 @@ async fn train(
             echoes.insert(sent, Echo { sequence: sent, sent: network.now(), answer: None });
             socket.send_echo(target, sent, options.ttl, &payload).await?;
             sent += 1;
-            next_send += options.interval;
+            next_send += pace(&echoes);
             if sent == options.count {
-                deadline = network.now() + options.wait;
+                deadline = network.now() + last_wait(&echoes, &options);
             }
             continue;
         }
@@ -184,13 +205,29 @@ async fn train(
             () = &mut stop, if !stopped => {
                 stopped = true;
                 options.count = sent;
-                deadline = network.now() + options.wait;
+                deadline = network.now() + last_wait(&echoes, &options);
             }
             () = network.sleep_until(until) => if sent == options.count { break },
         }
     }
     Ok(PingResult { echoes: echoes.into_values().collect() })
 }
+
+/// How long the last requests of a train are waited for. An answer that takes three times as long as any before it, and
+/// [`MARGIN`] more, will not come.
+fn last_wait(echoes: &BTreeMap<u16, Echo>, options: &PingOptions) -> Duration {
+    let longest = echoes.values().filter_map(|echo| match &echo.answer {
+        Some(Answer::Reply { rtt, .. }) => Some(*rtt),
+        _ => None,
+    });
+    match longest.max() {
+        Some(longest) if options.prompt => (3 * longest + MARGIN).min(options.wait),
+        _ => options.wait,
+    }
+}
+
+/// See [`last_wait`].
+const MARGIN: Duration = Duration::from_millis(100);
 
 fn take(echoes: &mut BTreeMap<u16, Echo>, event: IcmpEvent, each: &mut impl FnMut(&Echo)) {
     let (sequence, answer): (u16, Box<dyn Fn(Instant) -> Answer>) = match event {

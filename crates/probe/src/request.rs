@@ -108,6 +108,8 @@ pub struct Limits {
     pub total: Duration,
     /// Bytes of the body kept; the rest is counted only.
     pub kept: usize,
+    /// So many bytes of the body tell what there is to know: what comes after them is not waited for.
+    pub enough: u64,
 }
 
 impl Default for Limits {
@@ -117,6 +119,7 @@ impl Default for Limits {
             stall: Duration::from_secs(10),
             total: Duration::from_secs(300),
             kept: 64 * 1024,
+            enough: u64::MAX,
         }
     }
 }
@@ -304,6 +307,8 @@ struct Progress {
     pauses: Pauses,
     /// Bytes that came after the end of the body.
     excess: u64,
+    /// The body was not read to its end, because what came was enough.
+    cut: bool,
 }
 
 /// What unpacks to more is not unpacked to its end.
@@ -345,7 +350,14 @@ impl Progress {
             bytes: 0,
             pauses: Pauses::default(),
             excess: 0,
+            cut: false,
         }
+    }
+
+    /// Whether what came of the body is enough. One that is as long as was announced has come to its end.
+    fn is_enough(&mut self, limits: &Limits) -> bool {
+        self.cut |= self.bytes >= limits.enough;
+        self.cut
     }
 
     /// Counts a piece of the body that came at `now`, and keeps it if there is room.
@@ -429,6 +441,9 @@ impl Progress {
         recorder.set_duration(span, "http.paused", self.pauses.total);
         if self.excess > 0 {
             recorder.set(span, "http.excess", i64::try_from(self.excess).unwrap_or(i64::MAX));
+        }
+        if self.cut {
+            recorder.set(span, "http.cut", true);
         }
         let Some((status, headers)) = &self.head else { return };
         recorder.set(span, "http.status", i64::from(status.as_u16()));

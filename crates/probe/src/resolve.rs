@@ -235,11 +235,12 @@ fn done(recorder: &Recorder, span: SpanId, addresses: Vec<IpAddr>) -> Addresses 
 
 /// Which of two failures tells more: what the name's own zone says before what keeps us from hearing it.
 fn telling(code: &str) -> usize {
-    const ORDER: [&str; 9] = [
+    const ORDER: [&str; 10] = [
         "dns.nxdomain",
         "dns.servfail",
         "dns.refused",
         "dns.malformed",
+        "dns.wrong_id",
         "dns.timeout",
         "dns.unreachable",
         "ip.no_route",

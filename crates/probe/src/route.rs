@@ -132,6 +132,8 @@ pub struct Route {
     pub hops: Vec<Hop>,
     /// Whether the destination itself answered.
     pub reached: bool,
+    /// Packets that were sent and that answered, those behind the end of the way among them.
+    pub packets: u32,
     /// Addresses that were seen at more than one distance: a loop.
     pub repeated: Vec<IpAddr>,
 }
@@ -176,6 +178,7 @@ async fn search(recorder: &Recorder, target: IpAddr, options: RouteOptions) -> i
         pending: BTreeMap::new(),
         size: options.path_mtu.then_some(PLATEAUS[0]),
         again: Vec::new(),
+        packets: 0,
     };
     let flows = match options.flow {
         FlowControl::Dublin { flows } => flows.max(1),
@@ -216,6 +219,8 @@ struct Search {
     size: Option<usize>,
     /// Probes that were too large, to be sent again: distance and flow.
     again: Vec<(u8, u16)>,
+    /// Sent and answered.
+    packets: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -260,6 +265,7 @@ impl Search {
             self.next_number = self.next_number.wrapping_add(1);
             let (size, sent) = (self.size, recorder.network().now());
             self.pending.insert(number, Pending { ttl, flow, size, sent });
+            self.packets += 1;
             match self.prober.send(Probe { number, ttl, flow, size }).await {
                 // This machine knows already that it is too large.
                 Err(error) if is_too_large(&error) && self.shrink(None) => {
@@ -287,6 +293,7 @@ impl Search {
 
     fn take(&mut self, reply: &Reply) {
         let Some(pending) = self.pending.remove(&reply.number) else { return };
+        self.packets += 1;
         let ttl = pending.ttl;
         if let (What::Error(IcmpErrorKind::PacketTooBig { mtu }), Some(size)) = (reply.what, pending.size) {
             return self.narrow(reply, pending, size, mtu as usize);
@@ -353,7 +360,7 @@ impl Search {
                 }
             }
         }
-        Route { hops, reached, repeated }
+        Route { hops, reached, packets: self.packets, repeated }
     }
 }
 
@@ -366,6 +373,7 @@ fn is_too_large(error: &io::Error) -> bool {
 fn note(recorder: &Recorder, span: SpanId, route: &Route) {
     recorder.ok(span);
     recorder.set(span, "route.reached", route.reached);
+    recorder.set(span, "route.packets", route.packets);
     if let Some(last) = route.hops.iter().rev().find_map(|hop| hop.addresses.first()) {
         recorder.set(span, "route.last_responding", *last);
     }

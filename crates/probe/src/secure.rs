@@ -217,6 +217,13 @@ impl TlsClient {
         }
     }
 
+    /// The same client with another limit to a handshake.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> TlsClient {
+        self.limit = limit;
+        self
+    }
+
     /// Does the handshake with `host` (a name or an address) over `stream`, offering `alpn` in order of preference.
     pub async fn secure<S>(
         &self,

@@ -53,7 +53,7 @@ pub(crate) fn run(command: &BenchCommand) -> Outcome {
     let is_bad = |outcome: Score| matches!(outcome, Score::Wrong | Score::FalseAlarm);
     let bad = judged.iter().any(|case| {
         let opinions = [&case.passive, &case.sealed].into_iter().flatten().map(|opinion| opinion.outcome);
-        opinions.chain([case.outcome]).any(is_bad)
+        opinions.chain([case.outcome]).any(is_bad) || !case.over_budget().is_empty()
     });
     Ok(if bad { THRESHOLD } else { HEALTHY })
 }
@@ -251,6 +251,14 @@ fn print_text(judged: &[Judged], beside: &[(&str, Reading)], verbose: bool) {
         });
     }
     output::print(&view::table(&rows, &misses, &output::style(Color::Auto)));
+    let dear: Vec<&Judged> = judged.iter().filter(|case| !case.over_budget().is_empty()).collect();
+    if !dear.is_empty() {
+        output::print(&format!("over the budget of a diagnosis: {} of {}\n", dear.len(), judged.len()));
+    }
+    for case in dear.iter().filter(|_| verbose) {
+        let (lab, seed) = (&case.case.lab, case.case.seed);
+        output::print(&format!("  lab:{lab}~{seed}: {}\n", case.over_budget().join("; ")));
+    }
     let (both, two) = two_faults(judged);
     if two > 0 {
         output::print(&format!(
@@ -280,7 +288,7 @@ fn print_json(judged: &[Judged], beside: &[(&str, Reading)]) {
             "causes": case.verdict.causes, "layer": case.verdict.layer.to_string(),
             "passive": case.passive.as_ref().map(opinion_value), "sealed": case.sealed.as_ref().map(opinion_value),
             "confidence": case.verdict.confidence, "packets": case.packets, "seconds": case.took.as_secs_f64(),
-            "seconds_beyond": case.beyond.as_secs_f64(),
+            "seconds_beyond": case.beyond.as_secs_f64(), "over_budget": case.over_budget(),
         });
         output::print(&report_json::line("case", &value));
     }

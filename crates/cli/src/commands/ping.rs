@@ -23,6 +23,7 @@ pub(crate) fn run(args: &PingArgs) -> Outcome {
         count: args.count,
         interval: args.interval,
         wait: args.wait,
+        prompt: false,
         ttl: None,
         payload: usize::from(args.size),
     };

@@ -1,5 +1,6 @@
 //! `thru URL`: one request through every layer.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use thru_lab::run::exit_code;
@@ -127,6 +128,15 @@ fn adjust(options: &mut JourneyOptions, args: &UrlArgs) {
     if let Some(proxy) = &args.proxy {
         options.proxy = Some(proxy.clone());
     }
+    if let Some(control) = &args.control {
+        options.control_site = Some(control.clone());
+    }
+    if !args.control_resolver.is_empty() {
+        let resolvers = args.control_resolver.iter();
+        options.other_resolvers = resolvers.map(|address| SocketAddr::new(*address, 53)).collect();
+    }
+    options.vantage = args.vantage.clone();
+    options.again_after = args.again_after.or(options.again_after);
     options.always_route |= args.route;
     if let Some(limit) = args.timeout {
         limit_steps(options, limit);

@@ -99,7 +99,7 @@ pub(super) async fn ask(
                 let took = network.now().since(began);
                 return Ok(Heard { message, octets, server, over_tcp: true, took });
             }
-            Outcome::Silent => {
+            Outcome::Silent | Outcome::Stray(_) => {
                 failure = Some(fail("dns.timeout", format!("{server} did not answer in time")));
             }
             Outcome::NoRoute => {

@@ -10,9 +10,10 @@ use thru_net::{ConnectOptions, IcmpErrorKind, UdpEvent};
 use thru_trace::{Layer, SpanId, Value};
 use url::Host;
 
-use super::{Destination, JourneyOptions, Traveller};
+use super::{Again, Destination, JourneyOptions, Traveller, over_stream, tunnel};
 use crate::Recorder;
 use crate::connect;
+use crate::request::{Answer, Limits, Request};
 use crate::resolve::{self, stub};
 use crate::secure::Failure;
 
@@ -68,28 +69,59 @@ impl Traveller<'_> {
         let Some(other) = other else { return };
         let control =
             self.control(Layer::Ip, "other_family_large", &format!("the same request over {}", other.ip()));
-        match self.again(destination, other, control, None).await {
+        match self.again(destination, other, control, Again::FLIGHT).await {
             Ok(_) => self.recorder.ok(control),
             Err(code) => self.recorder.fail(control, code, "it does not pass there either"),
         }
     }
 
-    /// The server failed: does it fail always, or only at some of its machines? `repeat.tries` new connections with the
-    /// same request, of which `repeat.answered` were answered well.
-    pub(super) async fn repeat(&self, destination: &Destination<'_>, remote: SocketAddr) {
+    /// The request failed: does it fail always, or only at some of the server's machines? `repeat.tries` new connections
+    /// with the same request, side by side, of which `repeat.answered` were answered, and `well`. Gives how many were.
+    pub(super) async fn repeat(
+        &self,
+        destination: &Destination<'_>,
+        remote: SocketAddr,
+        again: Again,
+        well: impl Fn(&Answer) -> bool,
+    ) -> u32 {
         const REPEATS: u32 = 3;
         let control = self.control(Layer::App, "repeat", "the same request over new connections");
-        let mut answered = 0u32;
-        for _ in 0..REPEATS {
-            let answer = self.again(destination, remote, control, None).await;
-            answered += u32::from(answer.is_ok_and(|answer| answer.status < 400));
-        }
+        let once = async || {
+            let answer = self.again(destination, remote, control, again).await;
+            u32::from(answer.is_ok_and(|answer| well(&answer)))
+        };
+        let (one, two, three) = tokio::join!(biased; once(), once(), once());
+        let answered = one + two + three;
         self.recorder.set(control, "repeat.tries", REPEATS);
         self.recorder.set(control, "repeat.answered", answered);
         if answered > 0 {
             self.recorder.ok(control);
         } else {
             self.recorder.fail(control, "http.alike", "each time the same");
+        }
+        answered
+    }
+
+    /// `vantage`: is the same request answered if it is made in another place, by a proxy there?
+    pub(super) async fn from_elsewhere(&self, destination: &Destination<'_>) {
+        let Some(proxy) = &self.options.vantage else { return };
+        let control = self.control(Layer::Proxy, "vantage", &format!("the same request by way of {proxy}"));
+        let port = destination.url.port_or_known_default().unwrap_or(443);
+        let target = (destination.host.as_str(), port);
+        let connected = match tunnel::open(&self.recorder, Some(control), self.options, proxy, target).await {
+            Ok(connected) => connected,
+            Err(span) => {
+                let code = self.recorder.code(span).unwrap_or_else(|| "proxy.timeout".to_owned());
+                return self.recorder.fail(control, code, "it is not answered there either");
+            }
+        };
+        let Again { mss_limit: _, enough, patience } = Again::HEAD;
+        let limits = Limits { wait: patience, stall: patience, enough, ..self.options.limits };
+        let (tls, request) = (self.tls.fresh().within(patience), Request::get(destination.url.clone()));
+        let (how, parent) = ((self.options.http, &limits), Some(control));
+        match over_stream(&self.recorder, parent, &tls, destination, connected, how, &request).await {
+            Ok(_) => self.recorder.ok(control),
+            Err(failure) => self.recorder.fail(control, failure.code, "it is not answered there either"),
         }
     }
 
@@ -114,9 +146,6 @@ impl Traveller<'_> {
         }
         if matches!(code, "tls.wrong_name" | "tls.unknown_ca" | "tls.self_signed") {
             nonsense(&self.recorder, self.options, &destination.host, &destination.addresses).await;
-        }
-        if matches!(code, "http.closed" | "http.reset" | "http.protocol") {
-            self.repeat(destination, remote).await;
         }
     }
 }

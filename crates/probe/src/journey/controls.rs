@@ -16,7 +16,7 @@ use crate::Recorder;
 use crate::connect;
 use crate::ping::{PingOptions, ping};
 use crate::request::{Client, Request};
-use crate::resolve::{self, ResolveOptions, stub::Patience};
+use crate::resolve::{self, ResolveOptions, control::Way, stub::Patience};
 use crate::route::{RouteOptions, route};
 use crate::secure::TlsClient;
 
@@ -27,34 +27,43 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
         Some(Family::V6) => RecordType::AAAA,
         _ => RecordType::A,
     };
-    let silent = matches!(code, "dns.timeout" | "dns.unreachable" | "dns.no_resolver" | "dns.refused");
-    let patience = Patience::default();
-    if silent && !options.other_resolvers.is_empty() {
-        let others = &options.other_resolvers;
-        resolve::control::control_other_resolver(recorder, None, &name, wanted, others, patience).await;
-    }
-    if code == "dns.timeout" {
-        let ours = recorder.network().resolvers();
-        let over_tcp =
-            resolve::control::control_over_tcp(recorder, None, &name, wanted, &ours, patience).await;
-        if over_tcp.code.is_none() {
-            resolve::control::control_without_edns(recorder, None, &name, wanted, &ours, patience).await;
+    let silent = matches!(
+        code,
+        "dns.timeout" | "dns.unreachable" | "dns.no_resolver" | "dns.refused" | "dns.wrong_id"
+    );
+    let ours = recorder.network().resolvers();
+    let ask = async |way: Way, whom: &[SocketAddr]| {
+        resolve::control::control(recorder, None, way, &name, wanted, whom, CONTROL_PATIENCE).await
+    };
+    let others = async {
+        if silent && !options.other_resolvers.is_empty() {
+            ask(Way::OtherResolver, &options.other_resolvers).await;
         }
-    }
-    if code == "dns.servfail" {
-        let ours = recorder.network().resolvers();
-        resolve::control::control_checking_disabled(recorder, None, &name, wanted, &ours, patience).await;
-    }
-    if let Some(config) = &options.from_root {
-        resolve::control::control_iterate(recorder, None, &name, wanted, config.clone()).await;
-    }
-    if code == "dns.timeout" {
+    };
+    let otherwise = async {
+        if code == "dns.timeout" {
+            tokio::join!(biased; ask(Way::OverTcp, &ours), ask(Way::WithoutEdns, &ours));
+        }
+        if code == "dns.servfail" {
+            ask(Way::CheckingDisabled, &ours).await;
+        }
+    };
+    let ourselves = async {
+        if let Some(config) = &options.from_root {
+            resolve::control::control_iterate(recorder, None, &name, wanted, config.clone()).await;
+        }
+    };
+    let around = async {
         // Is anything at all there, and does any router on the way answer?
-        if let Some(resolver) = recorder.network().resolvers().first() {
+        if let Some(resolver) = ours.first().filter(|_| code == "dns.timeout") {
             way(recorder, resolver.ip()).await;
         }
-    }
+    };
+    tokio::join!(biased; others, otherwise, ourselves, around);
 }
+
+/// A control asks whoever is known to answer at once, or whoever was given more time already.
+const CONTROL_PATIENCE: Patience = Patience { tries: 2, timeout: Duration::from_millis(1_500) };
 
 /// A lookup was slow: is it slow again from the resolver's cache (`repeated.cached`), and for a name of the same zone
 /// that cannot be cached (`repeated.fresh`)?
@@ -154,43 +163,61 @@ pub async fn after_connect(
     failed: &[SpanId],
 ) {
     let Some(remote) = addresses.first() else { return };
-    way(recorder, remote.ip()).await;
-    if failed
-        .iter()
-        .any(|span| matches!(recorder.code(*span).as_deref(), Some("tcp.timeout" | "tcp.refused")))
-    {
-        other_port(recorder, *remote).await;
-    }
-    let silent = failed.iter().all(|span| recorder.code(*span).as_deref() == Some("tcp.timeout"));
-    if silent && other_source(recorder, *remote).await > 0 {
-        super::compare::other_site_source(recorder, options).await;
-    }
-    other_site_connects(recorder, options).await;
+    let code = |span: &SpanId| recorder.code(*span);
+    let unanswered =
+        failed.iter().any(|span| matches!(code(span).as_deref(), Some("tcp.timeout" | "tcp.refused")));
+    let silent = failed.iter().all(|span| code(span).as_deref() == Some("tcp.timeout"));
+    let port = async {
+        if unanswered {
+            other_port(recorder, *remote).await;
+        }
+    };
+    let sources = async {
+        if silent && other_source(recorder, *remote).await > 0 {
+            super::compare::other_site_source(recorder, options).await;
+        }
+    };
+    tokio::join!(biased; way(recorder, remote.ip()), port, sources, other_site_connects(recorder, options));
 }
 
 /// QUIC did not get through: does TCP to the same port, and does the way go there?
 pub async fn after_quic(recorder: &Recorder, options: &JourneyOptions, addresses: &[SocketAddr]) {
     let Some(remote) = addresses.first() else { return };
-    let control = open(recorder, Layer::Tcp, "other_port", format!("TCP to {remote}"));
-    recorder.set(control, "port", u32::from(remote.port()));
-    let wishes = ConnectOptions { limit: Some(options.connect_limit), ..ConnectOptions::default() };
-    let connected = connect::single(recorder, Some(control), *remote, wishes).await;
-    close(recorder, control, connected.map(drop));
-    super::compare::udp_port(recorder, options, remote.ip()).await;
-    way(recorder, remote.ip()).await;
+    let by_tcp = async {
+        let control = open(recorder, Layer::Tcp, "other_port", format!("TCP to {remote}"));
+        recorder.set(control, "port", u32::from(remote.port()));
+        let wishes = ConnectOptions { limit: Some(CONNECT_PATIENCE), ..ConnectOptions::default() };
+        let connected = connect::single(recorder, Some(control), *remote, wishes).await;
+        close(recorder, control, connected.map(drop));
+    };
+    let by_udp = super::compare::udp_port(recorder, options, remote.ip());
+    tokio::join!(biased; by_tcp, by_udp, way(recorder, remote.ip()));
 }
+
+/// A handshake for comparison takes no longer, its first two packets lost.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(4);
 
 /// The way to the host, and whether it answers an echo request.
 async fn way(recorder: &Recorder, target: IpAddr) {
     // Both may be forbidden to this user; the spans say so.
-    let _ = route(recorder, None, target, RouteOptions { probes: 2, ..RouteOptions::default() }).await;
-    let control = open(recorder, Layer::Ip, "ping", format!("does {target} answer an echo request?"));
-    let train = PingOptions { count: 3, interval: Duration::from_millis(200), ..PingOptions::default() };
-    match ping(recorder, Some(control), target, "control", train, |_| {}).await {
-        Ok(result) if result.received() > 0 => recorder.ok(control),
-        Ok(_) => recorder.fail(control, "ping.timeout", "no reply"),
-        Err(error) => recorder.skip(control, error.to_string()),
-    }
+    let route = async {
+        drop(route(recorder, None, target, RouteOptions { probes: 2, ..RouteOptions::default() }).await)
+    };
+    let pings = async {
+        let control = open(recorder, Layer::Ip, "ping", format!("does {target} answer an echo request?"));
+        let train = PingOptions {
+            count: 3,
+            interval: Duration::from_millis(200),
+            prompt: true,
+            ..PingOptions::default()
+        };
+        match ping(recorder, Some(control), target, "control", train, |_| {}).await {
+            Ok(result) if result.received() > 0 => recorder.ok(control),
+            Ok(_) => recorder.fail(control, "ping.timeout", "no reply"),
+            Err(error) => recorder.skip(control, error.to_string()),
+        }
+    };
+    tokio::join!(biased; route, pings);
 }
 
 /// Another port of the same host: the web's other one.
@@ -304,8 +331,7 @@ async fn connect_site(
     };
     let addresses: Vec<SocketAddr> =
         addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-    let wishes =
-        ConnectOptions { limit: Some(options.connect_limit), nodelay: true, ..ConnectOptions::default() };
+    let wishes = ConnectOptions { limit: Some(CONNECT_PATIENCE), nodelay: true, ..ConnectOptions::default() };
     let connected = connect::race(recorder, Some(control), &addresses, wishes).await;
     connected.map_err(|spans| spans.first().copied().unwrap_or(control))
 }

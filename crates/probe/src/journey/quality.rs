@@ -1,40 +1,37 @@
-//! Was the way good? A short train of pings, and, when something looks wrong, longer ones to every hop.
+//! Was the way good? A short train of pings, and, when something looks wrong, a longer one, and more to the hops that tell
+//! where.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use thru_net::TcpInfo;
-use thru_trace::SpanId;
+use thru_trace::{Outcome, Span};
 
+use super::budget::Budget;
 use crate::Recorder;
-use crate::ping::{Echo, PingOptions, PingResult, ping_until};
+use crate::connect::ATTEMPT_DELAY;
+use crate::ping::{Control, Echo, PingOptions, PingResult, ping_until};
 use crate::route::Route;
 
-/// How many packets a look at the way's quality may cost, and how fast they go.
+/// How many pings a look at the way's quality may take, and how fast they go; what they cost is a matter of the
+/// [`Budget`].
 #[derive(Clone, Copy, Debug)]
 pub struct QualityBudget {
-    /// Pings of the first train.
+    /// Pings of the first train, and at most of those beside a transfer.
     pub short: u16,
-    /// Pings to the destination and beside a transfer, all together, if the first train or the request shows a sign.
+    /// Pings to the destination if the first train or the request shows a sign, those of the first train among them.
     pub long: u16,
-    /// Pings in all: what the destination did not need is left for the hops.
-    pub total: u16,
     /// From one ping to the next.
     pub interval: Duration,
 }
 
 impl QualityBudget {
-    /// In a lab time costs nothing: a loss of 4 % takes one of 40 pings there and back with 96 %. 120 pings and their
-    /// replies, a traceroute and a control stay below 300 packets.
-    pub const LAB: QualityBudget =
-        QualityBudget { short: 40, long: 90, total: 120, interval: Duration::from_millis(20) };
-    /// On a real network: at most some 200 packets.
-    pub const REAL: QualityBudget =
-        QualityBudget { short: 5, long: 40, total: 100, interval: Duration::from_millis(50) };
-
-    fn train(self, count: u16) -> PingOptions {
-        PingOptions { count, interval: self.interval, ..PingOptions::default() }
-    }
+    /// In a lab time costs nothing: a loss of 4 % takes one of 40 pings there and back with 96 %.
+    pub const LAB: QualityBudget = QualityBudget { short: 40, long: 90, interval: Duration::from_millis(20) };
+    /// On a real network.
+    pub const REAL: QualityBudget = QualityBudget { short: 5, long: 40, interval: Duration::from_millis(50) };
 }
 
 /// Signs, seen on a connection or a ping train, that a closer look is worth its packets.
@@ -49,24 +46,40 @@ pub fn suspicious(info: Option<&TcpInfo>, short: Option<(usize, usize)>, rtt_spr
     connection || lost || rtt_spread.is_some_and(|spread| spread > 2.0)
 }
 
-/// Whether the request got there with difficulty: a connection attempt that was overtaken by a later one, a SYN or a
-/// question that had to be repeated. One lost packet looks like a broken address family: only more packets tell.
+/// Whether the request got there with difficulty: a connection attempt that failed, a SYN or a question that had to be
+/// repeated. One lost packet looks like a broken address family: only more packets tell.
 fn struggled(recorder: &Recorder) -> bool {
-    recorder.spans().iter().any(|span| match span.what.as_str() {
-        "connect" => !span.is_ok() || span.int("tcp.syn_retransmissions").is_some_and(|times| times > 0),
-        "dns.query" => !span.is_ok() || span.int("dns.tries").is_some_and(|tries| tries > 1),
+    let spans = recorder.spans();
+    let near =
+        |span: &Span| span.nanos_of("tcp.rtt").is_some_and(|rtt| u128::from(rtt) < ATTEMPT_DELAY.as_nanos());
+    spans.iter().any(|span| match (span.what.as_str(), &span.outcome) {
+        // Who is overtaken although the way is shorter than the other's head start has lost a packet. On a long way it is
+        // the race as it was meant.
+        ("connect", Outcome::Skipped { .. }) => spans
+            .iter()
+            .any(|winner| winner.what == "connect" && winner.parent == span.parent && near(winner)),
+        ("connect", _) => !span.is_ok() || span.int("tcp.syn_retransmissions").is_some_and(|times| times > 0),
+        ("dns.query", _) => !span.is_ok() || span.int("dns.tries").is_some_and(|tries| tries > 1),
         _ => false,
     })
 }
 
 /// A transfer that takes longer than this gets pings beside it, to see what it does to the way.
 const LOADED_AFTER: Duration = Duration::from_millis(200);
+/// From one ping beside a transfer to the next, while there is something to be seen.
+const LOADED_INTERVAL: Duration = Duration::from_millis(100);
+/// The same while nothing moves and all pings come back: whether they still do.
+const QUIET_INTERVAL: Duration = Duration::from_millis(500);
+/// So many pings tell that all come back.
+const QUIET_AFTER: usize = 5;
 
-/// Waits for `transfer`; while a long one lasts, pings its destination.
+/// Waits for `transfer`; while a long one lasts, pings its destination. `moved` counts what the transfer has moved so far;
+/// `None`: nobody knows.
 pub async fn beside<T>(
     recorder: &Recorder,
     target: IpAddr,
     budget: Option<QualityBudget>,
+    moved: impl Fn() -> Option<u64>,
     transfer: impl Future<Output = T>,
 ) -> T {
     let Some(budget) = budget else { return transfer.await };
@@ -80,8 +93,17 @@ pub async fn beside<T>(
         // A sender that is gone is done too.
         let _ = stop.await;
     };
-    let train = PingOptions { count: budget.short, interval: LOADED_AFTER / 2, ..PingOptions::default() };
-    let pings = ping_until(recorder, None, target, "loaded", train, stop, |_| {});
+    let last = Cell::new(moved());
+    let pace = |echoes: &BTreeMap<u16, Echo>| {
+        let now = moved();
+        let stands = now.is_some() && last.replace(now) == now;
+        // The newest may still be on its way.
+        let back = echoes.len() > QUIET_AFTER
+            && echoes.values().rev().skip(1).take(QUIET_AFTER).all(Echo::is_answered);
+        if stands && back { QUIET_INTERVAL } else { LOADED_INTERVAL }
+    };
+    let train = PingOptions { count: budget.short, prompt: true, ..PingOptions::default() };
+    let pings = ping_until(recorder, None, target, "loaded", train, Control { stop, pace }, |_| {});
     let finish = async {
         let result = transfer.await;
         let _ = done.send(());
@@ -92,40 +114,70 @@ pub async fn beside<T>(
     result
 }
 
-/// Pings the destination; on suspicion pings it longer, and, if it loses some, the hops of `route` that tell where.
+/// The first train to the destination, as far as its cost is there.
+pub async fn glance(
+    recorder: &Recorder,
+    target: IpAddr,
+    quality: QualityBudget,
+    budget: Budget,
+) -> Option<PingResult> {
+    Look { recorder, quality, budget }.train(target, "idle", quality.short, LOSSES_ENOUGH).await
+}
+
+/// What the first train showed is looked at more closely if there is a sign of trouble: more pings to the destination, and,
+/// if it loses some, to the hops of `route` that tell where.
 pub async fn look(
     recorder: &Recorder,
-    parent: Option<SpanId>,
     target: IpAddr,
     info: Option<&TcpInfo>,
+    glance: &PingResult,
     route: Option<&Route>,
-    budget: QualityBudget,
+    quality: QualityBudget,
+    budget: Budget,
 ) {
-    let mut look = Look { recorder, parent, budget, left: budget.total };
-    let Some(short) = look.train(target, "idle", budget.short, LOSSES_ENOUGH).await else { return };
-    let spread = match (short.rtts().min(), short.rtts().max()) {
+    let look = Look { recorder, quality, budget };
+    let spread = match (glance.rtts().min(), glance.rtts().max()) {
         (Some(min), Some(max)) if !min.is_zero() => Some(max.as_secs_f64() / min.as_secs_f64()),
         _ => None,
     };
-    let mut seen = (short.echoes.len(), short.received());
-    if !suspicious(info, Some(seen), spread) && !struggled(recorder) {
+    let mut seen = (glance.echoes.len(), glance.received());
+    let lossy = seen.1 > 0 && seen.1 < seen.0;
+    // Who fell silent in the middle shows every sign of loss but one: there pings tell by themselves.
+    let worth = if fell_silent(recorder) {
+        lossy
+    } else {
+        suspicious(info, Some(seen), spread) || struggled(recorder)
+    };
+    // Of a target that answers no pings more of them tell nothing.
+    if !worth || seen.1 == 0 {
         return;
     }
     if seen.0 - seen.1 < LOSSES_ENOUGH {
-        let more = budget.long.saturating_sub(budget.short);
-        let Some(long) = look.train(target, "idle", more, LOSSES_ENOUGH).await else { return };
+        let more = quality.long.saturating_sub(u16::try_from(seen.0).unwrap_or(u16::MAX));
+        let Some(long) = look.train(target, "idle", more, LOSSES_ENOUGH - (seen.0 - seen.1)).await else {
+            return;
+        };
         seen = (seen.0 + long.echoes.len(), seen.1 + long.received());
     }
     let hops = route.map_or(&[][..], |route| &route.hops);
     let hops = hops.iter().filter_map(|hop| hop.addresses.first().copied().filter(|hop| *hop != target));
-    // Who loses nothing need not be asked where, and one that does not answer pings tells nothing.
-    if seen.1 > 0 && seen.1 < seen.0 {
+    // Who loses nothing need not be asked where.
+    if seen.1 < seen.0 {
         look.locate(&hops.collect::<Vec<_>>(), (seen.0 - seen.1) as f64 / seen.0 as f64).await;
     }
 }
 
-/// So many lost pings tell a loss, and how heavy it is.
-const LOSSES_ENOUGH: usize = 6;
+/// Whether the request itself ended by waiting for something that did not come.
+fn fell_silent(recorder: &Recorder) -> bool {
+    recorder.spans().iter().any(|span| {
+        span.parent.is_none()
+            && matches!(span.what.as_str(), "exchange" | "handshake" | "connect")
+            && span.code().is_some_and(|code| code.ends_with(".timeout") || code.ends_with(".stalled"))
+    })
+}
+
+/// So many lost pings tell a loss, and about how heavy it is.
+const LOSSES_ENOUGH: usize = 5;
 
 /// So many lost pings tell that a hop takes part in it.
 const HOP_LOSSES_ENOUGH: usize = 2;
@@ -133,27 +185,26 @@ const HOP_LOSSES_ENOUGH: usize = 2;
 /// A hop that loses as much as the destination would have shown it with this certainty.
 const HOP_CERTAINTY: f64 = 0.95;
 
-/// A look in progress, and the pings it may still send.
+/// How long answers are waited for at most: the slowest ways on Earth take 700 ms.
+const WAIT: Duration = Duration::from_millis(1_000);
+
+/// A look in progress.
 struct Look<'a> {
     recorder: &'a Recorder,
-    parent: Option<SpanId>,
-    budget: QualityBudget,
-    left: u16,
+    quality: QualityBudget,
+    /// For the whole diagnosis.
+    budget: Budget,
 }
 
 impl Look<'_> {
-    /// Pings `target` until `enough` are lost; `None` if this machine may not ping, or no longer.
-    async fn train(
-        &mut self,
-        target: IpAddr,
-        purpose: &str,
-        count: u16,
-        enough: usize,
-    ) -> Option<PingResult> {
-        let options = self.budget.train(count.min(self.left));
-        if options.count == 0 {
+    /// Pings `target` until `enough` are lost; `None` if this machine may not ping, or what that costs is not left.
+    async fn train(&self, target: IpAddr, purpose: &str, count: u16, enough: usize) -> Option<PingResult> {
+        let (recorder, interval) = (self.recorder, self.quality.interval);
+        let count = self.budget.left(recorder).pings(count, interval, TAIL);
+        if count == 0 {
             return None;
         }
+        let options = PingOptions { count, interval, wait: WAIT, prompt: true, ..PingOptions::default() };
         let (done, stop) = tokio::sync::oneshot::channel::<()>();
         let (mut done, mut answered) = (Some(done), 0);
         // What an answer overtook is lost, or a little late.
@@ -166,20 +217,20 @@ impl Look<'_> {
         let stop = async {
             let _ = stop.await;
         };
-        let result =
-            ping_until(self.recorder, self.parent, target, purpose, options, stop, watch).await.ok()?;
-        self.left = self.left.saturating_sub(u16::try_from(result.echoes.len()).unwrap_or(u16::MAX));
-        Some(result)
+        let control = Control { stop, pace: |_: &BTreeMap<u16, Echo>| interval };
+        ping_until(recorder, None, target, purpose, options, control, watch).await.ok()
     }
 
     /// Halves the way until it is clear behind which hop packets get lost, or until the pings are spent.
-    async fn locate(&mut self, hops: &[IpAddr], share: f64) {
+    async fn locate(&self, hops: &[IpAddr], share: f64) {
         let pings =
             ((1.0 - HOP_CERTAINTY).ln() / (1.0 - share).ln()).ceil().clamp(HOP_PINGS_MIN, 100.0) as u16;
         let mut seen = vec![None; hops.len()];
-        while let Some(place) = next_hop(&seen)
-            && f64::from(self.left) >= HOP_PINGS_MIN
-        {
+        while let Some(place) = next_hop(&seen) {
+            let left = self.budget.left(self.recorder).pings(pings, self.quality.interval, TAIL);
+            if f64::from(left) < HOP_PINGS_MIN {
+                return;
+            }
             let Some(result) = self.train(hops[place], "hop", pings, HOP_LOSSES_ENOUGH).await else { return };
             seen[place] = Some(match (result.echoes.len(), result.received()) {
                 (_, 0) => HopSeen::Silent,
@@ -192,6 +243,9 @@ impl Look<'_> {
 
 /// Fewer pings tell nothing of a hop.
 const HOP_PINGS_MIN: f64 = 8.0;
+
+/// What a train takes beyond its pings until the last answer is there or given up.
+const TAIL: Duration = Duration::from_millis(300);
 
 /// Pings may overtake each other by so many without being lost.
 const LATE: usize = 2;

@@ -86,12 +86,12 @@ fn refusal(code: impl Into<String>, text: impl Into<String>) -> Refusal {
 /// stands below. `Err` holds that span.
 pub async fn open(
     recorder: &Recorder,
+    parent: Option<SpanId>,
     options: &JourneyOptions,
     proxy: &Proxy,
-    host: &str,
-    port: u16,
+    (host, port): (&str, u16),
 ) -> Result<Connected, SpanId> {
-    let span = recorder.open(None, Layer::Proxy, "tunnel", format!("through the proxy {proxy}"));
+    let span = recorder.open(parent, Layer::Proxy, "tunnel", format!("through the proxy {proxy}"));
     recorder.set(span, "proxy.name", proxy.to_string());
     recorder.set(span, "proxy.target", format!("{host}:{port}"));
     let result = async {

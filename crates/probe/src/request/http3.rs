@@ -176,6 +176,10 @@ impl QuicClient {
         progress.first_byte = Some(network.now());
         progress.head = Some((head.status, head.headers));
         loop {
+            if progress.is_enough(limits) {
+                progress.end = Some(network.now());
+                return Ok(());
+            }
             match network.timeout(limits.stall, stream.recv_data()).await {
                 Some(Ok(Some(mut data))) => {
                     while data.has_remaining() {

@@ -140,6 +140,10 @@ impl TcpClient {
         let (head, mut body) = response.into_parts();
         progress.head = Some((head.status, head.headers));
         loop {
+            if progress.is_enough(limits) {
+                progress.end = Some(network.now());
+                return Ok(());
+            }
             match network.timeout(limits.stall, body.frame()).await {
                 Some(Some(Ok(frame))) => {
                     if let Some(data) = frame.data_ref() {

@@ -24,62 +24,79 @@ pub struct Control {
     pub code: Option<&'static str>,
 }
 
-/// `other_resolver`: do these resolvers, which were not asked before, answer?
-pub async fn control_other_resolver(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    name: &Name,
-    record_type: RecordType,
-    resolvers: &[SocketAddr],
-    patience: Patience,
-) -> Control {
-    let question = Question::plain(name.clone(), record_type);
-    ask(recorder, parent, "other_resolver", &question, resolvers, patience).await
+/// A question asked in another way than the request's own lookup asked it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// `other_resolver`: do these resolvers, which were not asked before, answer?
+    OtherResolver,
+    /// `checking_disabled`: do the same resolvers answer when asked not to validate (CD, RFC 4035 section 3.2.2)?
+    CheckingDisabled,
+    /// `over_tcp`: do the same resolvers answer over TCP (RFC 7766), where UDP may be filtered?
+    OverTcp,
+    /// `without_edns`: do the same resolvers answer over UDP when asked as before RFC 6891, with at most 512 bytes? A cut
+    /// answer (`dns.truncated`) is one, and is not asked for again over TCP.
+    WithoutEdns,
 }
 
-/// `checking_disabled`: do the same resolvers answer when asked not to validate (CD, RFC 4035 section 3.2.2)?
-pub async fn control_checking_disabled(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    name: &Name,
-    record_type: RecordType,
-    resolvers: &[SocketAddr],
-    patience: Patience,
-) -> Control {
-    let mut question = Question::plain(name.clone(), record_type);
-    question.checking_disabled = true;
-    ask(recorder, parent, "checking_disabled", &question, resolvers, patience).await
+impl Way {
+    /// All of them.
+    pub const ALL: [Way; 4] = [Way::OtherResolver, Way::CheckingDisabled, Way::OverTcp, Way::WithoutEdns];
+
+    /// The `control.kind`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Way::OtherResolver => "other_resolver",
+            Way::CheckingDisabled => "checking_disabled",
+            Way::OverTcp => "over_tcp",
+            Way::WithoutEdns => "without_edns",
+        }
+    }
+
+    /// The question, and how long an answer is waited for.
+    fn ask_for(self, name: &Name, record_type: RecordType, patience: Patience) -> (Question, Patience) {
+        let mut question = Question::plain(name.clone(), record_type);
+        let once = Patience { tries: 1, ..patience };
+        match self {
+            Way::OtherResolver => return (question, patience),
+            Way::CheckingDisabled => {
+                question.checking_disabled = true;
+                return (question, patience);
+            }
+            Way::OverTcp => question.tcp = true,
+            Way::WithoutEdns => (question.edns, question.keep_cut) = (false, true),
+        }
+        (question, once)
+    }
 }
 
-/// `over_tcp`: do the same resolvers answer over TCP (RFC 7766), where UDP may be filtered?
-pub async fn control_over_tcp(
+/// Asks `resolvers` for `name` in another way.
+pub async fn control(
     recorder: &Recorder,
     parent: Option<SpanId>,
+    way: Way,
     name: &Name,
     record_type: RecordType,
     resolvers: &[SocketAddr],
     patience: Patience,
 ) -> Control {
-    let mut question = Question::plain(name.clone(), record_type);
-    question.tcp = true;
-    let once = Patience { tries: 1, ..patience };
-    ask(recorder, parent, "over_tcp", &question, resolvers, once).await
-}
-
-/// `without_edns`: do the same resolvers answer over UDP when asked as before RFC 6891, with at most 512 bytes? A cut
-/// answer (`dns.truncated`) is one, and is not asked for again over TCP.
-pub async fn control_without_edns(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    name: &Name,
-    record_type: RecordType,
-    resolvers: &[SocketAddr],
-    patience: Patience,
-) -> Control {
-    let mut question = Question::plain(name.clone(), record_type);
-    (question.edns, question.keep_cut) = (false, true);
-    let once = Patience { tries: 1, ..patience };
-    ask(recorder, parent, "without_edns", &question, resolvers, once).await
+    let (question, patience) = way.ask_for(name, record_type, patience);
+    let span = open(recorder, parent, way.kind(), &question.name, question.record_type);
+    match stub::ask(recorder, span, resolvers, &question, patience).await {
+        Ok(reply) => {
+            note_server(recorder, span, &reply.heard);
+            recorder.set(span, "dns.rcode", rcode_text(reply.heard.message.metadata.response_code));
+            recorder.ok(span);
+            Control { span, code: None }
+        }
+        Err(trouble) => {
+            if let Some(heard) = &trouble.heard {
+                note_server(recorder, span, heard);
+                recorder.set(span, "dns.rcode", rcode_text(heard.message.metadata.response_code));
+            }
+            recorder.fail(span, trouble.code, trouble.text);
+            Control { span, code: Some(trouble.code) }
+        }
+    }
 }
 
 /// `iterate`: what do we hear when we ask from the root down ourselves? Children are the questions (`dns.query`);
@@ -155,33 +172,6 @@ fn in_words(answer: &Answer) -> String {
         (Some((_, text)), _) => text.clone(),
         (None, ResponseCode::NXDomain) => format!("its own servers say that {name} does not exist"),
         (None, _) => format!("its own servers have no {} record for {name}", type_text(answer.record_type)),
-    }
-}
-
-async fn ask(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    kind: &str,
-    question: &Question,
-    resolvers: &[SocketAddr],
-    patience: Patience,
-) -> Control {
-    let span = open(recorder, parent, kind, &question.name, question.record_type);
-    match stub::ask(recorder, span, resolvers, question, patience).await {
-        Ok(reply) => {
-            note_server(recorder, span, &reply.heard);
-            recorder.set(span, "dns.rcode", rcode_text(reply.heard.message.metadata.response_code));
-            recorder.ok(span);
-            Control { span, code: None }
-        }
-        Err(trouble) => {
-            if let Some(heard) = &trouble.heard {
-                note_server(recorder, span, heard);
-                recorder.set(span, "dns.rcode", rcode_text(heard.message.metadata.response_code));
-            }
-            recorder.fail(span, trouble.code, trouble.text);
-            Control { span, code: Some(trouble.code) }
-        }
     }
 }
 

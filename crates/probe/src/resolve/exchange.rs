@@ -28,6 +28,9 @@ pub enum Outcome {
     Answer(Box<Message>, Box<[u8]>),
     /// Nothing in time.
     Silent,
+    /// Only what nobody may take for the answer came in time: from there, if it was another place than the one asked; else
+    /// with another number or to another question.
+    Stray(Option<SocketAddr>),
     /// An ICMP error, or a connection refused, reset or closed.
     Unreachable {
         /// In words.
@@ -95,6 +98,7 @@ pub async fn over_udp(
         }
         return Outcome::Unreachable { text: format!("cannot send: {error}"), icmp: None };
     }
+    let mut stray = None;
     let answer = async {
         loop {
             match socket.receive_event().await {
@@ -102,8 +106,14 @@ pub async fn over_udp(
                     if let Some(outcome) = question.judge(&received.payload) {
                         return outcome;
                     }
+                    stray = Some(None);
                 }
-                Ok(UdpEvent::Datagram(_)) => {}
+                // An answer of the same number from elsewhere was meant as one; anything else is somebody's noise.
+                Ok(UdpEvent::Datagram(received)) => {
+                    if question.judge(&received.payload).is_some() {
+                        stray = Some(Some(received.from));
+                    }
+                }
                 Ok(UdpEvent::Icmp(report)) if same_place(report.quoted_destination, server) => {
                     let text = format!("{} said: {}", report.from, crate::connect::icmp_words(report.kind));
                     return Outcome::Unreachable { text, icmp: Some(report) };
@@ -113,7 +123,8 @@ pub async fn over_udp(
             }
         }
     };
-    network.timeout(patience, answer).await.unwrap_or(Outcome::Silent)
+    let answer = network.timeout(patience, answer).await;
+    answer.unwrap_or_else(|| stray.map_or(Outcome::Silent, Outcome::Stray))
 }
 
 /// Puts the question over a connection of its own (RFC 7766), in at most `patience` altogether.

@@ -133,7 +133,7 @@ pub async fn ask(
     for round in 0..patience.tries.max(1) {
         for server in &mut asked {
             // Whoever answered, if only with an error, has said its word.
-            if round > 0 && server.trouble.as_ref().is_some_and(|trouble| trouble.code != "dns.timeout") {
+            if round > 0 && server.trouble.as_ref().is_some_and(|trouble| !WAITED.contains(&trouble.code)) {
                 continue;
             }
             match server.ask(parent, patience.timeout).await {
@@ -151,6 +151,9 @@ pub async fn ask(
     let troubles = asked.into_iter().filter_map(|server| server.trouble);
     Err(troubles.min_by_key(|trouble| super::telling(trouble.code)).expect("every server was asked"))
 }
+
+/// Nothing came that could be taken: asking again may help.
+const WAITED: [&str; 2] = ["dns.timeout", "dns.wrong_id"];
 
 /// Marks the unfinished queries for `record_type` below `parent` as no longer waited for.
 pub(super) fn abandon(recorder: &Recorder, parent: SpanId, record_type: RecordType) {
@@ -240,6 +243,13 @@ impl<'a> Server<'a> {
                 self.read(span, Heard { message, octets, server: self.address, over_tcp, took })
             }
             Outcome::Silent => Err(("dns.timeout", self.silence(over_tcp), None)),
+            Outcome::Stray(from) => {
+                if let Some(from) = from {
+                    recorder.set(span, "dns.stray_from", from.to_string());
+                }
+                let text = format!("{}; what came cannot be its answer", self.silence(over_tcp));
+                Err(("dns.wrong_id", text, None))
+            }
             Outcome::NoRoute => {
                 let text = format!("this machine knows no way to {}; nothing was sent", self.address.ip());
                 Err(("ip.no_route", text, None))

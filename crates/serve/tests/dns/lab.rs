@@ -9,7 +9,7 @@ use thru_net::Network;
 use thru_net::lab::{Lab, LabOptions, run};
 use thru_probe::Recorder;
 use thru_probe::dig::{DigRequest, dig};
-use thru_probe::resolve::control::{control_checking_disabled, control_iterate, control_other_resolver};
+use thru_probe::resolve::control::{Way, control, control_iterate};
 use thru_probe::resolve::stub::Patience;
 use thru_probe::resolve::{Families, ResolveOptions, record_steps, resolve};
 use thru_serve::dns::{Behaviour, DnsHandle, authoritative, recursive, service_for};
@@ -323,8 +323,9 @@ fn the_controls_split_what_looks_alike() {
         let other = [at(v4("other"))];
 
         net.resolver.set_behaviour(Behaviour::Silent);
-        let control = control_other_resolver(&recorder, None, &name, RecordType::A, &other, patience).await;
-        assert_eq!(control.code, None);
+        let asked =
+            control(&recorder, None, Way::OtherResolver, &name, RecordType::A, &other, patience).await;
+        assert_eq!(asked.code, None);
         let (control, answer) =
             control_iterate(&recorder, None, &name, RecordType::A, net.places.config()).await;
         assert_eq!((control.code, answer.records.len()), (None, 1));
@@ -350,8 +351,9 @@ fn the_controls_split_what_looks_alike() {
         assert_eq!(control.code, Some("dns.nxdomain"));
         net.resolver.set_behaviour(Behaviour::ServFail);
         let own = [at(v4("resolver"))];
-        let control = control_checking_disabled(&recorder, None, &name, RecordType::A, &own, patience).await;
-        assert_eq!(control.code, Some("dns.servfail"));
+        let asked =
+            control(&recorder, None, Way::CheckingDisabled, &name, RecordType::A, &own, patience).await;
+        assert_eq!(asked.code, Some("dns.servfail"));
     });
 }
 
