@@ -12,7 +12,7 @@ mod loss;
 pub(crate) mod offers;
 mod queue;
 mod slow;
-mod transfer;
+pub(crate) mod transfer;
 mod way;
 mod wire;
 

@@ -12,12 +12,15 @@ pub(crate) struct Facts<'a> {
 impl<'a> Facts<'a> {
     pub(crate) fn new(trace: &'a Trace) -> Facts<'a> {
         // What the lab's resolver tells of its own steps is for display: no client could know it.
-        let own = trace
+        let mut own: Vec<&Span> = trace
             .spans
             .iter()
             .filter(|span| !trace.is_check(span))
             .filter(|span| !trace.within(span, |span| span.text("vantage").is_some()))
             .collect();
+        if let Some(after) = redirected(&own) {
+            own.retain(|span| span.start >= after);
+        }
         Facts { trace, own }
     }
 
@@ -154,6 +157,21 @@ impl<'a> Facts<'a> {
         let worked = |span: &Span| self.own.iter().any(|other| other.what == span.what && other.is_ok());
         self.own.iter().copied().find(|span| span.code().is_some() && !worked(span))
     }
+}
+
+/// When a redirect came that was followed and led to no answer: what came before it is another request, which went well.
+fn redirected(own: &[&Span]) -> Option<u64> {
+    let last = own.iter().rposition(|span| span.what == "exchange")?;
+    let exchange = own[last];
+    let leads_on = matches!(exchange.int("http.status"), Some(301 | 302 | 303 | 307 | 308))
+        && exchange.value("http.location").is_some()
+        && exchange.is_ok();
+    let goes_on = own.iter().any(|span| {
+        span.start >= exchange.end
+            && matches!(span.what.as_str(), "resolve" | "connect" | "handshake" | "tunnel")
+            && span.code().is_some()
+    });
+    (leads_on && goes_on).then_some(exchange.end)
 }
 
 /// The family of a connection attempt.

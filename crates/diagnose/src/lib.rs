@@ -13,6 +13,8 @@
 //!   address; `local`: no address to be had, loops. `bgp`: sessions of routers.
 //! - `proxy`, `dns`, `ip`, `tcp`, `tls`, `http`, `quic`: requests that failed. `degraded`: requests that worked, but badly.
 //! - `second`: the second look, by a table of what looks alike: no verdict is sure unless its lookalikes are ruled out.
+//! - `several`: servers of several machines, some of which fail.
+//! - `vantage`: what the same request showed from another place.
 //! - [`recheck()`]: whether the frames a verdict cites exist and say what they are cited for.
 
 mod bgp;
@@ -29,9 +31,11 @@ mod proxy;
 mod quic;
 mod recheck;
 mod second;
+mod several;
 mod tcp;
 pub mod thresholds;
 mod tls;
+mod vantage;
 mod vote;
 mod witness;
 
@@ -47,10 +51,11 @@ type Rule = fn(&Facts<'_>) -> Vec<Vote>;
 
 /// The rules in the order in which a request meets the layers: when several find something broken, the earliest is
 /// what the user met.
-fn rules() -> [Rule; 15] {
+fn rules() -> [Rule; 16] {
     [
         local::rule,
         bgp::rule,
+        several::rule,
         // Whoever reads packets knows more than the steps alone tell, of any layer.
         capture::rule,
         witness::rule,
@@ -96,6 +101,7 @@ fn judge(facts: &Facts<'_>) -> Verdict {
         votes.extend(rule(facts).into_iter().map(|vote| (stage, vote)));
     }
     drop_consequences(&mut votes);
+    vantage::narrow(facts, &mut votes);
     // Stable: rules list their own votes likeliest first.
     votes.sort_by(|(stage, vote), (other_stage, other)| {
         vote.severity

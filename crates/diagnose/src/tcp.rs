@@ -65,7 +65,7 @@ fn refused(facts: &Facts<'_>, attempt: &Span) -> Vote {
         .user("ask the network's owner whether this port is meant to be blocked");
     }
     match (reset_ttl, other) {
-        (Some(reset), Some((ttl, frame))) if (reset - i64::from(ttl)).abs() <= TTL_SLACK => {
+        (Some(reset), Some((ttl, frame))) if reset == i64::from(ttl) => {
             let mut vote = Vote::broken(&["TCP01"], 0.95, closed)
                 .cite(attempt, format!("{says}, with hop count {reset}"))
                 .rule_out("FW02", format!("the refusal carries the same hop count as the server's other packets ({ttl}), so it came from the server"))
@@ -77,6 +77,19 @@ fn refused(facts: &Facts<'_>, attempt: &Span) -> Vote {
             }
             vote
         }
+        (Some(reset), Some((ttl, _))) if (reset - i64::from(ttl)).abs() <= TTL_SLACK => Vote::broken(
+            &["TCP01", "FW02"],
+            0.8,
+            format!("The connection to {to} was refused: by the server, or by a firewall right before it."),
+        )
+        .cite(attempt, format!("{says}, with hop count {reset}"))
+        .cite_if(ping, format!("another packet of the server has hop count {ttl}, one more or less: parallel ways differ so, and neighbours do"))
+        .rule_out("FW01", "somebody answered; nothing was silently dropped")
+        .probe("connect several times and compare hop counts: if they alternate, the ways differ and it is the server", &[
+            "TCP01", "FW02",
+        ])
+        .service(format!("check that a program listens on port {}, and whether the firewall before it lets it through", port(attempt)))
+        .user("check the port number in the address"),
         (Some(reset), Some((ttl, _))) => Vote::broken(
             &["FW02", "TCP01"],
             0.9,
@@ -410,7 +423,8 @@ pub(crate) fn stall_rule(facts: &Facts<'_>) -> Vec<Vote> {
     let over_quic = stalled.what == "exchange"
         && (stalled.text("http.version").is_some_and(|version| version.starts_with("HTTP/3"))
             || (facts.connected().is_none() && facts.handshakes(Layer::Quic).any(Span::is_ok)));
-    if let Some(vote) = heavy_loss(facts, stalled).or_else(|| told_unreachable(facts, stalled)) {
+    let other = || told_unreachable(facts, stalled).or_else(|| outage(facts, stalled));
+    if let Some(vote) = heavy_loss(facts, stalled).or_else(other) {
         return vec![vote];
     }
     vec![if over_quic { quic_stall(facts, stalled) } else { stall(facts, stalled) }]
@@ -438,9 +452,31 @@ fn told_unreachable(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
     )
 }
 
+/// The way was dead while the request waited, and came back: whatever passes afterwards tells nothing of what it did before.
+fn outage(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
+    let (silence, pings) = crate::degraded::transfer::dead_for(facts)?;
+    Some(
+        Vote::broken(
+            &["IP20"],
+            0.86,
+            format!(
+                "The way to {} was dead while the request was under way: for about {} nothing came through.",
+                facts.subject(),
+                ms(silence)
+            ),
+        )
+        .cite(stalled, format!("nothing more came for {}", ms(stalled.nanos())))
+        .cite(pings, "pings in that time were lost one after the other; later ones came back")
+        .rule_out("APP05", "pings, which the server's program has no part in, were lost in the same time")
+        .rule_out("IP09", "small packets were lost as well")
+        .network("look for a link that went down and came back, or a route that changed, at this time")
+        .user("try again now; on Wi-Fi or mobile a change of cell or access point looks like this"),
+    )
+}
+
 /// A way that loses so much stops any transfer by itself, and no other sign can be trusted: what a check found may be
 /// chance as well.
-fn heavy_loss(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
+pub(crate) fn heavy_loss(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
     let (sent, lost, worst) = facts.lost_pings()?;
     if lost < HEAVY_LOSS_PINGS || (lost as f64) < HEAVY_LOSS * sent as f64 {
         return None;
@@ -510,7 +546,10 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
         return vote;
     }
     let other_name = facts.control("other_name");
-    if unheard && other_name.is_some_and(Span::is_ok) {
+    // Who had begun to answer had read the request, whatever it said.
+    let begun =
+        !in_handshake && (stalled.int("http.bytes").unwrap_or(0) > 0 || stalled.int("http.status").is_some());
+    if unheard && !begun && other_name.is_some_and(Span::is_ok) {
         let (cause, read) = if in_handshake { ("FW10", "handshakes") } else { ("FW12", "requests") };
         return Vote::broken(
             &[cause],
@@ -526,6 +565,21 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
     }
     if let Some(vote) = gone(facts, stalled, &waited) {
         return vote;
+    }
+    if unheard && begun {
+        return Vote::broken(
+            &["TCP11", "FW05", "FW12"],
+            0.6,
+            format!("{subject} had begun to answer, then nothing that this machine sent was acknowledged any more."),
+        )
+        .undecided()
+        .cite(stalled, format!("the answer stopped for {waited}"))
+        .cite_if(connection, format!("of {} bytes sent, only {} were acknowledged, however often the rest was sent again", sent.unwrap_or(0), acked.unwrap_or(0)))
+        .rule_out("APP05", "a program that hangs leaves acknowledging to its system, which went silent as well")
+        .probe("make the same request again: if it stops at the same place, something on the way ends connections after so much", &["FW12", "TCP11"])
+        .probe("ping the server now: an answer means that only this connection is dead", &["TCP11", "FW05"])
+        .network("look for a firewall or translator that forgets or blocks connections that are in use")
+        .user("try again");
     }
     if unheard {
         let causes: &[&str] =

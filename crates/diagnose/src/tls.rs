@@ -280,6 +280,7 @@ impl Case<'_> {
             return self.clock_disagrees();
         }
         match self.other_site_alike("tls.certificate_expired") {
+            _ if self.holds_by_another_clock() => self.clock("expired").cite(self.failed, says),
             Some(true) => self.clock("expired").cite(self.failed, says),
             other => {
                 let vote = Vote::broken(
@@ -323,6 +324,7 @@ impl Case<'_> {
             );
         }
         match self.other_site_alike("tls.certificate_not_yet_valid") {
+            _ if self.holds_by_another_clock() => self.clock("not yet valid").cite(self.failed, says),
             Some(true) => self.clock("not yet valid").cite(self.failed, says),
             Some(false) => {
                 let vote = Vote::broken(
@@ -353,8 +355,19 @@ impl Case<'_> {
         (offset.unsigned_abs() >= CLOCK_OFF_SECONDS).then_some((control, offset))
     }
 
+    /// Whether every certificate of the chain is valid now, by the clock of an unrelated server.
+    fn holds_by_another_clock(&self) -> bool {
+        let (Some((_, offset)), Some(now)) = (self.clock_off(), self.now()) else { return false };
+        let now = now.saturating_add(offset);
+        let dated = |one: &Certificate| {
+            one.not_before.is_some_and(|from| from <= now) && one.not_after.is_some_and(|until| now <= until)
+        };
+        !self.chain.is_empty() && self.chain.iter().all(dated)
+    }
+
     fn clock(&self, how: &str) -> Vote {
-        let other = self.facts.control("other_site");
+        // Another site's certificate may have a longer life, and fail or hold by this clock.
+        let other = self.facts.control("other_site").filter(|other| !other.is_ok());
         if let Some((told, offset)) = self.clock_off() {
             let direction = if offset < 0 { "ahead" } else { "behind" };
             let off = span_of_days(offset.saturating_abs());
@@ -365,10 +378,7 @@ impl Case<'_> {
             )
             .cite(told, format!("another server's clock differs from this machine's by {off}"))
             .cite_if(other, format!("another site's certificate looks {how} too"))
-            .rule_out(
-                "TLS07",
-                "sites that have nothing to do with each other fail alike, and a server's clock explains it",
-            )
+            .rule_out("TLS07", "by the clock of an unrelated server every certificate is in order")
             .user("set the date and time of this machine, and let it follow a time server (NTP)");
         }
         Vote::broken(

@@ -8,6 +8,8 @@ use thru_trace::Span;
 
 /// Fewer separate holes in one transfer are what a healthy way has.
 const HOLES_MIN: i64 = 6;
+/// From this share of lost round trips on everything is slow by it.
+const HEAVY: f64 = 0.15;
 /// A router that drops nothing may still fail to answer so many of its pings.
 const QUIET_LOSS: f64 = 0.002;
 
@@ -86,6 +88,10 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
         }
         if let Some(place) = &place {
             vote = vote.cite_if(place.span, format!("losses begin {}", place.text));
+        }
+        // Where so many are lost, questions about names are, too.
+        if pings.share() >= HEAVY {
+            vote = vote.explains(&["DNS18", "DNS45"]);
         }
         if pings.calm() {
             vote = vote

@@ -324,6 +324,12 @@ fn think(facts: &Facts<'_>) -> Option<Vote> {
     if late < THINK_TIME || (disturbed && !slow_again) {
         return None;
     }
+    // On a line that is full, or as slow as that, every packet comes late, whoever sends it.
+    let busy = facts.pings("loaded").filter_map(|span| span.nanos_of("ping.rtt_avg")).max();
+    let own = facts.connection().and_then(|span| span.nanos_of("tcp.rtt_max"));
+    if busy.max(own).is_some_and(|busy| busy.saturating_mul(2) >= late) {
+        return None;
+    }
     if let Some(vote) = named_by_server(facts, wait, late).or_else(|| only_the_first(facts, wait, late)) {
         return Some(vote);
     }

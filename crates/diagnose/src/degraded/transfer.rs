@@ -1,7 +1,7 @@
 //! Answers that came in with pauses: because the network was dead for a while, or because the server had nothing to say.
 
 use crate::facts::{Facts, ms};
-use crate::thresholds::{LONG_PAUSE, LOST_IN_A_ROW_MIN, MS, SLOW_TRANSFER};
+use crate::thresholds::{BLOAT_FACTOR, LONG_PAUSE, LOST_IN_A_ROW_MIN, MS, SLOW_TRANSFER};
 use crate::vote::Vote;
 use thru_trace::Span;
 
@@ -9,9 +9,48 @@ pub(super) fn rule(facts: &Facts<'_>) -> Option<Vote> {
     let exchange = facts.delivered()?;
     let transfer = facts.trace.children_of(exchange.id, "transfer").last()?;
     outage(facts, exchange, transfer)
+        .or_else(|| outage_before(facts))
         .or_else(|| drip(facts, exchange, transfer))
         .or_else(|| bursts(facts, exchange, transfer))
 }
+
+/// For how long pings beside the request were lost one after the other, and the span that tells: only if it is no chance,
+/// and others came back.
+pub(crate) fn dead_for<'a>(facts: &Facts<'a>) -> Option<(u64, &'a Span)> {
+    let pings = loaded(facts)?;
+    let back =
+        facts.pings("idle").chain(facts.pings("control")).any(|span| span.int("ping.received") > Some(0));
+    (pings.lost_in_a_row >= LOST_IN_A_ROW_MIN && pings.silence >= LONG_PAUSE && back)
+        .then_some((pings.silence, pings.span))
+}
+
+/// The way was dead before the answer began: at the handshake, or while it was waited for.
+fn outage_before(facts: &Facts<'_>) -> Option<Vote> {
+    let (silence, pings) = dead_for(facts)?;
+    let connection = facts.connection().filter(|span| span.int("tcp.timeouts").unwrap_or(0) > 0)?;
+    Some(
+        Vote::disturbed(
+            &["IP20"],
+            0.88,
+            format!(
+                "{} works, but the way was dead for a while: for about {} nothing came through.",
+                facts.subject(),
+                ms(silence)
+            ),
+        )
+        .cost(silence)
+        .explains(&["TCP18", "TCP07", "IP19", "IP17", "IP21", "TLS34", "TLS33", "APP01"])
+        .cite(pings, "pings were lost one after the other, and later ones came back")
+        .cite(connection, "the connection waited for its timer and then went on")
+        .rule_out("APP01", "pings, which the server's program has no part in, were lost in the same time")
+        .rule_out("IP19", "before and after, hardly anything was lost")
+        .network("look for a link that went down and came back, or a route that changed, at this time")
+        .user("on Wi-Fi or mobile: a change of cell or access point looks like this"),
+    )
+}
+
+/// So much longer than at idle times no round trip takes because a few pings met the rush after an outage.
+const FULL_QUEUE: u64 = 400 * MS;
 
 /// Pings beside the transfer, which show whether the way was there while nothing came.
 struct Loaded<'a> {
@@ -43,6 +82,14 @@ fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
     // After an outage the sender waits for its timer, so the pause is longer than the outage: up to twice. Random loss,
     // be it heavy, takes no ten pings in a row.
     if pings.lost_in_a_row < LOST_IN_A_ROW_MIN || pings.silence * 3 < pause {
+        return None;
+    }
+    // Where a queue is full, pings are lost too; but then those that come back come late.
+    let calm = facts.pings("idle").filter_map(|span| span.nanos_of("ping.rtt_min")).min();
+    let busy = pings.span.nanos_of("ping.rtt_avg");
+    if let (Some(calm), Some(busy)) = (calm, busy)
+        && busy >= calm.saturating_mul(BLOAT_FACTOR) + FULL_QUEUE
+    {
         return None;
     }
     Some(
@@ -108,17 +155,24 @@ fn bursts(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
 /// Small pieces with pauses between them and next to nothing on the way: the network was waiting for the server.
 fn drip(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
     let took = transfer.nanos();
-    let connection = facts.connection()?;
+    // HTTP/3 has no TCP beneath: there pings must tell that nothing was lost.
+    let connection = facts.connection();
+    if connection.is_none()
+        && loaded(facts).is_none_or(|pings| pings.span.int("ping.received") != pings.span.int("ping.sent"))
+    {
+        return None;
+    }
     let (rtt, bytes) = (facts.rtt()?, u64::try_from(exchange.int("http.bytes")?).ok()?);
     let (pauses, paused) = (exchange.int("http.pauses")?, exchange.nanos_of("http.paused")?);
-    let mss = u64::try_from(connection.int("tcp.mss").unwrap_or(1_460)).unwrap_or(1_460);
+    let value = |key: &str| connection.and_then(|span| span.int(key));
+    let mss = u64::try_from(value("tcp.mss").unwrap_or(1_460)).unwrap_or(1_460);
     // A sender may have ten segments on the way before anything limits it; this one had less than two.
     let on_the_way = u128::from(bytes) * u128::from(rtt) / u128::from(took.max(1));
     if took < SLOW_TRANSFER || pauses < 10 || paused * 10 < took * 8 || on_the_way >= u128::from(2 * mss) {
         return None;
     }
     let lost = ["tcp.retransmissions", "tcp.timeouts", "tcp.out_of_order_received"];
-    if lost.iter().any(|key| connection.int(key).unwrap_or(0) > 0) {
+    if lost.iter().any(|key| value(key).unwrap_or(0) > 0) {
         return None;
     }
     let calm = facts.pings("idle").filter_map(|span| span.nanos_of("ping.rtt_avg")).min();
@@ -143,7 +197,7 @@ fn drip(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
         transfer,
         format!("the answer came in {pauses} pieces with {} of silence between them", ms(paused)),
     )
-    .cite(connection, "nothing was lost, and less than two packets were on the way at any time")
+    .cite_if(connection, "nothing was lost, and less than two packets were on the way at any time")
     .rule_out("IP19", "no packet was lost or came late")
     .rule_out("TCP13", "the window was open: far more could have been on the way")
     .service("find out what the program waits for while it writes the answer (database, disk, a service behind it)")
