@@ -12,7 +12,6 @@ mod silence;
 
 use crate::facts::{Facts, failure_text};
 use crate::vote::Vote;
-use std::net::IpAddr;
 use thru_trace::{Span, Value};
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {

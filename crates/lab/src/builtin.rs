@@ -35,16 +35,18 @@ pub const GROUPS: &[Group] = groups! {
         "line-corrupts" "upload-mtu-black-hole" "outage" "resolver-wrong-address" "dns-no-address" "dns-bogon"
         "dns-alias-loop" "dns-udp-blocked" "dns-lame" "dns-slow" "closes-at-once" "closes-after-hello"
         "silent-after-hello" "tls-too-old" "http-500" "http-502" "http-504" "http-404" "http-403" "http-429"
-        "answer-cut-short" "answer-drips" "udp-443-blocked" "http3-not-served" "outbound-blocked"
+        "answer-cut-short" "answer-drips" "udp-443-blocked" "http3-not-served" "outbound-blocked" "outage-long"
         "ok-unsigned-zone" "ok-nsec3" "ok-unknown-algorithm" "ok-resolver-without-dnssec" "ok-no-ping"
         "ok-silent-hop" "ok-small-mtu" "ok-far-away" "ok-slow-line" "ok-jitter" "ok-one-family" "ok-tiny-loss";
     "host", "the machine itself":
-        "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file" "own-connections-full";
+        "ports-taken" "own-firewall-rejects" "own-firewall-drops" "hosts-file" "own-connections-full" "clock-behind" "clock-month-behind";
     "names", "names and their signatures":
         "dnssec-expired" "dnssec-not-yet-valid" "dnssec-bad-signatures" "dnssec-no-signatures"
         "dnssec-data-expired" "dnssec-unsigned-data" "dnssec-ds-digest" "dnssec-key-replaced" "dnssec-no-keys"
         "dns-stale-anchor" "dns-denial-broken" "dns-cut-no-tcp" "dns-large-lost" "dns-captive"
-        "dns-glue-private" "dns-filter" "name-impossible" "dnssec-ds-too-early" "dnssec-ds-too-late";
+        "dns-glue-private" "dns-filter" "name-impossible" "dnssec-ds-too-early" "dnssec-ds-too-late"
+        "resolver-trips-over-edns" "resolver-drops-edns" "resolver-damages-answers" "resolver-wrong-id"
+        "resolver-other-port" "resolver-other-question" "resolver-fails" "dns-servers-slow";
     "servers", "name servers and resolvers that misbehave; anycast, DNS64":
         "dns-edns-dropped" "dns-edns-formerr" "dns-edns-ignored" "dns-signatures-stripped" "dns-only-tcp"
         "dns-tcp-closed" "dns-tcp-silent" "dns-truncates" "dns-rate-limited" "dns-wrong-id"
@@ -59,11 +61,13 @@ pub const GROUPS: &[Group] = groups! {
     "ip", "addresses, routes, packet sizes, quality":
         "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
         "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
-        "route-flaps" "ecn-dropped";
+        "route-flaps" "ecn-dropped" "prefix-withdrawn";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
         "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
         "server-reads-nothing" "own-window-small";
+    "idle", "a connection on which nothing moves for a while":
+        "idle-forgotten" "idle-reset" "idle-restarted" "idle-server-gone" "idle-remembered" "idle-closed";
     "firewall", "filters":
         "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted"
         "connections-full" "own-address";
@@ -71,12 +75,13 @@ pub const GROUPS: &[Group] = groups! {
         "no-common-cipher" "old-versions-only" "name-unknown" "no-common-protocol" "messages-damaged"
         "intermediate-missing" "intermediate-expired" "interception" "client-certificate-wanted"
         "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain"
-        "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order";
+        "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order" "hello-objected";
     "http", "requests and answers":
         "redirect-loop" "redirect-scheme-loop" "redirect-nowhere" "wrong-host" "chunks-unfinished"
         "empty-answer" "two-lengths" "not-http" "headers-too-large" "stale-copy" "http-400" "http-401"
         "http-410" "http-505" "http2-shuts-down" "http2-calm" "http2-cancelled" "http2-silent" "http2-refused"
-        "http2-is-http1" "http2-headers-broken" "unpackable" "more-than-announced";
+        "http2-is-http1" "http2-headers-broken" "unpackable" "more-than-announced" "http2-flow-control" "redirect-to-nobody"
+        "redirect-to-closed";
     "quic", "HTTP/3":
         "http3-refused" "http3-other-protocol" "http3-cancelled" "http3-breaks-off"
         "http3-other-version" "http3-bad-retry" "http3-no-certificate" "udp-blocked";
@@ -84,7 +89,8 @@ pub const GROUPS: &[Group] = groups! {
         "proxy-login" "proxy-name-unknown" "proxy-refuses" "proxy-silent" "proxy-wants-login" "proxy-denies"
         "proxy-cannot-reach" "socks-cannot-reach";
     "app", "the program behind":
-        "database-slow" "upstream-slow" "cold-start" "one-machine-fails" "one-machine-slow" "empty-now-and-then";
+        "database-slow" "upstream-slow" "cold-start" "one-machine-fails" "one-machine-slow" "empty-now-and-then"
+        "one-machine-hangs" "one-machine-resets";
     "ok", "nothing wrong, though it may look like it":
         "ok-redirect" "ok-plain-to-tls" "ok-not-modified" "ok-no-content" "ok-http1" "ok-http2" "ok-http3"
         "ok-tls13" "ok-only-ipv6" "ok-only-ipv4" "ok-think" "ok-big-download" "ok-slow-download"

@@ -77,6 +77,7 @@ impl Internet {
             from_root: Some(self.resolver_config()),
             other_resolvers: self.other_resolvers(),
             proxy: self.scenario().proxy.as_deref().and_then(|proxy| Proxy::parse(proxy).ok()),
+            again_after: self.scenario().again_after,
             control_site: control.filter(|control| control.host_str() != Some(host.as_str())),
             hosts: self.hosts(),
             always_route: true,
@@ -200,7 +201,8 @@ pub fn check(scenario: &Scenario, seed: u64, check: &Check) -> Result<CheckResul
             let report = request(scenario, seed, parsed, check.at, move |options| {
                 options.http = http.map(version);
             })?;
-            let mut result = CheckResult { seen: summary(&report), complaints: Vec::new() };
+            let mut result =
+                CheckResult { seen: summary(&report), complaints: crate::score::over_budget(&report.trace) };
             let found = &report.verdict;
             result.expect("verdict", verdict, status_word(found.status));
             result.expect("layer", layer, found.layer.to_string());

@@ -48,6 +48,8 @@ pub struct Scenario {
     pub control: Option<String>,
     /// Who passes the client's requests on, as in `http://proxy.lab:3128`.
     pub proxy: Option<String>,
+    /// After a good answer the client leaves the connection alone for so long, and asks over it again.
+    pub again_after: Option<Duration>,
     /// Resolvers that anybody may ask.
     pub other_resolvers: Vec<IpAddr>,
     /// All nodes, in order of declaration.
@@ -116,6 +118,8 @@ pub struct Node {
     pub resolvers: Vec<IpAddr>,
     /// On a NAT: index into `interfaces` of the outer side.
     pub outside: Option<usize>,
+    /// On a NAT: how long it remembers a connection on which nothing moves; `None`: as long as RFC 5382 asks for.
+    pub forgets: Option<Duration>,
     /// Whether it answers pings.
     pub answers_ping: bool,
     /// Whether it sends ICMP errors.

@@ -17,6 +17,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use thru_probe::journey::budget::Budget;
+use thru_trace::cost;
 use thru_trace::frames::belongs;
 use thru_trace::{Layer, Packet, Span, Status, Trace, Verdict};
 use url::Url;
@@ -152,6 +154,13 @@ fn layer_of(causes: &[String]) -> String {
     layer.to_string()
 }
 
+impl Judged {
+    /// What is over the budget of a diagnosis, in words.
+    pub fn over_budget(&self) -> Vec<String> {
+        exceeds(self.packets, self.beyond)
+    }
+}
+
 /// Runs one case. The diagnosis sees the trace, never the truth.
 pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
     let url = Url::parse(&case.url).map_err(|_| RunError::Url(case.url.clone()))?;
@@ -168,7 +177,7 @@ pub fn judge(scenario: &Scenario, case: &Case) -> Result<Judged, RunError> {
         }),
         packets: probing(&report.trace),
         took: span_of(&report.trace),
-        beyond: beyond(&report.trace),
+        beyond: Duration::from_nanos(cost::beyond(&report.trace.spans)),
         passive: passive::opinion(case, &report.trace, true),
         sealed: passive::opinion(case, &report.trace, false),
         verdict,
@@ -225,6 +234,26 @@ pub fn compare(truth: &BTreeSet<String>, verdict: &Verdict) -> Outcome {
     }
 }
 
+/// What is over the budget of a diagnosis, in words; nothing: all is within it.
+pub fn over_budget(trace: &Trace) -> Vec<String> {
+    exceeds(probing(trace), Duration::from_nanos(cost::beyond(&trace.spans)))
+}
+
+fn exceeds(packets: usize, beyond: Duration) -> Vec<String> {
+    let most = Budget::DIAGNOSIS;
+    let mut complaints = Vec::new();
+    if packets > most.packets as usize {
+        complaints.push(format!("{packets} packets for the diagnosis; it may take {}", most.packets));
+    }
+    if beyond > most.time {
+        complaints.push(format!(
+            "{beyond:.1?} for the diagnosis beyond what the fault forces; it may take {:?}",
+            most.time
+        ));
+    }
+    complaints
+}
+
 /// How many packets belong to no connection of the request itself: lookups, pings, the way, controls.
 fn probing(trace: &Trace) -> usize {
     let own: Vec<&Span> = trace
@@ -241,45 +270,6 @@ fn probing(trace: &Trace) -> usize {
 fn span_of(trace: &Trace) -> Duration {
     let start = trace.spans.iter().map(|span| span.start).min().unwrap_or(0);
     Duration::from_nanos(trace.end().saturating_sub(start))
-}
-
-/// See [`Judged::beyond`].
-fn beyond(trace: &Trace) -> Duration {
-    let start = trace.spans.iter().map(|span| span.start).min().unwrap_or(0);
-    let mut forced: Vec<(u64, u64)> = trace
-        .spans
-        .iter()
-        .filter(|span| is_own_step(span) || waits_in_vain(span))
-        .map(|span| (span.start, span.end))
-        .collect();
-    forced.sort_unstable();
-    let (mut covered, mut until) = (0, start);
-    for (from, to) in forced {
-        covered += to.saturating_sub(from.max(until));
-        until = until.max(to);
-    }
-    Duration::from_nanos(trace.end().saturating_sub(start).saturating_sub(covered))
-}
-
-/// A step of the request itself, which would have been taken without any diagnosis.
-fn is_own_step(span: &Span) -> bool {
-    let steps = ["resolve", "connect", "tunnel", "handshake", "exchange"];
-    span.parent.is_none() && steps.contains(&span.what.as_str())
-}
-
-/// A step that ended by running out of patience, or a router that never answered. A wait of more than a second for an
-/// answer that did come is the fault's as well.
-fn waits_in_vain(span: &Span) -> bool {
-    const LATE: u64 = 1_000_000_000;
-    let timed_out = |code: &str| code.ends_with(".timeout") || code.ends_with(".stalled");
-    match span.what.as_str() {
-        "connect" | "dns.query" | "handshake" | "exchange" => span.code().is_some_and(timed_out),
-        "hop" => span.address("hop.address").is_none(),
-        "ping" => span.int("ping.received") == Some(0),
-        "control" => span.failed_with("udp.timeout"),
-        "wait" | "transfer" | "segment" => span.nanos() > LATE,
-        _ => false,
-    }
 }
 
 /// Outcomes, counted.

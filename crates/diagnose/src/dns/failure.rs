@@ -1,10 +1,9 @@
 //! The resolver says that it failed (SERVFAIL), or was refused: by the name's own servers, or by its own fault?
 
-use std::net::IpAddr;
 
 use thru_trace::Span;
 
-use super::{Case, Iterated, signatures};
+use super::{Case, Iterated, capital, signatures};
 use crate::facts::failure_text;
 use crate::vote::Vote;
 

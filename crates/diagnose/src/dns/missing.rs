@@ -2,8 +2,7 @@
 
 use thru_trace::Span;
 
-use super::{Case, Iterated};
-use crate::facts::{Facts, failure_text};
+use super::{Case, Iterated, capital};
 use crate::vote::Vote;
 
 impl Case<'_> {

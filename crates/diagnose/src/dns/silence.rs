@@ -3,7 +3,6 @@
 use thru_trace::Span;
 
 use super::{Case, Iterated};
-use crate::facts::failure_text;
 use crate::vote::Vote;
 
 impl Case<'_> {

@@ -134,7 +134,11 @@ fn nat(node: &Node, seed: u64, index: usize) -> Option<Nat> {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
     })?;
-    Some(Nat::new(NatConfig::new(InterfaceId(outside as u32), address), seed ^ index as u64))
+    let mut config = NatConfig::new(InterfaceId(outside as u32), address);
+    if let Some(forgets) = node.forgets {
+        config.timeouts.tcp_established = forgets;
+    }
+    Some(Nat::new(config, seed ^ index as u64))
 }
 
 /// Both ends of a line between two nodes know each other from the start, as on an internet that has long been

@@ -60,6 +60,7 @@ impl Read<'_> {
         let limit = root.quantity("limit", units::duration)?.unwrap_or(Duration::from_secs(600));
         let target = root.text("target")?;
         let control = root.text("control")?;
+        let again_after = root.quantity("again_after", units::duration)?;
         let proxy = root.text("proxy")?;
         if let Some(proxy) = &proxy {
             thru_probe::journey::tunnel::Proxy::parse(&proxy.text).map_err(|why| {
@@ -99,6 +100,7 @@ impl Read<'_> {
             node.sends_icmp_errors = reader.bool("icmp_errors")?.unwrap_or(true);
             node.clock = reader.quantity("clock", units::offset)?.unwrap_or(0);
             node.ports_taken = reader.bool("ports_taken")?.unwrap_or(false);
+            node.forgets = reader.quantity("forgets", units::duration)?;
             node.receive_buffer = reader.quantity("receive_buffer", units::size)?;
             node.ecn = reader.bool("ecn")?.unwrap_or(false);
             for text in reader.texts("claims")?.unwrap_or_default() {
@@ -226,6 +228,7 @@ impl Read<'_> {
             target: target.map(|target| target.text),
             control: control.map(|control| control.text),
             proxy: proxy.map(|proxy| proxy.text),
+            again_after,
             other_resolvers,
             nodes,
             segments,

@@ -31,6 +31,9 @@ impl Scenario {
         if let Some(target) = &self.target {
             writeln!(out, "target = {}", quote(target))?;
         }
+        if let Some(time) = self.again_after {
+            writeln!(out, "again_after = {}", quote(&units::show_duration(time)))?;
+        }
         if let Some(proxy) = &self.proxy {
             writeln!(out, "proxy = {}", quote(proxy))?;
         }
@@ -103,6 +106,9 @@ impl Scenario {
             }
             if !node.claims.is_empty() {
                 writeln!(out, "claims = [{}]", list(node.claims.iter().map(ToString::to_string)))?;
+            }
+            if let Some(time) = node.forgets {
+                writeln!(out, "forgets = {}", quote(&units::show_duration(time)))?;
             }
             if let Some(bytes) = node.receive_buffer {
                 writeln!(out, "receive_buffer = {}", quote(&units::show_size(bytes)))?;

@@ -65,6 +65,7 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             hosts: Vec::new(),
             ports_taken: false,
             claims: Vec::new(),
+            forgets: None,
             receive_buffer: None,
             ecn: false,
             anycast: Vec::new(),
