@@ -57,6 +57,14 @@ pub struct Echo {
 }
 
 impl Echo {
+    /// The round trip, if the destination replied.
+    pub fn rtt(&self) -> Option<Duration> {
+        match &self.answer {
+            Some(Answer::Reply { rtt, .. }) => Some(*rtt),
+            _ => None,
+        }
+    }
+
     /// Whether the destination replied.
     pub fn is_answered(&self) -> bool {
         matches!(self.answer, Some(Answer::Reply { .. }))
@@ -97,11 +105,8 @@ pub struct PingResult {
 
 impl PingResult {
     /// Round trips of the replies.
-    pub fn rtts(&self) -> impl Iterator<Item = Duration> + '_ {
-        self.echoes.iter().filter_map(|echo| match &echo.answer {
-            Some(Answer::Reply { rtt, .. }) => Some(*rtt),
-            _ => None,
-        })
+    pub fn rtts(&self) -> impl Iterator<Item = Duration> + Clone + '_ {
+        self.echoes.iter().filter_map(Echo::rtt)
     }
 
     /// How many replies came.
@@ -216,11 +221,7 @@ async fn train(
 /// How long the last requests of a train are waited for. An answer that takes three times as long as any before it, and
 /// [`MARGIN`] more, will not come.
 fn last_wait(echoes: &BTreeMap<u16, Echo>, options: &PingOptions) -> Duration {
-    let longest = echoes.values().filter_map(|echo| match &echo.answer {
-        Some(Answer::Reply { rtt, .. }) => Some(*rtt),
-        _ => None,
-    });
-    match longest.max() {
+    match echoes.values().filter_map(Echo::rtt).max() {
         Some(longest) if options.prompt => (3 * longest + MARGIN).min(options.wait),
         _ => options.wait,
     }

@@ -88,7 +88,7 @@ fn outage(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
     let calm = facts.pings("idle").filter_map(|span| span.nanos_of("ping.rtt_min")).min();
     let busy = pings.span.nanos_of("ping.rtt_avg");
     if let (Some(calm), Some(busy)) = (calm, busy)
-        && busy >= calm.saturating_mul(BLOAT_FACTOR) + FULL_QUEUE
+        && busy >= calm.saturating_mul(BLOAT_FACTOR).saturating_add(FULL_QUEUE)
     {
         return None;
     }

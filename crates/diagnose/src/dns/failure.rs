@@ -1,6 +1,5 @@
 //! The resolver says that it failed (SERVFAIL), or was refused: by the name's own servers, or by its own fault?
 
-
 use thru_trace::Span;
 
 use super::{Case, Iterated, capital, signatures};

@@ -121,7 +121,8 @@ pub async fn glance(
     quality: QualityBudget,
     budget: Budget,
 ) -> Option<PingResult> {
-    Look { recorder, quality, budget }.train(target, "idle", quality.short, LOSSES_ENOUGH).await
+    let look = Look { recorder, budget, interval: Cell::new(quality.interval) };
+    look.train(target, "idle", quality.short, LOSSES_ENOUGH).await
 }
 
 /// What the first train showed is looked at more closely if there is a sign of trouble: more pings to the destination, and,
@@ -135,7 +136,11 @@ pub async fn look(
     quality: QualityBudget,
     budget: Budget,
 ) {
-    let look = Look { recorder, quality, budget };
+    let interval = Cell::new(quality.interval);
+    if in_its_own_way(glance.rtts()) {
+        interval.set(quality.interval * SLOWER);
+    }
+    let look = Look { recorder, budget, interval };
     let spread = match (glance.rtts().min(), glance.rtts().max()) {
         (Some(min), Some(max)) if !min.is_zero() => Some(max.as_secs_f64() / min.as_secs_f64()),
         _ => None,
@@ -191,15 +196,26 @@ const WAIT: Duration = Duration::from_millis(1_000);
 /// A look in progress.
 struct Look<'a> {
     recorder: &'a Recorder,
-    quality: QualityBudget,
     /// For the whole diagnosis.
     budget: Budget,
+    /// From one ping to the next: longer from when they get in each other's way on.
+    interval: Cell<Duration>,
 }
+
+/// Whether round trips have grown by so much that the pings themselves may fill the line.
+fn in_its_own_way(rtts: impl Iterator<Item = Duration> + Clone) -> bool {
+    rtts.clone().min().zip(rtts.last()).is_some_and(|(least, last)| last > least * 3 + GROWTH)
+}
+
+/// Shorter waits are those of any line that is used.
+const GROWTH: Duration = Duration::from_millis(30);
+/// So much slower pings go then.
+const SLOWER: u32 = 3;
 
 impl Look<'_> {
     /// Pings `target` until `enough` are lost; `None` if this machine may not ping, or what that costs is not left.
     async fn train(&self, target: IpAddr, purpose: &str, count: u16, enough: usize) -> Option<PingResult> {
-        let (recorder, interval) = (self.recorder, self.quality.interval);
+        let (recorder, interval) = (self.recorder, self.interval.get());
         let count = self.budget.left(recorder).pings(count, interval, TAIL);
         if count == 0 {
             return None;
@@ -217,7 +233,13 @@ impl Look<'_> {
         let stop = async {
             let _ = stop.await;
         };
-        let control = Control { stop, pace: |_: &BTreeMap<u16, Echo>| interval };
+        let pace = |echoes: &BTreeMap<u16, Echo>| {
+            if self.interval.get() == interval && in_its_own_way(echoes.values().filter_map(Echo::rtt)) {
+                self.interval.set(interval * SLOWER);
+            }
+            self.interval.get()
+        };
+        let control = Control { stop, pace };
         ping_until(recorder, None, target, purpose, options, control, watch).await.ok()
     }
 
@@ -227,7 +249,7 @@ impl Look<'_> {
             ((1.0 - HOP_CERTAINTY).ln() / (1.0 - share).ln()).ceil().clamp(HOP_PINGS_MIN, 100.0) as u16;
         let mut seen = vec![None; hops.len()];
         while let Some(place) = next_hop(&seen) {
-            let left = self.budget.left(self.recorder).pings(pings, self.quality.interval, TAIL);
+            let left = self.budget.left(self.recorder).pings(pings, self.interval.get(), TAIL);
             if f64::from(left) < HOP_PINGS_MIN {
                 return;
             }
