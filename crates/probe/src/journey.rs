@@ -216,7 +216,7 @@ impl Traveller<'_> {
             Err(spans) => {
                 let here =
                     controls::after_connect(&self.recorder, self.options, &destination.addresses, &spans);
-                tokio::join!(biased; here, self.from_elsewhere(&destination));
+                tokio::join!(biased; here, self.seen_elsewhere(&destination));
                 return None;
             }
         };
@@ -271,7 +271,7 @@ impl Traveller<'_> {
             }
             Err(failure) => {
                 let here = self.after_exchange(destination, remote, &failure);
-                tokio::join!(biased; here, self.from_elsewhere(destination));
+                tokio::join!(biased; here, self.seen_elsewhere(destination));
                 None
             }
         }

@@ -103,7 +103,7 @@ impl Traveller<'_> {
     }
 
     /// `vantage`: is the same request answered if it is made in another place, by a proxy there?
-    pub(super) async fn from_elsewhere(&self, destination: &Destination<'_>) {
+    pub(super) async fn seen_elsewhere(&self, destination: &Destination<'_>) {
         let Some(proxy) = &self.options.vantage else { return };
         let control = self.control(Layer::Proxy, "vantage", &format!("the same request by way of {proxy}"));
         let port = destination.url.port_or_known_default().unwrap_or(443);
