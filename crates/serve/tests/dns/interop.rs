@@ -10,7 +10,7 @@ use thru_names::text::parse_name;
 use thru_net::Network;
 use thru_peers::{not_run, peer};
 use thru_probe::Recorder;
-use thru_probe::resolve::control::{Way, control, control_iterate};
+use thru_probe::resolve::control::{Way, control as ask_otherwise, control_iterate};
 use thru_probe::resolve::stub::Patience;
 use thru_probe::resolve::{Families, ResolveOptions, resolve};
 
@@ -226,7 +226,7 @@ fn our_stub_understands_unbound() {
         let name = parse_name("www.corp.lab").expect("a name");
         let patience = Patience::default();
         let way = Way::CheckingDisabled;
-        let asked = control(&recorder, None, way, &name, RecordType::AAAA, &[server], patience).await;
+        let asked = ask_otherwise(&recorder, None, way, &name, RecordType::AAAA, &[server], patience).await;
         assert_eq!(asked.code, None);
         let request = [&format!("@{address}"), "-p", &port.to_string(), "big.corp.lab", "txt"];
         let request = thru_probe::dig::DigRequest::parse(&request).expect("a request");

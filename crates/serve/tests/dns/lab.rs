@@ -9,7 +9,7 @@ use thru_net::Network;
 use thru_net::lab::{Lab, LabOptions, run};
 use thru_probe::Recorder;
 use thru_probe::dig::{DigRequest, dig};
-use thru_probe::resolve::control::{Way, control, control_iterate};
+use thru_probe::resolve::control::{Way, control as ask_otherwise, control_iterate};
 use thru_probe::resolve::stub::Patience;
 use thru_probe::resolve::{Families, ResolveOptions, record_steps, resolve};
 use thru_serve::dns::{Behaviour, DnsHandle, authoritative, recursive, service_for};
@@ -324,7 +324,7 @@ fn the_controls_split_what_looks_alike() {
 
         net.resolver.set_behaviour(Behaviour::Silent);
         let asked =
-            control(&recorder, None, Way::OtherResolver, &name, RecordType::A, &other, patience).await;
+            ask_otherwise(&recorder, None, Way::OtherResolver, &name, RecordType::A, &other, patience).await;
         assert_eq!(asked.code, None);
         let (control, answer) =
             control_iterate(&recorder, None, &name, RecordType::A, net.places.config()).await;
@@ -352,7 +352,7 @@ fn the_controls_split_what_looks_alike() {
         net.resolver.set_behaviour(Behaviour::ServFail);
         let own = [at(v4("resolver"))];
         let asked =
-            control(&recorder, None, Way::CheckingDisabled, &name, RecordType::A, &own, patience).await;
+            ask_otherwise(&recorder, None, Way::CheckingDisabled, &name, RecordType::A, &own, patience).await;
         assert_eq!(asked.code, Some("dns.servfail"));
     });
 }
