@@ -30,6 +30,7 @@ pub(crate) mod ipv6;
 pub(crate) mod link;
 pub(crate) mod lldp;
 pub(crate) mod media;
+pub(crate) mod mpls;
 pub(crate) mod mqtt;
 pub(crate) mod mysql;
 pub(crate) mod names;
@@ -39,6 +40,7 @@ pub(crate) mod ospf;
 pub(crate) mod packed;
 pub(crate) mod pgsql;
 pub(crate) mod ports;
+pub(crate) mod pppoe;
 pub(crate) mod quic;
 pub(crate) mod resp;
 pub(crate) mod rtp;
@@ -103,6 +105,9 @@ pub(crate) static ALL: &[&Protocol] = &[
     &http3::HTTP3,
     &quic::QUIC,
     &quic::FRAMES,
+    &mpls::MPLS,
+    &pppoe::PPPOE,
+    &pppoe::PPP,
     &tunnel::GRE,
     &tunnel::VXLAN,
     &tunnel::GENEVE,

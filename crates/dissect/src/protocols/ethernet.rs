@@ -2,7 +2,7 @@
 
 use super::names::{self, CHECKSUM_STATUS, ETHERTYPES};
 use super::stp::{self, STP};
-use super::{arp, data, ip, ipv6, lldp};
+use super::{arp, data, ip, ipv6, lldp, mpls, pppoe};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::{FieldDef, protocol};
@@ -125,6 +125,8 @@ pub(crate) fn ethertype(cx: &mut Context<'_>, kind: u16, payload: Data<'_>) {
         0x0800 => ip::dissect(cx, payload),
         0x0806 => arp::dissect(cx, payload),
         0x86DD => ipv6::dissect(cx, payload),
+        0x8847 | 0x8848 => mpls::dissect(cx, payload),
+        0x8864 => pppoe::session(cx, payload),
         0x8100 | 0x9100 => vlan(cx, payload),
         0x88A8 => provider(cx, payload),
         0x6558 => dissect(cx, payload),

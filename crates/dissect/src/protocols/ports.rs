@@ -190,6 +190,7 @@ pub(crate) fn is_http(port: u16) -> bool {
 /// Who a port belongs to. The smaller one is asked first, as in Wireshark.
 fn app_by_port(low: u16, high: u16, bytes: &[u8]) -> Option<App> {
     [low, high].into_iter().find_map(|port| match port {
+        20 => Some(App::File),
         53 | 5353 => Some(App::Dns),
         port if is_http(port) => Some(App::Http(Box::default())),
         port if TLS_PORTS.contains(&port) && tls::accepts(bytes) => Some(App::Tls(Box::default())),

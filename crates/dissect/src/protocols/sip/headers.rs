@@ -219,7 +219,14 @@ fn via(cx: &mut Context<'_>, value: Data<'_>) {
     let at = protocol.bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     let transport = protocol.from(at);
     cx.add(&VIA_TRANSPORT, transport, 0, transport.len(), 0);
-    let (host, port) = split(trimmed(place), b':');
+    // An IPv6 address stands in brackets (RFC 3261 25.1).
+    let place = trimmed(place);
+    let (host, port) = match place.bytes.iter().position(|byte| *byte == b']') {
+        Some(end) if place.bytes.first() == Some(&b'[') => {
+            (place.first(end).from(1), split(place.from(end + 1), b':').1)
+        }
+        _ => split(place, b':'),
+    };
     cx.add(&VIA_ADDRESS, host, 0, host.len(), 0);
     if !port.is_empty() {
         cx.add(&VIA_PORT, port, 0, port.len(), digits(port.bytes));
