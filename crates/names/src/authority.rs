@@ -9,10 +9,11 @@
 //! - [`secondary`]: a zone copied from its primaries and kept fresh; [`incoming`]: the transfers; [`notify`]: telling
 //!   others of changes; [`keeper`]: all that together; [`changes`]: what lies between two versions.
 //! - [`update`]: changes by whom they are allowed (RFC 2136); [`tsig`]: how who asks is known (RFC 8945).
-//! - [`denial`]: which NSEC and NSEC3 records go with an answer.
+//! - [`denial`]: which NSEC and NSEC3 records go with an answer; [`digest`]: whether a zone is whole (ZONEMD).
 
 pub mod changes;
 pub mod denial;
+pub mod digest;
 pub mod incoming;
 pub mod keeper;
 pub mod notify;
@@ -84,10 +85,17 @@ impl SignedZone {
 
     /// The zone of this name out of its records, in any order. The error says what is missing.
     pub fn named(origin: &Name, records: &[RawRecord]) -> Result<SignedZone, String> {
-        let origin = origin.to_lowercase();
-        if !records.iter().any(|record| record.rtype == RecordType::SOA && record.name == origin) {
+        let lower = origin.to_lowercase();
+        if !records.iter().any(|record| record.rtype == RecordType::SOA && record.name == lower) {
             return Err("there is no SOA".into());
         }
+        SignedZone::without_soa(origin, records)
+    }
+
+    /// As [`SignedZone::named`], even without a SOA: names that it does not have are denied without one, and nobody can
+    /// copy it. The error says what is wrong.
+    pub fn without_soa(origin: &Name, records: &[RawRecord]) -> Result<SignedZone, String> {
+        let origin = origin.to_lowercase();
         let mut zone = SignedZone {
             origin: origin.clone(),
             nodes: BTreeMap::new(),
@@ -122,6 +130,10 @@ impl SignedZone {
                         zone.first_end.filter(|first| (sig.expiration.wrapping_sub(*first) as i32) > 0);
                     Some(first.unwrap_or(sig.expiration))
                 });
+            } else if origin.zone_of(&name) {
+                // Over nothing that is there: a copy keeps it all the same.
+                let set = zone.set_mut(&name, RecordType::RRSIG, record.ttl);
+                set.data.push(record.data.clone());
             }
         }
         Ok(zone)

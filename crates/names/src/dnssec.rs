@@ -51,6 +51,8 @@ pub mod ede {
     pub const NO_ZONE_KEY: u16 = 11;
     /// A denial of existence is missing or proves something else.
     pub const NSEC_MISSING: u16 = 12;
+    /// Who has to be asked cannot be, or has nothing to say.
+    pub const NETWORK_ERROR: u16 = 23;
     /// A signature that ends before it begins.
     pub const EXPIRED_BEFORE_VALID: u16 = 25;
     /// NSEC3 iterations beyond what we do.

@@ -12,12 +12,14 @@
 //! - [`replay`]: scripts of queries and scripted servers, run against the resolver with a clock of their own.
 //! - [`wire`], [`rdata`], [`rrset`]: messages, record data and record sets, kept as they came so that signatures hold.
 //! - [`message`]: what both sides share about messages: checked decoding, sizes, extended errors.
+//! - [`prefixes`]: values by address prefix.
 //! - [`text`]: names, types and records in master-file form, safe to print.
 
 pub mod authority;
 pub mod dnssec;
 pub mod message;
 pub mod packed;
+pub mod prefixes;
 pub mod rdata;
 pub mod replay;
 pub mod resolver;

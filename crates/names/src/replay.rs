@@ -7,7 +7,7 @@
 //! - [`run`]: a script's text to an [`Outcome`]. Start here.
 //! - [`script`]: the parser; [`entry`]: packets with what of them has to match; [`macros`]: `${$t0 + 3600}`.
 //! - [`settings`]: the configuration at the top, mapped to our resolver's. What it can't express is a skip with a
-//!   reason, never a pass.
+//!   reason, never a pass. [`configured`] reads the same for a server that is no script's.
 //!
 //! Differences from testbound: the order of records inside a section is not compared (a set has none), nor is the
 //! payload size in EDNS.
@@ -19,6 +19,7 @@ pub mod script;
 mod settings;
 
 pub use runner::{Outcome, run};
+pub use settings::configured;
 
 #[cfg(test)]
 mod tests;

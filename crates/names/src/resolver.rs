@@ -15,8 +15,8 @@
 //! - [`ResolverConfig`]: root hints, anchors, limits, patience.
 //! - [`Answer`] with its [`Step`]s: what the client gets, and the diary of how it came about.
 //! - Rooms: `jobs` (futures that wait for each other), `exchange` (one question to one server), `iterate` (down the
-//!   tree), `delegation`, `scrub`, `classify`, `cache`, `servers`, `keys` and `validate` (DNSSEC), `chain` (what those decided,
-//!   to be shown), `cookies`.
+//!   tree), `delegation`, `scrub`, `classify`, `cache`, `servers`, `keys`, `validate` and `whole` (DNSSEC), `chain` (what those
+//!   decided, to be shown), `cookies`, `watch` (who may stop a resolution), `report` (errors told to who wants them).
 
 mod answer;
 mod cache;
@@ -32,11 +32,14 @@ mod jobs;
 mod keys;
 mod message;
 mod random;
+mod report;
 mod scrub;
 mod servers;
 mod step;
 mod upkeep;
 mod validate;
+mod watch;
+mod whole;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -54,11 +57,14 @@ pub use answer::{Answer, Sections};
 pub use cache::Lifetimes;
 pub use config::{Limits, ResolverConfig};
 pub use cookies::server as server_cookie;
+pub use cookies::{Shown as ShownCookie, shown as shown_cookie};
 pub use delegation::{Upstream, UpstreamKind};
 pub use iterate::Minimise;
 use jobs::{Budget, Cx, Failure, JobId, Key, Kind, Outcome, Waiter};
 pub use scrub::Scrubbing;
 pub use step::{Said, Step};
+pub use watch::{Leave, Met, Stopped, Watch};
+pub use whole::{Anchoring, Vouched};
 
 /// One question put to one server, from sending to answer or end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,13 +170,31 @@ impl Resolver {
             match input {
                 Input::Query { token, name, record_type, checking_disabled } => {
                     let question = Question::new(name.clone(), record_type);
-                    core.query(token, question, checking_disabled);
+                    core.query(token, question, checking_disabled, 0);
                 }
                 Input::Response { exchange, from, message } => core.response(exchange, from, message),
                 Input::Unreachable { exchange, why } => core.unreachable(exchange, why),
                 Input::NoAnswer { exchange } => core.gave_no_answer(exchange),
                 Input::Timeout => core.timeout(),
             }
+        }
+        self.run();
+    }
+
+    /// As [`Input::Query`], for a client whom rules concern, a bit each: whoever watches ([`Resolver::watch_with`])
+    /// looks at what this resolution meets.
+    pub fn query_watched(
+        &mut self,
+        now: Instant,
+        token: u64,
+        question: &Question,
+        checking_disabled: bool,
+        rules: u64,
+    ) {
+        {
+            let mut core = self.core();
+            core.now = core.now.max(now);
+            core.query(token, question.clone(), checking_disabled, rules);
         }
         self.run();
     }
@@ -223,6 +247,11 @@ impl Resolver {
         self.core().deadlines.first().map_or(Instant::NEVER, |(at, _)| *at)
     }
 
+    /// From now on, this is who looks at what resolutions with rules meet on their way.
+    pub fn watch_with(&mut self, watch: Option<Arc<dyn Watch>>) {
+        self.core().watch = watch;
+    }
+
     /// Forgets every answer and every measurement, as a flush does. Resolutions under way go on.
     pub fn flush(&mut self) {
         let mut core = self.core();
@@ -271,7 +300,15 @@ impl Resolver {
         if msg.is_negative() && msg.soa().is_none() && msg.final_name() != question.name {
             return None;
         }
-        Some((answer::from_message(now, &msg), now >= msg.prefetch_at))
+        Some((answer::from_message(now, &msg, core.config.lifetimes.original), now >= msg.prefetch_at))
+    }
+
+    /// An answer that verified denials give without asking anybody (RFC 8198).
+    pub fn denied_answer(&mut self, now: Instant, question: &Question) -> Option<Answer> {
+        let mut core = self.core();
+        core.now = core.now.max(now);
+        let msg = validate::by_denials(&core, question)?;
+        Some(answer::from_message(core.now, &msg, core.config.lifetimes.original))
     }
 
     /// The deepest known delegation above a name, as an answer without answer: what servers of that zone would be asked.
@@ -287,7 +324,7 @@ impl Resolver {
             }
         }
         keys::vouch(&mut core, &mut msg);
-        Some(answer::from_message(now, &msg))
+        Some(answer::from_message(now, &msg, core.config.lifetimes.original))
     }
 
     /// An answer whose time is over but that may still be served (RFC 8767), with this TTL in every record.
@@ -310,6 +347,7 @@ impl Resolver {
                 // Of the answer's sets, some may have been heard anew since.
                 match core.cache.set(core.now, &set.name, set.rtype).filter(|now| now.same_data(set)) {
                     Some(fresh) => *set = fresh,
+                    None if core.config.lifetimes.original => {}
                     None => {
                         let shown = if set.ttl == 0 { ttl } else { set.ttl.min(ttl) };
                         Arc::make_mut(set).set_ttl(core.now, shown);
@@ -317,14 +355,14 @@ impl Resolver {
                 }
             }
         }
-        Some(answer::from_message(core.now, &msg))
+        Some(answer::from_message(core.now, &msg, core.config.lifetimes.original))
     }
 
     /// Fetches a question anew though the cache may have it: its answer is kept, and nobody waits.
     pub fn refresh(&mut self, question: &Question) {
         {
             let mut core = self.core();
-            let key = Key { kind: Kind::Fresh, question: question.clone() };
+            let key = Key { kind: Kind::Fresh, question: question.clone(), rules: 0 };
             let failed = core.cache.failure(core.now, question).is_some();
             if failed || core.by_key.contains_key(&key) || core.jobs.len() >= core.config.limits.tasks {
                 return;
@@ -422,9 +460,9 @@ async fn work(cx: Cx, key: Key) -> Outcome {
 }
 
 impl Core {
-    fn query(&mut self, token: u64, question: Question, checking_disabled: bool) {
+    fn query(&mut self, token: u64, question: Question, checking_disabled: bool, rules: u64) {
         let kind = if checking_disabled { Kind::Plain } else { Kind::Checked };
-        let key = Key { kind, question };
+        let key = Key { kind, question, rules };
         if let Some(&id) = self.by_key.get(&key) {
             let limit = self.config.limits.waiters;
             let job = self.job(id);

@@ -1,16 +1,19 @@
 //! A recursive server as a machine: clients' octets in, replies out, and the resolver between.
 //!
 //! - [`Service`]: start here. Rule for the loop as for [`crate::resolver::Resolver`].
-//! - [`policy`]: rules about names and addresses, as zones (RPZ).
+//! - [`policy`]: rules about names and addresses, as zones (RPZ); [`responses`]: about addresses, one by one.
+//! - [`clients`]: who they are: tags and views.
 //! - [`local`]: names answered by configuration; [`access`]: who may ask; [`reply`]: an answer in wire form;
 //!   [`dns64`]: IPv6 addresses for names that have none (RFC 6147); [`held`]: zones of our own, transfers included.
 
 pub mod access;
+pub mod clients;
 pub mod dns64;
 pub mod held;
 pub mod local;
 pub mod policy;
 pub mod reply;
+pub mod responses;
 mod sentinel;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,10 +29,12 @@ use crate::resolver::{Answer, ExchangeId, Input, Output, Resolver, ResolverConfi
 use crate::rrset::Security;
 use crate::wire::{CLASS_CH, CLASS_IN, Packet, Question};
 use access::{Access, Action};
+use clients::{Client, Clients, Tags};
 use dns64::Dns64;
 use local::{LocalZones, Verdict};
-use policy::PolicyZone;
+use policy::{Policies, PolicyZone};
 use reply::{Reply, Style};
+use responses::AddressRules;
 
 /// Serving answers whose time is over (RFC 8767).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,8 +58,12 @@ pub struct ServiceConfig {
     pub local: LocalZones,
     /// Zones whose data we hold.
     pub zones: Vec<held::HeldZone>,
-    /// Policy zones, the weightiest first.
+    /// Policy zones, the weightiest first; no more than [`policy::ZONES_MAX`] count.
     pub policies: Vec<PolicyZone>,
+    /// What is known of clients: tags and views.
+    pub clients: Clients,
+    /// Rules about addresses in answers.
+    pub responses: AddressRules,
     /// Shape of replies.
     pub style: Style,
     /// Serving stale answers.
@@ -80,6 +89,10 @@ pub struct ServiceConfig {
     pub name_server_id: Option<Vec<u8>>,
     /// Answer clients' cookies with this key (RFC 9018).
     pub cookie_key: Option<(u64, u64)>,
+    /// How long TCP connections may be idle, in tenths of a second, as clients are told (RFC 7828); `None`: they are not.
+    pub tcp_keepalive: Option<u16>,
+    /// Questions for every type get an empty answer: they are big, and nobody needs them (RFC 8482 gives other ways).
+    pub deny_any: bool,
     /// Octets that answers ready to be sent may take.
     pub packed_max: usize,
     /// Tell what was resolved, too: [`Out::Answered`].
@@ -95,6 +108,8 @@ impl ServiceConfig {
             local: LocalZones::with_defaults(),
             zones: Vec::new(),
             policies: Vec::new(),
+            clients: Clients::default(),
+            responses: AddressRules::default(),
             style: Style::default(),
             stale: Stale::default(),
             clients_max: 4096,
@@ -107,6 +122,8 @@ impl ServiceConfig {
             key_sentinel: true,
             name_server_id: None,
             cookie_key: None,
+            tcp_keepalive: None,
+            deny_any: false,
             packed_max: 64 << 20,
             tell_answers: false,
         }
@@ -140,6 +157,8 @@ pub enum Out {
     },
 }
 
+/// The class of questions for every class.
+const CLASS_ANY: u16 = 255;
 /// Aliases that policies may give one question.
 const POLICY_ALIASES: u8 = 10;
 
@@ -157,6 +176,8 @@ struct Ticket {
     free: bool,
     /// Aliases that policies gave.
     followed: u8,
+    /// The answer so far is stale: what follows may be, too.
+    stale: bool,
 }
 
 /// A client that waits.
@@ -193,6 +214,7 @@ enum Stage {
 pub struct Service {
     config: ServiceConfig,
     resolver: Resolver,
+    policies: Arc<Policies>,
     held: held::HeldZones,
     waiting: BTreeMap<u64, Waiting>,
     /// Those of the waiting that have to make room for others.
@@ -200,6 +222,8 @@ pub struct Service {
     stale_timers: BTreeSet<(Instant, u64)>,
     last: u64,
     out: VecDeque<Out>,
+    /// The zones held were looked at.
+    started: bool,
     packed: PackedAnswers,
     /// Until when the reply that was just made may be given to others, too.
     packable: Option<Instant>,
@@ -217,8 +241,11 @@ impl Service {
         let (held, upstreams) = held::HeldZones::new(&config.zones, word(8) ^ 0x7a6f_6e65);
         config.resolver.upstreams.extend(upstreams);
         let resolver = Resolver::new(config.resolver.clone(), seed);
-        Service {
+        let zones = std::mem::take(&mut config.policies).into_iter().take(policy::ZONES_MAX);
+        let policies = Arc::new(Policies { zones: zones.map(Arc::new).collect() });
+        let mut service = Service {
             packed,
+            policies: policies.clone(),
             held,
             packable: None,
             config,
@@ -228,6 +255,20 @@ impl Service {
             stale_timers: BTreeSet::new(),
             last: 0,
             out: VecDeque::new(),
+            started: false,
+        };
+        if !policies.is_empty() {
+            service.resolver.watch_with(Some(policies));
+        }
+        service
+    }
+
+    /// Begins what has to be known before the first question: whether the zones held are whole, and who may tell of
+    /// changes. The first question does so, too.
+    pub fn start(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.examine_all(now);
+            self.drain(now);
         }
     }
 
@@ -246,6 +287,7 @@ impl Service {
 
     /// A client's message.
     pub fn query(&mut self, now: Instant, token: u64, from: IpAddr, over_tcp: bool, bytes: &[u8]) {
+        self.start(now);
         self.packable = None;
         if let Some(message) = self.receive(now, token, from, over_tcp, bytes) {
             if let Some(until) = self.packable
@@ -283,6 +325,7 @@ impl Service {
 
     /// Something for the resolver.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        self.start(now);
         if !self.held_input(now, &input) {
             self.resolver.handle(now, input);
         }
@@ -327,36 +370,60 @@ impl Service {
         match self.config.access.action(from) {
             Action::Deny => return Some(None),
             Action::Refuse => return Some(Some(reply.prohibited())),
-            Action::Allow | Action::AllowSnoop => {}
+            _ => {}
         }
         reply.add_client_options(&packet, from, now, &self.config);
-        let question = packet.questions[0].clone();
+        let action = self.config.access.action(from);
+        if action == Action::AllowWithCookie
+            && let Some(message) = reply.without_cookie()
+        {
+            return Some(Some(message));
+        }
+        let mut question = packet.questions[0].clone();
+        if question.class == CLASS_ANY {
+            // Of all classes we know one.
+            question.class = CLASS_IN;
+        }
+        if !self.config.resolver.dnssec_ok {
+            reply.without_signatures();
+        }
         if question.class == CLASS_CH {
             return Some(Some(self.chaos(&reply, &question)));
         }
-        let allowed = self.config.access.action(from) == Action::AllowSnoop;
+        let allowed = action == Action::AllowSnoop;
+        let desired = packet.header.recursion_desired || action == Action::AllowAsIfDesired;
         if matches!(question.rtype, RecordType::AXFR | RecordType::IXFR) || question.class != CLASS_IN {
             return Some(Some(reply.transfer_refused()));
         }
-        match self.config.local.answer(&question, from) {
-            Verdict::Pass => {}
+        if self.config.deny_any && question.rtype == RecordType::ANY {
+            return Some(Some(reply.local(&local::LocalAnswer::default())));
+        }
+        match self.local(&question, from) {
+            Verdict::Pass | Verdict::NoView => {}
             Verdict::Drop => return Some(None),
             Verdict::Answer(answer) => return Some(Some(reply.local(&answer))),
             Verdict::Alias(record, target) => {
                 let asked = Question { name: target, ..question };
                 let prefix = vec![record];
-                return self
-                    .begin(now, Ticket { token, from, reply, asked, prefix, free: true, followed: 0 });
+                let ticket =
+                    Ticket { token, from, reply, asked, prefix, free: true, followed: 0, stale: false };
+                return self.begin(now, ticket);
             }
         }
-        if let Some(answer) = self.held.answer(&question, &reply, packet.header.recursion_desired) {
+        if let Some(answer) = self.held.answer(&question, &reply, desired) {
             return Some(Some(answer));
         }
-        if !packet.header.recursion_desired && !allowed {
+        match action {
+            Action::RefuseNonLocal => return Some(Some(reply.prohibited())),
+            Action::DenyNonLocal => return Some(None),
+            _ => {}
+        }
+        if !desired && !allowed {
             return Some(Some(reply.refused(20, "recursion was not asked for")));
         }
-        if !packet.header.recursion_desired {
-            let known = self.resolver.cached_answer(now, &question, false);
+        if !desired {
+            let cached = self.resolver.cached_answer(now, &question, false);
+            let known = cached.or_else(|| Some((self.resolver.denied_answer(now, &question)?, false)));
             return Some(Some(match known {
                 Some((answer, _)) => self.encoded(&reply, &answer),
                 None => match self
@@ -377,16 +444,62 @@ impl Service {
                 },
             }));
         }
-        let free = self.config.policies.is_empty();
+        let free = self.policies.is_empty();
         let prefix = Vec::new();
-        self.route(now, Ticket { token, from, reply, asked: question, prefix, free, followed: 0 })
+        let ticket = Ticket { token, from, reply, asked: question, prefix, free, followed: 0, stale: false };
+        self.route(now, ticket)
+    }
+
+    /// What is known of a client; nothing where all are alike.
+    fn client(&self, from: IpAddr) -> Option<&Client> {
+        if self.config.clients.alike() { None } else { self.config.clients.client(from) }
+    }
+
+    fn tags(&self, from: IpAddr) -> Tags {
+        self.client(from).map_or(Tags::NONE, |client| client.tags)
+    }
+
+    /// What local zones say: those of the client's view, then those that everybody has.
+    fn local(&self, question: &Question, from: IpAddr) -> Verdict {
+        if self.config.clients.alike() {
+            return self.config.local.answer(question, from, None);
+        }
+        let client = self.config.clients.client(from);
+        if let Some(view) = self.config.clients.view(from) {
+            match view.local.answer(question, from, client) {
+                Verdict::Pass if !view.first && !view.local.is_empty() => return Verdict::Pass,
+                Verdict::Pass | Verdict::NoView => {}
+                verdict => return verdict,
+            }
+        }
+        self.config.local.answer(question, from, client)
+    }
+
+    /// Whether rules about addresses may concern answers to a question of this client.
+    fn has_address_rules(&self, question: &Question, from: IpAddr) -> bool {
+        let addresses = matches!(question.rtype, RecordType::A | RecordType::AAAA | RecordType::ANY);
+        let own = || self.config.clients.view(from).is_some_and(|view| !view.responses.is_empty());
+        addresses && (!self.config.responses.is_empty() || (!self.config.clients.alike() && own()))
+    }
+
+    /// What rules about addresses make of an answer: those of the client's view, then those that everybody has.
+    fn by_address(&self, answer: &Answer, from: IpAddr) -> Option<responses::Verdict> {
+        let client = self.client(from);
+        if let Some(view) = client.and_then(|client| self.config.clients.views.get(client.view?)) {
+            let found = view.responses.judge(answer, client);
+            if found.is_some() || !view.first {
+                return found;
+            }
+        }
+        self.config.responses.judge(answer, client)
     }
 
     /// Asks the policies, follows the aliases that they give, and begins what is left to resolve.
     fn route(&mut self, now: Instant, mut ticket: Ticket) -> Option<Option<Vec<u8>>> {
         while !ticket.free && ticket.followed < POLICY_ALIASES {
             let first = ticket.followed == 0;
-            let said = policy::on_question(&self.config.policies, &ticket.asked, ticket.from, first);
+            let tags = self.tags(ticket.from);
+            let said = self.policies.on_question(&ticket.asked, ticket.from, tags, first);
             match said {
                 policy::Verdict::Pass => break,
                 policy::Verdict::PassThrough => ticket.free = true,
@@ -411,17 +524,19 @@ impl Service {
                 }
                 return Some(Some(ticket.reply.truncated()));
             }
-            policy::Verdict::Answer(rcode, records) => {
+            policy::Verdict::Answer(said) => {
                 let mut answer = std::mem::take(&mut ticket.prefix);
                 // RFC 8914 sections 4.16 and 4.5: blocked by the operator of this server, or forged.
-                let blocked = if records.is_empty() { 15 } else { 4 };
-                answer.extend(records);
+                let blocked = if said.records.is_empty() { 15 } else { 4 };
+                answer.extend(said.records);
                 let local = local::LocalAnswer {
-                    rcode,
+                    rcode: said.code,
                     answer,
                     authority: Vec::new(),
                     extended_error: Some(blocked),
                     authoritative: by_name || ticket.reply.is_authoritative(),
+                    additional: said.soa.into_iter().collect(),
+                    hides_recursion: said.signals,
                 };
                 return Some(Some(ticket.reply.local(&local)));
             }
@@ -438,13 +553,14 @@ impl Service {
     }
 
     fn begin(&mut self, now: Instant, ticket: Ticket) -> Option<Option<Vec<u8>>> {
-        let Ticket { token, from, reply, mut asked, prefix, free, followed } = ticket;
+        let Ticket { token, from, reply, mut asked, prefix, free, followed, stale: late } = ticket;
         let mut synthesis = self.config.dns64.as_ref().is_some_and(|dns64| dns64.concerns(&asked));
         let mut stage = Stage::Plain;
         if let Some(plain) = self.config.dns64.as_ref().and_then(|dns64| dns64.plain_reverse(&asked)) {
             stage = Stage::Reverse(std::mem::replace(&mut asked, plain).name);
             synthesis = true;
         }
+        let by_address = self.has_address_rules(&asked, from);
         let known = self
             .resolver
             .cached_answer(now, &asked, !reply.checking_disabled())
@@ -460,12 +576,13 @@ impl Service {
             && !synthesis
             && prefix.is_empty()
             && free
+            && !by_address
         {
             if *due && self.config.prefetch {
                 self.resolver.refresh(&asked);
             }
             // Policies may judge clients and answers one by one; without them all get the same.
-            if !*due && self.config.policies.is_empty() {
+            if !*due && self.alike() {
                 self.packable = self.packable_until(now, answer);
             }
             return Some(Some(self.encoded(&reply, answer)));
@@ -477,6 +594,7 @@ impl Service {
             && !synthesis
             && prefix.is_empty()
             && free
+            && !by_address
             && let Some(answer) = self.resolver.stale_answer(&asked, stale.reply_ttl)
         {
             self.resolver.refresh(&asked);
@@ -495,7 +613,7 @@ impl Service {
         if self.waiting.len() - self.movable.len() >= self.config.clients_max.div_ceil(2) {
             self.movable.insert(id);
         }
-        let checking_disabled = reply.checking_disabled();
+        let (checking_disabled, over_tcp) = (reply.checking_disabled(), reply.over_tcp());
         let mut waiting = Waiting {
             token,
             reply,
@@ -509,16 +627,26 @@ impl Service {
             followed,
         };
         if stale.enabled && !stale.client_timeout.is_zero() {
-            let at = now + stale.client_timeout;
+            let at = if late { now } else { now + stale.client_timeout };
             waiting.stale_at = Some(at);
             self.stale_timers.insert((at, id));
         }
         self.waiting.insert(id, waiting);
-        self.resolver.handle(
-            now,
-            Input::Query { token: id, name: &asked.name, record_type: asked.rtype, checking_disabled },
-        );
+        if late && stale.enabled && !stale.client_timeout.is_zero() {
+            self.stale_timers.remove(&(now, id));
+            self.serve_stale(now, id);
+            if !self.waiting.contains_key(&id) {
+                return None;
+            }
+        }
+        let rules = if free { 0 } else { self.policies.rules(self.tags(from), over_tcp) };
+        self.resolver.query_watched(now, id, &asked, checking_disabled, rules);
         None
+    }
+
+    /// Whether every client gets the same answers.
+    fn alike(&self) -> bool {
+        self.policies.is_empty() && self.config.clients.alike() && self.config.responses.is_empty()
     }
 
     /// Until the first record of the answer is over, or until it is time to fetch it anew.
@@ -589,6 +717,13 @@ impl Service {
             return self.give_stale(now, waiting, &stale);
         }
         let mut answer = answer.clone();
+        if let Some(stopped) = answer.stopped.take() {
+            let verdict = self.policies.on_way(&waiting.asked, &stopped, self.tags(waiting.from));
+            // An answer of a rule's own is ours; what is followed further on, or over TCP, is not.
+            let own = matches!(verdict, policy::Verdict::Answer(_));
+            return self.judged(now, waiting, verdict, stopped.chain, own);
+        }
+        waiting.free |= answer.unwatched;
         if let Some(dns64) = &self.config.dns64 {
             match std::mem::replace(&mut waiting.stage, Stage::Plain) {
                 Stage::Plain if dns64.needs_a(&waiting.asked, &answer, &waiting.reply) => {
@@ -606,13 +741,23 @@ impl Service {
                     return;
                 }
                 Stage::Dns64(first) => {
-                    // What policies forbid as an IPv4 address does not come in as an IPv6 one.
+                    // What rules say of an IPv4 address holds for the IPv6 one that is made of it.
                     let asked = Question { rtype: RecordType::A, ..waiting.asked.clone() };
-                    let found = policy::on_answer(&self.config.policies, &asked, &answer, waiting.from);
-                    answer = match found {
-                        Some(_) if !waiting.free => *first,
-                        _ => dns64.synthesize(&first, &answer),
-                    };
+                    answer.record_type = RecordType::A;
+                    match self.plain_rewritten(&asked, &answer, &waiting) {
+                        Plain::As(second) => answer = dns64.synthesize(&first, &second),
+                        Plain::Not => answer = *first,
+                        Plain::Alias(kept, target) => {
+                            waiting.prefix.extend(kept);
+                            waiting.asked.name = target;
+                            waiting.followed += 1;
+                            waiting.stage = Stage::Dns64(first);
+                            let asked = Question { name: waiting.asked.name.clone(), ..asked };
+                            self.waiting.insert(id, waiting);
+                            self.resolver.query_watched(now, id, &asked, false, 0);
+                            return;
+                        }
+                    }
                 }
                 Stage::Reverse(name) => {
                     let own = &mut answer.sections.answer;
@@ -625,9 +770,14 @@ impl Service {
                 Stage::Plain => {}
             }
         }
+        if self.has_address_rules(&waiting.asked, waiting.from)
+            && let Some(verdict) = self.by_address(&answer, waiting.from)
+        {
+            return self.rewritten(now, waiting, verdict, false);
+        }
         if !waiting.free
             && let Some(found) =
-                policy::on_answer(&self.config.policies, &waiting.asked, &answer, waiting.from)
+                self.policies.on_answer(&waiting.asked, &answer, waiting.from, self.tags(waiting.from))
         {
             let (verdict, kept, by_name) = found;
             return self.judged(now, waiting, verdict, kept, by_name);
@@ -638,6 +788,73 @@ impl Service {
         }
         let message = Some(self.encoded(&waiting.reply, &answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
+    }
+
+    /// A rule about an address concerns an answer.
+    fn rewritten(&mut self, now: Instant, waiting: Waiting, verdict: responses::Verdict, stale: bool) {
+        let Waiting { token, reply, mut asked, from, mut prefix, followed, free, .. } = waiting;
+        let message = match verdict {
+            responses::Verdict::Drop => None,
+            responses::Verdict::Refuse => {
+                Some(reply.local(&local::LocalAnswer { rcode: 5, ..local::LocalAnswer::default() }))
+            }
+            responses::Verdict::Answer { code, kept } => {
+                prefix.extend(kept);
+                let answer =
+                    local::LocalAnswer { rcode: code, answer: prefix, ..local::LocalAnswer::default() };
+                Some(reply.local(&answer))
+            }
+            responses::Verdict::Alias { .. } if followed >= POLICY_ALIASES => {
+                Some(reply.failed("aliases of rules lead in a circle"))
+            }
+            responses::Verdict::Alias { kept, target } => {
+                prefix.extend(kept);
+                asked.name = target;
+                let ticket =
+                    Ticket { token, from, reply, asked, prefix, free, followed: followed + 1, stale };
+                match self.route(now, ticket) {
+                    Some(message) => message,
+                    None => return,
+                }
+            }
+        };
+        self.out.push_back(Out::Reply { token, message });
+    }
+
+    /// What rules make of the IPv4 addresses that DNS64 is to start from.
+    fn plain_rewritten(&self, asked: &Question, answer: &Answer, waiting: &Waiting) -> Plain {
+        if self.has_address_rules(asked, waiting.from)
+            && let Some(verdict) = self.by_address(answer, waiting.from)
+        {
+            return match verdict {
+                responses::Verdict::Drop | responses::Verdict::Refuse => Plain::Not,
+                responses::Verdict::Answer { code: 0, kept } if !kept.is_empty() => Plain::with(answer, kept),
+                responses::Verdict::Answer { .. } => Plain::Not,
+                responses::Verdict::Alias { kept, target } if waiting.followed < POLICY_ALIASES => {
+                    Plain::Alias(kept, target)
+                }
+                responses::Verdict::Alias { .. } => Plain::Not,
+            };
+        }
+        if waiting.free {
+            return Plain::As(Box::new(answer.clone()));
+        }
+        match self.policies.on_answer(asked, answer, waiting.from, self.tags(waiting.from)) {
+            None => Plain::As(Box::new(answer.clone())),
+            Some((policy::Verdict::Answer(said), mut kept, _))
+                if said.code == 0 && !said.records.is_empty() =>
+            {
+                kept.extend(said.records);
+                Plain::with(answer, kept)
+            }
+            Some((policy::Verdict::Alias(record, target), mut kept, _))
+                if waiting.followed < POLICY_ALIASES =>
+            {
+                kept.push(record);
+                Plain::Alias(kept, target)
+            }
+            Some(_) => Plain::Not,
+        }
     }
 
     /// A policy concerns an answer: `kept` of its aliases stay.
@@ -651,7 +868,7 @@ impl Service {
     ) {
         let Waiting { token, reply, asked, from, mut prefix, followed, .. } = waiting;
         prefix.extend(kept);
-        let mut ticket = Ticket { token, from, reply, asked, prefix, free: false, followed };
+        let mut ticket = Ticket { token, from, reply, asked, prefix, free: false, followed, stale: false };
         let message = match self.apply(&mut ticket, verdict, by_name) {
             Some(message) => Some(message),
             None => self.route(now, ticket),
@@ -671,13 +888,26 @@ impl Service {
         self.give_stale(now, waiting, &answer);
     }
 
-    /// A stale answer, unless a policy concerns it.
+    /// A stale answer, unless a rule concerns it.
     fn give_stale(&mut self, now: Instant, waiting: Waiting, answer: &Answer) {
-        let found = policy::on_answer(&self.config.policies, &waiting.asked, answer, waiting.from);
-        if let Some((verdict, kept, by_name)) = found.filter(|_| !waiting.free) {
-            return self.judged(now, waiting, verdict, kept, by_name);
+        if self.has_address_rules(&waiting.asked, waiting.from)
+            && let Some(verdict) = self.by_address(answer, waiting.from)
+        {
+            return self.rewritten(now, waiting, verdict, true);
         }
-        let message = Some(waiting.reply.stale(answer));
+        if !waiting.free {
+            let tags = self.tags(waiting.from);
+            let found = self.policies.on_answer(&waiting.asked, answer, waiting.from, tags);
+            if let Some((verdict, kept, by_name)) = found {
+                return self.judged(now, waiting, verdict, kept, by_name);
+            }
+        }
+        let mut answer = answer.clone();
+        if !waiting.prefix.is_empty() {
+            answer.sections.answer.splice(0..0, waiting.prefix);
+            answer.security = Security::Insecure;
+        }
+        let message = Some(waiting.reply.stale(&answer));
         self.out.push_back(Out::Reply { token: waiting.token, message });
     }
 
@@ -711,6 +941,26 @@ impl Service {
             }
             _ => reply.refused(20, ""),
         }
+    }
+}
+
+/// What the IPv4 addresses are from which DNS64 makes others.
+enum Plain {
+    /// These.
+    As(Box<Answer>),
+    /// None: they are not to be seen.
+    Not,
+    /// Those of another name.
+    Alias(Vec<crate::wire::RawRecord>, Name),
+}
+
+impl Plain {
+    /// The answer with these records instead of its own.
+    fn with(answer: &Answer, records: Vec<crate::wire::RawRecord>) -> Plain {
+        let mut answer = answer.clone();
+        answer.sections.answer = records;
+        answer.security = Security::Insecure;
+        Plain::As(Box::new(answer))
     }
 }
 

@@ -109,6 +109,10 @@ pub(crate) struct ServeDnsArgs {
     /// Clients that may ask a resolver; others are refused [default: this machine and private networks]
     #[arg(long, value_name = "PREFIX")]
     pub allow: Vec<Cidr>,
+    /// Policies and zones of a resolver in this file, in unbound's words: local-zone, view, response-ip, rpz, auth-zone,
+    /// stub-zone, forward-zone, access-control... (docs/names.md); what it says comes on top of the options here
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["zone", "secondary"])]
+    pub config: Option<PathBuf>,
     /// Answer from what is over for so many seconds while nothing fresh is to be had (RFC 8767)
     #[arg(long, value_name = "SECONDS")]
     pub serve_stale: Option<u32>,

@@ -76,6 +76,13 @@ fn matching<'a>(zone: &'a SignedZone, name: &Name) -> Option<&'a Rrset> {
     zone.hashed.get(&hash(zone, name)?[..])
 }
 
+impl SignedZone {
+    /// The NSEC3 set of a name that is there.
+    pub(crate) fn hashed_set(&self, name: &Name) -> Option<&Rrset> {
+        matching(self, name)
+    }
+}
+
 fn covering<'a>(zone: &'a SignedZone, name: &Name) -> Option<&'a Rrset> {
     let hash = hash(zone, name)?.to_vec();
     let before = zone.hashed.range(..hash).next_back().or_else(|| zone.hashed.last_key_value());

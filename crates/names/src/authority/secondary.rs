@@ -64,6 +64,8 @@ pub struct SecondaryConfig {
     pub hosts: Vec<Name>,
     /// Who else than the primaries may send notices: address and prefix length.
     pub notify_from: Vec<(IpAddr, u8)>,
+    /// The same by names, which are looked up each time as those of the primaries are.
+    pub notify_hosts: Vec<Name>,
 }
 
 /// What to do outside.
@@ -165,6 +167,13 @@ impl Secondary {
         secondary
     }
 
+    /// Looks up who may send notices, for a copy that need not be refreshed yet.
+    pub fn find_notifiers(&mut self) {
+        if matches!(self.state, State::Waiting) {
+            self.orders.extend(self.config.notify_hosts.iter().cloned().map(Order::LookUp));
+        }
+    }
+
     /// The zone's name.
     pub fn origin(&self) -> &Name {
         &self.config.zone
@@ -242,6 +251,9 @@ impl Secondary {
 
     /// The addresses of a host that was to be looked up; none: it has none.
     pub fn addresses(&mut self, now: Instant, host: &Name, addresses: &[IpAddr]) {
+        if self.config.notify_hosts.contains(host) {
+            self.found.insert(host.clone(), addresses.to_vec());
+        }
         let State::LookingUp(open) = &mut self.state else { return };
         if open.remove(host) {
             self.found.insert(host.clone(), addresses.to_vec());
@@ -317,11 +329,12 @@ impl Secondary {
     /// A round begins.
     fn begin(&mut self, now: Instant) {
         self.again = false;
-        if self.config.hosts.is_empty() {
+        if self.config.hosts.is_empty() && self.config.notify_hosts.is_empty() {
             self.round = self.config.primaries.iter().copied().collect();
             return self.ask(now);
         }
-        let open: BTreeSet<Name> = self.config.hosts.iter().cloned().collect();
+        let open: BTreeSet<Name> =
+            self.config.hosts.iter().chain(&self.config.notify_hosts).cloned().collect();
         self.orders.extend(open.iter().cloned().map(Order::LookUp));
         self.state = State::LookingUp(open);
         self.give_up_at = now + ASK_TIMEOUT * 4;

@@ -1,5 +1,7 @@
 //! From a DS set, or a trust anchor, to the keys of a zone (RFC 4035 section 5.2).
 
+use std::collections::BTreeSet;
+
 use hickory_proto::rr::{Name, RecordType};
 
 use super::algorithm::{ds_digest, key_is_sound};
@@ -41,8 +43,47 @@ fn useless_reason(context: Context<'_>, ds: &[Data]) -> u16 {
     }
 }
 
+/// The first algorithm that DS data (of the best digest) or anchored keys name and the DNSKEY set is not signed with.
+fn unsigned_algorithm(
+    context: Context<'_>,
+    zone: &Name,
+    ds: &[Data],
+    anchored: &[Data],
+    dnskeys: &Rrset,
+) -> Option<Unverified> {
+    if !context.every_algorithm {
+        return None;
+    }
+    let known =
+        || ds.iter().filter_map(|data| Ds::read(data)).filter(|ds| context.algorithms.supports(ds.algorithm));
+    let best = known()
+        .filter(|ds| context.algorithms.supports_digest(ds.digest_type))
+        .map(|ds| ds.digest_type)
+        .max();
+    let of_ds = known().filter(|ds| Some(ds.digest_type) == best).map(|ds| ds.algorithm);
+    let of_keys = anchored.iter().filter_map(|data| Dnskey::read(data)).map(|key| key.algorithm);
+    let wanted: BTreeSet<u8> = of_ds.chain(of_keys).filter(|a| context.algorithms.supports(*a)).collect();
+    wanted.into_iter().find_map(|algorithm| {
+        let own = |data: &&Data| Dnskey::read(data).is_some_and(|key| key.algorithm == algorithm);
+        let keys: Vec<Data> = dnskeys.data.iter().filter(own).cloned().collect();
+        let signed = verify_set(context, dnskeys, zone, &keys).is_ok();
+        let why = || format!("are not signed with algorithm {algorithm}, which stands above them");
+        (!signed).then(|| Unverified { code: ede::BOGUS, why: why() })
+    })
+}
+
 /// The keys in `dnskeys` if one of them matches `ds` and signed the set.
 pub fn keys_by_ds(context: Context<'_>, zone: &Name, ds: &[Data], dnskeys: &Rrset) -> Trusted {
+    match keys_by_one_ds(context, zone, ds, dnskeys) {
+        Trusted::Keys(keys, verified) => match unsigned_algorithm(context, zone, ds, &[], dnskeys) {
+            None => Trusted::Keys(keys, verified),
+            Some(why) => Trusted::Bogus(why),
+        },
+        other => other,
+    }
+}
+
+fn keys_by_one_ds(context: Context<'_>, zone: &Name, ds: &[Data], dnskeys: &Rrset) -> Trusted {
     if !has_useful_ds(context, ds) {
         return Trusted::Insecure(useless_reason(context, ds));
     }
@@ -127,7 +168,12 @@ pub fn keys_by_anchor(
             .collect();
         // A revoked key is another key, with another tag (RFC 5011 section 2.1): it must be in the set as we know it.
         match verify_set(context, dnskeys, zone, &usable) {
-            Ok(verified) => return Trusted::Keys(zone_keys(dnskeys), verified),
+            Ok(verified) => {
+                return match unsigned_algorithm(context, zone, anchor_ds, &usable, dnskeys) {
+                    None => Trusted::Keys(zone_keys(dnskeys), verified),
+                    Some(why) => Trusted::Bogus(why),
+                };
+            }
             Err(why) => failure = Some(why),
         }
     }

@@ -106,6 +106,11 @@ impl<'a> Denial<'a> {
             .map(|(_, record)| record)
     }
 
+    /// Whether one of the records is that of this name.
+    pub fn matches(&self, name: &Name) -> bool {
+        self.matching(name).is_some()
+    }
+
     /// RFC 5155 section 8.3.
     fn closest_encloser(&self, name: &Name) -> Option<Encloser<'_, 'a>> {
         let mut candidate = name.clone();

@@ -71,6 +71,7 @@ fn the_signature_of_rfc_8080() {
         algorithms: Algorithms::default(),
         now,
         ignore_times: false,
+        every_algorithm: false,
         operations: &operations,
     };
     let zone = name("example.com.");
@@ -107,6 +108,7 @@ fn work_for_one_message_is_bounded() {
         algorithms: Algorithms::default(),
         now: 1_439_000_000,
         ignore_times: false,
+        every_algorithm: false,
         operations: &operations,
     };
     verify_set(context, &mx, &name("example.com."), &vec![key.data; 100]).expect_err("none holds");

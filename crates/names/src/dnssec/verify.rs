@@ -26,6 +26,9 @@ pub struct Context<'a> {
     pub now: u32,
     /// Times are not looked at.
     pub ignore_times: bool,
+    /// A zone's keys have to be signed with every algorithm that its DS set or anchor names: stricter than RFC 6840
+    /// section 5.11, so that who breaks one algorithm gains nothing where there are two.
+    pub every_algorithm: bool,
     /// Cryptographic operations left for the whole message.
     pub operations: &'a Cell<u32>,
 }

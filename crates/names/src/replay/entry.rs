@@ -120,12 +120,16 @@ impl Entry {
     fn check_all(&self, packet: &Packet) -> Result<(), String> {
         let (mut ours, mut theirs) = (self.packet.header, packet.header);
         (ours.id, theirs.id) = (0, 0);
-        if ours != theirs || self.packet.rcode() != packet.rcode() {
+        // testbound zeroes TTLs before it compares, OPT's too: that holds the high bits of the code, and DO.
+        let exact = self.matches.ttl;
+        if ours != theirs || (exact && self.packet.rcode() != packet.rcode()) {
             return Err(format!("{} expected, got {}", flags(&self.packet), flags(packet)));
         }
         if !self.matches.all_noedns {
-            let shape =
-                |opt: &Option<Opt>| opt.as_ref().map(|opt| (opt.dnssec_ok, opt.version, opt.options.clone()));
+            let shape = |opt: &Option<Opt>| {
+                let high = |opt: &Opt| exact.then_some((opt.dnssec_ok, opt.version));
+                opt.as_ref().map(|opt| (high(opt), opt.options.clone()))
+            };
             let (ours, theirs) = (shape(&self.packet.opt), shape(&packet.opt));
             if ours != theirs {
                 return Err(format!("EDNS {ours:?} expected, got {theirs:?}"));
@@ -377,6 +381,8 @@ fn record(entry: &mut Entry, section: Section, line: &str, origin: &Name, ttl: u
         let mut rtype = RecordType::A;
         for word in &words[1..] {
             match word.text.as_str() {
+                // A TTL, which a question does not have.
+                text if text.bytes().all(|c| c.is_ascii_digit()) => {}
                 "IN" => class = CLASS_IN,
                 "CH" => class = CLASS_CH,
                 "HS" => class = 4,
@@ -390,7 +396,14 @@ fn record(entry: &mut Entry, section: Section, line: &str, origin: &Name, ttl: u
         entry.packet.questions.push(Question { name, rtype, class });
         return Ok(());
     }
-    let record = rdata::record_from_text(line, origin, ttl, None)?;
+    let record = match rdata::record_from_text(line, origin, ttl, None) {
+        // Some scripts have a field too many at the end of a SOA, which testbound passes over.
+        Err(why) if why.contains("goes on with") && line.contains("SOA") => {
+            let shorter = line.trim_end().rsplit_once(char::is_whitespace).map_or(line, |(before, _)| before);
+            rdata::record_from_text(shorter, origin, ttl, None)?
+        }
+        other => other?,
+    };
     let section = match section {
         Section::Answer => &mut entry.packet.answers,
         Section::Authority => &mut entry.packet.authorities,

@@ -106,6 +106,8 @@ type Failed = (usize, String);
 
 impl Runner<'_> {
     fn run(&mut self) -> Result<(), Failed> {
+        self.service.start(self.now);
+        self.drain();
         for _ in 0..ROUNDS_MAX {
             let Some(step) = self.script.steps.get(self.at) else {
                 // Errands that nobody waits for any more may still be answered.

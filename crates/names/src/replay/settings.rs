@@ -16,10 +16,12 @@ use crate::dnssec::upkeep::TrustPoint;
 use crate::rdata::{name_from_text, record_from_text};
 use crate::resolver::{Minimise, ResolverConfig, Upstream, UpstreamKind};
 use crate::service::access::Action;
+use crate::service::clients::{TagNames, View};
 use crate::service::dns64::Dns64;
-use crate::service::held::HeldZone;
-use crate::service::local::Kind;
+use crate::service::held::{DigestCheck, HeldZone};
+use crate::service::local::{Kind, LocalZones};
 use crate::service::policy::{self, Override, PolicyZone};
+use crate::service::responses::AddressRules;
 use crate::service::{Service, ServiceConfig};
 use crate::wire::RawRecord;
 
@@ -36,14 +38,12 @@ const WITHOUT_EFFECT: &[&str] = &[
     "verbosity",
     "val-log-level",
     "harden-referral-path",
-    "harden-glue",
     "harden-large-queries",
     "harden-short-bufsize",
     "msg-cache-size",
     "msg-cache-slabs",
     "rrset-cache-size",
     "rrset-cache-slabs",
-    "zonemd-permissive-mode",
     "discard-timeout",
     "directory",
     "chroot",
@@ -69,10 +69,106 @@ const WITHOUT_EFFECT: &[&str] = &[
     "key-cache-size",
     "interface",
     "wait-limit",
+    "do-daemonize",
+    "edns-buffer-size",
+    "fast-server-num",
+    "fast-server-permil",
+    "hide-http-user-agent",
+    "http-user-agent",
+    "incoming-num-tcp",
+    "infra-cache-lame-size",
+    "infra-cache-max-rtt",
+    "infra-cache-min-rtt",
+    "infra-cache-slabs",
+    "infra-host-ttl",
+    "infra-keep-probing",
+    "infra-lame-ttl",
+    "interface-automatic",
+    "ip-address",
+    "ip-dscp",
+    "ip-freebind",
+    "ip-transparent",
+    "ip-ratelimit-backoff",
+    "ip-ratelimit-cookie",
+    "ip-ratelimit-factor",
+    "ip-ratelimit-size",
+    "ip-ratelimit-slabs",
+    "iter-scrub-rrsig",
+    "key-cache-slabs",
+    "log-destaddr",
+    "log-identity",
+    "log-local-actions",
+    "log-replies",
+    "log-tag-queryreply",
+    "log-thread-id",
+    "log-time-iso",
+    "logfile",
+    "low-rtt",
+    "low-rtt-pct",
+    "low-rtt-permil",
+    "max-reuse-tcp-queries",
+    "max-sent-count",
+    "max-transfer-size",
+    "max-transfer-time",
+    "msg-buffer-size",
+    "neg-cache-size",
+    "outgoing-interface",
+    "outgoing-num-tcp",
+    "outgoing-port-avoid",
+    "outgoing-port-permit",
+    "outgoing-tcp-mss",
+    "pad-queries",
+    "pad-queries-block-size",
+    "pad-responses",
+    "pad-responses-block-size",
+    "port",
+    "ratelimit-backoff",
+    "ratelimit-below-domain",
+    "ratelimit-factor",
+    "ratelimit-for-domain",
+    "ratelimit-size",
+    "ratelimit-slabs",
+    "secret-seed",
+    "shm-enable",
+    "shm-key",
+    "so-rcvbuf",
+    "so-sndbuf",
+    "sock-queue-timeout",
+    "statistics-cumulative",
+    "statistics-inhibit-zero",
+    "stream-wait-size",
+    "tcp-auth-query-timeout",
+    "tcp-connection-limit",
+    "tcp-idle-timeout",
+    "tcp-mss",
+    "tcp-reuse-timeout",
+    "tls-cert-bundle",
+    "tls-ciphers",
+    "tls-ciphersuites",
+    "tls-port",
+    "tls-system-cert",
+    "tls-use-sni",
+    "udp-connect",
+    "use-systemd",
+    "val-clean-additional",
+    "val-log-squelch",
+    "wait-limit-cookie",
+    "wait-limit-cookie-netblock",
+    "wait-limit-netblock",
+    "caps-exempt",
+    "caps-whitelist",
+    "disable-dnssec-lame-check",
+    "unknown-server-time-limit",
+    "udp-upstream-without-downstream",
 ];
 
 /// The server that the script wants, or why it can't be had.
 pub(super) fn service(script: &Script) -> Result<Service, String> {
+    Ok(Service::new(build(script, usual())?, [7; 32]))
+}
+
+/// A server as testbound has it before it reads a script.
+fn usual() -> ServiceConfig {
     let mut resolver = ResolverConfig::new(Vec::new());
     resolver.own_timers = false;
     resolver.mix_case = false;
@@ -81,7 +177,6 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     resolver.scrubbing.first_alias_only = true;
     resolver.minimise = Minimise::Relaxed;
     resolver.algorithms = Algorithms::ALL;
-    resolver.aggressive = false;
     resolver.limits.queries = 200;
     resolver.limits.tries = 5;
     resolver.limits.aliases = 11;
@@ -103,14 +198,50 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     config.tell_anchors = true;
     config.version = Some("unbound".into());
     config.identity = Some("localhost".into());
+    config
+}
+
+/// A server's configuration out of a file in unbound's words, on top of `base`; `read` gives the files that it names.
+/// With it, the settings that are taken and mean nothing, each with its line. The error names the line.
+pub fn configured(
+    text: &str,
+    base: ServiceConfig,
+    read: &dyn Fn(&str) -> Result<String, String>,
+) -> Result<(ServiceConfig, Vec<String>), String> {
+    let whole = format!("{text}\nCONFIG_END\nSCENARIO_BEGIN\nSCENARIO_END\n");
+    let mut script = super::script::parse(&whole).map_err(|(line, why)| format!("line {line}: {why}"))?;
+    let named = |setting: &&Setting| {
+        matches!(setting.key.as_str(), "zonefile" | "root-hints" | "trust-anchor-file")
+            && !setting.value.is_empty()
+    };
+    let names: Vec<String> =
+        script.config.iter().filter(named).map(|setting| setting.value.clone()).collect();
+    for name in names {
+        let text = read(&name)?;
+        script.files.insert(name, text);
+    }
+    let idle = |setting: &&Setting| WITHOUT_EFFECT.contains(&setting.key.as_str());
+    let told =
+        script.config.iter().filter(idle).map(|setting| format!("line {}: {}", setting.line, setting.key));
+    let told = told.collect();
+    Ok((build(&script, base)?, told))
+}
+
+/// The configuration that the script wants, or why it can't be had.
+fn build(script: &Script, config: ServiceConfig) -> Result<ServiceConfig, String> {
     let mut builder = Builder {
         config,
         script,
         upstream: None,
         policy: None,
-        policies: Vec::new(),
-        tagged: Vec::new(),
+        tags: TagNames::default(),
+        view: None,
+        view_of: Vec::new(),
+        later: Vec::new(),
         stale_ttl: 86_400,
+        digest_permissive: false,
+        answer_cookie: false,
+        cookie_key: None,
         hidden: (false, false),
     };
     for setting in &script.config {
@@ -123,7 +254,13 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
     if builder.hidden.1 {
         builder.config.identity = None;
     }
-    builder.tag_policies();
+    builder.finish_local()?;
+    // Who has anchors has to see signatures.
+    builder.config.resolver.dnssec_ok |= !builder.config.resolver.anchors.is_empty();
+    builder.config.cookie_key = builder.cookie_key.filter(|_| builder.answer_cookie);
+    for zone in &mut builder.config.zones {
+        zone.digest.permissive = builder.digest_permissive;
+    }
     for (name, lines) in &script.autotrust {
         let lines: Vec<String> = lines
             .iter()
@@ -138,7 +275,7 @@ pub(super) fn service(script: &Script) -> Result<Service, String> {
             builder.config.resolver.lifetimes.stale = u32::MAX / 4;
         }
     }
-    Ok(Service::new(builder.config, [7; 32]))
+    Ok(builder.config)
 }
 
 struct Builder<'a> {
@@ -146,11 +283,20 @@ struct Builder<'a> {
     script: &'a Script,
     upstream: Option<(usize, Pending)>,
     policy: Option<Policy>,
-    /// Policy zones with the tags of the clients whom they concern.
-    policies: Vec<(PolicyZone, Vec<String>)>,
-    /// Clients' tags, by prefix.
-    tagged: Vec<(IpAddr, u8, Vec<String>)>,
+    /// The names of tags.
+    tags: TagNames,
+    /// The view whose clause is being read.
+    view: Option<usize>,
+    /// Which clients have the view with which name.
+    view_of: Vec<(IpAddr, u8, String)>,
+    /// Settings about zones that may be named further down.
+    later: Vec<Setting>,
     stale_ttl: u32,
+    /// Zones whose digests are wrong are used all the same.
+    digest_permissive: bool,
+    /// Cookies of clients are answered, with this key.
+    answer_cookie: bool,
+    cookie_key: Option<(u64, u64)>,
     /// Version and identity are not told, wherever they are set.
     hidden: (bool, bool),
 }
@@ -163,6 +309,10 @@ struct Policy {
     action: String,
     target: Option<Name>,
     tags: Vec<String>,
+    signals_denial: bool,
+    primaries: Vec<SocketAddr>,
+    hosts: Vec<Name>,
+    notify_from: Vec<(IpAddr, u8)>,
 }
 
 /// Files inside files, at most.
@@ -192,9 +342,11 @@ struct Pending {
     zone_file: Option<String>,
     primaries: Vec<SocketAddr>,
     notify_from: Vec<(IpAddr, u8)>,
+    notify_hosts: Vec<Name>,
     auth: bool,
     for_upstream: bool,
     for_downstream: bool,
+    digest: DigestCheck,
 }
 
 fn yes(setting: &Setting) -> bool {
@@ -234,13 +386,18 @@ impl Builder<'_> {
                     self.policy = Some(Policy::default());
                     Ok(())
                 }
-                "view" => Err("views are not built".into()),
+                "view" => {
+                    self.config.clients.views.push(View::default());
+                    self.view = Some(self.config.clients.views.len() - 1);
+                    Ok(())
+                }
                 other => Err(format!("{other} is not built")),
             };
         }
         match setting.clause.as_str() {
             "stub-zone" | "forward-zone" | "auth-zone" => self.zone(setting),
             "rpz" => self.policy_setting(setting),
+            "view" => self.view_setting(setting),
             "remote-control" => Ok(()),
             _ => self.server(setting),
         }
@@ -262,9 +419,11 @@ impl Builder<'_> {
             zone_file: None,
             primaries: Vec::new(),
             notify_from: Vec::new(),
+            notify_hosts: Vec::new(),
             auth,
             for_upstream: true,
             for_downstream: true,
+            digest: DigestCheck::default(),
         };
         self.upstream = Some((setting.clause_number, pending));
         Ok(())
@@ -279,7 +438,14 @@ impl Builder<'_> {
             "rpz-cname-override" => policy.target = Some(name(&setting.value)?),
             "rpz-action-override" => policy.action = setting.value.clone(),
             "tags" => policy.tags = words(setting),
-            "master" | "primary" | "url" => return Err("zone transfers are not built".into()),
+            "rpz-signal-nxdomain-ra" => policy.signals_denial = yes(setting),
+            "master" | "primary" => match setting.value.parse::<IpAddr>() {
+                Ok(address) => policy.primaries.push(SocketAddr::new(address, 53)),
+                Err(_) => policy.hosts.push(name(&setting.value)?),
+            },
+            "allow-notify" => policy.notify_from.push(prefix(&setting.value)?),
+            "for-downstream" if !yes(setting) => {}
+            "url" => return Err("zones over HTTP are not built".into()),
             other => return Err(format!("{other} is not modelled")),
         }
         Ok(())
@@ -287,10 +453,35 @@ impl Builder<'_> {
 
     fn end_policy(&mut self) -> Result<(), String> {
         let Some(policy) = self.policy.take() else { return Ok(()) };
-        let file = policy.file.ok_or("zones by transfer are not built")?;
-        let text = self.script.files.get(&file).ok_or_else(|| format!("no file {file}"))?;
-        let records = crate::rdata::master_records(text, &policy.origin)?;
-        let mut zone = PolicyZone::new(&policy.origin, &records)?;
+        let records = match &policy.file {
+            Some(file) => {
+                let text = self.script.files.get(file).ok_or_else(|| format!("no file {file}"))?;
+                crate::rdata::master_records(text, &policy.origin)?
+            }
+            None => Vec::new(),
+        };
+        // As with other servers, a rule that can't be read does not keep the others from working.
+        let (mut zone, _) = PolicyZone::read(&policy.origin, &records);
+        zone.signals_denial = policy.signals_denial;
+        zone.tags = self.tags.tags(policy.tags.iter().map(|tag| tag.trim_matches('"')))?;
+        if !(policy.primaries.is_empty() && policy.hosts.is_empty()) {
+            self.config.zones.push(HeldZone {
+                origin: policy.origin.clone(),
+                zone: SignedZone::named(&policy.origin, &records).ok().map(Arc::new),
+                source: Some(SecondaryConfig {
+                    zone: policy.origin.clone(),
+                    primaries: policy.primaries,
+                    hosts: policy.hosts,
+                    notify_from: policy.notify_from,
+                    notify_hosts: Vec::new(),
+                }),
+                for_clients: false,
+                for_resolver: false,
+                fallback: false,
+                digest: DigestCheck::default(),
+                policy: true,
+            });
+        }
         zone.instead = match policy.action.as_str() {
             "" => Override::None,
             "disabled" => Override::Disabled,
@@ -310,24 +501,63 @@ impl Builder<'_> {
             }
             other => return Err(format!("action {other} is not built")),
         };
-        self.policies.push((zone, policy.tags));
+        self.config.policies.push(zone);
         Ok(())
     }
 
-    /// Which clients a tagged policy zone concerns is known when all is read.
-    fn tag_policies(&mut self) {
-        for (mut zone, tags) in std::mem::take(&mut self.policies) {
-            if !tags.is_empty() {
-                let tagged =
-                    self.tagged.iter().filter(|(_, _, have)| have.iter().any(|tag| tags.contains(tag)));
-                zone.only = Some(tagged.map(|(at, bits, _)| (*at, *bits)).collect());
-            }
-            self.config.policies.push(zone);
+    /// A setting of a view.
+    fn view_setting(&mut self, setting: &Setting) -> Result<(), String> {
+        let Some(view) = self.view.and_then(|at| self.config.clients.views.get_mut(at)) else {
+            return Err("outside of a clause".into());
+        };
+        match setting.key.as_str() {
+            "name" => view.name.clone_from(&setting.value),
+            "view-first" => view.first = yes(setting),
+            "local-zone" => local_zone(&mut view.local, setting)?,
+            "local-data" => view.local.add_line(&setting.value)?,
+            "local-data-ptr" => view.local.add_line(&reverse_line(setting)?)?,
+            "response-ip" => response_kind(&mut view.responses, setting)?,
+            "response-ip-data" => response_data(&mut view.responses, setting)?,
+            other => return Err(format!("{other} is not modelled")),
         }
+        Ok(())
+    }
+
+    /// What local zones, clients and views say of each other is known when all is read.
+    fn finish_local(&mut self) -> Result<(), String> {
+        for setting in std::mem::take(&mut self.later) {
+            let of = |why: String| format!("line {}: {}: {why}", setting.line, setting.key);
+            let zone = name(&setting.value).map_err(of)?;
+            let done = match setting.key.as_str() {
+                "local-zone-tag" => {
+                    let tags =
+                        self.tags.tags(setting.rest.split_whitespace().map(|tag| tag.trim_matches('"')));
+                    self.config.local.set_tags(&zone, tags.map_err(of)?)
+                }
+                _ => {
+                    let mut words = setting.rest.split_whitespace();
+                    let (at, kind) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                    let (address, bits) = prefix(at).map_err(of)?;
+                    let kind = Kind::from_word(kind).ok_or_else(|| of(format!("no type {kind}")))?;
+                    self.config.local.override_kind(&zone, address, bits, kind)
+                }
+            };
+            if !done {
+                return Err(of("there is no such local zone".into()));
+            }
+        }
+        for (address, bits, wanted) in std::mem::take(&mut self.view_of) {
+            let views = &self.config.clients.views;
+            let place = views.iter().position(|view| view.name == wanted);
+            let place = place.ok_or_else(|| format!("access-control-view: no view {wanted}"))?;
+            self.config.clients.known.entry(address, bits).view = Some(place);
+        }
+        Ok(())
     }
 
     fn end_clause(&mut self) -> Result<(), String> {
         self.end_policy()?;
+        self.view = None;
         let Some((_, pending)) = self.upstream.take() else { return Ok(()) };
         let upstream = pending.upstream;
         if pending.auth {
@@ -340,13 +570,16 @@ impl Builder<'_> {
             let inside: Vec<RawRecord> =
                 records.into_iter().filter(|record| upstream.zone.zone_of(&record.name)).collect();
             // Without a file that can be used there may still be primaries.
-            let zone = SignedZone::named(&upstream.zone, &inside).ok().map(Arc::new);
+            let zone =
+                if inside.is_empty() { None } else { SignedZone::without_soa(&upstream.zone, &inside).ok() };
+            let zone = zone.map(Arc::new);
             let source =
                 (!(pending.primaries.is_empty() && upstream.hosts.is_empty())).then(|| SecondaryConfig {
                     zone: upstream.zone.clone(),
                     primaries: pending.primaries,
                     hosts: upstream.hosts,
                     notify_from: pending.notify_from,
+                    notify_hosts: pending.notify_hosts,
                 });
             self.config.zones.push(HeldZone {
                 origin: upstream.zone,
@@ -355,6 +588,8 @@ impl Builder<'_> {
                 for_clients: pending.for_downstream,
                 for_resolver: pending.for_upstream,
                 fallback: upstream.first,
+                digest: pending.digest,
+                policy: false,
             });
             return Ok(());
         }
@@ -374,20 +609,22 @@ impl Builder<'_> {
             "stub-host" | "forward-host" => upstream.hosts.push(name(&setting.value)?),
             "stub-prime" => upstream.prime = yes(setting),
             "stub-first" | "forward-first" | "fallback-enabled" => upstream.first = yes(setting),
+            "stub-ssl-upstream" | "stub-tls-upstream" | "forward-ssl-upstream" | "forward-tls-upstream"
+                if !yes(setting) => {}
             "stub-tcp-upstream" | "forward-tcp-upstream" => upstream.tcp = yes(setting),
             "stub-no-cache" | "forward-no-cache" => upstream.no_cache = yes(setting),
             "for-upstream" => pending.for_upstream = yes(setting),
             "for-downstream" => pending.for_downstream = yes(setting),
             "zonefile" => pending.zone_file = Some(setting.value.clone()),
-            "zonemd-check" | "zonemd-reject-absence" if !yes(setting) => {}
-            "zonemd-check" | "zonemd-reject-absence" => return Err("zone digests are not built".into()),
+            "zonemd-check" => pending.digest.enabled = yes(setting),
+            "zonemd-reject-absence" => pending.digest.required = yes(setting),
             "master" | "primary" if pending.auth => match setting.value.parse::<IpAddr>() {
                 Ok(address) => pending.primaries.push(SocketAddr::new(address, 53)),
                 Err(_) => upstream.hosts.push(name(&setting.value)?),
             },
             "allow-notify" if pending.auth => match prefix(&setting.value) {
                 Ok(prefix) => pending.notify_from.push(prefix),
-                Err(_) => return Err("notices from whom a name stands for are not built".into()),
+                Err(_) => pending.notify_hosts.push(name(&setting.value)?),
             },
             other => return Err(format!("{other} is not modelled")),
         }
@@ -417,8 +654,34 @@ impl Builder<'_> {
             "define-tag" => {}
             "access-control-tag" => {
                 let (address, bits) = prefix(&setting.value)?;
-                let tags = setting.rest.split_whitespace().map(|tag| tag.trim_matches('"').to_owned());
-                self.tagged.push((address, bits, tags.collect()));
+                let tags =
+                    self.tags.tags(setting.rest.split_whitespace().map(|tag| tag.trim_matches('"')))?;
+                config.clients.known.entry(address, bits).tags = tags;
+            }
+            "access-control-tag-action" | "access-control-tag-data" => {
+                let (address, bits) = prefix(&setting.value)?;
+                let (tag, rest) = setting.rest.split_once(char::is_whitespace).ok_or("no tag")?;
+                let (tag, rest) = (tag.trim_matches('"'), unquoted(rest));
+                let client = config.clients.known.entry(address, bits);
+                if setting.key == "access-control-tag-data" {
+                    client.add_data(&mut self.tags, tag, rest)?;
+                } else {
+                    let kind = Kind::from_word(rest).ok_or_else(|| format!("type {rest} is not built"))?;
+                    client.add_kind(&mut self.tags, tag, kind)?;
+                }
+            }
+            "access-control-view" => {
+                let (address, bits) = prefix(&setting.value)?;
+                self.view_of.push((address, bits, unquoted(&setting.rest).to_owned()));
+            }
+            "local-zone-tag" | "local-zone-override" => self.later.push(setting.clone()),
+            "response-ip" => response_kind(&mut config.responses, setting)?,
+            "response-ip-data" => response_data(&mut config.responses, setting)?,
+            "response-ip-tag" => {
+                let (address, bits) = prefix(&setting.value)?;
+                let tags =
+                    self.tags.tags(setting.rest.split_whitespace().map(|tag| tag.trim_matches('"')))?;
+                config.responses.set_tags(address, bits, tags);
             }
             "root-hints" => {
                 let text = self.script.files.get(&setting.value).ok_or("no such file")?;
@@ -427,6 +690,7 @@ impl Builder<'_> {
             }
             "jostle-timeout" => config.jostle = Duration::from_millis(number(setting)?),
             "harden-dnssec-stripped" => resolver.stripped_is_bogus = yes(setting),
+            "zonemd-permissive-mode" => self.digest_permissive = yes(setting),
             "val-permissive-mode" => resolver.permissive = yes(setting),
             "num-queries-per-thread" => config.clients_max = number(setting)?,
             "hide-trustanchor" => config.tell_anchors = !yes(setting),
@@ -454,8 +718,9 @@ impl Builder<'_> {
             "outbound-msg-retry" => resolver.limits.tries = number::<u32>(setting)?.max(1),
             "val-max-restart" => resolver.limits.restarts = number(setting)?,
             "harden-unverified-glue" => resolver.verify_sibling_glue = yes(setting),
+            "harden-glue" => resolver.scrubbing.glue_from_anywhere = !yes(setting),
             "harden-below-nxdomain" => resolver.nothing_below_nxdomain = yes(setting),
-            "harden-algo-downgrade" if !yes(setting) => {}
+            "harden-algo-downgrade" => resolver.every_algorithm = yes(setting),
             "aggressive-nsec" => resolver.aggressive = yes(setting),
             "prefetch" => config.prefetch = yes(setting),
             "do-ip4" => resolver.v4 = yes(setting),
@@ -517,11 +782,36 @@ impl Builder<'_> {
                 }
                 config.resolver.validate = words.contains(&"validator");
             }
+            "dns-error-reporting" => resolver.report_errors = yes(setting),
+            "serve-original-ttl" => resolver.lifetimes.original = yes(setting),
             "dns64-prefix" => {
                 let (IpAddr::V6(address), length) = prefix(&setting.value)? else {
                     return Err("no IPv6".into());
                 };
                 config.dns64.get_or_insert_with(Dns64::default).prefix = (address, length);
+            }
+            "dns64-synthall" => {
+                if yes(setting) {
+                    config.dns64.get_or_insert_with(Dns64::default).ignore.push(Name::root());
+                }
+            }
+            "ignore-cd-flag" => config.style.ignore_checking_disabled = yes(setting),
+            "deny-any" => config.deny_any = yes(setting),
+            "unblock-lan-zones" => {
+                if yes(setting) {
+                    config.local.remove_private();
+                }
+            }
+            "insecure-lan-zones" => {
+                if yes(setting) {
+                    LocalZones::private_zones().for_each(|zone| resolver.anchors.add_negative(zone));
+                }
+            }
+            "trust-anchor-file" => {
+                let text = self.script.files.get(&setting.value).ok_or("no such file")?;
+                for record in crate::rdata::master_records(text, &Name::root())? {
+                    resolver.anchors.add(&record);
+                }
             }
             "dns64-ignore-aaaa" => {
                 config.dns64.get_or_insert_with(Dns64::default).ignore.push(name(&setting.value)?);
@@ -533,37 +823,38 @@ impl Builder<'_> {
                     "allow_snoop" => Action::AllowSnoop,
                     "refuse" => Action::Refuse,
                     "deny" => Action::Deny,
+                    "allow_setrd" => Action::AllowAsIfDesired,
+                    "allow_cookie" => Action::AllowWithCookie,
+                    "refuse_non_local" => Action::RefuseNonLocal,
+                    "deny_non_local" => Action::DenyNonLocal,
                     other => return Err(format!("action {other} is not built")),
                 };
                 config.access.add(address, length, action);
             }
-            "local-zone" => {
-                let kind = match setting.rest.as_str() {
-                    "deny" => Kind::Deny,
-                    "refuse" => Kind::Refuse,
-                    "static" => Kind::Static,
-                    "transparent" => Kind::Transparent,
-                    "typetransparent" => Kind::TypeTransparent,
-                    "redirect" => Kind::Redirect,
-                    "always_transparent" => Kind::AlwaysTransparent,
-                    "always_refuse" => Kind::AlwaysRefuse,
-                    "always_nxdomain" => Kind::AlwaysNxdomain,
-                    "always_nodata" => Kind::AlwaysNodata,
-                    "always_deny" => Kind::AlwaysDeny,
-                    "always_null" => Kind::AlwaysNull,
-                    "block_a" => Kind::BlockA,
-                    "block_aaaa" => Kind::BlockAaaa,
-                    "nodefault" => {
-                        config.local.remove_zone(&name(&setting.value)?);
-                        return Ok(());
-                    }
-                    other => return Err(format!("type {other} is not built")),
-                };
-                config.local.add_zone(name(&setting.value)?, kind);
-            }
+            "local-zone" => local_zone(&mut config.local, setting)?,
             "local-data" => {
                 config.local.add_line(&setting.value)?;
             }
+            "local-data-ptr" => config.local.add_line(&reverse_line(setting)?)?,
+            "answer-cookie" => self.answer_cookie = yes(setting),
+            "cookie-secret" => {
+                let octets = crate::rdata::hex(&setting.value).ok_or("no hexadecimal")?;
+                let word = |at: usize| Some(u64::from_le_bytes(octets.get(at..at + 8)?.try_into().ok()?));
+                self.cookie_key = Some(word(0).zip(word(8)).ok_or("no 16 octets")?);
+            }
+            "edns-tcp-keepalive" => {
+                config.tcp_keepalive = yes(setting).then(|| config.tcp_keepalive.unwrap_or(1200));
+            }
+            "edns-tcp-keepalive-timeout" => {
+                let tenths = u16::try_from(number::<u32>(setting)? / 100).map_err(|_| "too long")?;
+                config.tcp_keepalive = config.tcp_keepalive.map(|_| tenths);
+            }
+            "edns-client-string" => {
+                let (address, length) = prefix(&setting.value)?;
+                let text = unquoted(&setting.rest).as_bytes().to_vec();
+                resolver.client_strings.insert(address, length, text);
+            }
+            "edns-client-string-opcode" => resolver.client_string_code = number(setting)?,
             "version" => config.version = Some(setting.value.clone()),
             "identity" => config.identity = Some(setting.value.clone()),
             "hide-version" => self.hidden.0 = yes(setting),
@@ -580,6 +871,45 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// A value without the quotation marks around it.
+fn unquoted(text: &str) -> &str {
+    let text = text.trim();
+    let inner = |mark: char| text.strip_prefix(mark).and_then(|text| text.strip_suffix(mark));
+    inner('"').or_else(|| inner('\'')).unwrap_or(text.trim_matches('"'))
+}
+
+fn local_zone(zones: &mut LocalZones, setting: &Setting) -> Result<(), String> {
+    let zone = name(&setting.value)?;
+    if setting.rest == "nodefault" {
+        zones.remove_zone(&zone);
+        return Ok(());
+    }
+    let kind = Kind::from_word(&setting.rest).ok_or_else(|| format!("type {} is not built", setting.rest))?;
+    zones.add_zone(zone, kind);
+    Ok(())
+}
+
+fn response_kind(rules: &mut AddressRules, setting: &Setting) -> Result<(), String> {
+    let (address, bits) = prefix(&setting.value)?;
+    let kind = Kind::from_word(&setting.rest).ok_or_else(|| format!("type {} is not built", setting.rest))?;
+    rules.set(address, bits, kind);
+    Ok(())
+}
+
+fn response_data(rules: &mut AddressRules, setting: &Setting) -> Result<(), String> {
+    let (address, bits) = prefix(&setting.value)?;
+    rules.add_data(address, bits, unquoted(&setting.rest))
+}
+
+/// `local-data-ptr: "address [ttl] name"` as a PTR record.
+fn reverse_line(setting: &Setting) -> Result<String, String> {
+    let words = words(setting);
+    let address: IpAddr = words.first().and_then(|word| word.parse().ok()).ok_or("no address")?;
+    let owner = Name::from(address);
+    let rest = words[1..].split_last().ok_or("no name")?;
+    Ok(format!("{owner} {} IN PTR {}", rest.1.join(" "), rest.0))
 }
 
 /// Name servers and their addresses out of a hints file (RFC 9609).

@@ -43,6 +43,10 @@ pub struct Answer {
     pub steps: Vec<Step>,
     /// Steps beyond the bound that were not kept.
     pub steps_dropped: u32,
+    /// Where somebody who watches stopped the resolution ([`super::Watch`]).
+    pub stopped: Option<Box<super::Stopped>>,
+    /// Whoever watches said that nobody need look at the answer.
+    pub unwatched: bool,
 }
 
 impl Answer {
@@ -65,11 +69,13 @@ pub struct Sections {
 }
 
 /// What an outcome means for a client.
-pub(super) fn from_job(now: Instant, job: &Job, outcome: &Outcome) -> Answer {
+pub(super) fn from_job(now: Instant, job: &Job, outcome: &Outcome, original: bool) -> Answer {
     let mut answer = match outcome {
         // Who checks by itself gets what does not validate, too (RFC 4035 section 3.2.2).
-        Outcome::Done(msg) if matches!(job.key.kind, Kind::Plain | Kind::PlainFresh) => unchecked(now, msg),
-        Outcome::Done(msg) => from_message(now, msg),
+        Outcome::Done(msg) if matches!(job.key.kind, Kind::Plain | Kind::PlainFresh) => {
+            unchecked(now, msg, original)
+        }
+        Outcome::Done(msg) => from_message(now, msg, original),
         Outcome::Failed(failure) => failed(now, &job.key.question, failure.code, &failure.text),
     };
     answer.began = job.began;
@@ -77,6 +83,8 @@ pub(super) fn from_job(now: Instant, job: &Job, outcome: &Outcome) -> Answer {
     answer.steps.sort_by_key(|step| step.at);
     answer.steps_dropped = job.steps_dropped;
     answer.from_cache = job.steps.is_empty();
+    answer.stopped.clone_from(&job.stopped);
+    answer.unwatched = job.unwatched;
     answer
 }
 
@@ -95,10 +103,13 @@ pub(super) fn failed(now: Instant, question: &crate::wire::Question, code: u16, 
         ended: now,
         steps: Vec::new(),
         steps_dropped: 0,
+        stopped: None,
+        unwatched: false,
     }
 }
 
-pub(super) fn from_message(now: Instant, msg: &Msg) -> Answer {
+/// What a message means for a client; `original`: with the TTLs that its records came with.
+pub(super) fn from_message(now: Instant, msg: &Msg, original: bool) -> Answer {
     let question = &msg.question;
     if msg.security == Security::Bogus {
         let (code, text) = msg.extended_error.clone().unwrap_or((6, String::new()));
@@ -106,16 +117,15 @@ pub(super) fn from_message(now: Instant, msg: &Msg) -> Answer {
         answer.security = Security::Bogus;
         return answer;
     }
-    unchecked(now, msg)
+    unchecked(now, msg, original)
 }
 
 /// The message as it is, whatever validation said.
-fn unchecked(now: Instant, msg: &Msg) -> Answer {
+fn unchecked(now: Instant, msg: &Msg, original: bool) -> Answer {
     let question = &msg.question;
+    let left = |set: &super::message::Set| if original { set.ttl } else { seconds_left(now, set.expires) };
     let section = |sets: &[super::message::Set]| {
-        sets.iter()
-            .flat_map(|set| set.records(&set.name, seconds_left(now, set.expires), true))
-            .collect::<Vec<_>>()
+        sets.iter().flat_map(|set| set.records(&set.name, left(set), true)).collect::<Vec<_>>()
     };
     let sections = Sections {
         answer: section(&msg.answer),
@@ -135,7 +145,7 @@ fn unchecked(now: Instant, msg: &Msg) -> Answer {
         record_type: question.rtype,
         code: code_of(msg.rcode),
         records: plain(&sections.answer),
-        soa: soa.and_then(|soa| plain(&soa.records(&soa.name, seconds_left(now, soa.expires), false)).pop()),
+        soa: soa.and_then(|soa| plain(&soa.records(&soa.name, left(soa), false)).pop()),
         extended_error: msg.extended_error.clone(),
         from_cache: true,
         security: msg.security,
@@ -144,6 +154,8 @@ fn unchecked(now: Instant, msg: &Msg) -> Answer {
         ended: now,
         steps: Vec::new(),
         steps_dropped: 0,
+        stopped: None,
+        unwatched: false,
     }
 }
 

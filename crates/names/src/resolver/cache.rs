@@ -32,11 +32,22 @@ pub struct Lifetimes {
     /// How long after its end an answer may still be served when nothing better is to be had; 0: not at all
     /// (RFC 8767 section 5 suggests one to three days).
     pub stale: u32,
+    /// Records are shown with the TTLs that they came with, however long they have been here, and bounds only say how
+    /// long they stay.
+    pub original: bool,
 }
 
 impl Default for Lifetimes {
     fn default() -> Lifetimes {
-        Lifetimes { max: 86_400, min: 0, max_negative: 3600, min_negative: 0, bogus: 60, stale: 0 }
+        Lifetimes {
+            max: 86_400,
+            min: 0,
+            max_negative: 3600,
+            min_negative: 0,
+            bogus: 60,
+            stale: 0,
+            original: false,
+        }
     }
 }
 
@@ -142,7 +153,10 @@ impl Cache {
             return set.clone();
         }
         let mut set = set.clone();
-        Arc::make_mut(&mut set).set_ttl(now, allowed);
+        let own = Arc::make_mut(&mut set);
+        let ttl = if self.lifetimes.original { own.ttl } else { allowed };
+        own.set_ttl(now, allowed);
+        own.ttl = ttl;
         set
     }
 
@@ -298,6 +312,14 @@ impl Cache {
         (!expanded(&set)).then(|| of_set(now, question, set))
     }
 
+    /// The DS set that a referral came with: the parent's own word.
+    pub(super) fn referred_ds(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
+        let asked = question.rtype == RecordType::DS && question.class == CLASS_IN;
+        let set =
+            self.set(now, &question.name, RecordType::DS).filter(|set| asked && !set.sigs.is_empty())?;
+        Some(Arc::new(of_set(now, question, set)))
+    }
+
     /// A validated DNAME strictly above the name (RFC 6672 section 3.3: others are not used for names not asked for).
     fn dname_above(&self, now: Instant, name: &Name) -> Option<Set> {
         let mut above = name.clone();
@@ -371,6 +393,19 @@ impl Cache {
             || nsec::proves_no_name(set, name)
             || nsec::proves_nodata(set, name, RecordType::A).is_some())
         .then(|| set.clone())
+    }
+
+    /// A denial lives no longer than the negative answer that it came with (RFC 9077).
+    pub(super) fn shorten_denial(&mut self, now: Instant, set: &Set, seconds: u32) {
+        let until = now + Duration::from_secs(u64::from(seconds));
+        match set.rtype {
+            RecordType::NSEC
+                if self.denials.get_until(now, &set.name).is_some_and(|(_, end)| end > until) =>
+            {
+                self.denials.put(now, until, set.name.clone(), set.clone());
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn keep_failure(&mut self, now: Instant, question: &Question, code: u16, text: &str) {

@@ -32,11 +32,8 @@ pub(super) fn classify(msg: &Msg, zone: &Name, forwarded: bool) -> Meaning {
                 return Meaning::Recursive;
             }
             let alias = msg.answer.iter().any(|set| set.is(&question.name, RecordType::CNAME));
-            return if alias && question.rtype != RecordType::CNAME {
-                Meaning::Alias
-            } else {
-                Meaning::Answer
-            };
+            // Also for who asks for the alias itself: that its end is not there is for the end's zone to say.
+            return if alias { Meaning::Alias } else { Meaning::Answer };
         }
         rcode::NOERROR => {}
         // Only a DNAME makes a name too long (RFC 6672 section 2.2).

@@ -12,6 +12,7 @@ use super::scrub::Scrubbing;
 use crate::dnssec::algorithm::Algorithms;
 use crate::dnssec::anchors::Anchors;
 use crate::dnssec::upkeep::TrustPoint;
+use crate::prefixes::Prefixes;
 
 /// Where a resolution begins, and how far it may go.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct ResolverConfig {
     pub trust_points: Vec<TrustPoint>,
     /// Algorithms that count as known.
     pub algorithms: Algorithms,
+    /// A zone's keys have to be signed with every algorithm that stands above them.
+    pub every_algorithm: bool,
     /// More NSEC3 iterations make a zone insecure (RFC 9276 section 3.2).
     pub nsec3_iterations: u16,
     /// Seconds since 1970 at [`thru_wire::Instant::START`].
@@ -80,6 +83,12 @@ pub struct ResolverConfig {
     pub nat64_always: bool,
     /// Ask everybody over TCP.
     pub tcp_upstream: bool,
+    /// Texts that servers of some prefixes are sent in EDNS: who asks, as agreed with them.
+    pub client_strings: Prefixes<Vec<u8>>,
+    /// The code of the option that holds them.
+    pub client_string_code: u16,
+    /// Tell zones that ask for it what is wrong with them (RFC 9567).
+    pub report_errors: bool,
     /// What bounds the work.
     pub limits: Limits,
 }
@@ -111,6 +120,7 @@ impl ResolverConfig {
             stripped_is_bogus: true,
             permissive: false,
             algorithms: Algorithms::default(),
+            every_algorithm: false,
             nsec3_iterations: 150,
             epoch: 0,
             fixed_date: None,
@@ -124,6 +134,9 @@ impl ResolverConfig {
             nat64: None,
             nat64_always: false,
             tcp_upstream: false,
+            client_strings: Prefixes::default(),
+            client_string_code: 65_001,
+            report_errors: false,
             limits: Limits::default(),
         }
     }

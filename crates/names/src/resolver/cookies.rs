@@ -43,6 +43,35 @@ pub(super) fn check(ours: &[u8; 8], theirs: Option<&[u8]>, bad: bool, known: boo
     }
 }
 
+/// How long a cookie is good, in seconds, and how far it may lie in the future (RFC 9018 section 4.3).
+const GOOD_FOR: (i32, i32) = (3600, 300);
+/// From this age on who shows one gets another.
+const FRESH_FOR: i32 = 1800;
+
+/// What a client's cookie is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// None, or the client's half alone, or not one of ours, or too old.
+    Nothing,
+    /// It is ours.
+    Ours,
+    /// The same, but it should be renewed.
+    Old,
+}
+
+/// Judges the server's half in a client's question (RFC 9018 section 4).
+pub fn shown(key: &(u64, u64), client: &[u8; 8], half: &[u8], time: u32, from: IpAddr) -> Shown {
+    let Some(stamp) = half.get(4..8).and_then(|octets| <[u8; 4]>::try_from(octets).ok()) else {
+        return Shown::Nothing;
+    };
+    let stamp = u32::from_be_bytes(stamp);
+    let age = time.wrapping_sub(stamp) as i32;
+    if half != server(key, client, stamp, from) || age > GOOD_FOR.0 || age < -GOOD_FOR.1 {
+        return Shown::Nothing;
+    }
+    if age > FRESH_FOR { Shown::Old } else { Shown::Ours }
+}
+
 /// The server's half for a client (RFC 9018 section 4.4): version, time, and a hash over both and the address.
 pub fn server(key: &(u64, u64), client: &[u8; 8], time: u32, from: IpAddr) -> [u8; 16] {
     let mut cookie = [0; 16];

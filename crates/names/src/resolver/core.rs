@@ -51,6 +51,8 @@ pub(super) struct Core {
     /// Jobs that something happened for.
     pub(super) runnable: VecDeque<JobId>,
     pub(super) outputs: VecDeque<Output>,
+    /// Who looks at what resolutions meet on their way.
+    pub(super) watch: Option<Arc<dyn super::Watch>>,
     last_id: u64,
 }
 
@@ -89,6 +91,7 @@ impl Core {
             deadlines: BTreeSet::new(),
             runnable: VecDeque::new(),
             outputs: VecDeque::new(),
+            watch: None,
             last_id: 0,
         };
         core.begin_upkeep();
@@ -130,6 +133,8 @@ impl Core {
             steps: Vec::new(),
             steps_dropped: 0,
             trouble: None,
+            stopped: None,
+            unwatched: false,
         };
         self.jobs.insert(id, job);
         if self.config.own_timers {
@@ -162,12 +167,13 @@ impl Core {
         }
         let outcome = Arc::new(outcome);
         let mut answer = None;
+        let original = self.config.lifetimes.original;
         for waiter in &job.waiters {
             match waiter {
                 Waiter::Client(token) => {
                     self.clients.remove(token);
                     let answer = answer
-                        .get_or_insert_with(|| Arc::new(answer::from_job(self.now, &job, &outcome)))
+                        .get_or_insert_with(|| Arc::new(answer::from_job(self.now, &job, &outcome, original)))
                         .clone();
                     self.outputs.push_back(Output::Answer { token: *token, answer });
                 }

@@ -259,9 +259,26 @@ impl Core {
         }
     }
 
+    /// Whether others may stand in for a zone of our own.
+    pub(super) fn may_pass_over(&self, zone: &Name) -> bool {
+        let own = |up: &&Upstream| up.zone == *zone && matches!(up.kind, UpstreamKind::Local(_));
+        self.config.upstreams.iter().filter(own).any(|up| up.first)
+    }
+
     /// Where to begin for `name` if nothing were configured for `zone`.
     pub(super) fn without_upstream(&self, name: &Name, zone: &Name) -> Option<Delegation> {
-        let _ = zone;
-        self.cached_delegation(name)
+        let cached = self.cached_delegation(name);
+        let depth = cached.as_ref().map_or(0, |cached| cached.zone.iter().len());
+        let others = self.config.upstreams.iter().filter(|other| {
+            other.zone != *zone
+                && other.zone.zone_of(name)
+                && other.zone.iter().len() >= depth
+                && !matches!(other.kind, UpstreamKind::Local(_))
+        });
+        let other = others.max_by_key(|other| other.zone.iter().len());
+        // The root's servers as a stub are what everybody begins with.
+        let other =
+            other.filter(|other| !other.zone.is_root() || matches!(other.kind, UpstreamKind::Forward));
+        other.map(Delegation::of_upstream).or(cached)
     }
 }

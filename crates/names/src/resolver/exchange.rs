@@ -130,6 +130,9 @@ impl Core {
             data.extend_from_slice(self.servers.cookie(ask.address));
             options.push((cookies::OPTION, data));
         }
+        if let Some(text) = self.config.client_strings.longest(ask.address) {
+            options.push((self.config.client_string_code, text.clone()));
+        }
         let packet = Packet {
             header: Header {
                 id: message_id,

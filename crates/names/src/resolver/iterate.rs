@@ -17,7 +17,7 @@ use super::exchange::Event;
 use super::jobs::{Cx, Failure, Kind};
 use super::message::{DNAME, Msg, Set, rank, rcode};
 use super::scrub::scrub;
-use super::{ExchangeId, Said};
+use super::{ExchangeId, Said, watch};
 use crate::rrset::Security;
 use crate::text::name_text;
 use crate::wire::Question;
@@ -37,6 +37,8 @@ pub(super) struct Options {
     /// Delegations that live no longer than this are not used: what is fetched before its time shall not come from
     /// servers that are about to be forgotten.
     pub(super) leeway: Duration,
+    /// Zones of our own that others may stand in for are passed over: what they say does not validate.
+    pub(super) beyond_own: bool,
 }
 
 /// An answer.
@@ -68,21 +70,36 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
     options.leeway = leeway(cx, question);
     let options = &options;
     loop {
+        if !chain.is_empty() {
+            watch::name(cx, &current.name).inspect_err(|_| watch::trail(cx, &current.name, &chain))?;
+        }
         let known = if options.fresh && chain.is_empty() { None } else { look_up(cx, &current)? };
+        let mut followed = false;
         let msg = match known {
-            Some(msg) => msg,
+            Some(msg) => {
+                watch::known(cx, &current.name).inspect_err(|_| watch::trail(cx, &current.name, &chain))?;
+                msg
+            }
+            None if let Some(msg) = by_others(cx, &current, &chain) => msg,
             None => {
                 cached = false;
-                match descend(cx, &current, options, &mut from).await? {
-                    Next::Answer(msg) | Next::Alias(msg) => msg,
+                let found = descend(cx, &current, options, &mut from).await;
+                match found.inspect_err(|_| watch::trail(cx, &current.name, &chain))? {
+                    Next::Answer(msg) => msg,
+                    Next::Alias(msg) => {
+                        followed = question.rtype == RecordType::CNAME;
+                        msg
+                    }
                 }
             }
         };
-        let end = msg.final_name();
-        let alias = end != current.name
-            && !msg.answer.iter().any(|set| set.is(&end, question.rtype))
-            && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
-            && (msg.soa().is_none() && msg.rcode == rcode::NOERROR);
+        let own = || msg.answer.iter().find(|set| set.is(&current.name, RecordType::CNAME));
+        let end = own().filter(|_| followed).and_then(|set| set.target()).unwrap_or_else(|| msg.final_name());
+        let alias = followed
+            || end != current.name
+                && !msg.answer.iter().any(|set| set.is(&end, question.rtype))
+                && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
+                && (msg.soa().is_none() && msg.rcode == rcode::NOERROR);
         let back = end == current.name
             && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
             && msg.answer.iter().any(|set| set.is(&current.name, RecordType::CNAME))
@@ -115,6 +132,16 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
         }
         current.name = end;
     }
+}
+
+/// What is known of the end of an alias without asking: the DS set of a referral, or that verified denials cover it.
+fn by_others(cx: &Cx, question: &Question, chain: &[Set]) -> Option<Arc<Msg>> {
+    let core = cx.core();
+    let checked = matches!(core.job_ref(cx.job).key.kind, Kind::Checked | Kind::Fresh);
+    if chain.is_empty() || !checked {
+        return None;
+    }
+    core.cache.referred_ds(core.now, question).or_else(|| super::validate::by_denials(&core, question))
 }
 
 /// What a refetch takes for expired: all that goes no later than the answer it replaces.
@@ -207,6 +234,10 @@ async fn descend(
         Some(zone) => above(cx, zone)?,
         None => match choose(cx, question, options.leeway).await? {
             Start::At(delegation) => delegation,
+            Start::Local(zone) if options.beyond_own && cx.core().may_pass_over(zone.origin()) => {
+                let nobody = || failure(0, "nobody stands in for a zone of our own", false);
+                without(cx, &question.name, zone.origin()).await.ok_or_else(nobody)?
+            }
             Start::Local(zone) => match local::answer(cx, &zone, question) {
                 local::Answered::Here(msg) => return Ok(local::next(msg, question)),
                 local::Answered::Below(delegation) => delegation,
@@ -227,6 +258,7 @@ async fn descend(
                 }
                 delegation = deeper;
             }
+            Err(error) if watch::has_stopped(cx) => return Err(error),
             Err(error) if delegation.first => {
                 // "first": the configured servers failed, so resolve as if they were not there.
                 delegation = without(cx, &question.name, &delegation.zone).await.ok_or(error)?;
@@ -355,6 +387,7 @@ async fn ask_zone(
     let mut open: Vec<ExchangeId> = Vec::new();
     let mut unsigned: Option<Msg> = None;
     let mut empty: Option<Msg> = None;
+    let mut silent = 0;
     let result = loop {
         let asked = match minimiser.next(cx) {
             minimise::Step::Ask(asked) => asked,
@@ -374,7 +407,13 @@ async fn ask_zone(
             };
         }
         match wait(cx, &asked, delegation, &mut targets, &mut open).await {
-            None => {}
+            None => {
+                // Some servers only hear questions that they expect.
+                silent += 1;
+                if silent >= SILENT_MAX && !minimiser.strict() {
+                    minimiser.give_up();
+                }
+            }
             Some((msg, address, forwarded)) => {
                 match classify(&msg, &delegation.zone, forwarded) {
                     Meaning::Referral(ns) if !forwarded && !delegation.forward => {
@@ -445,6 +484,9 @@ async fn ask_zone(
     result
 }
 
+/// Tries without use after which servers are told the whole name.
+const SILENT_MAX: u32 = 3;
+
 /// Waits for something usable on the open exchanges. `None`: the server asked last is of no use.
 async fn wait(
     cx: &Cx,
@@ -503,7 +545,9 @@ async fn wait(
 fn keep(cx: &Cx, delegation: &Delegation, mut msg: Msg) -> Arc<Msg> {
     let mut core = cx.core();
     let now = core.now;
-    bound_delegations(&core, &delegation.zone, &mut msg);
+    if !delegation.configured {
+        bound_delegations(&core, &delegation.zone, &mut msg);
+    }
     if delegation.no_cache {
         let mut msg = msg;
         msg.expires = now;
@@ -524,7 +568,12 @@ fn bound_delegations(core: &super::core::Core, zone: &Name, msg: &mut Msg) {
     if zone.is_root() {
         return;
     }
-    let Some(own) = core.cache.set(core.now, zone, RecordType::NS) else { return };
+    let Some(own) = core.cache.set(core.now, zone, RecordType::NS) else {
+        // It has expired while its server was thinking: the server does not prolong it by its own word.
+        let expired = msg.authority.iter_mut().filter(|set| set.is(zone, RecordType::NS));
+        expired.for_each(|set| Arc::make_mut(set).expires = core.now);
+        return;
+    };
     for set in msg.answer.iter_mut().chain(&mut msg.authority) {
         if set.rtype == RecordType::NS
             && set.name != *zone

@@ -26,6 +26,8 @@ pub(super) struct JobId(pub(super) u64);
 pub(super) struct Key {
     pub(super) kind: Kind,
     pub(super) question: Question,
+    /// The rules that concern the client who asked; 0 for errands.
+    pub(super) rules: u64,
 }
 
 /// How a question is to be answered.
@@ -114,6 +116,10 @@ pub(super) struct Job {
     pub(super) steps_dropped: u32,
     /// The last thing that went wrong, as an extended error.
     pub(super) trouble: Option<(u16, String)>,
+    /// Where somebody who watches stopped it.
+    pub(super) stopped: Option<Box<super::Stopped>>,
+    /// Nobody watches any more.
+    pub(super) unwatched: bool,
 }
 
 /// A job's view of the machine.
@@ -155,7 +161,7 @@ impl Cx {
         if self.depth >= core.config.limits.depth {
             return Err(Refused::Limit);
         }
-        let key = Key { kind, question };
+        let key = Key { kind, question, rules: 0 };
         let id = match core.by_key.get(&key) {
             Some(&id) => {
                 if core.leads_to(id, self.job) {

@@ -99,6 +99,7 @@ pub(super) fn with_context<T>(
         algorithms: core.config.algorithms,
         now: core.wall(),
         ignore_times: core.config.ignore_times,
+        every_algorithm: core.config.every_algorithm,
         operations: &left,
     };
     let before = left.get();
@@ -281,7 +282,7 @@ async fn cut(cx: &Cx, operations: &Operations, zone: &Name, keys: &[Data], child
         Ok(msg) => msg,
         Err(Failure { text, .. }) => {
             let why = format!("no DS of {} can be had: {text}", name_text(child));
-            return bogus(ede::BOGUS, why);
+            return bogus(ede::NETWORK_ERROR, why);
         }
     };
     let mut cut = by_message(cx, operations, zone, keys, child, &msg).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use super::report;
 use crate::rdata;
 use crate::rrset::{Rrset, Security, Trust, seconds_left};
 use crate::wire::{Packet, Question, RawRecord};
@@ -46,6 +47,8 @@ pub(crate) struct Msg {
     pub(crate) sources: Vec<IpAddr>,
     /// From a zone of our own: nothing to validate.
     pub(crate) local: bool,
+    /// To whom the zone's operator wants errors told (RFC 9567).
+    pub(crate) agent: Option<Name>,
 }
 
 impl Msg {
@@ -65,6 +68,7 @@ impl Msg {
             extended_error: None,
             sources: Vec::new(),
             local: false,
+            agent: None,
         }
     }
 
@@ -73,6 +77,7 @@ impl Msg {
         let mut msg = Msg::empty(question.clone(), packet.rcode(), now);
         msg.authoritative = packet.header.authoritative;
         msg.recursion_available = packet.header.recursion_available;
+        msg.agent = packet.opt.as_ref().and_then(|opt| report::agent(opt.option(report::CHANNEL)?));
         let mut sets: Vec<(usize, Rrset)> = Vec::new();
         let mut records = packet.answers.iter().chain(&packet.authorities).chain(&packet.additionals);
         if records.any(|record| !sound(record)) {
@@ -80,7 +85,12 @@ impl Msg {
         }
         let sections = [&packet.answers, &packet.authorities, &packet.additionals];
         for (section, records) in sections.into_iter().enumerate() {
-            for record in records.iter().filter(|record| record.rtype != RecordType::RRSIG && sound(record)) {
+            let of_class = |record: &&RawRecord| record.class == question.class;
+            for record in records
+                .iter()
+                .filter(of_class)
+                .filter(|record| record.rtype != RecordType::RRSIG && sound(record))
+            {
                 sort_in(&mut sets, section, &respelled(record, &question.name), now);
             }
         }

@@ -26,6 +26,9 @@ pub struct Scrubbing {
     pub aliases_max: usize,
     /// Believe only the first alias of an answer; what follows it is asked for by itself.
     pub first_alias_only: bool,
+    /// Believe addresses of name servers outside of the zone that gives them: only for zones that cannot be reached
+    /// otherwise, since anybody can poison us so.
+    pub glue_from_anywhere: bool,
     /// Addresses that no public name may have (RFC 1918 and the like): answers with them are cut, except in
     /// `private_domains`. Address and prefix length.
     pub private_addresses: Vec<(IpAddr, u8)>,
@@ -41,6 +44,7 @@ impl Default for Scrubbing {
             servers_max: 20,
             aliases_max: 11,
             first_alias_only: false,
+            glue_from_anywhere: false,
             private_addresses: Vec::new(),
             private_domains: Vec::new(),
         }
@@ -81,7 +85,7 @@ pub(super) fn scrub(
     for set in &mut msg.answer {
         *set = public(rules, set);
     }
-    msg.answer.retain(|set| !set.data.is_empty());
+    msg.answer.retain(|set| !set.data.is_empty() && !overreaches(set, zone));
     for set in &msg.answer {
         mark(set, &mut wanted);
     }
@@ -106,7 +110,8 @@ pub(super) fn scrub(
             }
             RecordType::SOA => belongs && (set.name.zone_of(&end) || set.name.zone_of(&question.name)),
             RecordType::DS => belongs && set.name.zone_of(&end),
-            RecordType::NSEC | RecordType::NSEC3 => belongs,
+            RecordType::NSEC => belongs && !overreaches(&set, zone),
+            RecordType::NSEC3 => belongs,
             _ => false,
         };
         if !keep {
@@ -123,7 +128,11 @@ pub(super) fn scrub(
     msg.additional = additional
         .into_iter()
         .filter(|set| matches!(set.rtype, RecordType::A | RecordType::AAAA) || !rules.addresses_only)
-        .filter(|set| wanted.contains(&set.name) && (zone.zone_of(&set.name) || forwarded))
+        .filter(|set| {
+            let anywhere = rules.glue_from_anywhere && msg.answer.is_empty();
+            let may = zone.zone_of(&set.name) || forwarded || anywhere;
+            wanted.contains(&set.name) && may
+        })
         .map(|mut set| {
             if set.data.len() > GLUE_MAX {
                 Arc::make_mut(&mut set).data.truncate(GLUE_MAX);
@@ -138,6 +147,12 @@ pub(super) fn scrub(
         sets.retain(|set| !set.data.is_empty());
     }
     Some(msg)
+}
+
+/// Whether an NSEC set speaks of names outside of its zone: who may deny those is another.
+fn overreaches(set: &Set, zone: &Name) -> bool {
+    let outside = |data: &[u8]| rdata::names(RecordType::NSEC, data).iter().any(|next| !zone.zone_of(next));
+    set.rtype == RecordType::NSEC && set.data.iter().any(|data| outside(data))
 }
 
 /// The answer section's chain from the question as far as the zone may tell it, whether a DNAME made a name too

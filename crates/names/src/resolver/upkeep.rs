@@ -49,7 +49,7 @@ impl Core {
 
     pub(super) fn begin_probe(&mut self, number: usize) {
         let question = Question::new(self.points[number].zone.clone(), RecordType::DNSKEY);
-        let key = Key { kind: Kind::Probe, question };
+        let key = Key { kind: Kind::Probe, question, rules: 0 };
         if self.jobs.len() >= self.config.limits.tasks || self.by_key.contains_key(&key) {
             let at = self.now + Duration::from_secs(60);
             self.deadlines.insert((at, Deadline::Probe(number)));

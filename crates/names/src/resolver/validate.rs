@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hickory_proto::rr::{Name, RecordType};
 
 use super::cache::implied_target;
+use super::core::Core;
 use super::iterate::{Options, iterate};
 use super::jobs::{Cx, Failure};
 use super::keys::{KeyState, Operations, keys_for, verify};
@@ -50,7 +51,7 @@ pub(super) async fn resolve(cx: &Cx, question: &Question, fresh: bool) -> Result
     let validates = !cx.core().anchors.is_empty() && cx.core().config.validate;
     let mut options = Options { fresh, ..Options::default() };
     let restarts = cx.core().config.limits.restarts;
-    if validates && let Some(msg) = by_denials(cx, question) {
+    if validates && let Some(msg) = known_denial(cx, question) {
         return Ok(msg);
     }
     let mut attempt = 0;
@@ -82,6 +83,7 @@ pub(super) async fn resolve(cx: &Cx, question: &Question, fresh: bool) -> Result
         attempt += 1;
         options.fresh = true;
         options.distrust_ends = true;
+        options.beyond_own = true;
         let mut core = cx.core();
         let now = core.now;
         for address in &fetched.msg.sources {
@@ -96,12 +98,19 @@ fn settle(cx: &Cx, mut msg: Msg, verdict: Verdict) -> Arc<Msg> {
     let now = core.now;
     msg.security = verdict.security;
     msg.extended_error = verdict.reason.or_else(|| msg.extended_error.take());
+    if msg.security == Security::Bogus {
+        core.report(&msg);
+    }
     if verdict.security == Security::Secure {
         // Nothing unsigned travels with what is signed.
         msg.additional.retain(|set| set.security == Security::Secure);
         msg.authority.retain(|set| set.security == Security::Secure);
         if let Some(soa) = msg.soa() {
             core.cache.keep_negative_soa(now, soa);
+            let left = soa.ttl_at(now).min(super::message::soa_minimum(soa).unwrap_or(0));
+            for set in msg.is_negative().then_some(&msg.authority).into_iter().flatten() {
+                core.cache.shorten_denial(now, set, left);
+            }
         }
     }
     let no_cache = core
@@ -114,9 +123,12 @@ fn settle(cx: &Cx, mut msg: Msg, verdict: Verdict) -> Arc<Msg> {
     if no_cache { Arc::new(msg) } else { core.cache.keep_message(now, msg) }
 }
 
+fn known_denial(cx: &Cx, question: &Question) -> Option<Arc<Msg>> {
+    by_denials(&cx.core(), question)
+}
+
 /// An answer that verified denials give without asking anybody (RFC 8198).
-fn by_denials(cx: &Cx, question: &Question) -> Option<Arc<Msg>> {
-    let core = cx.core();
+pub(super) fn by_denials(core: &Core, question: &Question) -> Option<Arc<Msg>> {
     let now = core.now;
     // A denial of DS comes with every referral: not to use it would be to ask twice.
     let ds = question.rtype == RecordType::DS;
@@ -182,6 +194,11 @@ async fn judge(cx: &Cx, msg: &Arc<Msg>) -> (Msg, Verdict) {
             return (msg, Verdict::bogus(ede::BOGUS, text));
         }
         let (set, one, wildcard) = check_set(cx, &operations, &set).await;
+        if wildcard.is_some() && set.rtype == DNAME {
+            // RFC 6672 section 3.3: what such a DNAME would mean is not defined, so none is believed.
+            let text = format!("the DNAME {} comes out of a wildcard", name_text(&set.name));
+            return (msg, Verdict::bogus(ede::BOGUS, text));
+        }
         if let Some(encloser) = wildcard {
             // An explicit question for the wildcard itself is no expansion.
             wildcards.push((set.name.clone(), encloser));
@@ -418,6 +435,11 @@ async fn denial(
             Proof::Insecure => return Verdict::of(Security::Insecure),
             Proof::Bogus | Proof::NoCut => {}
         }
+        // The record of an insecure delegation: what is below it nobody signed.
+        if !no_name && rtype != RecordType::DS && denial.matches(name) && denial.no_ds(name) == Proof::Secure
+        {
+            return Verdict::of(Security::Insecure);
+        }
         if no_name && denial.no_data(name, rtype) == Proof::Secure {
             msg.rcode = rcode::NOERROR;
             return Verdict::of(Security::Secure);
@@ -448,8 +470,11 @@ async fn unsigned_denial(cx: &Cx, operations: &Operations, msg: &Msg, name: &Nam
         KeyState::Bogus(code, why) => Verdict::bogus(code, why),
         KeyState::Secure(_) => {
             let what = format!("{} {}", name_text(name), type_text(msg.question.rtype));
+            // Without SOA it is no whole negative answer, whatever else is signed.
             let signed = msg.authority.iter().any(|set| !set.sigs.is_empty());
-            if signed {
+            if signed && msg.soa().is_none() {
+                Verdict::bogus(ede::BOGUS, format!("neither SOA nor denial says that there is no {what}"))
+            } else if signed {
                 Verdict::bogus(
                     ede::NSEC_MISSING,
                     format!("no denial comes with the answer that there is no {what}"),

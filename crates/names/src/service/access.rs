@@ -12,6 +12,14 @@ pub enum Action {
     Allow,
     /// Also without RD: the cache may be looked into.
     AllowSnoop,
+    /// It is resolved even if RD is not set.
+    AllowAsIfDesired,
+    /// Over UDP with one of our cookies only (RFC 7873): who has none is sent one, or to TCP.
+    AllowWithCookie,
+    /// What is known here is told, and nothing resolved: REFUSED.
+    RefuseNonLocal,
+    /// What is known here is told; to the rest nothing is said.
+    DenyNonLocal,
     /// REFUSED.
     Refuse,
     /// Silence.

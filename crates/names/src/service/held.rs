@@ -5,17 +5,21 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
 use thru_wire::Instant;
 
+use super::policy::Policies;
 use super::reply::Reply;
 use super::{Out, Service};
 use crate::authority::SignedZone;
 use crate::authority::changes::soa_serial;
+use crate::authority::digest::Found;
 use crate::authority::notify::NOTIFY;
 use crate::authority::secondary::{Order, Secondary, SecondaryConfig, ZoneHandle};
 use crate::message::{Peek, bare_error};
-use crate::resolver::{Answer, ExchangeId, Input, Upstream, UpstreamKind};
+use crate::resolver::{Anchoring, Answer, ExchangeId, Input, Upstream, UpstreamKind, Vouched};
+use crate::rrset::Security;
 use crate::wire::{Header, Packet, Question};
 
 /// A zone that the server holds.
@@ -33,6 +37,21 @@ pub struct HeldZone {
     pub for_resolver: bool,
     /// Without data, resolve as if it were not here; else that is a failure.
     pub fallback: bool,
+    /// How its digest is looked at.
+    pub digest: DigestCheck,
+    /// Its records are rules: of the policy zone with this name.
+    pub policy: bool,
+}
+
+/// What is made of a zone's digest (RFC 8976).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DigestCheck {
+    /// A version whose digest, or the signature over it, is wrong is not used.
+    pub enabled: bool,
+    /// Nor is one without a digest.
+    pub required: bool,
+    /// It is used all the same: who runs the server only wants to know.
+    pub permissive: bool,
 }
 
 /// Exchanges of transfers have numbers from here on, and the zone's place in the bits below.
@@ -51,6 +70,14 @@ struct Held {
     copy: Option<Secondary>,
     for_clients: bool,
     fallback: bool,
+    digest: DigestCheck,
+    policy: bool,
+    /// The version that was found good last.
+    good: Option<Arc<SignedZone>>,
+    /// The version that waits for what the zone above says of its keys.
+    candidate: Option<Arc<SignedZone>>,
+    /// Why the last version that came is not used.
+    trouble: Option<String>,
 }
 
 /// Addresses of a primary being looked up.
@@ -70,6 +97,8 @@ pub(super) struct HeldZones {
     look_ups: Vec<LookUp>,
     /// The resolver's tokens and which look-up each belongs to.
     tokens: BTreeMap<u64, (usize, Name)>,
+    /// The same for questions about zones' keys.
+    key_tokens: BTreeMap<u64, usize>,
 }
 
 impl HeldZones {
@@ -104,6 +133,11 @@ impl HeldZones {
                 copy,
                 for_clients: zone.for_clients,
                 fallback: zone.fallback,
+                digest: zone.digest,
+                policy: zone.policy,
+                good: None,
+                candidate: None,
+                trouble: None,
             });
         }
         (held, upstreams)
@@ -143,6 +177,100 @@ impl Service {
     /// The zone of this name as it is held now.
     pub fn held_zone(&self, origin: &Name) -> Option<Arc<SignedZone>> {
         self.held.zones.iter().find(|held| held.origin == *origin)?.handle.zone()
+    }
+
+    /// Why the last version of this zone that came is not used; `None`: it is.
+    pub fn held_trouble(&self, origin: &Name) -> Option<&str> {
+        self.held.zones.iter().find(|held| held.origin == *origin)?.trouble.as_deref()
+    }
+
+    /// The rules of a policy zone are what its records are now. Without any, those that were there count on: rules that
+    /// protect do not go away because a primary is gone.
+    fn renew_policy(&mut self, place: usize) {
+        let held = &self.held.zones[place];
+        let Some(zone) = held.handle.zone().filter(|_| held.policy) else { return };
+        let own = self.policies.zones.iter().position(|policy| *policy.origin() == held.origin);
+        if let Some(at) = own {
+            let mut zones = self.policies.zones.clone();
+            zones[at] = Arc::new(zones[at].with_records(&zone.records()));
+            self.policies = Arc::new(Policies { zones });
+            self.resolver.watch_with(Some(self.policies.clone()));
+        }
+    }
+
+    /// Looks at the digests of the zones that are there from the beginning, and for who may tell of changes.
+    pub(super) fn examine_all(&mut self, now: Instant) {
+        (0..self.held.zones.len()).for_each(|place| self.examine(now, place));
+        self.held.zones.iter_mut().filter_map(|held| held.copy.as_mut()).for_each(Secondary::find_notifiers);
+        self.held_orders(now);
+    }
+
+    /// A zone has another version: whether its digest, where that matters, lets it be used.
+    fn examine(&mut self, now: Instant, place: usize) {
+        let held = &mut self.held.zones[place];
+        if !held.digest.enabled {
+            return;
+        }
+        let Some(zone) = held.handle.zone() else {
+            (held.good, held.candidate) = (None, None);
+            return;
+        };
+        let origin = held.origin.clone();
+        match self.resolver.anchoring(&origin) {
+            Anchoring::None => self.judge(place, zone, Ok(Vouched::Unsigned)),
+            Anchoring::Own => self.judge(place, zone, Ok(Vouched::Anchor)),
+            Anchoring::Above => {
+                // Until the answer is there, what was good before is used.
+                held.handle.set(held.good.clone());
+                held.candidate = Some(zone);
+                self.last += 1;
+                self.held.key_tokens.insert(self.last, place);
+                // With the data in our hands the zone's own servers are not asked, but those of the zone above.
+                let record_type =
+                    if self.held.zones[place].fallback { RecordType::DNSKEY } else { RecordType::DS };
+                let input =
+                    Input::Query { token: self.last, name: &origin, record_type, checking_disabled: false };
+                self.resolver.handle(now, input);
+            }
+        }
+    }
+
+    /// What the zone above says of the keys of a zone whose version waits.
+    fn keys_answered(&mut self, place: usize, answer: &Answer) {
+        let Some(zone) = self.held.zones[place].candidate.take() else { return };
+        let records = |rtype| {
+            let own = answer.sections.answer.iter().filter(move |record| record.rtype == rtype);
+            own.map(|record| record.data.clone()).collect::<Vec<_>>()
+        };
+        let secure = answer.security == Security::Secure;
+        let vouched = match answer.code {
+            ResponseCode::NoError | ResponseCode::NXDomain if answer.security != Security::Bogus => {
+                let (ds, keys) = (records(RecordType::DS), records(RecordType::DNSKEY));
+                Ok(match (secure, ds.is_empty(), keys.is_empty()) {
+                    (true, false, _) => Vouched::Ds(ds),
+                    (true, _, false) => Vouched::Keys(keys),
+                    _ => Vouched::Unsigned,
+                })
+            }
+            _ => Err("what the zone above says of its keys cannot be had".to_owned()),
+        };
+        self.judge(place, zone, vouched);
+        let origin = self.held.zones[place].origin.clone();
+        self.flush_below(&origin);
+    }
+
+    /// Uses a version, or what was good before it.
+    fn judge(&mut self, place: usize, zone: Arc<SignedZone>, vouched: Result<Vouched, String>) {
+        let held = &mut self.held.zones[place];
+        let found = vouched.and_then(|vouched| match self.resolver.whole(&zone, vouched)? {
+            Found::None if held.digest.required => Err("the zone has no digest".to_owned()),
+            found => Ok(found),
+        });
+        held.trouble = found.err();
+        if held.trouble.is_none() || held.digest.permissive {
+            held.good = Some(zone);
+        }
+        held.handle.set(held.good.clone());
     }
 
     /// Something for a transfer. `false`: it is for the resolver.
@@ -185,6 +313,8 @@ impl Service {
                     Order::Close(exchange) => self.out.push_back(Out::Finished(ExchangeId(exchange))),
                     Order::LookUp(host) => self.look_up(now, place, host),
                     Order::Changed => {
+                        self.examine(now, place);
+                        self.renew_policy(place);
                         let origin = self.held.zones[place].origin.clone();
                         self.flush_below(&origin);
                     }
@@ -205,6 +335,10 @@ impl Service {
 
     /// An answer of the resolver that a copy waits for. `false`: it is a client's.
     pub(super) fn looked_up(&mut self, now: Instant, token: u64, answer: &Answer) -> bool {
+        if let Some(place) = self.held.key_tokens.remove(&token) {
+            self.keys_answered(place, answer);
+            return true;
+        }
         let Some((place, host)) = self.held.tokens.remove(&token) else { return false };
         let fits = |look_up: &LookUp| look_up.place == place && look_up.host == host;
         let Some(at) = self.held.look_ups.iter().position(fits) else { return true };

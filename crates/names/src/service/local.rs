@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::clients::{Client, Tags, fitting};
+use crate::prefixes::Prefixes;
 use crate::rdata;
-use crate::resolver::in_prefix;
 use crate::wire::{Question, RawRecord};
 
 /// What becomes of names in a zone that have no data of their own.
@@ -36,18 +37,53 @@ pub enum Kind {
     AlwaysDeny,
     /// 0.0.0.0 and ::, data or not.
     AlwaysNull,
-    /// A questions get "no such record", the rest is resolved.
+    /// A questions get "no such record", data or not; the rest is resolved.
     BlockA,
-    /// AAAA questions get "no such record", the rest is resolved.
+    /// AAAA questions get "no such record", data or not; the rest is resolved.
     BlockAaaa,
+    /// As [`Kind::BlockA`], but names that have data keep it.
+    BlockAWithData,
+    /// As [`Kind::BlockAaaa`], but names that have data keep it.
+    BlockAaaaWithData,
+    /// In a view: what everybody has counts here.
+    NoView,
+}
+
+impl Kind {
+    /// The kind with this name, as unbound's configuration spells it. Kinds that only write a log line besides are what
+    /// they are without it.
+    pub fn from_word(word: &str) -> Option<Kind> {
+        Some(match word {
+            "deny" | "inform_deny" => Kind::Deny,
+            "refuse" => Kind::Refuse,
+            "static" => Kind::Static,
+            "transparent" | "inform" => Kind::Transparent,
+            "typetransparent" => Kind::TypeTransparent,
+            "redirect" | "inform_redirect" => Kind::Redirect,
+            "always_transparent" => Kind::AlwaysTransparent,
+            "always_refuse" => Kind::AlwaysRefuse,
+            "always_nxdomain" => Kind::AlwaysNxdomain,
+            "always_nodata" => Kind::AlwaysNodata,
+            "always_deny" => Kind::AlwaysDeny,
+            "always_null" => Kind::AlwaysNull,
+            "block_a" => Kind::BlockA,
+            "block_aaaa" => Kind::BlockAaaa,
+            "block_a_wdata" => Kind::BlockAWithData,
+            "block_aaaa_wdata" => Kind::BlockAaaaWithData,
+            "noview" => Kind::NoView,
+            _ => return None,
+        })
+    }
 }
 
 /// One zone.
 #[derive(Clone, Debug)]
 struct LocalZone {
     kind: Kind,
-    /// Only clients in one of these prefixes see it; empty: all.
-    clients: Vec<(IpAddr, u8)>,
+    /// Only clients with one of these tags see it; none: all.
+    tags: Tags,
+    /// What it is for clients of some prefixes.
+    overrides: Prefixes<Kind>,
     records: BTreeMap<Name, Vec<RawRecord>>,
 }
 
@@ -62,6 +98,8 @@ pub struct LocalZones {
 pub enum Verdict {
     /// Nothing.
     Pass,
+    /// Nothing, and in a view: what everybody has counts.
+    NoView,
     /// Say nothing to the client.
     Drop,
     /// This.
@@ -83,6 +121,10 @@ pub struct LocalAnswer {
     pub extended_error: Option<u16>,
     /// AA.
     pub authoritative: bool,
+    /// Additional section; left out where replies are minimal.
+    pub additional: Vec<RawRecord>,
+    /// RA is taken away.
+    pub hides_recursion: bool,
 }
 
 impl LocalZones {
@@ -95,6 +137,9 @@ impl LocalZones {
         }
         for zone in EMPTY_ZONES {
             zones.add_default(zone);
+        }
+        for zone in of_172() {
+            zones.add_default(&zone);
         }
         zones
     }
@@ -126,7 +171,8 @@ impl LocalZones {
         let name = super::lower(&name);
         let zone = self.zones.entry(name).or_insert(LocalZone {
             kind,
-            clients: Vec::new(),
+            tags: Tags::NONE,
+            overrides: Prefixes::default(),
             records: BTreeMap::new(),
         });
         zone.kind = kind;
@@ -135,6 +181,18 @@ impl LocalZones {
     /// Takes a zone away, its data too.
     pub fn remove_zone(&mut self, name: &Name) {
         self.zones.remove(name);
+    }
+
+    /// The reverse zones of private networks.
+    pub fn private_zones() -> impl Iterator<Item = Name> {
+        let own = |zone: &&&str| zone.ends_with("arpa") && PRIVATE.iter().any(|end| zone.ends_with(end));
+        let listed = EMPTY_ZONES.iter().filter(own).map(|zone| (*zone).to_owned());
+        listed.chain(of_172()).map(|zone| crate::text::parse_name(&zone).expect("a legal name"))
+    }
+
+    /// Takes those away, so that questions about them are resolved: where a server of the network answers them.
+    pub fn remove_private(&mut self) {
+        LocalZones::private_zones().for_each(|zone| self.remove_zone(&zone));
     }
 
     /// Adds a record in master-file form, to a transparent zone of its own if there is none that holds it.
@@ -158,11 +216,20 @@ impl LocalZones {
         zone.records.entry(name).or_default().push(record);
     }
 
-    /// Only these clients see the zone.
-    pub fn restrict(&mut self, zone: &Name, prefix: IpAddr, length: u8) {
-        if let Some(zone) = self.zones.get_mut(&super::lower(zone)) {
-            zone.clients.push((prefix, length));
-        }
+    /// Whether there is no zone at all.
+    pub fn is_empty(&self) -> bool {
+        self.zones.is_empty()
+    }
+
+    /// Only clients with one of these tags see the zone. `false`: there is no such zone.
+    pub fn set_tags(&mut self, zone: &Name, tags: Tags) -> bool {
+        self.zones.get_mut(&super::lower(zone)).map(|zone| zone.tags = tags).is_some()
+    }
+
+    /// For clients of a prefix the zone is of another kind. `false`: there is no such zone.
+    pub fn override_kind(&mut self, zone: &Name, prefix: IpAddr, length: u8, kind: Kind) -> bool {
+        let zone = self.zones.get_mut(&super::lower(zone));
+        zone.map(|zone| zone.overrides.insert(prefix, length, kind)).is_some()
     }
 
     fn above(&self, name: &Name) -> Option<&Name> {
@@ -178,18 +245,24 @@ impl LocalZones {
         }
     }
 
-    /// What is said to this client's question.
-    pub fn answer(&self, question: &Question, client: IpAddr) -> Verdict {
+    /// What is said to the question of a client that asks from there.
+    pub fn answer(&self, question: &Question, from: IpAddr, client: Option<&Client>) -> Verdict {
         let name = super::lower(&question.name);
-        let from =
+        let mut below =
             if question.rtype == RecordType::DS && !name.is_root() { name.base_name() } else { name.clone() };
-        let Some(apex) = self.above(&from) else { return Verdict::Pass };
-        let zone = &self.zones[apex];
-        let may = |(prefix, length): &(IpAddr, u8)| in_prefix(client, *prefix, *length);
-        if !zone.clients.is_empty() && !zone.clients.iter().any(may) {
-            return Verdict::Pass;
+        let tags = client.map_or(Tags::NONE, |client| client.tags);
+        loop {
+            let Some(apex) = self.above(&below) else { return Verdict::Pass };
+            let zone = &self.zones[apex];
+            if zone.tags.is_empty() || zone.tags.meet(tags) {
+                return zone.answer(apex, &name, question, from, client);
+            }
+            // Not for this client: perhaps a zone above is.
+            if apex.is_root() {
+                return Verdict::Pass;
+            }
+            below = apex.base_name();
         }
-        zone.answer(apex, &name, question)
     }
 }
 
@@ -211,8 +284,21 @@ fn inside(alias: RawRecord, question: &Question, target: &Name) -> Verdict {
 }
 
 impl LocalZone {
-    fn answer(&self, apex: &Name, name: &Name, question: &Question) -> Verdict {
-        match self.kind {
+    fn answer(
+        &self,
+        apex: &Name,
+        name: &Name,
+        question: &Question,
+        from: IpAddr,
+        client: Option<&Client>,
+    ) -> Verdict {
+        let by_tag = client.and_then(|client| client.kind(self.tags));
+        let kind = self.overrides.longest(from).copied().or(by_tag).unwrap_or(self.kind);
+        match kind {
+            Kind::NoView => return Verdict::NoView,
+            Kind::BlockA if question.rtype != RecordType::A => return Verdict::Pass,
+            Kind::BlockAaaa if question.rtype != RecordType::AAAA => return Verdict::Pass,
+            Kind::BlockA | Kind::BlockAaaa => return self.empty(apex, 0),
             Kind::AlwaysTransparent => return Verdict::Pass,
             Kind::AlwaysRefuse => return self.empty(apex, 5),
             Kind::AlwaysNxdomain => return self.empty(apex, 3),
@@ -221,9 +307,11 @@ impl LocalZone {
             Kind::AlwaysNull => return self.null(question),
             _ => {}
         }
-        let owner = if self.kind == Kind::Redirect { apex } else { name };
-        let here = self.records.get(owner);
-        if let Some(records) = here {
+        let owner = if kind == Kind::Redirect { apex } else { name };
+        let here = self.records.get(owner).map(Vec::as_slice);
+        let of_tag = client.and_then(|client| client.records(self.tags)).filter(|_| kind == Kind::Redirect);
+        let of_tag = of_tag.filter(|records| !fitting(records, name, question.rtype).is_empty());
+        if let Some(records) = of_tag.or(here) {
             let wanted =
                 |record: &&RawRecord| record.rtype == question.rtype || question.rtype == RecordType::ANY;
             let found: Vec<RawRecord> = records
@@ -233,18 +321,16 @@ impl LocalZone {
                 .collect();
             if !found.is_empty() {
                 return Verdict::Answer(LocalAnswer {
-                    rcode: 0,
                     answer: found,
-                    authority: Vec::new(),
-                    extended_error: None,
                     authoritative: true,
+                    ..LocalAnswer::default()
                 });
             }
             if let Some(alias) = records.iter().find(|record| record.rtype == RecordType::CNAME) {
                 let alias = RawRecord { name: question.name.clone(), ..alias.clone() };
                 match rdata::target(RecordType::CNAME, &alias.data) {
                     // `*.garden.`: the name asked for, inside the garden.
-                    Some(target) if self.kind == Kind::Redirect && target.iter().next() == Some(b"*") => {
+                    Some(target) if kind == Kind::Redirect && target.iter().next() == Some(b"*") => {
                         return inside(alias, question, &target);
                     }
                     Some(target) => return Verdict::Alias(alias, target),
@@ -253,15 +339,13 @@ impl LocalZone {
             }
         }
         let below = self.records.keys().any(|other| name.zone_of(other));
-        match self.kind {
+        match kind {
             Kind::Deny => Verdict::Drop,
             Kind::Refuse => self.empty(apex, 5),
             Kind::Transparent if here.is_none() => Verdict::Pass,
             Kind::TypeTransparent => Verdict::Pass,
-            Kind::BlockA if question.rtype != RecordType::A => Verdict::Pass,
-            Kind::BlockA => self.empty(apex, 0),
-            Kind::BlockAaaa if question.rtype != RecordType::AAAA => Verdict::Pass,
-            Kind::BlockAaaa => self.empty(apex, 0),
+            Kind::BlockAWithData if question.rtype != RecordType::A => Verdict::Pass,
+            Kind::BlockAaaaWithData if question.rtype != RecordType::AAAA => Verdict::Pass,
             Kind::Static if here.is_none() && !below => self.empty(apex, 3),
             _ => self.empty(apex, 0),
         }
@@ -272,10 +356,9 @@ impl LocalZone {
             self.records.get(apex).into_iter().flatten().filter(|record| record.rtype == RecordType::SOA);
         Verdict::Answer(LocalAnswer {
             rcode,
-            answer: Vec::new(),
             authority: if rcode == 5 { Vec::new() } else { soa.cloned().collect() },
-            extended_error: None,
             authoritative: rcode != 5,
+            ..LocalAnswer::default()
         })
     }
 
@@ -293,14 +376,29 @@ impl LocalZone {
             data: data.into(),
         });
         Verdict::Answer(LocalAnswer {
-            rcode: 0,
             answer: record.into_iter().collect(),
-            authority: Vec::new(),
-            extended_error: None,
             authoritative: true,
+            ..LocalAnswer::default()
         })
     }
 }
+
+/// The reverse zones of 172.16.0.0/12 (RFC 6303 section 4.1).
+fn of_172() -> impl Iterator<Item = String> {
+    (16..32).map(|second| format!("{second}.172.in-addr.arpa"))
+}
+
+/// What private networks' reverse zones end in (RFC 1918, RFC 3927, RFC 4193, RFC 4291).
+const PRIVATE: [&str; 8] = [
+    "10.in-addr.arpa",
+    "168.192.in-addr.arpa",
+    "254.169.in-addr.arpa",
+    "d.f.ip6.arpa",
+    "8.e.f.ip6.arpa",
+    "9.e.f.ip6.arpa",
+    "a.e.f.ip6.arpa",
+    "b.e.f.ip6.arpa",
+];
 
 const LOOPBACK6: &str = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa";
 

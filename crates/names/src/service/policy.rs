@@ -1,17 +1,23 @@
 //! Response policy zones (draft-vixie-dnsop-dns-rpz): an operator's rules about names and addresses, kept as a zone.
 //!
-//! Understood are the triggers on the name asked for, on the client's address (`rpz-client-ip`) and on addresses in
-//! answers (`rpz-ip`). Rules on name servers (`rpz-nsip`, `rpz-nsdname`) are not: [`PolicyZone::new`] refuses them, so
-//! that no rule is silently without effect.
+//! - [`PolicyZone`]: the rules of one zone: on the name asked for, on the client's address (`rpz-client-ip`), on
+//!   addresses in answers (`rpz-ip`), on name servers by name (`rpz-nsdname`) and by address (`rpz-nsip`). Start here.
+//! - [`Policies`]: all zones, the weightiest first; it stops resolutions before they ask a server that a rule is about.
+//! - `judge`: what they say to a question, to an answer, and to what a resolution meets on its way.
+
+mod judge;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use hickory_proto::rr::{Name, RecordType};
 
+use super::clients::Tags;
+use crate::prefixes::Prefixes;
 use crate::rdata;
-use crate::resolver::{Answer, in_prefix};
-use crate::wire::{CLASS_IN, Question, RawRecord, name_to_wire};
+use crate::wire::RawRecord;
+pub(super) use judge::Verdict;
 
 /// What a rule does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,82 +48,123 @@ pub enum Override {
     Action(Action),
 }
 
-type Places = Vec<(IpAddr, u8, Action)>;
-
 /// One policy zone.
 #[derive(Clone, Debug)]
 pub struct PolicyZone {
+    origin: Name,
     names: BTreeMap<Name, Action>,
-    clients: Places,
-    addresses: Places,
+    clients: Prefixes<Action>,
+    addresses: Prefixes<Action>,
+    server_names: BTreeMap<Name, Action>,
+    servers: Prefixes<Action>,
+    soa: Option<RawRecord>,
     /// What is done instead of what the rules say.
     pub instead: Override,
-    /// Only clients in one of these prefixes are concerned; `None`: all.
-    pub only: Option<Vec<(IpAddr, u8)>>,
+    /// Only clients with one of these tags are concerned; none: all.
+    pub tags: Tags,
+    /// "No such name" goes out without RA, so that who asks can tell it from the truth.
+    pub signals_denial: bool,
 }
 
-/// What the policies say to a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Nothing.
-    Pass,
-    /// That no policy is to be looked at.
-    PassThrough,
-    /// Silence.
-    Drop,
-    /// Come back over TCP.
-    Truncate,
-    /// This code and these records.
-    Answer(u16, Vec<RawRecord>),
-    /// An alias, to be followed.
-    Alias(RawRecord, Name),
+/// Zones that can be told apart; a bit more says that the client came over TCP.
+pub const ZONES_MAX: usize = 63;
+
+/// All policy zones, the weightiest first.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    pub(super) zones: Vec<Arc<PolicyZone>>,
 }
 
 impl PolicyZone {
     /// A zone out of its records, those of its apex aside. The error names the rule that is not understood.
     pub fn new(origin: &Name, records: &[RawRecord]) -> Result<PolicyZone, String> {
+        let (zone, unused) = PolicyZone::read(origin, records);
+        match unused.into_iter().next() {
+            Some(rule) => Err(rule),
+            None => Ok(zone),
+        }
+    }
+
+    /// A zone out of its records, and what of it is no rule that can be understood.
+    pub fn read(origin: &Name, records: &[RawRecord]) -> (PolicyZone, Vec<String>) {
+        let origin = origin.to_lowercase();
         let mut rules: BTreeMap<Name, Vec<RawRecord>> = BTreeMap::new();
+        let mut zone = PolicyZone {
+            origin: origin.clone(),
+            names: BTreeMap::new(),
+            clients: Prefixes::default(),
+            addresses: Prefixes::default(),
+            server_names: BTreeMap::new(),
+            servers: Prefixes::default(),
+            soa: None,
+            instead: Override::None,
+            tags: Tags::NONE,
+            signals_denial: false,
+        };
         for record in records {
             let name = record.name.to_lowercase();
-            let apex = name == *origin || matches!(record.rtype, RecordType::SOA | RecordType::NS);
-            if origin.zone_of(&name) && !apex {
-                let labels = name.iter().len() - origin.iter().len();
-                let relative = Name::from_labels(name.iter().take(labels)).map_err(|why| why.to_string())?;
+            if name == origin && record.rtype == RecordType::SOA {
+                zone.soa = Some(record.clone());
+            }
+            if !origin.zone_of(&name) || name == origin || is_of_a_zone(record.rtype) {
+                continue;
+            }
+            let labels = name.iter().len() - origin.iter().len();
+            if let Ok(relative) = Name::from_labels(name.iter().take(labels)) {
                 rules.entry(relative).or_default().push(record.clone());
             }
         }
-        let mut zone = PolicyZone {
-            names: BTreeMap::new(),
-            clients: Places::new(),
-            addresses: Places::new(),
-            instead: Override::None,
-            only: None,
-        };
+        let mut unused = Vec::new();
         for (trigger, records) in rules {
             let action = action(&records);
-            let last = trigger.iter().next_back().map(<[u8]>::to_vec).unwrap_or_default();
-            let place = || {
-                let labels: Vec<&[u8]> = trigger.iter().collect();
-                place(&labels[..labels.len() - 1]).ok_or_else(|| format!("{trigger} is no address"))
-            };
-            match &last[..] {
-                b"rpz-client-ip" => zone.clients.push(with(place()?, action)),
-                b"rpz-ip" => zone.addresses.push(with(place()?, action)),
-                b"rpz-nsip" | b"rpz-nsdname" => return Err(format!("rules on name servers ({trigger})")),
-                _ => {
-                    zone.names.insert(trigger, action);
-                }
+            if let Err(why) = zone.add(&trigger, action) {
+                unused.push(why);
             }
         }
-        Ok(zone)
+        (zone, unused)
     }
 
-    fn concerns(&self, client: IpAddr) -> bool {
-        self.instead != Override::Disabled
-            && self
-                .only
-                .as_ref()
-                .is_none_or(|only| only.iter().any(|(at, bits)| in_prefix(client, *at, *bits)))
+    fn add(&mut self, trigger: &Name, action: Action) -> Result<(), String> {
+        let labels: Vec<&[u8]> = trigger.iter().collect();
+        let (last, rest) = labels.split_last().ok_or("a rule about nothing")?;
+        let place = || place(rest).ok_or_else(|| format!("{trigger} is no address"));
+        let of = match *last {
+            b"rpz-client-ip" => &mut self.clients,
+            b"rpz-ip" => &mut self.addresses,
+            b"rpz-nsip" => &mut self.servers,
+            b"rpz-nsdname" => {
+                let name = Name::from_labels(rest.iter().copied()).map_err(|why| why.to_string())?;
+                self.server_names.insert(name, action);
+                return Ok(());
+            }
+            _ => {
+                self.names.insert(trigger.clone(), action);
+                return Ok(());
+            }
+        };
+        let (at, bits) = place()?;
+        of.insert(at, bits, action);
+        Ok(())
+    }
+
+    /// The zone's name.
+    pub fn origin(&self) -> &Name {
+        &self.origin
+    }
+
+    /// The same with other rules: how they are used stays.
+    pub fn with_records(&self, records: &[RawRecord]) -> PolicyZone {
+        let (zone, _) = PolicyZone::read(&self.origin, records);
+        PolicyZone {
+            instead: self.instead.clone(),
+            tags: self.tags,
+            signals_denial: self.signals_denial,
+            ..zone
+        }
+    }
+
+    fn concerns(&self, tags: Tags) -> bool {
+        self.instead != Override::Disabled && (self.tags.is_empty() || self.tags.meet(tags))
     }
 
     fn done<'a>(&'a self, own: &'a Action) -> &'a Action {
@@ -126,33 +173,33 @@ impl PolicyZone {
             _ => own,
         }
     }
+}
 
-    /// The rule for a name: its own, or the closest wildcard's.
-    fn of_name(&self, name: &Name) -> Option<&Action> {
-        let name = name.to_lowercase();
-        if let Some(action) = self.names.get(&name) {
-            return Some(action);
-        }
-        let mut above = name;
-        while !above.is_root() {
-            above = above.base_name();
-            let wildcard = Name::from_labels(std::iter::once(&b"*"[..]).chain(above.iter())).ok()?;
-            if let Some(action) = self.names.get(&wildcard) {
-                return Some(action);
-            }
-        }
-        None
+/// Records that every zone has, and that are no rules.
+fn is_of_a_zone(rtype: RecordType) -> bool {
+    // SOA, NS, and DNSSEC's.
+    matches!(u16::from(rtype), 2 | 6 | 43 | 46 | 47 | 48 | 50 | 51 | 63)
+}
+
+/// The rule for a name: its own, or that of the wildcard below the closest name that exists (RFC 4592 section 3.3.1).
+fn of_name<'a>(rules: &'a BTreeMap<Name, Action>, name: &Name) -> Option<&'a Action> {
+    if rules.is_empty() {
+        return None;
     }
-}
-
-fn with((at, bits): (IpAddr, u8), action: Action) -> (IpAddr, u8, Action) {
-    (at, bits, action)
-}
-
-/// The longest prefix that holds the address.
-fn of_address(places: &Places, address: IpAddr) -> Option<&Action> {
-    let fitting = places.iter().filter(|(at, bits, _)| in_prefix(address, *at, *bits));
-    fitting.max_by_key(|(_, bits, _)| *bits).map(|(_, _, action)| action)
+    let name = name.to_lowercase();
+    if let Some(action) = rules.get(&name) {
+        return Some(action);
+    }
+    let mut above = name;
+    while !above.is_root() {
+        above = above.base_name();
+        let exists = rules.range::<Name, _>(&above..).next().is_some_and(|(first, _)| above.zone_of(first));
+        if exists {
+            let wildcard = Name::from_labels(std::iter::once(&b"*"[..]).chain(above.iter())).ok()?;
+            return rules.get(&wildcard);
+        }
+    }
+    None
 }
 
 fn action(records: &[RawRecord]) -> Action {
@@ -191,146 +238,5 @@ fn place(labels: &[&[u8]]) -> Option<(IpAddr, u8)> {
     (bits <= 128).then_some((address.into(), bits))
 }
 
-/// What the policies say to a question. `client`: also by the client's address, which counts once only.
-pub(super) fn on_question(zones: &[PolicyZone], question: &Question, client: IpAddr, first: bool) -> Verdict {
-    for zone in zones.iter().filter(|zone| zone.concerns(client)) {
-        let by_client = if first { of_address(&zone.clients, client) } else { None };
-        if let Some(action) = by_client.or_else(|| zone.of_name(&question.name)) {
-            return verdict(zone.done(action), question);
-        }
-    }
-    Verdict::Pass
-}
-
-/// What the policies say to an answer: by the names that its aliases lead to, then by its addresses. With it, the
-/// aliases that stay, and whether it is by a name.
-pub(super) fn on_answer(
-    zones: &[PolicyZone],
-    question: &Question,
-    answer: &Answer,
-    client: IpAddr,
-) -> Option<(Verdict, Vec<RawRecord>, bool)> {
-    let mut kept = Vec::new();
-    let mut name = question.name.clone();
-    for record in &answer.sections.answer {
-        if record.rtype != RecordType::CNAME || record.name != name || question.rtype == RecordType::CNAME {
-            continue;
-        }
-        name = rdata::target(RecordType::CNAME, &record.data)?;
-        kept.push(record.clone());
-        let asked = Question { name: name.clone(), ..question.clone() };
-        match on_question(zones, &asked, client, false) {
-            Verdict::Pass => {}
-            Verdict::PassThrough => return None,
-            verdict => return Some((verdict, kept, true)),
-        }
-    }
-    for zone in zones.iter().filter(|zone| zone.concerns(client)) {
-        for record in answer.sections.answer.iter() {
-            let address = match record.rtype {
-                RecordType::A => <[u8; 4]>::try_from(&record.data[..]).ok().map(IpAddr::from),
-                RecordType::AAAA => <[u8; 16]>::try_from(&record.data[..]).ok().map(IpAddr::from),
-                _ => None,
-            };
-            if let Some(action) = address.and_then(|address| of_address(&zone.addresses, address)) {
-                let asked = Question { name: record.name.clone(), ..question.clone() };
-                return match verdict(zone.done(action), &asked) {
-                    Verdict::PassThrough => None,
-                    verdict => Some((verdict, kept, false)),
-                };
-            }
-        }
-    }
-    None
-}
-
-fn verdict(action: &Action, question: &Question) -> Verdict {
-    let records = match action {
-        Action::NoName => return Verdict::Answer(3, Vec::new()),
-        Action::NoData => return Verdict::Answer(0, Vec::new()),
-        Action::PassThrough => return Verdict::PassThrough,
-        Action::Drop => return Verdict::Drop,
-        Action::TcpOnly => return Verdict::Truncate,
-        Action::Data(records) => records,
-    };
-    let own = |record: &RawRecord| RawRecord { name: question.name.clone(), ..record.clone() };
-    let alias = records.iter().find(|record| record.rtype == RecordType::CNAME);
-    if let Some(alias) = alias
-        && !matches!(question.rtype, RecordType::CNAME | RecordType::ANY)
-        && let Some(target) = rdata::target(RecordType::CNAME, &alias.data)
-    {
-        let mut labels = target.iter();
-        // `*.garden.`: the name asked for, inside the garden.
-        let target = if labels.next() == Some(b"*") {
-            Name::from_labels(question.name.iter().chain(labels)).unwrap_or(target)
-        } else {
-            target
-        };
-        let record = RawRecord { data: name_to_wire(&target).into(), class: CLASS_IN, ..own(alias) };
-        return Verdict::Alias(record, target);
-    }
-    let fitting = records.iter().filter(|r| r.rtype == question.rtype || question.rtype == RecordType::ANY);
-    Verdict::Answer(0, fitting.map(own).collect())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rdata::master_records;
-    use crate::text::parse_name;
-
-    const RULES: &str = "rpz. SOA . . 1 2 3 4 5\nbad.example.rpz. CNAME .\n*.bad.example.rpz. CNAME *.\n\
-                         good.bad.example.rpz. CNAME rpz-passthru.\nwalled.rpz. CNAME *.garden.\n\
-                         24.0.2.0.192.rpz-client-ip.rpz. CNAME rpz-drop.\n32.9.113.0.203.rpz-ip.rpz. A 192.0.2.1\n\
-                         128.1.zz.db8.2001.rpz-ip.rpz. CNAME .\n";
-
-    fn name(text: &str) -> Name {
-        parse_name(text).expect("a legal name")
-    }
-
-    fn zone() -> PolicyZone {
-        let records = master_records(RULES, &Name::root()).expect("legal records");
-        PolicyZone::new(&name("rpz"), &records).expect("rules that are understood")
-    }
-
-    #[test]
-    fn the_closest_rule_counts() {
-        let zones = [zone()];
-        let client = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let check = |asked: &str, from: &str, wanted: Verdict| {
-            let question = Question::new(name(asked), RecordType::A);
-            assert_eq!(on_question(&zones, &question, client(from), true), wanted, "{asked} from {from}");
-        };
-        check("bad.example", "10.0.0.1", Verdict::Answer(3, Vec::new()));
-        check("www.BAD.example", "10.0.0.1", Verdict::Answer(0, Vec::new()));
-        check("good.bad.example", "10.0.0.1", Verdict::PassThrough);
-        check("other.example", "10.0.0.1", Verdict::Pass);
-        check("other.example", "192.0.2.7", Verdict::Drop);
-        let question = Question::new(name("walled"), RecordType::A);
-        let Verdict::Alias(_, target) = on_question(&zones, &question, client("10.0.0.1"), true) else {
-            panic!("an alias into the garden");
-        };
-        assert_eq!(target, name("walled.garden"));
-    }
-
-    #[test]
-    fn addresses_are_spelled_from_their_end() {
-        let check = |text: &str, wanted: Option<(&str, u8)>| {
-            let labels: Vec<&[u8]> = text.split('.').map(str::as_bytes).collect();
-            let wanted = wanted.map(|(text, bits)| (text.parse().expect("an address"), bits));
-            assert_eq!(place(&labels), wanted, "{text}");
-        };
-        check("32.1.2.0.192", Some(("192.0.2.1", 32)));
-        check("128.1.zz.db8.2001", Some(("2001:db8::1", 128)));
-        check("48.zz.1.db8.2001", Some(("2001:db8:1::", 48)));
-        check("33.1.2.0.192", None);
-        check("x.1.2.0.192", None);
-    }
-
-    #[test]
-    fn rules_that_are_not_understood_are_refused() {
-        let records =
-            master_records("32.1.2.0.192.rpz-nsip.rpz. CNAME .", &Name::root()).expect("legal records");
-        assert!(PolicyZone::new(&name("rpz"), &records).is_err());
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use thru_wire::Instant;
 use super::local::LocalAnswer;
 use super::{ServiceConfig, single_question};
 use crate::message::{Peek, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN, bare_error};
-use crate::resolver::Answer;
+use crate::resolver::{Answer, ShownCookie};
 use crate::rrset::Security;
 use crate::wire::{CLASS_CH, Header, Opt, Packet, Question, RawRecord};
 
@@ -27,6 +27,8 @@ pub struct Style {
     pub bare_refusals: bool,
     /// Most octets of an answer over UDP, whatever the client announces.
     pub udp_payload: u16,
+    /// What does not validate is kept from who wants to check by itself (CD), too.
+    pub ignore_checking_disabled: bool,
 }
 
 impl Default for Style {
@@ -38,6 +40,7 @@ impl Default for Style {
             extended_error_texts: true,
             bare_refusals: false,
             udp_payload: UDP_PAYLOAD,
+            ignore_checking_disabled: false,
         }
     }
 }
@@ -49,6 +52,9 @@ const NOT_READY: u16 = 14;
 const NOT_SUPPORTED: u16 = 21;
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
+const KEEPALIVE: u16 = 11;
+/// Response code BADCOOKIE.
+const BADCOOKIE: u16 = 23;
 
 /// What a client's octets are.
 #[derive(Debug)]
@@ -68,6 +74,8 @@ pub(crate) struct Reply {
     limit: usize,
     style: Style,
     authentic_wanted: bool,
+    /// What the client's cookie is worth; `None`: it sent none.
+    cookie: Option<ShownCookie>,
 }
 
 pub(crate) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
@@ -106,7 +114,14 @@ pub(crate) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
         limit: usize::from(limit),
         style: *style,
         authentic_wanted: dnssec_ok || packet.header.authentic_data,
+        cookie: None,
     };
+    // RFC 7828 section 3.2.1: a client names no time.
+    if over_tcp
+        && packet.opt.as_ref().and_then(|opt| opt.option(KEEPALIVE)).is_some_and(|data| !data.is_empty())
+    {
+        return Read::Reply(bare_error(peek, hickory_proto::op::ResponseCode::FormErr));
+    }
     if packet.opt.as_ref().is_some_and(|opt| opt.version > 0) {
         let mut response = reply.begin();
         response.set_rcode(16);
@@ -117,7 +132,7 @@ pub(crate) fn read(bytes: &[u8], over_tcp: bool, style: &Style) -> Read {
 
 impl Reply {
     pub(crate) fn checking_disabled(&self) -> bool {
-        self.header.checking_disabled
+        self.header.checking_disabled && !self.style.ignore_checking_disabled
     }
 
     /// Whether the client asked over TCP.
@@ -161,9 +176,39 @@ impl Reply {
             && let Some(Ok(client)) = cookie.get(..8).map(<[u8; 8]>::try_from)
         {
             let time = (now.nanos() / 1_000_000_000) as u32;
-            let mut data = client.to_vec();
-            data.extend_from_slice(&crate::resolver::server_cookie(key, &client, time, from));
+            let shown = crate::resolver::shown_cookie(key, &client, &cookie[8..], time, from);
+            self.cookie = Some(shown);
+            let mut data = cookie.to_vec();
+            if shown != ShownCookie::Ours {
+                data = client.to_vec();
+                data.extend_from_slice(&crate::resolver::server_cookie(key, &client, time, from));
+            }
             opt.options.push((COOKIE, data));
+        }
+        if let (Some(time), true) = (config.tcp_keepalive, self.limit == usize::from(u16::MAX)) {
+            opt.options.push((KEEPALIVE, time.to_be_bytes().to_vec()));
+        }
+    }
+
+    /// What is said to a client that has to show a cookie over UDP; `None`: it has shown one, or need not.
+    pub(super) fn without_cookie(&self) -> Option<Vec<u8>> {
+        let mut response = self.begin();
+        match self.cookie {
+            _ if self.over_tcp() => return None,
+            Some(ShownCookie::Ours | ShownCookie::Old) => return None,
+            Some(ShownCookie::Nothing) => response.set_rcode(BADCOOKIE),
+            None => {
+                response.header.truncated = true;
+                response.set_rcode(5);
+            }
+        }
+        Some(self.encode(response))
+    }
+
+    /// For who wants signatures where we ask for none: EDNS is not spoken, so that nobody takes us for a validator.
+    pub(super) fn without_signatures(&mut self) {
+        if self.dnssec_ok() {
+            self.opt = None;
         }
     }
 
@@ -181,6 +226,14 @@ impl Reply {
         let mut response = self.begin();
         response.set_rcode(5);
         self.explain(&mut response, code, text);
+        self.encode(response)
+    }
+
+    /// SERVFAIL, because of rules of our own.
+    pub(super) fn failed(&self, why: &str) -> Vec<u8> {
+        let mut response = self.begin();
+        response.set_rcode(2);
+        self.explain(&mut response, 0, why);
         self.encode(response)
     }
 
@@ -236,6 +289,10 @@ impl Reply {
         response.header.authoritative = answer.authoritative;
         response.answers.clone_from(&answer.answer);
         response.authorities.clone_from(&answer.authority);
+        if !self.style.minimal {
+            response.additionals.clone_from(&answer.additional);
+        }
+        response.header.recursion_available &= !answer.hides_recursion;
         response.set_rcode(answer.rcode);
         if let Some(code) = answer.extended_error {
             self.explain(&mut response, code, "");

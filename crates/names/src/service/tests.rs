@@ -56,6 +56,8 @@ fn an_answer_goes_back_in_the_clients_spelling() {
         ended: Instant::START,
         steps: Vec::new(),
         steps_dropped: 0,
+        stopped: None,
+        unwatched: false,
         security: crate::rrset::Security::Secure,
         sections: crate::resolver::Sections { answer: vec![record, signature], ..Default::default() },
     };

@@ -86,6 +86,7 @@ fn a_secondary_follows_its_primary() {
             hosts: Vec::new(),
             // The kernel chooses whence a notice is sent.
             notify_from: vec![([127, 0, 0, 0].into(), 8)],
+            notify_hosts: Vec::new(),
         };
         let zones = Zones {
             authority: Authority::default(),

@@ -198,6 +198,34 @@ fn service(args: &ServeDnsArgs) -> Result<ServiceConfig, Failure> {
         // RFC 8767 section 5 recommends 1.8 s.
         client_timeout: std::time::Duration::from_millis(1800),
     };
+    match &args.config {
+        Some(file) => configured(file, config),
+        None => Ok(config),
+    }
+}
+
+/// What a file in unbound's words changes.
+fn configured(file: &Path, base: ServiceConfig) -> Result<ServiceConfig, Failure> {
+    let wrong = |why: String| {
+        Failure::usage(
+            format!("{}: {why}", file.display()),
+            "docs/names.md lists the settings that are understood",
+        )
+    };
+    let read = |file: &Path| {
+        std::fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+    };
+    let text = read(file).map_err(wrong)?;
+    // Files are named from where the configuration stands.
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let beside = |name: &str| read(&folder.join(name));
+    let (config, idle) = thru_names::replay::configured(&text, base, &beside).map_err(wrong)?;
+    if config.zones.iter().any(|zone| zone.source.is_some()) {
+        return Err(wrong("zones by transfer are not supported here yet; use zonefile:".into()));
+    }
+    for setting in idle {
+        output::say(&format!("{}: {setting} has no effect here\n", file.display()));
+    }
     Ok(config)
 }
 

@@ -47,7 +47,13 @@ fn copy(text: &str) -> Result<SecondaryConfig, Failure> {
     let (name, primaries) = text.split_once('=').ok_or_else(|| wrong("there is no `=`".into()))?;
     let zone = parse_name(name).map_err(|why| wrong(why.to_string()))?.to_lowercase();
     let primaries = primaries.split(',').map(address).collect::<Result<_, _>>()?;
-    Ok(SecondaryConfig { zone, primaries, hosts: Vec::new(), notify_from: Vec::new() })
+    Ok(SecondaryConfig {
+        zone,
+        primaries,
+        hosts: Vec::new(),
+        notify_from: Vec::new(),
+        notify_hosts: Vec::new(),
+    })
 }
 
 /// `ADDRESS` or `ADDRESS:PORT`, in brackets for IPv6 with a port.

@@ -33,6 +33,7 @@ fn secondary(primaries: &[SocketAddr], zone: Option<Arc<SignedZone>>) -> Seconda
         primaries: primaries.to_vec(),
         hosts: Vec::new(),
         notify_from: Vec::new(),
+        notify_hosts: Vec::new(),
     };
     Secondary::new(config, Instant::START, zone, 1, 0)
 }

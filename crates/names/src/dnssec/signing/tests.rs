@@ -71,6 +71,7 @@ fn with_context<T>(check: impl FnOnce(Context<'_>) -> T) -> T {
         algorithms: Algorithms::default(),
         now: NOW,
         ignore_times: false,
+        every_algorithm: false,
         operations: &operations,
     })
 }

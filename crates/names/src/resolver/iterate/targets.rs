@@ -37,6 +37,8 @@ struct Candidate {
 #[derive(Debug)]
 pub(super) struct Targets {
     zone: Name,
+    /// All servers of the delegation.
+    names: Vec<Name>,
     candidates: Vec<Candidate>,
     /// Servers whose addresses are not known yet.
     unknown: Vec<(Name, Vec<RecordType>)>,
@@ -57,6 +59,7 @@ impl Targets {
         let config = &core.config;
         let mut targets = Targets {
             zone: delegation.zone.clone(),
+            names: delegation.servers.iter().map(|(server, _)| server.clone()).collect(),
             candidates: Vec::new(),
             unknown: Vec::new(),
             pending: Vec::new(),
@@ -160,6 +163,7 @@ impl Targets {
         open: &mut Vec<ExchangeId>,
     ) -> Result<Option<ExchangeId>, Failure> {
         loop {
+            super::super::watch::servers(cx, || self.met())?;
             let best = self.best(cx);
             // Before a server gets a second try, others that are only known by name are worth an errand.
             let fresh = best.is_some_and(|index| {
@@ -174,6 +178,11 @@ impl Targets {
             let Some(index) = best else { return Ok(None) };
             return self.ask(cx, index, question, open).map(Some);
         }
+    }
+
+    /// The servers as far as they are known, and their addresses.
+    fn met(&self) -> (Vec<Name>, Vec<IpAddr>) {
+        (self.names.clone(), self.candidates.iter().map(|candidate| candidate.address).collect())
     }
 
     fn ask(
@@ -300,6 +309,15 @@ impl Targets {
                 for address in glue.iter().flat_map(addresses) {
                     self.add(&core, address, &name);
                 }
+            }
+            // Its own zone may have taken the place of what its parent said first.
+            let mut zone = name.clone();
+            while !zone.is_root() {
+                let told = core.parents.get(core.now, &zone).into_iter().flat_map(|told| &told.servers);
+                let own: Vec<IpAddr> =
+                    told.filter(|(server, _)| *server == name).flat_map(|(_, at)| at).copied().collect();
+                own.into_iter().for_each(|address| self.add(&core, address, &name));
+                zone = zone.base_name();
             }
         }
         Ok(true)

@@ -25,6 +25,7 @@ fn holds(rolling: Rolling) -> Result<(), String> {
         algorithms: Algorithms::default(),
         now: DATE as u32,
         ignore_times: false,
+        every_algorithm: false,
         operations: &operations,
     };
     let set = |name: &str, rtype| zone.set(&parse_name(name).expect("a name"), rtype).expect("it is there");

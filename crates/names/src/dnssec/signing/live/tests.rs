@@ -41,7 +41,7 @@ fn set<'a>(zone: &'a SignedZone, owner: &str, rtype: RecordType) -> &'a Rrset {
 fn in_context<T>(now: u64, check: impl FnOnce(Context<'_>) -> T) -> T {
     let operations = Cell::new(100);
     let (algorithms, now) = (Algorithms::ALL, now as u32);
-    check(Context { algorithms, now, ignore_times: false, operations: &operations })
+    check(Context { algorithms, now, ignore_times: false, every_algorithm: false, operations: &operations })
 }
 
 /// Whether somebody validates who has these DS records, the DNSKEY set of one version and the data of another.
