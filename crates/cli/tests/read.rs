@@ -190,6 +190,24 @@ fn secrets_of_a_file_open_what_is_sealed() {
     refused(&[&file, "--follow", "tls:0"], 3, "could not be opened");
     assert!(!read(&[&file, "--follow", "tls:0", "--keylog", &keys]).is_empty());
     refused(&[&file, "--keylog", &file], 2, "there are no TLS secrets in");
+    // Written with the packets, they need not be given any more; in the byte order of the file.
+    let both = folder.path("both.pcapng");
+    read(&[&file, "--keylog", &keys, "-w", &both]);
+    assert_eq!(read(&[&both, "--follow", "tls:0"]), read(&[&file, "--follow", "tls:0", "--keylog", &keys]));
+    let header = fs::read(&file).expect("written");
+    let length = u32::from_le_bytes(header[4..8].try_into().expect("four")) as usize;
+    let mut turned: Vec<u8> = header[..length].to_vec();
+    for word in [4, 8, length - 4] {
+        turned[word..word + 4].reverse();
+    }
+    turned[12..14].reverse();
+    let (big, written) = (folder.path("big.pcapng"), folder.path("big-with-keys.pcapng"));
+    fs::write(&big, &turned).expect("written");
+    read(&[&big, "--keylog", &keys, "-w", &written]);
+    let written = fs::read(&written).expect("written");
+    let word = |at: usize| u32::from_be_bytes(written[at..at + 4].try_into().expect("four")) as usize;
+    assert_eq!((word(length), length + word(length + 4)), (10, written.len()));
+    assert_eq!(word(length + 12), fs::read(&keys).expect("there").len());
 }
 
 #[test]

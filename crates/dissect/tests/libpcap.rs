@@ -149,6 +149,17 @@ const CORPUS: &[&str] = &[
     "tcp[-1] = 0",
     "ip[2:2]-20 > 100",
     "ip[2:2]- 20 > 100",
+    // `%` and `^` have no place in libpcap's order of operators.
+    "-(ether[1]) % 7 < 3",
+    "(-(ether[1])) % 7 < 3",
+    "ether[0] * ether[1] % 5 + ether[3] = 2",
+    "ether[1] % ether[3] % 5 = 1",
+    "ip[8] & 0xf ^ ip[9] | 1 = 7",
+    "ip[8] ^ 3 - 1 > 40",
+    "ip[9] | 3 ^ 1 != 2",
+    "len % 4 + 2 = 1",
+    "2 * len % 7 <= 3",
+    "ip[2:2] - 20 % 8 = 0",
 ];
 
 struct Capture {
@@ -255,6 +266,13 @@ fn arithmetic() -> impl Strategy<Value = String> {
                     op => format!("({a}){op}({b})"),
                 }
             }),
+            // Without brackets the order of operators shows. A divisor that is no number could be zero in some packet.
+            (
+                inner.clone(),
+                prop::sample::select(vec!["+", "-", "*", "&", "|", "^", " << 2 + ", " % 7 - ", " % 9 ^ "]),
+                inner.clone()
+            )
+                .prop_map(|(a, op, b)| format!("{a}{op}{b}")),
             inner.clone().prop_map(|a| format!("-{a}")),
             inner.prop_map(|a| format!("- ({a})")),
         ]

@@ -4,20 +4,13 @@
 //!
 //! The captures in `agree` were recorded from real programs (see its README). `THRU_AGREE=file.pcap` compares
 //! another one and shows the differences; `THRU_CAPTURES=folder` does so with all captures below a folder, of which it
-//! takes the first 1,000 packets each.
+//! takes the first 1,000 packets each. With `THRU_BLESS=1` the columns of `docs/dissect.md` are written.
 
-#[path = "tshark/classes.rs"]
-mod classes;
-#[path = "tshark/compare.rs"]
-mod compare;
-#[path = "tshark/pdml.rs"]
-mod pdml;
-#[path = "tshark/practice.rs"]
-mod practice;
-
-use compare::{Difference, Report};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+use thru_agree::page::{Kind, Page};
+use thru_agree::{Classes, Lenient, Reasons, Report, fits, pdml, practice};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
@@ -38,78 +31,53 @@ fn captures() -> Vec<PathBuf> {
     files
 }
 
-/// A line of the file of differences: capture (`*`: any), field or `layers`, reason.
-struct Reason {
-    capture: String,
-    field: String,
-    line: usize,
-}
-
-fn reasons() -> Vec<Reason> {
-    let text = std::fs::read_to_string(folder("agree").join("differences.txt")).expect("it is there");
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|(at, line)| {
-            let mut words = line.splitn(3, char::is_whitespace).map(str::trim);
-            let mut word = || words.next().unwrap_or_default().to_owned();
-            let (capture, field, reason) = (word(), word(), word());
-            assert!(!reason.is_empty(), "line {} of differences.txt has no reason", at + 1);
-            Reason { capture, field, line: at + 1 }
-        })
-        .collect()
-}
-
 #[test]
 fn layers_and_fields_agree() {
     let Some(tshark) = thru_peers::peer("layers_and_fields_agree", "tshark", "tshark") else { return };
+    let is_blessed = std::env::var_os("THRU_BLESS").is_some();
+    let mut page = Page::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dissect.md"));
     if let Some(folder) = std::env::var_os("THRU_CAPTURES") {
-        let classes = classes::Classes::read(&self::folder("agree").join("classes.txt"));
-        return practice::run(&tshark, Path::new(&folder), classes);
+        let classes = Classes::read(&self::folder("agree").join("classes.txt"));
+        let known = Lenient { classes, known: pdml::fields(&tshark).into_keys().collect() };
+        let report = practice::run(&tshark, Path::new(&folder), &known);
+        if is_blessed {
+            page.set(Kind::Public, &report);
+            page.write();
+        }
+        return;
     }
-    let mut report = Report::default();
+    let reasons = Reasons::read(&folder("agree").join("differences.txt"));
+    let mut report = Report::strict(&reasons);
     for capture in captures() {
-        match pdml::read(&tshark, &capture) {
+        match pdml::read(&tshark, &capture, &[]) {
             Ok(packets) => report.compare(&capture, &packets),
             Err(error) => panic!("{}: {error}", capture.display()),
         }
     }
-    let reasons = reasons();
-    let mut used = BTreeSet::new();
-    let mut unexplained: Vec<&Difference> = Vec::new();
-    for difference in &report.differences {
-        let fits = |reason: &&Reason| {
-            (reason.capture == "*" || reason.capture == difference.capture)
-                && reason.field == difference.field
-        };
-        match reasons.iter().find(fits) {
-            Some(reason) => {
-                used.insert(reason.line);
-            }
-            None => unexplained.push(difference),
-        }
-    }
     println!("{}", report.table());
-    // One of each kind, and how often it occurs.
-    let mut kinds: BTreeMap<(&str, &str), (usize, &Difference)> = BTreeMap::new();
-    for difference in &unexplained {
-        let key = (difference.capture.as_str(), difference.field.as_str());
-        kinds.entry(key).or_insert((0, difference)).0 += 1;
-    }
-    for (count, difference) in kinds.values() {
-        println!("{count} x {difference}");
-    }
+    let unexplained = report.unexplained();
+    println!("{}", unexplained.join("\n"));
     if std::env::var_os("THRU_AGREE").is_some() {
         return;
     }
-    assert!(unexplained.is_empty(), "{} differences have no reason in differences.txt", unexplained.len());
-    let stale: Vec<usize> =
-        reasons.iter().map(|reason| reason.line).filter(|line| !used.contains(line)).collect();
+    assert!(
+        unexplained.is_empty(),
+        "{} kinds of differences have no reason in differences.txt",
+        unexplained.len()
+    );
+    let stale = report.stale();
     assert!(
         stale.is_empty(),
         "these lines of differences.txt explain nothing any more, take them out: {stale:?}"
     );
     // What no difference at all allows for is 1; the reasons are a handful of packets of each kind.
     assert!(report.share() >= 0.997, "only {:.2} % of the packets agree", report.share() * 100.0);
+    let is_told = !page.set(Kind::Own, &report);
+    if is_blessed {
+        page.write();
+    } else {
+        assert!(is_told, "docs/dissect.md says something else of these captures: THRU_BLESS=1 writes it");
+    }
 }
 
 /// Every field that we know is one of tshark's, of the same type: filters and scripts carry over.
@@ -129,7 +97,7 @@ fn fields_are_those_of_wireshark() {
         }
         match theirs.get(field.name) {
             None => wrong.push(format!("{}: tshark has no such field", field.name)),
-            Some(kinds) if !kinds.iter().any(|kind| compare::fits(field.kind, kind)) => {
+            Some(kinds) if !kinds.iter().any(|kind| fits(field.kind, kind)) => {
                 wrong.push(format!("{}: {:?} here, {kinds:?} there", field.name, field.kind));
             }
             Some(_) => {}

@@ -1,12 +1,14 @@
 //! Whose socket it is: from addresses and ports to the process that holds the socket, by the kernel's tables
 //! (proc(5): `net/tcp`, `net/udp`, the descriptors of processes).
 //!
-//! Reading all of that takes milliseconds, so [`Owners`] does it only when somebody unknown is asked for, and never for
-//! more than a tenth of the time: sockets that live shorter than that stay unknown.
+//! A client may live for a few milliseconds, so somebody unknown is looked for at once: in the table of sockets, then
+//! among the processes, the youngest first. That takes up to milliseconds on a machine with many processes, so no more
+//! than a tenth of the time is spent on it, after a start of [`CREDIT`]: beyond that, sockets stay unknown.
 
 use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
 use crate::clock;
 
@@ -32,61 +34,86 @@ pub enum Transport {
 type Ends = (Transport, SocketAddr, SocketAddr);
 
 /// What was found in the tables.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Owners {
     /// The number of each socket's inode.
     sockets: HashMap<Ends, u64>,
-    /// The processes that hold them.
+    /// The processes that hold them, as far as they were looked for.
     holders: HashMap<u64, Owner>,
-    /// Flows of whom nobody knows anything: not asked again before the next reading.
-    unknown: std::collections::HashSet<Ends>,
-    /// Nanoseconds of the monotonic clock before which nothing is read again.
-    not_before: u64,
+    /// Flows of whom nobody knows anything, and until when they are not asked about again.
+    unknown: HashMap<Ends, u64>,
+    /// Nanoseconds that may be spent on looking, and when that was counted.
+    credit: u64,
+    counted: u64,
 }
 
-/// So many questions without an answer are remembered.
-const UNKNOWN_MAX: usize = 65_536;
+/// So many nanoseconds may be spent at once on looking for owners.
+pub const CREDIT: u64 = 200_000_000;
+/// Who was not found is looked for again after so long.
+const AGAIN: u64 = 200_000_000;
+/// So many questions without an answer, and so many sockets, are remembered.
+const KNOWN_MAX: usize = 65_536;
+
+impl Default for Owners {
+    fn default() -> Owners {
+        Owners::new()
+    }
+}
 
 impl Owners {
     /// Tables that were not read yet.
     pub fn new() -> Owners {
-        Owners::default()
+        Owners {
+            sockets: HashMap::new(),
+            holders: HashMap::new(),
+            unknown: HashMap::new(),
+            credit: CREDIT,
+            counted: clock::now().nanos(),
+        }
     }
 
     /// Who on this machine holds one of the two ends, the first rather than the second; a socket of its own rather than
     /// one that hears everybody on that port.
     pub fn of(&mut self, transport: Transport, a: SocketAddr, b: SocketAddr) -> Option<Owner> {
-        if let Some(owner) = self.connected(transport, a, b) {
+        if let Some(owner) = self.connected(transport, a, b).and_then(|inode| self.holders.get(&inode)) {
             return Some(owner.clone());
         }
         let key = (transport, a, b);
         let now = clock::now().nanos();
-        let asked = self.unknown.contains(&key) && now < self.not_before.saturating_add(1_000_000_000);
-        if now >= self.not_before && !asked {
-            self.read();
-            let read_at = clock::now().nanos();
-            self.not_before = read_at + 10 * read_at.saturating_sub(now);
-            if let Some(owner) = self.connected(transport, a, b) {
-                return Some(owner.clone());
+        self.credit = CREDIT.min(self.credit + now.saturating_sub(self.counted) / 10);
+        self.counted = now;
+        if self.credit > 0 && self.unknown.get(&key).is_none_or(|again| now >= *again) {
+            self.read(transport);
+            let found = self.inode(transport, a, b);
+            if let Some(inode) = found.filter(|inode| !self.holders.contains_key(inode)) {
+                self.look_for(inode);
             }
-            if self.unknown.len() < UNKNOWN_MAX {
-                self.unknown.insert(key);
+            if self.connected(transport, a, b).is_none_or(|inode| !self.holders.contains_key(&inode)) {
+                if self.unknown.len() >= KNOWN_MAX {
+                    self.unknown.clear();
+                }
+                self.unknown.insert(key, now + AGAIN);
             }
+            self.credit = self.credit.saturating_sub(clock::now().nanos().saturating_sub(now));
         }
-        self.hearing(transport, a).or_else(|| self.hearing(transport, b)).cloned()
+        self.holders.get(&self.inode(transport, a, b)?).cloned()
     }
 
-    /// The process of a socket that belongs to these two ends.
-    fn connected(&self, transport: Transport, a: SocketAddr, b: SocketAddr) -> Option<&Owner> {
-        let inode = [(a, b), (b, a)]
-            .into_iter()
-            .find_map(|(own, other)| self.sockets.get(&(transport, own, other)))?;
-        self.holders.get(inode)
+    /// The socket of these two ends, or else the one that hears on one of them, the first rather than the second.
+    fn inode(&self, transport: Transport, a: SocketAddr, b: SocketAddr) -> Option<u64> {
+        let connected = self.connected(transport, a, b);
+        connected.or_else(|| self.hearing(transport, a)).or_else(|| self.hearing(transport, b))
     }
 
-    /// The process that hears everybody on this port: a listener of TCP, whose connections are its own or its
+    /// The socket that belongs to these two ends.
+    fn connected(&self, transport: Transport, a: SocketAddr, b: SocketAddr) -> Option<u64> {
+        let both = [(a, b), (b, a)];
+        both.into_iter().find_map(|(own, other)| self.sockets.get(&(transport, own, other)).copied())
+    }
+
+    /// The socket that hears everybody on this port: a listener of TCP, whose connections are its own or its
     /// children's, or a socket of UDP.
-    fn hearing(&self, transport: Transport, own: SocketAddr) -> Option<&Owner> {
+    fn hearing(&self, transport: Transport, own: SocketAddr) -> Option<u64> {
         let nobody = |like: IpAddr| SocketAddr::new(unspecified(like), 0);
         let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         let everywhere = SocketAddr::new(unspecified(own.ip()), own.port());
@@ -96,23 +123,40 @@ impl Owners {
             (everywhere, nobody(own.ip())),
             (SocketAddr::new(v6, own.port()), nobody(v6)),
         ];
-        let inode = places.into_iter().find_map(|(own, other)| self.sockets.get(&(transport, own, other)))?;
-        self.holders.get(inode)
+        places.into_iter().find_map(|(own, other)| self.sockets.get(&(transport, own, other)).copied())
     }
 
-    fn read(&mut self) {
-        self.sockets.clear();
-        self.unknown.clear();
-        for (transport, name) in [
-            (Transport::Tcp, "tcp"),
-            (Transport::Tcp, "tcp6"),
-            (Transport::Udp, "udp"),
-            (Transport::Udp, "udp6"),
-        ] {
+    /// Reads the tables of one transport.
+    fn read(&mut self, transport: Transport) {
+        // Of a connection that has gone, the last packets may still come; a port may be somebody else's by now.
+        let is_full = self.sockets.len() >= KNOWN_MAX;
+        self.sockets.retain(|(of, _, other), _| *of != transport || other.port() != 0 && !is_full);
+        let names = match transport {
+            Transport::Tcp => ["tcp", "tcp6"],
+            Transport::Udp => ["udp", "udp6"],
+        };
+        for name in names {
             let table = fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
             self.sockets.extend(rows(&table).map(|(own, other, inode)| ((transport, own, other), inode)));
         }
-        self.holders = holders();
+    }
+
+    /// Looks for the process that holds a socket, as far as we may see: without rights, among those of the same user.
+    /// The youngest come first: who just opened a socket has often just begun.
+    fn look_for(&mut self, inode: u64) {
+        if self.holders.len() >= KNOWN_MAX {
+            self.holders.clear();
+        }
+        let Ok(processes) = fs::read_dir("/proc") else { return };
+        let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+        let mut processes: Vec<u32> = processes.flatten().filter_map(number).collect();
+        processes.sort_unstable_by(|a, b| b.cmp(a));
+        for process in processes {
+            self.holders.extend(held_by(process));
+            if self.holders.contains_key(&inode) {
+                return;
+            }
+        }
     }
 }
 
@@ -152,25 +196,21 @@ fn end(text: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-/// The processes that hold sockets, as far as we may see: without rights, those of the same user.
-fn holders() -> HashMap<u64, Owner> {
-    let mut holders = HashMap::new();
-    let Ok(processes) = fs::read_dir("/proc") else { return holders };
-    for process in processes.flatten() {
-        let Some(number) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
-        let mut name = None;
-        for target in descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok()) {
-            let inode = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
-            let Some(inode) = inode.and_then(|inode| inode.parse().ok()) else { continue };
-            let name = name.get_or_insert_with(|| {
-                let text = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-                text.trim_end().chars().filter(|c| !c.is_control()).collect::<String>()
-            });
-            holders.entry(inode).or_insert_with(|| Owner { process: number, name: name.clone() });
-        }
+/// The sockets of a process.
+fn held_by(process: u32) -> Vec<(u64, Owner)> {
+    let folder = PathBuf::from(format!("/proc/{process}"));
+    let Ok(descriptors) = fs::read_dir(folder.join("fd")) else { return Vec::new() };
+    let targets = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    let inodes = targets.filter_map(|target| {
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok()
+    });
+    let inodes: Vec<u64> = inodes.collect();
+    if inodes.is_empty() {
+        return Vec::new();
     }
-    holders
+    let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
+    let name: String = name.trim_end().chars().filter(|c| !c.is_control()).collect();
+    inodes.into_iter().map(|inode| (inode, Owner { process, name: name.clone() })).collect()
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub(crate) struct ShowArgs {
     #[arg(short = 'f', long, visible_short_alias = 'e', value_name = "FIELD,...", value_delimiter = ',', conflicts_with_all = ["tree", "hex", "json"])]
     pub fields: Vec<String>,
     /// The TLS secrets that open what is encrypted, as programs write them to SSLKEYLOGFILE; those inside of the
-    /// capture are always used
+    /// capture are always used. What -w writes as pcapng has them inside
     #[arg(long, value_name = "FILE")]
     pub keylog: Vec<PathBuf>,
     /// A schema of protocol buffers, which names the fields of gRPC's messages; imported files are given as well

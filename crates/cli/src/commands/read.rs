@@ -46,7 +46,7 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
             job.summary = Some(Summary::Table(Table::new(to, &args.show.fields)?));
             None
         }
-        Some(to) => Some(Save::new(to, &reader)?),
+        Some(to) => Some(Save::new(to, &reader, &args.show.keylog)?),
         None => None,
     };
     let ended = every_item(&mut reader, &mut job, save.as_mut());
@@ -270,13 +270,23 @@ fn schema(dissector: &mut Dissector, path: &std::path::Path) -> Result<(), Failu
 
 /// Takes the secrets of a key log.
 fn secrets(dissector: &mut Dissector, path: &Path) -> Result<(), Failure> {
-    let hint = "a key log has lines such as CLIENT_RANDOM 12ab... 34cd...; programs write it when SSLKEYLOGFILE is set";
-    let text = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", path.display()), hint))?;
+    let text = key_log(path)?;
     if dissector.secrets(SECRETS_TLS_KEY_LOG, &text) == 0 {
-        return Err(Failure::usage(format!("there are no TLS secrets in `{}`", path.display()), hint));
+        return Err(Failure::usage(
+            format!("there are no TLS secrets in `{}`", path.display()),
+            ABOUT_KEY_LOGS,
+        ));
     }
     Ok(())
+}
+
+const ABOUT_KEY_LOGS: &str =
+    "a key log has lines such as CLIENT_RANDOM 12ab... 34cd...; programs write it when SSLKEYLOGFILE is set";
+
+/// The text of a key log.
+fn key_log(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read `{}`: {error}", path.display()), ABOUT_KEY_LOGS))
 }
 
 /// A filter of headers; `None`: there are no words.

@@ -141,6 +141,31 @@ impl<W: Write> Writer<W> {
         block.write(&mut self.out)
     }
 
+    /// Passes on a pcapng section's header as it was read, and TLS secrets behind it, in the section's byte order: what
+    /// they open comes after them. The section's length, if it was told, is told no more.
+    ///
+    /// # Errors
+    /// Whatever the file fails with.
+    pub fn section_with_secrets(&mut self, header: &[u8], key_log: &[u8]) -> io::Result<()> {
+        /// Of the section's length within its header.
+        const LENGTH: std::ops::Range<usize> = 16..24;
+        let mut header = header.to_vec();
+        if let Some(length) = header.get_mut(LENGTH) {
+            length.fill(0xFF);
+        }
+        self.out.write_all(&header)?;
+        let is_little = header.get(8..12) == Some(&pcapng::BYTE_ORDER.to_le_bytes());
+        let word = |value: u32| if is_little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let padding = key_log.len().wrapping_neg() % 4;
+        let total = word(length(20 + key_log.len() + padding));
+        for part in [word(pcapng::SECRETS), total, word(SECRETS_TLS_KEY_LOG), word(length(key_log.len()))] {
+            self.out.write_all(&part)?;
+        }
+        self.out.write_all(key_log)?;
+        self.out.write_all(&[0; 3][..padding])?;
+        self.out.write_all(&total)
+    }
+
     /// A packet with comments (which pcap cannot keep): only number, options and link of `record` are not used.
     ///
     /// # Errors

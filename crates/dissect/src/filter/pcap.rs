@@ -204,16 +204,18 @@ impl Parser {
         Ok(Expr::Header(Header::Relation { left, op, right }))
     }
 
-    /// Binary operators by precedence, loosest first.
+    /// Binary operators by precedence, loosest first. `%` and `^` stand outside of it: libpcap's grammar gives them none, so
+    /// they bind to the one operand before them, whatever comes before that, and to all that follows: `-a * b % c + d` is
+    /// `-a * (b % (c + d))`. Who means something else writes brackets.
     fn arith(&mut self, level: usize) -> Parsed<Arith> {
         const LEVELS: [&[(&str, ArithOp)]; 5] = [
-            &[("|", ArithOp::Or), ("^", ArithOp::Xor)],
+            &[("|", ArithOp::Or)],
             &[("&", ArithOp::And)],
             &[("<<", ArithOp::Shl), (">>", ArithOp::Shr)],
             &[("+", ArithOp::Add), ("-", ArithOp::Sub)],
-            &[("*", ArithOp::Mul), ("/", ArithOp::Div), ("%", ArithOp::Mod)],
+            &[("*", ArithOp::Mul), ("/", ArithOp::Div)],
         ];
-        let Some(operators) = LEVELS.get(level) else { return self.atom() };
+        let Some(operators) = LEVELS.get(level) else { return self.operand() };
         let mut left = self.arith(level + 1)?;
         loop {
             let Some((sign, op)) = operators.iter().find_map(|(sign, op)| Some((self.t.take(&[sign])?, *op)))
@@ -221,24 +223,38 @@ impl Parser {
                 return Ok(left);
             };
             let right = self.arith(level + 1)?;
-            if matches!(op, ArithOp::Div | ArithOp::Mod) && right == Arith::Number(0) {
-                return Err(sign.error("division by zero"));
-            }
-            if matches!(op, ArithOp::Shl | ArithOp::Shr)
-                && matches!(right, Arith::Number(count) if count > 31)
-            {
-                return Err(sign.error("numbers have 32 bits: a shift by more has no meaning"));
-            }
-            self.t.enter()?;
-            left = Arith::Binary(Box::new(left), op, Box::new(right));
+            left = self.binary(left, &sign, op, right)?;
         }
     }
 
-    fn atom(&mut self) -> Parsed<Arith> {
+    fn binary(&mut self, left: Arith, sign: &Placed, op: ArithOp, right: Arith) -> Parsed<Arith> {
+        if matches!(op, ArithOp::Div | ArithOp::Mod) && right == Arith::Number(0) {
+            return Err(sign.error("division by zero"));
+        }
+        if matches!(op, ArithOp::Shl | ArithOp::Shr) && matches!(right, Arith::Number(count) if count > 31) {
+            return Err(sign.error("numbers have 32 bits: a shift by more has no meaning"));
+        }
+        self.t.enter()?;
+        Ok(Arith::Binary(Box::new(left), op, Box::new(right)))
+    }
+
+    fn operand(&mut self) -> Parsed<Arith> {
         if self.t.take(&["-"]).is_some() {
             self.t.enter()?;
-            return Ok(Arith::Negate(Box::new(self.atom()?)));
+            return Ok(Arith::Negate(Box::new(self.operand()?)));
         }
+        let left = self.atom()?;
+        for (word, op) in [("%", ArithOp::Mod), ("^", ArithOp::Xor)] {
+            if let Some(sign) = self.t.take(&[word]) {
+                self.t.enter()?;
+                let right = self.arith(0)?;
+                return self.binary(left, &sign, op, right);
+            }
+        }
+        Ok(left)
+    }
+
+    fn atom(&mut self) -> Parsed<Arith> {
         if self.t.take(&["("]).is_some() {
             self.t.enter()?;
             let inner = self.arith(0)?;

@@ -13,11 +13,20 @@ use crate::output;
 pub(crate) struct Save {
     path: PathBuf,
     writer: Writer<Box<dyn Write>>,
+    /// Secrets that were given besides: they go into each section, if sections there are.
+    secrets: Vec<u8>,
 }
+
+/// The first bytes of a pcapng section, in any byte order.
+const SECTION: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 
 impl Save {
     /// Opens the file; it will have the format of the one that is read.
-    pub(crate) fn new<R: Read>(path: &Path, reader: &Reader<R>) -> Result<Save, Failure> {
+    pub(crate) fn new<R: Read>(
+        path: &Path,
+        reader: &Reader<R>,
+        key_logs: &[PathBuf],
+    ) -> Result<Save, Failure> {
         let out: Box<dyn Write> = if path == Path::new("-") {
             Box::new(BufWriter::new(io::stdout()))
         } else {
@@ -28,7 +37,11 @@ impl Save {
             (false, true) => Format::PcapNanos,
             (false, false) => Format::PcapMicros,
         };
-        let mut save = Save { path: path.to_owned(), writer: Writer::copy(out, format) };
+        let mut secrets = Vec::new();
+        for key_log in key_logs.iter().filter(|_| reader.is_pcapng()) {
+            secrets.extend(super::key_log(key_log)?);
+        }
+        let mut save = Save { path: path.to_owned(), writer: Writer::copy(out, format), secrets };
         if let Some(header) = reader.raw_header() {
             save.writer.raw(header).map_err(|error| cannot(path, &error))?;
         }
@@ -37,13 +50,20 @@ impl Save {
 
     /// Passes on what the reader gave last.
     pub(crate) fn pass<R: Read>(&mut self, reader: &Reader<R>) -> Result<(), Failure> {
-        self.writer.raw(reader.raw()).map_err(|error| cannot(&self.path, &error))
+        let raw = reader.raw();
+        let written = if raw.starts_with(&SECTION) && reader.is_pcapng() && !self.secrets.is_empty() {
+            self.writer.section_with_secrets(raw, &self.secrets)
+        } else {
+            self.writer.raw(raw)
+        };
+        written.map_err(|error| cannot(&self.path, &error))
     }
 
     /// Ends the file and says how much is in it.
     pub(crate) fn finish(mut self, packets: u64) -> Result<(), Failure> {
         self.writer.flush().map_err(|error| cannot(&self.path, &error))?;
-        output::say(&format!("{packets} packets written to {}\n", self.path.display()));
+        let besides = if self.secrets.is_empty() { "" } else { ", with the secrets that open them" };
+        output::say(&format!("{packets} packets written to {}{besides}\n", self.path.display()));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::classes::{Classes, Verdict};
 use crate::pdml::{LONGEST, Packet};
+use crate::reasons::Reasons;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -12,14 +13,20 @@ use thru_dissect::show::write_value;
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree, fields_named, protocols};
 
 /// One thing that differs.
-pub(crate) struct Difference {
-    pub(crate) capture: String,
-    pub(crate) packet: usize,
+#[derive(Debug)]
+pub struct Difference {
+    /// The capture's file name.
+    pub capture: String,
+    /// The packet's number, from 1.
+    pub packet: usize,
     /// The field's name, or `layers`.
-    pub(crate) field: String,
-    pub(crate) ours: String,
-    pub(crate) theirs: String,
-    pub(crate) verdict: Verdict,
+    pub field: String,
+    /// Our values, ` | ` between.
+    pub ours: String,
+    /// tshark's.
+    pub theirs: String,
+    /// Whose matter it is.
+    pub verdict: Verdict,
 }
 
 impl fmt::Display for Difference {
@@ -30,17 +37,39 @@ impl fmt::Display for Difference {
     }
 }
 
-#[derive(Default)]
-struct Row {
-    packets: usize,
-    layers: usize,
-    fields: usize,
-    agree: usize,
-    explained: usize,
-    gaps: usize,
+/// What was found of one protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Packets that have it, by either of us.
+    pub packets: usize,
+    /// Of those, packets that have it the same number of times.
+    pub layers: usize,
+    /// Fields that were compared.
+    pub fields: usize,
+    /// Packets in which its layers and all values of its fields are the same.
+    pub agree: usize,
+    /// Packets in which something differs for a reason.
+    pub explained: usize,
+    /// Packets with something that we don't read yet, which is known.
+    pub gaps: usize,
 }
 
 impl Row {
+    /// Packets in which something differs for which nobody has said why.
+    pub fn unexplained(&self) -> usize {
+        self.packets - self.agree - self.explained - self.gaps
+    }
+
+    /// The share of packets whose layers agree, in percent.
+    pub fn layers_percent(&self) -> f64 {
+        100.0 * self.layers as f64 / self.packets.max(1) as f64
+    }
+
+    /// The share of packets in which nothing differs, in percent.
+    pub fn agree_percent(&self) -> f64 {
+        100.0 * self.agree as f64 / self.packets.max(1) as f64
+    }
+
     /// Counts a packet whose heaviest difference this is.
     fn count(&mut self, worst: Option<Verdict>) {
         self.packets += 1;
@@ -54,20 +83,25 @@ impl Row {
 }
 
 /// What is known of other people's captures.
-pub(crate) struct Lenient {
-    pub(crate) classes: Classes,
+#[derive(Debug)]
+pub struct Lenient {
+    /// Classes of differences.
+    pub classes: Classes,
     /// The fields that tshark has at all.
-    pub(crate) known: BTreeSet<String>,
+    pub known: BTreeSet<String>,
 }
 
 /// What was found.
-#[derive(Default)]
-pub(crate) struct Report<'a> {
-    pub(crate) differences: Vec<Difference>,
+#[derive(Debug, Default)]
+pub struct Report<'a> {
+    /// All that differs.
+    pub differences: Vec<Difference>,
     /// Other people's captures: what tshark goes on to read beyond the layers that we know does not count, and fields
     /// that we don't know are counted.
     lenient: Option<&'a Lenient>,
     pub(crate) unknown: BTreeMap<String, usize>,
+    /// Why something may differ in a capture.
+    reasons: Option<&'a Reasons>,
     rows: BTreeMap<String, Row>,
     all: Row,
     /// Ports where HTTP/2 was recognised by its beginning, of which tshark has to be told.
@@ -75,13 +109,28 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// For captures of which nothing is expected.
-    pub(crate) fn lenient(known: &'a Lenient) -> Report<'a> {
+    /// For captures in which everything agrees but for these reasons.
+    pub fn strict(reasons: &'a Reasons) -> Report<'a> {
+        Report { reasons: Some(reasons), ..Report::default() }
+    }
+
+    /// For captures in which there may be anything.
+    pub fn lenient(known: &'a Lenient) -> Report<'a> {
         Report { lenient: Some(known), ..Report::default() }
     }
 
+    /// What differs may have these reasons, too.
+    pub fn with(self, reasons: &'a Reasons) -> Report<'a> {
+        Report { reasons: Some(reasons), ..self }
+    }
+
     /// Compares one capture.
-    pub(crate) fn compare(&mut self, capture: &Path, theirs: &[Packet]) {
+    pub fn compare(&mut self, capture: &Path, theirs: &[Packet]) {
+        self.compare_by(&mut Dissector::new(Options::default()), capture, theirs);
+    }
+
+    /// Compares one capture as a dissector reads it that knows something already: schemas, secrets.
+    pub fn compare_by(&mut self, dissector: &mut Dissector, capture: &Path, theirs: &[Packet]) {
         let name = capture.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let file = std::fs::File::open(capture).expect("the capture is there");
         let mut reader = match Reader::new(file) {
@@ -89,7 +138,7 @@ impl<'a> Report<'a> {
             Err(_) if self.lenient.is_some() => return,
             Err(error) => panic!("{name}: {error}"),
         };
-        let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+        let mut arena = Arena::new();
         let mut packet = 0;
         while let Ok(Some(item)) = reader.next() {
             match item {
@@ -109,7 +158,7 @@ impl<'a> Report<'a> {
     }
 
     /// Adds what was found in other captures.
-    pub(crate) fn add(&mut self, other: Report<'a>) {
+    pub fn add(&mut self, other: Report<'a>) {
         self.differences.extend(other.differences);
         let rows = other.rows.into_iter().map(|(name, row)| (Some(name), row)).chain([(None, other.all)]);
         for (name, row) in rows {
@@ -133,10 +182,14 @@ impl<'a> Report<'a> {
         if lenient && is_beyond_us(&theirs.layers) {
             return;
         }
-        let known = self.lenient;
+        let (known, reasons) = (self.lenient, self.reasons);
         let mut differ = |field: &str, ours: String, theirs: String| {
-            let verdict =
-                known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs));
+            let verdict = match reasons.and_then(|reasons| reasons.judge(capture, field)) {
+                Some(verdict) => verdict,
+                None => {
+                    known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs))
+                }
+            };
             let (capture, field) = (capture.to_owned(), field.to_owned());
             self.differences.push(Difference { capture, packet, field, ours, theirs, verdict });
         };
@@ -230,13 +283,33 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// What was found of each protocol, in the order of their names.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, &Row)> {
+        self.rows.iter().map(|(name, row)| (name.as_str(), row))
+    }
+
+    /// What differs without a reason: one of each kind, and how often it occurs.
+    pub fn unexplained(&self) -> Vec<String> {
+        let mut kinds: BTreeMap<(&str, &str), (usize, &Difference)> = BTreeMap::new();
+        for difference in self.differences.iter().filter(|one| one.verdict == Verdict::Unexplained) {
+            let key = (difference.capture.as_str(), difference.field.as_str());
+            kinds.entry(key).or_insert((0, difference)).0 += 1;
+        }
+        kinds.into_values().map(|(count, difference)| format!("{count} x {difference}")).collect()
+    }
+
+    /// Lines of the file of reasons for which there was no difference.
+    pub fn stale(&self) -> Vec<usize> {
+        self.reasons.map_or(Vec::new(), |reasons| reasons.stale(&self.differences))
+    }
+
     /// The share of packets without any difference.
-    pub(crate) fn share(&self) -> f64 {
+    pub fn share(&self) -> f64 {
         self.all.agree as f64 / self.all.packets.max(1) as f64
     }
 
     /// A line for each protocol.
-    pub(crate) fn table(&self) -> String {
+    pub fn table(&self) -> String {
         let mut out = format!(
             "{:<18}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}{:>13}\n",
             "protocol", "packets", "layers", "fields", "agree", "explained", "gaps", "unexplained"
@@ -244,7 +317,7 @@ impl<'a> Report<'a> {
         let mut line = |name: &str, row: &Row| {
             let share = |count: usize| 100.0 * count as f64 / row.packets.max(1) as f64;
             let Row { packets, layers, fields, agree, explained, gaps } = *row;
-            let rest = packets - agree - explained - gaps;
+            let rest = row.unexplained();
             out += &format!(
                 "{name:<18}{packets:>8}{:>8.1}%{fields:>9}{:>9.2}%{:>10.2}%{:>7.2}%{:>12.2}%\n",
                 share(layers),
@@ -406,7 +479,7 @@ fn moment(text: &str) -> String {
 }
 
 /// Whether a type of ours is one of tshark's.
-pub(crate) fn fits(kind: Kind, theirs: &str) -> bool {
+pub fn fits(kind: Kind, theirs: &str) -> bool {
     match kind {
         Kind::Protocol => theirs == "FT_PROTOCOL",
         Kind::None => theirs == "FT_NONE",

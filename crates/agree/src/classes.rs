@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Whose matter a difference is, the lightest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// tshark reads it wrongly, or as its version does, or we have chosen otherwise, with a reason.
     Explained,
     /// We don't read it yet.
@@ -39,11 +39,11 @@ enum Test {
 
 /// The classes, in the order in which they are tried.
 #[derive(Debug, Default)]
-pub(crate) struct Classes(Vec<Class>);
+pub struct Classes(Vec<Class>);
 
 impl Classes {
-    /// Reads the file.
-    pub(crate) fn read(path: &Path) -> Classes {
+    /// Reads the file. Panics if it is not there or has a line without a reason: a test cannot go on without.
+    pub fn read(path: &Path) -> Classes {
         let text = std::fs::read_to_string(path).expect("the classes are there");
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         Classes(
@@ -52,7 +52,7 @@ impl Classes {
     }
 
     /// Whose matter a difference is.
-    pub(crate) fn judge(&self, field: &str, ours: &str, theirs: &str) -> Verdict {
+    pub fn judge(&self, field: &str, ours: &str, theirs: &str) -> Verdict {
         let fits = self.0.iter().filter(|class| class.fits(field, ours, theirs));
         fits.map(|class| class.verdict).next().unwrap_or(Verdict::Unexplained)
     }

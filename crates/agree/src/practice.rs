@@ -1,6 +1,6 @@
 //! Agreement over a folder of captures that others wrote, to find what to mend: nothing in it is expected to agree.
 
-use crate::classes::{Classes, Verdict};
+use crate::classes::Verdict;
 use crate::compare::{Difference, Lenient, Report};
 use crate::pdml;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// The captures in a folder and those below it.
-pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
+fn captures(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
@@ -28,9 +28,7 @@ pub(crate) fn captures(folder: &Path) -> Vec<PathBuf> {
 /// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
 /// how many packets and captures, and one of them. A word in `THRU_ONLY` narrows down the
 /// captures; `THRU_FIELD` names a field of which every difference is shown.
-pub(crate) fn run(tshark: &Path, folder: &Path, classes: Classes) {
-    let known = Lenient { classes, known: pdml::fields(tshark).into_keys().collect() };
-    let known = &known;
+pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
     let only = std::env::var("THRU_ONLY").unwrap_or_default();
     let files: Vec<PathBuf> =
         captures(folder).into_iter().filter(|path| path.to_string_lossy().contains(&only)).collect();
@@ -52,7 +50,7 @@ pub(crate) fn run(tshark: &Path, folder: &Path, classes: Classes) {
     let report = report.into_inner().expect("no thread panicked");
     if let Ok(field) = std::env::var("THRU_FIELD") {
         report.differences.iter().filter(|one| one.field == field).for_each(|one| println!("{one}"));
-        return;
+        return report;
     }
     println!("{}", report.table());
     for (verdict, name) in
@@ -62,6 +60,7 @@ pub(crate) fn run(tshark: &Path, folder: &Path, classes: Classes) {
         println!("== {name}\n{}", kinds(&of));
     }
     println!("unknown here:\n{}", unknown(&report));
+    report
 }
 
 /// Compares one capture. tshark expects HTTP/2 in the clear only where it is told to, so it is told the ports where we

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A packet's fields in order, and its layers.
-#[derive(Default)]
-pub(crate) struct Packet {
-    pub(crate) layers: String,
-    pub(crate) fields: Vec<(String, String)>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packet {
+    /// Names of layers, colons between.
+    pub layers: String,
+    /// Names and values of fields.
+    pub fields: Vec<(String, String)>,
 }
 
 fn run(tshark: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -28,15 +30,19 @@ fn run(tshark: &Path, arguments: &[&str]) -> Result<String, String> {
 /// What tshark is asked about at most, where it is asked about many captures.
 const PACKETS_MAX: &str = "1000";
 
-/// Asks tshark about a capture.
-pub(crate) fn read(tshark: &Path, capture: &Path) -> Result<Vec<Packet>, String> {
+/// Asks tshark about a capture, with more arguments (`-d`, `-o`).
+///
+/// Errors say in words that tshark said nothing.
+pub fn read(tshark: &Path, capture: &Path, more: &[&str]) -> Result<Vec<Packet>, String> {
     let file = capture.to_str().ok_or("the path is not UTF-8")?;
-    Ok(parse(&run(tshark, &["-n", "-r", file, "-T", "pdml"])?))
+    Ok(parse(&run(tshark, &[&["-n", "-r", file, "-T", "pdml"], more].concat())?))
 }
 
-/// Asks tshark about the first packets of a capture; `http2`: ports where it is told to expect HTTP/2. What it says is kept in `THRU_KEEP`, a folder, if that is set: to
-/// ask about hundreds of captures takes long.
-pub(crate) fn read_some(tshark: &Path, capture: &Path, http2: &BTreeSet<u64>) -> Result<Vec<Packet>, String> {
+/// Asks tshark about the first packets of a capture; `http2`: ports where it is told to expect HTTP/2. What it says
+/// is kept in `THRU_KEEP`, a folder, if that is set: to ask about hundreds of captures takes long.
+///
+/// Errors are those of [`read`].
+pub fn read_some(tshark: &Path, capture: &Path, http2: &BTreeSet<u64>) -> Result<Vec<Packet>, String> {
     let file = capture.to_str().ok_or("the path is not UTF-8")?;
     let told: Vec<String> = http2.iter().map(|port| format!("tcp.port=={port},http2")).collect();
     let name = file.replace('/', "_") + &told.join("+").replace(['=', '.', ','], "-");
@@ -116,7 +122,7 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 /// Names and types of all of tshark's fields.
-pub(crate) fn fields(tshark: &Path) -> BTreeMap<String, Vec<String>> {
+pub fn fields(tshark: &Path) -> BTreeMap<String, Vec<String>> {
     let text = run(tshark, &["-G", "fields"]).expect("tshark lists its fields");
     let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines() {
