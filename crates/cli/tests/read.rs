@@ -424,3 +424,43 @@ fn without_the_program_that_writes_parquet_it_says_what_to_build() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("cargo build --release --manifest-path export/Cargo.toml"), "{said}");
 }
+
+#[test]
+fn more_flows_than_there_is_room_for_are_all_written() {
+    const FLOWS: u32 = 150_000;
+    let folder = Folder::new("flows");
+    let mut capture = Vec::new();
+    for word in [0xA1B2_C3D4, 0x0004_0002, 0, 0, 262_144, 101] {
+        capture.extend_from_slice(&u32::to_le_bytes(word));
+    }
+    for number in 0..FLOWS {
+        // A datagram of its own host each.
+        let mut packet = vec![
+            0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 0, 192, 0, 2, 1, 0x10, 0, 0x20, 0, 0, 8, 0, 0,
+        ];
+        packet[13..16].copy_from_slice(&number.to_be_bytes()[1..]);
+        for word in [number / 1000, number % 1000 * 1000, 28, 28] {
+            capture.extend_from_slice(&word.to_le_bytes());
+        }
+        capture.extend_from_slice(&packet);
+    }
+    let (file, program, rows) =
+        (folder.path("flows.pcap"), folder.path("program"), folder.path("flows.parquet"));
+    fs::write(&file, capture).expect("written");
+    // What writes Parquet is a program of its own: here one that keeps the rows as they come.
+    fs::write(&program, "#!/bin/sh\ncat > \"$1\"\n").expect("written");
+    let made = Command::new("chmod").args(["+x", &program]).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let output = Command::new(env!("CARGO_BIN_EXE_thru"))
+        .args(["read", &file, "-w", &rows])
+        .env("THRU_PARQUET", &program)
+        .output()
+        .expect("it runs");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && told.contains("150000 flows written"), "{told}");
+    assert!(told.contains("of them were written before the end"), "{told}");
+    let rows = fs::read_to_string(&rows).expect("written");
+    let hosts: std::collections::BTreeSet<&str> =
+        rows.lines().skip(1).filter_map(|row| row.split('\t').nth(1)).collect();
+    assert_eq!((rows.lines().count() as u32 - 1, hosts.len() as u32), (FLOWS, FLOWS));
+}

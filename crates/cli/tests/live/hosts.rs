@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::links::heard;
 use crate::place::{Host, NotHere, Place, command, words};
 use crate::program::Ready;
 use crate::scene::Scene;
@@ -193,7 +194,7 @@ fn lldp(place: &Place) -> Result<(), NotHere> {
     };
     let near = speak(&place.near, "near");
     let far = speak(&place.far, "far");
-    // The near one has heard the far one when it can tell of it.
+    // Both speak every second.
     let socket = place.path("near.socket");
     let told = place
         .near

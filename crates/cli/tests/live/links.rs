@@ -66,7 +66,7 @@ fn bridge(place: &Place) -> Result<(), NotHere> {
 }
 
 /// Waits until so many frames to an address have come.
-fn heard(to: &[u8; 6], count: usize) {
+pub(crate) fn heard(to: &[u8; 6], count: usize) {
     let config = thru_os::capture::CaptureConfig {
         interface: Some("eth0".to_owned()),
         snap_length: 64,

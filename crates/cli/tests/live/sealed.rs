@@ -74,14 +74,35 @@ fn tls13(place: &Place) -> Result<(), NotHere> {
     client(place, &names, 4430, "-groups X25519:P-384", true);
     let session = place.path("session13");
     client(place, &names, 443, &format!("-sess_out {session}"), true);
-    let early = place.file("early", "GET /early HTTP/1.0\r\n\r\n");
-    client(place, &names, 443, &format!("-sess_in {session} -early_data {}", early.display()), true);
+    client(place, &names, 443, &format!("-sess_in {session}"), true);
+    early_data(place, &names);
     let own = format!("-cert {} -key {}", names.client, names.client_key);
     client(place, &names, 4431, &own, true);
     client(place, &names, 4431, "", false);
     client(place, &names, 443, "-tls1_2", false);
     client(place, &names, 443, "-verify_return_error -CAfile /dev/null -no-CApath", false);
     Ok(())
+}
+
+/// A server that takes early data: it shows them.
+fn early_data(place: &Place, names: &Certificates) {
+    let line = format!(
+        "s_server -accept 192.0.2.2:4432 -cert {} -key {} -tls1_3 -early_data -no_anti_replay",
+        names.server, names.server_key
+    );
+    let mut server = place.far.start(&mut command("openssl", words(&line)), Ready::Tcp(4432));
+    let early = place.file("early", "words that come early\n").display().to_string();
+    let (session, keys) = (place.path("early-session"), place.path("keys.log"));
+    for options in [format!("-sess_out {session}"), format!("-sess_in {session} -early_data {early}")] {
+        let line = format!("s_client -connect 192.0.2.2:4432 -keylogfile {keys} {options}");
+        let mut client =
+            place.near.start(&mut command("openssl", words(&line)), Ready::Says("New Session Ticket"));
+        client.types("words of the client\n");
+        server.wait_for("words of the client");
+        client.types("Q\n");
+        client.end();
+        server.wait_for("DONE");
+    }
 }
 
 fn tls_old(place: &Place) -> Result<(), NotHere> {

@@ -38,7 +38,7 @@ pub(crate) fn nginx(place: &Place) {
         "daemon off; worker_processes 1; user root; pid {folder}/nginx.pid; error_log stderr;
 events {{ worker_connections 64; }}
 http {{
-  access_log off; {temporary}
+  access_log off; absolute_redirect off; {temporary}
   types {{ text/html html; application/json json; text/plain txt; text/css css; }}
   default_type application/octet-stream;
   gzip on; gzip_min_length 200; gzip_types *;

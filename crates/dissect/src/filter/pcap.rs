@@ -228,10 +228,11 @@ impl Parser {
     }
 
     fn binary(&mut self, left: Arith, sign: &Placed, op: ArithOp, right: Arith) -> Parsed<Arith> {
-        if matches!(op, ArithOp::Div | ArithOp::Mod) && right == Arith::Number(0) {
+        let known = value(&right);
+        if matches!(op, ArithOp::Div | ArithOp::Mod) && known == Some(0) {
             return Err(sign.error("division by zero"));
         }
-        if matches!(op, ArithOp::Shl | ArithOp::Shr) && matches!(right, Arith::Number(count) if count > 31) {
+        if matches!(op, ArithOp::Shl | ArithOp::Shr) && known.is_some_and(|count| count > 31) {
             return Err(sign.error("numbers have 32 bits: a shift by more has no meaning"));
         }
         self.t.enter()?;
@@ -657,4 +658,28 @@ fn constant(word: &str) -> Option<u32> {
         "icmp6-neighboradvert" => 136,
         _ => return None,
     })
+}
+
+/// The value of what depends on no packet, in 32 bits.
+fn value(arith: &Arith) -> Option<u32> {
+    match arith {
+        Arith::Number(number) => Some(*number),
+        Arith::Negate(inner) => value(inner).map(u32::wrapping_neg),
+        Arith::Binary(left, op, right) => {
+            let (a, b) = (value(left)?, value(right)?);
+            Some(match op {
+                ArithOp::Add => a.wrapping_add(b),
+                ArithOp::Sub => a.wrapping_sub(b),
+                ArithOp::Mul => a.wrapping_mul(b),
+                ArithOp::Div => a.checked_div(b)?,
+                ArithOp::Mod => a.checked_rem(b)?,
+                ArithOp::And => a & b,
+                ArithOp::Or => a | b,
+                ArithOp::Xor => a ^ b,
+                ArithOp::Shl => a.checked_shl(b)?,
+                ArithOp::Shr => a.checked_shr(b)?,
+            })
+        }
+        _ => None,
+    }
 }

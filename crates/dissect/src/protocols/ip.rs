@@ -46,6 +46,8 @@ protocol! { IP "ip" "IPv4" "Internet Protocol Version 4";
     OPT_PTR: u8 "ip.opt.ptr" "Pointer";
     OPT_RA: u16 "ip.opt.ra" "Router Alert";
     OPT_ADDR: ipv4 "ip.opt.addr" "IP Address";
+    OPT_RECORDED: ipv4 "ip.rec_rt" "Recorded Route";
+    OPT_EMPTY: ipv4 "ip.empty_rt" "Empty Route";
     BOGUS_VERSION: none "ip.bogus_ip_version" "Bogus IP version";
     BOGUS_LENGTH: none "ip.bogus_ip_length" "Bogus IP length";
     BOGUS_HEADER: none "ip.bogus_header_length" "Bogus IP header length";
@@ -165,11 +167,22 @@ fn option_body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {
     let body = c.take(len.checked_sub(2).ok_or(Short)?)?;
     let mut body = body.cursor();
     match kind {
-        7 | 131 | 137 => {
+        7 => {
+            let pointer = usize::from(body.u8(cx, &OPT_PTR)?);
+            // It counts from the option's first byte, which is its type.
+            while body.left() >= 4 {
+                let is_recorded = body.pos + 3 < pointer;
+                body.ipv4(cx, if is_recorded { &OPT_RECORDED } else { &OPT_EMPTY })?;
+            }
+        }
+        131 | 137 => {
             body.u8(cx, &OPT_PTR)?;
             while body.left() >= 4 {
                 body.ipv4(cx, &OPT_ADDR)?;
             }
+        }
+        68 => {
+            body.u8(cx, &OPT_PTR)?;
         }
         148 => {
             body.u16(cx, &OPT_RA)?;

@@ -190,13 +190,23 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
     let kind = first >> 4;
     let publish: &[_] = &[&TYPE, &DUP, &QOS_LEVEL, &RETAIN];
     let others: &[_] = &[&TYPE, &RESERVED];
-    c.bits(cx, &FLAGS, 1, if kind == 3 { publish } else { others })?;
+    // Before 3.1.1 requests that are answered had a quality of service, too (MQTT 3.1, 2.1).
+    let asks: &[_] = &[&TYPE, &DUP, &QOS_LEVEL];
+    let flags = match kind {
+        3 => publish,
+        6 | 8 | 10 if talk.notes[0] == 3 => asks,
+        _ => others,
+    };
+    c.bits(cx, &FLAGS, 1, flags)?;
     variable_field(cx, c, &LEN)?;
     let v5 = talk.notes[0] == 5;
     match kind {
         1 => connect(cx, c, talk),
         2 => {
-            c.bits(cx, &ACK_FLAGS, 1, &[&ACK_RESERVED, &ACK_PRESENT])?;
+            match talk.notes[0] {
+                3 => c.skip(1)?,
+                _ => c.bits(cx, &ACK_FLAGS, 1, &[&ACK_RESERVED, &ACK_PRESENT]).map(drop)?,
+            }
             c.u8(cx, if v5 { &ACK_REASON } else { &ACK_VALUE })?;
             if v5 { properties(cx, c, &PROPS) } else { Ok(()) }
         }
@@ -208,7 +218,9 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
             if v5 {
                 properties(cx, c, &PROPS)?;
             }
-            c.all(cx, &MESSAGE);
+            if !c.is_done() {
+                c.all(cx, &MESSAGE);
+            }
             Ok(())
         }
         4..=7 => {

@@ -235,17 +235,17 @@ fn sealed(
     record: Data<'_>,
     body: Data<'_>,
 ) -> Read<Vec<u8>> {
-    match kind {
-        21 => cx.add(&ALERT, body, 0, body.len(), 0),
-        22 => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
-        _ => cx.add(&APP_DATA, body, 0, body.len(), 0),
-    }
     let opened = session.open(cx, side, Sealed { header: &record.bytes[..5], body: body.bytes });
+    let name = match session.said.alpn_name() {
+        "" => name_of_port(cx.src_port).or_else(|| name_of_port(cx.dst_port)).unwrap_or_default(),
+        name => name,
+    };
     let Some(mut plain) = opened else {
-        let name = match session.said.alpn_name() {
-            "" => name_of_port(cx.src_port).or_else(|| name_of_port(cx.dst_port)).unwrap_or_default(),
-            name => name,
-        };
+        match kind {
+            21 => cx.add(&ALERT, body, 0, body.len(), 0),
+            22 => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
+            _ => cx.add(&APP_DATA, body, 0, body.len(), 0),
+        }
         if kind == 23 && !name.is_empty() {
             cx.conclude_words(&APP_DATA_PROTO, name.as_bytes());
         }
@@ -268,7 +268,7 @@ fn sealed(
         }
         22 => cx.with_source("Decrypted TLS", plain, |cx, body| handshake(cx, session, side, body)),
         23 => {
-            let name = session.said.alpn_name();
+            cx.add(&APP_DATA, body, 0, body.len(), 0);
             if !name.is_empty() {
                 cx.conclude_words(&APP_DATA_PROTO, name.as_bytes());
             }

@@ -3,7 +3,7 @@
 use super::{bytes, ends, length, named, time};
 use crate::show::put;
 use crate::tree::Tree;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// So many conversations are told apart; what comes after is counted together.
@@ -43,6 +43,8 @@ struct Talk {
     ways: [Count; 2],
     begins: u64,
     last: u64,
+    /// Of hosts: there are conversations of TCP or UDP between them.
+    carries: bool,
 }
 
 /// A conversation, as it is counted.
@@ -68,50 +70,76 @@ pub struct Conversations {
     others: Count,
 }
 
+/// A conversation to be told; `None` for hosts about whom those of TCP and UDP tell more.
+fn flow((level, ..): &(Level, End, End), talk: &Talk) -> Option<Flow> {
+    (!talk.carries).then(|| Flow {
+        protocol: LEVELS[*level as usize].1,
+        ends: talk.ends,
+        ways: talk.ways.map(|count| (count.packets, count.bytes)),
+        begins: talk.begins,
+        lasts: talk.last - talk.begins,
+    })
+}
+
 impl Conversations {
     /// Counts a packet.
     pub fn take(&mut self, tree: Tree<'_>) {
         let Some(ends) = ends(tree) else { return };
         let (size, now) = (length(tree), time(tree));
         let hosts = ((ends.from.0, 0), (ends.to.0, 0));
-        self.count(Level::Ip, hosts.0, hosts.1, size, now);
         let inner = tree.layers().iter().rev().find_map(|layer| match layer.layer.name {
             "tcp" => Some(Level::Tcp),
             "udp" => Some(Level::Udp),
             "icmp" | "icmpv6" => Some(Level::Ip),
             _ => None,
         });
-        if let Some(level @ (Level::Tcp | Level::Udp)) = inner {
-            self.count(level, ends.from, ends.to, size, now);
+        let carried = inner.filter(|level| *level != Level::Ip);
+        self.count(Level::Ip, hosts.0, hosts.1, size, now, carried.is_some());
+        if let Some(level) = carried {
+            self.count(level, ends.from, ends.to, size, now, false);
         }
     }
 
-    fn count(&mut self, level: Level, from: End, to: End, size: u64, now: u64) {
+    fn count(&mut self, level: Level, from: End, to: End, size: u64, now: u64, carries: bool) {
         let key = if from <= to { (level, from, to) } else { (level, to, from) };
         if self.talks.len() >= KNOWN_MAX && !self.talks.contains_key(&key) {
             return self.others.add(size);
         }
-        let fresh = Talk { ends: (from, to), ways: Default::default(), begins: now, last: now };
+        let fresh = Talk { ends: (from, to), ways: Default::default(), begins: now, last: now, carries };
         let talk = self.talks.entry(key).or_insert(fresh);
         talk.ways[usize::from(talk.ends.0 != from)].add(size);
         talk.last = now;
+        talk.carries |= carries;
         self.points.entry((level, from)).or_default()[0].add(size);
         self.points.entry((level, to)).or_default()[1].add(size);
     }
 
     /// The conversations of TCP and UDP, and of hosts that spoke something else only, in the order of their addresses.
     pub fn flows(&self) -> impl Iterator<Item = Flow> {
-        let hosts = |(_, a, b): &(Level, End, End)| if a.0 <= b.0 { (a.0, b.0) } else { (b.0, a.0) };
-        let carried: BTreeSet<_> = self.talks.keys().filter(|key| key.0 != Level::Ip).map(hosts).collect();
-        let shown =
-            self.talks.iter().filter(move |(key, _)| key.0 != Level::Ip || !carried.contains(&hosts(key)));
-        shown.map(|((level, ..), talk)| Flow {
-            protocol: LEVELS[*level as usize].1,
-            ends: talk.ends,
-            ways: talk.ways.map(|count| (count.packets, count.bytes)),
-            begins: talk.begins,
-            lasts: talk.last - talk.begins,
-        })
+        self.talks.iter().filter_map(|(key, talk)| flow(key, talk))
+    }
+
+    /// When there is no room for another conversation, makes room for half of them: those that were silent for longest are
+    /// given and forgotten. Who asks after each packet is given all of them in the end, however many there are; one that
+    /// goes on afterwards begins anew.
+    pub fn make_room(&mut self) -> Vec<Flow> {
+        // A packet begins two conversations at most.
+        if self.talks.len() + 2 <= KNOWN_MAX {
+            return Vec::new();
+        }
+        let mut ages: Vec<u64> = self.talks.values().map(|talk| talk.last).collect();
+        let half = ages.len() / 2;
+        let (_, &mut limit, _) = ages.select_nth_unstable(half);
+        let mut gone = Vec::new();
+        self.talks.retain(|key, talk| {
+            let stays = talk.last > limit;
+            if !stays {
+                gone.extend(flow(key, talk));
+            }
+            stays
+        });
+        self.points.clear();
+        gone
     }
 
     /// The conversations of each level, the largest first.

@@ -1,21 +1,27 @@
 //! How each TCP connection fared: its handshake and end by name, round trips, bytes in flight, what it waited for, and
 //! whether missing bytes were lost by the network or by the capture.
 //!
-//! What a sender waits for is judged from packet to packet. With nothing in flight it is the application; with the
-//! receiver's window full it is the receiver; between a retransmission and the acknowledgement of what had been sent
-//! by then it is loss; otherwise it is the sender's own window, which stands for the path. The time is seen where the
-//! capture was made: near the receiver all of it shifts by half a round trip.
+//! What holds a sender back is judged from packet to packet, and told over time (`limits`). Between a retransmission and
+//! the acknowledgement of what had been sent by then it is the network; with the receiver's window full it is the
+//! receiver; with nothing in flight, or nothing more to send, it is the application; while as much as ever is in flight,
+//! and nothing waits on the way, it is the sender's own window (`window`); otherwise it is the congestion window, which
+//! stands for the network. The time is seen where the capture was made: near the receiver all of it shifts by half a
+//! round trip, and round trips are not seen at all.
 
+mod limits;
 mod losses;
+mod window;
 
 use super::{Ends, ends, named, time};
 use crate::protocols::tcp;
 use crate::show::put;
 use crate::streams::analysis::{ACK, FIN, RST, SYN};
 use crate::tree::Tree;
+use limits::{LIMITS, Limit, Limits};
 use losses::Losses;
 use std::collections::BTreeMap;
 use std::fmt;
+use window::Window;
 
 /// So many connections are judged; later ones are counted.
 const FLOWS_MAX: usize = 10_000;
@@ -26,22 +32,6 @@ pub struct Insight {
     flows: BTreeMap<u64, Flow>,
     beyond: u64,
 }
-
-/// What a sender waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    Application,
-    Receiver,
-    Loss,
-    Sender,
-}
-
-const WAITS: [(Wait, &str); 4] = [
-    (Wait::Application, "application"),
-    (Wait::Receiver, "receiver's window"),
-    (Wait::Loss, "loss"),
-    (Wait::Sender, "sender's window"),
-];
 
 #[derive(Debug)]
 struct Flow {
@@ -74,7 +64,10 @@ struct Side {
     zero_windows: u64,
     in_flight_max: u64,
     rtt: Rtt,
-    waited: [u64; 4],
+    held: Limits,
+    own_window: Window,
+    /// The longest segment that it may send, as the other said.
+    full: u32,
     /// Bytes up to here were sent when it last sent something again.
     recovery: Option<u32>,
 }
@@ -121,6 +114,7 @@ impl Insight {
             len: number(&tcp::LEN) as u32,
             window: number(&tcp::WINDOW),
             rtt: tree.number(&tcp::ACK_RTT),
+            longest: tree.number(&tcp::MSS).unwrap_or(0) as u32,
         };
         flow.segment(usize::from(ends.from != flow.ends.from), &segment);
     }
@@ -159,10 +153,11 @@ impl Insight {
                     put!(out, ",\"rtt\":{{\"samples\":{count},\"min\":{:.9},", seconds(least));
                     put!(out, "\"mean\":{:.9},\"max\":{:.9}}}", seconds(sum / count), seconds(most));
                 }
-                for ((_, word), waited) in WAITS.iter().zip(side.waited) {
-                    let word: String = word.chars().filter(char::is_ascii_alphabetic).collect();
-                    put!(out, ",\"waited_{word}\":{:.9}", seconds(waited));
+                for ((_, _, name, _), held) in LIMITS.iter().zip(side.held.totals()) {
+                    put!(out, ",\"held_by_{name}\":{:.9}", seconds(held));
                 }
+                out.extend_from_slice(b",\"held\":");
+                side.held.json(out);
                 out.push(b'}');
             }
             out.extend_from_slice(b"}\n");
@@ -178,6 +173,8 @@ struct Segment {
     len: u32,
     window: u64,
     rtt: Option<u64>,
+    /// The longest segment that may be sent back.
+    longest: u32,
 }
 
 fn seconds(nanos: u64) -> f64 {
@@ -191,10 +188,11 @@ impl Flow {
     }
 
     fn segment(&mut self, from: usize, s: &Segment) {
-        let passed = s.now.saturating_sub(self.last);
+        let since = |time: u64| time.saturating_sub(self.begins);
+        let (from_then, to_now) = (since(self.last), since(s.now));
         for side in 0..2 {
-            if let Some(wait) = self.waits(side) {
-                self.sides[side].waited[wait as usize] += passed;
+            if let Some(limit) = self.held_by(side) {
+                self.sides[side].held.spend(from_then, to_now, limit);
             }
         }
         self.last = s.now.max(self.last);
@@ -204,15 +202,24 @@ impl Flow {
         own.packets += 1;
         own.bytes += u64::from(s.len);
         own.largest = own.largest.max(s.len);
+        if s.longest > 0 {
+            other.full = s.longest;
+        }
         own.window = s.window;
         own.zero_windows += u64::from(s.window == 0 && s.flags & (SYN | RST) == 0);
         let counted = s.len + u32::from(s.flags & SYN != 0) + u32::from(s.flags & FIN != 0);
         if counted > 0 && s.flags & RST == 0 && own.losses.sent(s.now, s.seq, counted) {
             own.recovery = own.losses.highest();
+            own.own_window.lost();
         }
+        own.own_window.sent(s.now, s.len, own.losses.in_flight(), own.losses.highest(), own.full_segment());
         own.in_flight_max = own.in_flight_max.max(own.losses.in_flight());
         if s.flags & ACK != 0 {
+            let before = other.losses.in_flight();
             other.losses.acknowledged(s.ack);
+            if other.losses.in_flight() < before {
+                other.own_window.acknowledged(s.now, s.ack, other.losses.highest());
+            }
             if other.recovery.is_some_and(|end| s.ack.wrapping_sub(end) as i32 >= 0) {
                 other.recovery = None;
             }
@@ -220,24 +227,32 @@ impl Flow {
         // The round trip belongs to the one whose bytes were acknowledged.
         if let Some(rtt) = s.rtt {
             other.rtt.add(rtt);
+            other.own_window.round_trip(rtt);
         }
     }
 
-    /// What a side waits for. Before it has sent data, and after it has closed, it waits for nothing.
-    fn waits(&self, side: usize) -> Option<Wait> {
+    /// What holds a side back. Before it has sent data, and after it has closed, nothing does.
+    fn held_by(&self, side: usize) -> Option<Limit> {
         let (own, other) = (&self.sides[side], &self.sides[1 - side]);
         if own.bytes == 0 || self.closed.iter().any(|(who, how)| *who == side || *how == End::Reset) {
             return None;
         }
         let flight = own.losses.in_flight();
+        // Without the handshake the window's unit is not known, and more may be in flight than it seems to allow.
+        let is_window_known = self.handshake[1].is_some() || flight <= other.window;
+        let window = &own.own_window;
         Some(if own.recovery.is_some() {
-            Wait::Loss
-        } else if flight + u64::from(own.largest) > other.window {
-            Wait::Receiver
+            Limit::Network
+        } else if is_window_known && flight + u64::from(own.full_segment()) > other.window {
+            Limit::Receiver
         } else if flight == 0 {
-            Wait::Application
+            Limit::Application
+        } else if window.is_level() && window.is_clocked() && !window.is_queued() {
+            Limit::Sender
+        } else if window.is_short {
+            Limit::Application
         } else {
-            Wait::Sender
+            Limit::Network
         })
     }
 
@@ -309,6 +324,18 @@ impl fmt::Display for Flow {
 }
 
 impl Side {
+    /// How long a full segment is: options take a part of it, mostly twelve bytes for timestamps. Several that left as
+    /// one are longer.
+    fn full_segment(&self) -> u32 {
+        const TIMESTAMPS: u32 = 12;
+        let (most, largest) = (self.full, self.largest);
+        if most <= TIMESTAMPS || (most.saturating_sub(40)..=most).contains(&largest) {
+            return largest;
+        }
+        let is_many = |full: &u32| largest > most && largest.is_multiple_of(*full);
+        [most, most - TIMESTAMPS].into_iter().find(is_many).unwrap_or(most)
+    }
+
     fn fmt(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         write!(f, "  {name}  {} packets, {} bytes", self.packets, self.bytes)?;
         if self.in_flight_max > 0 {
@@ -321,15 +348,19 @@ impl Side {
             write!(f, "; round trip {least:.3} / {mean:.3} / {most:.3} ms ({count} samples)")?;
         }
         writeln!(f)?;
-        let all: u64 = self.waited.iter().sum();
+        let totals = self.held.totals();
+        let all: u64 = totals.iter().sum();
         if all > 0 {
-            write!(f, "       waited for")?;
+            write!(f, "       held back by")?;
             let mut separator = " ";
-            for ((_, word), waited) in WAITS.iter().zip(self.waited).filter(|(_, waited)| *waited > 0) {
-                write!(f, "{separator}{word} {:.0} %", waited as f64 * 100.0 / all as f64)?;
+            for ((_, word, ..), held) in LIMITS.iter().zip(totals).filter(|(_, held)| *held > 0) {
+                write!(f, "{separator}{word} {:.0} %", held as f64 * 100.0 / all as f64)?;
                 separator = ", ";
             }
             writeln!(f)?;
+            let mut runs = Vec::new();
+            self.held.text(&mut runs);
+            write!(f, "{}", String::from_utf8_lossy(&runs))?;
         }
         if self.zero_windows > 0 {
             writeln!(f, "       said {} times that its buffer is full", self.zero_windows)?;

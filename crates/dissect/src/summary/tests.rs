@@ -120,7 +120,7 @@ fn what_a_sender_waits_for() {
         (330 * MS, false, ACK, 500, 16_584, 0),
     ]);
     // 100 ms each: for the receiver, for the application, for the receiver (the next full segment would not fit).
-    assert!(told.contains("waited for"), "{told}");
+    assert!(told.contains("held back by"), "{told}");
     assert!(told.contains("receiver's window"), "{told}");
 }
 

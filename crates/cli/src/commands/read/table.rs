@@ -34,6 +34,8 @@ enum What {
         talks: Conversations,
         /// When the first packet came: the others are told relative to it.
         began: Option<u64>,
+        /// So many were written before the end, to make room.
+        early: u64,
     },
 }
 
@@ -74,7 +76,7 @@ impl Table {
     pub(super) fn new(path: &Path, fields: &[String]) -> Result<Table, Failure> {
         let is_flows = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("flows"));
         let what = match is_flows {
-            true => What::Flows { talks: Conversations::default(), began: None },
+            true => What::Flows { talks: Conversations::default(), began: None, early: 0 },
             false if fields.is_empty() => {
                 What::Packets(PACKETS.iter().map(|(name, fields)| column(name, fields)).collect())
             }
@@ -106,7 +108,7 @@ impl Table {
     /// Takes a packet.
     pub(super) fn take(&mut self, tree: Tree<'_>) -> Result<(), Failure> {
         match &mut self.what {
-            What::Flows { talks, began } => {
+            What::Flows { talks, began, early } => {
                 if began.is_none() {
                     *began = match tree.first("frame.time").map(|field| tree.value(field)) {
                         Some(Value::Absolute(nanos)) => u64::try_from(nanos).ok(),
@@ -114,7 +116,13 @@ impl Table {
                     };
                 }
                 talks.take(tree);
-                return Ok(());
+                self.scratch.clear();
+                for flow in talks.make_room() {
+                    flow_row(&mut self.scratch, &flow, *began);
+                    *early += 1;
+                    self.count += 1;
+                }
+                return self.rows.write_all(&self.scratch).map_err(|_| self.gone());
             }
             What::Packets(columns) => {
                 self.scratch.clear();
@@ -134,8 +142,9 @@ impl Table {
     /// Ends the file and says how much is in it.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
         let mut what = "packets";
-        if let What::Flows { talks, began } = &self.what {
-            what = "flows";
+        let mut early = 0;
+        if let What::Flows { talks, began, early: before } = &self.what {
+            (what, early) = ("flows", *before);
             self.scratch.clear();
             for flow in talks.flows() {
                 flow_row(&mut self.scratch, &flow, *began);
@@ -152,6 +161,11 @@ impl Table {
             return Err(Failure::undecided(format!("`{}` was not written", path.display()), ""));
         }
         output::say(&format!("{count} {what} written to {}\n", path.display()));
+        if early > 0 {
+            output::say(&format!(
+                "{early} of them were written before the end to make room: one that went on is several rows\n"
+            ));
+        }
         Ok(())
     }
 

@@ -104,6 +104,7 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     AIGP_LEN: u16 "bgp.update.attribute.aigp.length" "AIGP TLV length";
     AIGP_METRIC: u64 "bgp.update.attribute.aigp.accu_igp_metric" "AIGP Accumulated IGP Metric";
     NLRI: none "bgp.update.nlri" "Network Layer Reachability Information (NLRI)";
+    PATH_ID: u32 "bgp.nlri_path_id" "NLRI path id";
     PREFIX_LEN: u8 "bgp.prefix_length" "Prefix length";
     NLRI_PREFIX: ipv4 "bgp.nlri_prefix" "NLRI prefix";
 }
@@ -378,11 +379,32 @@ fn prefixes(
     v6: &'static FieldDef,
     is_6: bool,
 ) -> Read {
+    let with_path = is_with_paths(c.rest().bytes, if is_6 { 128 } else { 32 });
     while !c.is_done() {
+        if with_path {
+            c.u32(cx, &PATH_ID)?;
+        }
         let bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
         prefix(cx, c, if is_6 { v6 } else { v4 }, bits)?;
     }
     Ok(())
+}
+
+/// Whether prefixes have the numbers of their paths before them (RFC 7911): then they can't be read without.
+fn is_with_paths(bytes: &[u8], bits_max: usize) -> bool {
+    let fits = |before: usize| {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(bits) = rest.get(before).map(|bits| usize::from(*bits)) else { return false };
+            let Some(after) = rest.get(before + 1 + bits.div_ceil(8)..) else { return false };
+            if bits > bits_max {
+                return false;
+            }
+            rest = after;
+        }
+        true
+    };
+    !fits(0) && fits(4)
 }
 
 /// An address of which only so many bits are there.

@@ -133,6 +133,8 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     POINT: bytes "tls.handshake.server_point" "Pubkey";
     SIGNATURE_LENGTH: u16 "tls.handshake.sig_len" "Signature length";
     SIGNATURE: bytes "tls.handshake.sig" "Signature";
+    VERIFY_LENGTH: u16 "tls.handshake.client_cert_vrfy.sig_len" "Signature length";
+    VERIFY: bytes "tls.handshake.client_cert_vrfy.sig" "Signature";
     VERIFY_DATA: bytes "tls.handshake.verify_data" "Verify Data";
     REQUEST_UPDATE: u8 "tls.handshake.key_update.request_update" "Key Update Request";
     TICKET_LIFETIME: u32 "tls.handshake.session_ticket_lifetime_hint" "Session Ticket Lifetime Hint";
@@ -245,11 +247,11 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
         }
         12 => key_exchange(cx, &mut c, said),
         15 => {
-            if said.is_13 || said.version == 0 || said.version >= 0x0303 {
+            if said.is_13 || names_schemes(said.version) {
                 c.u16(cx, &SCHEME)?;
             }
-            let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
-            c.bytes(cx, &SIGNATURE, len).map(|_| ())
+            let len = usize::from(c.u16(cx, &VERIFY_LENGTH)?);
+            c.bytes(cx, &VERIFY, len).map(|_| ())
         }
         20 => {
             said.seen |= seen::FINISHED;
@@ -264,6 +266,12 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
     }
 }
 
+/// Before TLS 1.2 the key's kind says how it signs (RFC 4346 7.4.3); DTLS counts its versions downwards.
+fn names_schemes(version: u16) -> bool {
+    const DTLS_10: u16 = 0xFEFF;
+    version == 0 || version >= 0x0303 && version != DTLS_10
+}
+
 /// A server's ephemeral key, and its signature over both randoms and it (RFC 8422 5.4). Other kinds than named curves
 /// are not in use.
 fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &Said) -> Read {
@@ -275,8 +283,7 @@ fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &Said) -> Read {
     c.u16(cx, &CURVE)?;
     let len = usize::from(c.u8(cx, &POINT_LENGTH)?);
     c.bytes(cx, &POINT, len)?;
-    // Before TLS 1.2 the key's kind says how it signs (RFC 4346 7.4.3).
-    if said.version == 0 || said.version >= 0x0303 {
+    if names_schemes(said.version) {
         c.u16(cx, &SCHEME)?;
     }
     let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
