@@ -19,10 +19,13 @@ use crate::tree::TreeState;
 use crate::window::{Needs, Window};
 
 /// What a key leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Draw, and go on.
     Stay,
+    /// Write the packets that pass the filter ([`Browser::passes`]) to a file of this name, and tell what came of it
+    /// ([`Browser::tell`]).
+    Write(String),
     /// A person wants to leave.
     Quit,
 }
@@ -42,6 +45,7 @@ pub(crate) enum Mode {
     Filter { prompt: Prompt, before: String },
     Find(Prompt),
     Goto(Prompt),
+    Write(Prompt),
     Stream(Box<Stream>),
     Help,
 }
@@ -158,6 +162,24 @@ impl Browser {
         self.seek();
         self.settle();
         busy | self.window.waits().is_some()
+    }
+
+    /// Whether a packet passes the filter, as far as the capture was read.
+    pub fn passes(&self, number: u64) -> bool {
+        self.hits().has(number)
+    }
+
+    /// The capture from its first byte.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn open(&self) -> std::io::Result<Box<dyn std::io::Read>> {
+        (self.capture.open)()
+    }
+
+    /// Says something until the next key.
+    pub fn tell(&mut self, words: &str) {
+        self.message = words.chars().filter(|c| !c.is_control()).collect();
     }
 
     /// Draws all of it.

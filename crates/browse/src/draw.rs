@@ -41,6 +41,7 @@ pub(crate) fn cursor(browser: &Browser) -> Option<(u16, u16)> {
         Mode::Filter { prompt, .. } => (prompt, FILTER, browser.layout().filter?),
         Mode::Find(prompt) => (prompt, FIND, last),
         Mode::Goto(prompt) => (prompt, GOTO, last),
+        Mode::Write(prompt) => (prompt, WRITE, last),
         _ => return None,
     };
     let column =
@@ -51,6 +52,7 @@ pub(crate) fn cursor(browser: &Browser) -> Option<(u16, u16)> {
 const FILTER: &str = "Filter: ";
 const FIND: &str = "Find (words, 0x bytes, =filter): ";
 const GOTO: &str = "Go to packet: ";
+const WRITE: &str = "Write these packets to: ";
 
 /// Name, how many packets there are, how far the reading is.
 fn title(browser: &Browser, paint: &mut Paint<'_>) {
@@ -127,6 +129,7 @@ fn bottom(browser: &Browser, paint: &mut Paint<'_>) {
     let (words, style) = match &browser.mode {
         Mode::Find(prompt) => (format!("{FIND}{}", prompt.text()), paint.bold()),
         Mode::Goto(prompt) => (format!("{GOTO}{}", prompt.text()), paint.bold()),
+        Mode::Write(prompt) => (format!("{WRITE}{}", prompt.text()), paint.bold()),
         _ => status(browser, paint),
     };
     paint.text(0, y, width, &words, style);

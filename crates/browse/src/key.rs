@@ -35,4 +35,8 @@ pub enum Key {
     Backspace,
     /// Delete under the cursor.
     Delete,
+    /// The mouse's first button, at a column and a line from 0.
+    Click(u16, u16),
+    /// The mouse's wheel, turned up (`true`) or down there.
+    Wheel(bool, u16, u16),
 }

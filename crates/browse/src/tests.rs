@@ -296,3 +296,43 @@ fn the_end_is_gone_to_once_it_is_known() {
     rest(&mut browser);
     assert_eq!(browser.selected(), 2000);
 }
+
+#[test]
+fn the_mouse_chooses_and_the_wheel_moves() {
+    let mut browser = browser("tls.pcapng", (80, 24));
+    // Below the title, the filter and the list's heading: the fourth packet.
+    press(&mut browser, &[Key::Click(5, 6)]);
+    assert_eq!(browser.selected(), 4);
+    press(&mut browser, &[Key::Wheel(false, 5, 6)]);
+    assert_eq!(browser.selected(), 7);
+    press(&mut browser, &[Key::Wheel(true, 5, 6)]);
+    assert_eq!(browser.selected(), 4);
+    // A line of the tree, and again: it opens.
+    let area = browser.layout().tree.expect("there is room");
+    press(&mut browser, &[Key::Click(area.x, area.y)]);
+    let detail = browser.window.detail(4).expect("it is shown");
+    let before = browser.tree.shown(detail).len();
+    press(&mut browser, &[Key::Click(area.x, area.y)]);
+    let detail = browser.window.detail(4).expect("it is shown");
+    assert!(browser.tree.shown(detail).len() > before, "the first layer has lines");
+    // Nothing is where nothing is.
+    for (column, line) in [(0, 0), (79, 23), (500, 500), (0, 2)] {
+        press(&mut browser, &[Key::Click(column, line), Key::Wheel(true, column, line), Key::Esc]);
+    }
+}
+
+#[test]
+fn what_passes_is_known_and_written_elsewhere() {
+    let mut browser = browser("tls.pcapng", (80, 24));
+    press(&mut browser, &[Key::Char('/')]);
+    typed(&mut browser, "frame.number > 38");
+    press(&mut browser, &[Key::Enter, Key::Char('w')]);
+    typed(&mut browser, "some file");
+    assert_eq!(browser.key(Key::Enter), Next::Write("some file".to_owned()));
+    let passed: Vec<u64> = (0..50).filter(|number| browser.passes(*number)).collect();
+    assert_eq!(passed, [39, 40]);
+    browser.tell("2 packets\u{1b} written");
+    assert_eq!(browser.message, "2 packets written");
+    press(&mut browser, &[Key::Char('w'), Key::Enter]);
+    assert!(browser.message.contains("no name"));
+}

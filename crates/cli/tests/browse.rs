@@ -76,3 +76,31 @@ fn without_a_terminal_it_says_so() {
     assert_eq!(said.lines().count(), 2, "{said}");
     assert!(output.stdout.is_empty());
 }
+
+#[test]
+fn the_mouse_chooses_and_what_passes_is_written() {
+    let terminal = Pty::new(80, 24);
+    let folder = std::env::temp_dir().join(format!("thru-browse-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let part = folder.join("part.pcapng");
+    let mut running = terminal.start(thru().arg(capture()).args(["--browse", "-Y", "tcp"]));
+    running.wait_for("q quit");
+    // The third packet of the list; its number stands in the bar of the lower panes.
+    running.send("\u{1b}[<0;10;6M\u{1b}[<0;10;6m");
+    running.send("\u{1b}[<65;10;6M");
+    running.send("w");
+    running.wait_for("Write these packets to:");
+    running.send(&format!("{}\r", part.display()));
+    running.wait_for("packets written to");
+    running.send("q");
+    let (status, shown) = running.end();
+    assert!(status.success(), "{status}: {shown}");
+    assert!(shown.contains("\u{1b}[?1000l"), "the mouse is the terminal's again: {shown:?}");
+    let numbers = |file: &std::path::Path, filter: &str| {
+        let output = thru().arg(file).args(["-Y", filter, "-f", "frame.len"]).output().expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(numbers(&part, "frame"), numbers(&capture(), "tcp"));
+    assert!(!numbers(&part, "http2").is_empty(), "its secrets came along");
+    std::fs::remove_dir_all(&folder).expect("gone");
+}

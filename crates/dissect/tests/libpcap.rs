@@ -269,7 +269,7 @@ fn arithmetic() -> impl Strategy<Value = String> {
             // Without brackets the order of operators shows. A divisor that is no number could be zero in some packet.
             (
                 inner.clone(),
-                prop::sample::select(vec!["+", "-", "*", "&", "|", "^", " << 2 + ", " % 7 - ", " % 9 ^ "]),
+                prop::sample::select(vec!["+", "-", "*", "&", "|", "^", " << 2 & ", " % 7 - ", " % 9 ^ "]),
                 inner.clone()
             )
                 .prop_map(|(a, op, b)| format!("{a}{op}{b}")),

@@ -21,6 +21,7 @@ impl Browser {
             Mode::Filter { prompt, before } => self.type_filter(prompt, before, key),
             Mode::Find(prompt) => self.type_find(prompt, key),
             Mode::Goto(prompt) => self.type_number(prompt, key),
+            Mode::Write(prompt) => return self.type_name(prompt, key),
             Mode::Stream(stream) => return self.in_stream(stream, key),
         }
         self.settle();
@@ -47,6 +48,10 @@ impl Browser {
                 self.mode = Mode::Goto(Prompt::new(digit.encode_utf8(&mut [0; 4])));
             }
             Key::Char('s') => self.follow(),
+            Key::Char('w') if self.scan.is_done() => self.mode = Mode::Write(Prompt::default()),
+            Key::Char('w') => self.message = "what is written is not known before all was read".to_owned(),
+            Key::Click(column, line) => self.click(column, line),
+            Key::Wheel(up, column, line) => self.wheel(up, column, line),
             Key::Char('t') => self.times = self.times.next(),
             Key::Char('z') => self.zoom = !self.zoom,
             Key::Char('b') => self.other_bytes(),
@@ -220,6 +225,65 @@ impl Browser {
         }
     }
 
+    fn type_name(&mut self, mut prompt: Prompt, key: Key) -> Next {
+        match key {
+            Key::Esc => {}
+            Key::Enter if prompt.text().trim().is_empty() => self.message = "no name, no file".to_owned(),
+            Key::Enter => {
+                self.settle();
+                return Next::Write(prompt.text().trim().to_owned());
+            }
+            key => {
+                prompt.key(key);
+                self.mode = Mode::Write(prompt);
+            }
+        }
+        self.settle();
+        Next::Stay
+    }
+
+    /// What was clicked on is chosen; keys go to its pane.
+    fn click(&mut self, column: u16, line: u16) {
+        let layout = self.layout();
+        let Some((pane, area)) = layout.at(column, line) else {
+            if layout.filter == Some(line) {
+                self.ask_filter(&self.filter.clone());
+            }
+            return;
+        };
+        self.pane = pane;
+        let row = line - area.y;
+        match pane {
+            // The first line is the heading.
+            Pane::List if row > 0 && self.top + u64::from(row) <= self.hits().count() => {
+                self.go(self.top + u64::from(row) - 1);
+            }
+            Pane::Tree => {
+                let Some(detail) = self.window.detail(self.selected()) else { return };
+                let before = self.tree.at;
+                let at = self.tree.top + usize::from(row);
+                self.tree.go(detail, at);
+                // Again on the same line: open or shut it.
+                if before == self.tree.at && before == at {
+                    self.tree.fold(detail, None);
+                }
+                self.source = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// What is under the pointer moves by three lines.
+    fn wheel(&mut self, up: bool, column: u16, line: u16) {
+        const LINES: usize = 3;
+        let Some((pane, _)) = self.layout().at(column, line) else { return };
+        let before = std::mem::replace(&mut self.pane, pane);
+        for _ in 0..LINES {
+            self.in_pane(if up { Key::Up } else { Key::Down });
+        }
+        self.pane = before;
+    }
+
     /// Shows what was said on the chosen packet's innermost stream.
     fn follow(&mut self) {
         let Some(detail) = self.window.detail(self.selected()) else { return };
@@ -262,6 +326,8 @@ impl Browser {
             }
             Key::Up | Key::Char('k') => stream.top = stream.top.saturating_sub(1),
             Key::Down | Key::Char('j') => stream.top += 1,
+            Key::Wheel(true, ..) => stream.top = stream.top.saturating_sub(3),
+            Key::Wheel(false, ..) => stream.top += 3,
             Key::PageUp | Key::Ctrl('b') => stream.top = stream.top.saturating_sub(height.max(2) - 1),
             Key::PageDown | Key::Ctrl('f') | Key::Char(' ') => stream.top += height.max(2) - 1,
             Key::Home | Key::Char('g') => stream.top = 0,

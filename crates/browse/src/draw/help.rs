@@ -4,7 +4,7 @@ use super::paint::Paint;
 use crate::browser::Browser;
 use crate::mark::MARKS;
 
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 16] = [
     ("up down, j k, PgUp PgDn, g G", "move; J K: another packet from any pane"),
     ("Tab, Enter, Esc", "to the tree and the bytes, back to the list"),
     ("left right, Enter", "shut and open a line of the tree"),
@@ -17,6 +17,8 @@ const KEYS: [(&str, &str); 14] = [
     ("t", "times: since the first, the one before, of day"),
     ("b", "other bytes: put together, decrypted"),
     ("z", "this pane on the whole screen"),
+    ("w", "write the packets that pass the filter to a file"),
+    ("mouse", "choose, open and shut; the wheel moves"),
     ("q, ^C", "quit"),
     ("", "Marks in front of packets:"),
 ];

@@ -55,6 +55,14 @@ impl Layout {
         layout
     }
 
+    /// The pane at a place of the screen.
+    pub(crate) fn at(&self, column: u16, line: u16) -> Option<(Pane, Rect)> {
+        let panes = [(Pane::List, self.list), (Pane::Tree, self.tree), (Pane::Bytes, self.bytes)];
+        let has =
+            |area: &Rect| (area.x..area.right()).contains(&column) && (area.y..area.bottom()).contains(&line);
+        panes.into_iter().find_map(|(pane, area)| Some((pane, area.filter(has)?)))
+    }
+
     /// How many packets are on the screen.
     pub(crate) fn rows(&self) -> u16 {
         self.list.map_or(1, |list| list.height.saturating_sub(1))

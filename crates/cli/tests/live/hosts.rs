@@ -195,11 +195,8 @@ fn lldp(place: &Place) -> Result<(), NotHere> {
     let near = speak(&place.near, "near");
     let far = speak(&place.far, "far");
     // Both speak every second.
-    let socket = place.path("near.socket");
-    let told = place
-        .near
-        .start(&mut command("lldpcli", ["-u", &socket, "watch", "limit", "1"]), Ready::Says("LLDP"));
-    drop((told, near, far));
+    place.near.within(|| heard(b"\x01\x80\xc2\x00\x00\x0e", 4));
+    drop((near, far));
     Ok(())
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn heard(to: &[u8; 6], count: usize) {
 }
 
 /// What `ip` refuses cannot be had in this kernel.
-fn ip(host: &Host, line: &str) -> Result<(), NotHere> {
+pub(crate) fn ip(host: &Host, line: &str) -> Result<(), NotHere> {
     let said = host.tries(&mut command("ip", words(line)));
     if said.is_empty() { Ok(()) } else { Err(NotHere(format!("`ip {line}`: {}", said.trim()))) }
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::certificates::certificates;
+use crate::links::ip;
 use crate::place::{NotHere, Place, command, words};
 use crate::program::Ready;
 use crate::scene::Scene;
@@ -52,6 +53,10 @@ fn nghttp(place: &Place) -> Result<(), NotHere> {
 }
 
 fn http3(place: &Place) -> Result<(), NotHere> {
+    // Otherwise many datagrams would pass as a large one, as no other wire carries them.
+    for host in [&place.near, &place.far] {
+        ip(host, "link set eth0 gso_max_segs 1")?;
+    }
     let names = certificates(place);
     let root = served(place);
     for (port, besides) in [("4433", ""), ("4434", "-V")] {

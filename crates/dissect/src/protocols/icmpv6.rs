@@ -235,6 +235,14 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             14 => {
                 c.all(cx, &OPT_NONCE);
             }
+            24 => {
+                c.u8(cx, &OPT_PREFIX_LEN)?;
+                c.skip(5)?;
+                let prefix = c.take(c.left().min(16))?;
+                let mut octets = [0; 16];
+                octets[..prefix.len()].copy_from_slice(prefix.bytes);
+                cx.add_words(&OPT_PREFIX, prefix, &octets);
+            }
             25 => {
                 c.bytes(cx, &OPT_RESERVED, 2)?;
                 c.u32(cx, &OPT_RDNSS_LIFETIME)?;

@@ -204,7 +204,7 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
         1 => connect(cx, c, talk),
         2 => {
             match talk.notes[0] {
-                3 => c.skip(1)?,
+                3 => c.parts(cx, 1, &[&ACK_RESERVED]).map(drop)?,
                 _ => c.bits(cx, &ACK_FLAGS, 1, &[&ACK_RESERVED, &ACK_PRESENT]).map(drop)?,
             }
             c.u8(cx, if v5 { &ACK_REASON } else { &ACK_VALUE })?;

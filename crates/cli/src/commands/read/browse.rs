@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use thru_browse::{Browser, Capture, Next};
 use thru_dissect::Options;
+use thru_dissect::file::{Item, Reader};
 use thru_os::clock;
 use thru_os::signals::Signals;
 
 use self::terminal::Screen;
+use super::save::Save;
 use super::source;
 use crate::args::Color;
 use crate::args::captures::ReadArgs;
@@ -153,8 +155,13 @@ fn each_key(browser: &mut Browser, screen: &mut Screen, signals: &Signals) -> io
         }
         for key in screen.keys(if busy { Duration::ZERO } else { WAIT }, signals)? {
             drawn = None;
-            if browser.key(key) == Next::Quit {
-                return Ok(());
+            match browser.key(key) {
+                Next::Quit => return Ok(()),
+                Next::Stay => {}
+                Next::Write(name) => {
+                    let told = write(browser, &name);
+                    browser.tell(&told);
+                }
             }
         }
         if signals.take().is_some() {
@@ -167,6 +174,41 @@ fn each_key(browser: &mut Browser, screen: &mut Screen, signals: &Signals) -> io
             browser.resize(size.0, size.1);
         }
     }
+}
+
+/// Writes the packets that pass the filter, and all that the capture has besides them; says what came of it.
+fn write(browser: &Browser, name: &str) -> String {
+    let path = Path::new(name);
+    if path.exists() {
+        return format!("`{name}` is there already: nothing was written");
+    }
+    match write_to(browser, path) {
+        Ok(count) => format!("{count} packets written to {name}"),
+        Err(why) => format!("cannot write `{name}`: {why}"),
+    }
+}
+
+fn write_to(browser: &Browser, path: &Path) -> Result<u64, String> {
+    let mut reader =
+        Reader::new(browser.open().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    let mut save = Save::new(path, &reader, &[]).map_err(|failure| failure.message)?;
+    let mut count = 0;
+    // What is wrong at the end of a file is told above; what comes before it is written.
+    while let Ok(Some(item)) = reader.next() {
+        let is_kept = match item {
+            Item::Packet(record) => {
+                let passes = browser.passes(record.number);
+                count += u64::from(passes);
+                passes
+            }
+            _ => true,
+        };
+        if is_kept {
+            save.pass(&reader).map_err(|failure| failure.message)?;
+        }
+    }
+    save.flush().map_err(|failure| failure.message)?;
+    Ok(count)
 }
 
 /// Reads for a while; `false`: there is nothing to read.

@@ -59,9 +59,14 @@ impl Save {
         written.map_err(|error| cannot(&self.path, &error))
     }
 
+    /// Hands everything to the system.
+    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
+        self.writer.flush().map_err(|error| cannot(&self.path, &error))
+    }
+
     /// Ends the file and says how much is in it.
     pub(crate) fn finish(mut self, packets: u64) -> Result<(), Failure> {
-        self.writer.flush().map_err(|error| cannot(&self.path, &error))?;
+        self.flush()?;
         let besides = if self.secrets.is_empty() { "" } else { ", with the secrets that open them" };
         output::say(&format!("{packets} packets written to {}{besides}\n", self.path.display()));
         Ok(())

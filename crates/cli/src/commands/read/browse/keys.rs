@@ -65,6 +65,10 @@ fn key(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
 /// What follows an escape.
 fn escape(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
     match bytes.split_first()? {
+        (b'[', [b'<', rest @ ..]) => {
+            let end = rest.iter().position(|byte| matches!(byte, b'M' | b'm'))?;
+            Some((mouse(&rest[..end], rest[end] == b'M'), end + 3))
+        }
         (b'[', rest) => {
             let end = rest.iter().position(|byte| (0x40..=0x7E).contains(byte))?;
             let number = rest[..end].split(|byte| *byte == b';').next().unwrap_or_default();
@@ -81,6 +85,19 @@ fn escape(bytes: &[u8]) -> Option<(Option<Key>, usize)> {
         (b'O', rest) => Some((by_letter(*rest.first()?), 2)),
         // Escape, and then another key.
         _ => Some((Some(Key::Esc), 0)),
+    }
+}
+
+/// What the mouse did, as xterm's mode 1006 tells it: button, column and line from 1.
+fn mouse(words: &[u8], pressed: bool) -> Option<Key> {
+    let text = std::str::from_utf8(words).ok()?;
+    let mut numbers = text.split(';').map(|word| word.parse::<u16>().ok());
+    let mut next = || numbers.next().flatten();
+    let (button, column, line) = (next()?, next()?.checked_sub(1)?, next()?.checked_sub(1)?);
+    match button {
+        0 if pressed => Some(Key::Click(column, line)),
+        64 | 65 => Some(Key::Wheel(button == 64, column, line)),
+        _ => None,
     }
 }
 
@@ -129,6 +146,9 @@ mod tests {
         assert!(keys.is_waiting());
         assert_eq!(keys.take(b"", true), [Key::Esc]);
         assert_eq!(keys.take(b"\x1bq\x1b\x1b[A", true), [Key::Esc, Key::Char('q'), Key::Esc, Key::Up]);
+        let mouse = b"\x1b[<0;3;5M\x1b[<0;3;5m\x1b[<64;1;1M\x1b[<65;80;24Mq\x1b[<0;0;1M\x1b[<x;;M";
+        let wanted = [Key::Click(2, 4), Key::Wheel(true, 0, 0), Key::Wheel(false, 79, 23), Key::Char('q')];
+        assert_eq!(keys.take(mouse, true), wanted);
         assert_eq!(keys.take(b"\xFF\xC3(\x1b[9", true), [Key::Esc, Key::Char('['), Key::Char('9')]);
         assert!(!keys.is_waiting());
     }

@@ -18,10 +18,10 @@ use thru_os::signals::Signals;
 
 use super::keys::Keys;
 
-/// The other screen, nothing on it.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J";
+/// The other screen, nothing on it; the mouse's buttons are told.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[2J\x1b[?1000h\x1b[?1006h";
 /// The screen as it was, with its cursor and colours.
-const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[?1006l\x1b[?1000l\x1b[0m\x1b[?25h\x1b[?1049l";
 /// What belongs to an escape comes within this time.
 const ESCAPE: Duration = Duration::from_millis(25);
 
