@@ -183,7 +183,7 @@ mod tests {
                 (0, 30 * MS, Limit::Network),
                 (30 * MS, 90 * MS, Limit::Receiver),
                 (90 * MS, 95 * MS, Limit::Application),
-                (95 * MS, 100 * MS + 0, Limit::Receiver)
+                (95 * MS, 100 * MS, Limit::Receiver)
             ]
         );
         // An hour later nothing has been lost, and the beginning is one interval.

@@ -41,7 +41,7 @@ impl Window {
         self.most = self.most.max(flight);
         self.round_end = self.round_end.or(highest);
         // Many segments that left as one have a length of many times the full one.
-        self.is_short = full > 0 && len % full != 0;
+        self.is_short = full > 0 && !len.is_multiple_of(full);
         let is_let_go = self.acknowledged.is_some_and(|at| now.saturating_sub(at) < LET_GO);
         if is_let_go {
             self.let_go += 1;
