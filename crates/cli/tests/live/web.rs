@@ -27,7 +27,7 @@ pub(crate) fn nginx(place: &Place) {
     place.file("www/data.json", "{\"answers\": [1, 2.5, true, null], \"name\": \"a \\u00e4 name\"}\n");
     place.file("www/small.txt", "A few words.\n");
     place.file("www/style.css", "p { color: #333 }\n".repeat(40));
-    let large: Vec<u8> = (0..300_000u32).map(|at| (at * 7919 >> 7) as u8).collect();
+    let large: Vec<u8> = (0..300_000u32).map(|at| ((at * 7919) >> 7) as u8).collect();
     place.file("www/large.bin", large);
     let folder = place.folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
