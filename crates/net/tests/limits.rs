@@ -23,10 +23,7 @@ const ROUND_TRIP: Duration = Duration::from_millis(40);
 const RATE: u64 = 20_000_000;
 
 /// What a sender writes: so many pieces of so many bytes, with a pause behind each.
-type Writes = &'static [(usize, usize, Duration)];
-
-/// As much as the network takes.
-const ALL_AT_ONCE: Writes = &[(200, 20_000, Duration::ZERO)];
+type Writes = Vec<(usize, usize, Duration)>;
 
 /// A run: what its sender and receiver are like, and the way there.
 struct Case {
@@ -40,7 +37,9 @@ impl Default for Case {
     fn default() -> Case {
         let queue = QueueConfig::DropTail { limit: 100_000 };
         let there = Pipe { rate: Some(RATE), queue, delay: ROUND_TRIP / 2, ..Pipe::default() };
-        Case { writes: ALL_AT_ONCE, sender: TcpConfig::default(), receiver: TcpConfig::default(), there }
+        // As much as the network takes.
+        let writes = vec![(200, 20_000, Duration::ZERO)];
+        Case { writes, sender: TcpConfig::default(), receiver: TcpConfig::default(), there }
     }
 }
 
@@ -115,7 +114,7 @@ async fn transfer([sender, receiver]: [Network; 2], writes: Writes) {
     };
     let write = async {
         let mut stream = sender.connect_tcp(at, ConnectOptions::default()).await.expect("it listens");
-        for (count, size, pause) in writes {
+        for (count, size, pause) in &writes {
             let piece = vec![7; *size];
             for _ in 0..*count {
                 stream.write_all(&piece).await.expect("it lives");
@@ -146,14 +145,14 @@ fn runs(side: &serde_json::Value) -> Vec<(String, f64)> {
 #[test]
 fn a_slow_application() {
     // 10 KB ten times a second need none of the link's room.
-    let told = told(Case { writes: &[(30, 10_000, Duration::from_millis(100))], ..Case::default() });
+    let told = told(Case { writes: vec![(30, 10_000, Duration::from_millis(100))], ..Case::default() });
     assert!(share(&told, "application") > 0.9, "{told}");
 }
 
 #[test]
 fn an_application_that_never_waits_for_an_acknowledgement() {
     // 1 KB every five milliseconds: eight of them are always under way, and each leaves by itself.
-    let told = told(Case { writes: &[(600, 1_000, Duration::from_millis(5))], ..Case::default() });
+    let told = told(Case { writes: vec![(600, 1_000, Duration::from_millis(5))], ..Case::default() });
     assert!(share(&told, "application") > 0.9, "{told}");
 }
 
@@ -186,9 +185,9 @@ fn a_link_that_is_full() {
 
 #[test]
 fn one_after_the_other() {
-    const WRITES: Writes = &[(20, 5_000, Duration::from_millis(100)), (300, 20_000, Duration::ZERO)];
+    let writes = vec![(20, 5_000, Duration::from_millis(100)), (300, 20_000, Duration::ZERO)];
     let receiver = TcpConfig { receive_buffer: 16_000, receive_autotuning: false, ..TcpConfig::default() };
-    let told = told(Case { writes: WRITES, receiver, ..Case::default() });
+    let told = told(Case { writes, receiver, ..Case::default() });
     let runs = runs(&told);
     let [(first, until), (then, _)] = &runs[..] else { panic!("{runs:?}") };
     assert_eq!((first.as_str(), then.as_str()), ("application", "receiver"));
