@@ -71,8 +71,7 @@ fn told(case: Case) -> serde_json::Value {
         drop(world);
         let networks = [sender, receiver].map(|(node, _)| lab.network(node, Vec::new()));
         transfer(networks, case.writes).await;
-        let sightings = lab.world().take_sightings();
-        sightings
+        lab.world().take_sightings()
     })
     .expect("it ends");
     let (mut dissector, mut arena) =
