@@ -22,6 +22,8 @@ const CLUSTERED: f64 = 3.0;
 
 /// A sender that finds out how much fits loses many packets once; a limit takes some all the time.
 const LASTING_PERCENT: i64 = 25;
+/// What fills a queue loses packets now and then, and not in every stretch.
+const EVERYWHERE_PERCENT: i64 = 80;
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let mut votes = Vec::new();
@@ -673,6 +675,8 @@ struct Losses<'a> {
     clustered: bool,
     /// They go on through the whole transfer.
     lasting: bool,
+    /// Hardly any stretch of the transfer is without one.
+    everywhere: bool,
     calm: bool,
 }
 
@@ -687,6 +691,7 @@ fn losses<'a>(facts: &Facts<'a>) -> Option<Losses<'a>> {
         segments: connection.int("tcp.data_segments").unwrap_or(0).max(1),
         rounds: connection.int("tcp.holes").unwrap_or(0),
         clustered: spread >= CLUSTERED,
+        everywhere: connection.int("tcp.loss_touches_percent").unwrap_or(0) >= EVERYWHERE_PERCENT,
         lasting: connection.int("tcp.loss_touches_percent").unwrap_or(0) >= LASTING_PERCENT,
         calm: matches!((least, most), (Some(least), Some(most)) if most < least.saturating_mul(3) / 2 + 5 * MS),
     })
@@ -736,6 +741,7 @@ fn loss(facts: &Facts<'_>) -> Option<Vote> {
         (false, true, _) => &["IP19"],
         // Where round trips grow, a full queue loses some, too: only more than any sender makes one lose is the way's.
         (false, false, _) if seen.lost * 20 >= seen.segments => &["IP19"],
+        (false, false, _) if seen.everywhere && seen.lost * 30 >= seen.segments => &["IP19"],
         (true, true, true) if seen.lasting => &["IP17", "IP19"],
         _ => return None,
     };

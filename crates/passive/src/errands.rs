@@ -2,7 +2,7 @@
 //! visits them, and networks that are shut off know none of them.
 
 /// Whole names, and what names end in.
-const OWN: [&str; 22] = [
+const OWN: [&str; 24] = [
     "clients1.google.com",
     "clients2.google.com",
     "clients3.google.com",
@@ -15,6 +15,8 @@ const OWN: [&str; 22] = [
     "content-autofill.googleapis.com",
     "optimizationguide-pa.googleapis.com",
     "safebrowsing.googleapis.com",
+    "sb-ssl.google.com",
+    "safebrowsing.google.com",
     "redirector.gvt1.com",
     "edgedl.me.gvt1.com",
     "detectportal.firefox.com",

@@ -12,6 +12,8 @@ use thru_trace::Value;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) start: Moment,
+    /// The last of the request's body was sent.
+    pub(crate) asked: Option<Moment>,
     /// The answer began.
     pub(crate) answered: Option<Moment>,
     pub(crate) end: Moment,
@@ -222,9 +224,15 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
                     exchange.end = *at;
                 }
             }
+            Event::Permission if *by != client => {
+                if let Some(exchange) = list.last_mut() {
+                    exchange.expects = None;
+                }
+            }
             // The request goes on.
             Event::Body(_) => {
                 if let Some(exchange) = list.last_mut() {
+                    exchange.asked = Some(*at);
                     if let Some(since) = exchange.expects.take().filter(|_| exchange.answered.is_none()) {
                         let waited = at.time.saturating_sub(since);
                         exchange.noted.push(("http.expect_wait", Value::Nanos(waited)));
@@ -334,6 +342,7 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             if message.data > 0
                 && let Some((_, exchange)) = list.iter_mut().rfind(|(stream, _)| *stream == message.stream)
             {
+                exchange.asked = Some(*at);
                 exchange.end = *at;
             }
             continue;

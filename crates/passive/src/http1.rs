@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Response(Response),
     /// So many bytes of a body.
     Body(u64),
+    /// The body that waits may be sent (RFC 9110 15.2.1).
+    Permission,
     /// The body is not packed as its head says: why.
     Spoiled(&'static str),
     /// The message is whole.
@@ -267,7 +269,11 @@ impl Reader {
         };
         let status: u16 = status;
         if (100..200).contains(&status) && status != 101 {
-            return; // the real answer follows
+            // The real answer follows.
+            if status == 100 {
+                events.push(Event::Permission);
+            }
+            return;
         }
         let head_only = heads.pop_front().unwrap_or(false) || matches!(status, 204 | 304);
         let (length, chunked) = (get(headers, "content-length"), is_chunked(headers));

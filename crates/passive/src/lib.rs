@@ -161,7 +161,11 @@ impl Doctor {
     pub fn finish(self) -> Examination {
         let mut interfaces: Vec<Interface> = self.interfaces.into_values().collect();
         // The interface on which most was seen is where one stood; the same flow seen elsewhere is the same flow.
-        interfaces.sort_by_key(|interface| std::cmp::Reverse(interface.watch.packets));
+        // What a machine says to itself is beside the way.
+        interfaces.sort_by_key(|interface| {
+            let own = interface.watch.own_talk;
+            std::cmp::Reverse((interface.watch.packets > own, interface.watch.packets))
+        });
         let mut interfaces = interfaces.into_iter();
         let Some(mut main) = interfaces.next() else { return judge::nothing() };
         main.watch.damaged = main.sums.damaged();

@@ -17,6 +17,9 @@ const SEALED_ALERT_MAX_12: u16 = 48;
 /// Who leaves so soon after the handshake did not come to ask for anything, once he had seen the certificate.
 const AT_ONCE: u64 = 500_000_000;
 
+/// A hello that was said again so many times without an acknowledgement did not arrive.
+const REPEATS: u64 = 3;
+
 /// What was seen of a handshake.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
@@ -207,7 +210,7 @@ impl Tls {
             if let Some((code, text)) = self.visible_objection(at) {
                 return failed(code, text, at);
             }
-            if self.is_untrusted_alone() {
+            if self.is_untrusted_alone() && self.hello.is_some() && is_whole(flow) {
                 let text = "this machine ended the handshake with an encrypted alert; the certificate came without that of its issuer";
                 return failed("tls.unknown_ca", text.into(), at);
             }
@@ -273,7 +276,9 @@ impl Tls {
         let last = flow.sides[server].last_data.unwrap_or(0).max(hello.time);
         let reset = flow.resets.iter().find(|reset| reset.by == server);
         // Something came, and what it was the capture does not have.
-        let unread = flow.sides[server].uncaptured > 0 || (!answered && flow.sides[server].bytes > 0);
+        // What nobody acknowledged either was lost on the way, and not in the capture.
+        let side = &flow.sides[server];
+        let unread = side.uncaptured > 0 || (!answered && side.bytes > 0 && side.missing() == 0);
         if unread {
             let at = self.last.unwrap_or(hello);
             return Some(Ending {
@@ -294,7 +299,10 @@ impl Tls {
         }
         let until = client_left.map_or(capture_end, |left| left.time);
         let at = client_left.unwrap_or(Moment { time: until.max(flow.last.time), number: flow.last.number });
-        if until.saturating_sub(last) >= SILENCE {
+        // Said again so often, it would have been heard long ago.
+        let sent = &flow.sides[flow.client()];
+        let repeated = !answered && sent.resent_count >= REPEATS && sent.acked <= sent.first;
+        if until.saturating_sub(last) >= SILENCE || repeated {
             let text = if answered {
                 "the handshake was not done; a part of it came"
             } else {

@@ -25,6 +25,8 @@ const COMPARED_MAX: usize = 2_000;
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     pub(crate) packets: u64,
+    /// Packets that a machine sent to itself.
+    pub(crate) own_talk: u64,
     pub(crate) first: Option<u64>,
     pub(crate) last: u64,
     pub(crate) flows: Vec<TcpFlow>,
@@ -87,6 +89,8 @@ impl Watch {
     pub(crate) fn take(&mut self, glance: &Glance, kept: &Kept, original: u32) {
         let at = kept.at;
         self.packets += 1;
+        let own = glance.src.is_some_and(|src| src.is_loopback() || glance.dst == Some(src));
+        self.own_talk += u64::from(own);
         self.first.get_or_insert(at.time);
         self.last = self.last.max(at.time);
         if let (Some(mac), Some(src)) = (glance.mac, glance.src)

@@ -138,7 +138,7 @@ impl Teller<'_> {
                 });
             }
             if list.is_empty() && tls.is_none() {
-                list.extend(beyond_http(flow, name));
+                list.extend(beyond_http(flow, name).filter(|_| !self.goes_on_beside(flow)));
             }
             for exchange in list {
                 self.exchange(parent, &exchange, flow);
@@ -149,6 +149,19 @@ impl Teller<'_> {
         }
         let step = self.counters(flow);
         self.trace.add(under(step));
+    }
+
+    /// Whether a cut connection is only a part of a conversation: another one between the same two, older, says more after
+    /// it and ends in order. Programs that measure or copy close their data's connection roughly.
+    fn goes_on_beside(&self, flow: &TcpFlow) -> bool {
+        let Some(reset) = flow.resets.first() else { return false };
+        self.watch.flows.iter().any(|other| {
+            other.remote() == flow.remote()
+                && other.local().0 == flow.local().0
+                && other.first < flow.first
+                && other.sides.iter().all(|side| side.last_data.is_some_and(|last| last > reset.at.time))
+                && other.resets.is_empty()
+        })
     }
 
     fn exchanges_of(&self, flow: &TcpFlow, name: &str) -> Vec<Exchange> {

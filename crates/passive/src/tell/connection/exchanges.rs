@@ -90,7 +90,9 @@ impl Teller<'_> {
         let Some(answered) = exchange.answered.filter(|answered| *answered <= exchange.end) else { return };
         let wait = Step::new(Layer::Http, "wait", "wait for the answer");
         let wait = if undisturbed { wait.set("wait.undisturbed", true) } else { wait };
-        let wait = self.between(wait, exchange.start, answered);
+        // Nobody thinks about a request before it is there.
+        let asked = exchange.asked.filter(|asked| *asked < answered).unwrap_or(exchange.start);
+        let wait = self.between(wait, asked, answered);
         self.trace.add(wait.under(id));
         let transfer = Step::new(Layer::Http, "transfer", "receive the answer");
         let transfer = self.between(transfer, answered, exchange.end);
