@@ -292,6 +292,20 @@ impl LiveZone {
         self.rolling = Some(rolling);
     }
 
+    /// DNSKEY data of the keys that the parent is not asked to vouch for: the new ones until everybody knows them, then the old.
+    fn not_asked_for(&self, rolling: &Rolling) -> BTreeSet<Vec<u8>> {
+        match rolling.stage {
+            Stage::AwaitingParent | Stage::ParentSpreading | Stage::Unpublished => rolling.old.clone(),
+            // Where entry points are not rolled, all of them stay.
+            _ if rolling.roll == Roll::ZoneKey => BTreeSet::new(),
+            _ => {
+                let keys = self.plan.keys.iter().map(|(key, _)| key.dnskey());
+                // Those that stay beside a roll of entry points only sign data, and nobody vouches for them.
+                keys.filter(|key| !rolling.old.contains(key)).collect()
+            }
+        }
+    }
+
     /// When the first of its signatures ends. The newest ones tell which era their 32 bits are of.
     fn first_end(&self) -> u64 {
         let newest = u64::from(self.plan.window.expiration);
@@ -316,12 +330,9 @@ impl LiveZone {
             soa.data = data.into();
         }
         self.plan.window = window(now, self.timing);
-        let awaiting = self.rolling.as_ref().filter(|rolling| {
-            matches!(rolling.stage, Stage::AwaitingParent | Stage::ParentSpreading | Stage::Unpublished)
-        });
-        let old = awaiting.map(|rolling| &rolling.old);
+        let left_out = self.rolling.as_ref().map(|rolling| self.not_asked_for(rolling));
         let before = Before { zone: &self.signed, until: (now + u64::from(self.timing.refresh)) as u32 };
-        let wanted = with_requests(&self.origin, &self.records, &self.plan, old);
+        let wanted = with_requests(&self.origin, &self.records, &self.plan, left_out.as_ref());
         let all = sign_after(&self.origin, &wanted, &self.plan, Some(&before))?;
         self.signed = Arc::new(SignedZone::named(&self.origin, &all)?);
         Ok(())
