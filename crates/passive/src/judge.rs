@@ -287,6 +287,8 @@ struct Judged {
     absent: bool,
     /// Nobody answered for it.
     silent: bool,
+    /// Something was begun within the capture.
+    begun: bool,
 }
 
 fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
@@ -308,6 +310,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
                 verdict,
                 found: resolves().any(thru_trace::Span::is_ok),
                 absent: resolves().any(absent),
+                begun: trace.spans.iter().any(|span| BEGINNINGS.contains(&span.what.as_str())),
                 silent: resolves().any(|span| matches!(span.code(), Some("dns.timeout" | "dns.servfail"))),
                 visit,
             }
@@ -329,7 +332,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         return told;
     }
     // The worst first; of equals, what was met first.
-    judged.sort_by_key(|judged| (rank(judged.verdict.status), judged.visit.start));
+    judged.sort_by_key(|judged| (rank(judged), judged.visit.start));
     let mut judged = judged.into_iter();
     let Some(first) = judged.next() else { return without_visits(watch, network) };
     let mut verdict = first.verdict;
@@ -374,12 +377,16 @@ fn story(watch: &Watch, visit: &Visit, visits: &[Visit], network: &str) -> Trace
     Teller::new(watch, target, network).visit(visit, visits)
 }
 
-fn rank(status: Status) -> u8 {
-    match status {
+/// What a request is made of. Whoever has none of it was there before, and asked for nothing.
+const BEGINNINGS: [&str; 5] = ["resolve", "connect", "tunnel", "handshake", "exchange"];
+
+fn rank(judged: &Judged) -> u8 {
+    match judged.verdict.status {
         Status::Failed => 0,
         Status::Degraded => 1,
-        Status::Undecided => 2,
+        Status::Undecided if judged.begun => 2,
         Status::Healthy => 3,
+        Status::Undecided => 4,
     }
 }
 
