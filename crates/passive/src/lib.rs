@@ -121,11 +121,12 @@ impl Doctor {
         // What claims to be of another year than the first packet is of no use as a time; arithmetic stays within bounds.
         let time = meta.time.unwrap_or(0).min(LATEST);
         let first = *self.first.get_or_insert(time);
-        let time = time.clamp(first.saturating_sub(YEAR), first.saturating_add(YEAR));
+        let within = |time: u64| time.clamp(first.saturating_sub(YEAR), first.saturating_add(YEAR));
+        let time = within(time);
         let is_copy = interface.recent.is_copy(meta.link, bytes, meta.original, time);
         if !is_copy && interface.sums.is_damaged(meta.link, bytes, meta.original, meta.number) {
             interface.watch.packets += 1;
-            let time = interface.clock.read(time, &Glance::default(), &interface.watch);
+            let time = within(interface.clock.read(time, &Glance::default(), &interface.watch));
             let at = Moment { time, number: meta.number };
             if interface.watch.broken.len() < sums::LISTED_MAX {
                 let ip_at = sums::ip_at(meta.link, bytes);
@@ -137,7 +138,7 @@ impl Doctor {
         let tree = interface.dissector.dissect(meta, bytes, &mut self.arena);
         let mut glance = Glance::of(&tree);
         glance.complete(bytes, meta.original);
-        let time = interface.clock.read(time, &glance, &interface.watch);
+        let time = within(interface.clock.read(time, &glance, &interface.watch));
         let at = Moment { time, number: meta.number };
         let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
         if let (Some(check), Some(ends)) = (check, glance.ends()) {
