@@ -98,7 +98,7 @@ pub const GROUPS: &[Group] = groups! {
         "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
-        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll" "ok-modem";
+        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"
