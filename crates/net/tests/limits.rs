@@ -113,6 +113,7 @@ async fn transfer([sender, receiver]: [Network; 2], writes: Writes) {
     };
     let write = async {
         let mut stream = sender.connect_tcp(at, ConnectOptions::default()).await.expect("it listens");
+        stream.set_nodelay(true);
         for (count, size, pause) in &writes {
             let piece = vec![7; *size];
             for _ in 0..*count {

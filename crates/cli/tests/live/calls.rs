@@ -12,7 +12,7 @@ const TOLD_SCHEMA: &[&str] =
     &["-d", "tcp.port==50051,http2", "-o", "uat:protobuf_search_paths:\"FOLDER/schema\",\"TRUE\""];
 
 pub(crate) fn scenes() -> Vec<Scene> {
-    let scene = |name| Scene::new(name, &[], play).by(&["python3"]);
+    let scene = |name| Scene::new(name, &[], play);
     vec![scene("grpc").told(TOLD), scene("grpc-schema").told(TOLD_SCHEMA).schema(SCHEMA)]
 }
 

@@ -14,9 +14,9 @@ pub(crate) fn scenes() -> Vec<Scene> {
         &[(INITDB, "postgresql-15"), ("psql", "postgresql-client-15"), ("setpriv", "util-linux")];
     let mysql_needs = &[("mariadbd", "mariadb-server"), ("mariadb", "mariadb-client")];
     vec![
-        Scene::new("pgsql", pgsql_needs, pgsql).by(&["psql"]),
-        Scene::new("mysql", mysql_needs, mysql).by(&["mariadb"]),
-        Scene::new("redis", redis_needs, redis).by(&["redis-cli"]),
+        Scene::new("pgsql", pgsql_needs, pgsql),
+        Scene::new("mysql", mysql_needs, mysql),
+        Scene::new("redis", redis_needs, redis),
         Scene::new("redis-docs", redis_needs, redis_docs),
     ]
 }

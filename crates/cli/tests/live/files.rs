@@ -9,9 +9,9 @@ use crate::web;
 pub(crate) fn scenes() -> Vec<Scene> {
     let socks_needs = &[("microsocks", "microsocks"), ("nginx", "nginx-light"), ("curl", "curl")];
     vec![
-        Scene::new("ftp", &[("vsftpd", "vsftpd"), ("curl", "curl")], ftp).by(&["curl"]),
-        Scene::new("smtp", &[("exim4", "exim4-daemon-light"), ("curl", "curl")], smtp).by(&["curl"]),
-        Scene::new("socks", socks_needs, socks).by(&["curl"]),
+        Scene::new("ftp", &[("vsftpd", "vsftpd"), ("curl", "curl")], ftp),
+        Scene::new("smtp", &[("exim4", "exim4-daemon-light"), ("curl", "curl")], smtp),
+        Scene::new("socks", socks_needs, socks),
     ]
 }
 

@@ -19,9 +19,9 @@ pub(crate) fn scenes() -> Vec<Scene> {
     let flow_needs = &[("softflowd", "softflowd"), ("nfcapd", "nfdump")];
     vec![
         Scene::new("lldp", &[("lldpd", "lldpd"), ("lldpcli", "lldpd")], lldp),
-        Scene::new("snmp", snmp_needs, snmp).by(&["snmpwalk"]),
-        Scene::new("ssh", ssh_needs, ssh).by(&["ssh"]),
-        Scene::new("ntp", &[("chronyd", "chrony")], ntp).by(&["chronyd"]),
+        Scene::new("snmp", snmp_needs, snmp),
+        Scene::new("ssh", ssh_needs, ssh),
+        Scene::new("ntp", &[("chronyd", "chrony")], ntp),
         Scene::new("syslog", syslog_needs, syslog),
         Scene::new("flows", flow_needs, flows),
     ]

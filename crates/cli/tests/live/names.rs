@@ -9,7 +9,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
     let named = &[("named", "bind9"), ("dig", "bind9-dnsutils")];
     let unbound = &[("named", "bind9"), ("dig", "bind9-dnsutils"), ("unbound", "unbound")];
     vec![
-        Scene::new("dns", named, plain).by(&["dig"]),
+        Scene::new("dns", named, plain),
         Scene::new("dns-tls", named, sealed),
         Scene::new("dns-resolver", unbound, resolver),
     ]

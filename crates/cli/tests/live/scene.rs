@@ -28,7 +28,7 @@ impl Scene {
         Scene { name, needs, processes: &[], told: &[], schema: "", play }
     }
 
-    /// Packets have to be ascribed to these processes.
+    /// Packets have to be ascribed to these processes, which live long enough to be found on a busy machine.
     pub(crate) fn by(self, processes: &'static [&'static str]) -> Scene {
         Scene { processes, ..self }
     }

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 const NEEDS: &[(&str, &str)] = &[("openssl", "openssl")];
 
 pub(crate) fn scenes() -> Vec<Scene> {
-    let scene = |name, play| Scene::new(name, NEEDS, play).by(&["openssl"]);
+    let scene = |name, play| Scene::new(name, NEEDS, play);
     vec![
         scene("tls12", tls12),
         scene("tls12-blocks", tls12_blocks),

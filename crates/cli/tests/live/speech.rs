@@ -5,7 +5,7 @@ use crate::program::Ready;
 use crate::scene::Scene;
 
 pub(crate) fn scenes() -> Vec<Scene> {
-    vec![Scene::new("sip", &[("sipp", "sip-tester")], play).by(&["sipp"])]
+    vec![Scene::new("sip", &[("sipp", "sip-tester")], play)]
 }
 
 fn play(place: &Place) -> Result<(), NotHere> {

@@ -12,9 +12,9 @@ pub(crate) fn scenes() -> Vec<Scene> {
     let h2_needs = &[("nghttpd", "nghttp2-server"), ("nghttp", "nghttp2-client")];
     let h3_needs = &[("gtlsserver", "ngtcp2-server"), ("gtlsclient", "ngtcp2-client")];
     vec![
-        Scene::new("nghttp", h2_needs, nghttp).by(&["nghttp"]).told(&["-d", "tcp.port==8082,http2"]),
-        Scene::new("http3", h3_needs, http3).by(&["gtlsclient"]),
-        Scene::new("websocket", &[], websocket).by(&["python3"]),
+        Scene::new("nghttp", h2_needs, nghttp).told(&["-d", "tcp.port==8082,http2"]),
+        Scene::new("http3", h3_needs, http3),
+        Scene::new("websocket", &[], websocket),
     ]
 }
 

@@ -11,7 +11,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
         ("mosquitto_sub", "mosquitto-clients"),
         ("mosquitto_rr", "mosquitto-clients"),
     ];
-    vec![Scene::new("mqtt", needs, play).by(&["mosquitto_sub", "mosquitto_pub"])]
+    vec![Scene::new("mqtt", needs, play)]
 }
 
 fn play(place: &Place) -> Result<(), NotHere> {

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 const NEEDS: &[(&str, &str)] = &[("nginx", "nginx-light"), ("curl", "curl")];
 
 pub(crate) fn scenes() -> Vec<Scene> {
-    let scene = |name, play| Scene::new(name, NEEDS, play).by(&["curl"]);
+    let scene = |name, play| Scene::new(name, NEEDS, play);
     vec![
         scene("http1", http1),
         scene("https1", https1),

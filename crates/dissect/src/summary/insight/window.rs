@@ -4,6 +4,9 @@
 //! neither the path nor the receiver holds the sender back: it sends no more at once because its buffer, or a limit of
 //! its own, holds no more. A congestion window grows or shrinks; what an application has in flight, which writes at its
 //! own pace, goes out when it is written and not when an acknowledgement comes.
+//!
+//! What looks alike: an application that writes little by little, while the sender gathers it into full segments, looks
+//! like a sender whom the network paces.
 
 /// A round trip's greatest flight is the same as the last one's if they differ by less than a part of so many.
 const SAME: u64 = 8;
@@ -12,9 +15,15 @@ const LEVEL: u32 = 3;
 /// A segment that leaves so soon behind an acknowledgement was let go by it.
 const LET_GO: u64 = 1_000_000;
 
+/// Behind a loss it is the congestion window for so many rounds, which then grows too slowly to be told from one that
+/// stands.
+const AFTER_LOSS: u32 = 64;
+
 /// One side's use of its window.
 #[derive(Debug, Default)]
 pub(super) struct Window {
+    /// Rounds for which it is the congestion window in any case.
+    healing: u32,
     /// The round ends when this is acknowledged.
     round_end: Option<u32>,
     /// The most in flight in this round, and in the one before.
@@ -56,6 +65,7 @@ impl Window {
         if self.round_end.is_none_or(|end| (ack.wrapping_sub(end) as i32) < 0) {
             return;
         }
+        self.healing = self.healing.saturating_sub(1);
         let is_same = self.most.abs_diff(self.before) <= self.before / SAME;
         self.level = if is_same && self.most > 0 { self.level + 1 } else { 0 };
         (self.before, self.most) = (self.most, 0);
@@ -72,6 +82,7 @@ impl Window {
     /// What was in flight shrank because something was lost: levels begin anew.
     pub(super) fn lost(&mut self) {
         self.level = 0;
+        self.healing = AFTER_LOSS;
     }
 
     /// Segments leave when acknowledgements come.
@@ -81,7 +92,7 @@ impl Window {
 
     /// As much as ever is in flight, no more and no less.
     pub(super) fn is_level(&self) -> bool {
-        self.level >= LEVEL
+        self.level >= LEVEL && self.healing == 0
     }
 
     /// Segments wait on the way: round trips are longer than they can be, by a quarter and by more than a clock's
