@@ -24,6 +24,11 @@ pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &RESP, ports: &[6379], eager: true, begins: None, length, show };
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+    total(bytes)
+}
+
+/// How long the value is that bytes begin with.
+fn total(bytes: &[u8]) -> Length {
     if !matches!(bytes.first(), Some(b'+' | b'-' | b':' | b'$' | b'*')) {
         return Length::Whole(bytes.len()); // a command in one line, without signs
     }
@@ -32,7 +37,8 @@ fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     while open > 0 {
         let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Length::More };
         let Some(end) = rest.iter().position(|byte| *byte == b'\n') else { return Length::More };
-        let number = number(&rest[1..end]);
+        // An empty line is no value, and has nothing behind its first byte.
+        let number = number(rest.get(1..end).unwrap_or_default());
         at += end + 1;
         open -= 1;
         match rest[0] {
@@ -94,4 +100,16 @@ fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, depth: usize) -> Read {
         }
     }
     c.skip(used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_within_an_array_is_passed_over() {
+        assert_eq!(total(b"*2\r\n\n+OK\r\n"), Length::Whole(10));
+        assert_eq!(total(b"\n"), Length::Whole(1));
+        assert_eq!(total(b"*1\r\n$3\r\nabc"), Length::Whole(13));
+    }
 }
