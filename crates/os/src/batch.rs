@@ -1,5 +1,8 @@
-//! UDP for servers: many datagrams at one call of the kernel (recvmmsg(2), sendmmsg(2)). Non-blocking: wait for
-//! readiness, then call.
+//! UDP for servers: many datagrams at one call of the kernel (recvmmsg(2), sendmmsg(2)).
+//!
+//! A thread of its own waits in [`BatchSocket::wait`]. That is cheaper than an event loop: while nobody waits for
+//! readiness the kernel has nobody to wake for each datagram that comes and for each that has gone, and a query that
+//! comes alone costs two calls instead of four.
 //!
 //! - [`BatchSocket`]: the socket. - [`Inbox`], [`Outbox`]: what came, and what is to go. - [`Peer`]: from and to whom.
 
@@ -8,15 +11,16 @@ use std::mem::{size_of, zeroed};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// Datagrams at one call.
 const AT_ONCE: usize = 64;
 /// Octets of a datagram that are kept; the rest is cut off.
 const SLOT: usize = 4096;
+/// From one slot to the next: not a power of two, for then all would compete for the same lines of the caches.
+const STRIDE: usize = SLOT + 128;
 /// What the kernel keeps for us while we are busy, in octets; it gives less where it must.
 const BUFFER: usize = 4 << 20;
 
@@ -51,6 +55,10 @@ pub struct Inbox {
     slots: Vec<u8>,
     came: Vec<(Peer, usize)>,
     calls: Box<Calls>,
+    /// Calls from here on are as the kernel wants them; before it, the last receiving has left its marks.
+    fresh_from: usize,
+    /// Whether they have room for addresses of ours.
+    with_controls: bool,
 }
 
 /// Datagrams to send: octets one behind the other, and where each ends and goes.
@@ -88,7 +96,13 @@ impl Calls {
 
 impl Default for Inbox {
     fn default() -> Inbox {
-        Inbox { slots: vec![0; AT_ONCE * SLOT], came: Vec::with_capacity(AT_ONCE), calls: Calls::new() }
+        Inbox {
+            slots: vec![0; AT_ONCE * STRIDE],
+            came: Vec::with_capacity(AT_ONCE),
+            calls: Calls::new(),
+            fresh_from: AT_ONCE,
+            with_controls: false,
+        }
     }
 }
 
@@ -113,7 +127,40 @@ impl std::fmt::Debug for Outbox {
 impl Inbox {
     /// Sender and payload of each datagram, in order of arrival.
     pub fn iter(&self) -> impl Iterator<Item = (Peer, &[u8])> {
-        self.came.iter().zip(self.slots.chunks(SLOT)).map(|((from, length), slot)| (*from, &slot[..*length]))
+        self.came
+            .iter()
+            .zip(self.slots.chunks(STRIDE))
+            .map(|((from, length), slot)| (*from, &slot[..*length]))
+    }
+
+    /// How many datagrams came.
+    pub fn len(&self) -> usize {
+        self.came.len()
+    }
+
+    /// Whether none came.
+    pub fn is_empty(&self) -> bool {
+        self.came.is_empty()
+    }
+
+    /// Empties it and has the calls ready for the kernel. Most of them still are since the last time.
+    fn prepare(&mut self, with_controls: bool) {
+        self.came.clear();
+        if self.with_controls != with_controls {
+            (self.with_controls, self.fresh_from) = (with_controls, AT_ONCE);
+        }
+        let Calls { names, vectors, controls, headers } = &mut *self.calls;
+        for (at, slot) in self.slots.chunks_mut(STRIDE).enumerate().take(self.fresh_from) {
+            vectors[at] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: SLOT };
+            let header = &mut headers[at].msg_hdr;
+            header.msg_name = (&raw mut names[at]).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            header.msg_iov = &raw mut vectors[at];
+            header.msg_iovlen = 1;
+            header.msg_control = if with_controls { (&raw mut controls[at]).cast() } else { null_mut() };
+            header.msg_controllen = if with_controls { CONTROL } else { 0 };
+        }
+        self.fresh_from = 0;
     }
 
     /// Empties it and puts this one datagram in, for sockets that know no batches.
@@ -160,7 +207,7 @@ impl BatchSocket {
     /// A socket bound to `local`. With `shared`, several sockets may have that address, and the kernel deals the
     /// clients out among them (`SO_REUSEPORT`).
     pub fn bind(local: SocketAddr, shared: bool) -> io::Result<BatchSocket> {
-        let socket = Socket::new(Domain::for_address(local), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -184,32 +231,52 @@ impl BatchSocket {
 
     /// Empties the inbox and fills it; `WouldBlock` if there is nothing.
     pub fn receive(&self, inbox: &mut Inbox) -> io::Result<()> {
-        inbox.came.clear();
-        let Calls { names, vectors, controls, headers } = &mut *inbox.calls;
-        for (at, slot) in inbox.slots.chunks_mut(SLOT).enumerate() {
-            vectors[at] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
-            let header = &mut headers[at].msg_hdr;
-            header.msg_name = (&raw mut names[at]).cast();
-            header.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-            header.msg_iov = &raw mut vectors[at];
-            header.msg_iovlen = 1;
-            header.msg_control = if self.wild { (&raw mut controls[at]).cast() } else { null_mut() };
-            header.msg_controllen = if self.wild { CONTROL } else { 0 };
+        self.fill(inbox, libc::MSG_DONTWAIT)
+    }
+
+    /// Empties the inbox, waits until something comes, and takes all that is there. `false`: [`BatchSocket::end`] was
+    /// called.
+    pub fn wait(&self, inbox: &mut Inbox) -> io::Result<bool> {
+        loop {
+            match self.fill(inbox, libc::MSG_WAITFORONE) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map(|()| !inbox.is_empty()),
+            }
         }
+    }
+
+    /// Ends the waiting, now and in future.
+    pub fn end(&self) {
+        // The kernel says that a socket without connection can't be shut down, and yet wakes who waits there and lets
+        // nobody wait again.
+        let _ = self.socket.shutdown(std::net::Shutdown::Read);
+    }
+
+    /// Waits until there is room to send, but no longer than this.
+    pub fn wait_for_room(&self, limit: Duration) {
+        let mut wanted = libc::pollfd { fd: self.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        let limit = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
+        // SAFETY: one valid entry, and that is what the count says. However it ends, sending tells what is the case.
+        let _ = unsafe { libc::poll(&raw mut wanted, 1, limit) };
+    }
+
+    fn fill(&self, inbox: &mut Inbox, how: libc::c_int) -> io::Result<()> {
+        inbox.prepare(self.wild);
+        let Calls { names, controls, headers, .. } = &mut *inbox.calls;
         // SAFETY: every header points to a name, a vector, a slot and perhaps a control that live in the inbox, with
-        // their true lengths.
+        // their true lengths: `prepare` wrote all of them once, neither boxes nor slots ever move, and it has just
+        // written again those that the kernel changed.
         let result = unsafe {
-            libc::recvmmsg(
-                self.as_raw_fd(),
-                headers.as_mut_ptr(),
-                AT_ONCE as libc::c_uint,
-                libc::MSG_DONTWAIT,
-                null_mut(),
-            )
+            libc::recvmmsg(self.as_raw_fd(), headers.as_mut_ptr(), AT_ONCE as libc::c_uint, how, null_mut())
         };
-        let count = usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
-        for at in 0..count.min(AT_ONCE) {
+        let count = usize::try_from(result).map_err(|_| io::Error::last_os_error())?.min(AT_ONCE);
+        inbox.fresh_from = count;
+        for at in 0..count {
             let header = &headers[at];
+            if header.msg_hdr.msg_namelen == 0 {
+                // Every datagram has a sender: this says that there will be no more.
+                break;
+            }
             let length = (header.msg_len as usize).min(SLOT);
             // A slot without a sender would put the others out of step: it becomes an empty one.
             let (address, length) = match socket_address(&names[at]) {
@@ -382,14 +449,6 @@ impl AsRawFd for BatchSocket {
     }
 }
 
-/// Gives a socket to tokio's I/O driver. Needs a tokio runtime with I/O.
-pub fn register(socket: BatchSocket) -> io::Result<AsyncFd<BatchSocket>> {
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    // SAFETY: the socket owns its file descriptor, returns always the same one, and closes it only when dropped.
-    let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
-    registered.map_err(io::Error::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,6 +498,35 @@ mod tests {
         let mut inbox = Inbox::default();
         one.receive(&mut inbox).expect("they are there");
         assert_eq!(inbox.iter().map(|(_, payload)| payload[0]).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn who_waits_gets_what_comes_and_then_the_end() {
+        let socket = BatchSocket::bind("127.0.0.1:0".parse().expect("an address"), false).expect("loopback");
+        let there = socket.local_addr().expect("bound");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                let (mut inbox, mut came) = (Inbox::default(), Vec::new());
+                while socket.wait(&mut inbox).expect("it waits") {
+                    came.extend(inbox.iter().map(|(_, payload)| payload.to_vec()));
+                    if came.contains(&vec![9]) {
+                        socket.end();
+                    }
+                }
+                came
+            });
+            let mut outbox = Outbox::default();
+            let other =
+                BatchSocket::bind("127.0.0.1:0".parse().expect("an address"), false).expect("loopback");
+            for octet in [7, 9] {
+                outbox.octets.push(octet);
+                outbox.seal(there);
+                assert_eq!(other.send(&mut outbox, 0).expect("loopback takes it"), 1);
+                outbox.clear();
+            }
+            assert_eq!(waiting.join().expect("no panic"), [[7], [9]]);
+        });
+        assert!(!socket.wait(&mut Inbox::default()).expect("it does not wait any more"));
     }
 
     #[test]
