@@ -8,7 +8,7 @@
 //! - [`PlainQuery`]: what a query comes down to. - [`PackedAnswers`]: the answers.
 
 use std::collections::HashMap;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use siphasher::sip::SipHasher13;
 use thru_wire::Instant;
@@ -19,8 +19,8 @@ use crate::message::{HEADER_LEN, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN};
 const NAME_MAX: usize = 255;
 /// Flags, name, type and class.
 const KEY_MAX: usize = 1 + NAME_MAX + 4;
-/// What an entry costs beside its octets: the map's share, three boxes and two instants.
-const ENTRY_COST: usize = 120;
+/// What an entry costs beside its octets: the map's share, a box and two instants.
+const ENTRY_COST: usize = 96;
 /// Type OPT.
 const OPT: [u8; 3] = [0, 0, 41];
 
@@ -48,23 +48,20 @@ impl PlainQuery {
         let mut at = HEADER_LEN;
         loop {
             let label = usize::from(*query.get(at)?);
-            let end = at + 1 + label;
-            if label > 63 || end - HEADER_LEN > NAME_MAX {
+            at += 1 + label;
+            if label > 63 || at - HEADER_LEN > NAME_MAX {
                 return None;
             }
-            let octets = query.get(at..end)?;
-            for (kept, octet) in plain.key[plain.length..].iter_mut().zip(octets) {
-                // A label's length is below 64 and so never taken for a letter.
-                *kept = octet.to_ascii_lowercase();
-            }
-            plain.length += octets.len();
-            at = end;
             if label == 0 {
                 break;
             }
         }
-        plain.key[plain.length..plain.length + 4].copy_from_slice(query.get(at..at + 4)?);
-        plain.length += 4;
+        // Name, type and class. Of them only the name may be spelled differently; a label's length is below 64 and so
+        // never taken for a letter.
+        let asked = query.get(HEADER_LEN..at + 4)?;
+        plain.key[1..=asked.len()].copy_from_slice(asked);
+        plain.length += asked.len();
+        plain.key[1..=at - HEADER_LEN].make_ascii_lowercase();
         at += 4;
         let mut flags = header[2] & 1 | header[3] & 0x30;
         if header[11] == 1 {
@@ -92,43 +89,61 @@ impl PlainQuery {
     }
 }
 
-/// Keys the map's hashes, so that nobody can choose names that collide.
-#[derive(Clone, Copy, Debug)]
-struct Keyed(u64, u64);
+/// The map's keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready(u64);
 
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
+impl Hasher for Ready {
+    fn finish(&self) -> u64 {
+        self.0
+    }
 
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are numbers");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
 #[derive(Debug)]
 struct Entry {
+    /// The reply, whose question is spelled in lower case, and behind it where its records' TTLs stand, two octets
+    /// each: all in one place, for every further one has to be fetched from memory.
     octets: Box<[u8]>,
-    /// Where the records' TTLs stand.
-    ttls: Box<[u16]>,
+    reply: u16,
+    /// What the query said beside its question.
+    flags: u8,
     made: Instant,
     until: Instant,
 }
 
 impl Entry {
+    /// Whether this is the answer to that query: another may have the same hash.
+    fn answers(&self, plain: &PlainQuery) -> bool {
+        let asked = &plain.key()[1..];
+        self.flags == plain.key[0] && self.octets.get(HEADER_LEN..HEADER_LEN + asked.len()) == Some(asked)
+    }
+
     /// Appends it as the answer to this query, if it still holds and fits the client.
     fn put(&self, now: Instant, plain: &PlainQuery, query: &[u8], out: &mut Vec<u8>) -> bool {
-        if self.until <= now || self.octets.len() > plain.limit {
+        let length = usize::from(self.reply);
+        if self.until <= now || length > plain.limit {
             return false;
         }
+        let (octets, ttls) = self.octets.split_at(length);
         let start = out.len();
-        out.extend_from_slice(&self.octets);
+        out.extend_from_slice(octets);
         let reply = &mut out[start..];
         reply[..2].copy_from_slice(&query[..2]);
         let name = HEADER_LEN..HEADER_LEN + plain.name_length();
         reply[name.clone()].copy_from_slice(&query[name]);
         let age = now.since(self.made).as_secs();
         if age > 0 {
-            for &at in &self.ttls {
-                let place = &mut reply[usize::from(at)..usize::from(at) + 4];
+            for at in ttls.as_chunks::<2>().0 {
+                let at = usize::from(u16::from_ne_bytes(*at));
+                let place = &mut reply[at..at + 4];
                 let ttl = u32::from_be_bytes([place[0], place[1], place[2], place[3]]);
                 let left = u64::from(ttl).saturating_sub(age) as u32;
                 place.copy_from_slice(&left.to_be_bytes());
@@ -138,12 +153,15 @@ impl Entry {
     }
 }
 
-type Generation = HashMap<Box<[u8]>, Entry, Keyed>;
+/// By the hash of what was asked.
+type Generation = HashMap<u64, Entry, BuildHasherDefault<Ready>>;
 
 /// Answers by plain query, bounded in octets: what has not been asked for since about half of the bound came in goes.
 /// Nothing ever iterates the maps.
 #[derive(Debug)]
 pub struct PackedAnswers {
+    /// Keyed, so that nobody can choose names that collide.
+    hash: SipHasher13,
     young: Generation,
     old: Generation,
     /// What the young generation costs.
@@ -154,21 +172,26 @@ pub struct PackedAnswers {
 impl PackedAnswers {
     /// No answers; they will take about this many octets at the most.
     pub fn new(key: (u64, u64), octets_max: usize) -> PackedAnswers {
-        let generation = || HashMap::with_hasher(Keyed(key.0, key.1));
-        PackedAnswers { young: generation(), old: generation(), octets: 0, octets_max }
+        PackedAnswers {
+            hash: SipHasher13::new_with_keys(key.0, key.1),
+            young: Generation::default(),
+            old: Generation::default(),
+            octets: 0,
+            octets_max,
+        }
     }
 
     /// Appends the answer to `query`, whose [`PlainQuery`] this is, to `out`; `false` if there is none that still holds
     /// and that fits the client.
     pub fn answer(&mut self, now: Instant, plain: &PlainQuery, query: &[u8], out: &mut Vec<u8>) -> bool {
-        let key = plain.key();
-        if let Some(entry) = self.young.get(key) {
-            return entry.put(now, plain, query, out);
+        let hash = self.hash.hash(plain.key());
+        if let Some(entry) = self.young.get(&hash) {
+            return entry.answers(plain) && entry.put(now, plain, query, out);
         }
-        let Some((key, entry)) = self.old.remove_entry(key) else { return false };
-        let put = entry.put(now, plain, query, out);
+        let Some(entry) = self.old.remove(&hash) else { return false };
+        let put = entry.answers(plain) && entry.put(now, plain, query, out);
         if entry.until > now {
-            self.insert(key, entry);
+            self.insert(hash, entry);
         }
         put
     }
@@ -176,18 +199,25 @@ impl PackedAnswers {
     /// Keeps a reply to the query until `until`. One that was cut, or that is no reply to it, is not kept.
     pub fn keep(&mut self, now: Instant, until: Instant, plain: &PlainQuery, reply: &[u8]) {
         let cut = reply.get(2).is_none_or(|flags| flags & 2 != 0);
-        let Some(ttls) = ttl_offsets(reply, plain) else { return };
+        let (Some(ttls), Ok(length)) = (ttl_offsets(reply, plain), u16::try_from(reply.len())) else {
+            return;
+        };
         if cut || until <= now {
             return;
         }
-        let entry = Entry { octets: reply.into(), ttls, made: now, until };
-        self.old.remove(plain.key());
-        self.insert(plain.key().into(), entry);
+        let mut octets = Vec::with_capacity(reply.len() + 2 * ttls.len());
+        octets.extend_from_slice(reply);
+        octets[HEADER_LEN..HEADER_LEN + plain.length - 1].copy_from_slice(&plain.key()[1..]);
+        octets.extend(ttls.iter().flat_map(|at| at.to_ne_bytes()));
+        let entry = Entry { octets: octets.into(), reply: length, flags: plain.key[0], made: now, until };
+        let hash = self.hash.hash(plain.key());
+        self.old.remove(&hash);
+        self.insert(hash, entry);
     }
 
-    fn insert(&mut self, key: Box<[u8]>, entry: Entry) {
-        self.octets += key.len() + entry.octets.len() + 2 * entry.ttls.len() + ENTRY_COST;
-        self.young.insert(key, entry);
+    fn insert(&mut self, hash: u64, entry: Entry) {
+        self.octets += entry.octets.len() + ENTRY_COST;
+        self.young.insert(hash, entry);
         if self.octets > self.octets_max / 2 {
             self.octets = 0;
             std::mem::swap(&mut self.young, &mut self.old);
@@ -220,10 +250,11 @@ pub fn lowest_ttl(reply: &[u8]) -> Option<u32> {
 }
 
 /// Where the TTLs of a reply stand, OPT's field of that place left out; `None` for octets that are no reply to this.
-fn ttl_offsets(reply: &[u8], plain: &PlainQuery) -> Option<Box<[u16]>> {
+fn ttl_offsets(reply: &[u8], plain: &PlainQuery) -> Option<Vec<u16>> {
     let header = reply.first_chunk::<HEADER_LEN>()?;
-    let name = reply.get(HEADER_LEN..HEADER_LEN + plain.name_length())?;
-    if !name.eq_ignore_ascii_case(&plain.key()[1..=plain.name_length()]) || header[4..6] != [0, 1] {
+    let (name, kind) = reply.get(HEADER_LEN..HEADER_LEN + plain.length - 1)?.split_at(plain.name_length());
+    let (asked, asked_kind) = plain.key()[1..].split_at(plain.name_length());
+    if !name.eq_ignore_ascii_case(asked) || kind != asked_kind || header[4..6] != [0, 1] {
         return None;
     }
     let records: usize =
@@ -245,7 +276,7 @@ fn ttl_offsets(reply: &[u8], plain: &PlainQuery) -> Option<Box<[u16]>> {
         }
         at += 10 + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
     }
-    (at == reply.len()).then(|| offsets.into())
+    (at == reply.len()).then_some(offsets)
 }
 
 #[cfg(test)]

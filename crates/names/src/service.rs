@@ -225,6 +225,8 @@ pub struct Service {
     /// The zones held were looked at.
     started: bool,
     packed: PackedAnswers,
+    /// The last client that was found to be allowed to ask: it often asks again.
+    allowed: Option<IpAddr>,
     /// Until when the reply that was just made may be given to others, too.
     packable: Option<Instant>,
 }
@@ -246,6 +248,7 @@ impl Service {
         let mut service = Service {
             packed,
             policies: policies.clone(),
+            allowed: None,
             held,
             packable: None,
             config,
@@ -280,9 +283,13 @@ impl Service {
     /// The short way for a client's message over UDP: if its reply is at hand in octets, appends it to `out`. `false`:
     /// it has to go through [`Service::query`].
     pub fn quick(&mut self, now: Instant, from: IpAddr, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        let allowed = matches!(self.config.access.action(from), Action::Allow | Action::AllowSnoop);
-        let Some(plain) = PlainQuery::read(bytes).filter(|_| allowed) else { return false };
-        self.packed.answer(now, &plain, bytes, out)
+        if self.allowed != Some(from) {
+            if !matches!(self.config.access.action(from), Action::Allow | Action::AllowSnoop) {
+                return false;
+            }
+            self.allowed = Some(from);
+        }
+        PlainQuery::read(bytes).is_some_and(|plain| self.packed.answer(now, &plain, bytes, out))
     }
 
     /// A client's message.
