@@ -31,6 +31,10 @@ const ROUNDS: usize = 3;
 const PACE: u64 = 10_000;
 
 fn main() {
+    // Else the kernel may put the generator beside the server that it measures.
+    let own = std::process::id().to_string();
+    let pinned = Command::new("taskset").args(["-cp", "1", &own]).stdout(Stdio::null()).status();
+    assert!(pinned.is_ok_and(|status| status.success()), "two cores and taskset are needed");
     let folder = std::env::temp_dir().join(format!("thru-bench-dns-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a temporary folder");
     let bench = Bench { folder: folder.clone() };
