@@ -59,7 +59,8 @@ pub const GROUPS: &[Group] = groups! {
     "link", "the local network":
         "host-down" "address-twice";
     "ip", "addresses, routes, packet sizes, quality":
-        "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
+        "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64" "nat64"
+        "nat64-dead" "nat64-large-lost"
         "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
         "route-flaps" "ecn-dropped" "prefix-withdrawn";
     "tcp", "connections":

@@ -138,6 +138,8 @@ pub struct Node {
     pub receive_buffer: Option<usize>,
     /// Whether its connections ask for ECN (RFC 3168).
     pub ecn: bool,
+    /// A NAT that translates between IPv6 and IPv4 instead: the prefix that IPv4 addresses stand behind.
+    pub nat64: Option<Prefix>,
     /// Addresses that other nodes may have, too: routers lead to the nearest.
     pub anycast: Vec<IpAddr>,
     /// Addresses that were given explicitly, with the prefix list of a switch (`net`): kept for `show`.

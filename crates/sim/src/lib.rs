@@ -8,6 +8,7 @@
 //! - [`queue`]: drop-tail, drop-head, RED, CoDel, FQ-CoDel, PIE.
 //! - [`switch`]: a learning switch with VLANs.
 //! - [`nat`]: NAT44 with connection tracking, as a hook of a router's stack.
+//! - [`nat64`]: IPv6 hosts reach IPv4 ones, as a hook on top of that.
 //! - [`firewall`]: rules as a hook.
 //! - [`chain`]: several hooks as one.
 //! - [`tap`]: what was seen on a link, and what became of it.
@@ -20,6 +21,7 @@ pub mod firewall;
 mod frames;
 pub mod link;
 pub mod nat;
+pub mod nat64;
 pub mod queue;
 mod rewrite;
 pub mod switch;

@@ -6,6 +6,7 @@ use thru_net::lab::Lab;
 use thru_sim::chain::Chain;
 use thru_sim::firewall::{Action, Firewall, FirewallConfig, FlagMatch, FlowShare, Match, Rule as FilterRule};
 use thru_sim::nat::{Nat, NatConfig};
+use thru_sim::nat64::{Nat64, Nat64Config};
 use thru_sim::{Direction, LinkId, NodeId, World};
 use thru_stack::route::{Route, RouteTarget};
 use thru_stack::tcp::{Ecn, TcpConfig};
@@ -64,11 +65,14 @@ pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
                 .timeline
                 .iter()
                 .any(|event| matches!(&event.change, Change::Rules { node, .. } if *node == index));
-        let nat = nat(node, lab.seed(), index);
         let mut chain = Chain::new();
-        let hooked = nat.is_some() || filtered;
-        if let Some(nat) = nat {
-            chain = chain.then(nat);
+        let hooked = node.outside.is_some() || filtered;
+        if let Some(config) = nat(node) {
+            let seed = lab.seed() ^ index as u64;
+            chain = match nat64(scenario, node, &config) {
+                Some(config) => chain.then(Nat64::new(config, seed)),
+                None => chain.then(Nat::new(config, seed)),
+            };
         }
         if filtered {
             let firewall =
@@ -128,7 +132,7 @@ pub(crate) fn mac(node: usize, interface: usize) -> MacAddr {
     MacAddr([0x02, 0x6c, high, low, (interface >> 8) as u8, interface as u8])
 }
 
-fn nat(node: &Node, seed: u64, index: usize) -> Option<Nat> {
+fn nat(node: &Node) -> Option<NatConfig> {
     let outside = node.outside?;
     let address = node.interfaces[outside].addresses.iter().find_map(|(address, _)| match address {
         IpAddr::V4(address) => Some(*address),
@@ -138,7 +142,27 @@ fn nat(node: &Node, seed: u64, index: usize) -> Option<Nat> {
     if let Some(forgets) = node.forgets {
         config.timeouts.tcp_established = forgets;
     }
-    Some(Nat::new(config, seed ^ index as u64))
+    Some(config)
+}
+
+/// The translator on top of it, if the node is one.
+fn nat64(scenario: &Scenario, node: &Node, nat: &NatConfig) -> Option<Nat64Config> {
+    let IpAddr::V6(prefix) = node.nat64?.network() else { return None };
+    let mtu = |number: usize| scenario.links[node.interfaces[number].link].spec.mtu.unwrap_or(DEFAULT_MTU);
+    let outside = node.outside?;
+    let inner = (0..node.interfaces.len()).filter(|number| *number != outside);
+    let own = inner.clone().flat_map(|number| &node.interfaces[number].addresses);
+    let own = own.into_iter().find_map(|(address, _)| match address {
+        IpAddr::V6(address) => Some(*address),
+        IpAddr::V4(_) => None,
+    })?;
+    Some(Nat64Config {
+        prefix,
+        own,
+        inner_mtu: inner.map(mtu).min().unwrap_or(DEFAULT_MTU),
+        outer_mtu: mtu(outside),
+        nat: nat.clone(),
+    })
 }
 
 /// Both ends of a line between two nodes know each other from the start, as on an internet that has long been

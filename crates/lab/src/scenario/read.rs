@@ -103,6 +103,7 @@ impl Read<'_> {
             node.forgets = reader.quantity("forgets", units::duration)?;
             node.receive_buffer = reader.quantity("receive_buffer", units::size)?;
             node.ecn = reader.bool("ecn")?.unwrap_or(false);
+            node.nat64 = reader.text("nat64")?.map(|text| nat64(&text, node.kind)).transpose()?;
             for text in reader.texts("claims")?.unwrap_or_default() {
                 let address = text.text.parse().map_err(|_| {
                     text.error(
@@ -310,6 +311,21 @@ fn prefix(text: &Str) -> Result<Prefix, Error> {
         text.error(
             format!("`{}` is not a prefix", text.text),
             "write network and length with zero host bits, as in `203.0.113.0/24`",
+        )
+    })
+}
+
+/// The prefix of a translator between IPv6 and IPv4 (RFC 6052).
+fn nat64(text: &Str, kind: NodeKind) -> Result<Prefix, Error> {
+    if kind != NodeKind::Nat {
+        return Err(
+            text.error("only a node of kind nat translates", "give the node another kind, as in `home:nat`")
+        );
+    }
+    Prefix::parse(&text.text).filter(|prefix| prefix.is_v6() && prefix.length() == 96).ok_or_else(|| {
+        text.error(
+            format!("`{}` is no prefix for NAT64", text.text),
+            "write an IPv6 prefix of 96 bits, as in `64:ff9b::/96`",
         )
     })
 }

@@ -92,6 +92,9 @@ impl Scenario {
             if let Some(outside) = node.outside {
                 writeln!(out, "outside = {}", quote(&self.links[node.interfaces[outside].link].name))?;
             }
+            if let Some(prefix) = node.nat64 {
+                writeln!(out, "nat64 = {}", quote(&prefix.to_string()))?;
+            }
             writeln!(out, "answers_ping = {}", node.answers_ping)?;
             writeln!(out, "icmp_errors = {}", node.sends_icmp_errors)?;
             if node.clock != 0 {

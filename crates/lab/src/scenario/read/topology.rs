@@ -68,6 +68,7 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             forgets: None,
             receive_buffer: None,
             ecn: false,
+            nat64: None,
             anycast: Vec::new(),
             explicit: Vec::new(),
         });
