@@ -6,7 +6,7 @@
 //!   programs, through a socket in the file system.
 //! - Rooms: `datagrams` (UDP, in batches), `streams` (TCP, and TLS), `https`, `quic`,
 //!   `secured` (certificates), `dress` (EDNS options of a transport),
-//!   `zones` (which zone a question is for).
+//!   `zones` (which zone a question is for), `signed` (zones that are signed here).
 //!
 //! [`crate::dns`] serves in labs and can misbehave on purpose; this does not.
 
@@ -17,6 +17,7 @@ mod engine;
 mod https;
 mod quic;
 mod secured;
+mod signed;
 mod statistics;
 mod streams;
 mod zones;
@@ -35,6 +36,7 @@ use tokio::task::JoinSet;
 pub use engine::Engine;
 pub use https::PATH;
 pub use secured::Certificate;
+pub use signed::SaveFn;
 pub use statistics::{LogFn, Logged, Statistics};
 pub use zones::Zones;
 

@@ -26,6 +26,48 @@ pub(crate) enum DnsCommand {
         #[arg(long, value_name = "PATH")]
         control: Option<PathBuf>,
     },
+    /// Let a running `thru serve dns` read its zones again, as SIGHUP does; the serial of a zone that it signs grows by itself
+    Reload {
+        /// Where its orders are taken
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
+    /// The keys of the zones that a running `thru serve dns` signs, and where each is in its life, as JSON
+    Keys {
+        /// Where its orders are taken
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
+    /// Begin to roll a zone to a new key; the steps are taken by themselves, but for `thru dns parent` (RFC 6781)
+    Roll {
+        /// The zone
+        zone: String,
+        /// What is rolled
+        #[arg(value_parser = ["zone-key", "entry-point", "algorithm"])]
+        what: String,
+        /// The new key's algorithm; without one, that of --sign
+        algorithm: Option<Algorithm>,
+        /// Where its orders are taken
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
+    /// The zone above now has the DS records that `thru dns keys` tells (and CDS asks for): the roll goes on
+    Parent {
+        /// The zone
+        zone: String,
+        /// Where its orders are taken
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
+    /// In a rehearsal (`thru serve dns --rehearse`): put the zones' clock forward, as in 12d, 3h, 30m or 90s
+    Wait {
+        /// By how much
+        #[arg(value_parser = seconds)]
+        time: u64,
+        /// Where its orders are taken
+        #[arg(long, value_name = "PATH")]
+        control: Option<PathBuf>,
+    },
     /// What a running `thru serve dns` has done, as JSON
     Stats {
         /// Where its orders are taken
@@ -48,7 +90,7 @@ pub(crate) enum Algorithm {
 #[command(
     after_help = "Without --zone and --forward it resolves from the root down and validates with the root's keys.\n\
                   Answers leave from the address that was asked, on 0.0.0.0 and [::] too; --https and --quic want addresses of this machine.\n\
-                  SIGINT and SIGTERM end it; its counters are told then."
+                  SIGHUP lets an authority read its zones again. SIGINT and SIGTERM end it; its counters are told then."
 )]
 pub(crate) struct ServeDnsArgs {
     /// Listen here for UDP and TCP; without a port, 53 [default: 127.0.0.1:53]
@@ -78,9 +120,19 @@ pub(crate) struct ServeDnsArgs {
     /// Sign with this key, as dnssec-keygen and ldns-keygen write it: K*.private with K*.key beside it
     #[arg(long, value_name = "FILE.private", requires = "zone", conflicts_with = "sign")]
     pub sign_with: Vec<PathBuf>,
+    /// Keep the keys in this folder, and where each is in its life, so that all goes on there after a restart; key files
+    /// of other programs that lie there are taken
+    #[arg(long, value_name = "FOLDER", requires = "sign")]
+    pub keys: Option<PathBuf>,
     /// Prove absence with NSEC3 (RFC 5155) instead of NSEC
     #[arg(long, requires = "zone")]
     pub nsec3: bool,
+    /// NSEC3 with this salt, in hexadecimal digits (RFC 9276 advises against one)
+    #[arg(long, value_name = "HEX", requires = "zone", value_parser = salt)]
+    pub nsec3_salt: Option<Salt>,
+    /// Let `thru dns wait` put forward the clock by which zones are signed and keys are rolled
+    #[arg(long, requires = "sign")]
+    pub rehearse: bool,
     /// Keep a copy of this zone from its primaries, by transfer (AXFR, IXFR), refreshed as its SOA says and when they
     /// send a NOTIFY; several addresses are separated by commas
     #[arg(long, value_name = "NAME=ADDRESS[:PORT]")]
@@ -135,4 +187,26 @@ fn address<const PORT: u16>(text: &str) -> Result<SocketAddr, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let with_port = text.parse().or_else(|_| bare.parse().map(|ip| SocketAddr::new(ip, PORT)));
     with_port.map_err(|_| "write it as in 127.0.0.1, 127.0.0.1:5353 or [::1]:5353".to_owned())
+}
+
+/// What is mixed into hashed names.
+#[derive(Clone, Debug)]
+pub(crate) struct Salt(pub Vec<u8>);
+
+fn salt(text: &str) -> Result<Salt, String> {
+    let salt = thru_names::rdata::hex(text).filter(|salt| salt.len() < 256);
+    salt.map(Salt)
+        .ok_or_else(|| "write it in pairs of hexadecimal digits, 255 of them at the most".to_owned())
+}
+
+/// A time in days, hours, minutes or seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    let units = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
+    let (number, unit) = units
+        .iter()
+        .find_map(|(unit, length)| Some((text.strip_suffix(unit)?, *length)))
+        .unwrap_or((text, 0));
+    let time =
+        number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|time| *time > 0);
+    time.ok_or_else(|| "write it as in 12d, 3h, 30m or 90s".to_owned())
 }

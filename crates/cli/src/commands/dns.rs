@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::ValueEnum as _;
 use thru_serve::nameserver::control::order;
 
 use super::serve::usual_control;
@@ -15,6 +16,14 @@ pub(crate) fn run(command: &DnsCommand) -> Outcome {
         DnsCommand::Flush { name: Some(name), control } => (format!("flush {name}"), control),
         DnsCommand::Flush { name: None, control } => ("flush".to_owned(), control),
         DnsCommand::Stats { control } => ("stats".to_owned(), control),
+        DnsCommand::Reload { control } => ("reload".to_owned(), control),
+        DnsCommand::Keys { control } => ("keys".to_owned(), control),
+        DnsCommand::Roll { zone, what, algorithm, control } => {
+            let algorithm = algorithm.and_then(|one| Some(one.to_possible_value()?.get_name().to_owned()));
+            (format!("roll {zone} {what} {}", algorithm.unwrap_or_default()), control)
+        }
+        DnsCommand::Parent { zone, control } => (format!("parent {zone}"), control),
+        DnsCommand::Wait { time, control } => (format!("wait {time}"), control),
     };
     let usual = usual_control(53);
     let path: &Path = control.as_deref().unwrap_or(&usual);

@@ -1,6 +1,8 @@
 //! `thru serve`.
 
 mod dns;
+mod keys;
+mod orders;
 mod zones;
 
 pub(crate) use dns::usual_control;

@@ -4,6 +4,7 @@
 
 mod house;
 mod interop;
+mod rolling;
 mod serving;
 mod tools;
 mod zones;

@@ -5,10 +5,12 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hickory_proto::rr::Name;
 use serde_json::{Value, json};
 use thru_names::authority::keeper::{Keeper, Task};
+use thru_names::dnssec::signing::live::LiveZone;
 use thru_names::packed::{PackedAnswers, PlainQuery};
 use thru_names::resolver::Input;
 use thru_names::service::{Out, Service};
@@ -18,6 +20,7 @@ use thru_probe::resolve::exchanges::{Arrival, Exchanges};
 use thru_wire::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::signed::{SaveFn, Signed};
 use super::statistics::{LogFn, Logged, Statistics};
 use super::{Role, Transport, Zones, dress};
 
@@ -51,6 +54,7 @@ struct State {
     scheduled: Instant,
     statistics: Statistics,
     log: Option<Box<LogFn>>,
+    signed: Signed,
 }
 
 enum Machine {
@@ -121,6 +125,7 @@ impl Engine {
             scheduled: Instant::NEVER,
             statistics: Statistics { since: network.now(), ..Statistics::default() },
             log,
+            signed: Signed::default(),
         };
         let shared = Shared { network: network.clone(), state: Mutex::new(state), sooner: Notify::new() };
         (Engine(Arc::new(shared)), arrivals)
@@ -145,13 +150,57 @@ impl Engine {
         }
     }
 
-    /// Puts other zones in place of an authority's; copies stay. What has changed is remembered for incremental
+    /// Zones that an authority signs itself: they are served as they are now and kept signed from here on, and each new
+    /// version is given to `save`.
+    pub fn keep_signed(&self, zones: Vec<LiveZone>, save: Box<SaveFn>) {
+        let mut state = self.0.lock();
+        state.signed = Signed::new(zones, save);
+        state.publish(&self.0.network);
+        self.remind(&mut state);
+    }
+
+    /// Lets `change` at the zones that are signed here, and tells it their date, in seconds since 1970. What comes of it
+    /// is served at once.
+    pub fn change_signed<R>(&self, change: impl FnOnce(&mut Vec<LiveZone>, u64) -> R) -> R {
+        let mut state = self.0.lock();
+        let date = state.signed.date(&self.0.network);
+        let result = change(state.signed.zones(), date);
+        state.publish(&self.0.network);
+        self.remind(&mut state);
+        result
+    }
+
+    /// For rehearsals: the clock of the zones that are signed here is put forward, and all is done that becomes due on
+    /// the way.
+    pub fn put_forward(&self, time: Duration) {
+        let network = &self.0.network;
+        let mut state = self.0.lock();
+        let until = state.signed.date(network) + time.as_secs();
+        loop {
+            let now = state.signed.date(network);
+            let next =
+                state.signed.zones().iter().map(LiveZone::next_deadline).filter(|next| *next > now).min();
+            let stop = next.unwrap_or(until).min(until);
+            state.signed.wait(Duration::from_secs(stop.saturating_sub(now)));
+            state.signed.advance(network);
+            state.publish(network);
+            if stop >= until {
+                break;
+            }
+        }
+        self.remind(&mut state);
+    }
+
+    /// Puts other zones in place of an authority's; copies, and zones that are signed here, stay. What has changed is remembered for incremental
     /// transfers, and those who are to know are told. `false`: this is no authority.
     pub fn replace_zones(&self, new: Zones) -> bool {
         let (network, mut state) = (&self.0.network, self.0.lock());
+        let state = &mut *state;
         let now = network.now();
+        let signed = &state.signed;
         let Machine::Authoritative(zones, packed, keeper) = &mut state.machine else { return false };
-        let copied = |origin: &Name| zones.copies.iter().any(|copy| copy.zone == *origin);
+        let copied =
+            |origin: &Name| signed.holds(origin) || zones.copies.iter().any(|copy| copy.zone == *origin);
         let gone: Vec<Name> = zones.authority.zones().map(|zone| zone.origin().clone()).collect();
         let gone = gone.into_iter().filter(|name| !copied(name) && new.authority.zone(name).is_none());
         gone.collect::<Vec<_>>().iter().for_each(|name| zones.authority.remove(name));
@@ -163,7 +212,7 @@ impl Engine {
         zones.transfer = new.transfer;
         packed.clear();
         state.carry_out(network, now, None);
-        self.remind(&mut state);
+        self.remind(state);
         true
     }
 
@@ -242,7 +291,7 @@ impl Engine {
 
     /// Lets the driver know of a nearer deadline.
     fn remind(&self, state: &mut State) {
-        if state.machine.next_deadline() < state.scheduled {
+        if state.next_deadline() < state.scheduled {
             self.0.sooner.notify_one();
         }
     }
@@ -253,7 +302,7 @@ impl Engine {
         loop {
             let deadline = {
                 let mut state = self.0.lock();
-                state.scheduled = state.machine.next_deadline();
+                state.scheduled = state.next_deadline();
                 state.scheduled
             };
             tokio::select! {
@@ -271,7 +320,12 @@ impl Engine {
                     }
                 }
                 () = network.sleep_until(deadline), if !deadline.is_never() => {
-                    self.0.lock().tell(&network, network.now(), Input::Timeout);
+                    let mut state = self.0.lock();
+                    state.tell(&network, network.now(), Input::Timeout);
+                    if state.signed.next_deadline() <= network.now() {
+                        state.signed.advance(&network);
+                        state.publish(&network);
+                    }
                 }
                 () = self.0.sooner.notified() => {}
             }
@@ -280,6 +334,23 @@ impl Engine {
 }
 
 impl State {
+    fn next_deadline(&self) -> Instant {
+        self.machine.next_deadline().min(self.signed.next_deadline())
+    }
+
+    /// Serves the latest versions of the zones that are signed here.
+    fn publish(&mut self, network: &Network) {
+        let now = network.now();
+        let Machine::Authoritative(zones, packed, keeper) = &mut self.machine else { return };
+        let news = self.signed.news(network, |zone| zones.authority.zone(zone.origin()).cloned());
+        for zone in news {
+            packed.clear();
+            zones.authority.replace(Arc::clone(&zone));
+            keeper.changed(now, &zone);
+        }
+        self.carry_out(network, now, None);
+    }
+
     fn query(
         &mut self,
         network: &Network,

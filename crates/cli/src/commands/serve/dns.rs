@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use thru_names::dnssec::signing::live::LiveZone;
 use thru_names::proto::rr::Name;
 use thru_names::resolver::{ResolverConfig, Upstream, UpstreamKind};
 use thru_names::service::access::{Access, Action};
@@ -13,8 +14,11 @@ use thru_names::service::{ServiceConfig, Stale};
 use thru_net::Network;
 use thru_serve::nameserver::{Certificate, LogFn, Logged, NameServer, Role, Transport, control};
 use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::zones;
+use super::orders::Orders;
+use super::zones::Files;
+use super::{keys, zones};
 use crate::args::names::ServeDnsArgs;
 use crate::commands::masters;
 use crate::commands::up::until_told;
@@ -34,13 +38,19 @@ pub(crate) fn run(args: &ServeDnsArgs) -> Outcome {
             "serve on the host's network or on iface:NAME; `thru lab up` joins a lab to this machine",
         ));
     }
-    let role = role(args)?;
+    let (role, found) = role(args)?;
     let log = args.query_log.as_deref().map(log_to).transpose()?;
     let args = args.clone();
-    place.run(move |session| async move { serve(&session.network(), role, log, &args).await })?
+    place.run(move |session| async move { serve(&session.network(), role, found, log, &args).await })?
 }
 
-async fn serve(network: &Network, role: Role, log: Option<Box<LogFn>>, args: &ServeDnsArgs) -> Outcome {
+async fn serve(
+    network: &Network,
+    role: Role,
+    found: Option<Live>,
+    log: Option<Box<LogFn>>,
+    args: &ServeDnsArgs,
+) -> Outcome {
     let mut server = NameServer::new(network, role, log);
     let usual = [SocketAddr::from((Ipv4Addr::LOCALHOST, 53))];
     let encrypted = !(args.tls.is_empty() && args.https.is_empty() && args.quic.is_empty());
@@ -53,13 +63,19 @@ async fn serve(network: &Network, role: Role, log: Option<Box<LogFn>>, args: &Se
         listen_secured(network, &mut server, args).await?;
     }
     let engine = server.engine();
+    let orders = found.map(|(live, files)| {
+        engine.keep_signed(live, keys::save(args.keys.as_deref()));
+        Orders::new(args.clone(), engine.clone(), files)
+    });
+    let more = move |words: &[&str]| orders.as_ref()?.obey(words);
     let control = Control::open(args.control.as_deref(), listen.first().map_or(53, SocketAddr::port))?;
     output::say(&format!("orders are taken at {}; ^C ends it\n", control.path.display()));
     let broken = |error: io::Error| Failure::undecided(format!("cannot go on: {error}"), "");
     tokio::select! {
         biased;
         told = until_told() => told.map_err(broken)?,
-        ended = control::serve(&control.listener, engine.clone()) => ended.map_err(broken)?,
+        ended = control::serve(&control.listener, engine.clone(), &more) => ended.map_err(broken)?,
+        ended = reload_when_told(&more) => ended.map_err(broken)?,
         ended = server.run() => ended.map_err(broken)?,
     }
     let counted = engine.statistics();
@@ -72,6 +88,16 @@ async fn serve(network: &Network, role: Role, log: Option<Box<LogFn>>, args: &Se
     let replies: u64 = counted.replies.iter().sum();
     output::say(&format!("{queries}; {replies} replies, {} questions to other servers\n", counted.asked));
     Ok(HEALTHY)
+}
+
+/// SIGHUP: the zones are read again.
+async fn reload_when_told(orders: &control::MoreFn) -> io::Result<()> {
+    let mut told = signal(SignalKind::hangup())?;
+    while told.recv().await.is_some() {
+        let said = orders(&["reload"]).unwrap_or_else(|| "there are no zones to be read again".into());
+        output::say(&format!("{said}\n"));
+    }
+    Ok(())
 }
 
 async fn listen_secured(
@@ -157,11 +183,15 @@ pub(crate) fn usual_control(port: u16) -> PathBuf {
     }
 }
 
-fn role(args: &ServeDnsArgs) -> Result<Role, Failure> {
+/// Zones that are signed here, and the files that they come from.
+type Live = (Vec<LiveZone>, Files);
+
+fn role(args: &ServeDnsArgs) -> Result<(Role, Option<Live>), Failure> {
     if args.zone.is_empty() && args.secondary.is_empty() {
-        return Ok(Role::Recursive(Box::new(service(args)?)));
+        return Ok((Role::Recursive(Box::new(service(args)?)), None));
     }
-    Ok(Role::Authoritative(zones::read(args)?))
+    let zones::Found { zones, live, files } = zones::read(args)?;
+    Ok((Role::Authoritative(zones), Some((live, files))))
 }
 
 fn service(args: &ServeDnsArgs) -> Result<ServiceConfig, Failure> {

@@ -1,37 +1,110 @@
 //! The zones of an authority: read, and signed if that is wanted.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use thru_names::authority::secondary::SecondaryConfig;
 use thru_names::authority::{Authority, SignedZone};
-use thru_names::dnssec::signing::keyfile::Keys;
-use thru_names::dnssec::signing::zone::{Chain, KeyState, Plan, sign};
-use thru_names::dnssec::signing::{KEY_SIGNING, SigningKey, Window};
+use thru_names::dnssec::signing::live::LiveZone;
 use thru_names::proto::rr::{Name, RecordType};
 use thru_names::text::{name_text, parse_name};
-use thru_serve::nameserver::{Zones, randomness};
+use thru_names::wire::RawRecord;
+use thru_serve::nameserver::{Engine, Zones};
 
-use crate::args::names::{Algorithm, ServeDnsArgs};
+use super::keys;
+use crate::args::names::ServeDnsArgs;
 use crate::commands::masters::records;
 use crate::failure::Failure;
 use crate::output;
 
-/// Signatures hold from an hour ago, for clocks that are late, for two weeks.
-const BEFORE: u64 = 3_600;
-const HOLD: u64 = 14 * 86_400;
-/// TTL of keys and DS records, in seconds.
-const KEY_TTL: u32 = 3_600;
-/// SHA-256 (RFC 4509).
-const SHA256: u8 = 2;
+/// The zones as their files have them.
+#[derive(Debug, Default)]
+pub(super) struct Files(BTreeMap<Name, Vec<RawRecord>>);
+
+/// What there is to serve.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Zones that are served as they are, and what goes for all.
+    pub zones: Zones,
+    /// Zones that are signed here.
+    pub live: Vec<LiveZone>,
+    /// What the files said, to see later what has changed.
+    pub files: Files,
+}
 
 /// The zones that `--zone` names.
-pub(super) fn read(args: &ServeDnsArgs) -> Result<Zones, Failure> {
-    let mut zones = Vec::new();
-    for text in &args.zone {
-        zones.push(zone(text, args)?);
+pub(super) fn read(args: &ServeDnsArgs) -> Result<Found, Failure> {
+    let (files, signed) = (Files::read(args)?, signs(args));
+    let (mut zones, mut live) = (Vec::new(), Vec::new());
+    for (origin, found) in &files.0 {
+        if signed {
+            let zone = keys::live(origin, found.clone(), args)?;
+            tell(zone.zone(), ", signed here");
+            live.push(zone);
+        } else {
+            zones.push(plain(found)?);
+        }
     }
+    zones.iter().for_each(|zone| tell(zone, ""));
+    Ok(Found { zones: served(zones, args)?, live, files })
+}
+
+/// Reads the files again and serves what they say now. The error says what is wrong with them; then all stays as it was.
+pub(super) fn reload(args: &ServeDnsArgs, files: &mut Files, engine: &Engine) -> Result<Vec<Name>, Failure> {
+    let fresh = Files::read(args)?;
+    let changed: Vec<Name> = fresh
+        .0
+        .iter()
+        .filter(|(name, now)| files.0.get(*name) != Some(*now))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if signs(args) {
+        engine.change_signed(|zones, date| {
+            for zone in zones.iter_mut().filter(|zone| changed.contains(zone.origin())) {
+                let found = fresh.0[zone.origin()].clone();
+                zone.replace(date, found).map_err(|why| refused(zone.origin(), &why))?;
+            }
+            Ok::<(), Failure>(())
+        })?;
+    } else {
+        let zones = fresh.0.values().map(|found| plain(found)).collect::<Result<Vec<_>, _>>()?;
+        for zone in zones.iter().filter(|zone| changed.contains(zone.origin())) {
+            let before = files.0.get(zone.origin()).and_then(|found| plain(found).ok());
+            let newer =
+                |old: SignedZone| thru_names::authority::changes::is_newer(zone.serial(), old.serial());
+            if !before.is_none_or(newer) {
+                output::say(&format!(
+                    "the serial of {} has not grown: its secondaries will not notice the change\n",
+                    name_text(zone.origin())
+                ));
+            }
+        }
+        engine.replace_zones(served(zones, args)?);
+    }
+    *files = fresh;
+    Ok(changed)
+}
+
+/// Whether zones are signed here.
+fn signs(args: &ServeDnsArgs) -> bool {
+    args.sign.is_some() || !args.sign_with.is_empty()
+}
+
+fn plain(found: &[RawRecord]) -> Result<SignedZone, Failure> {
+    SignedZone::new(found).map_err(|why| Failure::usage(why, "master files: RFC 1035 section 5"))
+}
+
+fn refused(origin: &Name, why: &str) -> Failure {
+    Failure::usage(format!("{}: {why}", name_text(origin)), "master files: RFC 1035 section 5")
+}
+
+fn tell(zone: &SignedZone, how: &str) {
+    output::say(&format!("zone {} with serial {}{how}\n", name_text(zone.origin()), zone.serial()));
+}
+
+fn served(zones: Vec<SignedZone>, args: &ServeDnsArgs) -> Result<Zones, Failure> {
     let transfer = args.transfer.iter().map(|prefix| (prefix.address(), prefix.len())).collect();
     let zones = zones.into_iter().map(Arc::new);
     let copies = args.secondary.iter().map(|text| copy(text)).collect::<Result<_, _>>()?;
@@ -67,7 +140,14 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-fn zone(text: &str, args: &ServeDnsArgs) -> Result<SignedZone, Failure> {
+impl Files {
+    fn read(args: &ServeDnsArgs) -> Result<Files, Failure> {
+        args.zone.iter().map(|text| file(text, signs(args))).collect::<Result<_, _>>().map(Files)
+    }
+}
+
+/// One zone's name and records.
+fn file(text: &str, signed: bool) -> Result<(Name, Vec<RawRecord>), Failure> {
     let (origin, file) = match text.split_once('=') {
         Some((name, file)) => {
             let name = parse_name(name).map_err(|why| {
@@ -77,79 +157,23 @@ fn zone(text: &str, args: &ServeDnsArgs) -> Result<SignedZone, Failure> {
         }
         None => (Name::root(), Path::new(text)),
     };
-    let wrong = |why: String| {
-        Failure::usage(format!("{}: {why}", file.display()), "master files: RFC 1035 section 5")
-    };
     let mut found = records(file, &origin)?;
-    let signed = args.sign.is_some() || !args.sign_with.is_empty();
+    let soa = found.iter().find(|record| record.rtype == RecordType::SOA);
+    let origin = soa.map(|soa| soa.name.to_lowercase()).ok_or_else(|| {
+        Failure::usage(format!("{}: there is no SOA", file.display()), "master files: RFC 1035 section 5")
+    })?;
     if signed {
-        let soa = found.iter().find(|record| record.rtype == RecordType::SOA);
-        let origin = soa.ok_or_else(|| wrong("there is no SOA".to_owned()))?.name.to_lowercase();
         // What an earlier signing left is made anew.
-        let left = [RecordType::RRSIG, RecordType::NSEC, RecordType::NSEC3, RecordType::NSEC3PARAM];
-        found.retain(|record| !left.contains(&record.rtype) && record.rtype != RecordType::DNSKEY);
-        found = sign(&origin, &found, &plan(&origin, args)?).map_err(wrong)?;
+        let left = [
+            RecordType::RRSIG,
+            RecordType::NSEC,
+            RecordType::NSEC3,
+            RecordType::NSEC3PARAM,
+            RecordType::DNSKEY,
+            RecordType::CDS,
+            RecordType::CDNSKEY,
+        ];
+        found.retain(|record| !left.contains(&record.rtype));
     }
-    let zone = SignedZone::new(&found).map_err(wrong)?;
-    let how = if signed { ", signed here" } else { "" };
-    output::say(&format!("zone {} with serial {}{how}\n", name_text(zone.origin()), zone.serial()));
-    Ok(zone)
-}
-
-fn plan(origin: &Name, args: &ServeDnsArgs) -> Result<Plan, Failure> {
-    let mut keys = Vec::new();
-    if let Some(algorithm) = args.sign {
-        let key = match algorithm {
-            Algorithm::Ed25519 => SigningKey::ed25519(&entropy(), KEY_SIGNING),
-            Algorithm::P256 => SigningKey::new_p256(KEY_SIGNING, randomness()),
-        };
-        keys.push((key, KeyState::Active));
-    }
-    for file in &args.sign_with {
-        let bad = |why: String| {
-            Failure::usage(
-                format!("cannot use the key {}: {why}", file.display()),
-                "give the K*.private of dnssec-keygen or ldns-keygen, with the K*.key beside it",
-            )
-        };
-        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| bad(error.to_string()));
-        let pair = Keys { private: &read(file)?, public: &read(&file.with_extension("key"))? };
-        let (name, key) = pair.read(randomness()).map_err(bad)?;
-        if name == *origin {
-            keys.push((key, KeyState::Active));
-        }
-    }
-    if keys.is_empty() {
-        return Err(Failure::usage(
-            format!("none of the keys is for {}", name_text(origin)),
-            "the name in the K*.key is the zone's",
-        ));
-    }
-    for (key, _) in keys.iter().filter(|(key, _)| key.is_entry_point() || keys.len() == 1) {
-        let [high, low, algorithm, digest_type, digest @ ..] =
-            &key.ds(origin, SHA256).unwrap_or_default()[..]
-        else {
-            continue;
-        };
-        let tag = u16::from_be_bytes([*high, *low]);
-        let digest: String = digest.iter().map(|octet| format!("{octet:02X}")).collect();
-        let name = name_text(origin);
-        output::print(&format!("{name} {KEY_TTL} IN DS {tag} {algorithm} {digest_type} {digest}\n"));
-    }
-    let now = thru_os::clock::unix_time().as_secs();
-    // RFC 4034 section 3.1.5: dates are modulo 2^32.
-    let window = Window { inception: (now - BEFORE) as u32, expiration: (now + HOLD) as u32 };
-    let chain = if args.nsec3 {
-        // RFC 9276: no further rounds, no salt.
-        Chain::Nsec3 { iterations: 0, salt: Vec::new(), opt_out: false }
-    } else {
-        Chain::Nsec
-    };
-    Ok(Plan { keys, window, chain, dnskey_ttl: KEY_TTL })
-}
-
-fn entropy() -> [u8; 32] {
-    let mut octets = [0; 32];
-    thru_os::entropy::fill(&mut octets);
-    octets
+    Ok((origin, found))
 }

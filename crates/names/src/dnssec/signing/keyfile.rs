@@ -62,6 +62,56 @@ impl Keys<'_> {
     }
 }
 
+/// A new key in files, and the name that they have without their endings.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// `K`, the zone, the algorithm and the tag, as other programs name them.
+    pub stem: String,
+    /// `K*.private`.
+    pub private: String,
+    /// `K*.key`.
+    pub public: String,
+}
+
+/// Where the secret number stands in a PKCS#8 document of a P-256 key (RFC 5208, RFC 5915) as `ring` writes it.
+const P256_SECRET: std::ops::Range<usize> = 36..68;
+
+/// A new key for a zone: of [`ED25519`] or [`ECDSAP256SHA256`].
+///
+/// # Errors
+/// Another algorithm, or no randomness.
+pub fn generate(zone: &Name, algorithm: u8, flags: u16, random: &Randomness) -> Result<Written, String> {
+    let none = |_| "there is no randomness".to_owned();
+    let (key, secret) = match algorithm {
+        ED25519 => {
+            let mut seed = [0; 32];
+            random.fill(&mut seed).map_err(none)?;
+            (SigningKey::ed25519(&seed, flags), seed.to_vec())
+        }
+        ECDSAP256SHA256 => {
+            let rules = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+            let document = EcdsaKeyPair::generate_pkcs8(rules, &**random).map_err(none)?;
+            let secret = document.as_ref().get(P256_SECRET).unwrap_or_default().to_vec();
+            (SigningKey::p256(document.as_ref(), flags, random.clone())?, secret)
+        }
+        other => return Err(format!("no keys of algorithm {other} are made here (13, 15)")),
+    };
+    let kind = if algorithm == ED25519 { "ED25519" } else { "ECDSAP256SHA256" };
+    let name = crate::text::name_text(zone);
+    let record = crate::wire::RawRecord {
+        name: zone.clone(),
+        rtype: RecordType::DNSKEY,
+        class: crate::wire::CLASS_IN,
+        ttl: 3600,
+        data: key.dnskey().into(),
+    };
+    let public = format!("{name} 3600 IN DNSKEY {}\n", crate::rdata::data_text(record.rtype, &record.data));
+    let secret = crate::rdata::base64_text(&secret);
+    let private =
+        format!("Private-key-format: v1.3\nAlgorithm: {algorithm} ({kind})\nPrivateKey: {secret}\n");
+    Ok(Written { stem: format!("K{name}+{algorithm:03}+{:05}", key.tag()), private, public })
+}
+
 /// `Name: value` lines.
 struct Fields<'a>(BTreeMap<&'a str, &'a str>);
 

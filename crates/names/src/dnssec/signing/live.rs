@@ -10,6 +10,8 @@
 //! Each step waits until nothing that contradicts the next one is left in caches. Which DS records the parent should
 //! have the zone says itself, in CDS and CDNSKEY (RFC 7344).
 
+mod state;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
