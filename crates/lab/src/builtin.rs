@@ -46,7 +46,8 @@ pub const GROUPS: &[Group] = groups! {
         "dns-stale-anchor" "dns-denial-broken" "dns-cut-no-tcp" "dns-large-lost" "dns-captive"
         "dns-glue-private" "dns-filter" "name-impossible" "dnssec-ds-too-early" "dnssec-ds-too-late"
         "resolver-trips-over-edns" "resolver-drops-edns" "resolver-damages-answers" "resolver-wrong-id"
-        "resolver-other-port" "resolver-other-question" "resolver-fails" "dns-servers-slow";
+        "resolver-other-port" "resolver-other-question" "resolver-fails" "dns-servers-slow"
+        "dns-on-hold";
     "servers", "name servers and resolvers that misbehave; anycast, DNS64":
         "dns-edns-dropped" "dns-edns-formerr" "dns-edns-ignored" "dns-signatures-stripped" "dns-only-tcp"
         "dns-tcp-closed" "dns-tcp-silent" "dns-truncates" "dns-rate-limited" "dns-wrong-id"
@@ -59,10 +60,10 @@ pub const GROUPS: &[Group] = groups! {
     "link", "the local network":
         "host-down" "address-twice";
     "ip", "addresses, routes, packet sizes, quality":
-        "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64" "nat64"
-        "nat64-dead" "nat64-large-lost"
+        "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
         "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
-        "route-flaps" "ecn-dropped" "prefix-withdrawn";
+        "route-flaps" "ecn-dropped" "prefix-withdrawn"
+        "nat64" "nat64-dead" "nat64-large-lost";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
         "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
@@ -99,7 +100,8 @@ pub const GROUPS: &[Group] = groups! {
         "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
-        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll";
+        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll"
+        "ok-algorithm-unknown" "ok-ds-algorithm-unknown" "ok-ds-digest-unknown" "ok-nsec3-iterations";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"

@@ -101,6 +101,20 @@ pub(super) fn new(
     pair.read(randomness()).map(|(_, key)| key).map_err(failed)
 }
 
+/// What a key's files are called without their endings.
+pub(super) fn stem(origin: &Name, key: &SigningKey) -> String {
+    let name = name_text(origin).replace('/', "%2F");
+    format!("K{name}+{:03}+{:05}", key.algorithm(), key.tag())
+}
+
+/// Takes away the files of a key that was never used.
+pub(super) fn remove(folder: Option<&Path>, stem: &str) {
+    for ending in ["key", "private"] {
+        // Who made them a moment ago can remove them; and if not, they harm nobody.
+        let _ = folder.map(|folder| fs::remove_file(folder.join(format!("{stem}.{ending}"))));
+    }
+}
+
 /// The keys of a zone in a folder.
 fn in_folder(folder: &Path, origin: &Name) -> Result<Vec<SigningKey>, Failure> {
     fs::create_dir_all(folder).map_err(|error| unreadable(folder, &error.to_string()))?;

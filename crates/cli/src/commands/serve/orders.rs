@@ -75,8 +75,11 @@ impl Orders {
         self.with(zone, |zone, date| {
             let flags = if roll == Roll::ZoneKey { ZONE_SIGNING } else { KEY_SIGNING };
             let why = |failure: Failure| failure.message;
-            let key = keys::new(zone.origin(), algorithm, flags, self.args.keys.as_deref()).map_err(why)?;
-            zone.begin(date, roll, vec![key])
+            let folder = self.args.keys.as_deref();
+            let key = keys::new(zone.origin(), algorithm, flags, folder).map_err(why)?;
+            let files = keys::stem(zone.origin(), &key);
+            // A roll that does not begin leaves nothing behind.
+            zone.begin(date, roll, vec![key]).inspect_err(|_| keys::remove(folder, &files))
         })
     }
 
