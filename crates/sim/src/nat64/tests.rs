@@ -239,7 +239,7 @@ proptest! {
         let mut nat64 = nat64();
         let mut packet = [head, tail].concat();
         if let Some(first) = packet.first_mut() {
-            *first = *first & 15 | if v4 { 0x40 } else { 0x60 };
+            *first = (*first & 15) | if v4 { 0x40 } else { 0x60 };
         }
         if to_prefix && packet.len() >= 40 {
             if v4 {

@@ -106,7 +106,7 @@ fn v6_to_v4(packet: &[u8], addresses: &mut impl Addresses, how: How) -> Translat
     let mut out = vec![0x45, header.class, 0, 0, 0, 0, 0, 0, header.hops, protocol, 0, 0];
     out[2..4].copy_from_slice(&u16::try_from(total).unwrap_or(u16::MAX).to_be_bytes());
     let (id, flags) = match header.fragment {
-        Some((offset, more, id)) => (id as u16, offset / 8 | u16::from(more) << 13),
+        Some((offset, more, id)) => (id as u16, (offset / 8) | u16::from(more) << 13),
         None => match how {
             How::Cut(id) => (id, 0),
             How::Whole(id) if total <= MAY_BE_CUT => (id, 0),
