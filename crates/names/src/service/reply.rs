@@ -7,6 +7,7 @@ use thru_wire::Instant;
 
 use super::local::LocalAnswer;
 use super::{ServiceConfig, single_question};
+use crate::dnssec::ede;
 use crate::message::{Peek, UDP_PAYLOAD, UDP_PAYLOAD_PLAIN, bare_error};
 use crate::resolver::{Answer, ShownCookie};
 use crate::rrset::Security;
@@ -19,7 +20,7 @@ pub struct Style {
     pub minimal: bool,
     /// Explain failures with extended errors (RFC 8914).
     pub extended_errors: bool,
-    /// Also that an answer is stale.
+    /// Also what is no error: that an answer is stale, or made out of known denials.
     pub extended_errors_stale: bool,
     /// With their texts.
     pub extended_error_texts: bool,
@@ -344,7 +345,8 @@ impl Reply {
     /// The resolver's answer.
     pub(crate) fn answer(&self, answer: &Answer) -> Vec<u8> {
         let mut response = self.of(answer);
-        if let Some((code, text)) = &answer.extended_error {
+        let told = |code: u16| code != ede::SYNTHESIZED || self.style.extended_errors_stale;
+        if let Some((code, text)) = answer.extended_error.as_ref().filter(|(code, _)| told(*code)) {
             let text = if self.style.extended_error_texts { text } else { "" };
             self.explain(&mut response, *code, text);
         }
