@@ -64,9 +64,10 @@ fn play(place: &Place) -> Result<(), NotHere> {
     near.wait_for("o4.ipv4 > added");
     far.wait_for("o4.ipv4 > added");
     tell("disable s4");
-    near.wait_for("one.ipv4 > removed [sole] 203.0.113.2/32");
+    // Which of its routes is the best then depends on whether OSPF has told it, too.
+    near.wait_for("one.ipv4 > removed");
     tell("enable s4");
-    near.wait_for("one.ipv4 > added [best] 203.0.113.2/32");
+    near.wait_for("one.ipv4 > added");
     tell("reload in one");
     tell("disable o4");
     tell("disable one \"back in an hour\"");
