@@ -56,7 +56,7 @@ impl Budget {
     }
 }
 
-const HELD_BACK: Budget = Budget { packets: 24, time: Duration::from_millis(200) };
+const HELD_BACK: Budget = Budget { packets: 36, time: Duration::from_millis(200) };
 
 #[cfg(test)]
 mod tests {
