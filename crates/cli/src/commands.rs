@@ -19,5 +19,6 @@ pub(crate) mod route;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod shown;
 pub(crate) mod up;
 pub(crate) mod url;

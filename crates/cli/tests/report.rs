@@ -255,6 +255,17 @@ fn explain_tells_of_a_cause_by_code_and_by_word() {
     for part in ["FW01: port silently blocked", "How to see it", "How to mend it", "--on lab:port-dropped"] {
         assert!(page.contains(part), "{part} is missing in {page}");
     }
+    // The command asks for what the fault is in the way of.
+    let (_, page, _) = text(&["explain", "IP18"]);
+    assert!(page.contains("$ thru https://www.shop.lab/bytes/3000000 --on lab:bufferbloat\n"), "{page}");
+    let (_, page, _) = text(&["explain", "Q13"]);
+    assert!(page.contains("--on lab:http3-refused --http 3\n"), "{page}");
+    let (code, page, said) = text(&["https://www.shop.lab", "--on", "lab:bufferbloat"]);
+    assert!(code == Some(0) && page.contains("is healthy"), "{page}");
+    assert!(
+        said.contains("shows with `thru https://www.shop.lab/bytes/3000000 --on lab:bufferbloat`"),
+        "{said}"
+    );
     let (_, list, _) = text(&["explain", "certificate", "expired"]);
     assert!(list.contains("TLS07") && !list.contains("FW01"), "{list}");
     let (code, out, said) = text(&["explain", "FW99"]);

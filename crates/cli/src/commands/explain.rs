@@ -6,6 +6,7 @@ use thru_lab::{Scenario, builtin};
 use thru_report::{json as report_json, text::explain as view};
 use thru_trace::fault::{self, Fault};
 
+use super::shown;
 use crate::args::ExplainArgs;
 use crate::failure::{Failure, HEALTHY};
 use crate::{Outcome, output};
@@ -31,7 +32,11 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     }
     let style = output::style(args.color);
     match found.as_slice() {
-        [cause] => output::print(&view::page(cause, &labs(cause), &style)),
+        [cause] => {
+            let commands: Vec<String> =
+                labs(cause).iter().filter_map(|lab| shown::command(lab, Some(cause.id))).collect();
+            output::print(&view::page(cause, &commands, &style));
+        }
         causes => {
             output::print(&view::list(causes, &style));
             output::say("`thru explain CODE` tells more\n");
@@ -47,8 +52,8 @@ fn speaks_of(cause: &Fault, words: &str) -> bool {
 }
 
 /// The built-in labs whose truth names the cause, alone or in a set; those where it stands alone come first.
-fn labs(cause: &Fault) -> Vec<String> {
-    let mut found: Vec<(usize, String)> = builtin::names()
+fn labs(cause: &Fault) -> Vec<Scenario> {
+    let mut found: Vec<(usize, Scenario)> = builtin::names()
         .filter_map(Scenario::builtin)
         .filter_map(|lab| {
             let sets = lab.checks.iter().filter_map(|check| match &check.kind {
@@ -56,15 +61,16 @@ fn labs(cause: &Fault) -> Vec<String> {
                 _ => None,
             });
             let size = sets.filter(|set| set.iter().any(|id| id == cause.id)).map(Vec::len).min()?;
-            Some((size, lab.name.clone()))
+            Some((size, lab))
         })
         .collect();
-    found.sort();
-    found.into_iter().map(|(_, name)| name).collect()
+    found.sort_by(|(size, lab), (other_size, other)| (size, &lab.name).cmp(&(other_size, &other.name)));
+    found.into_iter().map(|(_, lab)| lab).collect()
 }
 
 fn object(cause: &Fault) -> serde_json::Value {
     let page = fault::page(cause.id);
+    let labs = labs(cause);
     json!({
         "id": cause.id,
         "layer": cause.layer(),
@@ -73,6 +79,7 @@ fn object(cause: &Fault) -> serde_json::Value {
         "see": page.map(|page| page.see),
         "alike": page.map(|page| page.alike),
         "fix": page.map(|page| page.fix),
-        "labs": labs(cause),
+        "labs": labs.iter().map(|lab| &lab.name).collect::<Vec<_>>(),
+        "commands": labs.iter().filter_map(|lab| shown::command(lab, Some(cause.id))).collect::<Vec<_>>(),
     })
 }

@@ -12,6 +12,7 @@ use thru_probe::secure::{TlsOptions, Trust};
 use thru_trace::{Trace, Verdict, attach_frames};
 use url::Url;
 
+use super::shown;
 use crate::args::{Http, UrlArgs};
 use crate::failure::Failure;
 use crate::place::{self, Place};
@@ -36,6 +37,10 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         return super::compare::run(url, place, args, extra_trust);
     }
     let options = args.clone();
+    let lab = match &place {
+        Place::Lab { scenario, .. } => Some((scenario.clone(), url.clone())),
+        Place::Host | Place::Iface(_) => None,
+    };
     let (trace, verdict) = place.run(move |session| async move {
         let key_log = KeyLogBuffer::default();
         let mut journey_options = journey_options(&session, url, &key_log, extra_trust.as_deref())?;
@@ -54,6 +59,11 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         eprint!("{report}");
     } else {
         output::print(&report);
+    }
+    if let Some(hint) =
+        lab.and_then(|(lab, asked)| shown::elsewhere(&lab, &asked, args.http.is_some(), &verdict))
+    {
+        output::say(&hint);
     }
     Ok(exit_code(&verdict))
 }

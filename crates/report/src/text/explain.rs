@@ -5,8 +5,8 @@ use super::layout::{table, wrap};
 use super::{Style, heading};
 use thru_trace::fault::{self, Fault};
 
-/// A page on one cause; `labs` are those that show it.
-pub fn page(cause: &Fault, labs: &[String], style: &Style) -> String {
+/// A page on one cause; `commands` show it in labs.
+pub fn page(cause: &Fault, commands: &[String], style: &Style) -> String {
     let mut out = heading(&format!("{}: {}", cause.id, cause.title), style);
     out.push_str(&wrap(&format!("Layer: {}.", layer_name(cause.layer())), "  ", style.width));
     let mut part = |title: &str, text: &str| {
@@ -22,13 +22,11 @@ pub fn page(cause: &Fault, labs: &[String], style: &Style) -> String {
     }
     out.push('\n');
     out.push_str(&heading("A lab that shows it", style));
-    match labs {
-        [] => out.push_str("  none yet\n"),
-        labs => {
-            for lab in labs {
-                out.push_str(&format!("  $ thru https://www.shop.lab --on lab:{lab}\n"));
-            }
-        }
+    if commands.is_empty() {
+        out.push_str("  none yet\n");
+    }
+    for command in commands {
+        out.push_str(&format!("  $ {command}\n"));
     }
     out
 }
@@ -50,7 +48,7 @@ mod tests {
     fn a_page_has_its_parts_and_fits() {
         let style = Style { width: 60, ..Style::default() };
         for cause in fault::all() {
-            let text = page(cause, &["some-lab".into()], &style);
+            let text = page(cause, &["thru https://www.shop.lab --on lab:loss".into()], &style);
             assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
             for title in ["What happens", "How to see it", "What looks the same", "How to mend it"] {
                 assert!(text.contains(title), "{}: {title}", cause.id);
