@@ -307,14 +307,17 @@ fn the_mouse_chooses_and_the_wheel_moves() {
     assert_eq!(browser.selected(), 7);
     press(&mut browser, &[Key::Wheel(true, 5, 6)]);
     assert_eq!(browser.selected(), 4);
-    // A line of the tree, and again: it opens.
+    // The chosen line of the tree opens, and shuts again.
     let area = browser.layout().tree.expect("there is room");
+    let lines = |browser: &mut Browser| {
+        let detail = browser.window.detail(4).expect("it is shown");
+        browser.tree.shown(detail).len()
+    };
+    let shut = lines(&mut browser);
     press(&mut browser, &[Key::Click(area.x, area.y)]);
-    let detail = browser.window.detail(4).expect("it is shown");
-    let before = browser.tree.shown(detail).len();
+    assert!(lines(&mut browser) > shut, "the first layer has lines");
     press(&mut browser, &[Key::Click(area.x, area.y)]);
-    let detail = browser.window.detail(4).expect("it is shown");
-    assert!(browser.tree.shown(detail).len() > before, "the first layer has lines");
+    assert_eq!(lines(&mut browser), shut);
     // Nothing is where nothing is.
     for (column, line) in [(0, 0), (79, 23), (500, 500), (0, 2)] {
         press(&mut browser, &[Key::Click(column, line), Key::Wheel(true, column, line), Key::Esc]);

@@ -4,7 +4,7 @@ use super::paint::Paint;
 use crate::browser::Browser;
 use crate::mark::MARKS;
 
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 14] = [
     ("up down, j k, PgUp PgDn, g G", "move; J K: another packet from any pane"),
     ("Tab, Enter, Esc", "to the tree and the bytes, back to the list"),
     ("left right, Enter", "shut and open a line of the tree"),
@@ -13,11 +13,9 @@ const KEYS: [(&str, &str); 16] = [
     ("f, n N", "find words, bytes (0x1603), fields (=tcp.len > 0)"),
     ("e E", "next and previous packet in trouble"),
     ("0-9, :", "go to a packet by its number"),
-    ("s", "follow the packet's stream"),
+    ("s, w", "follow the stream; write what passes to a file"),
     ("t", "times: since the first, the one before, of day"),
-    ("b", "other bytes: put together, decrypted"),
-    ("z", "this pane on the whole screen"),
-    ("w", "write the packets that pass the filter to a file"),
+    ("b, z", "other bytes: put together, opened; whole screen"),
     ("mouse", "choose, open and shut; the wheel moves"),
     ("q, ^C", "quit"),
     ("", "Marks in front of packets:"),
