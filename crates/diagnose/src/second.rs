@@ -20,7 +20,7 @@ pub(crate) const SURE: f64 = 0.7;
 /// How sure a verdict may be at most whose lookalikes are not ruled out.
 const DOUBT: f64 = 0.6;
 /// So many packets without any trouble show that a way loses hardly any.
-const PASSED_MIN: i64 = 10;
+const PASSED_MIN: i64 = 3;
 /// A first question that came so long after the beginning of a capture was really the first: nobody asks again later
 /// (a search for a neighbour takes three seconds, RFC 4861 10).
 const BEGAN_LATER: u64 = 4_000_000_000;

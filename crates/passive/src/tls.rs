@@ -260,12 +260,11 @@ impl Tls {
             && !matches!(opening.as_slice(), [20..=23, 3, ..]);
         let (time, number) = flow.sides[server].first_data?;
         // What came before the hello answers something else, and what the client said before was perhaps not captured.
-        // A banner comes before the hello, but then the hello is the first that the client says.
-        let client = flow.client();
-        let first = matches!(flow.opening[client].as_slice(), [22, 3, ..]);
+        // Services that greet do so first: where the connection was seen from its beginning, nothing was before it.
+        let greets = !flow.syns.is_empty() && !flow.synacks.is_empty() && flow.sides[server].uncaptured == 0;
         let asked = self
             .hello
-            .filter(|hello| (hello.time <= time || first) && flow.sides[client].uncaptured == 0);
+            .filter(|hello| (hello.time <= time || greets) && flow.sides[flow.client()].uncaptured == 0);
         asked.filter(|_| foreign).map(|_| Moment { time, number })
     }
 
