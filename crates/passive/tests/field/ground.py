@@ -219,7 +219,8 @@ class World:
                 except ProcessLookupError:
                     pass
             sh(f"ip netns del {self.ns(ns)}", check=False)
-        shutil.rmtree(f"/etc/netns/{self.ns('c')}", ignore_errors=True)
+        for ns in "ct":
+            shutil.rmtree(f"/etc/netns/{self.ns(ns)}", ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # ---- certificates ----
