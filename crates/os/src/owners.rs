@@ -42,13 +42,14 @@ pub struct Owners {
     holders: HashMap<u64, Owner>,
     /// Flows of whom nobody knows anything, and until when they are not asked about again.
     unknown: HashMap<Ends, u64>,
-    /// Nanoseconds that may be spent on looking, and when that was counted.
-    credit: u64,
+    /// Nanoseconds that may be spent on looking, or less than none: what one look cost beyond them is paid first; and
+    /// when that was counted.
+    credit: i64,
     counted: u64,
 }
 
 /// So many nanoseconds may be spent at once on looking for owners.
-pub const CREDIT: u64 = 200_000_000;
+pub const CREDIT: i64 = 200_000_000;
 /// Who was not found is looked for again after so long.
 const AGAIN: u64 = 200_000_000;
 /// So many questions without an answer, and so many sockets, are remembered.
@@ -80,7 +81,8 @@ impl Owners {
         }
         let key = (transport, a, b);
         let now = clock::now().nanos();
-        self.credit = CREDIT.min(self.credit + now.saturating_sub(self.counted) / 10);
+        let earned = i64::try_from(now.saturating_sub(self.counted) / 10).unwrap_or(CREDIT);
+        self.credit = CREDIT.min(self.credit.saturating_add(earned));
         self.counted = now;
         if self.credit > 0 && self.unknown.get(&key).is_none_or(|again| now >= *again) {
             self.read(transport);
@@ -94,7 +96,10 @@ impl Owners {
                 }
                 self.unknown.insert(key, now + AGAIN);
             }
-            self.credit = self.credit.saturating_sub(clock::now().nanos().saturating_sub(now));
+            let after = clock::now().nanos();
+            let spent = i64::try_from(after.saturating_sub(now)).unwrap_or(i64::MAX);
+            self.credit = self.credit.saturating_sub(spent);
+            self.counted = after;
         }
         self.holders.get(&self.inode(transport, a, b)?).cloned()
     }

@@ -49,7 +49,7 @@ impl Program {
     pub(crate) fn start(command: &Command) -> Program {
         let (from, to) = std::io::pipe().expect("a pipe");
         let mut limited = Command::new("timeout");
-        limited.args(["--kill-after=2", LIFE]).arg(command.get_program()).args(command.get_args());
+        limited.args(["--kill-after=15", LIFE]).arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => limited.env(name, value),

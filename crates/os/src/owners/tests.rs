@@ -40,3 +40,17 @@ fn our_own_sockets_are_ours() {
     );
     assert_eq!(found.map(|owner| owner.process), Some(us));
 }
+
+#[test]
+fn what_a_look_cost_too_much_is_paid_before_the_next() {
+    let mut owners = Owners::new();
+    let nobody = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
+    // Each of these is a reading of the tables in vain, until the credit is used up.
+    owners.credit = 1;
+    assert_eq!(owners.of(Transport::Udp, nobody(1), nobody(2)), None);
+    assert!(owners.credit < 0, "{}", owners.credit);
+    let unknown = owners.unknown.len();
+    owners.credit = i64::MIN / 2;
+    assert_eq!(owners.of(Transport::Udp, nobody(3), nobody(4)), None);
+    assert_eq!(owners.unknown.len(), unknown, "nobody was looked for");
+}
