@@ -27,8 +27,10 @@ fuzz_target!(|data: &[u8]| {
         if *key & 0xE0 == 0xE0 {
             size = (u16::from(*key & 0x1F) * 7, u16::from(*key & 0x0F) * 3);
             browser.resize(size.0, size.1);
+        } else if *key & 0xF0 == 0xD0 {
+            let _ = browser.key(Key::Click(u16::from(*key & 0x0F) * 6, u16::from(*key & 0x07) * 4));
         } else {
-            browser.key(meant(*key));
+            let _ = browser.key(meant(*key));
         }
         browser.work(64);
         let mut buffer = Buffer::empty(Rect::new(0, 0, size.0, size.1));

@@ -160,6 +160,13 @@ impl Questions {
         };
         let question = &mut self.all[*place];
         question.album.add(kept);
+        // About something else: nobody takes it (RFC 5452 9.1).
+        let about_another =
+            !message.name.is_empty() && !message.name.eq_ignore_ascii_case(&question.asked.name);
+        if question.answer.is_none() && !cut && about_another {
+            question.foreign.get_or_insert(at);
+            return;
+        }
         if question.answer.is_none() && !cut && question.asks_for_address() && message.is_noise() {
             question.broken.get_or_insert(at);
             return;
