@@ -7,7 +7,7 @@
 //!
 //! - [`Doctor`]: packets in, an [`Examination`] out. Start here.
 //! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.
-//! - `flow`, `side`: a TCP connection and its directions. `http1`: requests and answers on one. `quic`: QUIC.
+//! - `flow`, `side`: a TCP connection and its directions (`said`, `rhythm`, `trips`, `idle`, `framing`, `ended`). `http1`: requests and answers on one. `quic`: QUIC.
 //! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP. `tunnels`: VPNs over UDP.
 //! - `tls`, `certificates`, `exchange`: how handshakes and requests ended. `coding`: bodies that are not packed as their
 //!   heads say. `bgp`: the last words of routers' sessions.
