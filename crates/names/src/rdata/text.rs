@@ -1,12 +1,21 @@
 //! Master-file words to record data (RFC 1035 section 5, RFC 3597 section 5, and each type's own RFC).
 
+mod digits;
+mod master;
+mod svcb;
+
+pub use digits::{base64, base64_text, hex, time};
+pub use master::{master_records, record_from_text};
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use hickory_proto::rr::{Name, RecordType};
 
 use crate::text::parse_type;
-use crate::wire::{CLASS_CH, CLASS_IN, RawRecord, name_to_wire};
+use crate::wire::name_to_wire;
+use digits::base32;
+use master::seconds;
 
 /// Why a line is no record; completes "a line that ...".
 pub type TextError = String;
@@ -106,137 +115,6 @@ fn escape(octets: &[u8]) -> Result<(u8, usize), TextError> {
     }
 }
 
-/// A whole line: owner, then TTL and class in any order, type, data. `previous` is the owner when the line begins
-/// with a space.
-pub fn record_from_text(
-    line: &str,
-    origin: &Name,
-    ttl: u32,
-    previous: Option<&Name>,
-) -> Result<RawRecord, TextError> {
-    let words = words(line);
-    let mut rest = &words[..];
-    let inherits = line.starts_with(char::is_whitespace);
-    let name = match (inherits, previous, rest.first()) {
-        (true, Some(previous), _) => previous.clone(),
-        (_, _, Some(first)) => {
-            rest = &rest[1..];
-            name_from_text(&first.text, origin)?
-        }
-        _ => return Err("is empty".into()),
-    };
-    let (mut ttl, mut class) = (ttl, CLASS_IN);
-    loop {
-        let Some(word) = rest.first() else { return Err("has no type".into()) };
-        if let Some(seconds) = seconds(&word.text) {
-            ttl = seconds;
-        } else if word.text.eq_ignore_ascii_case("IN") {
-            class = CLASS_IN;
-        } else if word.text.eq_ignore_ascii_case("CH") || word.text.eq_ignore_ascii_case("CHAOS") {
-            class = CLASS_CH;
-        } else if word.text.eq_ignore_ascii_case("HS") {
-            class = 4;
-        } else {
-            break;
-        }
-        rest = &rest[1..];
-    }
-    let rtype = parse_type(&rest[0].text).ok_or_else(|| format!("has an unknown type {}", rest[0].text))?;
-    let data = from_text(rtype, &rest[1..], origin)?;
-    Ok(RawRecord { name, rtype, class, ttl, data: data.into() })
-}
-
-/// The records of a master file: `$ORIGIN`, `$TTL`, inherited owners, and records over several lines in parentheses.
-/// The error names the line.
-pub fn master_records(text: &str, origin: &Name) -> Result<Vec<RawRecord>, TextError> {
-    let mut origin = origin.clone();
-    let mut ttl = 3600;
-    let mut found: Vec<RawRecord> = Vec::new();
-    let mut pending = String::new();
-    let mut depth = 0_i32;
-    for (number, line) in text.lines().enumerate() {
-        let bare = uncommented(line);
-        depth += parentheses(bare);
-        pending.push_str(bare);
-        pending.push(' ');
-        if depth > 0 {
-            continue;
-        }
-        let line = std::mem::take(&mut pending);
-        if line.trim().is_empty() {
-            continue;
-        }
-        let at = |error: TextError| format!("line {}: {error}", number + 1);
-        let words = words(&line);
-        match (words.first().map(|word| word.text.as_str()), words.get(1)) {
-            (Some("$ORIGIN"), Some(name)) => origin = name_from_text(&name.text, &origin).map_err(at)?,
-            (Some("$TTL"), Some(value)) => {
-                ttl = seconds(&value.text).ok_or_else(|| at("has a bad TTL".into()))?;
-            }
-            _ => {
-                let previous = found.last().map(|record| record.name.clone());
-                found.push(record_from_text(&line, &origin, ttl, previous.as_ref()).map_err(at)?);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The line up to its comment.
-fn uncommented(line: &str) -> &str {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, c) in line.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            ';' if !quoted => return &line[..at],
-            _ => {}
-        }
-    }
-    line
-}
-
-fn parentheses(line: &str) -> i32 {
-    let (mut quoted, mut escaped, mut depth) = (false, false, 0);
-    for c in line.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            '(' if !quoted => depth += 1,
-            ')' if !quoted => depth -= 1,
-            _ => {}
-        }
-    }
-    depth
-}
-
-/// A TTL: seconds, or BIND's `1h30m`.
-fn seconds(text: &str) -> Option<u32> {
-    if !text.starts_with(|c: char| c.is_ascii_digit()) {
-        return None;
-    }
-    let (mut total, mut current) = (0_u32, 0_u32);
-    for c in text.chars() {
-        let unit = match c.to_ascii_lowercase() {
-            digit @ '0'..='9' => {
-                current = current.checked_mul(10)?.checked_add(digit.to_digit(10)?)?;
-                continue;
-            }
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return None,
-        };
-        total = total.checked_add(current.checked_mul(unit)?)?;
-        current = 0;
-    }
-    total.checked_add(current)
-}
-
 /// Data from its words.
 pub fn from_text(rtype: RecordType, words: &[Word], origin: &Name) -> Result<Vec<u8>, TextError> {
     let mut reader = Reader { words, origin, out: Vec::new() };
@@ -321,7 +199,7 @@ impl<'a> Reader<'a> {
             64 | 65 => {
                 self.u16()?;
                 self.name()?;
-                super::text::svcb(self)
+                svcb::parameters(self)
             }
             256 => {
                 self.u16()?;
@@ -499,70 +377,6 @@ pub fn type_bitmap(types: &[u16]) -> Vec<u8> {
     out
 }
 
-/// `key=value` words of SVCB and HTTPS records (RFC 9460 section 2.1).
-fn svcb(reader: &mut Reader<'_>) -> Result<(), TextError> {
-    const KEYS: [&str; 8] =
-        ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath"];
-    let mut parameters: Vec<(u16, Vec<u8>)> = Vec::new();
-    while let Ok(word) = reader.word() {
-        let (key, mut value) = word.text.split_once('=').unwrap_or((&word.text, ""));
-        if value.is_empty()
-            && word.text.ends_with('=')
-            && reader.words.first().is_some_and(|next| next.quoted)
-        {
-            value = &reader.word()?.text;
-        }
-        let number = |key: &str| {
-            let known = KEYS.iter().position(|known| *known == key).map(|at| at as u16);
-            known
-                .or_else(|| key.strip_prefix("key")?.parse().ok())
-                .ok_or_else(|| format!("has an unknown parameter {key}"))
-        };
-        let number_of_key = number(key)?;
-        let items = value.split(',').filter(|item| !item.is_empty());
-        let mut data = Vec::new();
-        match number_of_key {
-            0 => {
-                for item in items {
-                    data.extend_from_slice(&number(item)?.to_be_bytes());
-                }
-            }
-            1 => {
-                for item in items {
-                    data.push(item.len() as u8);
-                    data.extend_from_slice(item.as_bytes());
-                }
-            }
-            3 => {
-                let port: u16 = value.parse().map_err(|_| "has a bad port")?;
-                data.extend_from_slice(&port.to_be_bytes());
-            }
-            4 => {
-                for item in items {
-                    let address: Ipv4Addr = item.parse().map_err(|_| "has a bad hint")?;
-                    data.extend_from_slice(&address.octets());
-                }
-            }
-            6 => {
-                for item in items {
-                    let address: Ipv6Addr = item.parse().map_err(|_| "has a bad hint")?;
-                    data.extend_from_slice(&address.octets());
-                }
-            }
-            5 => data = base64(value).ok_or("has bad base64")?,
-            _ => data = unescaped(value)?,
-        }
-        parameters.push((number_of_key, data));
-    }
-    parameters.sort();
-    for (key, data) in parameters {
-        reader.out.extend_from_slice(&key.to_be_bytes());
-        reader.out.extend_from_slice(&(data.len() as u16).to_be_bytes());
-        reader.out.extend(data);
-    }
-    Ok(())
-}
-
 fn unescaped(text: &str) -> Result<Vec<u8>, TextError> {
     let octets = text.as_bytes();
     let mut out = Vec::with_capacity(octets.len());
@@ -578,84 +392,4 @@ fn unescaped(text: &str) -> Result<Vec<u8>, TextError> {
         }
     }
     Ok(out)
-}
-
-/// `YYYYMMDDHHmmSS` in UTC, or seconds since 1970 (RFC 4034 section 3.2).
-pub fn time(text: &str) -> Option<u32> {
-    if text.len() != 14 {
-        return text.parse().ok();
-    }
-    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
-    if !(1..=12).contains(&month) {
-        return None;
-    }
-    // Days since 1970 by counting years from March.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let era_day = (month + 9) % 12 * 306 / 10;
-    let era_day = if (month + 9) % 12 * 306 % 10 >= 5 { era_day + 1 } else { era_day };
-    let days = 365 * shifted + shifted / 4 - shifted / 100 + shifted / 400 + era_day + day - 1 - 719_468;
-    let seconds = days * 86_400 + part(8, 10)? * 3600 + part(10, 12)? * 60 + part(12, 14)?;
-    // Serial arithmetic: times wrap (RFC 4034 section 3.1.5).
-    Some(seconds as u32)
-}
-
-/// Hex digits to octets; spaces are not expected.
-pub fn hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
-}
-
-/// Base64 (RFC 4648 section 4) to octets; `None` for anything else, blanks too.
-pub fn base64(text: &str) -> Option<Vec<u8>> {
-    let value = |c: u8| match c {
-        b'A'..=b'Z' => Some(c - b'A'),
-        b'a'..=b'z' => Some(c - b'a' + 26),
-        b'0'..=b'9' => Some(c - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    bits(text.trim_end_matches('='), 6, value)
-}
-
-fn base32(text: &str) -> Option<Vec<u8>> {
-    let value = |c: u8| match c.to_ascii_lowercase() {
-        digit @ b'0'..=b'9' => Some(digit - b'0'),
-        letter @ b'a'..=b'v' => Some(letter - b'a' + 10),
-        _ => None,
-    };
-    bits(text.trim_end_matches('='), 5, value)
-}
-
-fn bits(text: &str, width: u32, value: impl Fn(u8) -> Option<u8>) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() * width as usize / 8);
-    let (mut have, mut count) = (0_u32, 0);
-    for c in text.bytes() {
-        have = have << width | u32::from(value(c)?);
-        count += width;
-        if count >= 8 {
-            count -= 8;
-            out.push((have >> count) as u8);
-            have &= (1 << count) - 1;
-        }
-    }
-    Some(out)
-}
-
-/// Octets in base64 (RFC 4648 section 4).
-pub fn base64_text(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(octets.len().div_ceil(3) * 4);
-    for chunk in octets.chunks(3) {
-        let word =
-            chunk.iter().fold(0_u32, |word, octet| word << 8 | u32::from(*octet)) << (8 * (3 - chunk.len()));
-        for at in 0..4 {
-            let digit = DIGITS[(word >> (18 - 6 * at) & 63) as usize];
-            out.push(if at <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    out
 }

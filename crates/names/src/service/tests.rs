@@ -1,9 +1,12 @@
 use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
 use proptest::prelude::*;
 
+use super::reply::Style;
 use super::*;
 use crate::message::{Peek, QueryOptions, decode, encode_query, extended_error};
 use crate::rdata::record_from_text;
+use crate::resolver::ResolverConfig;
 use crate::text::{parse_name, parse_type, record_text};
 use crate::wire::RawRecord;
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use hickory_proto::rr::RecordType;
 
+use super::super::classify::{Meaning, classify};
 use super::super::delegation::Delegation;
 use super::super::jobs::Cx;
 use super::super::message::{Msg, rank};
-use super::{Next, classify};
+use super::Next;
 use crate::authority::SignedZone;
 use crate::wire::Question;
 
@@ -23,7 +24,7 @@ pub(super) fn answer(cx: &Cx, zone: &SignedZone, question: &Question) -> Answere
     let now = core.now;
     let mut msg = Msg::from_packet(&packet, question, now);
     match classify(&msg, zone.origin(), false) {
-        super::Meaning::Referral(ns) => {
+        Meaning::Referral(ns) => {
             rank(&mut msg, true);
             for set in msg.sets() {
                 core.cache.keep(now, set);
