@@ -14,6 +14,8 @@ use crate::resolver::{ExchangeId, Input};
 use crate::service::{Out, Service};
 use crate::wire::{CLASS_IN, Packet, Question};
 
+mod files;
+
 /// Rounds after which a script that does not end is ended.
 const ROUNDS_MAX: u32 = 20_000;
 
@@ -292,61 +294,6 @@ impl Runner<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Compares a trust anchor file with what a script expects; comments for people aside.
-    fn check_anchors(&mut self, id: &str, wanted: &[String]) -> Result<(), String> {
-        for (zone, text) in self.service.resolver().changed_trust_points() {
-            let name = crate::text::name_text(&zone);
-            // Scripts name the file as the zone, without the last dot.
-            self.anchor_files.insert(name.trim_end_matches('.').to_owned(), text);
-        }
-        let original = || self.script.autotrust.get(id).map(|lines| lines.join("\n"));
-        // A file may have another name than its zone.
-        let zone = original()
-            .and_then(|text| crate::dnssec::upkeep::TrustPoint::from_text(&text).ok())
-            .map(|point| crate::text::name_text(&point.zone))
-            .map_or_else(|| id.to_owned(), |zone| zone.trim_end_matches('.').to_owned());
-        let have =
-            self.anchor_files.get(&zone).cloned().or_else(original).ok_or_else(|| format!("no file {id}"))?;
-        let told = |line: &&str| !line.is_empty() && !line.starts_with("; ");
-        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let have: Vec<String> = have.lines().filter(told).map(words).collect();
-        let mut wanted_lines = Vec::new();
-        for line in wanted.iter().map(String::as_str).filter(told) {
-            wanted_lines.push(words(&expand(line, &self.variables, self.clock())?));
-        }
-        if have == wanted_lines {
-            return Ok(());
-        }
-        let missing: Vec<&String> = wanted_lines.iter().filter(|line| !have.contains(line)).collect();
-        let extra: Vec<&String> = have.iter().filter(|line| !wanted_lines.contains(line)).collect();
-        Err(format!("trust anchor file: missing {missing:?}, unexpected {extra:?}"))
-    }
-
-    /// Compares a zone's file, as it would be written now, with what a script expects: as sets of records.
-    fn check_file(&self, name: &str, wanted: &[String]) -> Result<(), String> {
-        let config = &self.script.config;
-        let file = config.iter().find(|setting| setting.key == "zonefile" && setting.value == name);
-        let clause = file.ok_or_else(|| format!("no zone has the file {name}"))?.clause_number;
-        let origin = config.iter().find(|setting| setting.key == "name" && setting.clause_number == clause);
-        let origin = &origin.ok_or("a zone without a name")?.value;
-        let origin = crate::rdata::name_from_text(origin, &hickory_proto::rr::Name::root())?;
-        let mut have: Vec<String> = self.service.held_zone(&origin).map_or_else(Vec::new, |zone| {
-            zone.records().iter().map(|record| super::entry::shown(record, true)).collect()
-        });
-        let mut wanted: Vec<String> = crate::rdata::master_records(&wanted.join("\n"), &origin)?
-            .iter()
-            .map(|record| super::entry::shown(record, true))
-            .collect();
-        have.sort();
-        wanted.sort();
-        if have == wanted {
-            return Ok(());
-        }
-        let missing: Vec<&String> = wanted.iter().filter(|line| !have.contains(line)).collect();
-        let extra: Vec<&String> = have.iter().filter(|line| !wanted.contains(line)).collect();
-        Err(format!("the file {name}: missing {missing:?}, unexpected {extra:?}"))
     }
 
     fn query(&mut self, step: &Step, entry: &Entry) {
