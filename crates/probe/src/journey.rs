@@ -3,14 +3,17 @@
 //!
 //! - [`run`]: start here.
 //! - [`budget`]: what all of it may cost.
+//! - `exchange`: the request over TLS and HTTP. `again`: the same once more, smaller, later, under another name.
 //! - [`controls`]: what is asked when a step failed. [`pause`]: a connection that is left alone for a while.
 //! - [`compare`]: the request made once more in another way.
 //! - [`quality`]: was the way good?
 //! - [`tunnel`]: the way through a proxy.
 
+mod again;
 pub mod budget;
 pub mod compare;
 pub mod controls;
+mod exchange;
 pub mod pause;
 pub mod quality;
 pub mod tunnel;
@@ -20,17 +23,17 @@ use std::time::Duration;
 
 use thru_names::resolver::ResolverConfig;
 use thru_net::{ConnectOptions, Network, TcpInspector};
-use thru_trace::{Family, Layer, SpanId, Trace};
+use thru_trace::{Family, SpanId, Trace};
 use thru_wire::Instant;
 use url::{Host, Url};
 
 use crate::Recorder;
 use crate::connect::{self, Connected};
-use crate::request::{Answer, Client, Limits, Request};
+use crate::request::{Answer, Limits};
 use crate::resolve::{self, Families, ResolveOptions};
 use crate::route::{Route, RouteOptions, route};
-use crate::secure::quic::QuicOptions;
-use crate::secure::{Failure, TlsClient, TlsOptions};
+use crate::secure::{TlsClient, TlsOptions};
+use again::{Again, SLOW_ANSWER};
 use budget::Budget;
 use quality::QualityBudget;
 
@@ -277,66 +280,6 @@ impl Traveller<'_> {
         }
     }
 
-    /// The answer came late: does it the second time?
-    async fn once_more(&self, destination: &Destination<'_>, remote: SocketAddr) {
-        let control = self.recorder.open(None, Layer::App, "control", "the same request once more");
-        self.recorder.set(control, "control.kind", "once_more");
-        // One that is quick the second time had to wake up, or is one of several machines: then it is slow again soon.
-        let mut waits = Vec::new();
-        for _ in 0..3 {
-            match self
-                .again(destination, remote, control, Again::HEAD.as_patient_as(&self.options.limits))
-                .await
-            {
-                Ok(answer) => waits.push(answer.times.first_byte.since(answer.times.sent)),
-                Err(code) => return self.recorder.fail(control, code, "the second time it fails"),
-            }
-            if waits.last().is_some_and(|wait| *wait > SLOW_ANSWER) {
-                break;
-            }
-        }
-        self.recorder.set_duration(control, "once_more.wait", waits[0]);
-        if let Some(last) = waits.last().filter(|_| waits.len() > 1) {
-            self.recorder.set_duration(control, "once_more.last", *last);
-        }
-        self.recorder.ok(control);
-    }
-
-    /// The same request over a new connection, as a part of `control`.
-    async fn again(
-        &self,
-        destination: &Destination<'_>,
-        remote: SocketAddr,
-        control: SpanId,
-        again: Again,
-    ) -> Result<Answer, String> {
-        // A second tunnel would tell of the proxy once more, not of the target.
-        if self.options.proxy.is_some() {
-            return Err("proxy.once".to_owned());
-        }
-        let Again { mss_limit, enough, patience } = again;
-        let wishes = ConnectOptions { limit: Some(patience), mss_limit, nodelay: true };
-        let connected = connect::single(&self.recorder, Some(control), remote, wishes)
-            .await
-            .map_err(|_| "tcp.timeout".to_owned())?;
-        let (connect, inspector) = (connected.span, connected.stream.inspector());
-        let (request, tls) = (Request::get(destination.url.clone()), self.tls.fresh().within(patience));
-        let limits = Limits { wait: patience, stall: patience, enough, ..self.options.limits };
-        let http = self.options.http;
-        let parent = Some(control);
-        let result =
-            over_stream(&self.recorder, parent, &tls, destination, connected, (http, &limits), &request)
-                .await;
-        if let Some(info) = inspector.info() {
-            self.recorder.set(connect, "tcp.segments", info.segments_sent + info.segments_received);
-        }
-        if result.as_ref().is_ok_and(|answer| answer.bytes >= enough) {
-            // It would go on sending what nobody reads.
-            inspector.reset();
-        }
-        result.map_err(|failure| failure.code)
-    }
-
     async fn resolve<'u>(&self, url: &'u Url) -> Option<Destination<'u>> {
         let port = url.port_or_known_default().unwrap_or(443);
         let secure = url.scheme() == "https";
@@ -367,173 +310,6 @@ impl Traveller<'_> {
     ) -> Result<Connected, Vec<SpanId>> {
         let wishes = ConnectOptions { limit: Some(self.options.connect_limit), mss_limit, nodelay: true };
         connect::race(&self.recorder, None, &destination.addresses, wishes).await
-    }
-
-    async fn over_stream(
-        &self,
-        destination: &Destination<'_>,
-        connected: Connected,
-    ) -> Result<Answer, Failure> {
-        let request = Request::get(destination.url.clone());
-        let (recorder, http, limits) = (&self.recorder, self.options.http, &self.options.limits);
-        let Some(pause) = self.options.again_after else {
-            return over_stream(recorder, None, &self.tls, destination, connected, (http, limits), &request)
-                .await;
-        };
-        let (inspector, started) = (connected.stream.inspector(), recorder.network().now());
-        let mut client = open_client(recorder, None, &self.tls, destination, connected, http).await?;
-        let answer = client.exchange(recorder, None, &request, limits).await;
-        let answer = match answer {
-            Ok(first) => {
-                let asked = (&request, limits);
-                pause::ask_again(recorder, &mut client, asked, &inspector, pause, first).await
-            }
-            failed => failed,
-        };
-        pause::note(recorder, &inspector, started, answer.as_ref().err());
-        client.close().await;
-        answer
-    }
-
-    async fn over_quic(&mut self, destination: &Destination<'_>) -> Option<Answer> {
-        let recorder = self.recorder.clone();
-        let mut failure = None;
-        for remote in &destination.addresses {
-            self.target = Some(remote.ip());
-            let connecting =
-                self.tls.connect_quic(&recorder, None, &destination.host, *remote, QuicOptions::default());
-            let connection = match connecting.await {
-                Ok(connection) => connection,
-                Err(error) => {
-                    failure = Some(error);
-                    continue;
-                }
-            };
-            let request = Request::get(destination.url.clone());
-            let mut client = match Client::over_quic(recorder.network(), connection).await {
-                Ok(client) => client,
-                Err(problem) => {
-                    let span = recorder.open(None, Layer::Http, "exchange", destination.url.to_string());
-                    recorder.fail(span, problem.code, problem.text);
-                    return None;
-                }
-            };
-            let asking = client.exchange(&recorder, None, &request, &self.options.limits);
-            let result = quality::beside(&recorder, remote.ip(), self.options.quality, || None, asking).await;
-            client.close().await;
-            if let Err(failure) = &result
-                && matches!(failure.code.as_str(), "http.timeout" | "http.stalled")
-            {
-                let control = recorder.open(None, Layer::Tcp, "control", "the same request over TCP");
-                recorder.set(control, "control.kind", "by_tcp");
-                match self.again(destination, *remote, control, Again::FLIGHT).await {
-                    Ok(_) => recorder.ok(control),
-                    Err(code) => recorder.fail(control, code, "it is not answered either"),
-                }
-            }
-            return result.ok();
-        }
-        if failure.is_some() {
-            controls::after_quic(&recorder, self.options, &destination.addresses).await;
-        }
-        None
-    }
-
-    /// Would the same request pass in small packets? Only for failures that an MTU black hole could have caused.
-    async fn after_exchange(&self, destination: &Destination<'_>, remote: SocketAddr, failure: &Failure) {
-        if pause::ended_badly(&self.recorder) {
-            return self.new_connection(destination, remote).await;
-        }
-        let code = failure.code.as_str();
-        if matches!(code, "tls.timeout" | "http.timeout" | "http.stalled") {
-            return self.after_silence(destination, remote).await;
-        }
-        let cut = matches!(code, "tls.reset" | "tls.closed" | "http.reset");
-        let once = cut || code.starts_with("tls.alert") || matches!(code, "http.closed" | "http.protocol");
-        let again = if code.starts_with("http.") { Again::WHOLE } else { Again::HEAD };
-        // Where the same request passes on another connection, its name cannot be what is objected to.
-        if once && self.repeat(destination, remote, again, |_| true).await > 0 {
-            return;
-        }
-        if cut {
-            self.other_name(destination, remote).await;
-        }
-        let elsewhere = async {
-            if failure.code.starts_with("tls.") {
-                controls::other_site(&self.recorder, self.options, &self.tls.fresh()).await;
-            }
-        };
-        let time = async {
-            if matches!(failure.code.as_str(), "tls.certificate_expired" | "tls.certificate_not_yet_valid") {
-                controls::clock(&self.recorder, self.options).await;
-            }
-        };
-        tokio::join!(biased; elsewhere, time, self.compare(destination, remote, failure));
-    }
-
-    /// Nothing came, or nothing more: does the same request pass now, or in small packets, or over the other IP version, or
-    /// under another name?
-    async fn after_silence(&self, destination: &Destination<'_>, remote: SocketAddr) {
-        // What stopped in the middle has to come further than it came.
-        let enough = Again::FLIGHT.enough + self.bytes_so_far();
-        let large = Again { enough, ..Again::FLIGHT };
-        let small = async {
-            let control = self.recorder.open(None, Layer::Ip, "control", "the same request in small packets");
-            self.recorder.set(control, "control.kind", "small_mss");
-            let small = Again { mss_limit: Some(SMALL_MSS), ..large };
-            match self.again(destination, remote, control, small).await {
-                Ok(_) => self.recorder.ok(control),
-                Err(code) => {
-                    self.recorder.fail(control, code, "small packets do not get through either");
-                }
-            }
-            self.recorder.code(control).is_none()
-        };
-        let same = self.repeat(destination, remote, large, |_| true);
-        let (small_passes, answered) = tokio::join!(biased; small, same);
-        match (answered, small_passes) {
-            (0, true) => self.other_family_large(destination, remote).await,
-            (0, false) => self.other_name(destination, remote).await,
-            // It is not its size, nor its name.
-            _ => {}
-        }
-    }
-
-    /// How much of the answer's body came before the request failed.
-    fn bytes_so_far(&self) -> u64 {
-        let spans = self.recorder.spans();
-        let asked = spans.iter().rfind(|span| span.what == "exchange" && span.parent.is_none());
-        asked.and_then(|span| u64::try_from(span.int("http.bytes")?).ok()).unwrap_or(0)
-    }
-
-    /// Does the same address answer who asks for another name? Any word of the server is an answer.
-    async fn other_name(&self, destination: &Destination<'_>, remote: SocketAddr) {
-        let Some(name) = self.options.control_site.as_ref().and_then(Url::host_str) else { return };
-        let control = self.recorder.open(
-            None,
-            if destination.secure { Layer::Tls } else { Layer::Http },
-            "control",
-            format!("does {remote} answer who asks for {name}?"),
-        );
-        self.recorder.set(control, "control.kind", "other_name");
-        let mut url = destination.url.clone();
-        if url.set_host(Some(name)).is_err() {
-            return self.recorder.skip(control, "there is no other name to ask for");
-        }
-        let other = Destination {
-            url: &url,
-            host: name.to_owned(),
-            addresses: Vec::new(),
-            secure: destination.secure,
-        };
-        let silent = |code: &str| {
-            matches!(code, "tls.reset" | "tls.closed" | "tls.timeout" | "tcp.timeout")
-                || matches!(code, "http.reset" | "http.closed" | "http.timeout") && !destination.secure
-        };
-        match self.again(&other, remote, control, Again::HEAD).await {
-            Err(code) if silent(&code) => self.recorder.fail(control, code, "it does not"),
-            _ => self.recorder.ok(control),
-        }
     }
 
     /// The way and its quality: once, at the end, for the address that was used last.
@@ -585,93 +361,8 @@ impl Traveller<'_> {
     }
 }
 
-/// An answer that began later than this is asked for once more.
-const SLOW_ANSWER: Duration = Duration::from_millis(700);
-
 /// A lookup that took longer is worth a second look.
 const SLOW_LOOKUP: Duration = Duration::from_millis(500);
 
 /// What the checks beside the first pings take: the way, another address, a lookup.
 const BESIDE_A_GLANCE: u32 = 60;
-
-/// How a request is made once more.
-#[derive(Clone, Copy, Debug)]
-struct Again {
-    /// The largest segments; `None`: as large as they may be.
-    mss_limit: Option<u16>,
-    /// So much of the answer tells what there is to know.
-    enough: u64,
-    /// How long each step may take. Less than the request was given: it was slow then, and what differs shows at once.
-    patience: Duration,
-}
-
-impl Again {
-    /// Whether an answer begins.
-    const HEAD: Again = Again { mss_limit: None, enough: 0, patience: Duration::from_secs(4) };
-    /// Whether full-sized packets come through: more than a first window holds would only repeat it.
-    const FLIGHT: Again = Again { enough: 6_000, ..Again::HEAD };
-    /// The whole answer.
-    const WHOLE: Again = Again { enough: u64::MAX, ..Again::HEAD };
-
-    /// Waits as long as the request itself did.
-    fn as_patient_as(self, limits: &Limits) -> Again {
-        Again { patience: limits.wait, ..self }
-    }
-}
-
-/// Small enough for any IPv4 and IPv6 path: 536 is what RFC 9293 3.7.1 assumes of a host that says nothing.
-const SMALL_MSS: u16 = 536;
-
-/// TLS if the URL wants it, then one exchange.
-async fn over_stream(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    tls: &TlsClient,
-    destination: &Destination<'_>,
-    connected: Connected,
-    (http, limits): (Option<HttpVersion>, &Limits),
-    request: &Request,
-) -> Result<Answer, Failure> {
-    let (inspector, remote, started) =
-        (connected.stream.inspector(), connected.remote, recorder.network().now());
-    let mut client = open_client(recorder, parent, tls, destination, connected, http).await?;
-    let result = client.exchange(recorder, parent, request, limits).await;
-    // Before the goodbye: its bytes are still on their way and would look like bytes that nobody acknowledges.
-    if let Some(info) = inspector.info().filter(|_| parent.is_none()) {
-        connect::note_connection(recorder, None, remote, started, &info, &inspector.events());
-    }
-    if result.as_ref().is_ok_and(|answer| answer.bytes >= limits.enough) {
-        return result;
-    }
-    client.close().await;
-    result
-}
-
-/// TLS if the URL wants it, and HTTP over it.
-async fn open_client(
-    recorder: &Recorder,
-    parent: Option<SpanId>,
-    tls: &TlsClient,
-    destination: &Destination<'_>,
-    connected: Connected,
-    http: Option<HttpVersion>,
-) -> Result<Client, Failure> {
-    let network = recorder.network();
-    let client = if destination.secure {
-        let alpn: &[&str] = match http {
-            Some(HttpVersion::Http1) => &["http/1.1"],
-            Some(HttpVersion::Http2) => &["h2"],
-            _ => &["h2", "http/1.1"],
-        };
-        let secured = tls.secure(recorder, parent, &destination.host, alpn, connected.stream).await?;
-        let http2 = secured.alpn.as_deref() == Some("h2");
-        Client::over_stream(network, secured.stream, http2).await
-    } else {
-        Client::over_stream(network, connected.stream, http == Some(HttpVersion::Http2)).await
-    };
-    client.map_err(|problem| {
-        let span = recorder.open(parent, Layer::Http, "exchange", format!("GET {}", destination.url));
-        recorder.fail(span, problem.code.clone(), problem.text.clone());
-        Failure { span, code: problem.code, text: problem.text }
-    })
-}

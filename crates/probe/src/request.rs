@@ -6,12 +6,11 @@
 //! - [`page`]: a page and its objects, timed, over any of the versions, for comparing them.
 
 use std::fmt;
-use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use thru_net::Network;
 use thru_trace::{Layer, SpanId, Value};
 use thru_wire::Instant;
@@ -19,13 +18,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use url::Url;
 
 use crate::Recorder;
+use crate::secure::Failure;
 use crate::secure::quic::QuicConnection;
-use crate::secure::{Counts, Failure};
+use progress::{Progress, endless, no_answer, stalled};
 
 mod failure;
 mod headers;
 mod http3;
 pub mod page;
+mod progress;
 mod tcp;
 
 #[cfg(test)]
@@ -66,8 +67,9 @@ impl Request {
         }
     }
 
-    /// The head as the `http` crate wants it: with an absolute URI for HTTP/2 and HTTP/3, a path and `Host` for HTTP/1.1.
-    fn head(&self, absolute: bool) -> Result<http::Request<()>, String> {
+    /// As the `http` crate wants it: with an absolute URI for HTTP/2 and HTTP/3, a path and `Host` for HTTP/1.1.
+    fn message(&self, absolute: bool) -> Result<http::Request<Bytes>, Problem> {
+        let refused = |error: http::Error| Problem::new("http.protocol", error.to_string());
         let uri = match absolute {
             true => format!("{}://{}{}", self.url.scheme(), self.authority(), self.path()),
             false => self.path(),
@@ -75,11 +77,11 @@ impl Request {
         let mut request = http::Request::builder()
             .method(self.method.clone())
             .uri(uri)
-            .body(())
-            .map_err(|error| error.to_string())?;
+            .body(self.body.clone())
+            .map_err(refused)?;
         let headers = request.headers_mut();
         if !absolute {
-            let host = HeaderValue::from_str(&self.authority()).map_err(|error| error.to_string())?;
+            let host = HeaderValue::from_str(&self.authority()).map_err(|error| refused(error.into()))?;
             headers.insert(header::HOST, host);
         }
         headers.insert(
@@ -214,11 +216,14 @@ impl Client {
         recorder.set(span, "http.url", request.url.to_string());
         recorder.set(span, "http.method", request.method.to_string());
         recorder.set(span, "http.version", self.version());
-        if let Ok(head) = request.head(self.version() != "HTTP/1.1") {
-            recorder.set(span, "http.request.headers", headers::told(head.headers()));
-        }
         let mut progress = Progress::new(recorder.network().now());
-        let result = self.send(request, limits, &mut progress).await;
+        let result = match request.message(self.takes_absolute()) {
+            Ok(message) => {
+                recorder.set(span, "http.request.headers", headers::told(message.headers()));
+                self.send(message, limits, &mut progress).await
+            }
+            Err(problem) => Err(problem),
+        };
         if let Client::Quic(client) = self {
             client.finish(recorder).await;
         }
@@ -234,16 +239,21 @@ impl Client {
         }
     }
 
+    /// Whether a request's head has an absolute URI, as in HTTP/2 and HTTP/3.
+    fn takes_absolute(&self) -> bool {
+        self.version() != "HTTP/1.1"
+    }
+
     /// The exchange itself; `progress` tells how far it came even if it fails.
     async fn send(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         match self {
-            Client::Tcp(client) => client.send(request, limits, progress).await,
-            Client::Quic(client) => client.send(request, limits, progress).await,
+            Client::Tcp(client) => client.send(message, limits, progress).await,
+            Client::Quic(client) => client.send(message, limits, progress).await,
         }
     }
 
@@ -293,237 +303,3 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
-
-/// How far an exchange has come.
-#[derive(Debug)]
-struct Progress {
-    start: Instant,
-    sent: Option<Instant>,
-    first_byte: Option<Instant>,
-    end: Option<Instant>,
-    head: Option<(StatusCode, HeaderMap)>,
-    body: Vec<u8>,
-    bytes: u64,
-    pauses: Pauses,
-    /// Bytes that came after the end of the body.
-    excess: u64,
-    /// The body was not read to its end, because what came was enough.
-    cut: bool,
-}
-
-/// What unpacks to more is not unpacked to its end.
-const UNPACKED_MAX: u64 = 16 << 20;
-
-/// The silence between the pieces of a body.
-#[derive(Debug, Default)]
-struct Pauses {
-    last: Option<Instant>,
-    pieces: u32,
-    longest: Duration,
-    /// Sum of all silences of a millisecond and more, and how many there were.
-    total: Duration,
-    count: u32,
-}
-
-impl Pauses {
-    fn piece(&mut self, now: Instant) {
-        let pause = self.last.map_or(Duration::ZERO, |last| now.since(last));
-        self.last = Some(now);
-        self.pieces += 1;
-        self.longest = self.longest.max(pause);
-        if pause >= Duration::from_millis(1) {
-            self.total += pause;
-            self.count += 1;
-        }
-    }
-}
-
-impl Progress {
-    fn new(start: Instant) -> Progress {
-        Progress {
-            start,
-            sent: None,
-            first_byte: None,
-            end: None,
-            head: None,
-            body: Vec::new(),
-            bytes: 0,
-            pauses: Pauses::default(),
-            excess: 0,
-            cut: false,
-        }
-    }
-
-    /// Whether what came of the body is enough. One that is as long as was announced has come to its end.
-    fn is_enough(&mut self, limits: &Limits) -> bool {
-        self.cut |= self.bytes >= limits.enough;
-        self.cut
-    }
-
-    /// Counts a piece of the body that came at `now`, and keeps it if there is room.
-    fn data(&mut self, data: &[u8], now: Instant, limits: &Limits) {
-        self.bytes += data.len() as u64;
-        self.pauses.piece(now);
-        let room = limits.kept.saturating_sub(self.body.len()).min(data.len());
-        self.body.extend_from_slice(&data[..room]);
-    }
-
-    /// The body has ended: is it as long as the head said?
-    fn check_length(&self, method: &Method) -> Result<(), Problem> {
-        let Some((status, headers)) = &self.head else { return Ok(()) };
-        let bodiless = method == Method::HEAD || matches!(status.as_u16(), 204 | 304);
-        let announced = headers
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok())
-            .and_then(|length| length.parse::<u64>().ok());
-        match announced {
-            Some(length) if !bodiless && self.bytes < length => {
-                Err(Problem::new("http.truncated", format!("{} of {length} bytes came", self.bytes)))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether more came than the length that was announced (RFC 9112 9.2). Heads of interim answers are no excess.
-    fn note_excess(&mut self, counts: &Counts) {
-        let Some((_, headers)) = &self.head else { return };
-        let interim = counts.head.get(9) == Some(&b'1');
-        if interim || counts.head_end == 0 || !headers.contains_key(header::CONTENT_LENGTH) {
-            return;
-        }
-        self.excess = counts.bytes_read.saturating_sub(counts.head_end + self.bytes);
-    }
-
-    /// Whether a body that says that it is compressed (RFC 9110 8.4) can be unpacked, as far as it was kept.
-    fn check_coding(&self) -> Result<(), Problem> {
-        let coding = self.head.as_ref().and_then(|(_, headers)| headers.get(header::CONTENT_ENCODING));
-        let coding =
-            coding.and_then(|coding| coding.to_str().ok()).unwrap_or_default().trim().to_ascii_lowercase();
-        if self.body.is_empty() || !matches!(coding.as_str(), "gzip" | "x-gzip" | "deflate") {
-            return Ok(());
-        }
-        let whole = self.body.len() as u64 == self.bytes;
-        let mut sink = std::io::sink();
-        let unpacked = match coding.as_str() {
-            "deflate" => std::io::copy(
-                &mut flate2::read::ZlibDecoder::new(&self.body[..]).take(UNPACKED_MAX),
-                &mut sink,
-            ),
-            _ => {
-                std::io::copy(&mut flate2::read::GzDecoder::new(&self.body[..]).take(UNPACKED_MAX), &mut sink)
-            }
-        };
-        match unpacked {
-            Err(error) if whole || error.kind() != std::io::ErrorKind::UnexpectedEof => Err(Problem::new(
-                "http.coding",
-                format!("the answer says that it is compressed ({coding}), and cannot be unpacked: {error}"),
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn record(&self, recorder: &Recorder, span: SpanId, problem: Option<&Problem>) {
-        let child = |what: &str, label: &str, start: Option<Instant>, end: Option<Instant>| {
-            let Some(start) = start else { return };
-            let child = recorder.open_at(Some(span), Layer::Http, what, label, start);
-            match (end, problem) {
-                (Some(end), _) => recorder.set_times(child, start, end.max(start)),
-                (None, Some(problem)) => recorder.fail(child, problem.code.clone(), problem.text.clone()),
-                (None, None) => recorder.ok(child),
-            }
-        };
-        child("request", "send the request", Some(self.start), self.sent);
-        child("wait", "wait for the answer", self.sent, self.first_byte);
-        child("transfer", "receive the answer", self.first_byte, self.end);
-        recorder.set(span, "http.pieces", self.pauses.pieces);
-        recorder.set_duration(span, "http.longest_pause", self.pauses.longest);
-        recorder.set(span, "http.pauses", self.pauses.count);
-        recorder.set_duration(span, "http.paused", self.pauses.total);
-        if self.excess > 0 {
-            recorder.set(span, "http.excess", i64::try_from(self.excess).unwrap_or(i64::MAX));
-        }
-        if self.cut {
-            recorder.set(span, "http.cut", true);
-        }
-        let Some((status, headers)) = &self.head else { return };
-        recorder.set(span, "http.status", i64::from(status.as_u16()));
-        recorder.set(span, "http.bytes", Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)));
-        recorder.set(span, "http.response.headers", headers::told(headers));
-        let chunked = headers.get(header::TRANSFER_ENCODING).is_some();
-        if chunked && headers.contains_key(header::CONTENT_LENGTH) {
-            recorder.set(span, "http.two_lengths", true);
-        }
-        if chunked || headers.contains_key(header::CONTENT_LENGTH) {
-            recorder.set(span, "http.chunked", chunked);
-        }
-        let values = [
-            ("http.alt_svc", header::ALT_SVC),
-            ("http.server", header::SERVER),
-            ("http.retry_after", header::RETRY_AFTER),
-            ("http.location", header::LOCATION),
-            ("http.server_timing", header::HeaderName::from_static("server-timing")),
-            ("http.upstream_ms", header::HeaderName::from_static("x-envoy-upstream-service-time")),
-            ("http.age", header::AGE),
-            ("http.cache_control", header::CACHE_CONTROL),
-        ];
-        for (key, name) in values {
-            if let Some(value) = headers.get(name) {
-                let value = value.as_bytes();
-                recorder.set(
-                    span,
-                    key,
-                    String::from_utf8_lossy(&value[..value.len().min(1024)]).into_owned(),
-                );
-            }
-        }
-    }
-
-    fn answer(self, recorder: &Recorder, span: SpanId, version: &'static str) -> Result<Answer, Failure> {
-        let now = recorder.network().now();
-        let Some((status, headers)) = self.head else {
-            return Err(Failure::record(recorder, span, "http.protocol", "the answer has no head"));
-        };
-        if status.is_client_error() || status.is_server_error() {
-            recorder.fail(
-                span,
-                format!("http.status.{}", status.as_u16()),
-                format!("the server answered {status}"),
-            );
-        } else {
-            recorder.ok(span);
-        }
-        let sent = self.sent.unwrap_or(self.start);
-        Ok(Answer {
-            span,
-            version,
-            status: status.as_u16(),
-            headers,
-            body: self.body.into(),
-            bytes: self.bytes,
-            times: Times {
-                start: self.start,
-                sent,
-                first_byte: self.first_byte.unwrap_or(now),
-                end: self.end.unwrap_or(now),
-            },
-        })
-    }
-}
-
-fn no_answer(limits: &Limits) -> Problem {
-    Problem::new("http.timeout", format!("the request was sent, and no answer came within {:?}", limits.wait))
-}
-
-fn stalled(limits: &Limits, bytes: u64) -> Problem {
-    Problem::new(
-        "http.stalled",
-        format!("the answer stopped after {bytes} bytes of body, for {:?}", limits.stall),
-    )
-}
-
-fn endless(limits: &Limits, bytes: u64) -> Problem {
-    Problem::new(
-        "http.stalled",
-        format!("the answer was not complete within {:?}; {bytes} bytes came", limits.total),
-    )
-}

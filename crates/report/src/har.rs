@@ -6,6 +6,7 @@
 //! `_`, as it asks.
 
 use crate::html::date_iso;
+use http::StatusCode;
 use serde_json::{Value as Json, json};
 use thru_trace::{Layer, Outcome, Span, Trace, Value, Verdict};
 
@@ -145,37 +146,8 @@ fn query(url: &str) -> Vec<Json> {
 
 /// The words that usually go with a status (RFC 9110 15); HTTP/2 and HTTP/3 do not send any.
 fn phrase(status: i64) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        202 => "Accepted",
-        204 => "No Content",
-        206 => "Partial Content",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        304 => "Not Modified",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        407 => "Proxy Authentication Required",
-        408 => "Request Timeout",
-        410 => "Gone",
-        421 => "Misdirected Request",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        451 => "Unavailable For Legal Reasons",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => "",
-    }
+    let status = u16::try_from(status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    status.and_then(|status| status.canonical_reason()).unwrap_or_default()
 }
 
 fn millis(nanos: u64) -> f64 {

@@ -13,6 +13,7 @@
 pub mod compare;
 #[cfg(test)]
 mod fixture;
+mod frames;
 pub mod har;
 pub mod html;
 pub mod json;

@@ -24,9 +24,10 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
             "`thru explain` without a word lists all causes",
         ));
     }
+    let labs: Vec<Scenario> = builtin::names().filter_map(Scenario::builtin).collect();
     if args.json {
         for cause in &found {
-            output::print(&report_json::line("cause", &object(cause)));
+            output::print(&report_json::line("cause", &object(cause, &labs)));
         }
         return Ok(HEALTHY);
     }
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     match found.as_slice() {
         [cause] => {
             let commands: Vec<String> =
-                labs(cause).iter().filter_map(|lab| shown::command(lab, Some(cause.id))).collect();
+                showing(&labs, cause).iter().filter_map(|lab| shown::command(lab, Some(cause.id))).collect();
             output::print(&view::page(cause, &commands, &style));
         }
         causes => {
@@ -51,10 +52,10 @@ fn speaks_of(cause: &Fault, words: &str) -> bool {
     words.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }
 
-/// The built-in labs whose truth names the cause, alone or in a set; those where it stands alone come first.
-fn labs(cause: &Fault) -> Vec<Scenario> {
-    let mut found: Vec<(usize, Scenario)> = builtin::names()
-        .filter_map(Scenario::builtin)
+/// Those of the labs whose truth names the cause, alone or in a set; those where it stands alone come first.
+fn showing<'l>(labs: &'l [Scenario], cause: &Fault) -> Vec<&'l Scenario> {
+    let mut found: Vec<(usize, &Scenario)> = labs
+        .iter()
         .filter_map(|lab| {
             let sets = lab.checks.iter().filter_map(|check| match &check.kind {
                 CheckKind::Url { causes, .. } => causes.as_ref(),
@@ -68,9 +69,9 @@ fn labs(cause: &Fault) -> Vec<Scenario> {
     found.into_iter().map(|(_, lab)| lab).collect()
 }
 
-fn object(cause: &Fault) -> serde_json::Value {
+fn object(cause: &Fault, labs: &[Scenario]) -> serde_json::Value {
     let page = fault::page(cause.id);
-    let labs = labs(cause);
+    let labs = showing(labs, cause);
     json!({
         "id": cause.id,
         "layer": cause.layer(),

@@ -10,7 +10,9 @@ use thru_net::{ConnectOptions, IcmpErrorKind, UdpEvent};
 use thru_trace::{Layer, SpanId, Value};
 use url::Host;
 
-use super::{Again, Destination, JourneyOptions, Traveller, over_stream, tunnel};
+use super::again::Again;
+use super::exchange::over_stream;
+use super::{Destination, JourneyOptions, Traveller, tunnel};
 use crate::Recorder;
 use crate::connect;
 use crate::request::{Answer, Limits, Request};

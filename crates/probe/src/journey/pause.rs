@@ -7,7 +7,8 @@ use thru_net::{TcpInspector, TcpState};
 use thru_trace::{Layer, Value};
 use thru_wire::Instant;
 
-use super::{Again, Destination, Traveller};
+use super::again::Again;
+use super::{Destination, Traveller};
 use crate::Recorder;
 use crate::connect;
 use crate::request::{Answer, Client, Limits, Request};

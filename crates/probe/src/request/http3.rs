@@ -6,7 +6,7 @@ use h3_quinn::OpenStreams;
 use thru_net::Network;
 use tokio::task::JoinHandle;
 
-use super::{Limits, Problem, Progress, Request, endless, failure, no_answer, stalled};
+use super::{Limits, Problem, Progress, endless, failure, no_answer, stalled};
 use crate::Recorder;
 use crate::secure::quic::QuicConnection;
 
@@ -106,31 +106,31 @@ impl QuicClient {
 
     pub(super) async fn send(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
-        let bounded = network.timeout(limits.total, self.send_or_resend(request, limits, progress)).await;
+        let bounded = network.timeout(limits.total, self.send_or_resend(message, limits, progress)).await;
         bounded.unwrap_or_else(|| Err(endless(limits, progress.bytes)))
     }
 
     /// Sends again what a server did not take as early data.
     async fn send_or_resend(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         // RFC 8470 4: early data can be replayed by anyone on the way, so only what changes nothing goes early.
-        if !request.method.is_safe() {
+        if !message.method().is_safe() {
             self.renew_if_refused().await?;
         }
         let start = progress.start;
-        match self.send_unbounded(request, limits, progress).await {
+        match self.send_unbounded(message.clone(), limits, progress).await {
             Err(_) if self.renew_if_refused().await? => {
                 *progress = Progress::new(start);
-                self.send_unbounded(request, limits, progress).await
+                self.send_unbounded(message, limits, progress).await
             }
             result => result,
         }
@@ -151,13 +151,14 @@ impl QuicClient {
 
     async fn send_unbounded(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
-        let head = request.head(true).map_err(|text| Problem::new("http.protocol", text))?;
-        let body = request.body.clone();
+        let method = message.method().clone();
+        let (head, body) = message.into_parts();
+        let head = http::Request::from_parts(head, ());
         let sender = &mut self.session.sender;
         let opening = async {
             let mut stream = sender.send_request(head).await?;
@@ -195,7 +196,7 @@ impl QuicClient {
             }
         }
         progress.end = Some(network.now());
-        progress.check_length(&request.method)
+        progress.check_length(&method)
     }
 
     pub(super) async fn close(self) {

@@ -362,7 +362,10 @@ impl Loader {
         let network = self.recorder.network();
         let path = url.path().to_owned();
         let mut progress = Progress::new(network.now());
-        let result = client.send(&Request::get(url), &self.limits, &mut progress).await;
+        let result = match Request::get(url).message(client.takes_absolute()) {
+            Ok(message) => client.send(message, &self.limits, &mut progress).await,
+            Err(problem) => Err(problem),
+        };
         Load {
             path,
             status: result

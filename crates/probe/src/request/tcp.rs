@@ -11,7 +11,7 @@ use thru_net::http::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
-use super::{Limits, Problem, Progress, Request, endless, failure, no_answer, stalled};
+use super::{Limits, Problem, Progress, endless, failure, no_answer, stalled};
 use crate::secure::{Meter, Metered};
 
 /// The largest head of an answer, bytes.
@@ -94,33 +94,32 @@ impl TcpClient {
 
     pub(super) async fn send(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
         let bytes_before = progress.bytes;
-        let result = network.timeout(limits.total, self.send_unbounded(request, limits, progress)).await;
+        let result = network.timeout(limits.total, self.send_unbounded(message, limits, progress)).await;
         result.unwrap_or_else(|| Err(endless(limits, progress.bytes - bytes_before)))
     }
 
     async fn send_unbounded(
         &mut self,
-        request: &Request,
+        message: http::Request<Bytes>,
         limits: &Limits,
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
         let http1 = matches!(self.sender, Sender::Http1(_));
-        let head = request.head(!http1).map_err(|text| Problem::new("http.protocol", text))?;
-        let message = head.map(|()| Full::new(request.body.clone()));
+        let (bodiless, method) = (message.body().is_empty(), message.method().clone());
         // What came before: over HTTP/2 the server's settings.
         self.heard |= self.meter.read().bytes_read > 0;
         self.meter.mark();
-        let answer = network.timeout(limits.wait, self.answer(message)).await;
+        let answer = network.timeout(limits.wait, self.answer(message.map(Full::new))).await;
         let counts = self.meter.read();
         // Over HTTP/2 later writes are about the connection, not the request.
-        progress.sent = if request.body.is_empty() { counts.first_write } else { counts.last_write };
+        progress.sent = if bodiless { counts.first_write } else { counts.last_write };
         let began = http1 && counts.bytes_read > 0;
         let response = match answer {
             Some(Ok(response)) => response,
@@ -159,7 +158,7 @@ impl TcpClient {
         if http1 {
             progress.note_excess(&self.meter.read());
         }
-        progress.check_length(&request.method)?;
+        progress.check_length(&method)?;
         progress.check_coding()
     }
 

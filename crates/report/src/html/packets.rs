@@ -1,11 +1,11 @@
 //! The captured frames, dissected once for all that draw them.
 
+use crate::frames;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use thru_dissect::file::link;
 use thru_dissect::show::{LineOptions, TimeStyle, line};
-use thru_dissect::{Arena, Dissector, Meta, Options, Tree, Value};
-use thru_trace::{PacketFate, Trace};
+use thru_dissect::{Dissector, Options, Tree, Value};
+use thru_trace::{Packet, PacketFate, Trace};
 
 /// Captures longer than this are drawn up to here: a page of a million frames opens nowhere.
 const FRAMES_MAX: usize = 20_000;
@@ -51,49 +51,22 @@ pub(super) struct Tcp {
 
 /// Frames as seen on the link nearest to the asking host, and those of other links that were lost there.
 pub(super) fn read(trace: &Trace) -> Vec<Seen> {
-    let mut dissector = Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
-    let mut arena = Arena::new();
+    let dissector = Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
+    let nearest = |packet: &&Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;
     let mut seen = Vec::new();
-    let nearest = |packet: &&thru_trace::Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;
-    for packet in trace.packets.iter().filter(nearest).take(FRAMES_MAX) {
-        let meta = Meta {
-            number: packet.number,
-            time: Some(trace.epoch_unix_nanos.saturating_add(packet.at)),
-            interface: packet.interface,
-            interface_name: None,
-            link: link::ETHERNET,
-            original: length_on_the_wire(&packet.bytes),
-            comments: &[],
-        };
-        let tree = dissector.dissect(&meta, &packet.bytes, &mut arena);
+    frames::each(trace, dissector, trace.packets.iter().filter(nearest).take(FRAMES_MAX), |tree, packet| {
         let dropped = match &packet.fate {
             PacketFate::Passed => None,
             PacketFate::Dropped(reason) => Some(reason.clone()),
         };
-        let mut one = Seen { dropped, size: packet.bytes.len(), ..look(tree, packet.number) };
-        one.at = packet.at;
-        seen.push(one);
-    }
+        seen.push(Seen { at: packet.at, dropped, size: packet.bytes.len(), ..look(tree, packet.number) });
+    });
     let ours = asking(trace, &seen);
     for one in &mut seen {
         one.outbound = one.from.is_some_and(|from| ours.contains(&from));
         one.udp = one.udp.map(|(from, to)| if one.outbound { (from, to) } else { (to, from) });
     }
     seen
-}
-
-/// The frame's length as its IP header has it: of foreign captures a trace keeps no more than the headers.
-fn length_on_the_wire(frame: &[u8]) -> u32 {
-    let number = |at: usize| {
-        let bytes = frame.get(at..at + 2)?;
-        Some(u32::from(bytes[0]) << 8 | u32::from(bytes[1]))
-    };
-    let told = match number(12) {
-        Some(0x0800) => number(16).map(|total| 14 + total),
-        Some(0x86DD) => number(18).map(|payload| 14 + 40 + payload),
-        _ => None,
-    };
-    told.unwrap_or(0).max(u32::try_from(frame.len()).unwrap_or(u32::MAX))
 }
 
 fn look(tree: Tree<'_>, number: u64) -> Seen {

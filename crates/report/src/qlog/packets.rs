@@ -4,11 +4,12 @@
 
 use super::frames::frame;
 use super::recovery::Recovery;
+use crate::frames;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
-use thru_dissect::file::{SECRETS_TLS_KEY_LOG, link};
-use thru_dissect::{Arena, Dissector, Field, Meta, Options, Tree, Value};
-use thru_trace::{PacketFate, Trace};
+use thru_dissect::file::SECRETS_TLS_KEY_LOG;
+use thru_dissect::{Dissector, Field, Options, Tree, Value};
+use thru_trace::{Packet, PacketFate, Trace};
 
 /// Further packets are left out: viewers of qlog hold a file in memory several times over.
 const PACKETS_MAX: usize = 50_000;
@@ -37,22 +38,16 @@ impl Packets {
     pub(super) fn read(trace: &Trace) -> Packets {
         let mut dissector = Dissector::new(Options::default());
         dissector.secrets(SECRETS_TLS_KEY_LOG, trace.key_log.as_bytes());
-        let mut arena = Arena::new();
+        let nearest = |packet: &&Packet| packet.interface == 0 && packet.fate == PacketFate::Passed;
         let mut packets = Packets::default();
-        let nearest =
-            |packet: &&thru_trace::Packet| packet.interface == 0 && packet.fate == PacketFate::Passed;
-        for packet in trace.packets.iter().filter(nearest).take(PACKETS_MAX) {
-            let meta = Meta {
-                number: packet.number,
-                time: Some(trace.epoch_unix_nanos.saturating_add(packet.at)),
-                interface: packet.interface,
-                interface_name: None,
-                link: link::ETHERNET,
-                original: u32::try_from(packet.bytes.len()).unwrap_or(u32::MAX),
-                comments: &[],
-            };
-            packets.datagram(dissector.dissect(&meta, &packet.bytes, &mut arena), packet.number, packet.at);
-        }
+        frames::each(
+            trace,
+            dissector,
+            trace.packets.iter().filter(nearest).take(PACKETS_MAX),
+            |tree, packet| {
+                packets.datagram(tree, packet.number, packet.at);
+            },
+        );
         packets
     }
 

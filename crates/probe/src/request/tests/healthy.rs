@@ -172,12 +172,13 @@ fn plain_http_redirects_and_the_caller_decides() {
 
 #[test]
 fn a_url_with_port_and_address_makes_the_right_host() {
-    let host =
-        |text: &str| Request::get(Url::parse(text).unwrap()).head(false).unwrap().headers()["host"].clone();
+    let host = |text: &str| {
+        Request::get(Url::parse(text).unwrap()).message(false).unwrap().headers()["host"].clone()
+    };
     assert_eq!(host("https://a.lab/"), "a.lab");
     assert_eq!(host("https://a.lab:443/"), "a.lab");
     assert_eq!(host("http://a.lab:8080/"), "a.lab:8080");
     assert_eq!(host("https://[2001:db8::1]:8443/"), "[2001:db8::1]:8443");
-    let head = Request::get(Url::parse("https://a.lab/x?y#z").unwrap()).head(true).unwrap();
+    let head = Request::get(Url::parse("https://a.lab/x?y#z").unwrap()).message(true).unwrap();
     assert_eq!(head.uri(), "https://a.lab/x?y");
 }
