@@ -2,8 +2,8 @@
 
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Protocol};
-use crate::protocols::expert;
 use crate::protocols::ports::Owner;
+use crate::protocols::{expert, websocket};
 use crate::state::State;
 use crate::tree::{Arena, Carrier, Field, Piece, SOURCES_MAX, Source};
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,8 +48,8 @@ pub(crate) struct Context<'a> {
     pub(crate) can_wait: bool,
     /// Nothing follows on the stream.
     pub(crate) stream_ends: bool,
-    /// The HTTP message that was just shown went over to WebSocket.
-    pub(crate) upgraded: bool,
+    /// The HTTP message that was just shown went over to WebSocket, on these terms.
+    pub(crate) upgraded: Option<Box<websocket::Session>>,
     /// Who was found to speak between the datagram's ends.
     pub(crate) owner: Owner,
     /// The number of the flow or connection that is being read.
@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
             until_fin: false,
             can_wait: false,
             stream_ends: false,
-            upgraded: false,
+            upgraded: None,
             owner: Owner::None,
             flow: 0,
         }

@@ -1,7 +1,16 @@
-//! Opening what was sealed: the derivations and ciphers that TLS and QUIC share (RFC 5246, 5869, 8446).
+//! Opening what was sealed: the derivations and ciphers that TLS, DTLS and QUIC share (RFC 2246, 5246, 5869, 8446).
+//!
+//! - `suite`: cipher suites. `aes`, `md5`: what of them ring does not have.
+
+mod aes;
+mod md5;
+mod suite;
+
+pub(crate) use aes::Aes;
+pub(crate) use suite::{Cipher, INITIAL, Suite};
 
 use ring::aead::quic::HeaderProtectionKey;
-use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 
 /// A secret: as long as the hash of the connection's cipher suite, or 48 bytes in TLS 1.2.
@@ -37,37 +46,6 @@ pub(crate) enum Hash {
     Sha384,
 }
 
-/// A cipher suite's cipher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cipher {
-    Aes128Gcm,
-    Aes256Gcm,
-    ChaCha20Poly1305,
-}
-
-/// What of a cipher suite matters here. How keys were agreed upon and who signed what does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Suite {
-    pub(crate) cipher: Cipher,
-    pub(crate) hash: Hash,
-}
-
-/// The suite of QUIC's Initial packets.
-pub(crate) const INITIAL: Suite = Suite { cipher: Cipher::Aes128Gcm, hash: Hash::Sha256 };
-
-impl Suite {
-    /// By its number at IANA; `None` for suites that can't be opened, such as those with CBC.
-    pub(crate) fn of(number: u16) -> Option<Suite> {
-        let (cipher, hash) = match number {
-            0x1301 | 0x009C | 0x009E | 0xC02B | 0xC02F => (Cipher::Aes128Gcm, Hash::Sha256),
-            0x1302 | 0x009D | 0x009F | 0xC02C | 0xC030 => (Cipher::Aes256Gcm, Hash::Sha384),
-            0x1303 | 0xCCA8..=0xCCAA => (Cipher::ChaCha20Poly1305, Hash::Sha256),
-            _ => return None,
-        };
-        Some(Suite { cipher, hash })
-    }
-}
-
 impl Hash {
     pub(crate) fn size(self) -> usize {
         match self {
@@ -87,31 +65,6 @@ impl Hash {
         match self {
             Hash::Sha256 => hmac::HMAC_SHA256,
             Hash::Sha384 => hmac::HMAC_SHA384,
-        }
-    }
-}
-
-impl Cipher {
-    pub(crate) fn key_size(self) -> usize {
-        match self {
-            Cipher::Aes128Gcm => 16,
-            Cipher::Aes256Gcm | Cipher::ChaCha20Poly1305 => 32,
-        }
-    }
-
-    fn aead(self) -> &'static aead::Algorithm {
-        match self {
-            Cipher::Aes128Gcm => &aead::AES_128_GCM,
-            Cipher::Aes256Gcm => &aead::AES_256_GCM,
-            Cipher::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
-        }
-    }
-
-    fn header(self) -> &'static aead::quic::Algorithm {
-        match self {
-            Cipher::Aes128Gcm => &aead::quic::AES_128,
-            Cipher::Aes256Gcm => &aead::quic::AES_256,
-            Cipher::ChaCha20Poly1305 => &aead::quic::CHACHA20,
         }
     }
 }
@@ -160,25 +113,49 @@ pub(crate) fn next_secret(hash: Hash, secret: &Secret, label: &[u8]) -> Option<S
 /// The pseudo-random function of TLS 1.2 (RFC 5246 5).
 pub(crate) fn prf(hash: Hash, secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
     let key = hmac::Key::new(hash.hmac(), secret);
-    let sign = |parts: &[&[u8]]| {
-        let mut context = hmac::Context::with_key(&key);
-        parts.iter().for_each(|part| context.update(part));
-        context.sign()
-    };
-    let mut chain = sign(&[label, seed[0], seed[1]]);
-    for piece in out.chunks_mut(hash.size()) {
-        let bytes = sign(&[chain.as_ref(), label, seed[0], seed[1]]);
-        piece.copy_from_slice(&bytes.as_ref()[..piece.len()]);
-        chain = sign(&[chain.as_ref()]);
+    out.fill(0);
+    stretch(out, [label, seed[0], seed[1]], |parts| signed(&key, parts));
+}
+
+/// That of TLS 1.0 and 1.1: MD5 with one half of the secret, SHA-1 with the other (RFC 2246 5).
+pub(crate) fn prf_10(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
+    let half = secret.len().div_ceil(2);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret[secret.len() - half..]);
+    let seed = [label, seed[0], seed[1]];
+    out.fill(0);
+    stretch(out, seed, |parts| md5::hmac_md5(&secret[..half], parts).to_vec());
+    stretch(out, seed, |parts| signed(&key, parts));
+}
+
+fn signed(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
+    let mut context = hmac::Context::with_key(key);
+    parts.iter().for_each(|part| context.update(part));
+    context.sign().as_ref().to_vec()
+}
+
+/// Turns over the bits of `out` that a chain of digests has set (RFC 5246 5, P_hash).
+fn stretch(out: &mut [u8], seed: [&[u8]; 3], sign: impl Fn(&[&[u8]]) -> Vec<u8>) {
+    let mut chain = sign(&seed);
+    for piece in out.chunks_mut(chain.len()) {
+        let bytes = sign(&[&chain, seed[0], seed[1], seed[2]]);
+        piece.iter_mut().zip(bytes).for_each(|(out, byte)| *out ^= byte);
+        chain = sign(&[&chain]);
     }
 }
 
-/// A key and what its nonces are made from.
+/// A key of an AEAD and what its nonces are made from.
 #[derive(Clone)]
 pub(crate) struct Key {
-    /// Boxed: it is large, and most connections of a capture have none.
-    key: Box<LessSafeKey>,
+    aead: Aead,
     iv: [u8; 12],
+}
+
+/// Boxed: they are large, and most connections of a capture have none.
+#[derive(Clone)]
+enum Aead {
+    Ring(Box<LessSafeKey>),
+    /// With tags of so many bytes.
+    Ccm(Box<Aes>, usize),
 }
 
 impl std::fmt::Debug for Key {
@@ -188,8 +165,13 @@ impl std::fmt::Debug for Key {
 }
 
 impl Key {
+    /// `None`: the cipher is no AEAD, or has keys of another length.
     pub(crate) fn new(cipher: Cipher, key: &[u8], iv: [u8; 12]) -> Option<Key> {
-        Some(Key { key: Box::new(LessSafeKey::new(UnboundKey::new(cipher.aead(), key).ok()?)), iv })
+        let aead = match (cipher, cipher.aead()) {
+            (Cipher::Ccm { tag, .. }, _) => Aead::Ccm(Box::new(Aes::new(key)?), usize::from(tag)),
+            (_, algorithm) => Aead::Ring(Box::new(LessSafeKey::new(UnboundKey::new(algorithm?, key).ok()?))),
+        };
+        Some(Key { aead, iv })
     }
 
     /// From a secret, by labels that begin with `prefix`: "" in TLS 1.3, "quic " in QUIC 1.
@@ -210,11 +192,23 @@ impl Key {
         nonce
     }
 
+    /// The length of what stands behind the sealed bytes.
+    pub(crate) fn tag(&self) -> usize {
+        match &self.aead {
+            Aead::Ring(key) => key.algorithm().tag_len(),
+            Aead::Ccm(_, tag) => *tag,
+        }
+    }
+
     /// Opens what was sealed with this nonce. `None`: the key is not the one, or a bit was turned over.
     pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let key = match &self.aead {
+            Aead::Ring(key) => key,
+            Aead::Ccm(aes, tag) => return aes.open_counted(nonce, aad, sealed, *tag),
+        };
         let mut bytes = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let len = self.key.open_in_place(nonce, Aad::from(aad), &mut bytes).ok()?.len();
+        let len = key.open_in_place(nonce, Aad::from(aad), &mut bytes).ok()?.len();
         bytes.truncate(len);
         Some(bytes)
     }
@@ -225,7 +219,7 @@ pub(crate) fn header_key(suite: Suite, secret: &Secret, prefix: &str) -> Option<
     let mut key = [0; 32];
     let key = &mut key[..suite.cipher.key_size()];
     expand(suite.hash, secret, format!("{prefix}hp").as_bytes(), key)?;
-    HeaderProtectionKey::new(suite.cipher.header(), key).ok()
+    HeaderProtectionKey::new(suite.cipher.header()?, key).ok()
 }
 
 #[cfg(test)]

@@ -45,12 +45,16 @@ pub(crate) struct State {
     pub(crate) classic_stun: Recent<([u8; 16], u64), (u64, u64), 1024>,
     /// Requests of SNMP, by their number.
     pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
+    /// What WebSocket's compression refers back to: by flow and side, the last bytes that were unpacked.
+    pub(crate) deflated: Recent<(u64, usize), Vec<u8>, 256>,
     /// What session descriptions said of ports.
     pub(crate) media: Recent<End, rtp::Announced, 2048>,
     /// Templates of NetFlow: who sent them, for which domain, under which number.
     pub(crate) templates: Recent<(IpAddr, u32, u16), netflow::Template, 512>,
     /// Messages of DTLS that are not whole yet.
     pub(crate) dtls: Recent<dtls::Key, Vec<u8>, 256>,
+    /// What handshakes of DTLS have agreed upon, by the flow's ends in order.
+    pub(crate) dtls_sessions: Recent<(End, End), Box<dtls::Session>, 1024>,
     /// Flows whose DTLS spoke of SRTP, by their ends in order.
     pub(crate) srtp: Recent<(End, End), (), 1024>,
     /// Frame and time of echo requests.

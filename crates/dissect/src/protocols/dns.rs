@@ -318,7 +318,8 @@ fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
     }
     // Names in the data point back into the message: the cursor stays in the whole of it.
     let mut inside = Cursor { data: c.data.first(end), pos: c.pos };
-    let result = rdata::show(cx, &mut inside, kind);
+    // Updates name what must be there, or has to go, without any data (RFC 2136 2.4).
+    let result = if len == 0 { Ok(()) } else { rdata::show(cx, &mut inside, kind) };
     c.pos = end;
     result
 }

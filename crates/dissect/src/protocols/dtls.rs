@@ -1,10 +1,15 @@
-//! DTLS 1.0 and 1.2 (RFC 6347): records in datagrams, and the handshake as far as it is in the clear.
+//! DTLS 1.0 and 1.2 (RFC 6347): records in datagrams, opened if a key log has their secrets.
+//!
+//! - `hello`: what messages say; what TLS says in the same way is `tls::exchange`'s. `session`: keys.
 
 mod hello;
+mod session;
 
 pub(crate) use hello::HELLO;
+pub(crate) use session::Session;
 
-use super::{rtp, tls};
+use super::tls::Sealed;
+use super::{ports, rtp, tls};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
@@ -78,8 +83,11 @@ pub(crate) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
+    let ends = ends(cx);
     // Wireshark looks whether it is media first, and says what it finds in place of a version (RFC 5764 5.1.2).
-    let is_media = !cx.state.srtp.is_empty() && cx.state.srtp.get(&ends(cx)).is_some();
+    let is_media = !cx.state.srtp.is_empty() && cx.state.srtp.get(&ends).is_some();
+    let mut session = cx.state.dtls_sessions.remove(&ends).unwrap_or_default();
+    let mut plain = Vec::new();
     cx.layer(&DTLS, datagram, |cx, c| {
         if is_media {
             cx.conclude(&rtp::VERSION, u64::from(c.peek()? >> 6));
@@ -87,10 +95,17 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         while c.left() >= 13 {
             let len = usize::from(c.data.u16(c.pos + 11)?);
             let whole = c.take_most(13 + len);
-            cx.within(&RECORD, whole, |cx| record(cx, &mut whole.cursor(), len))?;
+            let data = cx.within(&RECORD, whole, |cx| record(cx, &mut session, whole, len))?;
+            plain.extend(data.filter(|data| !data.is_empty()));
         }
         Ok(())
     });
+    if session.has_begun() && !cx.is_quoted {
+        cx.state.dtls_sessions.insert(ends, session);
+    }
+    for data in plain {
+        cx.with_source("Decrypted DTLS", data, ports::datagram_sealed);
+    }
 }
 
 /// Both ends, in order.
@@ -105,33 +120,59 @@ fn agree_on_media(cx: &mut Context<'_>) {
     cx.state.srtp.insert(ends, ());
 }
 
-fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, len: usize) -> Read {
+/// A record. Gives the application's data, if it holds some and they could be opened.
+fn record(cx: &mut Context<'_>, session: &mut Session, whole: Data<'_>, len: usize) -> Read<Option<Vec<u8>>> {
+    let c = &mut whole.cursor();
     let kind = c.u8(cx, &CONTENT_TYPE)?;
     c.u16(cx, &VERSION)?;
     let epoch = c.u16(cx, &EPOCH)?;
-    walk(cx, c, &[Wide(&SEQUENCE, 6), Is(&LENGTH)])?;
+    let sequence = c.uint(cx, &SEQUENCE, 6)?;
+    walk(cx, c, &[Is(&LENGTH)])?;
     let body = c.take(len)?;
-    // From the first epoch on everything is encrypted.
-    match (kind, epoch) {
-        (20, _) => cx.add(&CHANGE_CIPHER, body, 0, body.len(), 0),
-        (21, 0) if body.len() == 2 => {
+    if epoch == 0 || kind == 20 {
+        return content(cx, session, kind, body).map(|()| None);
+    }
+    // From the first epoch on everything is sealed.
+    let sealed = Sealed { header: whole.bytes, body: body.bytes };
+    let Some(plain) = session.open(cx, epoch, sequence, sealed) else {
+        match kind {
+            21 => cx.add(&ALERT, body, 0, body.len(), 0),
+            22 => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
+            23 => cx.add(&APP_DATA, body, 0, body.len(), 0),
+            _ => {}
+        }
+        return Ok(None);
+    };
+    if kind == 23 {
+        cx.add(&APP_DATA, body, 0, body.len(), 0);
+        return Ok(Some(plain));
+    }
+    let mut result = Ok(());
+    cx.with_source("Decrypted DTLS", plain, |cx, body| result = content(cx, session, kind, body));
+    result.map(|()| None)
+}
+
+/// What a record says in the clear, or once it is opened.
+fn content(cx: &mut Context<'_>, session: &mut Session, kind: u8, body: Data<'_>) -> Read {
+    match kind {
+        20 => cx.add(&CHANGE_CIPHER, body, 0, body.len(), 0),
+        21 if body.len() == 2 => {
             cx.within(&ALERT, body, |cx| walk(cx, &mut body.cursor(), &[Is(&ALERT_LEVEL), Is(&ALERT_DESC)]))?;
         }
-        (21, _) => cx.add(&ALERT, body, 0, body.len(), 0),
-        (22, 0) => {
+        21 => cx.add(&ALERT, body, 0, body.len(), 0),
+        22 => {
             let mut c = body.cursor();
             while c.left() >= 12 {
-                message(cx, &mut c)?;
+                message(cx, &mut c, session)?;
             }
         }
-        (22, _) => cx.add(&HANDSHAKE, body, 0, body.len(), 0),
-        (23, _) => cx.add(&APP_DATA, body, 0, body.len(), 0),
+        23 => cx.add(&APP_DATA, body, 0, body.len(), 0),
         _ => {}
     }
     Ok(())
 }
 
-fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
     // Numbers of three bytes: the lower part of the four that begin one before.
     let three = |at: usize| Ok::<_, Short>(c.data.u32(c.pos + at - 1)? as usize & 0xFF_FFFF);
     let (total, offset, len) = (three(1)?, three(6)?, three(9)?);
@@ -143,13 +184,13 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let sequence = whole.u16(4)?;
         let body = c.take(len)?;
         if len == total {
-            return hello::body(cx, &mut body.cursor(), kind);
+            return hello::body(cx, &mut body.cursor(), kind, session);
         }
         let key = (cx.src, cx.src_port, cx.dst_port, sequence);
         if let Some(parts) = collect(cx, key, total, offset, body.bytes) {
             let mut result = Ok(());
             cx.with_source("Reassembled DTLS", parts, |cx, whole| {
-                result = hello::body(cx, &mut whole.cursor(), kind);
+                result = hello::body(cx, &mut whole.cursor(), kind, session);
             });
             result?;
         }

@@ -2,6 +2,7 @@
 //! for HTTP, whatever it looks like; a body without a length ends with the connection.
 
 use super::ports::{self, App};
+use super::websocket;
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, protocol};
@@ -234,7 +235,7 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
             Some(len) => used += len,
             None => return used,
         }
-        if cx.upgraded || session.connected.is_some() {
+        if cx.upgraded.is_some() || session.connected.is_some() {
             break;
         }
     }
@@ -421,7 +422,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
     let mut status = 0;
     let whole = c.data;
     let mut is_begun = false;
-    let mut switches = false;
+    let (mut switches, mut to_websocket, mut deflates) = (false, false, false);
     while let Some((line, used)) = line_of(c.rest().bytes).or_else(|| last_line(c)) {
         let full = c.rest().first(used);
         let text = full.first(line.len());
@@ -436,11 +437,13 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
         } else if let Some((name, value)) = header(line) {
             header_line(cx, full, name, value, kind, &mut said);
             if name.eq_ignore_ascii_case(b"upgrade") {
-                cx.upgraded |= switches && value.eq_ignore_ascii_case(b"websocket");
+                to_websocket |= switches && value.eq_ignore_ascii_case(b"websocket");
                 if switches && value.eq_ignore_ascii_case(b"h2c") {
                     session.is_http2 = true;
                     session.inner = ports::App::Http2(Box::default());
                 }
+            } else if switches && name.eq_ignore_ascii_case(b"sec-websocket-extensions") {
+                deflates = value.starts_with(b"permessage-deflate");
             }
         } else {
             if is_begun && used == c.left() && line.len() == used {
@@ -451,7 +454,10 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read
         is_begun = true;
         c.skip(used)?;
     }
-    session.switched = switches && !cx.upgraded && !session.is_http2;
+    if to_websocket {
+        cx.upgraded = Some(Box::new(websocket::Session::new(deflates)));
+    }
+    session.switched = switches && !to_websocket && !session.is_http2;
     if let Some(length) = said.length {
         cx.conclude(&CONTENT_LENGTH, length as u64);
     }

@@ -49,6 +49,20 @@ fn gzip_header(bytes: &[u8]) -> Option<&[u8]> {
     if flags & 2 != 0 { rest.get(2..) } else { Some(rest) }
 }
 
+/// How far compression refers back.
+pub(crate) const WINDOW: usize = 32 << 10;
+
+/// Inflates a message that may refer back to `before`, which is not longer than the window, and whose end was left off
+/// (RFC 7692 7.2.2). `None`: it is broken.
+pub(crate) fn inflate_after(before: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
+    let len = u16::try_from(before.len()).ok()?;
+    // What was before stands there as a block that is not packed (RFC 1951 3.2.4).
+    let (low, high) = (len.to_le_bytes(), (!len).to_le_bytes());
+    let head = [0, low[0], low[1], high[0], high[1]];
+    let mut plain = inflate(&[&head[..], before, bytes, &[0, 0, 0xFF, 0xFF]].concat(), false)?;
+    (plain.len() >= before.len()).then(|| plain.split_off(before.len()))
+}
+
 /// What is packed, as far as it is there; nothing if it is none of it, or broken from the start.
 fn inflate(bytes: &[u8], zlib: bool) -> Option<Vec<u8>> {
     let mut machine = Decompress::new(zlib);

@@ -176,6 +176,20 @@ pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) {
     }
 }
 
+/// Shows what DTLS carries: ports tell who speaks, as in Wireshark.
+pub(crate) fn datagram_sealed(cx: &mut Context<'_>, payload: Data<'_>) {
+    let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    for port in [low, high] {
+        match port {
+            853 => return dns::datagram(cx, payload, false),
+            4740 => return netflow::dissect(cx, payload),
+            10_161 | 10_162 => return snmp::dissect(cx, payload),
+            _ => {}
+        }
+    }
+    data::show(cx, payload);
+}
+
 /// Nothing but TLS is looked for on these.
 const TLS_PORTS: [u16; 8] = [443, 465, 636, 853, 989, 990, 993, 995];
 
@@ -285,8 +299,8 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         }
         App::Http(session) => {
             let used = http::stream(cx, session, side, bytes);
-            if std::mem::take(&mut cx.upgraded) {
-                *app = App::WebSocket(Box::default());
+            if let Some(terms) = cx.upgraded.take() {
+                *app = App::WebSocket(terms);
             }
             used
         }

@@ -1,16 +1,19 @@
-//! TLS 1.0 to 1.3: records (RFC 5246, 8446). Those of TLS 1.2 with AEAD ciphers and of TLS 1.3 are opened if a key log
-//! has their secrets. QUIC carries the same handshake messages without records.
+//! TLS 1.0 to 1.3: records (RFC 2246, 5246, 8446). They are opened if a key log has their secrets, and the cipher is
+//! AES-GCM, AES-CCM, AES-CBC, ChaCha20 or none. QUIC carries the same handshake messages without records.
 //!
-//! - `handshake`: messages. `certificate`: what X.509 certificates say. `extensions`: those of QUIC.
+//! - `handshake`: messages. `exchange`: those that agree on keys before TLS 1.3, which DTLS has as well.
+//! - `certificate`: what X.509 certificates say.
 //! - `session`: which key opens what comes next. `record`: how records are sealed.
 
 pub(crate) mod certificate;
+pub(crate) mod exchange;
 mod handshake;
 mod record;
 mod session;
 
 pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
 pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
+pub(crate) use record::{Keys12, Sealed};
 pub(crate) use session::Session;
 
 use crate::context::Context;
@@ -20,7 +23,6 @@ use crate::protocols::ports;
 use crate::streams::pending::Pending;
 use crate::tree::Carrier;
 use handshake::HANDSHAKE;
-use record::Sealed;
 
 static CONTENT_TYPES: Names = &[
     (20, "Change Cipher Spec"),

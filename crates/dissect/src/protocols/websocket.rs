@@ -1,9 +1,9 @@
-//! WebSocket (RFC 6455), after an HTTP upgrade.
+//! WebSocket (RFC 6455), after an HTTP upgrade; compressed messages (RFC 7692) are unpacked.
 
 use super::data;
 use super::http;
-use super::media;
 use super::spoken::Length;
+use super::{media, packed};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
@@ -15,6 +15,7 @@ static OPCODES: Names =
 protocol! { WEBSOCKET "websocket" "WebSocket" "WebSocket";
     FIN: bool "websocket.fin" "Fin", mask(0x80);
     RSV: u8 "websocket.rsv" "Reserved", hex, mask(0x70);
+    PACKED: bool "websocket.pmc" "Per-Message Compressed", mask(0x40);
     OPCODE: u8 "websocket.opcode" "Opcode", mask(0x0F), names(OPCODES);
     MASK: bool "websocket.mask" "Mask", mask(0x80);
     LENGTH: u8 "websocket.payload_length" "Payload length", mask(0x7F);
@@ -31,10 +32,19 @@ protocol! { WEBSOCKET "websocket" "WebSocket" "WebSocket";
     PONG: bytes "websocket.payload.pong" "Pong";
 }
 
-/// For each side: what kind of message its frames are parts of, and the parts.
+/// For each side: what the first frame of a message said whose parts come, and the parts.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     parts: [(u8, Vec<u8>); 2],
+    /// Messages may be compressed (RFC 7692).
+    deflates: bool,
+}
+
+impl Session {
+    /// `deflates`: both have agreed that messages may be compressed.
+    pub(crate) fn new(deflates: bool) -> Session {
+        Session { deflates, ..Session::default() }
+    }
 }
 
 /// A message in parts is not longer.
@@ -95,7 +105,8 @@ pub(crate) fn stream(
 }
 
 fn frame(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session, side: usize) -> Read {
-    let first = c.parts(cx, 1, &[&FIN, &RSV, &OPCODE])?;
+    let (plain, packed) = (&[&FIN, &RSV, &OPCODE], &[&FIN, &RSV, &PACKED, &OPCODE]);
+    let first = c.parts(cx, 1, if session.deflates { packed } else { plain })?;
     let second = c.parts(cx, 1, &[&MASK, &LENGTH])?;
     match second & 0x7F {
         126 => walk(cx, c, &[Is(&LENGTH_16)])?,
@@ -119,15 +130,14 @@ fn frame(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session, side: 
 }
 
 fn payload(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Session, side: usize) -> Read {
-    let (is_last, opcode) = (first & 0x80 != 0, first & 15);
     if body.is_empty() {
         return Ok(());
     }
     cx.add(&PAYLOAD, body, 0, body.len(), 0);
     cx.depth += 1;
     let mut c = body.cursor();
-    match opcode {
-        0..=2 => message(cx, body, is_last, opcode, &mut session.parts[side]),
+    match first & 15 {
+        0..=2 => message(cx, body, first, session, side),
         8 => cx.within(&CLOSE, body, |cx| walk(cx, &mut c, &[Is(&STATUS), Rest(&REASON)]))?,
         9 => cx.add(&PING, body, 0, body.len(), 0),
         10 => cx.add(&PONG, body, 0, body.len(), 0),
@@ -138,19 +148,39 @@ fn payload(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Sessio
 }
 
 /// A message, or a part of one: the last part shows the whole.
-fn message(cx: &mut Context<'_>, body: Data<'_>, is_last: bool, opcode: u8, parts: &mut (u8, Vec<u8>)) {
+fn message(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Session, side: usize) {
+    let is_last = first & 0x80 != 0;
+    let parts = &mut session.parts[side];
     if is_last && parts.1.is_empty() {
-        return show(cx, body, opcode);
+        return unpacked(cx, body, first, session, side);
     }
-    if opcode != 0 {
-        *parts = (opcode, Vec::new());
+    if first & 15 != 0 {
+        *parts = (first, Vec::new());
     }
     if parts.1.len() + body.len() <= PARTS_MAX {
         parts.1.extend_from_slice(body.bytes);
     }
     if is_last {
-        let (opcode, whole) = std::mem::take(parts);
-        cx.with_source("Reassembled WebSocket", whole, |cx, whole| show(cx, whole, opcode));
+        let (first, whole) = std::mem::take(parts);
+        cx.with_source("Reassembled WebSocket", whole, |cx, whole| unpacked(cx, whole, first, session, side));
+    }
+}
+
+/// A whole message, whose first frame says whether it was compressed. It may refer back to those before (RFC 7692 7.1.1).
+fn unpacked(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &Session, side: usize) {
+    let opcode = first & 15;
+    if !session.deflates || first & 0x40 == 0 {
+        return show(cx, body, opcode);
+    }
+    let key = (cx.flow, side);
+    let mut before = cx.state.deflated.remove(&key).unwrap_or_default();
+    // Where one was lost, those that refer back to it stay packed.
+    let Some(plain) = packed::inflate_after(&before, body.bytes) else { return data::show(cx, body) };
+    before.extend_from_slice(&plain[plain.len().saturating_sub(packed::WINDOW)..]);
+    before.drain(..before.len().saturating_sub(packed::WINDOW));
+    cx.state.deflated.insert(key, before);
+    if !plain.is_empty() {
+        cx.with_source("Decompressed WebSocket", plain, |cx, plain| show(cx, plain, opcode));
     }
 }
 

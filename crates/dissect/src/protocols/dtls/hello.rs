@@ -1,9 +1,11 @@
 //! What the messages of a handshake say, and their extensions.
 
-use super::VERSIONS;
+use super::{Session, VERSIONS};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read};
+use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::protocol;
+use crate::protocols::tls::Said;
+use crate::protocols::tls::exchange::{self, OF_DTLS};
 use crate::table::{Step::*, walk};
 
 protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
@@ -34,11 +36,6 @@ protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
     FORMATS_LENGTH: u8 "dtls.handshake.extensions_ec_point_formats_length" "EC point formats Length";
     FORMATS: none "dtls.handshake.extensions_ec_point_formats" "Elliptic curves point formats";
     FORMAT: u8 "dtls.handshake.extensions_ec_point_format" "EC point format";
-    ALGORITHMS_LENGTH: u16 "dtls.handshake.sig_hash_alg_len" "Signature Hash Algorithms Length";
-    ALGORITHMS: none "dtls.handshake.sig_hash_algs" "Signature Hash Algorithms";
-    ALGORITHM: u16 "dtls.handshake.sig_hash_alg" "Signature Algorithm", hex;
-    ALGORITHM_HASH: u8 "dtls.handshake.sig_hash_hash" "Signature Hash Algorithm Hash";
-    ALGORITHM_SIGN: u8 "dtls.handshake.sig_hash_sig" "Signature Hash Algorithm Signature";
     ALPN_LENGTH: u16 "dtls.handshake.extensions_alpn_len" "ALPN Extension Length";
     ALPNS: none "dtls.handshake.extensions_alpn_list" "ALPN Protocol";
     ALPN_STR_LENGTH: u8 "dtls.handshake.extensions_alpn_str_len" "ALPN string length";
@@ -47,67 +44,65 @@ protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
     SRTP: u16 "dtls.use_srtp.protection_profile" "SRTP Protection Profile", hex;
     SRTP_MKI_LENGTH: u8 "dtls.use_srtp.mki_length" "MKI Length";
     RENEGOTIATION_LENGTH: u8 "dtls.handshake.extensions_reneg_info_len" "Renegotiation info extension length";
-    CURVE_TYPE: u8 "dtls.handshake.server_curve_type" "Curve Type", hex;
-    CURVE: u16 "dtls.handshake.server_named_curve" "Named Curve", hex;
-    POINT_LENGTH: u8 "dtls.handshake.server_point_len" "Pubkey Length";
-    POINT: bytes "dtls.handshake.server_point" "Pubkey";
-    SIGNATURE_LENGTH: u16 "dtls.handshake.sig_len" "Signature Length";
-    SIGNATURE: bytes "dtls.handshake.sig" "Signature";
     CERTIFICATES_LENGTH: u24 "dtls.handshake.certificates_length" "Certificates Length";
     CERTIFICATES: none "dtls.handshake.certificates" "Certificates";
     CERTIFICATE_LENGTH: u24 "dtls.handshake.certificate_length" "Certificate Length";
     CERTIFICATE: bytes "dtls.handshake.certificate" "Certificate";
+    VERIFY_DATA: none "dtls.handshake.verify_data" "Verify Data";
 }
 
-pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {
+pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, session: &mut Session) -> Read {
     match kind {
-        1 => {
-            beginning(cx, c)?;
-            walk(cx, c, &[Counted(&COOKIE_LENGTH, &COOKIE)])?;
-            list(
-                cx,
-                c,
-                2,
-                |cx, c| walk(cx, c, &[Is(&SUITES_LENGTH)]),
-                |cx, inside| {
-                    cx.within(&SUITES, inside, |cx| walk(cx, &mut inside.cursor(), &[Each(&[Is(&SUITE)])]))
-                },
-            )?;
-            list(
-                cx,
-                c,
-                1,
-                |cx, c| walk(cx, c, &[Is(&METHODS_LENGTH)]),
-                |cx, inside| {
-                    cx.within(&METHODS, inside, |cx| walk(cx, &mut inside.cursor(), &[Each(&[Is(&METHOD)])]))
-                },
-            )?;
-            extensions(cx, c)
-        }
+        1 => client(cx, c, session),
         2 => {
-            beginning(cx, c)?;
-            walk(cx, c, &[Is(&SUITE), Is(&METHOD)])?;
-            extensions(cx, c)
+            let said = &mut session.said;
+            let (version, random) = beginning(cx, c)?;
+            let suite = c.u16(cx, &SUITE)?;
+            (said.version, said.server_random, said.suite) = (version, Some(random), Some(suite));
+            walk(cx, c, &[Is(&METHOD)])?;
+            extensions(cx, c, kind, said)
         }
         3 => walk(cx, c, &[Is(&VERSION), Counted(&COOKIE_LENGTH, &COOKIE)]),
+        4 => exchange::ticket(cx, c, &OF_DTLS, &session.said),
         11 => certificates(cx, c),
-        12 if c.peek() == Ok(3) => walk(
-            cx,
-            c,
-            &[
-                Is(&CURVE_TYPE),
-                Is(&CURVE),
-                Counted(&POINT_LENGTH, &POINT),
-                Call(algorithm),
-                Counted(&SIGNATURE_LENGTH, &SIGNATURE),
-            ],
-        ),
+        12 => exchange::server(cx, c, &OF_DTLS, &session.said),
+        13 => exchange::request(cx, c, &OF_DTLS, &session.said),
+        15 => exchange::verify(cx, c, &OF_DTLS, &session.said),
+        16 => exchange::client(cx, c, &OF_DTLS, &session.said),
+        20 => {
+            c.all(cx, &VERIFY_DATA);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
 
-fn beginning(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    walk(cx, c, &[Is(&VERSION)])?;
+fn client(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
+    let (_, random) = beginning(cx, c)?;
+    session.begin((cx.src, cx.src_port), random);
+    walk(cx, c, &[Counted(&COOKIE_LENGTH, &COOKIE)])?;
+    list(
+        cx,
+        c,
+        2,
+        |cx, c| walk(cx, c, &[Is(&SUITES_LENGTH)]),
+        |cx, inside| cx.within(&SUITES, inside, |cx| walk(cx, &mut inside.cursor(), &[Each(&[Is(&SUITE)])])),
+    )?;
+    list(
+        cx,
+        c,
+        1,
+        |cx, c| walk(cx, c, &[Is(&METHODS_LENGTH)]),
+        |cx, inside| {
+            cx.within(&METHODS, inside, |cx| walk(cx, &mut inside.cursor(), &[Each(&[Is(&METHOD)])]))
+        },
+    )?;
+    extensions(cx, c, 1, &mut session.said)
+}
+
+/// What both hellos begin with: the version and the random number.
+fn beginning(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
+    let version = c.u16(cx, &VERSION)?;
     let random = c.take(32)?;
     cx.within(&RANDOM, random, |cx| {
         let seconds = u64::from(random.u32(0)?);
@@ -115,7 +110,8 @@ fn beginning(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         cx.add(&RANDOM_BYTES, random, 4, 28, 0);
         Ok(())
     })?;
-    walk(cx, c, &[Counted(&SESSION_LENGTH, &SESSION)])
+    walk(cx, c, &[Counted(&SESSION_LENGTH, &SESSION)])?;
+    Ok((version, *random.bytes.first_chunk().ok_or(Short)?))
 }
 
 /// A length of `size` bytes, shown by `length`, and what `inside` shows of so many bytes.
@@ -132,7 +128,7 @@ fn list(
     if data.is_empty() { Ok(()) } else { inside(cx, data) }
 }
 
-fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         return Ok(());
     }
@@ -141,6 +137,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let kind = c.u16(cx, &EXTENSION)?;
         let len = usize::from(c.u16(cx, &EXTENSION_LENGTH)?);
         let body = c.take(len)?;
+        said.encrypt_then_mac |= kind == 22 && message == 2;
         if !body.is_empty() {
             extension(cx, &mut body.cursor(), kind)?;
         }
@@ -153,7 +150,7 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
         0 => walk(cx, c, &[Is(&NAMES_LENGTH), Each(&[Is(&NAME_TYPE), Counted(&NAME_LENGTH, &NAME)])]),
         10 => walk(cx, c, &[Is(&GROUPS_LENGTH), Under(&GROUPS, &[Each(&[Is(&GROUP)])])]),
         11 => walk(cx, c, &[Is(&FORMATS_LENGTH), Under(&FORMATS, &[Each(&[Is(&FORMAT)])])]),
-        13 => walk(cx, c, &[Is(&ALGORITHMS_LENGTH), Under(&ALGORITHMS, &[Each(&[Call(algorithm)])])]),
+        13 => exchange::schemes(cx, c, &OF_DTLS),
         14 => walk(
             cx,
             c,
@@ -177,15 +174,6 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
         0xFF01 => walk(cx, c, &[Is(&RENEGOTIATION_LENGTH)]),
         _ => Ok(()),
     }
-}
-
-fn algorithm(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let whole = c.take(2)?;
-    walk(cx, &mut whole.cursor(), &[Is(&ALGORITHM)])?;
-    cx.depth += 1;
-    let result = walk(cx, &mut whole.cursor(), &[Is(&ALGORITHM_HASH), Is(&ALGORITHM_SIGN)]);
-    cx.depth -= 1;
-    result
 }
 
 fn certificates(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {

@@ -78,6 +78,13 @@ pub(crate) fn show(cx: &mut Context<'_>, der: Data<'_>) {
     cx.depth = depth;
 }
 
+/// Shows a distinguished name that stands for itself, such as an authority's.
+pub(super) fn distinguished(cx: &mut Context<'_>, def: &'static FieldDef, der: Data<'_>) {
+    let depth = cx.depth;
+    let _ended_early = expect(&mut der.cursor(), tag::SEQUENCE).and_then(|inner| name(cx, def, inner));
+    cx.depth = depth;
+}
+
 /// The next element: its tag and its content (X.690 8.1, lengths of up to four bytes).
 fn next<'d>(c: &mut Cursor<'d>) -> Read<(u8, Data<'d>)> {
     let (tag, first) = (c.data.u8(c.pos)?, c.data.u8(c.pos + 1)?);

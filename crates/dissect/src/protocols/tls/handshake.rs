@@ -1,7 +1,9 @@
 //! Handshake messages: hellos, extensions, certificates.
 
 use super::VERSIONS;
+use super::exchange::{self, OF_TLS};
 use crate::context::Context;
+use crate::crypto::Suite;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
 
@@ -61,7 +63,7 @@ static SUITES: Names = &[
     (0xCCA8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
     (0xCCA9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
 ];
-static GROUPS: Names = &[
+pub(super) static GROUPS: Names = &[
     (0x0017, "secp256r1"),
     (0x0018, "secp384r1"),
     (0x0019, "secp521r1"),
@@ -69,14 +71,23 @@ static GROUPS: Names = &[
     (0x001E, "x448"),
     (0x11EC, "X25519MLKEM768"),
 ];
-static SCHEMES: Names = &[
+pub(super) static SCHEMES: Names = &[
+    (0x0201, "rsa_pkcs1_sha1"),
+    (0x0203, "ecdsa_sha1"),
     (0x0401, "rsa_pkcs1_sha256"),
     (0x0403, "ecdsa_secp256r1_sha256"),
+    (0x0501, "rsa_pkcs1_sha384"),
     (0x0503, "ecdsa_secp384r1_sha384"),
+    (0x0601, "rsa_pkcs1_sha512"),
+    (0x0603, "ecdsa_secp521r1_sha512"),
     (0x0804, "rsa_pss_rsae_sha256"),
     (0x0805, "rsa_pss_rsae_sha384"),
     (0x0806, "rsa_pss_rsae_sha512"),
     (0x0807, "ed25519"),
+    (0x0808, "ed448"),
+    (0x0809, "rsa_pss_pss_sha256"),
+    (0x080A, "rsa_pss_pss_sha384"),
+    (0x080B, "rsa_pss_pss_sha512"),
 ];
 
 protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
@@ -104,8 +115,6 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     ALPN: text "tls.handshake.extensions_alpn_str" "ALPN Next Protocol";
     GROUPS_LENGTH: u16 "tls.handshake.extensions_supported_groups_length" "Supported Groups List Length";
     GROUP: u16 "tls.handshake.extensions_supported_group" "Supported Group", hex, names(GROUPS);
-    SCHEMES_LENGTH: u16 "tls.handshake.sig_hash_alg_len" "Signature Hash Algorithms Length";
-    SCHEME: u16 "tls.handshake.sig_hash_alg" "Signature Algorithm", hex, names(SCHEMES);
     VERSIONS_LEN: u8 "tls.handshake.extensions.supported_versions_len" "Supported Versions length";
     SUPPORTED_VERSION: u16 "tls.handshake.extensions.supported_version" "Supported Version", hex, names(VERSIONS);
     KEY_SHARE_LENGTH: u16 "tls.handshake.extensions_key_share_client_length" "Client Key Share Length";
@@ -127,22 +136,8 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     CERTIFICATE: bytes "tls.handshake.certificate" "Certificate";
     CONTEXT_LENGTH: u8 "tls.handshake.certificate_request_context_length" "Certificate Request Context Length";
     CONTEXT: bytes "tls.handshake.certificate_request_context" "Certificate Request Context";
-    CURVE_TYPE: u8 "tls.handshake.server_curve_type" "Curve Type", hex;
-    CURVE: u16 "tls.handshake.server_named_curve" "Named Curve", hex, names(GROUPS);
-    POINT_LENGTH: u8 "tls.handshake.server_point_len" "Pubkey Length";
-    POINT: bytes "tls.handshake.server_point" "Pubkey";
-    SIGNATURE_LENGTH: u16 "tls.handshake.sig_len" "Signature length";
-    SIGNATURE: bytes "tls.handshake.sig" "Signature";
-    VERIFY_LENGTH: u16 "tls.handshake.client_cert_vrfy.sig_len" "Signature length";
-    VERIFY: bytes "tls.handshake.client_cert_vrfy.sig" "Signature";
     VERIFY_DATA: bytes "tls.handshake.verify_data" "Verify Data";
     REQUEST_UPDATE: u8 "tls.handshake.key_update.request_update" "Key Update Request";
-    TICKET_LIFETIME: u32 "tls.handshake.session_ticket_lifetime_hint" "Session Ticket Lifetime Hint";
-    TICKET_AGE_ADD: u32 "tls.handshake.session_ticket_age_add" "Session Ticket Age Add";
-    TICKET_NONCE_LENGTH: u8 "tls.handshake.session_ticket_nonce_length" "Session Ticket Nonce Length";
-    TICKET_NONCE: bytes "tls.handshake.session_ticket_nonce" "Session Ticket Nonce";
-    TICKET_LENGTH: u16 "tls.handshake.session_ticket_length" "Session Ticket Length";
-    TICKET: bytes "tls.handshake.session_ticket" "Session Ticket";
 }
 
 /// What messages say that later ones depend on.
@@ -158,6 +153,8 @@ pub(crate) struct Said {
     pub(crate) version: u16,
     /// The server has chosen TLS 1.3.
     pub(crate) is_13: bool,
+    /// MACs are of what was encrypted (RFC 7366).
+    pub(crate) encrypt_then_mac: bool,
     /// The client sends data before the server has answered.
     pub(crate) early_data: bool,
     /// The protocol that was agreed upon to be spoken inside; empty: none.
@@ -183,12 +180,36 @@ impl Said {
         Said { is_13: true, ..Said::default() }
     }
 
+    /// A client has begun.
+    pub(crate) fn begun(client_random: [u8; 32]) -> Said {
+        Said { client_random: Some(client_random), ..Said::default() }
+    }
+
     /// What is spoken inside.
     pub(crate) fn protocol(&self) -> &[u8] {
         if self.alpn.is_empty() && self.early_data && self.server_random.is_none() {
             &self.wished
         } else {
             &self.alpn
+        }
+    }
+
+    /// The version before TLS 1.3 that was agreed upon; DTLS counts downwards from the one that it is made of.
+    pub(crate) fn tls_version(&self) -> u16 {
+        match self.version {
+            0xFEFF | 0x0100 => 0x0302,
+            0xFEFD => 0x0303,
+            version => version,
+        }
+    }
+
+    /// What opens records before TLS 1.3.
+    pub(crate) fn opens_with(&self) -> Option<Suite> {
+        let suite = self.suite.and_then(Suite::of)?;
+        match self.tls_version() {
+            0x0303 => Some(suite),
+            0x0301 | 0x0302 if suite.cipher.mac().is_some() => Some(suite),
+            _ => None,
         }
     }
 
@@ -234,7 +255,10 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
     match kind {
         1 => client_hello(cx, &mut c, said),
         2 => server_hello(cx, &mut c, said),
-        4 => ticket(cx, &mut c, said),
+        4 => {
+            exchange::ticket(cx, &mut c, &OF_TLS, said)?;
+            if said.is_13 { extensions(cx, &mut c, kind, said) } else { Ok(()) }
+        }
         5 => {
             said.seen |= seen::END_OF_EARLY_DATA;
             Ok(())
@@ -245,14 +269,10 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
             context(cx, &mut c)?;
             extensions(cx, &mut c, kind, said)
         }
-        12 => key_exchange(cx, &mut c, said),
-        15 => {
-            if said.is_13 || names_schemes(said.version) {
-                c.u16(cx, &SCHEME)?;
-            }
-            let len = usize::from(c.u16(cx, &VERIFY_LENGTH)?);
-            c.bytes(cx, &VERIFY, len).map(|_| ())
-        }
+        12 => exchange::server(cx, &mut c, &OF_TLS, said),
+        13 => exchange::request(cx, &mut c, &OF_TLS, said),
+        15 => exchange::verify(cx, &mut c, &OF_TLS, said),
+        16 => exchange::client(cx, &mut c, &OF_TLS, said),
         20 => {
             said.seen |= seen::FINISHED;
             c.all(cx, &VERIFY_DATA);
@@ -264,44 +284,6 @@ fn message(cx: &mut Context<'_>, message: Data<'_>, said: &mut Said) -> Read {
         }
         _ => Ok(()),
     }
-}
-
-/// Before TLS 1.2 the key's kind says how it signs (RFC 4346 7.4.3); DTLS counts its versions downwards.
-fn names_schemes(version: u16) -> bool {
-    const DTLS_10: u16 = 0xFEFF;
-    version == 0 || version >= 0x0303 && version != DTLS_10
-}
-
-/// A server's ephemeral key, and its signature over both randoms and it (RFC 8422 5.4). Other kinds than named curves
-/// are not in use.
-fn key_exchange(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &Said) -> Read {
-    // How it is built depends on the suite.
-    if c.peek()? != 3 || said.suite.is_none() {
-        return Ok(());
-    }
-    c.u8(cx, &CURVE_TYPE)?;
-    c.u16(cx, &CURVE)?;
-    let len = usize::from(c.u8(cx, &POINT_LENGTH)?);
-    c.bytes(cx, &POINT, len)?;
-    if names_schemes(said.version) {
-        c.u16(cx, &SCHEME)?;
-    }
-    let len = usize::from(c.u16(cx, &SIGNATURE_LENGTH)?);
-    c.bytes(cx, &SIGNATURE, len).map(|_| ())
-}
-
-fn ticket(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
-    c.u32(cx, &TICKET_LIFETIME)?;
-    if said.is_13 {
-        c.u32(cx, &TICKET_AGE_ADD)?;
-        let len = usize::from(c.u8(cx, &TICKET_NONCE_LENGTH)?);
-        if len > 0 {
-            c.bytes(cx, &TICKET_NONCE, len)?;
-        }
-    }
-    let len = usize::from(c.u16(cx, &TICKET_LENGTH)?);
-    c.bytes(cx, &TICKET, len)?;
-    if said.is_13 { extensions(cx, c, 4, said) } else { Ok(()) }
 }
 
 /// The context of a certificate request or certificate in TLS 1.3.
@@ -329,6 +311,7 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     said.client_random = Some(random);
     said.server_random = None;
     said.early_data = false;
+    said.encrypt_then_mac = false;
     said.wished.clear();
     said.seen |= seen::CLIENT_HELLO;
     said.offered.clear();
@@ -409,6 +392,7 @@ fn has_own_fields(kind: u16) -> bool {
 fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         said.early_data |= kind == 42 && message == 1;
+        said.encrypt_then_mac |= kind == 22 && message == 2;
         if !has_own_fields(kind) {
             cx.add(&EXTENSION_DATA, c.data, 0, 0, 0);
         }
@@ -428,10 +412,8 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
             each(cx, c, len, |cx, c| c.u16(cx, &GROUP).map(|_| ()))
         }
         18 => timestamps(cx, c),
-        13 | 34 | 50 => {
-            let len = usize::from(c.u16(cx, &SCHEMES_LENGTH)?);
-            each(cx, c, len, |cx, c| c.u16(cx, &SCHEME).map(|_| ()))
-        }
+        13 | 34 | 50 => exchange::schemes(cx, c, &OF_TLS),
+        47 => exchange::authorities(cx, c, &OF_TLS),
         16 => {
             let len = usize::from(c.u16(cx, &ALPN_LEN)?);
             each(cx, c, len, |cx, c| {
@@ -477,7 +459,7 @@ pub(super) fn timestamps(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let len = usize::from(c.u16(cx, &SCTS_LENGTH)?);
     each(cx, c, len, |cx, c| {
         let len = usize::from(c.u16(cx, &SCT_LENGTH)?);
-        let mut c = c.take(len)?.cursor();
+        let c = &mut c.take(len)?.cursor();
         c.u8(cx, &SCT_VERSION)?;
         c.bytes(cx, &SCT_LOG, 32)?;
         let millis = c.rest().bytes.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)).ok_or(Short)?;
@@ -487,7 +469,7 @@ pub(super) fn timestamps(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         if len > 0 {
             c.bytes(cx, &SCT_EXTENSIONS, len)?;
         }
-        c.u16(cx, &SCHEME)?;
+        exchange::scheme(cx, c, &OF_TLS)?;
         let len = usize::from(c.u16(cx, &SCT_SIGNATURE_LENGTH)?);
         c.bytes(cx, &SCT_SIGNATURE, len).map(drop)
     })

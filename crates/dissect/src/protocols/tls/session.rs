@@ -116,9 +116,7 @@ impl Session {
         let opened = match &mut one.opener {
             Opener::Clear | Opener::Shut(_) => return None,
             Opener::Tls12 { keys, number } => {
-                let found = (*number..=*number + MISSING_MAX)
-                    .find_map(|tried| keys.open(tried, sealed).map(|plain| (tried, plain)));
-                found.map(|(tried, plain)| {
+                keys.open(*number..=*number + MISSING_MAX, sealed).map(|(tried, plain)| {
                     one.is_torn |= tried != *number;
                     *number = tried + 1;
                     plain
@@ -286,16 +284,14 @@ impl Session {
         }
         let master = self.keys(cx).and_then(|keys| keys.master);
         let own = usize::from(self.client != Some(side));
-        let said = &self.said;
-        let (Some(client), Some(server), Some(suite)) = (said.client_random, said.server_random, said.suite)
-        else {
+        if self.said.client_random.is_none() || self.said.suite.is_none() {
             self.sides[side].opener = Opener::Shut(NO_START);
             return;
-        };
-        self.sides[side].opener = match (Suite::of(suite).filter(|_| self.said.version == 0x0303), master) {
+        }
+        self.sides[side].opener = match (self.said.opens_with(), master) {
             (None, _) => Opener::Shut(NO_SUITE),
             (_, None) => Opener::Shut(NO_SECRETS),
-            (Some(suite), Some(master)) => match Keys12::derive(suite, &master, &client, &server, own) {
+            (Some(_), Some(master)) => match Keys12::derive(&self.said, &master, own) {
                 Some(keys) => Opener::Tls12 { keys, number: 0 },
                 None => Opener::Shut(NO_SECRETS),
             },
