@@ -1,7 +1,7 @@
 //! Requests and answers on a connection: read where they can be, told from the rhythm of encrypted records otherwise.
 
 use crate::coding::misbegins;
-use crate::flow::{RECORDS_MAX, Said, TcpFlow, What};
+use crate::flow::{CONTROL, RECORDS_MAX, Said, TcpFlow, What};
 use crate::glance::Message;
 use crate::http1::{Event, Request, Response, noted};
 use crate::kept::Moment;
@@ -63,8 +63,10 @@ impl Close {
         let fin = |side: usize| flow.sides[side].fin.map(|(time, number)| Moment { time, number });
         let left = [fin(client), reset_by(client)].into_iter().flatten().min();
         let before = |at: &Moment| left.is_none_or(|left| *at <= left);
-        let reset = reset_by(server).filter(before);
-        let closed = fin(server).filter(before).filter(|closed| reset.is_none_or(|reset| *closed <= reset));
+        // After its own goodbye a server resets whatever still comes: that undoes nothing of what it said before.
+        let goodbye = fin(server).filter(before);
+        let reset = reset_by(server).filter(before).filter(|reset| goodbye.is_none_or(|bye| *reset <= bye));
+        let closed = goodbye.filter(|closed| reset.is_none_or(|reset| *closed <= reset));
         Close { closed, reset, left }
     }
 }
@@ -479,7 +481,7 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
     let mut exchange = Exchange {
         start,
         end: after.last().map_or(start, |(at, _)| (*at).max(start)),
-        answered: answer_began(&after, start),
+        answered: answer_began(&after, start, flow.rtt().unwrap_or(0)),
         url: format!("https://{host}/"),
         method: "encrypted request".into(),
         version: tls
@@ -491,6 +493,7 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         sealed: true,
         ..Exchange::default()
     };
+    exchange.asked = exchange.answered.and_then(|answered| asked_last(tls, answered));
     let close = Close::of(flow);
     let holey = flow.sides[server].uncaptured > 0;
     let fail = |code: &str, text: &str| Some((code.to_owned(), text.to_owned()));
@@ -555,7 +558,11 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
                 fail("http.turned_away", "the server ended the connection with an encrypted alert");
         } else if let Some(closed) = close.closed {
             exchange.end = exchange.end.max(closed);
-            exchange.failure = fail("http.closed", "the connection was closed without an answer");
+            if WEB.contains(&flow.remote().1) || tls.alpn.is_some() {
+                exchange.failure = fail("http.closed", "the connection was closed without an answer");
+            } else {
+                exchange.unclear = Some("whether an answer is due on such a port depends on the protocol");
+            }
         } else if quiet {
             exchange.end = Moment { time: until, number: exchange.end.number };
             exchange.failure = fail("http.timeout", "no answer to the request");
@@ -581,15 +588,27 @@ fn cut_while_waiting(flow: &TcpFlow, reset: Moment, last: u64) -> Option<(String
         .then(|| ("http.reset".into(), "the connection was reset while the client waited for more".into()))
 }
 
-/// When the answer began: behind the small talk, if there is more than that.
-fn answer_began(after: &[&(Moment, u16)], start: Moment) -> Option<Moment> {
+/// What the client said last before the answer: of a conversation of many small words, only that was being answered.
+fn asked_last(tls: &Tls, answered: Moment) -> Option<Moment> {
+    let may_be_2 = tls.is_13() || tls.alpn.as_deref() == Some("h2");
+    let least = if may_be_2 { CONTROL } else { 0 };
+    let said = tls.data[0].iter().rev();
+    said.filter(|(at, len)| *at < answered && u64::from(*len) >= least).map(|(at, _)| *at).next()
+}
+
+/// When the answer began: behind the small talk, which comes soon after the handshake; later it is no small talk.
+fn answer_began(after: &[&(Moment, u16)], start: Moment, rtt: u64) -> Option<Moment> {
     let mut sum = 0;
-    let beyond = after.iter().find(|(_, len)| {
+    let soon = start.time + rtt * 2 + AT_ONCE / 2;
+    let beyond = after.iter().find(|(at, len)| {
         sum += u32::from(*len);
-        sum > u32::from(SMALL_TALK)
+        sum > u32::from(SMALL_TALK) || at.time > soon
     });
     beyond.or(after.iter().find(|(at, _)| *at > start)).map(|(at, _)| *at).filter(|at| *at > start)
 }
+
+/// Where whatever is said over TLS is a request.
+const WEB: [u16; 6] = [443, 853, 4433, 8443, 9443, 8080];
 
 fn tls_said_goodbye(tls: &Tls) -> bool {
     tls.sealed_alert[1].is_some()

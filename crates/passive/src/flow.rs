@@ -30,8 +30,16 @@ pub(crate) type End = (IpAddr, u16);
 /// Where routers talk to one another (RFC 4271 8.2.1.5).
 const BGP: u16 = 179;
 
+/// What is not acknowledged is sent again within this time, and a few round trips (RFC 6298).
+const REPEATED_WITHIN: u64 = 4_000_000_000;
+/// So long nobody waits without a word, nor a timer of his own.
+const PATIENCE: u64 = 150_000_000_000;
+
 /// Acknowledgements of the server that are remembered.
 const TAKEN_MAX: usize = 1_024;
+
+/// Encrypted records up to here may be HTTP/2's own (windows, pings, settings), and ask for nothing.
+pub(crate) const CONTROL: u64 = 60;
 
 /// Bytes of a change of cipher with its record.
 const CHANGE_CIPHER: u32 = 6;
@@ -66,6 +74,8 @@ pub(crate) struct TcpFlow {
     /// Moments of the data of each side: the last, the longest silence within, silences of a millisecond and more
     /// (how many, how long), pieces.
     pub(crate) pauses: [Pauses; 2],
+    /// How much the other side had said when each said something last.
+    heard_before: [u64; 2],
     /// When a side closed its window, and for how long altogether.
     pub(crate) shut: [Shut; 2],
     /// Round trips beyond the point of capture, in nanoseconds, by the timestamps that came back.
@@ -120,6 +130,7 @@ impl TcpFlow {
             first: at,
             last: at,
             pauses: Default::default(),
+            heard_before: [0; 2],
             shut: Default::default(),
             samples: Default::default(),
             stamps: Default::default(),
@@ -198,7 +209,10 @@ impl TcpFlow {
             self.resume(by, at.time, tcp.len, again);
         }
         if self.sides[by].bytes > fresh {
-            self.pauses[by].take(at.time, !on_the_way);
+            let heard = self.sides[1 - by].bytes;
+            let more = heard - self.heard_before[by];
+            self.heard_before[by] = heard;
+            self.pauses[by].take(at.time, !on_the_way, more > if self.is_tls { CONTROL } else { 0 });
         }
         self.messages(by, at, glance);
         if self.ends.iter().any(|(_, port)| *port == BGP) && self.notified.is_none() {
@@ -213,6 +227,9 @@ impl TcpFlow {
         }
         if tcp.flags & ACK != 0 && tcp.flags & RST == 0 {
             let acked = self.sides[1 - by].acked;
+            // A block below what is acknowledged tells of a packet that came once more.
+            let doubled = tcp.sack.is_some_and(|edge| (edge.wrapping_sub(tcp.ack) as i32) < 0);
+            self.sides[1 - by].doubts += u64::from(doubled);
             // A window that opens is news.
             let bare = tcp.len == 0 && tcp.flags & (SYN | FIN) == 0 && self.windows[by] == tcp.window;
             self.windows[by] = tcp.window;
@@ -227,6 +244,18 @@ impl TcpFlow {
                 self.say(by, at, What::Http(event));
             }
         }
+    }
+
+    /// Until when the capture follows this connection. A sender says again what nobody acknowledges, and whoever waits gives
+    /// up at some time: where the packets end without either, it is the capture of them that ended (some programs keep the
+    /// first packets of each connection).
+    pub(crate) fn followed_until(&self, capture_end: u64) -> u64 {
+        let silent = capture_end.saturating_sub(self.last.time);
+        let due = |side: &Side| side.unacknowledged() > 1 && side.bytes > 0 && side.resent_count == 0;
+        let patience = REPEATED_WITHIN + self.least_rtt().saturating_mul(4);
+        let over = !self.resets.is_empty() || self.sides.iter().any(|side| side.fin.is_some());
+        let torn = self.sides.iter().any(due) && silent > patience || silent > PATIENCE;
+        if torn && !over { self.last.time } else { capture_end }
     }
 
     /// Takes a second copy of a packet.

@@ -65,6 +65,8 @@ pub(crate) struct Tcp {
     pub(crate) mss: Option<u16>,
     pub(crate) tsval: Option<u32>,
     pub(crate) tsecr: Option<u32>,
+    /// Where the first block of selective acknowledgements begins (RFC 2018).
+    pub(crate) sack: Option<u32>,
     /// Bytes of payload that were kept.
     pub(crate) payload: Vec<u8>,
 }
@@ -369,6 +371,8 @@ impl Walk<'_, '_> {
             return;
         }
         let payload = if name == "tcp.payload" { self.tree.bytes(field) } else { &[] };
+        let edge = (name == "tcp.options.sack_le").then(|| self.tree.bytes(field));
+        let edge = edge.and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
         let Transport::Tcp(tcp) = &mut self.glance.transport else { return };
         match name {
             "tcp.dstport" => tcp.dst_port = number as u16,
@@ -381,6 +385,7 @@ impl Walk<'_, '_> {
             "tcp.options.wscale.shift" => tcp.scale = Some(number as u8),
             "tcp.options.timestamp.tsval" => tcp.tsval = Some(number as u32),
             "tcp.options.timestamp.tsecr" => tcp.tsecr = Some(number as u32).filter(|_| number != 0),
+            "tcp.options.sack_le" if tcp.sack.is_none() => tcp.sack = edge,
             "tcp.payload" => tcp.payload = payload.to_vec(),
             _ => {}
         }

@@ -462,6 +462,7 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .searches
         .iter()
         .filter(|(_, search)| !search.found && search.asked.len() >= SEARCHES_MIN)
+        .filter(|(_, search)| !watch.is_bystander(search.by))
         .max_by_key(|(_, search)| search.asked.len())?;
     let since = search.asked.first().map_or(0, |asked| asked.time);
     if heard_since(watch, since)

@@ -98,6 +98,9 @@ impl Question {
     }
 }
 
+/// BADCOOKIE (23) has 7 in the header and 1 in the options; 7 alone is said of updates only (RFC 6895 2.3).
+const YXRRSET: u16 = 7;
+
 /// Resolvers on hosts wait 5 s by default, and many only 1 or 2.
 const PATIENCE: u64 = 1_500_000_000;
 
@@ -169,6 +172,11 @@ impl Questions {
         }
         if question.answer.is_none() && !cut && question.asks_for_address() && message.is_noise() {
             question.broken.get_or_insert(at);
+            return;
+        }
+        // Come back with this cookie (RFC 7873 5.2.3): no answer yet, and the next question has it.
+        if message.rcode & 15 == YXRRSET && !message.name.is_empty() && message.edns {
+            question.unheard = true;
             return;
         }
         // A forged answer would be the first; so is the true one, mostly.

@@ -66,7 +66,7 @@ impl QuicFlow {
         self.datagrams[by] += 1;
         self.bytes[by] += u64::from(udp.len.saturating_sub(8));
         self.ttl[by].get_or_insert(glance.ttl);
-        self.pauses[by].take(at.time, true);
+        self.pauses[by].take(at.time, true, false);
         for message in &glance.messages {
             match message {
                 Message::Quic(quic) => {

@@ -105,6 +105,8 @@ pub(crate) struct Side {
     /// Second copies made by the network.
     pub(crate) copies: Vec<u64>,
     pub(crate) copies_count: u64,
+    /// The peer says that it got something twice (RFC 2883).
+    pub(crate) doubts: u64,
     /// Packets of any kind that came twice within a moment.
     pub(crate) twice: u64,
     /// Acknowledgements that say nothing new while this side has sent more than they acknowledge: what their sender says of

@@ -206,7 +206,10 @@ impl Tls {
         }
         // Behind a hole of the capture, or in another order, a goodbye looks like an objection.
         let followed = flow.sides[flow.client()].uncaptured == 0 && is_whole(flow);
-        if let Some(at) = self.sealed_alert[0].filter(|_| !done && followed && self.server_hello.is_some()) {
+        // Up to TLS 1.2 who has said his last word has accepted the certificate; then an alert is a goodbye.
+        let undecided = self.is_13() || self.finished.is_none();
+        let objects = !done && followed && undecided && self.server_hello.is_some();
+        if let Some(at) = self.sealed_alert[0].filter(|_| objects) {
             if let Some((code, text)) = self.visible_objection(at) {
                 return failed(code, text, at);
             }
@@ -226,7 +229,7 @@ impl Tls {
         }
         if let Some(at) =
             self.finished.filter(|_| self.data[0].is_empty() && self.is_untrusted_alone() && is_whole(flow))
-            && client_left(flow).is_some()
+            && client_left(flow).is_some_and(|left| left.time.saturating_sub(at.time) < AT_ONCE)
         {
             let text = "this machine left right after the handshake; the certificate came without that of its issuer";
             return failed("tls.unknown_ca", text.into(), at);

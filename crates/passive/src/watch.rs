@@ -1,6 +1,6 @@
 //! One interface, packet by packet: flows, questions, and what is beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::errors::Told;
@@ -16,6 +16,8 @@ use crate::tunnels::Tunnels;
 /// Connections that are remembered.
 const FLOWS_MAX: usize = 100_000;
 
+/// Of more machines nobody needs to know.
+const CALLERS_MAX: usize = 64;
 /// Longer words are no mark of ours.
 const MARK_MAX: usize = 64;
 /// Of more questions not each is compared with all others.
@@ -40,6 +42,9 @@ pub(crate) struct Watch {
     pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
     /// The life that a host's packets had left, by the first that is neither a reset nor an error.
     pub(crate) ttls: BTreeMap<IpAddr, u8>,
+    /// Who speaks to everybody on the local network, and whom somebody spoke to alone.
+    callers: BTreeSet<[u8; 6]>,
+    spoken_to: BTreeSet<IpAddr>,
     /// Packets that were damaged on the way, by who had sent them.
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
     /// Those packets.
@@ -100,6 +105,7 @@ impl Watch {
         {
             self.macs.entry(src).or_insert(mac);
         }
+        self.neighbourhood(glance);
         let resets = matches!(&glance.transport, Transport::Tcp(tcp) if tcp.flags & RST != 0);
         let telling = matches!(&glance.transport, Transport::Tcp(_) | Transport::Udp(_) | Transport::Icmp(_));
         if let Some(src) = glance.src.filter(|_| telling && !resets && glance.quoted.is_none())
@@ -119,6 +125,30 @@ impl Watch {
             }
             Transport::None => {}
         }
+    }
+
+    /// Notes who speaks to everybody, and who was spoken to alone.
+    fn neighbourhood(&mut self, glance: &Glance) {
+        let to_all = match (&glance.transport, glance.dst) {
+            (Transport::Neighbour { asks, .. }, _) => *asks && glance.src.is_some_and(|src| src.is_ipv4()),
+            (_, Some(IpAddr::V4(to))) => to.is_multicast() || to.octets()[3] == 255,
+            _ => false,
+        };
+        match (glance.mac, glance.dst) {
+            (Some(mac), _) if to_all && self.callers.len() < CALLERS_MAX => {
+                self.callers.insert(mac);
+            }
+            (_, Some(to)) if !to_all && !to.is_multicast() && self.spoken_to.len() < 65_536 => {
+                self.spoken_to.insert(to);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the capture is perhaps of another machine than that which asks everybody: several ask, and nothing that was
+    /// meant for this one alone was captured. Then its answers would not be in the capture either.
+    pub(crate) fn is_bystander(&self, asker: Option<IpAddr>) -> bool {
+        self.callers.len() > 1 && asker.is_none_or(|asker| !self.spoken_to.contains(&asker))
     }
 
     /// The connection between two ends that is under way.

@@ -59,6 +59,11 @@ fn failed_branch(facts: &Facts<'_>, won: &Span, won_family: Family, failed: &Spa
     let says = failure_text(failed);
     let delay = won.end.saturating_sub(failed.start);
     if family(failed) == Some(won_family) {
+        let ip = |span: &Span| span.socket("tcp.remote").map(|socket| socket.ip());
+        // The same machine later, or at another port, is no other address.
+        if ip(failed) == ip(won) {
+            return None;
+        }
         return Some(
             Vote::disturbed(
                 &["IP31"],

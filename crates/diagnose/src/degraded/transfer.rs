@@ -202,6 +202,9 @@ fn drip(facts: &Facts<'_>, exchange: &Span, transfer: &Span) -> Option<Vote> {
     .rule_out("TCP13", "the window was open: far more could have been on the way")
     .service("find out what the program waits for while it writes the answer (database, disk, a service behind it)")
     .user("nothing to repair here");
+    // An answer whose length nobody has said may be a log that is followed, or news as they come.
+    let open_ended = exchange.bool("http.chunked") != Some(false) && busy.is_none();
+    let vote = if open_ended { vote.undecided() } else { vote };
     Some(match loaded(facts) {
         Some(pings) => vote
             .cite(pings.span, "round trips stayed as short as at idle times, so the line was not full")

@@ -3,7 +3,7 @@
 use super::TcpFlow;
 use crate::glance::Tcp;
 use crate::kept::Moment;
-use crate::side::RST;
+use crate::side::{ACK, RST};
 
 /// A silence from which on a connection counts as left alone.
 pub(super) const REVIVED: u64 = 1_000_000_000;
@@ -56,8 +56,10 @@ impl TcpFlow {
         let resets = tcp.flags & RST != 0;
         if let Some(revival) = &mut self.revival {
             if by != revival.by {
-                revival.reset |= resets && !revival.answered;
-                revival.answered |= !resets;
+                // Who does not know the connection acknowledges nothing (RFC 9293 3.10.7.1); a program that cuts it does.
+                let unknown = resets && tcp.flags & ACK == 0;
+                revival.reset |= unknown && !revival.answered;
+                revival.answered |= !unknown;
             } else if tcp.len > 0 && !revival.answered {
                 revival.repeats += 1;
             }

@@ -20,9 +20,10 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// `idle`: all that was sent had been acknowledged, so nothing but the sender itself held it back.
-    pub(crate) fn take(&mut self, time: u64, idle: bool) {
-        if let Some(last) = self.last {
+    /// `idle`: all that was sent had been acknowledged, so nothing but the sender itself held it back. `asked`: the other
+    /// side had said something since, so what comes now answers that, and until then nothing was due.
+    pub(crate) fn take(&mut self, time: u64, idle: bool, asked: bool) {
+        if let Some(last) = self.last.filter(|_| !asked) {
             let pause = time.saturating_sub(last);
             self.longest = self.longest.max(pause);
             if pause >= 1_000_000 && idle {

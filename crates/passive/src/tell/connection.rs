@@ -24,6 +24,8 @@ use crate::visit::Visit;
 
 /// Other connections so near in time tell whether the machine was there.
 const NEAR: u64 = 60_000_000_000;
+/// Who was cut off by accident comes back within this time.
+const COMES_BACK: u64 = 5_000_000_000;
 /// A segment size that nobody announces who does not want small packets.
 const SMALL_MSS: u16 = 600;
 /// So many connections of one visit are told.
@@ -119,7 +121,7 @@ impl Teller<'_> {
             self.trace.add(under(step.0));
         }
         if secured {
-            let mut list = exchanges(flow, tls.as_ref(), name, self.end());
+            let mut list = exchanges(flow, tls.as_ref(), name, flow.followed_until(self.end()));
             if let Some(ended) = notified(flow, name) {
                 list = vec![ended];
             } else if let Some((revival, how)) = aged {
@@ -138,7 +140,10 @@ impl Teller<'_> {
                 });
             }
             if list.is_empty() && tls.is_none() {
-                list.extend(beyond_http(flow, name).filter(|_| !self.goes_on_beside(flow)));
+                list.extend(
+                    beyond_http(flow, name)
+                        .filter(|_| !self.goes_on_beside(flow) && !self.may_be_goodbye(flow)),
+                );
             }
             for exchange in list {
                 self.exchange(parent, &exchange, flow);
@@ -164,8 +169,22 @@ impl Teller<'_> {
         })
     }
 
+    /// Whether the client may have said goodbye, so that the server was glad to cut the connection: all that was said had
+    /// been answered before, all of the last word was taken, and nobody came back to say it again.
+    fn may_be_goodbye(&self, flow: &TcpFlow) -> bool {
+        let Some((at, true)) = flow.cut_by_server() else { return false };
+        let taken = flow.resets.first().and_then(|reset| reset.acks) == Some(flow.sides[flow.client()].bytes);
+        let again = self.watch.flows.iter().any(|other| {
+            other.remote() == flow.remote()
+                && other.local().0 == flow.local().0
+                && other.first > at
+                && other.first.time.saturating_sub(at.time) < COMES_BACK
+        });
+        taken && !again
+    }
+
     fn exchanges_of(&self, flow: &TcpFlow, name: &str) -> Vec<Exchange> {
-        exchanges(flow, Tls::of(flow).as_ref(), name, self.end())
+        exchanges(flow, Tls::of(flow).as_ref(), name, flow.followed_until(self.end()))
     }
 }
 

@@ -24,7 +24,8 @@ impl Teller<'_> {
         let (offered, refused) = (any(|lease| lease.offered), any(|lease| lease.refused));
         let granted = any(|lease| lease.granted);
         // Once is a question under way; what answers nobody saw is told by the repetition.
-        if !granted && !refused && asked.len() < 2 {
+        // Offers are made to one machine, and questions to all.
+        if !granted && !refused && (asked.len() < 2 || !offered && self.watch.is_bystander(None)) {
             return false;
         }
         let kept: Vec<&Kept> = leases.iter().flat_map(|lease| &lease.kept).collect();

@@ -160,3 +160,15 @@ class Duplex(Box):
             frame[24:26] = struct.pack("!H", checksum(bytes(frame[14:34])))
             return [(bytes(frame), up, 0.015)]
         return self.on(p, up)
+
+
+class Later(Box):
+    """Carries what a rule in Python (of `p` and `up`) says later than the rest."""
+
+    def __init__(self, how, rng):
+        super().__init__(how, rng)
+        self.rule = compile(how["rule"], "rule", "eval")
+
+    def see(self, p, up, now):
+        late = eval(self.rule, {"p": p, "up": up})
+        return [(p.frame, up, self.how["by"] if late else 0.0)]

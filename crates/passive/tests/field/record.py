@@ -88,10 +88,12 @@ def main():
     p.add_argument("--base", type=int, default=0)
     p.add_argument("--last", type=float, default=0, help="of what is drawn, this share is of the kinds that were written last")
     p.add_argument("--more", action="store_true", help="only the kinds of more_*.py")
+    p.add_argument("--faults", action="store_true", help="no healthy kinds")
+    p.add_argument("--of", default="", help="only the kinds of this file")
     a = p.parse_args()
     import cases, kinds
     os.makedirs(a.folder, exist_ok=True)
-    wanted = [n for n in cases.CASES if any(word in n for word in a.only.split(",")) and (not a.more or cases.CASES[n].batch.startswith("more_"))]
+    wanted = [n for n in cases.CASES if any(word in n for word in a.only.split(",")) and (not a.more or cases.CASES[n].batch.startswith("more_")) and not (a.faults and n.startswith("ok-")) and (not a.of or cases.CASES[n].batch in a.of.split(","))]
     rng = random.Random(a.seed)
     jobs = []
     if a.draw:

@@ -99,10 +99,14 @@ impl Teller<'_> {
         let got = &flow.sides[flow.server()];
         // Whatever comes to the asking host took the same last links.
         let damaged = self.watch.damaged.iter().filter(|(from, _)| **from != flow.local().0);
+        // What the other end acknowledged, though nothing mended it, was whole: somebody changed the capture itself.
+        let damaged = damaged.filter(|_| got.uncaptured == 0);
         let mut damaged: Vec<u64> = damaged.flat_map(|(_, frames)| frames).copied().collect();
         damaged.sort_unstable();
         let frames = |frames: &[u64]| frames.iter().map(|number| Value::from(*number)).collect::<Vec<_>>();
-        let copies: &[u64] = if flow.is_mirrored() { &[] } else { &got.copies };
+        // Whoever keeps clocks in his packets says so of what comes twice; what only the capture has twice did not come.
+        let told = got.doubts * 10 >= got.copies_count || flow.last_stamp(flow.local()).is_none();
+        let copies: &[u64] = if flow.is_mirrored() || !told { &[] } else { &got.copies };
         // What was really overtaken is answered with an acknowledgement that says nothing new; what only the capture has in
         // another order is not.
         let believed = got.said_again * 3 >= got.overtaken_count.min(got.ahead);

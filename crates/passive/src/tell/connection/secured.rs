@@ -58,7 +58,7 @@ impl Teller<'_> {
                 tls.chain.iter().map(|certificate| certificate.value()).collect::<Vec<_>>(),
             );
         }
-        let Some(ending) = tls.ending(flow, self.end()) else {
+        let Some(ending) = tls.ending(flow, flow.followed_until(self.end())) else {
             return Some((
                 self.between(step, start, tls.last.unwrap_or(start)).skipped("the capture ends within it"),
                 false,
