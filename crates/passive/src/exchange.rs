@@ -1,7 +1,7 @@
 //! Requests and answers on a connection: read where they can be, told from the rhythm of encrypted records otherwise.
 
 use crate::coding::misbegins;
-use crate::flow::{CONTROL, RECORDS_MAX, Said, TcpFlow, What};
+use crate::flow::{RECORDS_MAX, Said, TcpFlow, What};
 use crate::glance::Message;
 use crate::http1::{Event, Request, Response, noted};
 use crate::kept::Moment;
@@ -527,6 +527,9 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
             exchange.end = exchange.end.max(reset);
             exchange.failure =
                 fail("http.turned_away", "the server ended the connection with an encrypted alert");
+        } else if !something && !missing && bytes > 0 && !is_alike(&after) {
+            // Tickets are of one length, mostly; what differs may have been a small answer, and this a rude goodbye.
+            exchange.unclear = Some("what came before the reset is too small to tell an answer from tickets");
         } else if !something || missing || (busy && exchange.answered.is_none()) {
             exchange.end = exchange.end.max(reset);
             exchange.failure = fail("http.reset", "the connection was reset");
@@ -588,12 +591,14 @@ fn cut_while_waiting(flow: &TcpFlow, reset: Moment, last: u64) -> Option<(String
         .then(|| ("http.reset".into(), "the connection was reset while the client waited for more".into()))
 }
 
+/// Whether all of these records have one length.
+fn is_alike(records: &[&(Moment, u16)]) -> bool {
+    records.windows(2).all(|pair| pair[0].1 == pair[1].1)
+}
+
 /// What the client said last before the answer: of a conversation of many small words, only that was being answered.
 fn asked_last(tls: &Tls, answered: Moment) -> Option<Moment> {
-    let may_be_2 = tls.is_13() || tls.alpn.as_deref() == Some("h2");
-    let least = if may_be_2 { CONTROL } else { 0 };
-    let said = tls.data[0].iter().rev();
-    said.filter(|(at, len)| *at < answered && u64::from(*len) >= least).map(|(at, _)| *at).next()
+    tls.data[0].iter().rev().map(|(at, _)| *at).find(|at| *at < answered)
 }
 
 /// When the answer began: behind the small talk, which comes soon after the handshake; later it is no small talk.

@@ -39,7 +39,7 @@ const PATIENCE: u64 = 150_000_000_000;
 const TAKEN_MAX: usize = 1_024;
 
 /// Encrypted records up to here may be HTTP/2's own (windows, pings, settings), and ask for nothing.
-pub(crate) const CONTROL: u64 = 60;
+const CONTROL: u64 = 60;
 
 /// Bytes of a change of cipher with its record.
 const CHANGE_CIPHER: u32 = 6;
@@ -212,7 +212,12 @@ impl TcpFlow {
             let heard = self.sides[1 - by].bytes;
             let more = heard - self.heard_before[by];
             self.heard_before[by] = heard;
-            self.pauses[by].take(at.time, !on_the_way, more > if self.is_tls { CONTROL } else { 0 });
+            // What is small in TLS may be HTTP/2's own, which follows what was heard at once; a question ends a silence.
+            let silent_since = self.pauses[by].last.unwrap_or(at.time);
+            let late = self.sides[1 - by].last_data.is_some_and(|asked| {
+                at.time.saturating_sub(asked).saturating_mul(2) < at.time.saturating_sub(silent_since)
+            });
+            self.pauses[by].take(at.time, !on_the_way, more > 0 && (!self.is_tls || more > CONTROL || late));
         }
         self.messages(by, at, glance);
         if self.ends.iter().any(|(_, port)| *port == BGP) && self.notified.is_none() {
