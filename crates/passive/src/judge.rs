@@ -466,9 +466,11 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .max_by_key(|(_, search)| search.asked.len())?;
     let since = search.asked.first().map_or(0, |asked| asked.time);
     // Whose pings come back has a way out, or its LAN at least; then one machine of it is not there.
-    let pings_back = watch.ground.echoes.iter().any(|echo| {
-        Some(echo.src) == search.by && echo.back.is_some_and(|(back, _)| back.time > since)
-    });
+    let pings_back = watch
+        .ground
+        .echoes
+        .iter()
+        .any(|echo| Some(echo.src) == search.by && echo.back.is_some_and(|(back, _)| back.time > since));
     if pings_back
         || heard_since(watch, since)
         || judged.iter().any(|judged| judged.verdict.status == Status::Failed && judged.visit.connects())
