@@ -32,6 +32,10 @@ enum Test {
     TheirsEmpty,
     /// Ours goes on behind a zero byte, where theirs ends.
     AfterZero,
+    /// Theirs is ours with something before it.
+    Suffix,
+    /// Theirs is a number of seconds beyond what 64 bits of nanoseconds hold.
+    Far,
     /// The list of layers differs in nothing but these: what we have and they have not, and the other way round. At
     /// least one of them is among the first.
     Layers(Vec<String>, Vec<String>),
@@ -72,6 +76,8 @@ fn class(line: &str) -> Option<Class> {
         "ours-empty" => Test::OursEmpty,
         "theirs-empty" => Test::TheirsEmpty,
         "after-zero" => Test::AfterZero,
+        "suffix" => Test::Suffix,
+        "far" => Test::Far,
         both => {
             let (ours, theirs) = both.split_once('/')?;
             let names =
@@ -94,6 +100,8 @@ impl Class {
                 Test::Any => true,
                 Test::OursEmpty => ours.is_empty(),
                 Test::TheirsEmpty => theirs.is_empty(),
+                Test::Suffix => !ours.is_empty() && theirs.ends_with(ours),
+                Test::Far => theirs.parse::<f64>().is_ok_and(|seconds| seconds.abs() > 18e9),
                 Test::AfterZero => {
                     let (ours, theirs): (Vec<&str>, Vec<&str>) =
                         (ours.split(" | ").collect(), theirs.split(" | ").collect());

@@ -27,7 +27,8 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
 
 /// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
 /// how many packets and captures, and one of them. A word in `THRU_ONLY` narrows down the
-/// captures; `THRU_FIELD` names a field of which every difference is shown.
+/// captures; `THRU_FIELD` names a field of which every difference is shown; `THRU_DIFFERENCES` a file that gets a line
+/// for each difference.
 pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
     let only = std::env::var("THRU_ONLY").unwrap_or_default();
     let files: Vec<PathBuf> =
@@ -51,6 +52,14 @@ pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
     if let Ok(field) = std::env::var("THRU_FIELD") {
         report.differences.iter().filter(|one| one.field == field).for_each(|one| println!("{one}"));
         return report;
+    }
+    if let Some(file) = std::env::var_os("THRU_DIFFERENCES") {
+        let line = |one: &Difference| {
+            let Difference { capture, packet, field, ours, theirs, verdict } = one;
+            format!("{verdict:?}\t{capture}\t{packet}\t{field}\t{ours}\t{theirs}\n")
+        };
+        let lines: String = report.differences.iter().map(line).collect();
+        std::fs::write(file, lines).expect("the file can be written");
     }
     println!("{}", report.table());
     for (verdict, name) in

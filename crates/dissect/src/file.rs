@@ -29,10 +29,16 @@ pub mod link {
     pub const NULL: u16 = 0;
     /// Ethernet.
     pub const ETHERNET: u16 = 1;
+    /// PPP, with the address and control of a line or without.
+    pub const PPP: u16 = 9;
     /// Raw IP, as OpenBSD numbered it.
     pub const RAW_BSD: u16 = 12;
     /// Raw IP, as some numbered it.
     pub const RAW_OLD: u16 = 14;
+    /// PPP in HDLC-like framing (RFC 1662).
+    pub const PPP_HDLC: u16 = 50;
+    /// PPP over Ethernet, without the Ethernet header.
+    pub const PPP_ETHER: u16 = 51;
     /// Raw IP: the version is in the first nibble.
     pub const RAW: u16 = 101;
     /// OpenBSD loopback: address family in network byte order.
@@ -78,8 +84,13 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// Nanoseconds since the epoch of a counter in this unit. Saturates.
+    /// Nanoseconds since the epoch of a counter in this unit. Saturates. A counter that wrapped around below zero, as those
+    /// of clocks that were never set do, gives a time before the epoch, in two's complement.
     pub fn nanos(self, ticks: u64, offset_seconds: i64) -> u64 {
+        if ticks > i64::MAX as u64 && matches!(self, Resolution::Decimal(..=8)) {
+            let before = self.nanos(ticks.wrapping_neg(), 0).min(i64::MAX as u64) as i64;
+            return offset_seconds.saturating_mul(1_000_000_000).saturating_sub(before) as u64;
+        }
         let ticks = u128::from(ticks);
         let nanos = match self {
             Resolution::Decimal(9) => ticks,

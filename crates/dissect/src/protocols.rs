@@ -40,6 +40,7 @@ pub(crate) mod ospf;
 pub(crate) mod packed;
 pub(crate) mod pgsql;
 pub(crate) mod ports;
+pub(crate) mod ppp;
 pub(crate) mod pppoe;
 pub(crate) mod quic;
 pub(crate) mod resp;
@@ -54,6 +55,7 @@ pub(crate) mod ssh;
 pub(crate) mod stp;
 pub(crate) mod stun;
 pub(crate) mod syslog;
+pub(crate) mod tags;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod tunnel;
@@ -67,8 +69,9 @@ use crate::field::{FieldDef, Protocol};
 pub(crate) static ALL: &[&Protocol] = &[
     &frame::FRAME,
     &ethernet::ETH,
-    &ethernet::VLAN,
-    &ethernet::PROVIDER,
+    &tags::VLAN,
+    &tags::PROVIDER,
+    &tags::GROUP,
     &ethernet::LLC,
     &stp::STP,
     &link::NULL,
@@ -108,7 +111,8 @@ pub(crate) static ALL: &[&Protocol] = &[
     &quic::FRAMES,
     &mpls::MPLS,
     &pppoe::PPPOE,
-    &pppoe::PPP,
+    &pppoe::DISCOVERY,
+    &ppp::PPP,
     &tunnel::GRE,
     &tunnel::VXLAN,
     &tunnel::GENEVE,

@@ -21,8 +21,8 @@ pub struct Options {
     pub reassemble_out_of_order: bool,
 }
 
-/// From and to, identifier and sequence number of an echo request.
-type Echo = (IpAddr, IpAddr, u16, u16);
+/// From and to, identifier and sequence number of an echo request, and the checksum that its answer has.
+type Echo = (IpAddr, IpAddr, u16, u16, u16);
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
@@ -37,8 +37,8 @@ pub(crate) struct State {
     /// Frame and time of questions: who asked whom, with which number.
     pub(crate) dns: Recent<(End, End, u16, u64), dns::Asked, 16_384>,
     pub(crate) quic: Connections,
-    /// Where FTP said that a file will go.
-    pub(crate) announced: Recent<End, (), 1024>,
+    /// Where FTP said that a file will go, and from which port if it said so.
+    pub(crate) announced: Recent<End, Option<u16>, 1024>,
     /// Frame and time of STUN's requests, by their number.
     pub(crate) stun: Recent<([u8; 12], u64), stun::Seen, 4096>,
     /// The same for STUN of RFC 3489: frame and time.
@@ -59,6 +59,19 @@ pub(crate) struct State {
     pub(crate) srtp: Recent<(End, End), (), 1024>,
     /// Frame and time of echo requests.
     pub(crate) echoes: Recent<Echo, (u64, u64), 4096>,
+}
+
+impl State {
+    /// Whether FTP announced a connection between these ends.
+    pub(crate) fn is_announced(&mut self, a: End, b: End) -> bool {
+        if self.announced.is_empty() {
+            return false;
+        }
+        let mut fits = |to: End, from: End| {
+            self.announced.get(&to).is_some_and(|port| port.is_none_or(|port| port == from.1))
+        };
+        fits(a, b) || fits(b, a)
+    }
 }
 
 /// Times of the first frame and the one before.

@@ -8,6 +8,7 @@ mod session;
 pub(crate) use hello::HELLO;
 pub(crate) use session::Session;
 
+use super::ports::Owner;
 use super::tls::Sealed;
 use super::{ports, rtp, tls};
 use crate::context::Context;
@@ -114,8 +115,12 @@ fn ends(cx: &Context<'_>) -> (End, End) {
     if from <= to { (from, to) } else { (to, from) }
 }
 
-/// A hello names profiles of SRTP: what follows on the flow may be media.
+/// A hello names profiles of SRTP: what follows on the flow may be media. Not to Wireshark where STUN was
+/// found before: the flow is STUN's there.
 fn agree_on_media(cx: &mut Context<'_>) {
+    if cx.owner == Owner::Stun {
+        return;
+    }
     let ends = ends(cx);
     cx.state.srtp.insert(ends, ());
 }

@@ -1,8 +1,8 @@
-//! Ethernet II and 802.3, VLAN tags, LLC and SNAP.
+//! Ethernet II and 802.3, LLC and SNAP.
 
 use super::names::{self, CHECKSUM_STATUS, ETHERTYPES};
 use super::stp::{self, STP};
-use super::{arp, data, ip, ipv6, lldp, mpls, pppoe};
+use super::{arp, data, ip, ipv6, lldp, mpls, ppp, pppoe, tags};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::{FieldDef, protocol};
@@ -17,21 +17,6 @@ protocol! { ETH "eth" "Ethernet" "Ethernet II";
     FCS: u32 "eth.fcs" "Frame check sequence", hex;
     FCS_STATUS: u8 "eth.fcs.status" "FCS Status", names(CHECKSUM_STATUS);
     INVALID_LENTYPE: u16 "eth.invalid_lentype" "Invalid length/type", hex;
-}
-
-protocol! { VLAN "vlan" "VLAN" "802.1Q Virtual LAN";
-    PRIORITY: u16 "vlan.priority" "Priority", mask(0xE000);
-    DEI: bool "vlan.dei" "DEI", mask(0x1000);
-    ID: u16 "vlan.id" "ID", mask(0x0FFF);
-    ETYPE: u16 "vlan.etype" "Type", hex, names(ETHERTYPES);
-    VLAN_LEN: u16 "vlan.len" "Length";
-    VLAN_TRAILER: bytes "vlan.trailer" "Trailer";
-}
-
-protocol! { PROVIDER "ieee8021ad" "802.1ad" "IEEE 802.1ad";
-    PROVIDER_PRIORITY: u16 "ieee8021ad.priority" "Priority", mask(0xE000);
-    PROVIDER_DEI: u16 "ieee8021ad.dei" "DEI", mask(0x1000);
-    PROVIDER_ID: u16 "ieee8021ad.id" "ID", mask(0x0FFF);
 }
 
 protocol! { LLC "llc" "LLC" "Logical-Link Control";
@@ -76,6 +61,9 @@ pub(crate) fn claimed(kind: u16, payload: Data<'_>) -> usize {
         }
         // As in Wireshark, which takes the last byte before the end for a part of what follows.
         0x88CC => return lldp::end(payload.bytes).map_or(payload.len(), |end| end.saturating_sub(1)),
+        0x8847 | 0x8848 => return mpls::claimed(payload),
+        // 802.1X: a version, a type and a length.
+        0x888E => payload.u16(2).map(|len| usize::from(len) + 4),
         _ => return payload.len(),
     };
     claimed.unwrap_or(payload.len()).min(payload.len())
@@ -126,40 +114,16 @@ pub(crate) fn ethertype(cx: &mut Context<'_>, kind: u16, payload: Data<'_>) {
         0x0806 => arp::dissect(cx, payload),
         0x86DD => ipv6::dissect(cx, payload),
         0x8847 | 0x8848 => mpls::dissect(cx, payload),
+        0x8863 => pppoe::discovery(cx, payload),
         0x8864 => pppoe::session(cx, payload),
-        0x8100 | 0x9100 => vlan(cx, payload),
-        0x88A8 => provider(cx, payload),
+        0x880B => ppp::packet(cx, payload),
+        0x8100 | 0x9100 => tags::vlan(cx, payload),
+        0x88A8 => tags::provider(cx, payload),
+        0x8909 => tags::group(cx, payload),
         0x6558 => dissect(cx, payload),
         0x88CC => lldp::dissect(cx, payload),
         _ => data::show(cx, payload),
     }
-}
-
-fn vlan(cx: &mut Context<'_>, tagged: Data<'_>) {
-    cx.layer(&VLAN, tagged, |cx, c| {
-        c.parts(cx, 2, &[&PRIORITY, &DEI, &ID])?;
-        let kind = c.peek_u16()?;
-        if kind < 0x0600 {
-            c.u16(cx, &VLAN_LEN)?;
-            llc(cx, c.rest());
-        } else {
-            c.u16(cx, &ETYPE)?;
-            trailing(cx, c.rest(), claimed(kind, c.rest()), &VLAN_TRAILER, None);
-            ethertype(cx, kind, c.rest());
-        }
-        Ok(())
-    });
-}
-
-/// A provider's tag (IEEE 802.1ad).
-fn provider(cx: &mut Context<'_>, tagged: Data<'_>) {
-    cx.layer(&PROVIDER, tagged, |cx, c| {
-        c.parts(cx, 2, &[&PROVIDER_PRIORITY, &PROVIDER_DEI, &PROVIDER_ID])?;
-        let kind = c.peek_u16()?;
-        c.skip(2)?;
-        ethertype(cx, kind, c.rest());
-        Ok(())
-    });
 }
 
 const CISCO: u32 = 0x00_000C;

@@ -70,7 +70,7 @@ fn request(cx: &mut Context<'_>, text: Data<'_>) {
         if let Some((ip, port)) = six_numbers(argument.bytes) {
             cx.add(&ACTIVE_IP, argument, 0, argument.len(), u64::from(ip));
             cx.add(&ACTIVE_PORT, argument, 0, argument.len(), u64::from(port));
-            announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port);
+            announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port, Some(ACTIVE_FROM));
         }
     } else if command.bytes == b"EPRT" {
         let parts: Vec<&[u8]> = argument.bytes.split(|byte| *byte == b'|').collect();
@@ -82,8 +82,9 @@ fn request(cx: &mut Context<'_>, text: Data<'_>) {
                 cx.add(&EPRT_IP, argument, 0, argument.len(), u64::from(ip.to_bits()));
             }
             cx.add(&EPRT_PORT, argument, 0, argument.len(), port);
-            if let Some(address) = address {
-                announce(cx, address, port as u16);
+            // Wireshark 4.0 does not expect the connection that is announced so over IPv6.
+            if let Some(address @ IpAddr::V4(_)) = address {
+                announce(cx, address, port as u16, None);
             }
         }
     }
@@ -115,7 +116,7 @@ fn passive(cx: &mut Context<'_>, text: Data<'_>) {
     if let Some((ip, port)) = six_numbers(&numbers.bytes[..len]) {
         cx.add(&PASSIVE_IP, numbers, 0, len, u64::from(ip));
         cx.add(&PASSIVE_PORT, numbers, 0, len, u64::from(port));
-        announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port);
+        announce(cx, IpAddr::V4(Ipv4Addr::from_bits(ip)), port, None);
     }
 }
 
@@ -130,7 +131,7 @@ fn extended_passive(cx: &mut Context<'_>, text: Data<'_>) {
     }
     let port = digits(number.bytes) as u16;
     cx.add(&EPSV_PORT, number, 0, len, u64::from(port));
-    announce(cx, server, port);
+    announce(cx, server, port, None);
 }
 
 /// `127,0,0,1,200,13`.
@@ -144,9 +145,12 @@ fn six_numbers(text: &[u8]) -> Option<(u32, u16)> {
     Some((u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([high, low])))
 }
 
-/// Remembers where a file will be sent to.
-fn announce(cx: &mut Context<'_>, address: IpAddr, port: u16) {
-    cx.state.announced.insert((address, port), ());
+/// Where a server that connects to its client does it from (RFC 959 3.2).
+const ACTIVE_FROM: u16 = 20;
+
+/// Remembers where a file will be sent to, and from which port if that is known.
+fn announce(cx: &mut Context<'_>, address: IpAddr, port: u16, from: Option<u16>) {
+    cx.state.announced.insert((address, port), from);
 }
 
 /// What a file's connection carries.

@@ -140,7 +140,13 @@ fn identity(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, u16)> {
 fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
     let (ident, seq) = identity(cx, c)?;
     if !cx.is_quoted {
-        let key = if request { (cx.src, cx.dst, ident, seq) } else { (cx.dst, cx.src, ident, seq) };
+        // As in Wireshark, the answer's checksum tells which request it belongs to: it has another type, and no more.
+        let sum = c.data.u16(2)?;
+        let key = if request {
+            (cx.src, cx.dst, ident, seq, answered_sum(sum, 0x0800))
+        } else {
+            (cx.dst, cx.src, ident, seq, sum)
+        };
         let (number, time) = (cx.number, cx.time);
         if request {
             cx.state.echoes.insert(key, (number, time));
@@ -154,6 +160,12 @@ fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
     }
     data::show(cx, c.rest());
     Ok(())
+}
+
+/// The checksum of the answer that repeats a request, from the request's: its type makes it larger by so much.
+pub(super) fn answered_sum(request: u16, larger: u16) -> u16 {
+    let sum = u32::from(!request) + u32::from(!larger);
+    !((sum & 0xFFFF) + (sum >> 16)) as u16
 }
 
 /// When `ping` sent a request, which it writes into it: seconds and microseconds in either order of bytes, less than a

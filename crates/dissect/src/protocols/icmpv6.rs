@@ -155,7 +155,13 @@ fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
     let ident = c.u16(cx, &IDENT)?;
     let seq = c.u16(cx, &SEQ)?;
     if !cx.is_quoted {
-        let key = if request { (cx.src, cx.dst, ident, seq) } else { (cx.dst, cx.src, ident, seq) };
+        // The answer's type is one more, so its checksum one less.
+        let sum = c.data.u16(2)?;
+        let key = if request {
+            (cx.src, cx.dst, ident, seq, super::icmp::answered_sum(sum, !0x0100))
+        } else {
+            (cx.dst, cx.src, ident, seq, sum)
+        };
         let (number, time) = (cx.number, cx.time);
         if request {
             cx.state.echoes.insert(key, (number, time));

@@ -2,7 +2,7 @@
 
 use super::ethernet::{claimed, ethertype, llc, trailing};
 use super::names::ETHERTYPES;
-use super::{data, ethernet, ip, ipv6};
+use super::{data, ethernet, ip, ipv6, ppp, pppoe};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::{Names, protocol};
@@ -46,6 +46,8 @@ pub(crate) fn dissect(cx: &mut Context<'_>, link: u16, frame: Data<'_>) {
             cx.layer(&RAW, frame, |_, _| Ok(()));
             by_version(cx, frame);
         }
+        types::PPP | types::PPP_HDLC => ppp::packet(cx, frame),
+        types::PPP_ETHER => pppoe::session(cx, frame),
         types::LINUX_SLL => sll(cx, frame),
         types::LINUX_SLL2 => sll2(cx, frame),
         _ => data::show(cx, frame),

@@ -20,6 +20,19 @@ protocol! { MPLS "mpls" "MPLS" "MultiProtocol Label Switching Header";
     TTL: u32 "mpls.ttl" "MPLS TTL", mask(0x00FF);
 }
 
+/// How many bytes of a frame are labels and the packet behind them.
+pub(crate) fn claimed(packet: Data<'_>) -> usize {
+    let labels = packet.bytes.as_chunks::<4>().0.iter().position(|label| label[2] & 1 == 1);
+    let Some(last) = labels else { return packet.len() };
+    let rest = packet.from(4 * last + 4);
+    let kind = match rest.bytes.first().map(|first| first >> 4) {
+        Some(4) => 0x0800,
+        Some(6) => 0x86DD,
+        _ => return packet.len(),
+    };
+    4 * last + 4 + super::ethernet::claimed(kind, rest)
+}
+
 /// Labels up to the one that ends the stack, and the packet behind them.
 pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
     let mut end = 0;

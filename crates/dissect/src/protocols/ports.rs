@@ -227,8 +227,7 @@ fn app_by_bytes(bytes: &[u8]) -> Option<App> {
 
 /// What the ports of a connection, or its first bytes, tell.
 fn recognise(cx: &mut Context<'_>, bytes: &[u8]) -> App {
-    let ends = [(cx.src, cx.src_port), (cx.dst, cx.dst_port)];
-    if !cx.state.announced.is_empty() && ends.iter().any(|end| cx.state.announced.get(end).is_some()) {
+    if cx.state.is_announced((cx.src, cx.src_port), (cx.dst, cx.dst_port)) {
         return App::File;
     }
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));

@@ -1,59 +1,89 @@
-//! PPP over Ethernet (RFC 2516), once its session stands, and the packets of PPP (RFC 1661) in it.
+//! PPP over Ethernet (RFC 2516): looking for a session, and the frames of one.
 
-use super::{data, ip, ipv6};
+use super::ppp;
 use crate::context::Context;
-use crate::cursor::Data;
+use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
 use crate::table::{Step::*, walk};
 
-static PROTOCOLS: Names = &[
-    (0x0021, "Internet Protocol version 4"),
-    (0x0057, "Internet Protocol version 6"),
-    (0x8021, "Internet Protocol Control Protocol"),
-    (0x8057, "IPv6 Control Protocol"),
-    (0xC021, "Link Control Protocol"),
-    (0xC023, "Password Authentication Protocol"),
-    (0xC223, "Challenge Handshake Authentication Protocol"),
+static CODES: Names = &[
+    (0x00, "Session Data"),
+    (0x07, "Active Discovery Offer (PADO)"),
+    (0x09, "Active Discovery Initiation (PADI)"),
+    (0x19, "Active Discovery Request (PADR)"),
+    (0x65, "Active Discovery Session-confirmation (PADS)"),
+    (0xA7, "Active Discovery Terminate (PADT)"),
 ];
 
 protocol! { PPPOE "pppoes" "PPPoES" "PPP-over-Ethernet Session";
     VERSION: u8 "pppoe.version" "Version", mask(0xF0);
     TYPE: u8 "pppoe.type" "Type", mask(0x0F);
-    CODE: u8 "pppoe.code" "Code", hex;
+    CODE: u8 "pppoe.code" "Code", hex, names(CODES);
     SESSION: u16 "pppoe.session_id" "Session ID", hex;
     LENGTH: u16 "pppoe.payload_length" "Payload Length";
 }
-protocol! { PPP "ppp" "PPP" "Point-to-Point Protocol";
-    PROTOCOL: u16 "ppp.protocol" "Protocol", hex, names(PROTOCOLS);
+protocol! { DISCOVERY "pppoed" "PPPoED" "PPP-over-Ethernet Discovery";
+    TAGS: none "pppoed.tags" "PPPoE Tags";
+    SERVICE_NAME: text "pppoed.tags.service_name" "Service-Name";
+    CONCENTRATOR: text "pppoed.tags.ac_name" "AC-Name";
+    HOST_UNIQ: bytes "pppoed.tags.host_uniq" "Host-Uniq";
+    COOKIE: bytes "pppoed.tags.ac_cookie" "AC-Cookie";
+    RELAY: bytes "pppoed.tags.relay_session_id" "Relay-Session-Id";
+    SERVICE_ERROR: text "pppoed.tags.service_name_error" "Service-Name-Error";
+    SYSTEM_ERROR: text "pppoed.tags.ac_system_error" "AC-System-Error";
+    ERROR: text "pppoed.tags.generic_error" "Generic-Error";
+}
+
+/// The header that both have; gives what its length covers.
+fn header<'d>(cx: &mut Context<'_>, c: &mut Cursor<'d>) -> Read<Data<'d>> {
+    walk(cx, c, &[Parts(1, &[&VERSION, &TYPE]), Is(&CODE), Is(&SESSION)])?;
+    let len = usize::from(c.u16(cx, &LENGTH)?);
+    Ok(c.rest().first(len))
+}
+
+/// How a session is found and ended (RFC 2516 5).
+pub(crate) fn discovery(cx: &mut Context<'_>, frame: Data<'_>) {
+    cx.layer(&DISCOVERY, frame, |cx, c| {
+        let tags = header(cx, c)?;
+        c.skip(tags.len())?;
+        if tags.is_empty() {
+            return Ok(());
+        }
+        cx.within(&TAGS, tags, |cx| {
+            let mut c = tags.cursor();
+            while c.left() >= 4 {
+                let (kind, len) = (c.data.u16(c.pos)?, c.data.u16(c.pos + 2)?);
+                c.skip(4)?;
+                let value = c.take(usize::from(len))?;
+                let def = match kind {
+                    0x0000 => break,
+                    0x0101 => &SERVICE_NAME,
+                    0x0102 => &CONCENTRATOR,
+                    0x0103 => &HOST_UNIQ,
+                    0x0104 => &COOKIE,
+                    0x0110 => &RELAY,
+                    0x0201 => &SERVICE_ERROR,
+                    0x0202 => &SYSTEM_ERROR,
+                    0x0203 => &ERROR,
+                    _ => continue,
+                };
+                if !value.is_empty() {
+                    cx.add(def, value, 0, value.len(), 0);
+                }
+            }
+            Ok(())
+        })
+    });
 }
 
 /// A frame of a session.
 pub(crate) fn session(cx: &mut Context<'_>, frame: Data<'_>) {
     let mut inside = None;
     cx.layer(&PPPOE, frame, |cx, c| {
-        walk(cx, c, &[Parts(1, &[&VERSION, &TYPE]), Is(&CODE), Is(&SESSION)])?;
-        let len = usize::from(c.u16(cx, &LENGTH)?);
-        inside = Some(c.rest().first(len));
+        inside = Some(header(cx, c)?);
         Ok(())
     });
     if let Some(inside) = inside {
-        packet(cx, inside);
-    }
-}
-
-fn packet(cx: &mut Context<'_>, packet: Data<'_>) {
-    let mut next = None;
-    cx.layer(&PPP, packet, |cx, c| {
-        // An odd first byte is all of the protocol's number (RFC 1661 6.5).
-        let size = if c.peek()? & 1 == 1 { 1 } else { 2 };
-        let protocol = c.uint(cx, &PROTOCOL, size)?;
-        next = Some((protocol, c.rest()));
-        Ok(())
-    });
-    match next {
-        Some((0x0021, rest)) => ip::dissect(cx, rest),
-        Some((0x0057, rest)) => ipv6::dissect(cx, rest),
-        Some((_, rest)) if !rest.is_empty() => data::show(cx, rest),
-        _ => {}
+        ppp::packet(cx, inside);
     }
 }

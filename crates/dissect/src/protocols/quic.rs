@@ -87,12 +87,19 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
     let mut carried = Vec::new();
     cx.layer(&QUIC, datagram, |cx, c| {
         cx.conclude(&CONNECTION, connection.index);
+        let mut first: &[u8] = &[];
         while !c.is_done() {
             let rest = c.rest();
-            if c.pos > 0 && rest.bytes.iter().all(|byte| *byte == 0) {
-                // No packet: the datagram was filled up (RFC 9000 14.1).
+            if c.pos > 0 && destination(cx, &connection, rest) != first {
+                // No packet: the datagram was filled up (RFC 9000 12.2, 14.1).
                 c.all(cx, &FILLED);
                 break;
+            }
+            if c.pos == 0 {
+                first = destination(cx, &connection, rest);
+            }
+            if rest.u8(0)? & 0x80 != 0 {
+                has_ids(rest)?;
             }
             let len = packet_length(rest).unwrap_or(rest.len()).min(rest.len());
             let packet = c.take(len)?;
@@ -106,6 +113,36 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
     }
     cx.flow = flow;
     cx.state.quic.put_back(from, to, connection);
+}
+
+/// No connection has a longer ID (RFC 9000 17.2).
+const ID_MAX: usize = 20;
+
+/// The connection that a packet is for, as far as the packet tells or the connection is known: packets of one datagram
+/// have the same (RFC 9000 12.2).
+fn destination<'d>(cx: &Context<'_>, connection: &Connection, packet: Data<'d>) -> &'d [u8] {
+    let (at, len) = match packet.bytes {
+        [first, _, _, _, _, len, ..] if first & 0x80 != 0 => (6, usize::from(*len)),
+        _ => {
+            let side = connection.side_of((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+            (1, connection.chosen[1 - side].as_ref().map_or(0, Vec::len))
+        }
+    };
+    if len > ID_MAX {
+        return &[];
+    }
+    packet.bytes.get(at..at + len).unwrap_or_default()
+}
+
+/// Whether both IDs of a long header are there: without them nothing of it can be told.
+fn has_ids(packet: Data<'_>) -> Read {
+    let mut c = packet.cursor();
+    c.skip(5)?;
+    for _ in 0..2 {
+        let len = usize::from(c.peek()?);
+        c.skip(1 + len)?;
+    }
+    Ok(())
 }
 
 /// How long the first packet of a datagram is. Only those with a length can be followed by another.

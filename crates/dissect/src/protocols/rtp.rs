@@ -225,8 +225,10 @@ pub(crate) fn control(cx: &mut Context<'_>, packet: Data<'_>, announced: Option<
         let len = (usize::from(packet.u16(at + 2).unwrap_or(0)) + 1) * 4;
         let one = packet.from(at).first(len);
         at += one.len();
-        let is_last = packet.len() - at < 4;
-        let whole = at == packet.len() && one.len() == len;
+        // What follows may be no report: a check sum, or what was encrypted.
+        let is_foreign = !matches!(packet.bytes.get(at + 1), None | Some(192..=213));
+        let is_last = packet.len() - at < 4 || is_foreign;
+        let whole = (at == packet.len() || is_foreign) && one.len() == len;
         let read = |cx: &mut Context<'_>, c: &mut Cursor<'_>| {
             setup(cx, announced, true);
             report(cx, c)?;
@@ -236,7 +238,14 @@ pub(crate) fn control(cx: &mut Context<'_>, packet: Data<'_>, announced: Option<
             }
             Ok(())
         };
-        if at == one.len() { cx.layer(&RTCP, one, read) } else { cx.layer_again(&RTCP, one, read) }
+        if at == one.len() {
+            cx.layer(&RTCP, one, read)
+        } else {
+            cx.layer_again(&RTCP, one, read)
+        }
+        if is_foreign {
+            break;
+        }
     }
 }
 

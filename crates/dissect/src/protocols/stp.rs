@@ -34,6 +34,12 @@ protocol! { STP "stp" "STP" "Spanning Tree Protocol";
     FORWARD: float "stp.forward" "Forward Delay";
     V1_LEN: u8 "stp.version_1_length" "Version 1 Length";
     V3_LEN: u16 "mstp.version_3_length" "Version 3 Length";
+    V4_LEN: u16 "mstp.version_4_length" "Version 4 Length";
+    AGREEMENT_NUM: u8 "mstp.agree_flags.agreement_num" "Agreement Number", mask(0x03);
+    DISAGREEMENT_NUM: u8 "mstp.agree_flags.dagreement_num" "Disagreement Number", mask(0x0C);
+    AGREEMENT_VALID: bool "mstp.agree_flags.agreement_valid" "Agreement Valid Flag", mask(0x10);
+    RESTRICTED_ROLE: bool "mstp.agree_flags.rest_role" "Restricted Role", mask(0x20);
+    AGREEMENT_DIGEST: bytes "mstp.agreement_digest" "Agreement Digest";
     SELECTOR: u8 "mstp.config_format_selector" "MST Config ID format selector";
     CONFIG_NAME: text "mstp.config_name" "MST Config name";
     REVISION: u16 "mstp.config_revision_level" "MST Config revision";
@@ -88,20 +94,40 @@ pub(crate) fn dissect(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     if version >= 3 && kind == 2 && c.left() >= 2 {
         let len = usize::from(c.u16(cx, &V3_LEN)?);
-        return trees(cx, c, len);
+        trees(cx, c, len)?;
+        if version >= 4 && c.left() >= 2 {
+            return shortest_paths(cx, c);
+        }
     }
     Ok(())
 }
 
-/// The regions' trees (IEEE 802.1Q, 14.6): the common one, then sixteen bytes for each of the others.
-fn trees(cx: &mut Context<'_>, c: &mut Cursor<'_>, len: usize) -> Read {
-    const COMMON: usize = 64;
+/// What bridges that compute shortest paths agree on (IEEE 802.1aq, 28.12).
+fn shortest_paths(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    c.u16(cx, &V4_LEN)?;
+    configuration(cx, c)?;
+    c.parts(cx, 1, &[&AGREEMENT_NUM, &DISAGREEMENT_NUM, &AGREEMENT_VALID, &RESTRICTED_ROLE])?;
+    // Format, convention and edge count of the digest.
+    c.skip(13)?;
+    c.bytes(cx, &AGREEMENT_DIGEST, 20)?;
+    Ok(())
+}
+
+/// How a region is configured: its name and a digest of which VLAN belongs to which tree.
+fn configuration(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.u8(cx, &SELECTOR)?;
     let name = c.take(32)?;
     let shown = name.bytes.iter().position(|byte| *byte == 0).unwrap_or(32);
     cx.add_slice(&CONFIG_NAME, name, 0, shown);
     c.u16(cx, &REVISION)?;
     c.bytes(cx, &DIGEST, 16)?;
+    Ok(())
+}
+
+/// The regions' trees (IEEE 802.1Q, 14.6): the common one, then sixteen bytes for each of the others.
+fn trees(cx: &mut Context<'_>, c: &mut Cursor<'_>, len: usize) -> Read {
+    const COMMON: usize = 64;
+    configuration(cx, c)?;
     c.u32(cx, &INTERNAL_COST)?;
     bridge(cx, c, &CIST_PRIO, &CIST_EXT, &CIST_HW)?;
     c.u8(cx, &CIST_HOPS)?;

@@ -354,9 +354,10 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: Data<'_>) -> Rea
         inner.u16(cx, &ATT_LENGTH)?;
         let mut value = inner.take(len)?.cursor();
         self::value(cx, &mut value, kind, message)?;
-        if !inner.is_done() {
+        let padding = len.next_multiple_of(4) - len;
+        if padding > 0 {
             let rest = inner.rest();
-            cx.add(&PADDING, rest, 0, rest.len(), rest.len() as u64);
+            cx.add(&PADDING, rest, 0, rest.len(), padding as u64);
         }
         Ok(())
     })();
@@ -387,7 +388,7 @@ fn value(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: Data<'_>)
         0x8008 => walk(cx, c, &[Is(&MS_VERSION)]),
         0x8070 => walk(cx, c, &[Is(&MS_VERSION_ICE)]),
         0x8050 => walk(cx, c, &[Bytes(&MS_CONNECTION, 20), Is(&MS_SEQUENCE)]),
-        0x8054 => walk(cx, c, &[Bytes(&MS_FOUNDATION, 4)]),
+        0x8054 => walk(cx, c, &[Rest(&MS_FOUNDATION)]),
         0x8055 => walk(cx, c, &[Is(&MS_STREAM), Is(&MS_QUALITY)]),
         0xC057 => walk(cx, c, &[Is(&GOOGLE_NETWORK), Is(&GOOGLE_COST)]),
         0x0008 | 0x001C => walk(cx, c, &[Rest(&HMAC)]),

@@ -193,6 +193,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let mut found = flow.segment(side, &packet);
     if reused {
         found.flags.0 |= Flags::REUSED_PORTS;
+        // Wireshark tells of this SYN at once, of others from the next segment on.
+        found.completeness = 1;
     }
     if flags & SYN != 0 {
         flow.sides[side].order.begin(seq.wrapping_add(1));
@@ -202,8 +204,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
     }
     // Wireshark makes the connection when FTP announces it, and does not count its SYN.
-    let announced = &mut cx.state.announced;
-    if !announced.is_empty() && (announced.get(&ends.0).is_some() || announced.get(&ends.1).is_some()) {
+    if cx.state.is_announced(ends.0, ends.1) {
         found.completeness &= !1;
     }
     cx.flow = found.stream;

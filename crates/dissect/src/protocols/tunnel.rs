@@ -14,43 +14,64 @@ protocol! { GRE "gre" "GRE" "Generic Routing Encapsulation";
     GRE_STRICT: bool "gre.flags.strict_source_route" "Strict Source Route Bit", mask(0x0800);
     GRE_RECURSION: u16 "gre.flags.recursion_control" "Recursion control", mask(0x0700);
     GRE_RESERVED: u16 "gre.flags.reserved" "Flags (Reserved)", mask(0x00F8);
+    GRE_ACK_BIT: bool "gre.flags.ack" "Acknowledgment", mask(0x0080);
     GRE_VERSION: u16 "gre.flags.version" "Version", mask(0x0007);
     GRE_PROTO: u16 "gre.proto" "Protocol Type", hex, names(super::names::ETHERTYPES);
     GRE_CHECKSUM: u16 "gre.checksum" "Checksum", hex;
     GRE_OFFSET: u16 "gre.offset" "Offset";
     GRE_KEY: u32 "gre.key" "Key", hex;
     GRE_SEQUENCE: u32 "gre.sequence_number" "Sequence Number";
+    GRE_PAYLOAD_LENGTH: u16 "gre.key.payload_length" "Payload Length";
+    GRE_CALL: u16 "gre.key.call_id" "Call ID";
+    GRE_ACK: u32 "gre.ack_number" "Acknowledgment Number";
 }
+
+/// What PPTP carries is PPP, in a form of its own (RFC 2637 4.1).
+const PPTP: u16 = 0x880B;
 
 pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
     cx.layer(&GRE, packet, |cx, c| {
-        let flags = c.bits(
-            cx,
-            &GRE_FLAGS,
-            2,
-            &[
-                &GRE_CHECKSUM_BIT,
-                &GRE_ROUTING_BIT,
-                &GRE_KEY_BIT,
-                &GRE_SEQUENCE_BIT,
-                &GRE_STRICT,
-                &GRE_RECURSION,
-                &GRE_RESERVED,
-                &GRE_VERSION,
-            ],
-        )?;
-        let kind = c.u16(cx, &GRE_PROTO)?;
+        let kind = packet.u16(2)?;
+        let is_pptp = kind == PPTP;
+        let common: &[_] = &[
+            &GRE_CHECKSUM_BIT,
+            &GRE_ROUTING_BIT,
+            &GRE_KEY_BIT,
+            &GRE_SEQUENCE_BIT,
+            &GRE_STRICT,
+            &GRE_RECURSION,
+        ];
+        let flags = c.bits(cx, &GRE_FLAGS, 2, common)?;
+        cx.depth += 1;
+        if is_pptp {
+            cx.add(&GRE_ACK_BIT, packet, 0, 2, flags >> 7 & 1);
+            cx.add(&GRE_RESERVED, packet, 0, 2, flags >> 3 & 15);
+        } else {
+            cx.add(&GRE_RESERVED, packet, 0, 2, flags >> 3 & 31);
+        }
+        cx.add(&GRE_VERSION, packet, 0, 2, flags & 7);
+        cx.depth -= 1;
+        c.u16(cx, &GRE_PROTO)?;
         if flags & 0xC000 != 0 {
             c.u16(cx, &GRE_CHECKSUM)?;
             c.u16(cx, &GRE_OFFSET)?;
         }
-        if flags & 0x2000 != 0 {
+        if flags & 0x2000 != 0 && is_pptp {
+            c.u16(cx, &GRE_PAYLOAD_LENGTH)?;
+            c.u16(cx, &GRE_CALL)?;
+        } else if flags & 0x2000 != 0 {
             c.u32(cx, &GRE_KEY)?;
         }
         if flags & 0x1000 != 0 {
             c.u32(cx, &GRE_SEQUENCE)?;
         }
-        ethernet::ethertype(cx, kind, c.rest());
+        if is_pptp && flags & 0x80 != 0 {
+            c.u32(cx, &GRE_ACK)?;
+        }
+        // An acknowledgement carries nothing.
+        if !is_pptp || !c.is_done() {
+            ethernet::ethertype(cx, kind, c.rest());
+        }
         Ok(())
     });
 }

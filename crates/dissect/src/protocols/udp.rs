@@ -55,8 +55,11 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             let owner = flow.owner;
             (cx.flow, cx.owner) = (stream, owner);
             cx.conclude(&STREAM, stream);
-            cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
-            cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
+            // Of a datagram without payload Wireshark tells no times.
+            if !payload.is_empty() {
+                cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
+                cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
+            }
         } else {
             let stream = cx.state.udp.flow((cx.src, src), (cx.dst, dst)).index;
             cx.conclude(&STREAM, stream);

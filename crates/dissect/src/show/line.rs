@@ -105,12 +105,12 @@ fn time(out: &mut Vec<u8>, tree: Tree<'_>, style: TimeStyle) {
 }
 
 fn link(out: &mut Vec<u8>, tree: Tree<'_>) {
-    use crate::protocols::ethernet as eth;
+    use crate::protocols::{ethernet as eth, tags};
     if let (Some(src), Some(dst)) = (tree.find(&eth::SRC), tree.find(&eth::DST)) {
         write_value(out, tree, src);
         out.extend_from_slice(b" > ");
         write_value(out, tree, dst);
-        if let Some(id) = tree.number(&eth::ID) {
+        if let Some(id) = tree.number(&tags::ID) {
             put!(out, ", vlan {id}");
         }
         out.extend_from_slice(b", ");

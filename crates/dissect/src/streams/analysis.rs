@@ -297,7 +297,8 @@ impl TcpFlow {
                 None => {}
             }
             if !segment.has(ACK) {
-                self.syn_at = Some(segment.time);
+                // A capture whose clock began with the SYN has no time for it, as in Wireshark.
+                self.syn_at = Some(segment.time).filter(|time| *time != 0);
             } else if self.sides[1 - side].scale == -2 {
                 self.sides[side].scale = -2;
             }
@@ -509,7 +510,8 @@ fn in_flight(fwd: &mut Side, rev: &Side, s: &Segment<'_>, findings: &mut Finding
     // What the other side has beyond its acknowledgement is not under way.
     let sacked = rev.sack.iter().fold(0u32, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
     let flight = last.wrapping_sub(first).wrapping_sub(sacked);
-    if flight > 0 && flight < 2_000_000_000 {
+    let is_known = flight > 0 && flight < 2_000_000_000;
+    if is_known {
         // What SYN and FIN count is no byte.
         findings.bytes_in_flight = Some(flight - u32::from(s.has(SYN | FIN)));
     }
@@ -518,7 +520,7 @@ fn in_flight(fwd: &mut Side, rev: &Side, s: &Segment<'_>, findings: &mut Finding
     }
     fwd.push_bytes = fwd.push_bytes.wrapping_add(s.len);
     fwd.pushed = s.has(PSH);
-    findings.push_bytes_sent = Some(fwd.push_bytes);
+    findings.push_bytes_sent = is_known.then_some(fwd.push_bytes);
 }
 
 #[cfg(test)]
