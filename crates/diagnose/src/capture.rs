@@ -16,6 +16,7 @@ pub(crate) use still::told;
 use crate::facts::{Facts, remote, times};
 use crate::thresholds::MS;
 use crate::vote::Vote;
+use thru_trace::{Outcome, Span};
 
 /// A window that was shut for less is a program that was busy for a moment.
 const SHUT_MIN: u64 = 1_000 * MS;
@@ -37,6 +38,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         votes.extend(secured::plain_on_tls_port(facts));
         votes.extend(secured::turned_away(facts));
         votes.extend(losses::lost_to_death(facts));
+        if votes.is_empty() && was_under_way(facts) {
+            votes.extend(losses::loss(facts));
+        }
     } else {
         votes.extend(names::forged(facts).map(Vote::only_disturbs));
         votes.extend(still::shut(facts).map(Vote::only_disturbs));
@@ -44,6 +48,13 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         votes.extend(losses::loss(facts));
     }
     votes
+}
+
+/// A good answer was under way, and its end could not be followed: what was lost of it until then was lost all the same.
+fn was_under_way(facts: &Facts<'_>) -> bool {
+    let well = |span: &Span| span.int("http.status").is_some_and(|status| status < 400);
+    facts.own.iter().all(|span| span.code().is_none() || span.what == "dns.query")
+        && facts.steps("exchange").any(|span| matches!(span.outcome, Outcome::Skipped { .. }) && well(span))
 }
 
 /// A port that takes connections, and then none any more while the earlier one lives.

@@ -129,6 +129,9 @@ fn by_the_way(list: &mut [Exchange]) {
     }
 }
 
+/// "Switching Protocols".
+const SWITCHING: u16 = 101;
+
 /// What browsers ask every site for.
 const OWN_ERRANDS: [&str; 3] = ["/favicon.ico", "/robots.txt", "/site.webmanifest"];
 
@@ -219,6 +222,10 @@ fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
                     list.push(Exchange { start: *at, url: host.to_owned(), ..Exchange::default() });
                 }
                 head(&mut list[answering], response, *at);
+                // What follows is another protocol's (RFC 9110 15.2.2).
+                if response.status == SWITCHING {
+                    (list[answering].ended, list[answering].until_close) = (true, false);
+                }
             }
             Event::Body(count) if *by != client => {
                 if let Some(exchange) = list.get_mut(answering) {
@@ -522,11 +529,14 @@ fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exc
         exchange.unclear = Some("its answer was not captured whole");
     } else if let Some(reset) = close.reset {
         // After both had their say, a reset is a rude goodbye: what came before is not undone by it.
-        let busy = reset.time.saturating_sub(last_heard.max(last_sent)) < BUSY && !tls_said_goodbye(tls);
+        let idle = reset.time.saturating_sub(last_heard.max(last_sent));
+        let busy = idle < BUSY && !tls_said_goodbye(tls);
         if !something && tls_said_goodbye(tls) && close.left.is_none_or(|left| reset <= left) {
             exchange.end = exchange.end.max(reset);
             exchange.failure =
                 fail("http.turned_away", "the server ended the connection with an encrypted alert");
+        } else if !something && !missing && bytes > 0 && idle >= TIDIES_UP {
+            exchange.unclear = Some("the connection was idle when it was reset");
         } else if !something && !missing && bytes > 0 && !is_alike(&after) {
             // Tickets are of one length, mostly; what differs may have been a small answer, and this a rude goodbye.
             exchange.unclear = Some("what came before the reset is too small to tell an answer from tickets");

@@ -65,6 +65,12 @@ impl Question {
         matches!(self.asked.kind, A | AAAA)
     }
 
+    /// It had extensions (RFC 6891), and the answer says that it could not be read, or is of no known kind.
+    pub(crate) fn refuses_extensions(&self) -> Option<u16> {
+        let (_, answer) = self.answer.as_ref()?;
+        (self.asked.edns && matches!(answer.rcode, 1 | 4)).then_some(answer.rcode)
+    }
+
     /// A stable word for how it ended, as a live probe has it; `None`: it brought what was asked for, or is under way.
     pub(crate) fn failure(&self, capture_end: u64) -> Option<&'static str> {
         if let Some((_, answer)) = &self.answer {

@@ -275,6 +275,55 @@ fn an_answer_that_is_cut_short_by_its_server() {
 }
 
 #[test]
+fn what_follows_another_protocol_is_no_answer_that_stopped() {
+    let mut capture = Capture::default();
+    let request =
+        b"GET /chat HTTP/1.1\r\nHost: www.shop.lab\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let (asked, told) = (100 + request.len() as u32, 500 + answer.len() as u32);
+    capture.handshake().tcp(21, true, Flags::ACK | Flags::PSH, 100, 500, request);
+    capture.tcp(45, false, Flags::ACK | Flags::PSH, 500, asked, answer);
+    capture.tcp(46, true, Flags::ACK, asked, told, b"");
+    capture.tcp(9_000, true, Flags::ACK | Flags::PSH, asked, told, b"\x81\x82....hi");
+    capture.tcp(9_020, false, Flags::ACK | Flags::PSH, told, asked + 8, b"\x81\x02hi");
+    capture.tcp(9_021, true, Flags::ACK, asked + 8, told + 4, b"");
+    capture.tcp(54_000, true, Flags::ACK, asked + 7, told + 4, b"");
+    capture.tcp(54_020, false, Flags::ACK, told + 4, asked + 8, b"");
+    assert!(!is_fault(&capture.judge(usize::MAX)));
+}
+
+#[test]
+fn what_nobody_acknowledged_and_nobody_repeated_was_not_followed_to_its_end() {
+    let late = Capture::answered_at(1, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").packets;
+    let shifted = |by: u64| late.iter().map(move |(time, bytes)| (time + by * MS, bytes.clone()));
+    let mut torn = Capture::page("200 OK");
+    // The first packets of the answer; the last of them is not acknowledged.
+    torn.packets.truncate(8);
+    torn.packets.extend(shifted(20_000));
+    assert!(!is_fault(&torn.judge(usize::MAX)));
+    // Acknowledged, and then silence: that is what a program that hangs looks like.
+    let mut hung = Capture::page("200 OK");
+    hung.packets.truncate(7);
+    hung.packets.extend(shifted(20_000));
+    assert!(is_fault(&hung.judge(usize::MAX)));
+}
+
+#[test]
+fn a_reset_after_the_servers_own_goodbye_cuts_nothing() {
+    let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+    let mut capture = Capture::answered(whole);
+    let last = capture.packets.len();
+    capture.packets.truncate(last - 3);
+    let (asked, told) = (100 + 38, 500 + whole.len() as u32);
+    capture.tcp(50, false, Flags::ACK | Flags::FIN, told, asked, b"");
+    capture.tcp(51, true, Flags::ACK, asked, told + 1, b"");
+    capture.tcp(52, true, Flags::ACK | Flags::PSH, asked, told + 1, b"GET /more HTTP/1.1\r\n\r\n");
+    capture.tcp(72, false, Flags::RST, told + 1, 0, b"");
+    let verdict = capture.judge(usize::MAX).verdict;
+    assert!(!verdict.causes.iter().any(|cause| cause == "TCP09" || cause == "TCP08"), "{}", verdict.summary);
+}
+
+#[test]
 fn times_of_another_age_are_no_times() {
     for wild in [0, 1, u64::MAX / 3, u64::MAX - 1, u64::MAX] {
         for place in 0..Capture::page("200 OK").packets.len() {

@@ -258,6 +258,16 @@ fn one_family_refused_and_one_address_dead() {
         .answer()
         .counters(&[]);
     disturbed(&visit, Layer::Ip, &["IP31"]);
+    // The same address, which answers a moment later, is no other one.
+    let mut visit = Visit::new();
+    visit.lookup();
+    visit
+        .connect_to_fails("203.0.113.10:443", "tcp.refused", 20, |step| step)
+        .connect()
+        .handshake()
+        .answer()
+        .counters(&[]);
+    assert!(!judged(&visit).causes.contains(&"IP31".to_string()));
 }
 
 #[test]

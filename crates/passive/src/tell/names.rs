@@ -37,8 +37,22 @@ impl Asked<'_> {
         self.questions.iter().map(|question| question.end()).max().unwrap_or_default()
     }
 
+    /// The question that was answered; one that was understood before one that was not.
     fn answered(&self) -> Option<&Question> {
-        self.questions.iter().copied().find(|question| question.answer.is_some())
+        let mut answered = self.questions.iter().copied().filter(|question| question.answer.is_some());
+        let first = answered.next()?;
+        let understood = first.refuses_extensions().is_none();
+        let better = answered.find(|question| !understood && question.refuses_extensions().is_none());
+        Some(better.unwrap_or(first))
+    }
+
+    /// With which code a question with extensions was turned away that was answered without them.
+    fn extensions_refused(&self) -> Option<u16> {
+        let refused = self.questions.iter().find_map(|question| question.refuses_extensions())?;
+        let plain = |question: &&&Question| {
+            !question.asked.edns && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0)
+        };
+        self.questions.iter().find(plain).map(|_| refused)
     }
 
     fn failure(&self, end: u64) -> Option<&'static str> {
@@ -265,6 +279,9 @@ impl Teller<'_> {
         }
         if first.asked.edns {
             step = step.set("dns.edns", true);
+        }
+        if let Some(code) = asked.extensions_refused() {
+            step = step.set("dns.edns_refused", rcode_word(code));
         }
         if let Some((_, from)) = asked.questions.iter().find_map(|question| question.stray) {
             step = step.set("dns.stray_from", SocketAddr::new(from.0, from.1).to_string());
