@@ -614,7 +614,7 @@ fn asked_last(tls: &Tls, answered: Moment) -> Option<Moment> {
 /// When the answer began: behind the small talk, which comes soon after the handshake; later it is no small talk.
 fn answer_began(after: &[&(Moment, u16)], start: Moment, rtt: u64) -> Option<Moment> {
     let mut sum = 0;
-    let soon = start.time + rtt * 2 + AT_ONCE / 2;
+    let soon = start.time.saturating_add(rtt.saturating_mul(2)).saturating_add(AT_ONCE / 2);
     let beyond = after.iter().find(|(at, len)| {
         sum += u32::from(*len);
         sum > u32::from(SMALL_TALK) || at.time > soon

@@ -257,7 +257,7 @@ impl TcpFlow {
     pub(crate) fn followed_until(&self, capture_end: u64) -> u64 {
         let silent = capture_end.saturating_sub(self.last.time);
         let due = |side: &Side| side.unacknowledged() > 1 && side.bytes > 0 && side.resent_count == 0;
-        let patience = REPEATED_WITHIN + self.least_rtt().saturating_mul(4);
+        let patience = self.least_rtt().saturating_mul(4).saturating_add(REPEATED_WITHIN);
         let over = !self.resets.is_empty() || self.sides.iter().any(|side| side.fin.is_some());
         let torn = self.sides.iter().any(due) && silent > patience || silent > PATIENCE;
         if torn && !over { self.last.time } else { capture_end }
