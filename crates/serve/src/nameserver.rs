@@ -6,7 +6,7 @@
 //!   programs, through a socket in the file system.
 //! - Rooms: `datagrams` (UDP, in batches), `streams` (TCP, and TLS), `https`, `quic`,
 //!   `secured` (certificates), `dress` (EDNS options of a transport),
-//!   `zones` (which zone a question is for), `signed` (zones that are signed here).
+//!   `zones` (which zone a question is for), `signed` (zones that are signed here), `updates` (zones that clients change).
 //!
 //! [`crate::dns`] serves in labs and can misbehave on purpose; this does not.
 
@@ -20,6 +20,7 @@ mod secured;
 mod signed;
 mod statistics;
 mod streams;
+mod updates;
 mod zones;
 
 use std::fmt;
@@ -38,6 +39,7 @@ pub use https::PATH;
 pub use secured::Certificate;
 pub use signed::SaveFn;
 pub use statistics::{LogFn, Logged, Statistics};
+pub use updates::JournalFn;
 pub use zones::Zones;
 
 /// Connections waiting to be accepted, per listener.

@@ -143,6 +143,14 @@ pub(crate) struct ServeDnsArgs {
     /// Clients that may transfer the zones
     #[arg(long, value_name = "PREFIX")]
     pub transfer: Vec<Cidr>,
+    /// Clients that may change the zones by updates (RFC 2136), as nsupdate sends them; beside --update-key both are
+    /// asked for. Addresses can be forged where a network lets them pass: a key is better
+    #[arg(long, value_name = "PREFIX", requires = "zone")]
+    pub update: Vec<Cidr>,
+    /// Who knows this key may change the zones by updates (TSIG, RFC 8945): a file as tsig-keygen writes it. What has
+    /// changed is kept in FILE.journal beside each zone's file; take that away to go back to what the file says
+    #[arg(long, value_name = "FILE", requires = "zone")]
+    pub update_key: Vec<PathBuf>,
     /// Ask these resolvers instead of going from the root down
     #[arg(long, value_name = "ADDRESS")]
     pub forward: Vec<IpAddr>,

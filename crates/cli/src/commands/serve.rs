@@ -3,6 +3,7 @@
 mod dns;
 mod keys;
 mod orders;
+mod updates;
 mod zones;
 
 pub(crate) use dns::usual_control;

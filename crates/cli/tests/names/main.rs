@@ -5,6 +5,8 @@
 mod house;
 mod interop;
 mod rolling;
+mod secondary;
 mod serving;
 mod tools;
+mod updates;
 mod zones;

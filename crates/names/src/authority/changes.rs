@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{Name, RecordType};
 
 use super::SignedZone;
 use crate::rdata;
@@ -23,6 +23,24 @@ pub struct Change {
 }
 
 impl Change {
+    /// What leads from these records of a zone to those. A record whose TTL changed goes and comes.
+    pub fn between(origin: &Name, old: &[RawRecord], new: &[RawRecord]) -> Change {
+        let known = |records: &[RawRecord]| -> BTreeSet<_> {
+            records.iter().map(|record| (identity(record), record.ttl)).collect()
+        };
+        let (before, after) = (known(old), known(new));
+        let soa = |record: &&RawRecord| record.rtype == RecordType::SOA && record.name == *origin;
+        let serial = |records: &[RawRecord]| {
+            records.iter().find(soa).and_then(|soa| soa_serial(&soa.data)).unwrap_or_default()
+        };
+        let only = |records: &[RawRecord], other: &BTreeSet<_>| -> Vec<RawRecord> {
+            let rest = records.iter().filter(|record| !soa(record));
+            let rest = rest.filter(|record| !other.contains(&(identity(record), record.ttl)));
+            records.iter().filter(soa).chain(rest).cloned().collect()
+        };
+        Change { from: serial(old), to: serial(new), removed: only(old, &after), added: only(new, &before) }
+    }
+
     fn records(&self) -> usize {
         self.removed.len() + self.added.len()
     }
@@ -40,31 +58,14 @@ pub fn soa_serial(data: &[u8]) -> Option<u32> {
 }
 
 /// What makes two records the same one: TTLs do not count, letter case does not either.
-fn identity(record: &RawRecord) -> (hickory_proto::rr::Name, u16, Vec<u8>) {
+pub(super) fn identity(record: &RawRecord) -> (Name, u16, Vec<u8>) {
     (record.name.to_lowercase(), record.rtype.into(), rdata::canonical(record.rtype, &record.data))
 }
 
 impl SignedZone {
     /// What leads from this version to `newer`. A record whose TTL changed goes and comes.
     pub fn change_to(&self, newer: &SignedZone) -> Change {
-        let known = |zone: &SignedZone| -> BTreeSet<_> {
-            zone.records().iter().map(|record| (identity(record), record.ttl)).collect()
-        };
-        let (old, new) = (known(self), known(newer));
-        let soa = |record: &RawRecord| record.rtype == RecordType::SOA;
-        let only = |zone: &SignedZone, other: &BTreeSet<_>| -> Vec<RawRecord> {
-            let records = zone.records();
-            let first = records.iter().filter(|record| soa(record)).cloned();
-            let rest = records.iter().filter(|record| !soa(record));
-            let rest = rest.filter(|record| !other.contains(&(identity(record), record.ttl)));
-            first.chain(rest.cloned()).collect()
-        };
-        Change {
-            from: self.serial(),
-            to: newer.serial(),
-            removed: only(self, &new),
-            added: only(newer, &old),
-        }
+        Change::between(self.origin(), &self.records(), &newer.records())
     }
 
     /// The version after a change. The error says what does not fit: then only a whole transfer helps.

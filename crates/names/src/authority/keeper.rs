@@ -64,16 +64,19 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Copies of these zones; `secondaries` are told of changes. `seed` makes the ids of messages.
+    /// Copies of these zones, beginning with what is `held` of them; `secondaries` are told of changes. `seed` makes the
+    /// ids of messages.
     pub fn new(
         sources: Vec<SecondaryConfig>,
         secondaries: Vec<SocketAddr>,
         now: Instant,
         seed: u64,
+        held: impl Fn(&Name) -> Option<Arc<SignedZone>>,
     ) -> Keeper {
         let copy = |(place, source): (usize, SecondaryConfig)| {
             let seed = seed.wrapping_add(place as u64 + 1);
-            Secondary::new(source, now, None, seed, (place as u64) << PLACE_SHIFT)
+            let zone = held(&source.zone);
+            Secondary::new(source, now, zone, seed, (place as u64) << PLACE_SHIFT)
         };
         let copies = sources.into_iter().enumerate().map(copy).collect();
         Keeper { copies, secondaries, seed, ..Keeper::default() }

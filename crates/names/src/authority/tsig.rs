@@ -94,6 +94,29 @@ impl Key {
         Key::new(name, algorithm, &secret)
     }
 
+    /// A key out of a file as tsig-keygen and ddns-confgen (`key "NAME" { algorithm A; secret "S"; };`), keymgr (`id:`,
+    /// `algorithm:`, `secret:`) and kdig -k ([`Key::from_text`]) have it. The error says what is missing.
+    pub fn from_file(text: &str) -> Result<Key, String> {
+        let lines = || text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';', '/']));
+        let marks = |c: char| c.is_whitespace() || matches!(c, ';' | '{' | '}' | '"');
+        let words: Vec<&str> =
+            lines().flat_map(|line| line.split(marks)).filter(|word| !word.is_empty()).collect();
+        match words[..] {
+            [] => return Err("there is no key in it".to_owned()),
+            [line] => return Key::from_text(line),
+            _ => {}
+        }
+        let after = |wanted: [&str; 2]| {
+            let at = words.iter().position(|word| wanted.contains(word));
+            let found = at.and_then(|at| words.get(at + 1)).copied();
+            found.ok_or_else(|| format!("there is no `{}` in it", wanted[0]))
+        };
+        let secret = after(["secret", "secret:"])?;
+        let secret = crate::rdata::base64(secret).ok_or("the secret is not base64")?;
+        let name = if words.contains(&"id:") { after(["id:", "id:"]) } else { after(["key", "key:"]) };
+        Key::new(name?, after(["algorithm", "algorithm:"])?, &secret)
+    }
+
     /// Its name, in lower case.
     pub fn name(&self) -> &Name {
         &self.name

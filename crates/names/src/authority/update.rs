@@ -2,6 +2,11 @@
 //!
 //! - [`Updates`]: who may, and the reply. Start here to serve.
 //! - [`changed`]: the records after an update. They are those that people wrote: what signing adds is made anew afterwards.
+//! - [`journal`]: what has changed, written down, so that it outlasts the process.
+//! - [`ask`]: an update, for who sends one.
+
+pub mod ask;
+pub mod journal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -81,6 +86,11 @@ pub struct Updates {
     pub grant: Grant,
 }
 
+/// Whether a message is an update.
+pub fn is_update(bytes: &[u8]) -> bool {
+    Peek::at(bytes).is_some_and(|peek| !peek.is_response && peek.opcode == UPDATE)
+}
+
 impl Updates {
     /// The reply to an update by `from` at `now` (seconds since 1970); `None`: the message is something else. `change`
     /// gets the zone's name and the message, if who sends it may, and gives the response code ([`code`]).
@@ -91,7 +101,7 @@ impl Updates {
         bytes: &[u8],
         change: impl FnOnce(&Name, &Packet) -> u16,
     ) -> Option<Vec<u8>> {
-        let peek = Peek::at(bytes).filter(|peek| !peek.is_response && peek.opcode == UPDATE)?;
+        let peek = Peek::at(bytes).filter(|_| is_update(bytes))?;
         let bare = |code: u16| {
             let rcode = code as u8;
             let header = Header { id: peek.id, response: true, opcode: UPDATE, rcode, ..Header::default() };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hickory_proto::rr::Name;
 use serde_json::{Value, json};
 use thru_names::authority::keeper::{Keeper, Task};
+use thru_names::authority::update::is_update;
 use thru_names::dnssec::signing::live::LiveZone;
 use thru_names::packed::{PackedAnswers, PlainQuery};
 use thru_names::resolver::Input;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::signed::{SaveFn, Signed};
 use super::statistics::{LogFn, Logged, Statistics};
+use super::updates::{Dates, JournalFn, Updated};
 use super::{Role, Transport, Zones, dress};
 
 /// Octets that an authority's answers ready to be sent may take.
@@ -55,6 +57,8 @@ struct State {
     statistics: Statistics,
     log: Option<Box<LogFn>>,
     signed: Signed,
+    /// Writes down what updates change.
+    journal: Option<Box<JournalFn>>,
 }
 
 enum Machine {
@@ -111,7 +115,8 @@ impl Engine {
                 let word = |at: usize| u64::from_le_bytes(seed[at..at + 8].try_into().expect("eight octets"));
                 let packed = PackedAnswers::new((word(0), word(8)), PACKED_MAX);
                 let (copies, notify) = (zones.copies.clone(), zones.notify.clone());
-                let mut keeper = Keeper::new(copies, notify, network.now(), word(16));
+                let held = |origin: &Name| zones.authority.zone(origin).cloned();
+                let mut keeper = Keeper::new(copies, notify, network.now(), word(16), held);
                 // Those who copy from here may have missed what changed before we began.
                 zones.authority.zones().for_each(|zone| keeper.changed(network.now(), zone));
                 Machine::Authoritative(zones, Box::new(packed), Box::new(keeper))
@@ -126,6 +131,7 @@ impl Engine {
             statistics: Statistics { since: network.now(), ..Statistics::default() },
             log,
             signed: Signed::default(),
+            journal: None,
         };
         let shared = Shared { network: network.clone(), state: Mutex::new(state), sooner: Notify::new() };
         (Engine(Arc::new(shared)), arrivals)
@@ -157,6 +163,11 @@ impl Engine {
         state.signed = Signed::new(zones, save);
         state.publish(&self.0.network);
         self.remind(&mut state);
+    }
+
+    /// What updates change is given to `journal` first.
+    pub fn write_down(&self, journal: Box<JournalFn>) {
+        self.0.lock().journal = Some(journal);
     }
 
     /// Lets `change` at the zones that are signed here, and tells it their date, in seconds since 1970. What comes of it
@@ -191,14 +202,16 @@ impl Engine {
         self.remind(&mut state);
     }
 
-    /// Puts other zones in place of an authority's; copies, and zones that are signed here, stay. What has changed is remembered for incremental
-    /// transfers, and those who are to know are told. `false`: this is no authority.
-    pub fn replace_zones(&self, new: Zones) -> bool {
+    /// Puts the zones that `make` gives in place of an authority's; copies, and zones that are signed here, stay. What has
+    /// changed is remembered for incremental transfers, and those who are to know are told. No update comes between.
+    /// `false`: this is no authority. An error of `make` leaves all as it was.
+    pub fn replace_zones<E>(&self, make: impl FnOnce() -> Result<Zones, E>) -> Result<bool, E> {
         let (network, mut state) = (&self.0.network, self.0.lock());
         let state = &mut *state;
         let now = network.now();
         let signed = &state.signed;
-        let Machine::Authoritative(zones, packed, keeper) = &mut state.machine else { return false };
+        let Machine::Authoritative(zones, packed, keeper) = &mut state.machine else { return Ok(false) };
+        let new = make()?;
         let copied =
             |origin: &Name| signed.holds(origin) || zones.copies.iter().any(|copy| copy.zone == *origin);
         let gone: Vec<Name> = zones.authority.zones().map(|zone| zone.origin().clone()).collect();
@@ -209,11 +222,11 @@ impl Engine {
                 keeper.changed(now, zone);
             }
         }
-        zones.transfer = new.transfer;
+        (zones.transfer, zones.updates) = (new.transfer, new.updates);
         packed.clear();
         state.carry_out(network, now, None);
         self.remind(state);
-        true
+        Ok(true)
     }
 
     /// The network that is served.
@@ -367,6 +380,9 @@ impl State {
         match &mut self.machine {
             Machine::Recursive(service) => service.query(now, self.last, from.ip(), !over_udp, query),
             Machine::Authoritative(zones, packed, keeper) => {
+                if is_update(query) {
+                    return self.update(network, now, from.ip(), query);
+                }
                 let notice = keeper.notice(now, from.ip(), query);
                 let reply = notice.or_else(|| zones.authority.answer(query, over_udp));
                 if let Some(reply) = &reply
@@ -377,6 +393,21 @@ impl State {
                 self.reply(network, now, self.last, reply, &mut None);
             }
         }
+    }
+
+    /// Carries out an update of the client that came last.
+    fn update(&mut self, network: &Network, now: Instant, from: IpAddr, query: &[u8]) {
+        let Machine::Authoritative(zones, packed, keeper) = &mut self.machine else { return };
+        let dates = Dates { now: network.unix_time().as_secs(), signing: self.signed.date(network) };
+        let updated = zones.update(dates, from, query, self.signed.zones(), self.journal.as_deref());
+        let Some(Updated { reply, zone }) = updated else { return };
+        if let Some(zone) = zone {
+            packed.clear();
+            zones.authority.replace(Arc::clone(&zone));
+            keeper.changed(now, &zone);
+        }
+        self.publish(network);
+        self.reply(network, now, self.last, Some(reply), &mut None);
     }
 
     fn tell(&mut self, network: &Network, now: Instant, input: Input<'_>) {

@@ -1,14 +1,16 @@
-//! An authority's zones, and who may copy them.
+//! An authority's zones, who may copy them, and who may change them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use hickory_proto::op::ResponseCode;
 use thru_names::authority::Authority;
 use thru_names::authority::secondary::SecondaryConfig;
+use thru_names::authority::update::Updates;
 use thru_names::message::{Peek, bare_error};
 use thru_names::resolver::in_prefix;
 
-/// An authority's zones, and who may copy them. Clones share the zones.
+/// An authority's zones, who may copy them, and who may change them. Clones share the zones.
 #[derive(Clone, Debug, Default)]
 pub struct Zones {
     /// The zones.
@@ -19,6 +21,8 @@ pub struct Zones {
     pub copies: Vec<SecondaryConfig>,
     /// Who is told when a zone changes.
     pub notify: Vec<SocketAddr>,
+    /// Who may change zones by updates (RFC 2136), and the keys by which messages are signed.
+    pub updates: Arc<Updates>,
 }
 
 impl Zones {

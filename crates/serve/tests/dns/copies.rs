@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use thru_names::authority::incoming::{Incoming, Progress};
 use thru_names::authority::secondary::SecondaryConfig;
+use thru_names::authority::tsig::Keyring;
+use thru_names::authority::update::{Grant, Updates, ask, code};
 use thru_names::authority::{Authority, SignedZone};
 use thru_names::proto::rr::{Name, RecordType};
 use thru_names::rdata::master_records;
@@ -73,11 +75,14 @@ fn a_secondary_follows_its_primary() {
         let listener = UdpSocket::bind("127.53.9.3:0").await.expect("a socket");
         let asker = UdpSocket::bind("127.53.9.4:0").await.expect("a socket");
         let transfer = vec![([127, 0, 0, 0].into(), 8)];
+        let grant = Grant { keys: Vec::new(), from: transfer.clone() };
+        let updates = Arc::new(Updates { keys: Keyring::default(), grant });
         let zones = Zones {
             authority: Authority::new([zone(1, "192.0.2.80")]),
             transfer: transfer.clone(),
             copies: Vec::new(),
             notify: vec![at(2)],
+            updates: updates.clone(),
         };
         let primary = start(&network, at(1), zones).await;
         let copy = SecondaryConfig {
@@ -93,17 +98,37 @@ fn a_secondary_follows_its_primary() {
             transfer: transfer.clone(),
             copies: vec![copy],
             notify: vec![listener.local_addr().expect("an address")],
+            updates: updates.clone(),
         };
         let _secondary = start(&network, at(2), zones).await;
         assert_eq!(notice(&listener).await, 1);
         assert_eq!(address_of_www(&asker, at(2)).await, [192, 0, 2, 80]);
 
-        let next = Zones { authority: Authority::new([zone(2, "192.0.2.81")]), transfer, ..Zones::default() };
-        assert!(primary.replace_zones(next));
+        let authority = Authority::new([zone(2, "192.0.2.81")]);
+        let next = Zones { authority, transfer, updates, ..Zones::default() };
+        assert!(primary.replace_zones(|| Ok::<_, ()>(next)).expect("they are made"));
         assert_eq!(notice(&listener).await, 2);
         assert_eq!(address_of_www(&asker, at(2)).await, [192, 0, 2, 81]);
 
-        // The secondary has the step that led there, and hands it on.
+        // An update does the same, at the primary only: a secondary has its zone from there.
+        let origin = parse_name("shop.lab").expect("a name");
+        let lines = ["prereq yxrrset www A 192.0.2.81", "delete www A", "add www 60 A 192.0.2.82"];
+        let update = ask::message(9, &origin, lines).expect("lines that are understood");
+        let code = async |server| {
+            asker.send_to(&update, server).await.expect("it is sent");
+            let mut buffer = [0; 512];
+            let length = asker.recv(&mut buffer).await.expect("an answer");
+            let header = Packet::read(&buffer[..length]).expect("it is sound").header;
+            assert_eq!((header.id, header.opcode), (9, 5));
+            u16::from(header.rcode)
+        };
+        assert_eq!(code(at(2)).await, code::NOTAUTH);
+        assert_eq!(code(at(1)).await, 0);
+        assert_eq!(notice(&listener).await, 3);
+        assert_eq!(address_of_www(&asker, at(2)).await, [192, 0, 2, 82]);
+        assert_eq!(code(at(1)).await, code::NXRRSET, "it has been done");
+
+        // The secondary has the steps that led there, and hands them on.
         let old = zone(1, "192.0.2.80");
         let mut stream = network.connect_tcp(at(2), ConnectOptions::default()).await.expect("it listens");
         send_framed(&mut stream, &query(RecordType::IXFR, "shop.lab", Some(&old))).await.expect("it is sent");
@@ -111,7 +136,7 @@ fn a_secondary_follows_its_primary() {
         loop {
             let message = receive_framed(&mut stream).await.expect("it holds").expect("it is not over");
             if let Progress::Done(zone, steps) = incoming.message(&message).expect("a sound transfer") {
-                assert_eq!((zone.serial(), steps.len()), (2, 1));
+                assert_eq!((zone.serial(), steps.len()), (3, 2));
                 break;
             }
         }

@@ -64,6 +64,7 @@ async fn serve(
     }
     let engine = server.engine();
     let orders = found.map(|(live, files)| {
+        engine.write_down(files.journals.writer());
         engine.keep_signed(live, keys::save(args.keys.as_deref()));
         Orders::new(args.clone(), engine.clone(), files)
     });

@@ -1,6 +1,7 @@
 //! Keys of the zones that are signed here: made, kept in files, and where each is in its life.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use thru_names::dnssec::signing::keyfile::{Keys, generate};
@@ -162,23 +163,21 @@ fn state_file(folder: &Path, origin: &Name) -> PathBuf {
     folder.join(format!("{}state", name_text(origin).replace('/', "%2F")))
 }
 
-/// Writes a file whole or not at all: a process that ends in the middle leaves what was there.
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    use std::io::Write as _;
+    write_whole(file, text, mode).map_err(|error| {
+        Failure::undecided(format!("cannot write {}: {error}", file.display()), "is the path right?")
+    })
+}
+
+/// Writes a file whole or not at all: a process that ends in the middle leaves what was there.
+pub(super) fn write_whole(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut fresh = file.as_os_str().to_owned();
     fresh.push(".new");
-    let written = fs::OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(mode)
-        .open(&fresh)
-        .and_then(|mut to| to.write_all(text.as_bytes()).and_then(|()| to.sync_all()))
-        .and_then(|()| fs::rename(&fresh, file));
-    written.map_err(|error| {
-        Failure::undecided(format!("cannot write {}: {error}", file.display()), "is the path right?")
-    })
+    let mut to = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&fresh)?;
+    to.write_all(text.as_bytes())?;
+    to.sync_all()?;
+    fs::rename(&fresh, file)
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {

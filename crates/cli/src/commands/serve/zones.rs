@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use thru_names::authority::changes::{Journal, is_newer};
 use thru_names::authority::secondary::SecondaryConfig;
 use thru_names::authority::{Authority, SignedZone};
 use thru_names::dnssec::signing::live::LiveZone;
@@ -13,15 +14,26 @@ use thru_names::text::{name_text, parse_name};
 use thru_names::wire::RawRecord;
 use thru_serve::nameserver::{Engine, Zones};
 
-use super::keys;
+use super::updates::Journals;
+use super::{keys, updates};
 use crate::args::names::ServeDnsArgs;
 use crate::commands::masters::records;
 use crate::failure::Failure;
 use crate::output;
 
-/// The zones as their files have them.
+/// The zones as their files have them, and what updates have changed since.
 #[derive(Debug, Default)]
-pub(super) struct Files(BTreeMap<Name, Vec<RawRecord>>);
+pub(super) struct Files {
+    zones: BTreeMap<Name, ZoneFile>,
+    pub(super) journals: Journals,
+}
+
+/// What one file says.
+#[derive(Debug, PartialEq)]
+struct ZoneFile {
+    path: PathBuf,
+    records: Vec<RawRecord>,
+}
 
 /// What there is to serve.
 #[derive(Debug)]
@@ -36,55 +48,71 @@ pub(super) struct Found {
 
 /// The zones that `--zone` names.
 pub(super) fn read(args: &ServeDnsArgs) -> Result<Found, Failure> {
-    let (files, signed) = (Files::read(args)?, signs(args));
-    let (mut zones, mut live) = (Vec::new(), Vec::new());
-    for (origin, found) in &files.0 {
+    let (files, signed) = (Files { zones: files(args)?, ..Files::default() }, signs(args));
+    let (mut live, mut authority) = (Vec::new(), Authority::default());
+    for (origin, file) in &files.zones {
+        let (records, changes) = files.journals.open(origin, &file.path, &file.records, args)?;
+        let how = if files.journals.has_changed(origin) { ", with what updates changed" } else { "" };
         if signed {
-            let zone = keys::live(origin, found.clone(), args)?;
-            tell(zone.zone(), ", signed here");
+            let zone = keys::live(origin, records, args)?;
+            tell(zone.zone(), &format!(", signed here{how}"));
             live.push(zone);
         } else {
-            zones.push(plain(found)?);
+            let zone = plain(&records)?;
+            tell(&zone, how);
+            let mut steps = Journal::default();
+            changes.into_iter().for_each(|change| steps.push(change));
+            authority.adopt(Arc::new(zone), &steps);
         }
     }
-    zones.iter().for_each(|zone| tell(zone, ""));
-    Ok(Found { zones: served(zones, args)?, live, files })
+    Ok(Found { zones: served(authority, args)?, live, files })
 }
 
 /// Reads the files again and serves what they say now. The error says what is wrong with them; then all stays as it was.
-pub(super) fn reload(args: &ServeDnsArgs, files: &mut Files, engine: &Engine) -> Result<Vec<Name>, Failure> {
-    let fresh = Files::read(args)?;
+pub(super) fn reload(args: &ServeDnsArgs, known: &mut Files, engine: &Engine) -> Result<Vec<Name>, Failure> {
+    let fresh = files(args)?;
     let changed: Vec<Name> = fresh
-        .0
         .iter()
-        .filter(|(name, now)| files.0.get(*name) != Some(*now))
+        .filter(|(name, now)| known.zones.get(*name) != Some(*now))
         .map(|(name, _)| name.clone())
         .collect();
     if signs(args) {
         engine.change_signed(|zones, date| {
             for zone in zones.iter_mut().filter(|zone| changed.contains(zone.origin())) {
-                let found = fresh.0[zone.origin()].clone();
-                zone.replace(date, found).map_err(|why| refused(zone.origin(), &why))?;
+                let origin = zone.origin().clone();
+                let records = known.journals.on_top_of(&origin, fresh[&origin].records.clone())?;
+                zone.replace(date, records).map_err(|why| refused(&origin, &why))?;
             }
             Ok::<(), Failure>(())
         })?;
     } else {
-        let zones = fresh.0.values().map(|found| plain(found)).collect::<Result<Vec<_>, _>>()?;
-        for zone in zones.iter().filter(|zone| changed.contains(zone.origin())) {
-            let before = files.0.get(zone.origin()).and_then(|found| plain(found).ok());
-            let newer =
-                |old: SignedZone| thru_names::authority::changes::is_newer(zone.serial(), old.serial());
-            if !before.is_none_or(newer) {
-                output::say(&format!(
-                    "the serial of {} has not grown: its secondaries will not notice the change\n",
-                    name_text(zone.origin())
-                ));
+        engine.replace_zones(|| {
+            let mut authority = Authority::default();
+            for (origin, file) in &fresh {
+                let zone = plain(&known.journals.on_top_of(origin, file.records.clone())?)?;
+                if changed.contains(origin) {
+                    warn_of_serial(&zone, known);
+                }
+                authority.insert(Arc::new(zone));
             }
-        }
-        engine.replace_zones(served(zones, args)?);
+            served(authority, args)
+        })?;
     }
-    *files = fresh;
+    known.zones = fresh;
     Ok(changed)
+}
+
+/// Tells that secondaries will not notice a change.
+fn warn_of_serial(zone: &SignedZone, known: &Files) {
+    // What updates change has a serial of its own.
+    let before = known.zones.get(zone.origin()).filter(|_| !known.journals.has_changed(zone.origin()));
+    let before = before.and_then(|file| plain(&file.records).ok());
+    if before.is_some_and(|old| !is_newer(zone.serial(), old.serial())) {
+        let name = name_text(zone.origin());
+        output::say(&format!(
+            "the serial of {name} has not grown: its secondaries will not notice the change\n"
+        ));
+    }
 }
 
 /// Whether zones are signed here.
@@ -104,12 +132,11 @@ fn tell(zone: &SignedZone, how: &str) {
     output::say(&format!("zone {} with serial {}{how}\n", name_text(zone.origin()), zone.serial()));
 }
 
-fn served(zones: Vec<SignedZone>, args: &ServeDnsArgs) -> Result<Zones, Failure> {
+fn served(authority: Authority, args: &ServeDnsArgs) -> Result<Zones, Failure> {
     let transfer = args.transfer.iter().map(|prefix| (prefix.address(), prefix.len())).collect();
-    let zones = zones.into_iter().map(Arc::new);
     let copies = args.secondary.iter().map(|text| copy(text)).collect::<Result<_, _>>()?;
     let notify = args.notify.iter().map(|text| address(text)).collect::<Result<_, _>>()?;
-    Ok(Zones { authority: Authority::new(zones), transfer, copies, notify })
+    Ok(Zones { authority, transfer, copies, notify, updates: Arc::new(updates::allowed(args)?) })
 }
 
 /// `NAME=ADDRESS[:PORT],...`.
@@ -140,15 +167,14 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
     })
 }
 
-impl Files {
-    fn read(args: &ServeDnsArgs) -> Result<Files, Failure> {
-        args.zone.iter().map(|text| file(text, signs(args))).collect::<Result<_, _>>().map(Files)
-    }
+/// What all files say.
+fn files(args: &ServeDnsArgs) -> Result<BTreeMap<Name, ZoneFile>, Failure> {
+    args.zone.iter().map(|text| file(text, signs(args))).collect()
 }
 
-/// One zone's name and records.
-fn file(text: &str, signed: bool) -> Result<(Name, Vec<RawRecord>), Failure> {
-    let (origin, file) = match text.split_once('=') {
+/// One zone's name and file.
+fn file(text: &str, signed: bool) -> Result<(Name, ZoneFile), Failure> {
+    let (origin, path) = match text.split_once('=') {
         Some((name, file)) => {
             let name = parse_name(name).map_err(|why| {
                 Failure::usage(format!("`{name}` is no name: {why}"), "write it as in example.com=FILE")
@@ -157,10 +183,10 @@ fn file(text: &str, signed: bool) -> Result<(Name, Vec<RawRecord>), Failure> {
         }
         None => (Name::root(), Path::new(text)),
     };
-    let mut found = records(file, &origin)?;
+    let mut found = records(path, &origin)?;
     let soa = found.iter().find(|record| record.rtype == RecordType::SOA);
     let origin = soa.map(|soa| soa.name.to_lowercase()).ok_or_else(|| {
-        Failure::usage(format!("{}: there is no SOA", file.display()), "master files: RFC 1035 section 5")
+        Failure::usage(format!("{}: there is no SOA", path.display()), "master files: RFC 1035 section 5")
     })?;
     if signed {
         // What an earlier signing left is made anew.
@@ -175,5 +201,5 @@ fn file(text: &str, signed: bool) -> Result<(Name, Vec<RawRecord>), Failure> {
         ];
         found.retain(|record| !left.contains(&record.rtype));
     }
-    Ok((origin, found))
+    Ok((origin, ZoneFile { path: path.to_path_buf(), records: found }))
 }

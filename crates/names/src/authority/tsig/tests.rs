@@ -105,6 +105,34 @@ fn keys_are_written_as_tools_write_them() {
 }
 
 #[test]
+fn keys_are_read_from_the_files_of_others() {
+    let files = [
+        "# a comment\nkey \"one.key.\" {\n\talgorithm hmac-sha512;\n\tsecret \"c2VjcmV0\";\n};\n",
+        "key one.key { algorithm hmac-sha512; secret c2VjcmV0; };",
+        "# hmac-sha512:one.key:c2VjcmV0\nkey:\n- id: one.key\n  algorithm: hmac-sha512\n  secret: c2VjcmV0\n",
+        "hmac-sha512:One.Key:c2VjcmV0\n",
+    ];
+    for file in files {
+        let found = Key::from_file(file).expect("a key");
+        assert_eq!(found.name(), &parse_name("one.key").expect("a name"), "{file}");
+        assert_eq!(found.algorithm, parse_name("hmac-sha512").expect("a name"), "{file}");
+        let again = Keyring::new([Key::from_text("hmac-sha512:one.key:c2VjcmV0").expect("a key")]);
+        let (signed, _) = sign_query(&Arc::new(found), NOW, &query());
+        assert!(matches!(again.check(NOW, &signed), Checked::Signed(..)), "the same secret: {file}");
+    }
+    let wrong = [
+        ("", "there is no key in it"),
+        ("key one { algorithm hmac-sha256; };", "there is no `secret` in it"),
+        ("key one { secret \"c2VjcmV0\"; };", "there is no `algorithm` in it"),
+        ("key one { algorithm hmac-sha256; secret \"?\"; };", "the secret is not base64"),
+        ("-----BEGIN", "a key is written as [ALGORITHM:]NAME:SECRET"),
+    ];
+    for (file, why) in wrong {
+        assert_eq!(Key::from_file(file).expect_err("no key"), why, "{file}");
+    }
+}
+
+#[test]
 fn every_truncation_is_taken_without_harm() {
     let (signed, asker) = sign_query(&Arc::new(key("one.key", "hmac-sha256")), NOW, &query());
     let ring = Keyring::new([key("one.key", "hmac-sha256")]);

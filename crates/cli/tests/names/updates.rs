@@ -1,0 +1,195 @@
+//! Zones that change while they are served: by updates of nsupdate and knsupdate, who are known by their keys. What has
+//! changed is signed, reaches BIND as a secondary in steps, and is there after a restart.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use thru_peers::peer;
+
+use crate::house::{Folder, Server, expect, head, inside, run, thru};
+use crate::secondary::{PRIMARY, SECONDARY, Secondary};
+
+/// A program that reads what to do from its standard input; all that it says.
+fn feed(program: &Path, words: &[&str], orders: &str) -> String {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    child.stdin.take().expect("piped").write_all(orders.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    format!("{said}\nended with {}", output.status.code().unwrap_or(-1))
+}
+
+fn ask(server: &str, words: &[&str]) -> String {
+    run("dig", &[&[&format!("@{server}"), "+tries=1", "+time=9", "+norecurse"], words].concat())
+}
+
+fn serial(server: &str) -> u64 {
+    let soa = ask(server, &["shop.land", "SOA", "+short"]);
+    soa.split(' ').nth(2).and_then(|serial| serial.parse().ok()).unwrap_or_else(|| panic!("{soa}"))
+}
+
+/// A zone with many names, so that a whole transfer is easily told from steps.
+fn zone() -> String {
+    let names = (0..80).map(|number| format!("n{number}.shop.land. 300 IN A 192.0.2.{number}\n"));
+    head("shop.land.", PRIMARY) + "www.shop.land. 300 IN A 192.0.2.80\n" + &names.collect::<String>()
+}
+
+/// The counterparts are there, and the test is in a namespace of its own.
+fn possible(test: &str, name: &str) -> bool {
+    let needed = [
+        ("nsupdate", "bind9-dnsutils"),
+        ("dig", "bind9-dnsutils"),
+        ("named", "bind9"),
+        ("tsig-keygen", "bind9"),
+        ("knsupdate", "knot-dnsutils"),
+    ];
+    needed.iter().all(|(program, package)| peer(test, program, package).is_some()) && inside(name)
+}
+
+/// An update by nsupdate.
+fn update(words: &[&str], orders: &str) -> String {
+    let orders = format!("server {PRIMARY}\nzone shop.land\n{orders}\nsend\nanswer\n");
+    feed(Path::new("nsupdate"), words, &orders)
+}
+
+const ADD: &str = "prereq nxdomain new.shop.land\nupdate add new.shop.land 60 A 192.0.2.9";
+
+#[test]
+fn nsupdate_and_knsupdate_change_a_zone_that_stays_signed() {
+    let name = "updates::nsupdate_and_knsupdate_change_a_zone_that_stays_signed";
+    if !possible("updates of a signed zone by nsupdate and knsupdate, copied by BIND", name) {
+        return;
+    }
+    let folder = Folder::new("updates");
+    let key = folder.write("key", &run("tsig-keygen", &["one.key"]));
+    let other = folder.write("other", &run("tsig-keygen", &["one.key"]));
+    let stranger = folder.write("stranger", &run("tsig-keygen", &["two.key"]));
+    let (file, keys) = (folder.write("zone", &zone()), folder.path("keys"));
+    let words = ["--listen", PRIMARY, "--zone", &file, "--sign", "--keys", &keys, "--update-key", &key];
+    let words = [&words[..], &["--transfer", "127.0.0.0/8", "--notify", SECONDARY]].concat();
+    let server = Server::start(&folder, "orders", &words);
+    let mut secondary = Secondary::start(&folder, "shop.land");
+    assert!(secondary.has(serial(PRIMARY)) > 160, "at first all comes");
+
+    expect("without a key", &update(&[], ADD), &["REFUSED"]);
+    expect("with another secret", &update(&["-k", &other], ADD), &["BADSIG"]);
+    expect("with another key", &update(&["-k", &stranger], ADD), &["BADKEY"]);
+    let late = run("date", &["-d", "1 hour ago", "+%Y-%m-%d %H:%M:%S"]);
+    if let Some(faketime) = peer("an update an hour late", "faketime", "faketime") {
+        let said = feed(
+            &faketime,
+            &["-f", late.trim(), "nsupdate", "-k", &key],
+            &format!("server {PRIMARY}\nzone shop.land\n{ADD}\nsend\n"),
+        );
+        expect("an hour late", &said, &["BADTIME"]);
+    }
+    expect("nobody is there", &ask(PRIMARY, &["new.shop.land", "A"]), &["NXDOMAIN"]);
+    expect("with the key", &update(&["-k", &key], ADD), &["status: NOERROR", "ended with 0"]);
+    let steps = secondary.has(serial(PRIMARY));
+    assert!((8..30).contains(&steps), "steps only: {steps} records");
+    let signed = ["NOERROR", "192.0.2.9", "RRSIG\tA 15 3"];
+    for at in [PRIMARY, SECONDARY] {
+        expect("it is there, and signed", &ask(at, &["new.shop.land", "A", "+dnssec"]), &signed);
+    }
+    expect("a second time", &update(&["-k", &key], ADD), &["YXDOMAIN"]);
+    let foreign = "update add www.elsewhere.land 60 A 192.0.2.9";
+    expect("outside", &update(&["-k", &key], foreign), &["NOTZONE"]);
+    expect("by hand", &update(&["-k", &key], "update add shop.land 60 CDS 1 15 2 00"), &["REFUSED"]);
+
+    let secret = fs::read_to_string(&key).expect("the key");
+    let secret = secret.split('"').nth(3).expect("the secret");
+    let orders = format!(
+        "server {PRIMARY}\nzone shop.land.\ndel new.shop.land. A\nadd kn.shop.land. 60 TXT \"by knot\"\nsend\nanswer\n"
+    );
+    let said = feed(Path::new("knsupdate"), &["-y", &format!("hmac-sha256:one.key:{secret}")], &orders);
+    expect("knsupdate", &said, &["status: NOERROR"]);
+    secondary.has(serial(PRIMARY));
+    let added = ["by knot", "RRSIG\tTXT 15 3"];
+    expect("what it added", &ask(SECONDARY, &["kn.shop.land", "TXT", "+dnssec"]), &added);
+    expect("what it took away", &ask(SECONDARY, &["new.shop.land", "A"]), &["NXDOMAIN"]);
+
+    // The zone's file is edited while the server is down; what updates changed stays.
+    let before = serial(PRIMARY);
+    server.end();
+    folder.write("zone", &(zone() + "edited.shop.land. 300 IN A 192.0.2.99\n"));
+    let _server = Server::start(&folder, "orders", &words);
+    assert!(serial(PRIMARY) > before);
+    expect("after a restart", &ask(PRIMARY, &["kn.shop.land", "TXT", "+dnssec"]), &added);
+    expect("what was edited", &ask(PRIMARY, &["edited.shop.land", "A", "+short"]), &["192.0.2.99"]);
+    expect("and changes again", &update(&["-k", &key], ADD), &["status: NOERROR"]);
+}
+
+#[test]
+fn a_zone_without_signatures_changes_in_steps_too() {
+    let name = "updates::a_zone_without_signatures_changes_in_steps_too";
+    if !possible("updates of a plain zone by nsupdate, copied by BIND", name) {
+        return;
+    }
+    let folder = Folder::new("updates-plain");
+    let file = folder.write("zone", &zone());
+    let words =
+        ["--listen", PRIMARY, "--zone", &file, "--update", "127.0.0.1/32", "--transfer", "127.0.0.0/8"];
+    let words = [&words[..], &["--notify", SECONDARY]].concat();
+    let server = Server::start(&folder, "orders", &words);
+    let mut secondary = Secondary::start(&folder, "shop.land");
+    let first = serial(PRIMARY);
+    assert!(secondary.has(first) > 80, "at first all comes");
+    expect("by address", &update(&[], ADD), &["status: NOERROR"]);
+    assert_eq!((serial(PRIMARY), secondary.has(first + 1)), (first + 1, 5), "four SOAs and what is new");
+    expect("it is there", &ask(SECONDARY, &["new.shop.land", "A", "+short"]), &["192.0.2.9"]);
+    server.end();
+
+    // After a restart the steps are known still, and go on; also where updates are no longer allowed.
+    let server = Server::start(&folder, "orders", &words);
+    let transfer = [&format!("@{PRIMARY}"), "shop.land", &format!("IXFR={first}"), "+noall", "+answer"];
+    let steps = run("dig", &transfer.map(|word| word as &str));
+    assert_eq!(steps.lines().count(), 5, "{steps}");
+    expect("a change", &update(&[], "update delete new.shop.land A"), &["status: NOERROR"]);
+    assert_eq!(secondary.has(first + 2), 5);
+    server.end();
+    let closed = ["--listen", PRIMARY, "--zone", &file];
+    let _server = Server::start(&folder, "orders", &closed);
+    assert_eq!(serial(PRIMARY), first + 2);
+    expect("closed", &update(&[], ADD), &["REFUSED"]);
+
+    // The file is read again: what updates changed stays, and the serial grows by itself.
+    expect(
+        "nothing new",
+        &thru(&["dns", "reload", "--control", &folder.path("orders")]),
+        &["\"changed\": []"],
+    );
+    assert_eq!(serial(PRIMARY), first + 2);
+    folder.write("zone", &(zone() + "edited.shop.land. 300 IN A 192.0.2.99\n"));
+    expect("reload", &thru(&["dns", "reload", "--control", &folder.path("orders")]), &["shop.land."]);
+    assert_eq!(serial(PRIMARY), first + 3);
+    expect("what was edited", &ask(PRIMARY, &["edited.shop.land", "A", "+short"]), &["192.0.2.99"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_key_or_a_journal_is_said() {
+    let folder = Folder::new("updates-wrong");
+    let file = folder.write("zone", &zone());
+    let said = |words: &[&str]| {
+        let all = [&["serve", "dns", "--listen", "127.0.0.1:0", "--zone", &file], words].concat();
+        let output = Command::new(env!("CARGO_BIN_EXE_thru")).args(all).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "it does not start");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let hint = "give the file that `tsig-keygen NAME` writes";
+    expect("no file", &said(&["--update-key", "/nowhere/key"]), &["/nowhere/key: No such file", hint]);
+    let key = folder.write("key", "key \"one\" { algorithm hmac-md5; secret \"c2VjcmV0\"; };\n");
+    expect(
+        "an old algorithm",
+        &said(&["--update-key", &key]),
+        &["`hmac-md5` is no algorithm", "hmac-sha256", hint],
+    );
+    let key = folder.write("key", "-----BEGIN PRIVATE KEY-----\n");
+    expect("another key", &said(&["--update-key", &key]), &["there is no `secret` in it", hint]);
+    folder.write("zone.journal", "from 7 to eight\n");
+    let wrong = ["zone.journal: line 1: a serial is no number", "move it away"];
+    expect("a broken journal", &said(&["--update", "127.0.0.1/32"]), &wrong);
+}
