@@ -309,7 +309,7 @@ pub(crate) struct RouteArgs {
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -c CH, -p PORT, -f FILE (a question a line), -4, -6, +short, +trace, +dnssec, +nsid, +tcp,\n\
-                        +cdflag, +norecurse, +tries=N, +time=SECONDS, +tls, +https[=PATH], +https-get, +quic, +tls-ca[=FILE], +tls-host=NAME.\n\
+                        +cdflag, +norecurse, +tries=N, +time=SECONDS, +after=SECONDS, +tls, +https[=PATH], +https-get, +quic, +tls-ca[=FILE], +tls-host=NAME.\n\
                         Ours: +h3 (HTTP/3), +brief (one line), +chain (the chain of trust; --svg FILE draws it), --check (audit the name's zone),\n\
                         --root-hints FILE, --anchor FILE (where +trace, +chain and --check begin, and what they trust),\n\
                         --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."

@@ -54,7 +54,7 @@ pub const GROUPS: &[Group] = groups! {
         "dns-other-port" "dns-other-question" "dns-malformed" "dns-case-lost" "dns-case-dropped"
         "dns-not-authoritative" "dns-upward-referral" "dns-bad-cookie" "dns-wrong-cookie" "dns-no-soa"
         "dns-aaaa-dropped" "dns-aaaa-servfail" "dns-https-dropped" "dns-https-refused" "dns-aaaa-nxdomain"
-        "dns-ent-nxdomain" "dns-no-wildcards" "dns-serials-differ" "dns-glue-missing" "dns-glue-wrong"
+        "dns-ent-nxdomain" "dns-no-wildcards" "dns-serials-differ" "dns-update-lost" "dns-glue-missing" "dns-glue-wrong"
         "dns-ns-above" "dns-ns-below" "dns-one-lame" "dns-signatures-expiring" "dns-slow-server"
         "dns-resolver-blocks" "dns-resolver-refuses" "dns-resolver-strips" "dns64" "anycast";
     "link", "the local network":
@@ -100,7 +100,7 @@ pub const GROUPS: &[Group] = groups! {
         "ok-pings-filtered" "ok-mtu-1280" "ok-mtu-upload" "ok-two-addresses" "ok-alias" "ok-alias-chain"
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
-        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-algorithm-roll"
+        "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-site-moves" "ok-algorithm-roll"
         "ok-algorithm-unknown" "ok-ds-algorithm-unknown" "ok-ds-digest-unknown" "ok-nsec3-iterations";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"

@@ -8,6 +8,7 @@ pub(crate) mod build;
 mod capture;
 mod services;
 mod timeline;
+mod updates;
 mod zones;
 
 use std::collections::BTreeMap;

@@ -69,6 +69,8 @@ pub struct DigRequest {
     pub families: Families,
     /// `+tries=N` and `+time=SECONDS`; dig's own 3 and 5.
     pub patience: Patience,
+    /// `+after=SECONDS`: to be asked only then, counted from the question before. For the caller to obey.
+    pub after: Duration,
 }
 
 /// A command line that makes no sense.

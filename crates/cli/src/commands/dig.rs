@@ -39,6 +39,10 @@ pub(crate) fn run(args: &DigArgs) -> Outcome {
         }
         let mut worst = HEALTHY;
         for request in &requests {
+            if !request.after.is_zero() {
+                let network = session.network();
+                network.sleep_until(network.now() + request.after).await;
+            }
             match one(&session, request, &roots, json, &style).await {
                 Ok(code) => worst = worst.max(code),
                 Err(failure) if requests.len() == 1 => return Err(failure),

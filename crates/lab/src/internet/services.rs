@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::rr::Name;
+use thru_names::authority::SignedZone;
+use thru_names::authority::secondary::SecondaryConfig;
+use thru_names::authority::update::{Grant, Updates};
 use thru_names::dnssec::anchors::Anchors;
 use thru_names::resolver::{Answer, ResolverConfig};
 use thru_names::service::ServiceConfig;
@@ -14,6 +17,7 @@ use thru_names::text::{name_text, parse_name};
 use thru_names::wire::RawRecord;
 use thru_net::Network;
 use thru_serve::dns::{self, DnsHandle};
+use thru_serve::nameserver::{NameServer, Role, Zones};
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
 use thru_serve::proxy;
 use thru_serve::web::{
@@ -24,6 +28,7 @@ use tokio::task::JoinHandle;
 
 use super::zones::Served;
 use super::{Internet, StartError};
+use crate::prefix::Prefix;
 use crate::scenario::ServiceKind;
 use crate::scenario::service::{
     Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, ProxySpec, Quic, ResolverSpec, Trust, WebSpec, frames,
@@ -157,7 +162,7 @@ impl Internet {
         Ok(())
     }
 
-    fn addresses(&self, node: usize) -> Vec<IpAddr> {
+    pub(super) fn addresses(&self, node: usize) -> Vec<IpAddr> {
         let interfaces = &self.scenario().nodes[node].interfaces;
         let own = interfaces.iter().flat_map(|interface| &interface.addresses).map(|(address, _)| *address);
         own.chain(self.scenario().nodes[node].anycast.iter().copied()).collect()
@@ -290,6 +295,10 @@ impl Internet {
         }
         let zones = self.state().served.zones.get(&service).cloned().unwrap_or_default();
         let network = self.network_of(node);
+        if spec.is_dynamic() {
+            running.tasks.push(self.start_dynamic(node, spec, zones).await?);
+            return Ok(running);
+        }
         for address in self.addresses(node) {
             let listening = bind(&network, address).await?;
             let handle = DnsHandle::with_faults(behaviour(spec.behaviour, spec.think), spec.faults.clone());
@@ -346,6 +355,52 @@ impl Internet {
             running.handles.push(handle);
         }
         Ok(running)
+    }
+
+    /// A name server whose zones change while it runs: the one that `thru serve dns` is, too.
+    async fn start_dynamic(
+        &self,
+        node: usize,
+        spec: &DnsSpec,
+        zones: Vec<Arc<SignedZone>>,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let prefixes = |prefixes: &[Prefix]| -> Vec<(IpAddr, u8)> {
+            prefixes.iter().map(|prefix| (prefix.network(), prefix.length())).collect()
+        };
+        // Names and addresses of one family are enough to reach a server.
+        let reached = |addresses: &[IpAddr]| addresses.first().map(|first| SocketAddr::new(*first, 53));
+        let mut copies = Vec::new();
+        for (zone, _, primary) in &spec.copies {
+            copies.push(SecondaryConfig {
+                zone: parse_name(zone).map_err(|why| StartError(format!("copy {zone}: {why}")))?,
+                primaries: reached(primary).into_iter().collect(),
+                hosts: Vec::new(),
+                notify_from: primary
+                    .iter()
+                    .map(|address| (*address, if address.is_ipv6() { 128 } else { 32 }))
+                    .collect(),
+                notify_hosts: Vec::new(),
+            });
+        }
+        let everybody = vec![(IpAddr::from([0; 4]), 0), (IpAddr::from([0; 16]), 0)];
+        let role = Role::Authoritative(Zones {
+            authority: thru_names::authority::Authority::new(zones).identified(Some(self.identity(node))),
+            transfer: everybody,
+            copies,
+            notify: spec.notify.iter().filter_map(|(_, told)| reached(told)).collect(),
+            updates: Arc::new(Updates {
+                grant: Grant { keys: Vec::new(), from: prefixes(&spec.updates) },
+                ..Updates::default()
+            }),
+        });
+        let network = self.network_of(node);
+        let mut server = NameServer::new(&network, role, None);
+        for address in self.addresses(node) {
+            let local = SocketAddr::new(address, 53);
+            let bound = server.listen(local).await;
+            bound.map_err(|error| StartError(format!("listen on {local}: {error}")))?;
+        }
+        Ok(tokio::spawn(async move { drop(server.run().await) }))
     }
 
     /// What tells one of several servers with one address: the node's name.

@@ -21,6 +21,8 @@ enum Undo {
     Routes(usize, Vec<Route>, Vec<Route>),
     Rules(usize, Vec<crate::scenario::Rule>),
     Epoch(u64),
+    /// What was asked of others stays.
+    Nothing,
 }
 
 impl Internet {
@@ -38,7 +40,8 @@ impl Internet {
     pub(super) fn spawn_timeline(&self) {
         let events = &self.scenario().timeline;
         for (index, event) in events.iter().enumerate() {
-            if event.at.is_zero() && event.lasts.is_none() {
+            let sent = matches!(event.change, Change::Update { .. });
+            if event.at.is_zero() && event.lasts.is_none() && !sent {
                 continue;
             }
             let internet = self.clone();
@@ -47,7 +50,12 @@ impl Internet {
             tokio::spawn(async move {
                 let at = Instant::START + at;
                 network.sleep_until(at).await;
-                let (undo, slots) = internet.change(&internet.scenario().timeline[index].change);
+                let change = &internet.scenario().timeline[index].change;
+                if let Change::Update { node, to, zone, lines } = change {
+                    internet.send_update(*node, *to, zone, lines).await;
+                    return;
+                }
+                let (undo, slots) = internet.change(change);
                 internet.renew(slots).await;
                 if let Some(lasts) = lasts {
                     network.sleep_until(at + lasts).await;
@@ -120,6 +128,8 @@ impl Internet {
                 }
                 (Undo::Rules(*node, self.scenario().nodes[*node].rules.clone()), Vec::new())
             }
+            // It takes time: see `spawn_timeline`.
+            Change::Update { .. } => (Undo::Nothing, Vec::new()),
             Change::Date { unix_nanos } => {
                 let before = self.shared.lab.epoch();
                 self.shared.lab.set_epoch(unix_nanos.saturating_sub(self.shared.lab.now().nanos()));
@@ -142,6 +152,7 @@ impl Internet {
                 }
             }
             Undo::Epoch(epoch) => self.shared.lab.set_epoch(epoch),
+            Undo::Nothing => {}
         }
         Vec::new()
     }

@@ -7,6 +7,7 @@ use crate::item::{Reader, Str};
 use crate::source::{Error, suggest};
 pub(crate) use misdeeds::frames;
 pub use misdeeds::{Answers, Misdeeds, Quic};
+pub(crate) use names::expand;
 pub use names::{DnsBehaviour, DnsSpec, ResolverSpec, Trust};
 pub use proxy::ProxySpec;
 pub use signing::{Denials, Signing};

@@ -180,6 +180,14 @@ impl Scenario {
                         list(rules.iter().map(rule))
                     )?;
                 }
+                Change::Update { node, to, zone, lines } => writeln!(
+                    out,
+                    "node = {}\nupdate = {{ zone = {}, to = {}, lines = [{}] }}",
+                    quote(&self.nodes[*node].name),
+                    quote(zone),
+                    quote(&self.services[*to].name),
+                    list(lines.iter().cloned())
+                )?,
                 Change::Date { unix_nanos } => writeln!(out, "date = {}", quote(&date::show(*unix_nanos)))?,
             }
         }
@@ -301,6 +309,12 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
                 lines.push(format!("dnssec = {{ {} }}", zones.collect::<Vec<_>>().join(", ")));
             }
             lines.push(format!("zone = [{}]", zones.join(", ")));
+            if spec.is_dynamic() {
+                let copies = spec.copies.iter().map(|(zone, node, _)| format!("{zone}={node}"));
+                lines.push(format!("updates = [{}]", list(spec.updates.iter().map(ToString::to_string))));
+                lines.push(format!("notify = [{}]", list(spec.notify.iter().map(|(node, _)| node.clone()))));
+                lines.push(format!("copies = [{}]", list(copies)));
+            }
             lines
         }
         ServiceKind::Resolver(spec) => {

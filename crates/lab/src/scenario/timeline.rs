@@ -53,6 +53,17 @@ pub enum Change {
         /// The new rules.
         rules: Vec<Rule>,
     },
+    /// A node asks a name server to change a zone (RFC 2136).
+    Update {
+        /// Index of the node.
+        node: usize,
+        /// Index of the service that is asked.
+        to: usize,
+        /// The zone.
+        zone: String,
+        /// What is to change, in nsupdate's words.
+        lines: Vec<String>,
+    },
     /// The date jumps; the clock does not.
     Date {
         /// Nanoseconds since the Unix epoch, from this event on.

@@ -14,7 +14,7 @@ use crate::resolve::stub::Patience;
 
 impl DigRequest {
     /// Reads dig's arguments, in any order: `@server`, a name, a type, a class (`CH`), `-x address`, `-t type`, `-q name`, `-p port`,
-    /// `-4`, `-6`, `--check`, `--svg file`, `+short`, `+trace`, `+dnssec`, `+chain`, `+nsid`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N` (and `+no...` of the
+    /// `-4`, `-6`, `--check`, `--svg file`, `+short`, `+trace`, `+dnssec`, `+chain`, `+nsid`, `+tcp`, `+recurse`, `+cdflag`, `+tries=N`, `+time=N`, `+after=N` (and `+no...` of the
     /// switches). Without a name: the root's NS records, as dig does.
     pub fn parse<S: AsRef<str>>(arguments: &[S]) -> Result<DigRequest, DigUsage> {
         let mut request = DigRequest {
@@ -37,6 +37,7 @@ impl DigRequest {
             checking_disabled: false,
             families: Families::Any,
             patience: Patience { tries: 3, timeout: Duration::from_secs(5) },
+            after: Duration::ZERO,
         };
         let mut name = None;
         let mut port = None;
@@ -118,12 +119,22 @@ impl DigRequest {
     }
 }
 
+/// Seconds that a question may wait.
+const AFTER_MAX: u64 = 86_400;
+
 fn switch(request: &mut DigRequest, word: &str) -> Result<(), DigUsage> {
     let body = &word[1..];
     if encrypted(request, body) {
         return Ok(());
     }
     if let Some((key, value)) = body.split_once('=') {
+        if key == "after" {
+            let seconds = value.parse().ok().filter(|seconds| *seconds <= AFTER_MAX).ok_or_else(|| {
+                usage(format!("`{value}` in `{word}`"), "give seconds, 86400 of them at the most")
+            });
+            request.after = Duration::from_secs(seconds?);
+            return Ok(());
+        }
         let number: Option<u32> = value.parse().ok().filter(|number| (1..=60).contains(number));
         let number =
             number.ok_or_else(|| usage(format!("`{value}` in `{word}`"), "give a number from 1 to 60"));

@@ -1,10 +1,13 @@
 //! `[[at]]`.
 
+use thru_names::authority::update::ask;
+use thru_names::text::parse_name;
+
 use super::rules::{route_line, rule};
 use super::{node_addresses, unknown_node};
 use crate::item::{Item, Kind, Reader, Table};
 use crate::link::LinkSpec;
-use crate::scenario::service::read_date;
+use crate::scenario::service::{expand, read_date};
 use crate::scenario::{Change, Event, Scenario, ServiceKind};
 use crate::source::{Error, suggest};
 use crate::units;
@@ -83,21 +86,62 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
                 });
             }
         }
+        if let (Some(name), Some(item)) = (reader.text("node")?, reader.get("update")) {
+            let node = scenario.node(&name.text).ok_or_else(|| unknown_node(&name, &scenario.nodes))?;
+            let item = Reader::new(item.table("update")?, "an update");
+            push(update(&item, node, scenario)?);
+            item.finish()?;
+            if lasts.is_some() {
+                return Err(reader
+                    .error("an update cannot be undone", "write a second one for later instead of `for`"));
+            }
+        }
         if let Some(unix_nanos) = read_date(&reader, "date")? {
             push(Change::Date { unix_nanos });
         }
         if events.len() == before {
             return Err(reader.error(
                 "an [[at]] that changes nothing",
-                "name a link with set or up, a service with set or up, a node with routes or rules, or a date",
+                "name a link with set or up, a service with set or up, a node with routes, rules or update, or a date",
             ));
         }
-        for key in ["link", "service", "node", "routes", "rules"] {
+        for key in ["link", "service", "node", "routes", "rules", "update"] {
             reader.get(key);
         }
         reader.finish()?;
     }
     Ok(events)
+}
+
+/// `update = { zone = "shop.lab", to = "SERVICE", lines = ["add www 60 A {web-shop}"] }`; tried out.
+fn update(reader: &Reader<'_>, node: usize, scenario: &Scenario) -> Result<Change, Error> {
+    let missing = || {
+        let form =
+            "write update = { zone = \"shop.lab\", to = \"SERVICE\", lines = [\"add www 60 A {NODE}\"] }";
+        reader.error("an update without zone, to or lines", form)
+    };
+    let zone = reader.text("zone")?.ok_or_else(missing)?;
+    let to = reader.text("to")?.ok_or_else(missing)?;
+    let texts = reader.texts("lines")?.filter(|lines| !lines.is_empty()).ok_or_else(missing)?;
+    let service = scenario.service(&to.text).ok_or_else(|| {
+        let names = scenario.services.iter().map(|service| service.name.as_str());
+        to.error(format!("there is no service `{}`", to.text), suggest(&to.text, names))
+    })?;
+    if !matches!(&scenario.services[service].kind, ServiceKind::Dns(spec) if spec.is_dynamic()) {
+        let hint = "give it `updates = [PREFIX]`: who may change its zones";
+        return Err(to.error(format!("the zones of `{}` do not change", to.text), hint));
+    }
+    let origin = parse_name(&zone.text)
+        .map_err(|why| zone.error(format!("`{}` is no name: {why}", zone.text), "as in `shop.lab`"))?;
+    let mut lines = Vec::new();
+    for text in &texts {
+        let line = expand(text, &|node| node_addresses(&scenario.nodes, node))?;
+        ask::message(0, &origin, [line.as_str()]).map_err(|why| {
+            text.error(why, "write `add NAME TTL TYPE DATA`, `delete NAME [TYPE [DATA]]` or `prereq ...`")
+        })?;
+        lines.push(line);
+    }
+    Ok(Change::Update { node, to: service, zone: zone.text, lines })
 }
 
 /// Settings as a string in the link language or as a table; tried out, so that errors show where they stand.

@@ -62,9 +62,21 @@ pub struct DnsSpec {
     pub think: Duration,
     /// Whether it runs at all; if not, its ports are closed.
     pub up: bool,
+    /// Who may change its zones while it runs (RFC 2136).
+    pub updates: Vec<Prefix>,
+    /// Who is told when a zone has changed (RFC 1996): the names of nodes, as written, and their addresses.
+    pub notify: Vec<(String, Vec<IpAddr>)>,
+    /// Zones that it copies from others, and whom from: the names of nodes, as written, and their addresses. What it has of
+    /// them at first stands in its `zones`.
+    pub copies: Vec<(String, String, Vec<IpAddr>)>,
 }
 
 impl DnsSpec {
+    /// Whether its zones change while it runs.
+    pub fn is_dynamic(&self) -> bool {
+        !(self.updates.is_empty() && self.notify.is_empty() && self.copies.is_empty())
+    }
+
     /// Takes over what the table says; `addresses` finds a node's addresses.
     pub(super) fn apply(
         &mut self,
@@ -89,6 +101,25 @@ impl DnsSpec {
         faults(reader, &mut self.faults)?;
         set(&mut self.think, reader.quantity("think", units::duration)?);
         set(&mut self.up, reader.bool("up")?);
+        if let Some(texts) = reader.texts("updates")? {
+            self.updates = texts.iter().map(allowed).collect::<Result<_, _>>()?;
+        }
+        if let Some(texts) = reader.texts("notify")? {
+            let told = |node: &Str| Ok((node.text.clone(), addresses(node)?));
+            self.notify = texts.iter().map(told).collect::<Result<_, Error>>()?;
+        }
+        if let Some(texts) = reader.texts("copies")? {
+            self.copies = texts.iter().map(|text| copy(text, addresses)).collect::<Result<_, _>>()?;
+        }
+        let wrong =
+            self.behaviour != DnsBehaviour::Normal || !self.faults.is_empty() || !self.think.is_zero();
+        if self.is_dynamic() && (wrong || self.signed || self.signing.values().any(|signing| signing.signed))
+        {
+            return Err(reader.error(
+                "a name server whose zones change can neither sign them nor do anything wrong",
+                "take away signed, dnssec, behaviour, faults and think; break the way between the servers instead",
+            ));
+        }
         Ok(())
     }
 
@@ -180,6 +211,19 @@ impl ResolverSpec {
     }
 }
 
+/// `ZONE=NODE`: a zone, and whom it is copied from.
+fn copy(
+    text: &Str,
+    addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>,
+) -> Result<(String, String, Vec<IpAddr>), Error> {
+    let Some((zone, node)) = text.text.split_once('=') else {
+        return Err(text.error(format!("`{}` names no primary", text.text), "write `ZONE=NODE`"));
+    };
+    let zone = host_name(&Str { text: zone.to_owned(), span: text.span.clone() })?;
+    let node = Str { text: node.to_owned(), span: text.span.clone() };
+    Ok((zone, node.text.clone(), addresses(&node)?))
+}
+
 /// A zone's name as a key: in lower case, without the last dot unless it is the root.
 fn zone_key(zone: &str) -> String {
     let bare = zone.trim_end_matches('.').to_ascii_lowercase();
@@ -241,13 +285,16 @@ fn read_zone(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>)
 }
 
 /// Replaces `{node}` by the node's address: IPv6 after the word AAAA, else IPv4.
-fn expand(zone: &Str, addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>) -> Result<String, Error> {
+pub(crate) fn expand(
+    zone: &Str,
+    addresses: &dyn Fn(&Str) -> Result<Vec<IpAddr>, Error>,
+) -> Result<String, Error> {
     let mut out = String::with_capacity(zone.text.len());
     let mut rest = 0;
     while let Some(open) = zone.text[rest..].find('{').map(|at| rest + at) {
         let Some(close) = zone.text[open..].find('}').map(|at| open + at) else {
             return Err(Str { text: String::new(), span: zone.span.part(open, 1) }
-                .error("`{` without `}` in a zone", "write `{node}` for the address of a node"));
+                .error("`{` without `}`", "write `{node}` for the address of a node"));
         };
         out.push_str(&zone.text[rest..open]);
         let name = Str {
