@@ -270,6 +270,18 @@ fn pseudo(addresses: (IpAddr, IpAddr), length: usize) -> Sum {
     sum
 }
 
+/// An echo, or its reply, under the other protocol's type. The sum of the pseudo header, which only ICMPv6 has, comes in or
+/// goes out: before and after.
+fn echo(message: &[u8], kind: u8, pseudo: (u16, u16)) -> Vec<u8> {
+    let mut out = message.to_vec();
+    out[0] = kind;
+    let sum = u16::from_be_bytes([message[2], message[3]]);
+    let sum = checksum::update_bytes(sum, &message[..2], &out[..2]);
+    let sum = checksum::update_u16(sum, pseudo.0, pseudo.1);
+    out[2..4].copy_from_slice(&sum.to_be_bytes());
+    out
+}
+
 /// RFC 7915 section 5.2.
 fn icmp_to_v4(
     message: &[u8],
@@ -279,16 +291,10 @@ fn icmp_to_v4(
     quoted: bool,
 ) -> Translated {
     let head: &[u8; ICMP_HEADER] = message.first_chunk().ok_or(reason::SHORT)?;
-    let mut out = message.to_vec();
     let (kind, code) = match (head[0], head[1]) {
         (kind @ (128 | 129), _) => {
-            out[0] = if kind == 128 { 8 } else { 0 };
-            let sum = u16::from_be_bytes([head[2], head[3]]);
-            let sum = checksum::update_bytes(sum, &[head[0], head[1]], &out[..2]);
-            // The pseudo header goes out of the sum.
-            let sum = checksum::update_u16(sum, !pseudo(swap.old, length).checksum(), 0);
-            out[2..4].copy_from_slice(&sum.to_be_bytes());
-            return Ok(out);
+            let kind = if kind == 128 { 8 } else { 0 };
+            return Ok(echo(message, kind, (!pseudo(swap.old, length).checksum(), 0)));
         }
         _ if quoted => return Err(reason::ICMP),
         (1, 0 | 2 | 3) => (3, 1),
@@ -330,15 +336,10 @@ fn icmp_to_v6(
     quoted: bool,
 ) -> Translated {
     let head: &[u8; ICMP_HEADER] = message.first_chunk().ok_or(reason::SHORT)?;
-    let mut out = message.to_vec();
     let (kind, code) = match (head[0], head[1]) {
         (kind @ (8 | 0), _) => {
-            out[0] = if kind == 8 { 128 } else { 129 };
-            let sum = u16::from_be_bytes([head[2], head[3]]);
-            let sum = checksum::update_bytes(sum, &[head[0], head[1]], &out[..2]);
-            let sum = checksum::update_u16(sum, 0, !pseudo(swap.new, length).checksum());
-            out[2..4].copy_from_slice(&sum.to_be_bytes());
-            return Ok(out);
+            let kind = if kind == 8 { 128 } else { 129 };
+            return Ok(echo(message, kind, (0, !pseudo(swap.new, length).checksum())));
         }
         _ if quoted => return Err(reason::ICMP),
         (3, 0 | 1 | 5..=8 | 11 | 12) => (1, 0),
