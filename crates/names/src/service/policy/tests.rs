@@ -82,6 +82,25 @@ fn a_wildcard_ends_at_the_closest_name() {
     assert_eq!(of_name(&zone.names, &name("a")), None);
 }
 
+/// As in unbound, a policy's wildcard stands in for names that only have names below; RFC 4592 section 2.2.2 says that they
+/// exist, and an authority with the same records says so.
+#[test]
+fn a_wildcard_above_an_empty_name_is_a_policys_matter_only() {
+    let text = "zone. SOA . . 1 2 3 4 5\nzone. NS ns.zone.\n*.a.zone. A 192.0.2.1\nx.c.a.zone. A 192.0.2.2";
+    let records = master_records(text, &Name::root()).expect("legal records");
+    let zone = PolicyZone::new(&name("zone"), &records).expect("rules");
+    assert!(matches!(of_name(&zone.names, &name("c.a")), Some(Action::Data(_))));
+    let zone = crate::authority::SignedZone::new(&records).expect("a zone");
+    let said = |asked: &str| {
+        let answer = zone.response(&Question::new(name(asked), RecordType::A), false);
+        (answer.rcode(), answer.answers.len())
+    };
+    assert_eq!(said("d.a.zone"), (0, 1), "the wildcard");
+    assert_eq!(said("c.a.zone"), (0, 0), "it exists, and has no address");
+    assert_eq!(said("d.c.a.zone"), (3, 0), "below it there is no wildcard");
+    assert_eq!(said("x.c.a.zone"), (0, 1), "a name of its own");
+}
+
 #[test]
 fn servers_are_met_by_name_and_by_address() {
     let records = master_records(
