@@ -158,8 +158,8 @@ impl Daemon {
 }
 
 /// Anything that is to live as long as the test.
-pub(crate) trait Held {}
-impl<T> Held for T {}
+pub(crate) trait Held: Send {}
+impl<T: Send> Held for T {}
 
 /// Runs a program; both its outputs, as text.
 pub(crate) fn run(program: impl AsRef<std::ffi::OsStr>, words: &[&str]) -> String {

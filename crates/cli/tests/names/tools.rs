@@ -118,49 +118,11 @@ impl Tally {
 pub(crate) fn agree(folder: &Folder, asked: &[(String, RecordType)], begin: &Begin<'_>) {
     let list: String = asked.iter().map(|(name, rtype)| format!("{name} {rtype}\n")).collect();
     let list = folder.write("list", &list);
-    let own: Vec<Shown> = thru(&["dig", "-f", &list, "@127.0.0.1", "+dnssec", "--json"])
-        .lines()
-        .map(|line| of_json(&serde_json::from_str(line).expect("JSON")))
-        .collect();
+    let Said { own, chains, dug, kdug, drilled, delved } = ask_all(asked, &list, begin);
     assert_eq!(own.len(), asked.len(), "an object for each question");
-    let chains: Vec<&str> = Vec::from_iter(
-        thru(&[
-            "dig",
-            "-f",
-            &list,
-            "+chain",
-            "--json",
-            "--root-hints",
-            begin.hints,
-            "--anchor",
-            begin.anchor,
-        ])
-        .lines()
-        .map(|line| judged(&serde_json::from_str(line).expect("JSON"))),
-    );
     assert_eq!(chains.len(), asked.len(), "a chain for each question");
-
-    let dug = run("dig", &["@127.0.0.1", "+tries=1", "+time=9", "+dnssec", "+nosplit", "-f", &list]);
     let trouble = ["malformed", "mismatch", "WARNING"].map(|word| dug.matches(word).count());
     assert_eq!(trouble, [0; 3], "dig finds nothing wrong");
-    let kdug = in_batches(asked, |batch| {
-        let mut words = vec!["@127.0.0.1", "+dnssec"];
-        batch.iter().for_each(|(name, kind)| words.extend([name.as_str(), kind.as_str()]));
-        run("kdig", &words)
-    });
-    let each = |batch: &[(String, String)], one: &dyn Fn(&str, &str) -> String| {
-        batch.iter().map(|(name, kind)| one(name, kind)).collect::<String>()
-    };
-    // Of itself it does not ask again over TCP when an answer is cut.
-    let drilled = in_batches(asked, |batch| {
-        each(batch, &|name, kind| run("drill", &["-a", "-D", "@127.0.0.1", name, kind]))
-    });
-    let delved = in_batches(asked, |batch| {
-        each(batch, &|name, kind| {
-            let said = run("delv", &["@127.0.0.1", "-a", begin.keys, "+root=.", "+nosplit", name, kind]);
-            format!("->>HEADER<<-\n{said}")
-        })
-    });
 
     let mut tally = Tally { asked: asked.len(), ..Tally::default() };
     for (tool, text) in [("dig", &dug), ("kdig", &kdug), ("drill", &drilled)] {
@@ -198,6 +160,62 @@ pub(crate) fn agree(folder: &Folder, asked: &[(String, RecordType)], begin: &Beg
     let count = tally.differences.len();
     assert_eq!(count, 0, "{}", tally.differences[..count.min(20)].join("\n"));
     assert!(tally.known.iter().all(|count| *count > 0), "a difference that nobody meets is none");
+}
+
+/// What each tool said.
+struct Said {
+    own: Vec<Shown>,
+    chains: Vec<&'static str>,
+    dug: String,
+    kdug: String,
+    drilled: String,
+    delved: String,
+}
+
+/// Asks all with all tools at the same time: starting hundreds of processes is what takes long.
+fn ask_all(asked: &[(String, RecordType)], list: &str, begin: &Begin<'_>) -> Said {
+    let each = |batch: &[(String, String)], one: &dyn Fn(&str, &str) -> String| {
+        batch.iter().map(|(name, kind)| one(name, kind)).collect::<String>()
+    };
+    let own = || -> Vec<Shown> {
+        let said = thru(&["dig", "-f", list, "@127.0.0.1", "+dnssec", "--json"]);
+        said.lines().map(|line| of_json(&serde_json::from_str(line).expect("JSON"))).collect()
+    };
+    let chains = || -> Vec<&'static str> {
+        let words =
+            ["dig", "-f", list, "+chain", "--json", "--root-hints", begin.hints, "--anchor", begin.anchor];
+        thru(&words).lines().map(|line| judged(&serde_json::from_str(line).expect("JSON"))).collect()
+    };
+    let dug = || run("dig", &["@127.0.0.1", "+tries=1", "+time=9", "+dnssec", "+nosplit", "-f", list]);
+    let kdug = || {
+        in_batches(asked, |batch| {
+            let mut words = vec!["@127.0.0.1", "+dnssec"];
+            batch.iter().for_each(|(name, kind)| words.extend([name.as_str(), kind.as_str()]));
+            run("kdig", &words)
+        })
+    };
+    // Of itself it does not ask again over TCP when an answer is cut.
+    let drilled = || {
+        in_batches(asked, |batch| {
+            each(batch, &|name, kind| run("drill", &["-a", "-D", "@127.0.0.1", name, kind]))
+        })
+    };
+    let delved = || {
+        in_batches(asked, |batch| {
+            each(batch, &|name, kind| {
+                let said = run("delv", &["@127.0.0.1", "-a", begin.keys, "+root=.", "+nosplit", name, kind]);
+                format!("->>HEADER<<-\n{said}")
+            })
+        })
+    };
+    thread::scope(|scope| {
+        let (own, chains) = (scope.spawn(own), scope.spawn(chains));
+        let texts = [scope.spawn(dug), scope.spawn(kdug), scope.spawn(drilled)];
+        let delved = delved();
+        let [dug, kdug, drilled] = texts.map(|text| text.join().expect("it asks to the end"));
+        let (own, chains) = (own.join().expect("it asks"), chains.join().expect("it asks"));
+        Said { own, chains, dug, kdug, drilled, delved }
+    })
 }
 
 /// Runs it for batches side by side; what it gave, in order.

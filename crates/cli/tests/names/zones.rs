@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 
 use thru_names::proto::rr::RecordType;
 use thru_names::text::parse_type;
@@ -128,42 +129,57 @@ pub(crate) fn questions() -> Vec<(String, RecordType)> {
 
 /// Signs and serves them all; the records that the zone above needs for them.
 pub(crate) fn plant(folder: &Folder, held: &mut Vec<Box<dyn Held>>) -> String {
+    // Keys of RSA take their time, and servers theirs to start.
+    let planted: Vec<(String, Vec<Box<dyn Held>>)> = thread::scope(|scope| {
+        let planting = ZONES.map(|(zone, address, maker)| {
+            scope.spawn(move || {
+                let mut held = Vec::new();
+                let told = plant_one(folder, (zone, address, maker), &mut held);
+                (told, held)
+            })
+        });
+        planting.map(|one| one.join().expect("it is planted")).into()
+    });
     let mut above = String::new();
-    let mut for_nsd = Vec::new();
-    for (zone, address, maker) in ZONES {
-        above += &format!("{zone}. 300 IN NS ns.{zone}.\nns.{zone}. 300 IN A {address}\n");
-        let file = folder.write(&format!("{zone}.zone"), &content(zone, address));
-        above += &match maker {
-            Maker::Ours(words) => ours(folder, zone, address, &file, words, held),
-            Maker::Rsa => {
-                let main =
-                    key(folder, zone, "dnssec-keygen", &["-a", "RSASHA256", "-b", "2048", "-f", "KSK"]);
-                let other = key(folder, zone, "dnssec-keygen", &["-a", "RSASHA256", "-b", "2048"]);
-                let (main, other) = (main + ".private", other + ".private");
-                ours(folder, zone, address, &file, &["--sign-with", &main, "--sign-with", &other], held)
-            }
-            Maker::Ldns => {
-                for_nsd.push((zone, address));
-                let main = key(folder, zone, "ldns-keygen", &["-a", "ED25519", "-k"]);
-                let signed = folder.path(&format!("{zone}.signed"));
-                let output = run("ldns-signzone", &["-n", "-o", zone, "-f", &signed, &file, &main]);
-                assert!(fs::exists(&signed).is_ok_and(|is| is), "{output}");
-                fs::read_to_string(main + ".ds").expect("a DS record")
-            }
-            Maker::Bind => {
-                let told = sign(folder, zone, "ECDSAP256SHA256", &[], &file);
-                bind(folder, zone, address, held);
-                told
-            }
-            Maker::Knot => knot(folder, zone, address, &file, held),
-            Maker::Signed(algorithm, words) => {
-                for_nsd.push((zone, address));
-                sign(folder, zone, algorithm, words, &file)
-            }
-        };
+    for ((zone, address, _), (told, servers)) in ZONES.iter().zip(planted) {
+        above += &format!("{zone}. 300 IN NS ns.{zone}.\nns.{zone}. 300 IN A {address}\n{told}");
+        held.extend(servers);
     }
-    nsd(folder, &for_nsd, held);
+    let for_nsd = ZONES.iter().filter(|(_, _, maker)| matches!(maker, Maker::Ldns | Maker::Signed(..)));
+    nsd(folder, &for_nsd.map(|(zone, address, _)| (*zone, *address)).collect::<Vec<_>>(), held);
     above
+}
+
+/// Signs and serves one, unless NSD does that for several; its DS records.
+fn plant_one(
+    folder: &Folder,
+    (zone, address, maker): (&str, &str, Maker),
+    held: &mut Vec<Box<dyn Held>>,
+) -> String {
+    let file = folder.write(&format!("{zone}.zone"), &content(zone, address));
+    match maker {
+        Maker::Ours(words) => ours(folder, zone, address, &file, words, held),
+        Maker::Rsa => {
+            let main = key(folder, zone, "dnssec-keygen", &["-a", "RSASHA256", "-b", "2048", "-f", "KSK"]);
+            let other = key(folder, zone, "dnssec-keygen", &["-a", "RSASHA256", "-b", "2048"]);
+            let (main, other) = (main + ".private", other + ".private");
+            ours(folder, zone, address, &file, &["--sign-with", &main, "--sign-with", &other], held)
+        }
+        Maker::Ldns => {
+            let main = key(folder, zone, "ldns-keygen", &["-a", "ED25519", "-k"]);
+            let signed = folder.path(&format!("{zone}.signed"));
+            let output = run("ldns-signzone", &["-n", "-o", zone, "-f", &signed, &file, &main]);
+            assert!(fs::exists(&signed).is_ok_and(|is| is), "{output}");
+            fs::read_to_string(main + ".ds").expect("a DS record")
+        }
+        Maker::Bind => {
+            let told = sign(folder, zone, "ECDSAP256SHA256", &[], &file);
+            bind(folder, zone, address, held);
+            told
+        }
+        Maker::Knot => knot(folder, zone, address, &file, held),
+        Maker::Signed(algorithm, words) => sign(folder, zone, algorithm, words, &file),
+    }
 }
 
 /// `thru serve dns` for a zone; its DS record, if it signs.
