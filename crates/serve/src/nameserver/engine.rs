@@ -286,7 +286,8 @@ impl Engine {
             let mut state = self.0.lock();
             let now = network.now();
             state.statistics.hear(transport, query.len());
-            if let Some(messages) = state.machine.transfer(from.ip(), transport, query) {
+            let date = || network.unix_time().as_secs();
+            if let Some(messages) = state.machine.transfer(date, from.ip(), transport, query) {
                 let first = messages.first().map(Vec::as_slice);
                 state.statistics.say(first);
                 state.log(network, from, transport, query, first, now, now);
@@ -383,8 +384,12 @@ impl State {
                 if is_update(query) {
                     return self.update(network, now, from.ip(), query);
                 }
-                let notice = keeper.notice(now, from.ip(), query);
-                let reply = notice.or_else(|| zones.authority.answer(query, over_udp));
+                let date = || network.unix_time().as_secs();
+                let reply = zones.signed_as(date, query, |query| {
+                    let notice = keeper.notice(now, from.ip(), query);
+                    notice.or_else(|| zones.authority.answer(query, over_udp)).map(|reply| vec![reply])
+                });
+                let reply = reply.and_then(|messages| messages.into_iter().next());
                 if let Some(reply) = &reply
                     && let Some(plain) = PlainQuery::read(query).filter(|_| over_udp)
                 {
@@ -527,12 +532,18 @@ impl Machine {
     }
 
     /// The messages of a transfer, or the one that refuses it; `None`: none is asked for.
-    fn transfer(&self, from: IpAddr, transport: Transport, query: &[u8]) -> Option<Vec<Vec<u8>>> {
+    fn transfer(
+        &self,
+        date: impl FnOnce() -> u64,
+        from: IpAddr,
+        transport: Transport,
+        query: &[u8],
+    ) -> Option<Vec<Vec<u8>>> {
         let Machine::Authoritative(zones, ..) = self else { return None };
         // RFC 8484 has one message for each request.
         if transport == Transport::Https {
             return None;
         }
-        zones.transfer(from, query)
+        zones.signed_as(date, query, |query| zones.transfer(from, query))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hickory_proto::op::ResponseCode;
 use thru_names::authority::Authority;
 use thru_names::authority::secondary::SecondaryConfig;
+use thru_names::authority::tsig::Checked;
 use thru_names::authority::update::Updates;
 use thru_names::message::{Peek, bare_error};
 use thru_names::resolver::in_prefix;
@@ -26,6 +27,30 @@ pub struct Zones {
 }
 
 impl Zones {
+    /// What `answer` says to a query, signed as the query is (TSIG, RFC 8945 section 5): it gets the query without its
+    /// signature, or is not asked where that is not good. `date`: seconds since 1970.
+    pub(super) fn signed_as(
+        &self,
+        date: impl FnOnce() -> u64,
+        query: &[u8],
+        answer: impl FnOnce(&[u8]) -> Option<Vec<Vec<u8>>>,
+    ) -> Option<Vec<Vec<u8>>> {
+        let keys = &self.updates.keys;
+        if keys.is_empty() {
+            return answer(query);
+        }
+        let date = date();
+        match keys.check(date, query) {
+            Checked::Unsigned => answer(query),
+            Checked::Signed(mut session, message) => {
+                let messages = answer(&message)?;
+                Some(messages.iter().map(|message| session.sign(date, message)).collect())
+            }
+            Checked::Refused(_, reply) => Some(vec![reply]),
+            Checked::Malformed => Peek::at(query).map(|peek| vec![bare_error(peek, ResponseCode::FormErr)]),
+        }
+    }
+
     /// The messages of a transfer, or the one that refuses it; `None`: no transfer is asked for, or not of a zone here.
     pub(super) fn transfer(&self, from: IpAddr, query: &[u8]) -> Option<Vec<Vec<u8>>> {
         let messages = self.authority.transfer(query)?;
