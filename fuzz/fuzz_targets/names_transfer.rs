@@ -10,7 +10,8 @@ use thru_names::proto::rr::Name;
 use thru_names::rdata::master_records;
 
 fn zone(serial: u32, address: &str) -> Arc<SignedZone> {
-    let text = format!("a. SOA ns.a. mail.a. {serial} 2 3 4 5\na. NS ns.a.\nns.a. A 192.0.2.1\nw.a. A {address}\n");
+    let text =
+        format!("a. SOA ns.a. mail.a. {serial} 2 3 4 5\na. NS ns.a.\nns.a. A 192.0.2.1\nw.a. A {address}\n");
     let records = master_records(&text, &Name::root()).expect("legal records");
     Arc::new(SignedZone::new(&records).expect("it has a SOA"))
 }
@@ -45,7 +46,8 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Some(messages) = AUTHORITY.transfer(bytes) {
         // What we send we can read.
-        let mut incoming = Incoming::new(origin, u16::from_be_bytes([bytes[0], bytes[1]]), Some(zone(1, "192.0.2.2")));
+        let mut incoming =
+            Incoming::new(origin, u16::from_be_bytes([bytes[0], bytes[1]]), Some(zone(1, "192.0.2.2")));
         for message in messages {
             incoming.message(&message).expect("our own transfer is sound");
         }

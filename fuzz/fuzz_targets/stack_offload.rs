@@ -60,7 +60,9 @@ fuzz_target!(|input: Input| {
                 // And what was cut comes together as it was.
                 for packet in &cut {
                     let packet = Frame::new(packet.clone(), Instant::START);
-                    coalescer.push(packet, link_header).expect("packets of one super-segment belong together");
+                    coalescer
+                        .push(packet, link_header)
+                        .expect("packets of one super-segment belong together");
                 }
                 let joined = coalescer.take_frame(&pool).expect("a super-segment");
                 assert_eq!((&joined.bytes, joined.offload), (&frame.bytes, frame.offload));

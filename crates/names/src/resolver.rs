@@ -297,7 +297,8 @@ impl Resolver {
         {
             return None;
         }
-        if msg.is_negative() && msg.soa().is_none() && msg.final_name() != question.name {
+        let bogus = msg.security == crate::rrset::Security::Bogus;
+        if !bogus && msg.is_negative() && msg.soa().is_none() && msg.final_name() != question.name {
             return None;
         }
         Some((answer::from_message(now, &msg, core.config.lifetimes.original), now >= msg.prefetch_at))
@@ -345,7 +346,9 @@ impl Resolver {
         for sets in [&mut msg.answer, &mut msg.authority, &mut msg.additional] {
             for set in sets {
                 // Of the answer's sets, some may have been heard anew since.
-                match core.cache.set(core.now, &set.name, set.rtype).filter(|now| now.same_data(set)) {
+                let fresh = core.cache.set(core.now, &set.name, set.rtype);
+                // Those that have not been found good do not count.
+                match fresh.filter(|now| now.same_data(set) && now.security >= set.security) {
                     Some(fresh) => *set = fresh,
                     None if core.config.lifetimes.original => {}
                     None => {
@@ -356,6 +359,13 @@ impl Resolver {
             }
         }
         Some(answer::from_message(core.now, &msg, core.config.lifetimes.original))
+    }
+
+    /// Lets an answer whose time is over be served for as long again ([`Lifetimes::stale`]).
+    pub fn prolong_stale(&mut self, question: &Question) {
+        let mut core = self.core();
+        let now = core.now;
+        core.cache.prolong_stale(now, question);
     }
 
     /// Fetches a question anew though the cache may have it: its answer is kept, and nobody waits.

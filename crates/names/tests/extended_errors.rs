@@ -182,7 +182,7 @@ fn cases() -> Vec<(&'static str, Vec<u16>, Vec<u16>)> {
     say("an entry point that is no zone key", &[11], Bench::new(1, good).ask("www A"));
 
     let mut stale = Bench::new(KEY_SIGNING, |config| {
-        config.stale = Stale { enabled: true, reply_ttl: 30, client_timeout: Duration::ZERO };
+        config.stale = Stale { enabled: true, reply_ttl: 30, reset: false, client_timeout: Duration::ZERO };
         config.resolver.lifetimes.stale = 86_400;
         config.resolver.aggressive = false;
     });

@@ -45,8 +45,12 @@ pub(crate) fn run(args: &DrillArgs) -> Outcome {
         }
         tell(file, &outcome, args);
     }
-    if !args.json {
-        output::print(&format!("{passed} passed, {failed} failed, {skipped} skipped\n"));
+    let counts = format!("{passed} passed, {failed} failed, {skipped} skipped\n");
+    // Standard output holds a line for each script, and nothing else, for programs.
+    if args.json {
+        output::say(&counts)
+    } else {
+        output::print(&counts)
     }
     Ok(if failed > 0 { FAULT } else { HEALTHY })
 }

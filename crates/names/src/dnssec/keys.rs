@@ -174,6 +174,10 @@ pub fn keys_by_anchor(
                     Some(why) => Trusted::Bogus(why),
                 };
             }
+            // No DS asks for a key that is missing (RFC 8914 section 4.10): signatures of other keys are just wrong.
+            Err(why) if why.code == ede::DNSKEY_MISSING => {
+                failure = Some(Unverified { code: ede::BOGUS, ..why });
+            }
             Err(why) => failure = Some(why),
         }
     }

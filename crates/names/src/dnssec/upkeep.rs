@@ -77,7 +77,7 @@ pub struct TrustPoint {
     pub last_success: u64,
     /// When to ask next: seconds since 1970; 0: at once.
     pub next_probe: u64,
-    /// Answers since the last good one that were none.
+    /// Answers since the last good one that did not verify.
     pub failures: u32,
     /// Seconds between questions (RFC 5011 section 2.3).
     pub interval: u64,
@@ -124,16 +124,10 @@ impl TrustPoint {
         self.keys.iter().filter(trusted).map(|key| key.data.clone()).collect()
     }
 
-    /// Takes note that no answer could be had at `now` (seconds since 1970).
-    pub fn no_answer(&mut self, now: u64) {
-        self.last_asked = now;
-        self.failures += 1;
-    }
-
     /// Sets the next question to `portion` (0 to 1, the caller's chance) of the last tenth of the interval before its
-    /// end, so that not all ask at once.
-    pub fn schedule(&mut self, now: u64, portion: f64) {
-        let wait = if self.failures > 0 { self.retry } else { self.interval };
+    /// end, so that not all ask at once; `answered` says whether there were any keys to look at.
+    pub fn schedule(&mut self, now: u64, portion: f64, answered: bool) {
+        let wait = if self.failures > 0 || !answered { self.retry } else { self.interval };
         let early = (wait as f64 / 10.0 * portion.clamp(0.0, 1.0)) as u64;
         self.next_probe = if self.revoked { 0 } else { now + wait - early };
     }
@@ -143,6 +137,7 @@ impl TrustPoint {
     /// Errors when nothing trusted signed it; revocations in it count all the same, as each key speaks for itself.
     pub fn observe(&mut self, context: Context<'_>, now: u64, set: &Rrset) -> Result<(), Unverified> {
         self.last_asked = now;
+        self.ripen(now);
         self.revoke(context, now, set);
         let trusted = self.trusted();
         if trusted.is_empty() && self.ds.is_empty() {
@@ -168,6 +163,16 @@ impl TrustPoint {
         self.failures = 0;
         self.pace(context.now, set);
         Ok(())
+    }
+
+    /// Time alone makes a key valid that was there all along: it may be the only one that is left (section 2.4.1).
+    fn ripen(&mut self, now: u64) {
+        for key in &mut self.keys {
+            let waited = now.saturating_sub(key.since) >= ADD_HOLD_DOWN;
+            if key.stage == Stage::AddPending && waited && key.seen >= SEEN_MIN {
+                (key.stage, key.since, key.seen) = (Stage::Valid, now, 0);
+            }
+        }
     }
 
     /// RFC 5011 section 2.1: a key with the REVOKE flag that signs the set itself.

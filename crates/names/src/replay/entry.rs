@@ -2,13 +2,13 @@
 
 use hickory_proto::rr::RecordType;
 
-use crate::rdata;
-use crate::text::{name_text, type_text};
-use crate::wire::{Opt, Packet, RawRecord};
+use crate::wire::{Header, Opt, Packet, Question, RawRecord};
 
 mod read;
+pub(super) mod records;
 
 pub use read::EntryReader;
+use records::differing;
 
 /// The EDNS option code of extended errors.
 const EDE: u16 = 15;
@@ -32,6 +32,8 @@ pub struct Entry {
     pub copy_id: bool,
     /// `ADJUST copy_query`.
     pub copy_query: bool,
+    /// `ADJUST do_not_answer`: the question that fits stays without answer.
+    pub silent: bool,
 }
 
 /// What of a packet has to match.
@@ -48,6 +50,12 @@ pub struct Match {
     rcode: bool,
     question: bool,
     answer: bool,
+    authority: bool,
+    additional: bool,
+    /// Every flag of the header.
+    flags: bool,
+    /// The name as it is spelled.
+    spelling: bool,
     dnssec_ok: bool,
     no_edns: bool,
     edns_data: bool,
@@ -99,7 +107,11 @@ impl Entry {
         same(m.opcode, "opcode", self.packet.header.opcode == packet.header.opcode)?;
         same(m.qtype, "type", ours.map(|q| q.rtype) == theirs.map(|q| q.rtype))?;
         same(m.qname, "name", ours.map(|q| &q.name) == theirs.map(|q| &q.name))?;
-        same(m.rcode, "rcode", self.packet.rcode() == packet.rcode())?;
+        same(m.rcode, "rcode", self.packet.rcode() == packet.rcode()).map_err(|_| self.heads(&packet))?;
+        let head = |packet: &Packet| Header { id: 0, rcode: 0, opcode: 0, ..packet.header };
+        same(m.flags, "flags", head(&self.packet) == head(&packet)).map_err(|_| self.heads(&packet))?;
+        let spelling = |question: &Question| question.name.to_ascii();
+        same(m.spelling, "spelling", ours.map(spelling) == theirs.map(spelling))?;
         let below = ours.zip(theirs).is_some_and(|(ours, theirs)| ours.name.zone_of(&theirs.name));
         same(m.subdomain, "domain", below)?;
         same(m.question || m.all || m.all_noedns, "question", ours == theirs)?;
@@ -115,6 +127,12 @@ impl Entry {
         if m.answer {
             self.section("answer", &self.packet.answers, &packet.answers)?;
         }
+        if m.authority {
+            self.section("authority", &self.packet.authorities, &packet.authorities)?;
+        }
+        if m.additional {
+            self.section("additional", &self.packet.additionals, &packet.additionals)?;
+        }
         if m.all || m.all_noedns {
             self.check_all(&packet)?;
         }
@@ -127,7 +145,7 @@ impl Entry {
         // testbound zeroes TTLs before it compares, OPT's too: that holds the high bits of the code, and DO.
         let exact = self.matches.ttl;
         if ours != theirs || (exact && self.packet.rcode() != packet.rcode()) {
-            return Err(format!("{} expected, got {}", flags(&self.packet), flags(packet)));
+            return Err(self.heads(packet));
         }
         if !self.matches.all_noedns {
             let shape = |opt: &Option<Opt>| {
@@ -144,20 +162,16 @@ impl Entry {
         self.section("additional", &self.packet.additionals, &packet.additionals)
     }
 
+    /// Flags and code that are wanted, and those that are there.
+    fn heads(&self, packet: &Packet) -> String {
+        format!("{} expected, got {}", flags(&self.packet), flags(packet))
+    }
+
     fn section(&self, what: &str, ours: &[RawRecord], theirs: &[RawRecord]) -> Result<(), String> {
-        let shown = |records: &[RawRecord]| {
-            let mut shown: Vec<String> =
-                records.iter().map(|record| shown(record, self.matches.ttl)).collect();
-            shown.sort();
-            shown
-        };
-        let (ours, theirs) = (shown(ours), shown(theirs));
-        if ours == theirs {
-            return Ok(());
+        match differing(ours, theirs, self.matches.ttl) {
+            Some(how) => Err(format!("{what} section: {how}")),
+            None => Ok(()),
         }
-        let missing: Vec<&String> = ours.iter().filter(|record| !theirs.contains(record)).collect();
-        let extra: Vec<&String> = theirs.iter().filter(|record| !ours.contains(record)).collect();
-        Err(format!("{what} section: missing {missing:?}, unexpected {extra:?}"))
     }
 
     /// The octets that answer `query`.
@@ -203,31 +217,4 @@ fn flags(packet: &Packet) -> String {
         named.iter().filter(|(set, _)| *set).map(|(_, name)| (*name).to_owned()).collect();
     text.push(crate::text::rcode_text(hickory_proto::op::ResponseCode::from_low(packet.header.rcode)));
     text.join(" ")
-}
-
-/// A record for comparison: names in lower case, data in canonical form.
-pub(super) fn shown(record: &RawRecord, ttl: bool) -> String {
-    let data: String =
-        rdata::canonical(record.rtype, &record.data).iter().map(|octet| format!("{octet:02x}")).collect();
-    let ttl = if ttl { record.ttl.to_string() } else { String::new() };
-    let plain = match (record.rtype, &record.data[..]) {
-        (RecordType::A, [a, b, c, d]) => format!("{a}.{b}.{c}.{d}"),
-        (rtype, data) => match rdata::target(rtype, data) {
-            Some(name) => format!("{} {data:?}", name_text(&name.to_lowercase())),
-            None => data.iter().map(|octet| format!("{octet:02x}")).collect(),
-        },
-    };
-    let data = if record.rtype == RecordType::A {
-        plain
-    } else if plain.contains(' ') {
-        format!("{} {data}", plain.split(' ').next().unwrap_or(""))
-    } else {
-        data
-    };
-    format!(
-        "{} {ttl} {} {} {data}",
-        name_text(&record.name.to_lowercase()),
-        record.class,
-        type_text(record.rtype)
-    )
 }

@@ -8,9 +8,41 @@ use super::entry::{Entry, EntryReader};
 /// Longest script read, in octets.
 const SCRIPT_MAX: usize = 4 << 20;
 
+/// Whose rules a script is written for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// unbound's testbound: clauses of configuration, and every question and answer counts.
+    #[default]
+    Testbound,
+    /// Deckard, CZ.NIC's: single settings, questions that no range answers get SERVFAIL, and only the last answer is
+    /// looked at.
+    Deckard,
+}
+
+impl Dialect {
+    /// Scripts for Deckard have no clauses, and settings of its own.
+    fn of(config: &[Setting]) -> Dialect {
+        const OWN: [&str; 8] = [
+            "stub-addr",
+            "stub-name",
+            "forward-addr",
+            "query-minimization",
+            "features",
+            "feature-list",
+            "val-override-timestamp",
+            "force-ipv6",
+        ];
+        let clauses = config.iter().any(|setting| setting.key == setting.clause);
+        let own = config.iter().any(|setting| OWN.contains(&setting.key.as_str()));
+        if own && !clauses { Dialect::Deckard } else { Dialect::Testbound }
+    }
+}
+
 /// A whole script.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
+    /// Whose rules it is written for.
+    pub dialect: Dialect,
     /// The lines `key: value` at the top.
     pub config: Vec<Setting>,
     /// Trust anchor files: lines by id.
@@ -19,7 +51,7 @@ pub struct Script {
     pub files: BTreeMap<String, String>,
     /// What the scenario calls itself.
     pub title: String,
-    /// Answers of servers, the last of the script first: that is the order in which they are tried.
+    /// Answers of servers in the order in which they are tried: testbound takes the last of the script first.
     pub ranges: Vec<Range>,
     /// The steps in order.
     pub steps: Vec<Step>,
@@ -111,8 +143,11 @@ pub fn parse(text: &str) -> Result<Script, (usize, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut parser = Parser { lines, at: 0, script: Script::default() };
     parser.config()?;
+    parser.script.dialect = Dialect::of(&parser.script.config);
     parser.scenario()?;
-    parser.script.ranges.reverse();
+    if parser.script.dialect == Dialect::Testbound {
+        parser.script.ranges.reverse();
+    }
     Ok(parser.script)
 }
 
@@ -258,7 +293,7 @@ impl<'a> Parser<'a> {
             return self.fail("RANGE_BEGIN needs two numbers");
         };
         let mut range = Range { from, to, addresses: Vec::new(), entries: Vec::new() };
-        let mut reader = EntryReader::default();
+        let mut reader = EntryReader::new(self.script.dialect);
         while let Some(line) = self.next() {
             let bare = line.split(';').next().unwrap_or("").trim();
             let word = bare.split_whitespace().next().unwrap_or("");
@@ -284,7 +319,7 @@ impl<'a> Parser<'a> {
     }
 
     fn entry(&mut self) -> Result<Box<Entry>, (usize, String)> {
-        let mut reader = EntryReader::default();
+        let mut reader = EntryReader::new(self.script.dialect);
         while let Some(line) = self.next() {
             let bare = line.split(';').next().unwrap_or("").trim();
             if bare.starts_with("STEP ") || bare.starts_with("SCENARIO_END") {

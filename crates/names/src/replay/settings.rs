@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::macros::{Clock, expand};
-use super::script::{Script, Setting};
+use super::script::{Dialect, Script, Setting};
 use crate::dnssec::algorithm::Algorithms;
 use crate::dnssec::upkeep::TrustPoint;
 use crate::resolver::{Minimise, ResolverConfig, UpstreamKind};
@@ -18,6 +18,7 @@ use zones::Pending;
 mod answers;
 mod asking;
 mod clients;
+mod deckard;
 mod policies;
 mod validation;
 mod values;
@@ -26,7 +27,16 @@ mod zones;
 
 /// The server that the script wants, or why it can't be had.
 pub(super) fn service(script: &Script) -> Result<Service, String> {
-    Ok(Service::new(build(script, usual())?, [7; 32]))
+    let mut config = usual();
+    if script.dialect == Dialect::Deckard {
+        deckard::usual(&mut config);
+    }
+    Ok(Service::new(build(script, config)?, [7; 32]))
+}
+
+/// This machine, as prefixes.
+fn localhost() -> Vec<(IpAddr, u8)> {
+    vec![("127.0.0.0".parse().expect("an address"), 8), ("::1".parse().expect("an address"), 128)]
 }
 
 /// A server as testbound has it before it reads a script.
@@ -41,13 +51,13 @@ fn usual() -> ServiceConfig {
     resolver.algorithms = Algorithms::ALL;
     resolver.limits.queries = 200;
     resolver.limits.tries = 5;
+    resolver.retry_unreachable = true;
     resolver.limits.aliases = 11;
     resolver.limits.restarts = 5;
     resolver.limits.depth = 12;
     resolver.limits.lookups = 64;
     resolver.limits.referrals = 130;
-    resolver.never_ask =
-        vec![("127.0.0.0".parse().expect("an address"), 8), ("::1".parse().expect("an address"), 128)];
+    resolver.never_ask = localhost();
     let mut config = ServiceConfig::new(resolver);
     config.prefetch = false;
     config.access.otherwise = Action::AllowSnoop;
@@ -104,6 +114,7 @@ fn build(script: &Script, config: ServiceConfig) -> Result<ServiceConfig, String
         digest_permissive: false,
         answer_cookie: false,
         cookie_key: None,
+        sized: false,
         hidden: (false, false),
     };
     for setting in &script.config {
@@ -159,6 +170,8 @@ struct Builder<'a> {
     /// Cookies of clients are answered, with this key.
     answer_cookie: bool,
     cookie_key: Option<(u64, u64)>,
+    /// The cache's size was given.
+    sized: bool,
     /// Version and identity are not told, wherever they are set.
     hidden: (bool, bool),
 }
@@ -183,6 +196,9 @@ impl Builder<'_> {
                 }
                 other => Err(format!("{other} is not built")),
             };
+        }
+        if self.script.dialect == Dialect::Deckard && self.deckard(setting)? {
+            return Ok(());
         }
         match setting.clause.as_str() {
             "stub-zone" | "forward-zone" | "auth-zone" => self.zone(setting),

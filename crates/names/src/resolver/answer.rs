@@ -123,7 +123,9 @@ pub(super) fn from_message(now: Instant, msg: &Msg, original: bool) -> Answer {
 /// The message as it is, whatever validation said.
 fn unchecked(now: Instant, msg: &Msg, original: bool) -> Answer {
     let question = &msg.question;
-    let left = |set: &super::message::Set| if original { set.ttl } else { seconds_left(now, set.expires) };
+    let left = |set: &super::message::Set| {
+        if original { set.ttl } else { seconds_left(now, set.expires).min(set.ttl) }
+    };
     let section = |sets: &[super::message::Set]| {
         sets.iter().flat_map(|set| set.records(&set.name, left(set), true)).collect::<Vec<_>>()
     };

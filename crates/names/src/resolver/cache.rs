@@ -54,6 +54,9 @@ impl Default for Lifetimes {
 /// How long a failure is remembered (RFC 9520 section 3.2: at least 1 s, at most 5 minutes).
 const FAILURE: Duration = Duration::from_secs(5);
 
+/// How long a DNAME with a TTL of zero implies aliases.
+const DNAME_GRACE: Duration = Duration::from_secs(2);
+
 /// NSEC3 sets of one zone that one question is compared with.
 const HASHED_MAX: usize = 128;
 
@@ -102,7 +105,9 @@ impl Cache {
 
     fn put_set(&mut self, now: Instant, set: &Rrset) {
         let key = key(&set.name, set.rtype, set.class).into();
-        self.sets.put(now, set.expires, key, packed::pack(set));
+        // What serves all names below serves those that are asked for together, even with a TTL of zero.
+        let grace = if set.rtype == DNAME && set.ttl == 0 { DNAME_GRACE } else { Duration::ZERO };
+        self.sets.put(now, set.expires.max(now + grace), key, packed::pack(set));
     }
 
     /// Keeps a set unless a better one is known. What is to be used: the set itself, or the one that is better.
@@ -112,6 +117,11 @@ impl Cache {
 
     /// Like [`Cache::keep`]; what has no longer than `leeway` to live is taken for expired.
     pub(super) fn renew(&mut self, now: Instant, set: &Set, leeway: Duration) -> Set {
+        self.renew_both(now, set, leeway).0
+    }
+
+    /// Like [`Cache::renew`]; with what was kept instead, if that has less time to live.
+    fn renew_both(&mut self, now: Instant, set: &Set, leeway: Duration) -> (Set, Option<Set>) {
         let mut set = self.bounded(now, set);
         let known = self.set_in(now, &set.name, set.rtype, set.class);
         if let Some(old) = known.filter(|old| !old.expired(now + leeway)) {
@@ -125,7 +135,7 @@ impl Cache {
                 set.trust == old.trust && !equal
             };
             if !better {
-                return old;
+                return (old, None);
             }
             // A delegation lives as long as its parent said at first: else a name server could keep a withdrawn
             // delegation alive for ever ("ghost domains").
@@ -139,11 +149,11 @@ impl Cache {
                 let mut kept = Rrset::clone(&set);
                 kept.expires = old.expires;
                 self.put_set(now, &kept);
-                return set;
+                return (set, Some(Arc::new(kept)));
             }
         }
         self.put_set(now, &set);
-        set
+        (set, None)
     }
 
     fn bounded(&self, now: Instant, set: &Set) -> Set {
@@ -189,11 +199,14 @@ impl Cache {
             let max = self.lifetimes.max_negative;
             soa.set_ttl(now, left.min(minimum).clamp(self.lifetimes.min_negative.min(max), max));
         }
-        let kept = |cache: &mut Cache, sets: &mut Vec<Set>, negative: bool| {
+        let mut shorter: Vec<Set> = Vec::new();
+        let mut kept = |cache: &mut Cache, sets: &mut Vec<Set>, negative: bool| {
             for set in sets {
                 // The SOA of a negative answer has a lifetime of its own, and is no news about the zone.
                 if !(negative && set.rtype == RecordType::SOA) {
-                    *set = cache.renew(now, set, leeway);
+                    let (told, kept) = cache.renew_both(now, set, leeway);
+                    *set = told;
+                    shorter.extend(kept);
                 }
             }
         };
@@ -243,7 +256,10 @@ impl Cache {
             self.messages.remove(&question_key(&msg.question)[..]);
         } else {
             let key = question_key(&msg.question).into();
-            self.messages.put_until(now, msg.expires, until, key, msg.clone());
+            match as_kept(now, &msg, &shorter) {
+                Some(own) => self.messages.put_until(now, own.expires, until, key, Arc::new(own)),
+                None => self.messages.put_until(now, msg.expires, until, key, msg.clone()),
+            }
         }
         msg
     }
@@ -281,6 +297,12 @@ impl Cache {
     /// A message whose time is over, but not longer than may be served.
     pub(super) fn stale(&self, now: Instant, question: &Question) -> Option<Arc<Msg>> {
         self.messages.get_stale(now, &question_key(question)[..]).cloned()
+    }
+
+    /// Lets an answer be served for as long again after its end, as long as nothing has pushed it out; whether there is one.
+    pub(super) fn prolong_stale(&mut self, now: Instant, question: &Question) -> bool {
+        let end = now + Duration::from_secs(u64::from(self.lifetimes.stale));
+        self.messages.prolong(&question_key(question)[..], end)
     }
 
     /// An answer out of sets that came in other messages.
@@ -479,6 +501,19 @@ fn weight(msg: &Msg) -> usize {
     let of_set =
         |set: &Set| 160 + set.data.iter().chain(&set.sigs).map(|data| data.len() + 32).sum::<usize>();
     400 + msg.sets().map(of_set).sum::<usize>()
+}
+
+/// The message with those of its sets that the cache keeps for a shorter time than it tells.
+fn as_kept(now: Instant, msg: &Msg, shorter: &[Set]) -> Option<Msg> {
+    let mut own = (!shorter.is_empty()).then(|| msg.clone())?;
+    for set in own.answer.iter_mut().chain(&mut own.authority).chain(&mut own.additional) {
+        if let Some(kept) = shorter.iter().find(|kept| kept.is(&set.name, set.rtype)) {
+            *set = kept.clone();
+        }
+    }
+    own.expires = own.expires.min(now + Duration::from_secs(u64::from(own.ttl(now))));
+    own.prefetch_at = own.prefetch_at.min(own.expires);
+    Some(own)
 }
 
 fn of_set(now: Instant, question: &Question, set: Set) -> Msg {

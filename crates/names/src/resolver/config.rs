@@ -87,6 +87,9 @@ pub struct ResolverConfig {
     pub client_strings: Prefixes<Vec<u8>>,
     /// The code of the option that holds them.
     pub client_string_code: u16,
+    /// A server that cannot be reached is asked again as often as one that is silent: what the network said need not
+    /// be true, nor last.
+    pub retry_unreachable: bool,
     /// Tell zones that ask for it what is wrong with them (RFC 9567).
     pub report_errors: bool,
     /// What bounds the work.
@@ -136,6 +139,7 @@ impl ResolverConfig {
             tcp_upstream: false,
             client_strings: Prefixes::default(),
             client_string_code: 65_001,
+            retry_unreachable: false,
             report_errors: false,
             limits: Limits::default(),
         }

@@ -117,7 +117,10 @@ pub(super) async fn iterate(cx: &Cx, question: &Question, options: &Options) -> 
                 let text = format!("the alias {} leads back to itself", name_text(&set.name));
                 return Err(failure(0, text, true));
             }
-            chain.push(set.clone());
+            // A DNAME may serve twice on one way.
+            if !chain.iter().any(|old| old.is(&set.name, set.rtype)) {
+                chain.push(set.clone());
+            }
         }
         // An alias out of a wildcard needs its denial, too.
         let proofs =
@@ -166,10 +169,15 @@ fn look_up(cx: &Cx, question: &Question) -> Result<Option<Arc<Msg>>, Failure> {
     if no_cache {
         return Ok(None);
     }
+    let failed = core.cache.failure(core.now, question);
     if let Some(msg) = core.cache.message(core.now, question) {
-        return Ok(Some(msg));
+        // What was found wrong a moment ago is not looked at again because its records are still here.
+        let checked = core.job_ref(cx.job).key.kind == Kind::Checked;
+        if !(checked && failed.is_some() && msg.security == Security::Unchecked) {
+            return Ok(Some(msg));
+        }
     }
-    if let Some((code, text)) = core.cache.failure(core.now, question) {
+    if let Some((code, text)) = failed {
         return Err(failure(code, text, false));
     }
     let ours = |up: &Upstream| !up.zone.is_root() && up.zone.zone_of(&question.name);
@@ -210,6 +218,7 @@ fn finished(
                 whole.sources.push(*address);
             }
         }
+        whole.answer.retain(|set| !chain.iter().any(|old| old.is(&set.name, set.rtype)));
         whole.answer.splice(0..0, chain);
         for set in denials {
             if !whole.authority.iter().any(|other| other.is(&set.name, set.rtype)) {

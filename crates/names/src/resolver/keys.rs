@@ -15,7 +15,7 @@ use crate::dnssec::ede;
 use crate::dnssec::keys::{Trusted, anchor_use, has_useful_ds, keys_by_anchor, keys_by_ds};
 use crate::dnssec::nsec::{self, Nodata};
 use crate::dnssec::nsec3::{Denial, Proof};
-use crate::dnssec::records::Rrsig;
+use crate::dnssec::records::{Dnskey, Rrsig};
 use crate::dnssec::verify::{Context, Verified, verify_set};
 use crate::rrset::{Data, Rrset, Security};
 use crate::text::name_text;
@@ -524,6 +524,9 @@ async fn prime(cx: &Cx, operations: &Operations, zone: &Name) -> KeyState {
         with_context(core, operations, |context| keys_by_anchor(context, zone, &anchor.ds, &anchor.keys, set))
     };
     let (mut state, ttl) = dnskeys(cx, zone, u32::MAX, judge).await;
+    if matches!(state, KeyState::Bogus(..)) && revoked(cx, zone).await {
+        state = KeyState::Insecure(None);
+    }
     let mut core = cx.core();
     let now = core.now;
     if !core.config.stripped_is_bogus && matches!(state, KeyState::Bogus(ede::DNSKEY_MISSING, _)) {
@@ -531,4 +534,23 @@ async fn prime(cx: &Cx, operations: &Operations, zone: &Name) -> KeyState {
     }
     core.keys.put(now, zone, state.clone(), ttl);
     state
+}
+
+/// Whether an anchor's zone has just taken its last key back: no question need wait for the next look at it
+/// (RFC 5011 section 5).
+async fn revoked(cx: &Cx, zone: &Name) -> bool {
+    if !cx.core().points.iter().any(|point| point.zone == *zone) {
+        return false;
+    }
+    let ask = Question::new(zone.clone(), RecordType::DNSKEY);
+    let Ok(msg) = cx.fetch(Kind::PlainFresh, ask).await else { return false };
+    let Some(set) = msg.answer.iter().find(|set| set.is(zone, RecordType::DNSKEY)) else { return false };
+    let mut core = cx.core();
+    let revokes =
+        |data: &Data| Dnskey::read(data).is_some_and(|key| key.is_revoked() && key.is_entry_point());
+    if !set.data.iter().any(revokes) {
+        return false;
+    }
+    core.show(zone, set);
+    core.points.iter().any(|point| point.zone == *zone && point.revoked)
 }

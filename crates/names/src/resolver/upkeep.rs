@@ -10,6 +10,7 @@ use super::Deadline;
 use super::core::Core;
 use super::jobs::{Budget, Cx, Key, Kind};
 use super::keys::{Operations, with_context};
+use super::message::Set;
 use crate::wire::Question;
 
 impl Core {
@@ -63,43 +64,63 @@ impl Core {
 /// Asks for a trust point's keys and draws the conclusions.
 pub(super) async fn probe(cx: &Cx, zone: &Name) {
     let ask = Question::new(zone.clone(), RecordType::DNSKEY);
-    let Some(number) = cx.core().points.iter().position(|point| point.zone == *zone) else { return };
     let tries = cx.core().config.limits.restarts + 1;
+    let mut seen = Seen::Nothing;
     for _ in 0..tries {
         let answer = cx.fetch(Kind::PlainFresh, ask.clone()).await;
         let mut core = cx.core();
-        let now = core.clock();
-        let set = answer
-            .as_ref()
-            .ok()
-            .and_then(|msg| msg.answer.iter().find(|set| set.is(zone, RecordType::DNSKEY)));
-        let mut point = core.points[number].clone();
-        let good = match set {
-            Some(set) => {
-                let operations = Operations::new();
-                with_context(&core, &operations, |context| point.observe(context, now, set)).is_ok()
-            }
-            None => {
-                point.no_answer(now);
-                false
-            }
-        };
-        core.points[number] = point;
-        if good {
+        let Ok(msg) = answer else { continue };
+        let Some(set) = msg.answer.iter().find(|set| set.is(zone, RecordType::DNSKEY)) else { continue };
+        seen = core.show(zone, set);
+        if seen != Seen::Wrong {
             break;
         }
-        if let (Ok(msg), Some(_)) = (&answer, set) {
-            core.distrust(&ask, msg);
+        core.distrust(&ask, &msg);
+    }
+    if seen == Seen::Nothing {
+        cx.core().settle_point(zone, false);
+    }
+}
+
+/// What a trust point made of a DNSKEY set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// There is no such trust point, or no set.
+    Nothing,
+    /// Nothing trusted signed it.
+    Wrong,
+    /// It was taken in.
+    Good,
+}
+
+impl Core {
+    /// Shows a trust point its zone's keys, and lets the anchors be what it trusts now.
+    pub(super) fn show(&mut self, zone: &Name, set: &Set) -> Seen {
+        let now = self.clock();
+        let Some(mut point) = self.points.iter().find(|point| point.zone == *zone).cloned() else {
+            return Seen::Nothing;
+        };
+        let operations = Operations::new();
+        let good = with_context(self, &operations, |context| point.observe(context, now, set)).is_ok();
+        if let Some(old) = self.points.iter_mut().find(|old| old.zone == *zone) {
+            *old = point;
         }
+        self.settle_point(zone, true);
+        if good { Seen::Good } else { Seen::Wrong }
     }
-    let mut core = cx.core();
-    let now = core.clock();
-    let portion = (core.random.next() >> 11) as f64 / (1_u64 << 53) as f64;
-    core.points[number].schedule(now, portion);
-    if core.points[number].last_success > 0 {
-        core.points_changed.insert(number);
+
+    /// Sets the clock of a trust point that was looked at. Without an answer nothing about it is new.
+    fn settle_point(&mut self, zone: &Name, answered: bool) {
+        let Some(number) = self.points.iter().position(|point| point.zone == *zone) else { return };
+        let now = self.clock();
+        let portion = (self.random.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        self.points[number].schedule(now, portion, answered);
+        if answered && (self.points[number].last_success > 0 || self.points[number].revoked) {
+            self.points_changed.insert(number);
+        }
+        self.trust_point(number);
+        self.keys.clear();
+        self.deadlines.retain(|(_, deadline)| *deadline != Deadline::Probe(number));
+        self.set_probe(number);
     }
-    core.trust_point(number);
-    core.keys.clear();
-    core.set_probe(number);
 }

@@ -400,6 +400,19 @@ fn too_many() -> Verdict {
     Verdict { security: Security::Insecure, reason }
 }
 
+/// The denials that may call a name insecure: those of zones at or below its closest anchor. A zone above may deny that
+/// the name exists; that nothing is signed there is not for it to say, and may have come with an alias on the way.
+fn competent(cx: &Cx, denials: &[Set], name: &Name, rtype: RecordType) -> Vec<Set> {
+    let about = if rtype == RecordType::DS && !name.is_root() { name.base_name() } else { name.clone() };
+    let core = cx.core();
+    let Some((anchor, _)) = core.anchors.above(&about) else { return denials.to_vec() };
+    let competent = |set: &&Set| {
+        let signer = set.sigs.iter().find_map(|sig| Rrsig::read(sig)).map(|sig| sig.signer);
+        signer.is_some_and(|signer| anchor.zone_of(&signer))
+    };
+    denials.iter().filter(competent).cloned().collect()
+}
+
 /// Whether the absence at the end of the chain is proven.
 async fn denial(
     cx: &Cx,
@@ -408,11 +421,25 @@ async fn denial(
     name: &Name,
     signed_denial: bool,
 ) -> Verdict {
-    let denials = denials(msg);
-    let rtype = msg.question.rtype;
-    if denials.is_empty() && !signed_denial {
+    let all = denials(msg);
+    if all.is_empty() && !signed_denial {
         return unsigned_denial(cx, operations, msg, name).await;
     }
+    let verdict = proven(cx, msg, name, &all);
+    if verdict.security != Security::Insecure {
+        return verdict;
+    }
+    let competent = competent(cx, &all, name, msg.question.rtype);
+    match competent.len() {
+        0 => unsigned_denial(cx, operations, msg, name).await,
+        some if some < all.len() => proven(cx, msg, name, &competent),
+        _ => verdict,
+    }
+}
+
+/// What these denials show of the absence at the end of the chain.
+fn proven(cx: &Cx, msg: &mut Msg, name: &Name, denials: &[Set]) -> Verdict {
+    let rtype = msg.question.rtype;
     let no_name = msg.rcode == rcode::NXDOMAIN;
     let by_nsec: Vec<&Set> = denials.iter().filter(|set| set.rtype == RecordType::NSEC).collect();
     if no_name && nsec_no_name(&by_nsec, name) {
@@ -425,7 +452,7 @@ async fn denial(
         }
         return Verdict::of(Security::Secure);
     }
-    if let Some(denial) = Denial::new(&denials, name) {
+    if let Some(denial) = Denial::new(denials, name) {
         if denial.too_many_iterations(cx.core().config.nsec3_iterations) {
             return too_many();
         }

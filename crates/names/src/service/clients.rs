@@ -32,6 +32,11 @@ impl Tags {
         self.0 & other.0 != 0
     }
 
+    /// Those of either.
+    pub fn and(self, other: Tags) -> Tags {
+        Tags(self.0 | other.0)
+    }
+
     /// Their numbers, in the order in which they were named first.
     fn numbers(self) -> impl Iterator<Item = usize> {
         (0..TAGS_MAX).filter(move |at| self.0 >> at & 1 == 1)

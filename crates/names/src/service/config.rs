@@ -19,6 +19,9 @@ pub struct Stale {
     pub enabled: bool,
     /// TTL that such records are given, in seconds (RFC 8767 section 4 recommends 30).
     pub reply_ttl: u32,
+    /// A failure to fetch it anew lets an answer be served for as long again: whoever is gone for long is still
+    /// answered for.
+    pub reset: bool,
     /// How long a fresh answer is waited for; zero: the stale one goes out at once, and is refreshed behind.
     pub client_timeout: Duration,
 }

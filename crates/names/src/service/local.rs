@@ -312,8 +312,10 @@ impl LocalZone {
         let of_tag = client.and_then(|client| client.records(self.tags)).filter(|_| kind == Kind::Redirect);
         let of_tag = of_tag.filter(|records| !fitting(records, name, question.rtype).is_empty());
         if let Some(records) = of_tag.or(here) {
-            let wanted =
-                |record: &&RawRecord| record.rtype == question.rtype || question.rtype == RecordType::ANY;
+            let wanted = |record: &&RawRecord| {
+                record.class == question.class
+                    && (record.rtype == question.rtype || question.rtype == RecordType::ANY)
+            };
             let found: Vec<RawRecord> = records
                 .iter()
                 .filter(wanted)
@@ -352,12 +354,17 @@ impl LocalZone {
     }
 
     fn empty(&self, apex: &Name, rcode: u16) -> Verdict {
-        let soa =
-            self.records.get(apex).into_iter().flatten().filter(|record| record.rtype == RecordType::SOA);
+        let own = self.records.get(apex).into_iter().flatten();
+        let soa = own.filter(|record| record.rtype == RecordType::SOA).map(|record| {
+            // RFC 2308 section 3: no longer than its last field says.
+            let minimum =
+                record.data.last_chunk::<4>().map_or(record.ttl, |octets| u32::from_be_bytes(*octets));
+            RawRecord { ttl: record.ttl.min(minimum), ..record.clone() }
+        });
         Verdict::Answer(LocalAnswer {
             rcode,
-            authority: if rcode == 5 { Vec::new() } else { soa.cloned().collect() },
-            authoritative: rcode != 5,
+            authority: if rcode == 5 { Vec::new() } else { soa.collect() },
+            authoritative: true,
             ..LocalAnswer::default()
         })
     }

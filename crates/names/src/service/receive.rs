@@ -42,15 +42,19 @@ impl Service {
         {
             return Some(Some(message));
         }
-        let mut question = packet.questions[0].clone();
-        if question.class == CLASS_ANY {
-            // Of all classes we know one.
-            question.class = CLASS_IN;
-        }
+        let asked = &packet.questions[0];
+        // Of all classes we know one; local data may be in any.
+        let class = if asked.class == CLASS_ANY { CLASS_IN } else { asked.class };
+        let question = Question { class, ..asked.clone() };
         if !self.config.resolver.dnssec_ok {
             reply.without_signatures();
         }
         if question.class == CLASS_CH {
+            if let Verdict::Answer(answer) = self.local(asked, from)
+                && !answer.answer.is_empty()
+            {
+                return Some(Some(reply.local(&answer)));
+            }
             return Some(Some(self.chaos(&reply, &question)));
         }
         let allowed = action == Action::AllowSnoop;
@@ -61,7 +65,7 @@ impl Service {
         if self.config.deny_any && question.rtype == RecordType::ANY {
             return Some(Some(reply.local(&local::LocalAnswer::default())));
         }
-        match self.local(&question, from) {
+        match self.local(asked, from) {
             Verdict::Pass | Verdict::NoView => {}
             Verdict::Drop => return Some(None),
             Verdict::Answer(answer) => return Some(Some(reply.local(&answer))),

@@ -149,6 +149,9 @@ impl Service {
             self.stale_timers.remove(&(at, id));
         }
         let failed = answer.code == hickory_proto::op::ResponseCode::ServFail;
+        if failed && self.config.stale.enabled && self.config.stale.reset {
+            self.resolver.prolong_stale(&waiting.asked);
+        }
         if failed
             && self.config.stale.enabled
             && let Some(stale) = self.resolver.stale_answer(&waiting.asked, self.config.stale.reply_ttl)

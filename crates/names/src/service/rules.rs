@@ -54,10 +54,16 @@ impl Service {
             match said {
                 policy::Verdict::Pass => break,
                 policy::Verdict::PassThrough => ticket.free = true,
-                verdict => match self.apply(&mut ticket, verdict, true) {
-                    Some(message) => return Some(message),
-                    None => continue,
-                },
+                verdict => {
+                    // What begins with others' aliases is not ours.
+                    let own = ticket.prefix.is_empty()
+                        || ticket.reply.is_authoritative()
+                        || matches!(verdict, policy::Verdict::Answer(_));
+                    match self.apply(&mut ticket, verdict, own) {
+                        Some(message) => return Some(message),
+                        None => continue,
+                    }
+                }
             }
         }
         self.begin(now, ticket)

@@ -226,6 +226,7 @@ fn service(args: &ServeDnsArgs) -> Result<ServiceConfig, Failure> {
     config.stale = Stale {
         enabled: args.serve_stale.is_some(),
         reply_ttl: STALE_TTL,
+        reset: false,
         // RFC 8767 section 5 recommends 1.8 s.
         client_timeout: std::time::Duration::from_millis(1800),
     };

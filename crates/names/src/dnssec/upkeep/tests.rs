@@ -36,6 +36,34 @@ fn a_bad_file_says_where() {
     assert!(TrustPoint::from_text("a.lab. A 192.0.2.1").expect_err("no anchor").starts_with("line 1"));
 }
 
+#[test]
+fn time_alone_makes_a_key_valid_that_was_seen_often_enough() {
+    let mut point = TrustPoint::from_text(FILE).expect("a good file");
+    let (since, seen) = point
+        .keys
+        .iter()
+        .find(|key| key.stage == Stage::AddPending)
+        .map(|key| (key.since, key.seen))
+        .expect("one waits");
+    assert!(seen >= SEEN_MIN, "it was seen {seen} times");
+    point.ripen(since + ADD_HOLD_DOWN - 1);
+    assert_eq!(point.trusted().len(), 1, "not a second too early");
+    point.ripen(since + ADD_HOLD_DOWN);
+    assert_eq!(point.trusted().len(), 2, "whatever the zone's set says then");
+}
+
+#[test]
+fn without_an_answer_it_is_asked_again_soon_and_nothing_is_new() {
+    let mut point = TrustPoint::from_text(FILE).expect("a good file");
+    point.failures = 0;
+    let before = point.clone();
+    point.schedule(1_300_000_000, 0.0, false);
+    assert_eq!(point.next_probe, 1_300_000_000 + before.retry);
+    point.schedule(1_300_000_000, 0.0, true);
+    assert_eq!(point.next_probe, 1_300_000_000 + before.interval);
+    assert_eq!((point.last_asked, point.failures), (before.last_asked, 0));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(at in 0..FILE.len(), byte in any::<u8>(), cut in 0..FILE.len()) {

@@ -36,6 +36,8 @@ pub fn record_from_text(
             class = CLASS_CH;
         } else if word.text.eq_ignore_ascii_case("HS") {
             class = 4;
+        } else if let Some(number) = other_class(&rest[0].text, rest.get(1)) {
+            class = number;
         } else {
             break;
         }
@@ -44,6 +46,15 @@ pub fn record_from_text(
     let rtype = parse_type(&rest[0].text).ok_or_else(|| format!("has an unknown type {}", rest[0].text))?;
     let data = from_text(rtype, &rest[1..], origin)?;
     Ok(RawRecord { name, rtype, class, ttl, data: data.into() })
+}
+
+/// `CLASS255` (RFC 3597 section 5), and ANY where a type follows: else it is one itself.
+fn other_class(word: &str, next: Option<&super::Word>) -> Option<u16> {
+    if word.eq_ignore_ascii_case("ANY") {
+        return next.is_some_and(|next| parse_type(&next.text).is_some()).then_some(255);
+    }
+    let number = word.get(..5).filter(|start| start.eq_ignore_ascii_case("CLASS"));
+    number.and_then(|_| word.get(5..)?.parse().ok())
 }
 
 /// The records of a master file: `$ORIGIN`, `$TTL`, inherited owners, and records over several lines in parentheses.

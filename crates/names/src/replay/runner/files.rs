@@ -43,20 +43,11 @@ impl Runner<'_> {
         let origin = config.iter().find(|setting| setting.key == "name" && setting.clause_number == clause);
         let origin = &origin.ok_or("a zone without a name")?.value;
         let origin = crate::rdata::name_from_text(origin, &hickory_proto::rr::Name::root())?;
-        let mut have: Vec<String> = self.service.held_zone(&origin).map_or_else(Vec::new, |zone| {
-            zone.records().iter().map(|record| entry::shown(record, true)).collect()
-        });
-        let mut wanted: Vec<String> = crate::rdata::master_records(&wanted.join("\n"), &origin)?
-            .iter()
-            .map(|record| entry::shown(record, true))
-            .collect();
-        have.sort();
-        wanted.sort();
-        if have == wanted {
-            return Ok(());
+        let have = self.service.held_zone(&origin).map_or_else(Vec::new, |zone| zone.records().to_vec());
+        let wanted = crate::rdata::master_records(&wanted.join("\n"), &origin)?;
+        match entry::records::differing(&wanted, &have, true) {
+            Some(how) => Err(format!("the file {name}: {how}")),
+            None => Ok(()),
         }
-        let missing: Vec<&String> = wanted.iter().filter(|line| !have.contains(line)).collect();
-        let extra: Vec<&String> = have.iter().filter(|line| !wanted.contains(line)).collect();
-        Err(format!("the file {name}: missing {missing:?}, unexpected {extra:?}"))
     }
 }

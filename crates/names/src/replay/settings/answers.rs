@@ -23,7 +23,7 @@ impl Builder<'_> {
             "prefetch" => config.prefetch = yes(setting),
             "serve-expired" => config.stale.enabled = yes(setting),
             "serve-expired-ttl" => self.stale_ttl = number(setting)?,
-            "serve-expired-ttl-reset" if !yes(setting) => {}
+            "serve-expired-ttl-reset" => config.stale.reset = yes(setting),
             "serve-expired-reply-ttl" => config.stale.reply_ttl = number(setting)?,
             "serve-expired-client-timeout" => {
                 config.stale.client_timeout = Duration::from_millis(number(setting)?);

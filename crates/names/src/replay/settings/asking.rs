@@ -6,7 +6,7 @@ use hickory_proto::rr::Name;
 
 use super::super::script::Setting;
 use super::Builder;
-use super::values::{hints, name, number, prefix, unquoted, yes};
+use super::values::{hints, name, number, octets, prefix, unquoted, yes};
 use crate::resolver::Minimise;
 use crate::service::dns64::Dns64;
 
@@ -41,6 +41,12 @@ impl Builder<'_> {
             "harden-unverified-glue" => resolver.verify_sibling_glue = yes(setting),
             "harden-glue" => resolver.scrubbing.glue_from_anywhere = !yes(setting),
             "harden-below-nxdomain" => resolver.nothing_below_nxdomain = yes(setting),
+            "rrset-cache-size" | "msg-cache-size" => {
+                let room = &mut resolver.limits.cache_octets;
+                let wanted = octets(&setting.value).ok_or("no size")?;
+                *room = if self.sized { wanted.min(*room) } else { wanted };
+                self.sized = true;
+            }
             "do-ip4" => resolver.v4 = yes(setting),
             "do-ip6" => resolver.v6 = yes(setting),
             "tcp-upstream" => resolver.tcp_upstream = yes(setting),

@@ -22,7 +22,8 @@ impl Builder<'_> {
                 let (address, bits) = prefix(&setting.value)?;
                 let tags =
                     self.tags.tags(setting.rest.split_whitespace().map(|tag| tag.trim_matches('"')))?;
-                config.clients.known.entry(address, bits).tags = tags;
+                let client = config.clients.known.entry(address, bits);
+                client.tags = client.tags.and(tags);
             }
             "access-control-tag-action" | "access-control-tag-data" => {
                 let (address, bits) = prefix(&setting.value)?;

@@ -4,7 +4,7 @@ use hickory_proto::rr::Name;
 
 use super::super::script::Setting;
 use super::Builder;
-use super::values::{name, number, yes};
+use super::values::{name, number, words, yes};
 use crate::rdata::record_from_text;
 
 impl Builder<'_> {
@@ -14,7 +14,7 @@ impl Builder<'_> {
         let resolver = &mut config.resolver;
         match setting.key.as_str() {
             "trust-anchor" => {
-                let record = record_from_text(&setting.value, &Name::root(), 3600, None)?;
+                let record = record_from_text(&words(setting).join(" "), &Name::root(), 3600, None)?;
                 if !resolver.anchors.add(&record) {
                     return Err("neither DS nor DNSKEY".into());
                 }

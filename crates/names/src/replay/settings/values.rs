@@ -17,7 +17,7 @@ pub(super) fn words(setting: &Setting) -> Vec<String> {
 }
 
 pub(super) fn yes(setting: &Setting) -> bool {
-    setting.value == "yes"
+    matches!(setting.value.to_ascii_lowercase().as_str(), "yes" | "on" | "true")
 }
 
 pub(super) fn number<T: std::str::FromStr>(setting: &Setting) -> Result<T, String> {
@@ -26,6 +26,19 @@ pub(super) fn number<T: std::str::FromStr>(setting: &Setting) -> Result<T, Strin
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
     name_from_text(text, &Name::root())
+}
+
+/// A size in octets, perhaps with `k`, `m` or `g`; what it bounds at least is one.
+pub(super) fn octets(text: &str) -> Option<usize> {
+    let digits = text.trim_end_matches(['b', 'B']);
+    let shift = match digits.chars().last()? {
+        'k' | 'K' => 10,
+        'm' | 'M' => 20,
+        'g' | 'G' => 30,
+        _ => 0,
+    };
+    let number: usize = digits.trim_end_matches(char::is_alphabetic).parse().ok()?;
+    number.checked_mul(1 << shift).map(|octets| octets.max(1))
 }
 
 /// `address`, `address/length`.

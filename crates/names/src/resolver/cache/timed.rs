@@ -138,6 +138,19 @@ impl<K: Ord + Clone, V> Timed<K, V> {
         }
     }
 
+    /// Keeps an entry at hand until `end` at least, also one whose end has come but that is still here.
+    pub(in crate::resolver) fn prolong<Q: Ord + ?Sized>(&mut self, key: &Q, end: Instant) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        let Some((key, mut entry)) = self.entries.remove_entry(key) else { return false };
+        self.by_end.remove(&(entry.end, key.clone()));
+        entry.end = entry.end.max(end);
+        self.by_end.insert((entry.end, key.clone()));
+        self.entries.insert(key, entry);
+        true
+    }
+
     pub(in crate::resolver) fn clear(&mut self) {
         self.entries.clear();
         self.by_end.clear();

@@ -159,7 +159,9 @@ pub(super) async fn wait(
                 core.complain(&id, &said, None);
                 core.close(id);
                 open.retain(|open| *open != id);
-                targets.out(address);
+                if !(core.config.retry_unreachable && matches!(said, Said::Unreachable(_))) {
+                    targets.out(address);
+                }
                 return None;
             }
             Event::Packet(packet) => (packet, exchange.ask.clone()),

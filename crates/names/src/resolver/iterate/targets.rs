@@ -100,6 +100,7 @@ impl Targets {
 
     fn add(&mut self, core: &super::super::core::Core, address: IpAddr, server: &Name) {
         let config = &core.config;
+        let told = address;
         let usable = if address.is_ipv4() { config.v4 } else { config.v6 };
         // NAT64: a v4 server behind a v6-only network is reached by its embedded address (RFC 6146).
         let (address, usable) = match (address, &config.nat64) {
@@ -108,10 +109,10 @@ impl Targets {
             }
             _ => (address, usable),
         };
-        let forbidden = config
-            .never_ask
-            .iter()
-            .any(|(prefix, length)| super::super::in_prefix(address, *prefix, *length));
+        let within = |(prefix, length): (IpAddr, u8)| super::super::in_prefix(told, prefix, length);
+        // What counts is the server's own address, not the gateway's prefix it may be reached through.
+        let translated = config.nat64.is_some_and(|(prefix, length)| within((prefix.into(), length)));
+        let forbidden = !translated && config.never_ask.iter().any(|prefix| within(*prefix));
         let known = self.candidates.iter().any(|candidate| candidate.address == address);
         if usable && !forbidden && !known && self.candidates.len() < CANDIDATES_MAX {
             self.candidates.push(Candidate {

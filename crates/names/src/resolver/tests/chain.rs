@@ -12,10 +12,10 @@ use crate::dnssec::signing::flaw::{self, Flaw};
 use crate::dnssec::signing::zone::Chain as Denials;
 use crate::dnssec::signing::{KEY_SIGNING, SigningKey, ZONE_SIGNING};
 use crate::rdata::master_records;
-use crate::resolver::Answer;
+use crate::resolver::{Answer, ResolverConfig};
 use crate::rrset::Security;
 use crate::text::parse_name;
-use crate::wire::Packet;
+use crate::wire::{Packet, Question};
 
 const DATE: u32 = 1_780_272_000;
 const BELOW: &str = "192.0.2.2";
@@ -29,6 +29,7 @@ www.shop. 300 A 192.0.2.3
 z.shop. 300 CNAME www.shop.
 dead.shop. 300 CNAME nowhere.shop.
 away.shop. 300 CNAME www.plain.
+far.shop. 300 CNAME none.loose.shop.
 home.shop. 300 CNAME ns.
 *.wild.shop. 300 TXT any
 *.alias.shop. 300 CNAME www.shop.
@@ -59,6 +60,16 @@ fn plain(text: &str) -> Arc<SignedZone> {
 
 /// A signed root with `shop.` below it, which has these flaws, and `plain.` which nobody signed.
 fn world(denials: &Denials, flaws: &[Flaw]) -> Net {
+    world_with(denials, flaws, |_| {}, |_, _, _| {})
+}
+
+/// The same with other settings, and with something done to what the server below says: it, the question and the answer.
+fn world_with(
+    denials: &Denials,
+    flaws: &[Flaw],
+    settings: impl FnOnce(&mut ResolverConfig),
+    twist: fn(&Authority, &Packet, &mut Packet),
+) -> Net {
     let shop = parse_name("shop").expect("a name");
     let mut root = String::from(
         ". 300 SOA ns. nobody. 1 2 3 4 60\n. 300 NS ns.\nns. 300 A 192.0.2.1\n\
@@ -78,15 +89,51 @@ fn world(denials: &Denials, flaws: &[Flaw]) -> Net {
         config.anchors.add_ds(&Name::root(), anchor.into());
         config.validate = true;
         config.epoch = u64::from(DATE);
+        settings(config);
     });
     let above = Authority::new([zone(".", &root, Denials::Nsec, &[])]);
     let below = Authority::new([zone("shop", ZONE, denials.clone(), flaws), plain(unsigned), plain(loose)]);
     for (address, authority) in [(ROOT, above), (BELOW, below)] {
         net.script(address, 10, move |query, udp| {
-            authority.answer(query, udp).into_iter().map(Reply::Message).collect()
+            let answers = authority.answer(query, udp).into_iter();
+            let twisted = answers.map(|bytes| {
+                let mut packet = Packet::read(&bytes).expect("its own answer");
+                let query = Packet::read(query).expect("our own question");
+                twist(&authority, &query, &mut packet);
+                Reply::Message(packet.write(usize::from(u16::MAX)).expect("it fits"))
+            });
+            twisted.collect()
         });
     }
     net
+}
+
+#[test]
+fn what_a_zone_above_denies_says_nothing_below_a_closer_anchor() {
+    let opt_out = Denials::Nsec3 { iterations: 0, salt: Vec::new(), opt_out: true };
+    // Whoever sits on the way puts a true denial of the zone above beside the alias: "nothing is signed there".
+    let twist = |authority: &Authority, query: &Packet, answer: &mut Packet| {
+        let asked = query.questions[0].name.to_ascii();
+        if !asked.eq_ignore_ascii_case("far.shop.") {
+            return;
+        }
+        let mut other = query.clone();
+        other.questions[0] =
+            Question::new(parse_name("loose.shop").expect("a name"), hickory_proto::rr::RecordType::DS);
+        let bytes = other.write(usize::from(u16::MAX)).expect("it fits");
+        let denial = authority.answer(&bytes, false).expect("it answers");
+        answer.authorities.extend(Packet::read(&denial).expect("its own answer").authorities);
+        answer.authorities.retain(|record| record.rtype != hickory_proto::rr::RecordType::SOA);
+    };
+    let answer = world_with(&opt_out, &[], |_| {}, twist).resolve("far.shop AAAA");
+    assert_eq!(answer.security, Security::Insecure, "without an anchor of its own: {answer:?}");
+    let anchored = |config: &mut ResolverConfig| {
+        let zone = parse_name("loose.shop").expect("a name");
+        let ds = keys("loose.shop")[0].ds(&zone, 2).expect("SHA-256 is known");
+        config.anchors.add_ds(&zone, ds.into());
+    };
+    let answer = world_with(&opt_out, &[], anchored, twist).resolve("far.shop AAAA");
+    assert_eq!(answer.security, Security::Bogus, "the zone has an anchor and no signatures: {answer:?}");
 }
 
 fn asked(net: &mut Net, question: &str) -> (Arc<Answer>, Chain) {
