@@ -7,12 +7,16 @@ use thru_dissect::file::{Item, Reader};
 use thru_dissect::show::{JsonScratch, LineOptions, json_line, line, outline};
 use thru_dissect::{Arena, Dissector, Meta, Options};
 
-const CAPTURES: [&[u8]; 5] = [
+const CAPTURES: [&[u8]; 9] = [
     include_bytes!("../../crates/dissect/tests/data/tls13-early.pcapng"),
     include_bytes!("../../crates/dissect/tests/data/tls13-update.pcapng"),
     include_bytes!("../../crates/dissect/tests/data/tls12-chacha.pcapng"),
     include_bytes!("../../crates/dissect/tests/data/quic-update.pcapng"),
     include_bytes!("../../crates/dissect/tests/data/h3.pcapng"),
+    include_bytes!("../../crates/dissect/tests/data/tls12-blocks.pcapng"),
+    include_bytes!("../../crates/dissect/tests/data/tls-old.pcapng"),
+    include_bytes!("../../crates/dissect/tests/data/dtls.pcapng"),
+    include_bytes!("../../crates/dissect/tests/data/websocket.pcapng"),
 ];
 
 fuzz_target!(|input: (u8, Vec<(u8, u8, u16, u8)>, Vec<Vec<u8>>)| {

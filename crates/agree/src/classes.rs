@@ -24,7 +24,7 @@ struct Class {
 }
 
 #[derive(Debug)]
-enum Test {
+pub(crate) enum Test {
     Any,
     /// Here is nothing of it.
     OursEmpty,
@@ -78,12 +78,7 @@ fn class(line: &str) -> Option<Class> {
         "after-zero" => Test::AfterZero,
         "suffix" => Test::Suffix,
         "far" => Test::Far,
-        both => {
-            let (ours, theirs) = both.split_once('/')?;
-            let names =
-                |list: &str| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-            Test::Layers(names(ours), names(theirs))
-        }
+        both => Test::layers(both)?,
     };
     words.next().filter(|reason| !reason.is_empty())?;
     Some(Class { verdict, field, test })
@@ -95,31 +90,43 @@ impl Class {
             Some(begin) => field.starts_with(begin),
             None => field == self.field,
         };
-        named
-            && match &self.test {
-                Test::Any => true,
-                Test::OursEmpty => ours.is_empty(),
-                Test::TheirsEmpty => theirs.is_empty(),
-                Test::Suffix => !ours.is_empty() && theirs.ends_with(ours),
-                Test::Far => theirs.parse::<f64>().is_ok_and(|seconds| seconds.abs() > 18e9),
-                Test::AfterZero => {
-                    let (ours, theirs): (Vec<&str>, Vec<&str>) =
-                        (ours.split(" | ").collect(), theirs.split(" | ").collect());
-                    ours.len() == theirs.len()
-                        && ours.iter().zip(theirs).all(|(ours, theirs)| {
-                            let rest = ours.strip_prefix(theirs);
-                            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("\\x0"))
-                        })
-                }
-                Test::Layers(here, there) => {
-                    let (more, less) = beyond(ours, theirs);
-                    let known = more.iter().all(|name| here.contains(name))
-                        && less.iter().all(|name| there.contains(name));
-                    let first = here.first().is_none_or(|name| more.contains(name));
-                    let other = there.first().is_none_or(|name| !here.is_empty() || less.contains(name));
-                    known && first && other
-                }
+        named && self.test.fits(ours, theirs)
+    }
+}
+
+impl Test {
+    /// `a,b/c,d`, for the list of layers.
+    pub(crate) fn layers(both: &str) -> Option<Test> {
+        let (ours, theirs) = both.split_once('/')?;
+        let names = |list: &str| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Some(Test::Layers(names(ours), names(theirs)))
+    }
+
+    pub(crate) fn fits(&self, ours: &str, theirs: &str) -> bool {
+        match self {
+            Test::Any => true,
+            Test::OursEmpty => ours.is_empty(),
+            Test::TheirsEmpty => theirs.is_empty(),
+            Test::Suffix => !ours.is_empty() && theirs.ends_with(ours),
+            Test::Far => theirs.parse::<f64>().is_ok_and(|seconds| seconds.abs() > 18e9),
+            Test::AfterZero => {
+                let (ours, theirs): (Vec<&str>, Vec<&str>) =
+                    (ours.split(" | ").collect(), theirs.split(" | ").collect());
+                ours.len() == theirs.len()
+                    && ours.iter().zip(theirs).all(|(ours, theirs)| {
+                        let rest = ours.strip_prefix(theirs);
+                        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("\\x0"))
+                    })
             }
+            Test::Layers(here, there) => {
+                let (more, less) = beyond(ours, theirs);
+                let known = more.iter().all(|name| here.contains(name))
+                    && less.iter().all(|name| there.contains(name));
+                let first = here.first().is_none_or(|name| more.contains(name));
+                let other = there.first().is_none_or(|name| !here.is_empty() || less.contains(name));
+                known && first && other
+            }
+        }
     }
 }
 

@@ -184,7 +184,7 @@ impl<'a> Report<'a> {
         }
         let (known, reasons) = (self.lenient, self.reasons);
         let mut differ = |field: &str, ours: String, theirs: String| {
-            let verdict = match reasons.and_then(|reasons| reasons.judge(capture, field)) {
+            let verdict = match reasons.and_then(|reasons| reasons.judge(capture, field, &ours, &theirs)) {
                 Some(verdict) => verdict,
                 None => {
                     known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs))

@@ -137,3 +137,44 @@ fn quic_of_another_program_is_followed_through_everything() {
     let phases = values("quic-update.pcapng", "quic.key_phase", true);
     assert!(phases.contains(&"0".to_owned()) && phases.contains(&"1".to_owned()));
 }
+
+#[test]
+fn blocks_in_chains_and_counters_with_macs_are_opened() {
+    // OpenSSL's client and server: AES128-SHA, DHE-RSA-AES256-SHA256, ECDHE-RSA-AES256-SHA384 (each encrypted before its
+    // MAC, as both offer it), AES128-CCM; then TLS 1.0 and 1.1, with what they agree upon.
+    for (name, count) in [("tls12-blocks.pcapng", 4), ("tls-old.pcapng", 2)] {
+        assert_eq!(values(name, "http.request.method", true), vec!["GET"; count], "{name}");
+        assert!(values(name, "http.request.method", false).is_empty(), "{name}");
+        let ends = values(name, "tls.handshake.verify_data", true);
+        assert_eq!(ends.len(), 2 * count, "{name}: both have finished");
+        assert!(values(name, "tls.not_decrypted", true).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn datagrams_are_opened() {
+    // DTLS 1.2 with AES-GCM, AES128-SHA, a key that both knew before, a client's certificate and small datagrams; DTLS 1.0.
+    let words = [&b"words of the client\n"[..], b"words of the server\n"].map(<[u8]>::to_vec);
+    let said = |gone| -> Vec<Vec<u8>> {
+        values_without("dtls.pcapng", "data.data", gone).iter().map(|hex| unhex(hex)).collect()
+    };
+    assert_eq!(said(0), words.iter().cycle().take(10).cloned().collect::<Vec<_>>());
+    let types = values("dtls.pcapng", "dtls.handshake.type", true);
+    assert_eq!(types.iter().filter(|kind| *kind == "20").count(), 10, "Finished, which is sealed");
+    assert!(values("dtls.pcapng", "data.data", false).is_empty());
+    // Datagrams do not depend on each other, only on the hellos.
+    for gone in 1..=82 {
+        let said = said(gone);
+        assert!(said.len() >= 8 && said.iter().all(|one| words.contains(one)), "without frame {gone}");
+    }
+}
+
+#[test]
+fn compressed_messages_of_websocket_are_unpacked() {
+    let said = values("websocket.pcapng", "websocket.payload.text", true);
+    let long = "\u{e4}".repeat(25);
+    for text in ["words", "go"] {
+        assert_eq!(said.iter().filter(|one| *one == text).count(), 4, "{said:?}");
+    }
+    assert_eq!(said.iter().filter(|one| one.starts_with(&long)).count(), 4, "{said:?}");
+}

@@ -6,8 +6,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
 
@@ -100,12 +102,21 @@ impl Place {
         self.folder.join(name).to_str().expect("a plain path").to_owned()
     }
 
-    /// Waits until a file is there, which a program makes when it is ready.
+    /// Waits until a file is there, which a program makes when it is ready; the kernel tells of each new one.
+    #[track_caller]
     pub(crate) fn wait_for_file(&self, name: &str) {
         let begin = Instant::now();
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC).expect("inotify");
+        let news = inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
+        inotify::add_watch(&watch, &self.folder, news).expect("the folder is there");
         while !self.folder.join(name).exists() {
-            assert!(begin.elapsed() < PATIENCE, "{name} was never made");
-            std::thread::sleep(Duration::from_millis(5));
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            let limit = Timespec::try_from(left).expect("it is short");
+            let count =
+                poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&limit)).expect("it can be polled");
+            assert!(count > 0, "{name} was never made in {}", self.folder.display());
+            let mut told = [0; 4096];
+            rustix::io::read(&watch, &mut told).expect("something was told");
         }
     }
 

@@ -71,6 +71,13 @@ protocol! { ICMPV6 "icmpv6" "ICMPv6" "Internet Control Message Protocol v6";
     OPT_TYPE: u8 "icmpv6.opt.type" "Type", names(OPTIONS);
     OPT_LENGTH: u8 "icmpv6.opt.length" "Length";
     OPT_LLA: ether "icmpv6.opt.linkaddr" "Link-layer address";
+    OPT_SEARCH_LIFETIME: u32 "icmpv6.opt.dnssl.lifetime" "Lifetime";
+    OPT_SEARCH: text "icmpv6.opt.dnssl" "Domain Names";
+    OPT_PADDING: none "icmpv6.opt.padding" "Padding";
+    OPT_ROUTE_FLAG: u8 "icmpv6.opt.route_info.flag" "Flag", hex;
+    OPT_ROUTE_PREFERENCE: u8 "icmpv6.opt.route_info.flag.route_preference" "Route Preference", mask(0x18);
+    OPT_ROUTE_RESERVED: u8 "icmpv6.opt.route_info.flag.reserved" "Reserved", mask(0xE7);
+    OPT_ROUTE_LIFETIME: u32 "icmpv6.opt.route_lifetime" "Route Lifetime";
     OPT_PREFIX_LEN: u8 "icmpv6.opt.prefix.length" "Prefix Length";
     OPT_PREFIX_FLAG: u8 "icmpv6.opt.prefix.flag" "Flag", hex;
     OPT_PREFIX_L: bool "icmpv6.opt.prefix.flag.l" "On-link flag(L)", mask(0x80);
@@ -243,11 +250,21 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             }
             24 => {
                 c.u8(cx, &OPT_PREFIX_LEN)?;
-                c.skip(5)?;
+                c.bits(cx, &OPT_ROUTE_FLAG, 1, &[&OPT_ROUTE_PREFERENCE, &OPT_ROUTE_RESERVED])?;
+                c.u32(cx, &OPT_ROUTE_LIFETIME)?;
                 let prefix = c.take(c.left().min(16))?;
                 let mut octets = [0; 16];
                 octets[..prefix.len()].copy_from_slice(prefix.bytes);
                 cx.add_words(&OPT_PREFIX, prefix, &octets);
+            }
+            31 => {
+                c.bytes(cx, &OPT_RESERVED, 2)?;
+                c.u32(cx, &OPT_SEARCH_LIFETIME)?;
+                // Names, and zeros behind the last (RFC 8106 5.2).
+                while c.peek().is_ok_and(|len| len != 0) {
+                    search_name(cx, &mut c)?;
+                }
+                c.all(cx, &OPT_PADDING);
             }
             25 => {
                 c.bytes(cx, &OPT_RESERVED, 2)?;
@@ -260,6 +277,26 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         if short { Err(Short) } else { Ok(()) }
     })
+}
+
+/// A name in labels, none of them a pointer.
+fn search_name(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let begins = c.pos;
+    let mut name = Vec::new();
+    loop {
+        let len = usize::from(c.peek()?);
+        c.skip(1)?;
+        if len == 0 {
+            break;
+        }
+        if !name.is_empty() {
+            name.push(b'.');
+        }
+        name.extend_from_slice(c.take(len)?.bytes);
+    }
+    let whole = c.data.from(begins).first(c.pos - begins);
+    cx.add_words(&OPT_SEARCH, whole, &name);
+    Ok(())
 }
 
 fn query(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {

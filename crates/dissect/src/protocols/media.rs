@@ -21,7 +21,7 @@ protocol! { JPEG "image-jfif" "JFIF (JPEG) image" "JPEG File Interchange Format"
 /// Whether a type has a layer of its own: others are the media layer's, or nobody's.
 pub(crate) fn is_known(kind: &[u8]) -> bool {
     let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-    matches!(std::str::from_utf8(&kind), Ok(kind) if layer_of(kind).is_some() || kind.starts_with("multipart/") || kind == "application/dns-message")
+    matches!(std::str::from_utf8(&kind), Ok(kind) if layer_of(kind).is_some() || kind.starts_with("multipart/") || matches!(kind, "application/dns-message" | "application/octet-stream"))
 }
 
 /// The layer of a media type, by Wireshark's names.

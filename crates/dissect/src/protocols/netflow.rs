@@ -37,6 +37,10 @@ protocol! { CFLOW "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     SCOPE_LENGTH: u16 "cflow.option_scope_length" "Option Scope Length";
     OPTION_LENGTH: u16 "cflow.option_length" "Option Length";
     SCOPE_TYPE: u16 "cflow.scope_field_type" "Scope Type";
+    TOTAL_COUNT: u16 "cflow.template_ipfix_total_field_count" "Total Field Count";
+    SCOPE_COUNT: u16 "cflow.template_ipfix_scope_field_count" "Scope Field Count";
+    FIELD_TYPE_OWN: u16 "cflow.template_ipfix_field_type_enterprise" "Type", mask(0x7FFF);
+    FIELD_OWNER: u32 "cflow.template_ipfix_field_pen" "PEN";
     PADDING: bytes "cflow.padding" "Padding";
 }
 
@@ -137,19 +141,21 @@ fn padding(cx: &mut Context<'_>, c: &mut Cursor<'_>) {
     }
 }
 
-/// One field of a template.
+/// One field of a template. A number with the highest bit is its owner's (RFC 7011 3.2).
 fn field(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_ipfix: bool, scope: bool) -> Read<(u16, u16, bool)> {
     let raw = c.peek_u16()?;
+    let is_own = is_ipfix && raw & 0x8000 != 0;
     if is_ipfix {
-        c.parts(cx, 2, &[&FIELD_PEN, &FIELD_TYPE10])?;
+        c.parts(cx, 2, &[&FIELD_PEN, if is_own { &FIELD_TYPE_OWN } else { &FIELD_TYPE10 }])?;
     } else {
         c.u16(cx, if scope { &SCOPE_TYPE } else { &FIELD_TYPE })?;
     }
     let len = c.u16(cx, &FIELD_LENGTH)?;
-    if is_ipfix && raw & 0x8000 != 0 {
-        c.skip(4)?;
+    if is_own {
+        c.u32(cx, &FIELD_OWNER)?;
     }
-    Ok((raw, len, scope))
+    // What a scope is has numbers of its own in version 9 only.
+    Ok((raw, len, scope && !is_ipfix))
 }
 
 fn template(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, is_ipfix: bool) -> Read {
@@ -169,14 +175,16 @@ fn template(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, is_ipfix: boo
 fn options(cx: &mut Context<'_>, c: &mut Cursor<'_>, domain: u32, is_ipfix: bool) -> Read {
     while c.left() >= 6 {
         let id = c.u16(cx, &TEMPLATE)?;
-        if is_ipfix {
-            return Ok(());
-        }
-        let scopes = c.u16(cx, &SCOPE_LENGTH)? / 4;
-        let others = c.u16(cx, &OPTION_LENGTH)? / 4;
+        let (total, scopes) = if is_ipfix {
+            let total = c.u16(cx, &TOTAL_COUNT)?;
+            (total, c.u16(cx, &SCOPE_COUNT)?)
+        } else {
+            let scopes = c.u16(cx, &SCOPE_LENGTH)? / 4;
+            (scopes.saturating_add(c.u16(cx, &OPTION_LENGTH)? / 4), scopes)
+        };
         let mut fields = Vec::new();
-        for place in 0..scopes.saturating_add(others) {
-            let field = field(cx, c, false, place < scopes)?;
+        for place in 0..total {
+            let field = field(cx, c, is_ipfix, place < scopes)?;
             if fields.len() < FIELDS_MAX {
                 fields.push(field);
             }

@@ -56,15 +56,20 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     }
 }
 
-/// The beginning of a datagram that an ICMP error quotes: those are shown that need no memory.
+/// The beginning of a datagram that an ICMP error quotes: those are shown that need no memory, or have learned nothing
+/// from it.
 fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
-    const WITHOUT_MEMORY: [u16; 11] = [53, 67, 68, 123, 514, 546, 547, 4789, 5353, 5355, 6081];
+    const WITHOUT_MEMORY: [u16; 13] = [53, 67, 68, 123, 161, 162, 514, 546, 547, 4789, 5353, 5355, 6081];
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
     let first = [low, high].into_iter().find(|port| WITHOUT_MEMORY.contains(port));
     if first.is_some() && by_port(cx, payload) {
         return;
     }
-    if classicstun::looks_like(payload.bytes) {
+    if wireguard::looks_like(payload.bytes) {
+        wireguard::dissect(cx, payload);
+    } else if stun::looks_like(payload.bytes) && stun::datagram(cx, payload) {
+        // It is shown.
+    } else if classicstun::looks_like(payload.bytes) {
         classicstun::dissect(cx, payload);
     } else {
         data::show(cx, payload);

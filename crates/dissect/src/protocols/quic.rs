@@ -219,7 +219,9 @@ fn packet(
     let kind = kind(first, version);
     if version != 0 {
         let type_def = if version == VERSION_2 { &LONG_TYPE_2 } else { &LONG_TYPE };
-        for def in [&FIXED_BIT, type_def] {
+        // Of a Retry Wireshark does not name it.
+        let shown = [&FIXED_BIT, type_def];
+        for def in if kind == Kind::Retry { &shown[1..] } else { &shown[..] } {
             cx.add(def, packet, 0, 1, crate::cursor::masked(u64::from(first), def.mask));
         }
     }

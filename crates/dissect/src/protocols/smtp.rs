@@ -236,7 +236,7 @@ fn reassembled(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk) {
     cx.conclude(&FRAGMENT_COUNT, frames.len() as u64);
     cx.conclude(&REASSEMBLED, held.len() as u64);
     cx.close(open, text.len());
-    if frames.len() == 1 {
+    if text.len() == held.len() {
         super::imf::dissect(cx, text);
     } else {
         cx.with_source("Reassembled SMTP", held, |cx, text| super::imf::dissect(cx, text));

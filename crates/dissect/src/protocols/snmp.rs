@@ -244,6 +244,9 @@ fn pdu(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 /// Remembers a request, or finds the one that a response answers.
 fn pair(cx: &mut Context<'_>, id: i64, is_response: bool) {
     let (number, time) = (cx.number, cx.time);
+    if cx.is_quoted {
+        return;
+    }
     if !is_response {
         cx.state.snmp.insert(id as u32, (number, time));
     } else if let Some((frame, then)) = cx.state.snmp.get(&(id as u32)) {

@@ -314,6 +314,9 @@ fn pair(cx: &mut Context<'_>, id: [u8; 12], raw: u16) {
     let is_request = raw & 0x0110 == 0;
     let place = if is_request { &mut seen.request } else { &mut seen.answer };
     if *place == 0 {
+        if cx.is_quoted {
+            return;
+        }
         *place = number;
         cx.state.stun.insert(key, seen);
     } else if *place != number {

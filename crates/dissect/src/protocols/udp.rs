@@ -63,6 +63,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         } else {
             let stream = cx.state.udp.flow((cx.src, src), (cx.dst, dst)).index;
             cx.conclude(&STREAM, stream);
+            cx.flow = stream;
         }
         if !payload.is_empty() {
             cx.add(&PAYLOAD, payload, 0, payload.len(), 0);

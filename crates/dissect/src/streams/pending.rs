@@ -45,11 +45,14 @@ impl Pending {
         read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
     ) {
         let mut rest = fresh;
+        let mut ended = None;
         if !self.waiting.is_empty() {
             if self.waiting.len() + fresh.len() < self.wants {
                 return self.keep(cx, fresh, left);
             }
-            rest = fresh.from(self.finish(cx, fresh, name, left, read));
+            let used;
+            (used, ended) = self.finish(cx, fresh, name, left, read);
+            rest = fresh.from(used);
         }
         if !rest.is_empty() {
             cx.wants = 0;
@@ -57,12 +60,17 @@ impl Pending {
             self.wants = cx.wants;
             let rest = rest.from(used);
             if !rest.is_empty() {
+                // Wireshark shows all of what ends one message and begins another.
+                if let Some(field) = ended.and_then(|place: usize| cx.arena.fields.get_mut(place)) {
+                    field.len = fresh.len() as u32;
+                }
                 self.keep(cx, rest, left);
             }
         }
     }
 
-    /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used.
+    /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used, and where the tree shows
+    /// those that ended it.
     fn finish(
         &mut self,
         cx: &mut Context<'_>,
@@ -70,7 +78,7 @@ impl Pending {
         name: &'static str,
         left: &'static FieldDef,
         read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
-    ) -> usize {
+    ) -> (usize, Option<usize>) {
         let before = self.waiting.len();
         let mut joined = std::mem::take(&mut self.waiting);
         joined.extend_from_slice(fresh.bytes);
@@ -90,8 +98,9 @@ impl Pending {
         });
         if used >= before {
             let last = fresh.first(used - before);
+            let place = cx.arena.fields.len();
             cx.add(left, last, 0, last.len(), 0);
-            return used - before;
+            return (used - before, Some(place));
         }
         // It still goes on.
         self.wants = cx.wants;
@@ -99,7 +108,7 @@ impl Pending {
         if unread.len() <= WAITING_MAX {
             self.waiting = unread;
         }
-        fresh.len()
+        (fresh.len(), None)
     }
 
     fn keep(&mut self, cx: &mut Context<'_>, bytes: Data<'_>, left: &'static FieldDef) {

@@ -2,8 +2,9 @@
 
 use super::{RESP_TYPE, TYPES, name};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read};
+use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
+use crate::protocols::wireguard::base64;
 
 static ALGORITHMS: Names = &[
     (5, "RSA/SHA-1"),
@@ -119,6 +120,14 @@ protocol! { RDATA "dns" "DNS" "Domain Name System";
     SVCB_V6: ipv6 "dns.svcb.svcparam.ipv6hint.ip" "IP";
     SVCB_ECH: bytes "dns.svcb.svcparam.echconfig" "ECHConfig";
     SVCB_VALUE: bytes "dns.svcb.svcparam.value" "SvcParamValue";
+    APL_FAMILY: u16 "dns.apl.address_family" "Address Family";
+    APL_PREFIX: u8 "dns.apl.coded_prefix" "Prefix Length";
+    APL_NEGATION: bool "dns.apl.negation" "Negation Flag", mask(0x80);
+    APL_LENGTH: u8 "dns.apl.afdlength" "Address Length", mask(0x7F);
+    APL_IPV4: ipv4 "dns.apl.afdpart.ipv4" "Address";
+    APL_IPV6: ipv6 "dns.apl.afdpart.ipv6" "Address";
+    APL_DATA: bytes "dns.apl.afdpart.data" "Address";
+    OPENPGP: text "dns.openpgpkey" "OpenPGP Key";
     CAA_FLAGS: u8 "dns.caa.flags" "CAA Flags", hex;
     CAA_TAG_LEN: u8 "dns.caa.tag_length" "Tag length";
     CAA_TAG: text "dns.caa.tag" "Tag";
@@ -272,6 +281,17 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             }
             Ok(())
         }
+        42 => {
+            while !c.is_done() {
+                prefix(cx, c)?;
+            }
+            Ok(())
+        }
+        61 => {
+            let key = c.take_most(usize::MAX);
+            cx.add_words(&OPENPGP, key, &base64(key.bytes));
+            Ok(())
+        }
         257 => {
             c.u8(cx, &CAA_FLAGS)?;
             string(cx, c, &CAA_TAG_LEN, &CAA_TAG)?;
@@ -283,6 +303,25 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             Ok(())
         }
     }
+}
+
+/// A prefix of a list, or one that it leaves out (RFC 3123 4). Zeros at the end are not sent.
+fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let family = c.u16(cx, &APL_FAMILY)?;
+    c.u8(cx, &APL_PREFIX)?;
+    let len = c.parts(cx, 1, &[&APL_NEGATION, &APL_LENGTH])? as usize & 0x7F;
+    let part = c.take(len)?;
+    let mut octets = [0; 16];
+    octets.get_mut(..len).ok_or(Short)?.copy_from_slice(part.bytes);
+    match family {
+        1 if len <= 4 => {
+            let address = u32::from_be_bytes([octets[0], octets[1], octets[2], octets[3]]);
+            cx.add(&APL_IPV4, part, 0, len, u64::from(address));
+        }
+        2 => cx.add_words(&APL_IPV6, part, &octets),
+        _ => cx.add(&APL_DATA, part, 0, len, 0),
+    }
+    Ok(())
 }
 
 /// Words behind their length.

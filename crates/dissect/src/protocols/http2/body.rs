@@ -73,6 +73,16 @@ impl Body {
         cx.with_source("Reassembled body", whole, |cx, whole| self.show(cx, whole));
     }
 
+    /// The stream ends with trailers (RFC 9113 8.1): shows what has come before them.
+    pub(super) fn end(mut self, cx: &mut Context<'_>) {
+        if self.is_lost || self.frames == 0 {
+            return;
+        }
+        let whole = std::mem::take(&mut self.held);
+        cx.conclude(&BODY_LENGTH, whole.len() as u64);
+        cx.with_source("Reassembled body", whole, |cx, whole| self.show(cx, whole));
+    }
+
     fn show(&self, cx: &mut Context<'_>, whole: Data<'_>) {
         if whole.is_empty() {
             return;

@@ -149,6 +149,9 @@ impl Connection {
             cx.expert(&BLOCK_BROKEN);
         }
         if block.ends {
+            if let Some(body) = self.sides[side].bodies.remove(&block.stream) {
+                body.end(cx);
+            }
             cx.piece(Carrier::Http2, u64::from(block.stream), side, bytes.first(0), true);
         }
         Ok(())
@@ -166,7 +169,7 @@ impl Connection {
             }
             return;
         }
-        if !bytes.is_empty() {
+        if !bytes.is_empty() || ends {
             cx.add(&DATA, bytes, 0, bytes.len(), 0);
         }
         let streams = &mut self.sides[side].grpc;

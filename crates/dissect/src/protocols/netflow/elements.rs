@@ -3,8 +3,27 @@
 use super::PADDING;
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
-use crate::field::{FieldDef, Kind, protocol};
+use crate::field::{FieldDef, Kind, Names, protocol};
 use crate::table::{Step::*, walk};
+
+static END_REASONS: Names = &[
+    (1, "Idle timeout"),
+    (2, "Active timeout"),
+    (3, "End of Flow detected"),
+    (4, "Forced end"),
+    (5, "Lack of resources"),
+];
+/// RFC 5477 8.2.1.
+static SELECTORS: Names = &[
+    (1, "Systematic count-based Sampling"),
+    (2, "Systematic time-based Sampling"),
+    (3, "Random n-out-of-N Sampling"),
+    (4, "Uniform probabilistic Sampling"),
+    (5, "Property match Filtering"),
+    (6, "Hash based Filtering using BOB"),
+    (7, "Hash based Filtering using IPSX"),
+    (8, "Hash based Filtering using CRC"),
+];
 
 protocol! { ELEMENTS "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     SRC: ipv4 "cflow.srcaddr" "SrcAddr";
@@ -56,12 +75,20 @@ protocol! { ELEMENTS "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     TTL_MAX: u8 "cflow.ttl_max" "MaxTTL";
     LENGTH_MIN: u64 "cflow.length_min" "MinLength";
     LENGTH_MAX: u64 "cflow.length_max" "MaxLength";
+    END_REASON: u8 "cflow.flow_end_reason" "Flow End Reason", names(END_REASONS);
+    ICMP6_TYPE: u8 "cflow.icmp_ipv6_type" "IPv6 ICMP Type";
+    ICMP6_CODE: u8 "cflow.icmp_ipv6_code" "IPv6 ICMP Code";
+    METERING_PROCESS: u32 "cflow.mp_id" "Metering Process Id";
+    SYSTEM_START: absolute "cflow.sys_init_time" "System Init Time";
+    SELECTOR: u16 "cflow.selector_algorithm" "Selector Algorithm", names(SELECTORS);
+    SAMPLED_PACKETS: u32 "cflow.sampling_packet_interval" "Sampling Packet Interval";
+    PASSED_PACKETS: u32 "cflow.sampling_packet_space" "Sampling Packet Space";
     SCOPE_SYSTEM: bytes "cflow.scope_system" "ScopeSystem";
     SCOPE_INTERFACE: u32 "cflow.scope_interface" "ScopeInterface";
 }
 
 /// Elements that are a field each.
-static KNOWN: [(u16, &FieldDef); 38] = [
+static KNOWN: [(u16, &FieldDef); 43] = [
     (1, &OCTETS),
     (2, &PACKETS),
     (3, &FLOWS),
@@ -100,6 +127,11 @@ static KNOWN: [(u16, &FieldDef); 38] = [
     (82, &INTERFACE),
     (85, &OCTETS),
     (86, &PACKETS),
+    (136, &END_REASON),
+    (143, &METERING_PROCESS),
+    (304, &SELECTOR),
+    (305, &SAMPLED_PACKETS),
+    (306, &PASSED_PACKETS),
 ];
 
 /// The times of a flow: its beginning and end, in whichever unit they came.
@@ -189,6 +221,11 @@ fn element(cx: &mut Context<'_>, data: Data<'_>, kind: u16, times: &mut Times) -
         }
         22 => times.uptime[0] = Some(number.wrapping_mul(1_000_000)),
         21 => times.uptime[1] = Some(number.wrapping_mul(1_000_000)),
+        139 if data.len() == 2 => {
+            cx.add(&ICMP6_TYPE, data, 0, 1, number >> 8);
+            cx.add(&ICMP6_CODE, data, 1, 1, number & 0xFF);
+        }
+        160 => cx.add(&SYSTEM_START, data, 0, data.len(), number.wrapping_mul(1_000_000)),
         150 => times.absolute[0] = Some(number.wrapping_mul(1_000_000_000)),
         151 => times.absolute[1] = Some(number.wrapping_mul(1_000_000_000)),
         152 => times.absolute[0] = Some(number.wrapping_mul(1_000_000)),

@@ -234,7 +234,8 @@ fn close(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u64) -> Read {
         }
         number(cx, c, &CC_FRAME_TYPE)?;
     }
-    counted(cx, c, &CC_REASON_LENGTH, &CC_REASON).map(|_| ())
+    let len = usize::try_from(number(cx, c, &CC_REASON_LENGTH)?).map_err(|_| Short)?;
+    c.bytes(cx, &CC_REASON, len).map(drop)
 }
 
 fn stream(
