@@ -7,6 +7,7 @@ mod md5;
 mod suite;
 
 pub(crate) use aes::Aes;
+pub(crate) use md5::md5;
 pub(crate) use suite::{Cipher, INITIAL, Suite};
 
 use ring::aead::quic::HeaderProtectionKey;

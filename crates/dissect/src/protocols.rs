@@ -98,6 +98,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tls::TLS,
     &tls::TLS_HANDSHAKE,
     &tls::exchange::TLS_EXCHANGE,
+    &tls::TLS_EXTENSIONS,
     &tls::PKCS1,
     &tls::X509AF,
     &tls::X509CE,

@@ -26,6 +26,7 @@ mod streams;
 mod things;
 mod web;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
@@ -85,7 +86,10 @@ fn programs_agree_with_tshark() {
                         // What has no words was told already.
                         Ok(Err(NotHere(why))) if why.is_empty() => {}
                         Ok(Err(NotHere(why))) => thru_peers::not_run(&format!("live: {}", scene.name), &why),
-                        Err(_) => failures.lock().expect("no thread panicked").push(scene.name),
+                        Err(why) => {
+                            let told = format!("{}: {}", scene.name, words_of(why.as_ref()));
+                            failures.lock().expect("no thread panicked").push(told);
+                        }
                     }
                 }
             });
@@ -93,18 +97,29 @@ fn programs_agree_with_tshark() {
     });
     let (report, failures) = (report.into_inner().expect("joined"), failures.into_inner().expect("joined"));
     println!("{}\n{}", report.table(), report.unexplained().join("\n"));
-    assert!(failures.is_empty(), "scenes that broke down: {failures:?}");
+    let count = failures.len();
+    assert!(failures.is_empty(), "{count} scenes broke down:\n{}", failures.join("\n\n"));
     let short: Vec<&str> = report
         .rows()
         .filter(|(_, row)| 100.0 * (row.packets - row.unexplained()) as f64 / (row.packets as f64) < SHARE)
         .map(|(name, _)| name)
         .collect();
-    assert!(short.is_empty(), "less than {SHARE} % of the packets agree, without a reason, of {short:?}");
+    assert!(
+        short.is_empty(),
+        "less than {SHARE} % of the packets agree, without a reason, of {short:?}:\n{}",
+        report.unexplained().join("\n")
+    );
     if std::env::var_os("THRU_BLESS").is_some() && only.is_empty() {
         let mut page = Page::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/dissect.md"));
         page.set(Kind::Live, &report);
         page.write();
     }
+}
+
+/// What a panic said: programs that failed are in it, with all that they said.
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
 /// What may differ.

@@ -2,16 +2,20 @@
 //! AES-GCM, AES-CCM, AES-CBC, ChaCha20 or none. QUIC carries the same handshake messages without records.
 //!
 //! - `handshake`: messages. `exchange`: those that agree on keys before TLS 1.3, which DTLS has as well.
+//! - `extensions`: those on which nothing depends. `fingerprint`: JA3.
 //! - `certificate`: what X.509 certificates say.
 //! - `session`: which key opens what comes next. `record`: how records are sealed.
 
 pub(crate) mod certificate;
 pub(crate) mod exchange;
+mod extensions;
+mod fingerprint;
 mod handshake;
 mod record;
 mod session;
 
 pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
+pub(crate) use extensions::TLS_EXTENSIONS;
 pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
 pub(crate) use record::{Keys12, Sealed};
 pub(crate) use session::Session;

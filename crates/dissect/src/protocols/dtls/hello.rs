@@ -60,7 +60,10 @@ pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, session: 
             let suite = c.u16(cx, &SUITE)?;
             (said.version, said.server_random, said.suite) = (version, Some(random), Some(suite));
             walk(cx, c, &[Is(&METHOD)])?;
-            extensions(cx, c, kind, said)
+            said.print.begin(&[]);
+            extensions(cx, c, kind, said)?;
+            said.print.server(cx, &OF_DTLS, version, suite);
+            Ok(())
         }
         3 => walk(cx, c, &[Is(&VERSION), Counted(&COOKIE_LENGTH, &COOKIE)]),
         4 => exchange::ticket(cx, c, &OF_DTLS, &session.said),
@@ -78,9 +81,11 @@ pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, session: 
 }
 
 fn client(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read {
-    let (_, random) = beginning(cx, c)?;
+    let (version, random) = beginning(cx, c)?;
     session.begin((cx.src, cx.src_port), random);
     walk(cx, c, &[Counted(&COOKIE_LENGTH, &COOKIE)])?;
+    let len = usize::from(c.peek_u16()?);
+    session.said.print.begin(c.rest().from(2).first(len).bytes);
     list(
         cx,
         c,
@@ -97,7 +102,9 @@ fn client(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Re
             cx.within(&METHODS, inside, |cx| walk(cx, &mut inside.cursor(), &[Each(&[Is(&METHOD)])]))
         },
     )?;
-    extensions(cx, c, 1, &mut session.said)
+    extensions(cx, c, 1, &mut session.said)?;
+    session.said.print.client(cx, &OF_DTLS, version);
+    Ok(())
 }
 
 /// What both hellos begin with: the version and the random number.
@@ -138,6 +145,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
         let len = usize::from(c.u16(cx, &EXTENSION_LENGTH)?);
         let body = c.take(len)?;
         said.encrypt_then_mac |= kind == 22 && message == 2;
+        said.print.extension(kind, body.bytes);
         if !body.is_empty() {
             extension(cx, &mut body.cursor(), kind)?;
         }

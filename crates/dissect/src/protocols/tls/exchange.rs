@@ -81,6 +81,10 @@ fields! {
     names: none "dnames" "Distinguished Names";
     name_length: u16 "dname_len" "Distinguished Name Length";
     name: none "dname" "Distinguished Name";
+    ja3_full: text "ja3_full" "JA3 Fullstring";
+    ja3: text "ja3" "JA3";
+    ja3s_full: text "ja3s_full" "JA3S Fullstring";
+    ja3s: text "ja3s" "JA3S";
     ticket_lifetime: u32 "session_ticket_lifetime_hint" "Session Ticket Lifetime Hint";
     ticket_age_add: u32 "session_ticket_age_add" "Session Ticket Age Add";
     ticket_nonce_length: u8 "session_ticket_nonce_length" "Session Ticket Nonce Length";

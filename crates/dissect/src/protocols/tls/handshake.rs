@@ -2,10 +2,11 @@
 
 use super::VERSIONS;
 use super::exchange::{self, OF_TLS};
+use super::fingerprint::Fingerprint;
 use crate::context::Context;
 use crate::crypto::Suite;
 use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{Names, protocol};
+use crate::field::{FieldDef, Names, protocol};
 
 static TYPES: Names = &[
     (0, "Hello Request"),
@@ -96,11 +97,15 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     LENGTH: u24 "tls.handshake.length" "Length";
     VERSION: u16 "tls.handshake.version" "Version", hex, names(VERSIONS);
     RANDOM: bytes "tls.handshake.random" "Random";
+    RANDOM_TIME: absolute "tls.handshake.random_time" "GMT Unix Time";
+    RANDOM_BYTES: bytes "tls.handshake.random_bytes" "Random Bytes";
     SESSION_ID_LENGTH: u8 "tls.handshake.session_id_length" "Session ID Length";
     SESSION_ID: bytes "tls.handshake.session_id" "Session ID";
     SUITES_LENGTH: u16 "tls.handshake.cipher_suites_length" "Cipher Suites Length";
+    SUITES: none "tls.handshake.ciphersuites" "Cipher Suites";
     SUITE: u16 "tls.handshake.ciphersuite" "Cipher Suite", hex, names(SUITES);
     COMPRESSIONS_LENGTH: u8 "tls.handshake.comp_methods_length" "Compression Methods Length";
+    COMPRESSIONS: none "tls.handshake.comp_methods" "Compression Methods";
     COMPRESSION: u8 "tls.handshake.comp_method" "Compression Method";
     EXTENSIONS_LENGTH: u16 "tls.handshake.extensions_length" "Extensions Length";
     EXTENSION_TYPE: u16 "tls.handshake.extension.type" "Type", names(EXTENSIONS);
@@ -111,9 +116,11 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     SNI_LEN: u16 "tls.handshake.extensions_server_name_len" "Server Name length";
     SNI: text "tls.handshake.extensions_server_name" "Server Name";
     ALPN_LEN: u16 "tls.handshake.extensions_alpn_len" "ALPN Extension Length";
+    ALPNS: none "tls.handshake.extensions_alpn_list" "ALPN Protocol";
     ALPN_STR_LEN: u8 "tls.handshake.extensions_alpn_str_len" "ALPN string length";
     ALPN: text "tls.handshake.extensions_alpn_str" "ALPN Next Protocol";
     GROUPS_LENGTH: u16 "tls.handshake.extensions_supported_groups_length" "Supported Groups List Length";
+    GROUPS_LIST: none "tls.handshake.extensions_supported_groups" "Supported Groups List";
     GROUP: u16 "tls.handshake.extensions_supported_group" "Supported Group", hex, names(GROUPS);
     VERSIONS_LEN: u8 "tls.handshake.extensions.supported_versions_len" "Supported Versions length";
     SUPPORTED_VERSION: u16 "tls.handshake.extensions.supported_version" "Supported Version", hex, names(VERSIONS);
@@ -161,6 +168,8 @@ pub(crate) struct Said {
     pub(crate) alpn: Vec<u8>,
     /// The protocol that the client would like most: early data speak it before the server has answered.
     wished: Vec<u8>,
+    /// Of the hello that is being read.
+    pub(crate) print: Fingerprint,
     /// Which messages have come since somebody looked: bits of [`seen`].
     pub(crate) seen: u8,
 }
@@ -299,6 +308,11 @@ fn context(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
     let version = c.u16(cx, &VERSION)?;
     let random = *c.bytes(cx, &RANDOM, 32)?.first_chunk().ok_or(Short)?;
+    cx.depth += 1;
+    let seconds = u64::from(c.data.u32(c.pos - 32)?);
+    cx.add(&RANDOM_TIME, c.data, c.pos - 32, 4, seconds * 1_000_000_000);
+    cx.add(&RANDOM_BYTES, c.data, c.pos - 28, 28, 0);
+    cx.depth -= 1;
     let len = usize::from(c.u8(cx, &SESSION_ID_LENGTH)?);
     if len > 0 {
         c.bytes(cx, &SESSION_ID, len)?;
@@ -307,7 +321,7 @@ fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
 }
 
 fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
-    let (_, random) = hello(cx, c)?;
+    let (version, random) = hello(cx, c)?;
     said.client_random = Some(random);
     said.server_random = None;
     said.early_data = false;
@@ -316,7 +330,8 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     said.seen |= seen::CLIENT_HELLO;
     said.offered.clear();
     let len = usize::from(c.u16(cx, &SUITES_LENGTH)?);
-    each(cx, c, len, |cx, c| {
+    said.print.begin(c.rest().first(len).bytes);
+    each_of(cx, c, &SUITES, len, |cx, c| {
         let suite = c.u16(cx, &SUITE)?;
         if said.offered.len() < OFFERED_MAX {
             said.offered.push(suite);
@@ -324,11 +339,14 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         Ok(())
     })?;
     let len = usize::from(c.u8(cx, &COMPRESSIONS_LENGTH)?);
-    each(cx, c, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
-    extensions(cx, c, 1, said)
+    each_of(cx, c, &COMPRESSIONS, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
+    extensions(cx, c, 1, said)?;
+    said.print.client(cx, &OF_TLS, version);
+    Ok(())
 }
 
 fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
+    said.print.begin(&[]);
     let random;
     if c.peek()? == 0x7F {
         // Drafts of TLS 1.3 before 22 said their version here, and nothing of sessions.
@@ -341,12 +359,13 @@ fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         said.suite = Some(c.u16(cx, &SUITE)?);
         c.u8(cx, &COMPRESSION)?;
     }
+    let result = extensions(cx, c, 2, said);
+    said.print.server(cx, &OF_TLS, said.version, said.suite.unwrap_or(0));
     if random == RETRY {
         said.early_data = false;
-        return extensions(cx, c, 2, said);
+        return result;
     }
     said.server_random = Some(random);
-    let result = extensions(cx, c, 2, said);
     said.seen |= seen::SERVER_HELLO;
     result
 }
@@ -365,6 +384,21 @@ fn each<'d>(
     Ok(())
 }
 
+/// The same below a heading; of nothing there is none.
+fn each_of<'d>(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'d>,
+    heading: &'static FieldDef,
+    len: usize,
+    read: impl FnMut(&mut Context<'_>, &mut Cursor<'d>) -> Read,
+) -> Read {
+    let list = c.take(len)?;
+    if len == 0 {
+        return Ok(());
+    }
+    cx.within(heading, list, |cx| each(cx, &mut list.cursor(), len, read))
+}
+
 fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut Said) -> Read {
     if c.is_done() {
         return Ok(()); // TLS 1.2 without extensions
@@ -374,6 +408,9 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
         let kind = c.u16(cx, &EXTENSION_TYPE)?;
         let len = usize::from(c.u16(cx, &EXTENSION_LEN)?);
         let body = c.take(len)?;
+        if matches!(message, 1 | 2) {
+            said.print.extension(kind, body.bytes);
+        }
         cx.depth += 1;
         let result = extension(cx, &mut body.cursor(), kind, message, said);
         cx.depth -= 1;
@@ -409,14 +446,14 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         }
         10 => {
             let len = usize::from(c.u16(cx, &GROUPS_LENGTH)?);
-            each(cx, c, len, |cx, c| c.u16(cx, &GROUP).map(|_| ()))
+            each_of(cx, c, &GROUPS_LIST, len, |cx, c| c.u16(cx, &GROUP).map(|_| ()))
         }
         18 => timestamps(cx, c),
         13 | 34 | 50 => exchange::schemes(cx, c, &OF_TLS),
         47 => exchange::authorities(cx, c, &OF_TLS),
         16 => {
             let len = usize::from(c.u16(cx, &ALPN_LEN)?);
-            each(cx, c, len, |cx, c| {
+            each_of(cx, c, &ALPNS, len, |cx, c| {
                 let len = usize::from(c.u8(cx, &ALPN_STR_LEN)?);
                 let name = c.bytes(cx, &ALPN, len)?;
                 // In a client's hello it is a wish only.
@@ -446,7 +483,7 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         // A hello retry names a group only.
         40 | 51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
         40 | 51 => key_share(cx, c),
-        kind if has_own_fields(kind) => Ok(()),
+        kind if has_own_fields(kind) => super::extensions::show(cx, c, kind, message),
         _ => {
             c.all(cx, &EXTENSION_DATA);
             Ok(())
