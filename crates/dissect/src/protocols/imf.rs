@@ -37,7 +37,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, mail: Data<'_>) {
 }
 
 fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let mut kind: &[u8] = b"text/plain";
+    let mut kind: &[u8] = b"";
     while let Some((text, used)) = line(&c.rest()) {
         let end = c.pos + used;
         if text.is_empty() {
@@ -65,7 +65,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
     }
     let rest = c.rest();
-    if !rest.is_empty() {
+    // Without a type it is text (RFC 2045 5.2), which Wireshark shows as no layer of its own.
+    if !rest.is_empty() && !kind.is_empty() {
         media::dissect(cx, kind, rest);
     }
     Ok(())

@@ -45,14 +45,11 @@ impl Pending {
         read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
     ) {
         let mut rest = fresh;
-        let mut ended = None;
         if !self.waiting.is_empty() {
             if self.waiting.len() + fresh.len() < self.wants {
                 return self.keep(cx, fresh, left);
             }
-            let used;
-            (used, ended) = self.finish(cx, fresh, name, left, read);
-            rest = fresh.from(used);
+            rest = fresh.from(self.finish(cx, fresh, name, left, read));
         }
         if !rest.is_empty() {
             cx.wants = 0;
@@ -60,17 +57,12 @@ impl Pending {
             self.wants = cx.wants;
             let rest = rest.from(used);
             if !rest.is_empty() {
-                // Wireshark shows all of what ends one message and begins another.
-                if let Some(field) = ended.and_then(|place: usize| cx.arena.fields.get_mut(place)) {
-                    field.len = fresh.len() as u32;
-                }
                 self.keep(cx, rest, left);
             }
         }
     }
 
-    /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used, and where the tree shows
-    /// those that ended it.
+    /// Ends the message that waits, if the fresh bytes do. Gives how many of them are used.
     fn finish(
         &mut self,
         cx: &mut Context<'_>,
@@ -78,7 +70,7 @@ impl Pending {
         name: &'static str,
         left: &'static FieldDef,
         read: &mut dyn FnMut(&mut Context<'_>, Data<'_>, bool) -> usize,
-    ) -> (usize, Option<usize>) {
+    ) -> usize {
         let before = self.waiting.len();
         let mut joined = std::mem::take(&mut self.waiting);
         joined.extend_from_slice(fresh.bytes);
@@ -97,10 +89,10 @@ impl Pending {
             }
         });
         if used >= before {
-            let last = fresh.first(used - before);
-            let place = cx.arena.fields.len();
-            cx.add(left, last, 0, last.len(), 0);
-            return (used - before, Some(place));
+            // Of a record that ends a message Wireshark shows all.
+            let shown = if left.name == "tls.segment.data" { fresh.len() } else { used - before };
+            cx.add(left, fresh, 0, shown, 0);
+            return used - before;
         }
         // It still goes on.
         self.wants = cx.wants;
@@ -108,7 +100,7 @@ impl Pending {
         if unread.len() <= WAITING_MAX {
             self.waiting = unread;
         }
-        (fresh.len(), None)
+        fresh.len()
     }
 
     fn keep(&mut self, cx: &mut Context<'_>, bytes: Data<'_>, left: &'static FieldDef) {

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::cursor::Data;
 use crate::protocols::headers::hpack::Line;
 use crate::protocols::http::UNPACKED;
-use crate::protocols::{media, packed};
+use crate::protocols::{data, media, packed};
 
 /// A body is kept up to this length, and those of a side's streams together.
 const BODY_MAX: usize = 1 << 20;
@@ -25,7 +25,7 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// From the headers before it; later ones (trailers) change nothing.
+    /// From the headers before it.
     pub(super) fn announced(lines: &[Line<'_>]) -> Body {
         let mut body = Body::default();
         for line in lines {
@@ -99,7 +99,9 @@ impl Body {
 
     fn plain(&self, cx: &mut Context<'_>, plain: Data<'_>) {
         cx.add(&DATA, plain, 0, plain.len(), 0);
-        if !plain.is_empty() && media::is_known(&self.kind) {
+        if self.kind.is_empty() && !plain.is_empty() {
+            data::show(cx, plain);
+        } else if !plain.is_empty() && media::is_known(&self.kind) {
             media::dissect(cx, &self.kind, plain);
         }
     }

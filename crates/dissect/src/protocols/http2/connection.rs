@@ -124,6 +124,9 @@ impl Connection {
             }
             _ => None,
         });
+        // It replaces what an informational answer said, or the promise of a push; trailers have none and change nothing.
+        let is_answer =
+            lines.iter().any(|line| matches!(line, Line::Header(header) if header.name == b":status"[..]));
         let path = lines.iter().find_map(|line| match line {
             Line::Header(header) if header.name == b":path"[..] => Some(&header.value),
             _ => None,
@@ -138,7 +141,7 @@ impl Connection {
             if self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
                 self.sides[side].grpc.insert(block.stream, grpc);
             }
-        } else if !block.ends && !self.sides[side].bodies.contains_key(&block.stream) {
+        } else if !block.ends && (is_answer || !self.sides[side].bodies.contains_key(&block.stream)) {
             let bodies = &mut self.sides[side].bodies;
             if bodies.len() >= GRPC_STREAMS_MAX {
                 bodies.pop_first();

@@ -48,7 +48,7 @@ static EXTENSIONS: Names = &[
     (57, "quic_transport_parameters"),
     (65281, "renegotiation_info"),
 ];
-static SUITES: Names = &[
+static SUITE_NAMES: Names = &[
     (0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA"),
     (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
     (0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256"),
@@ -103,7 +103,7 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     SESSION_ID: bytes "tls.handshake.session_id" "Session ID";
     SUITES_LENGTH: u16 "tls.handshake.cipher_suites_length" "Cipher Suites Length";
     SUITES: none "tls.handshake.ciphersuites" "Cipher Suites";
-    SUITE: u16 "tls.handshake.ciphersuite" "Cipher Suite", hex, names(SUITES);
+    SUITE: u16 "tls.handshake.ciphersuite" "Cipher Suite", hex, names(SUITE_NAMES);
     COMPRESSIONS_LENGTH: u8 "tls.handshake.comp_methods_length" "Compression Methods Length";
     COMPRESSIONS: none "tls.handshake.comp_methods" "Compression Methods";
     COMPRESSION: u8 "tls.handshake.comp_method" "Compression Method";
@@ -304,15 +304,17 @@ fn context(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     Ok(())
 }
 
-/// What both hellos begin with. Gives the version and the random number.
-fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
+/// What both hellos begin with. Gives the version and the random number, which begins with a time before TLS 1.3.
+fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_13: bool) -> Read<(u16, [u8; 32])> {
     let version = c.u16(cx, &VERSION)?;
     let random = *c.bytes(cx, &RANDOM, 32)?.first_chunk().ok_or(Short)?;
-    cx.depth += 1;
-    let seconds = u64::from(c.data.u32(c.pos - 32)?);
-    cx.add(&RANDOM_TIME, c.data, c.pos - 32, 4, seconds * 1_000_000_000);
-    cx.add(&RANDOM_BYTES, c.data, c.pos - 28, 28, 0);
-    cx.depth -= 1;
+    if !is_13 {
+        cx.depth += 1;
+        let seconds = u64::from(c.data.u32(c.pos - 32)?);
+        cx.add(&RANDOM_TIME, c.data, c.pos - 32, 4, seconds * 1_000_000_000);
+        cx.add(&RANDOM_BYTES, c.data, c.pos - 28, 28, 0);
+        cx.depth -= 1;
+    }
     let len = usize::from(c.u8(cx, &SESSION_ID_LENGTH)?);
     if len > 0 {
         c.bytes(cx, &SESSION_ID, len)?;
@@ -321,7 +323,7 @@ fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read<(u16, [u8; 32])> {
 }
 
 fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
-    let (version, random) = hello(cx, c)?;
+    let (version, random) = hello(cx, c, said.is_13)?;
     said.client_random = Some(random);
     said.server_random = None;
     said.early_data = false;
@@ -345,6 +347,20 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     Ok(())
 }
 
+/// Whether a server's hello has the extension that chooses TLS 1.3; `None`: it ends early.
+fn chooses_13(hello: &[u8]) -> Option<bool> {
+    let session = usize::from(*hello.get(34)?);
+    // Behind session, suite, compression and the extensions' length.
+    let mut rest = hello.get(35 + session + 5..)?;
+    while let [kind_high, kind, len_high, len, body @ ..] = rest {
+        if [*kind_high, *kind] == [0, 43] {
+            return Some(body.starts_with(&[3, 4]));
+        }
+        rest = body.get(usize::from(u16::from_be_bytes([*len_high, *len]))..)?;
+    }
+    Some(false)
+}
+
 fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
     said.print.begin(&[]);
     let random;
@@ -355,7 +371,8 @@ fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         said.is_13 = true;
         said.suite = Some(c.u16(cx, &SUITE)?);
     } else {
-        (said.version, random) = hello(cx, c)?;
+        let is_13 = said.is_13 || chooses_13(c.rest().bytes).unwrap_or(false);
+        (said.version, random) = hello(cx, c, is_13)?;
         said.suite = Some(c.u16(cx, &SUITE)?);
         c.u8(cx, &COMPRESSION)?;
     }
