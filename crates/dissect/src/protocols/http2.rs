@@ -115,8 +115,11 @@ const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 0x20;
 
-/// Whether bytes begin a connection from the client.
+/// Whether bytes begin a connection: the client's, or the server's settings where it speaks first (RFC 9113 3.4).
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
+    if let [0, 0, len, 4, 0, 0, 0, 0, 0, settings @ ..] = bytes {
+        return len.is_multiple_of(6) && settings.len() >= usize::from(*len);
+    }
     bytes.len() >= 16 && bytes.starts_with(&MAGIC_BYTES[..bytes.len().min(MAGIC_BYTES.len())])
 }
 
