@@ -163,7 +163,7 @@ pub(crate) struct UrlArgs {
     #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
     pub proxy: Option<thru_probe::journey::tunnel::Proxy>,
     /// A site that is known to work, to compare with if the request fails (labs name one by themselves)
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = site)]
     pub control: Option<url::Url>,
     /// A resolver that is known to work, to compare with if a name is not found; may be given more than once
     #[arg(long = "control-resolver", value_name = "ADDRESS")]
@@ -201,6 +201,12 @@ pub(crate) struct UrlArgs {
     /// Trust only the certificates in this PEM file
     #[arg(long, value_name = "FILE.pem")]
     pub cacert: Option<PathBuf>,
+    /// Show this certificate to a server that wants one: a PEM file, with its chain
+    #[arg(long, value_name = "FILE.pem", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The private key of --cert, in PEM form
+    #[arg(long, value_name = "FILE.pem", requires = "cert")]
+    pub key: Option<PathBuf>,
     /// Show the route even if all is well (in a lab it is always shown)
     #[arg(long)]
     pub route: bool,
@@ -585,6 +591,14 @@ pub(crate) struct ExplainArgs {
 /// The names of all commands.
 pub(crate) fn commands() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
+}
+
+/// The address of a web site; `https` if it says nothing else.
+fn site(text: &str) -> Result<url::Url, String> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    let url = url::Url::parse(&whole).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
+        .ok_or_else(|| "no web site; write it like https://www.news.lab/".to_owned())
 }
 
 /// A time with its unit.

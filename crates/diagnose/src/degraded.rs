@@ -8,6 +8,7 @@ use crate::vote::Vote;
 
 mod answer;
 mod family;
+pub(crate) mod line;
 mod loss;
 pub(crate) mod offers;
 mod queue;
@@ -40,8 +41,15 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         return beside_a_failure(facts);
     }
     let mut votes = Vec::new();
-    votes.extend(loss::rule(facts));
-    votes.extend(queue::rule(facts));
+    // What a slow line's short queue drops while it is full is no loss of the way.
+    if line::slow(facts).is_none_or(|pace| !line::explains(facts, pace)) {
+        let limit = line::policed(facts);
+        if limit.is_none() {
+            votes.extend(loss::rule(facts));
+        }
+        votes.extend(limit);
+        votes.extend(queue::rule(facts));
+    }
     votes.extend(family::rule(facts));
     votes.extend(slow::rule(facts));
     votes.extend(wire::rule(facts));

@@ -229,11 +229,12 @@ fn without_votes(facts: &Facts<'_>) -> Verdict {
 
 fn healthy_sentence(facts: &Facts<'_>, exchange: &thru_trace::Span) -> String {
     let start = facts.own.iter().map(|span| span.start).min().unwrap_or(exchange.start);
-    let millis = exchange.end.saturating_sub(start) as f64 / 1e6;
+    let took = facts::ms(exchange.end.saturating_sub(start));
     let version = exchange.text("http.version").unwrap_or("HTTP");
     format!(
-        "{} is healthy: it answered over {version} in {millis:.0} ms, and no layer was in trouble.",
-        facts.subject()
+        "{} is healthy: it answered over {version} in {took}, and no layer was in trouble.{}",
+        facts.subject(),
+        degraded::line::sentence(facts).unwrap_or_default()
     )
 }
 

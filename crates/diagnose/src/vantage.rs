@@ -42,6 +42,10 @@ pub(crate) fn narrow(facts: &Facts<'_>, votes: &mut [(usize, Vote)]) {
         }
         vote.causes = rest;
         let mut narrowed = vote.clone().cite(vantage, says.clone());
+        if vantage.is_ok() && !out.is_empty() {
+            narrowed.summary +=
+                " From another place the same request is answered, so it is something on the way from here.";
+        }
         for cause in out {
             narrowed = narrowed.rule_out(cause, because);
         }

@@ -59,11 +59,16 @@ pub const GROUPS: &[Group] = groups! {
         "dns-resolver-blocks" "dns-resolver-refuses" "dns-resolver-strips" "dns64" "anycast";
     "link", "the local network":
         "host-down" "address-twice";
+    "given", "addresses and settings that the network gives: DHCP, router advertisements":
+        "dhcp-silent" "dhcp-refuses" "dhcp-never-confirms" "dhcp-range-empty" "dhcp-router-wrong" "dhcp-router-missing"
+        "dhcp-resolver-wrong" "dhcp-no-resolver" "dhcp-rogue-server" "router-rogue" "router-no-resolver"
+        "ok-dhcp" "ok-dhcp-slow" "ok-two-dhcp-servers" "ok-no-advertisements" "ok-router-not-default"
+        "ok-router-withdrawn";
     "ip", "addresses, routes, packet sizes, quality":
         "way-back-lost" "one-of-two-ways-dead" "vpn-took-the-route" "private-address" "no-nat64"
         "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
         "route-flaps" "ecn-dropped" "prefix-withdrawn"
-        "nat64" "nat64-dead" "nat64-large-lost";
+        "ipv6-link-narrow" "rate-policed" "nat64" "nat64-dead" "nat64-large-lost";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
         "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
@@ -77,7 +82,8 @@ pub const GROUPS: &[Group] = groups! {
         "no-common-cipher" "old-versions-only" "name-unknown" "no-common-protocol" "messages-damaged"
         "intermediate-missing" "intermediate-expired" "interception" "client-certificate-wanted"
         "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain"
-        "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order" "hello-objected";
+        "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order" "hello-objected" "staple-stale" "staple-revoked"
+        "client-certificate-unknown" "client-certificate-expired";
     "http", "requests and answers":
         "redirect-loop" "redirect-scheme-loop" "redirect-nowhere" "wrong-host" "chunks-unfinished"
         "empty-answer" "two-lengths" "not-http" "headers-too-large" "stale-copy" "http-400" "http-401"
@@ -101,7 +107,8 @@ pub const GROUPS: &[Group] = groups! {
         "ok-short-ttl" "ok-long-chain" "ok-wildcard" "ok-clock-a-minute" "ok-hosts-right" "ok-fresh-copy"
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
         "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-site-moves" "ok-algorithm-roll"
-        "ok-algorithm-unknown" "ok-ds-algorithm-unknown" "ok-ds-digest-unknown" "ok-nsec3-iterations";
+        "ok-algorithm-unknown" "ok-ds-algorithm-unknown" "ok-ds-digest-unknown" "ok-nsec3-iterations"
+        "ok-staple" "ok-client-certificate" "ok-client-certificate-optional" "ok-modem";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"

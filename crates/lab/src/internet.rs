@@ -1,9 +1,10 @@
 //! A scenario, running: the simulated network with its services, faults and tap.
 //!
 //! - [`Internet`]: start here; [`Scenario::start`] makes one inside [`thru_net::lab::run`].
-//! - `build`: nodes, links, addresses and routes. `services`: what runs on the nodes. `zones`: what name servers say.
+//! - `build`: nodes, links, addresses and routes. `services`: what runs on the nodes. `attach`: who gets addresses from his network. `zones`: what name servers say.
 //! - `timeline`: what changes when. `capture`: what the tap saw, as packets of a trace.
 
+mod attach;
 pub(crate) mod build;
 mod capture;
 mod services;
@@ -104,6 +105,7 @@ impl Scenario {
         internet.begin_timeline();
         internet.serve_zones()?;
         internet.start_services().await?;
+        internet.attach_hosts();
         internet.spawn_timeline();
         Ok(internet)
     }
@@ -122,9 +124,12 @@ impl Internet {
 
     /// The network as the node of that index sees it.
     pub fn network_of(&self, node: usize) -> Network {
+        // Whoever is configured by the network hears of resolvers from it.
+        let by_hand = !self.scenario().nodes[node].autoconfigure;
         let resolvers = self.scenario().nodes[node]
             .resolvers
             .iter()
+            .filter(|_| by_hand)
             .map(|address| SocketAddr::new(*address, 53))
             .collect();
         self.shared.lab.network(self.shared.nodes[node], resolvers)
@@ -154,6 +159,11 @@ impl Internet {
     /// The same in PEM, as `--cacert` wants it.
     pub fn trust_pem(&self) -> String {
         self.shared.pki.root_pem()
+    }
+
+    /// What the user shows a server that wants to know who he is.
+    pub fn visitor(&self) -> Option<thru_probe::secure::Identity> {
+        self.shared.pki.identify(self.scenario().identity?, self.scenario().date)
     }
 
     /// Addresses of the root name servers.

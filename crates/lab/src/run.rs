@@ -70,7 +70,8 @@ impl Internet {
         for root in self.trust() {
             trust.add_der(root).expect("the lab's own root is well-formed");
         }
-        let tls = TlsOptions { trust, key_log: Some(key_log.clone()), ..TlsOptions::default() };
+        let identity = self.visitor();
+        let tls = TlsOptions { trust, key_log: Some(key_log.clone()), identity, ..TlsOptions::default() };
         let host = url.host_str().unwrap_or_default().to_string();
         let control = self.scenario().control.as_ref().and_then(|control| Url::parse(control).ok());
         JourneyOptions {

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub proxy: Option<String>,
     /// After a good answer the client leaves the connection alone for so long, and asks over it again.
     pub again_after: Option<Duration>,
+    /// What the client shows a server that wants to know who it is.
+    pub identity: Option<Visitor>,
     /// Resolvers that anybody may ask.
     pub other_resolvers: Vec<IpAddr>,
     /// All nodes, in order of declaration.
@@ -64,6 +66,22 @@ pub struct Scenario {
     pub timeline: Vec<Event>,
     /// What must be true.
     pub checks: Vec<Check>,
+}
+
+/// Who has signed the client's own certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visitor {
+    /// The lab's authority, which servers that ask know.
+    Lab,
+    /// An authority that nobody knows.
+    Unknown,
+    /// The lab's authority; it ran out a month ago.
+    Expired,
+}
+
+impl Visitor {
+    pub(crate) const NAMES: [(&'static str, Visitor); 3] =
+        [("lab", Visitor::Lab), ("unknown", Visitor::Unknown), ("expired", Visitor::Expired)];
 }
 
 /// What a node is.
@@ -130,6 +148,9 @@ pub struct Node {
     pub rules: Vec<Rule>,
     /// What its hosts file says.
     pub hosts: Vec<(String, IpAddr)>,
+    /// Its network gives it addresses, routes and resolvers, by DHCP and router advertisements; those written are kept free
+    /// for it and not used.
+    pub autoconfigure: bool,
     /// What takes its ports: no further connection can begin there.
     pub ports_taken: bool,
     /// Addresses of others that it takes for its own, too.

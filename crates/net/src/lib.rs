@@ -11,11 +11,17 @@
 //! - [`sleep`]: timers that follow the network's clock.
 //! - [`kernel`]: the host network: kernel sockets, the real clock.
 //! - [`own`]: sockets over a [`thru_stack::Host`], wherever that host lives.
+//! - [`autoconf`]: what the network gives a host that joins it.
 //! - [`iface`]: our own stack in real time on a device of the machine.
 //! - [`lab`]: the runtime in virtual time: [`lab::run`].
 //! - [`tls`]: rustls crypto that repeats under a seed and is truly random outside a lab.
 //! - [`quic`], [`http`]: quinn and hyper on a network's sockets and clock.
 
+/// What a network gives whoever joins it, as our own stack tells.
+pub mod autoconf {
+    pub use thru_stack::AutoconfState;
+    pub use thru_stack::autoconf::{AutoconfEvent, Lease};
+}
 pub mod datagrams;
 pub mod http;
 pub mod icmp;

@@ -4,8 +4,11 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use thru_stack::AutoconfState;
+use thru_stack::autoconf::AutoconfEvent;
 use thru_stack::icmp::IcmpReport;
 use thru_stack::tcp::TcpEvent;
 use thru_wire::Instant;
@@ -235,12 +238,40 @@ impl Network {
         }
     }
 
-    /// Recursive resolvers this node is told to use.
+    /// Recursive resolvers this node is told to use: by hand, or else by the network it is on.
     pub fn resolvers(&self) -> Vec<SocketAddr> {
         match &self.0 {
             Kind::Kernel => kernel::resolvers(),
+            Kind::Own(own) if own.resolvers.is_empty() => {
+                let given = self.autoconf_state().map(|state| state.resolvers).unwrap_or_default();
+                given.into_iter().map(|address| SocketAddr::new(address, 53)).collect()
+            }
             Kind::Own(own) => own.resolvers.clone(),
         }
+    }
+
+    /// What the network has given this node so far; `None` where it is configured by hand, and on the host's network,
+    /// whose kernel does that.
+    pub fn autoconf_state(&self) -> Option<AutoconfState> {
+        match &self.0 {
+            Kind::Kernel => None,
+            Kind::Own(own) => own.with(|host, _| host.autoconf_state()),
+        }
+    }
+
+    /// What happens next to the addresses that the network gives; never completes where it is configured by hand.
+    pub async fn autoconf_event(&self) -> AutoconfEvent {
+        std::future::poll_fn(|context| match &self.0 {
+            Kind::Kernel => Poll::Pending,
+            Kind::Own(own) => own.with(|host, _| match host.autoconf_event() {
+                Some(event) => Poll::Ready(event),
+                None => {
+                    host.autoconf_waker(context.waker());
+                    Poll::Pending
+                }
+            }),
+        })
+        .await
     }
 
     /// The source address that would be used towards `destination`; `None` without a route.

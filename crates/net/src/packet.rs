@@ -22,6 +22,8 @@ pub(crate) enum Socket {
 pub struct Seen {
     /// When it arrived.
     pub at: Instant,
+    /// The number of the interface it came by, counted from 0; always 0 on the host's network, which does not tell.
+    pub interface: u32,
     /// Whether it begins with an Ethernet header; otherwise with an IP header.
     pub ethernet: bool,
     /// Its bytes.
@@ -58,7 +60,15 @@ impl PacketSocket {
             Socket::Kernel(_) => {
                 Err(io::Error::new(io::ErrorKind::Unsupported, "frames need an interface: iface:NAME"))
             }
-            Socket::Own(socket) => socket.send_frame(frame),
+            Socket::Own(socket) => socket.send_frame(0, frame),
+        }
+    }
+
+    /// The same by the interface of that number, counted from 0.
+    pub async fn send_frame_by(&self, interface: u32, frame: &[u8]) -> io::Result<()> {
+        match &self.0 {
+            Socket::Kernel(_) => self.send_frame(frame).await,
+            Socket::Own(socket) => socket.send_frame(interface, frame),
         }
     }
 
@@ -66,7 +76,15 @@ impl PacketSocket {
     pub fn hardware_address(&self) -> Option<MacAddr> {
         match &self.0 {
             Socket::Kernel(_) => None,
-            Socket::Own(socket) => socket.hardware_address(),
+            Socket::Own(socket) => socket.hardware_address(0),
+        }
+    }
+
+    /// The same of the interface of that number, counted from 0.
+    pub fn hardware_address_of(&self, interface: u32) -> Option<MacAddr> {
+        match &self.0 {
+            Socket::Kernel(_) => None,
+            Socket::Own(socket) => socket.hardware_address(interface),
         }
     }
 

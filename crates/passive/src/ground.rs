@@ -60,6 +60,8 @@ pub(crate) struct Ground {
     pub(crate) kept: Vec<Kept>,
     /// DHCP, by number of the conversation.
     pub(crate) leases: BTreeMap<u32, Lease>,
+    /// Advertisements of routers (RFC 4861 4.2).
+    pub(crate) advertised: Vec<Kept>,
     /// Who said of an address that it is his, when, and in which packet.
     pub(crate) claims: BTreeMap<IpAddr, BTreeMap<[u8; 6], Vec<Kept>>>,
 }
@@ -171,6 +173,13 @@ impl Ground {
             if said.len() < KEPT_MAX {
                 said.push(kept.clone());
             }
+        }
+    }
+
+    /// A router advertised itself.
+    pub(crate) fn advertised(&mut self, kept: &Kept) {
+        if self.advertised.len() < 64 {
+            self.advertised.push(kept.clone());
         }
     }
 

@@ -435,8 +435,14 @@ fn local_network(watch: &Watch, network: &str) -> Option<(Trace, Verdict)> {
     let mut verdict = verdict_of(&trace);
     if verdict.status == Status::Healthy {
         verdict.summary = String::from("An address was asked for and given; nothing else was tried.");
-        // Others may have tried more than that.
-        return (watch.flows.is_empty() && watch.questions.all.is_empty()).then_some((trace, verdict));
+        // Others may have tried more than that, and who looked for a neighbour in vain did.
+        let looked = watch.ground.searches.values().any(|search| {
+            // From no address: whether one's own is free (RFC 5227 2.1.1).
+            let by_somebody = search.by.is_some_and(|by| !by.is_unspecified());
+            !search.found && search.asked.len() >= SEARCHES_MIN && by_somebody
+        });
+        return (!looked && watch.flows.is_empty() && watch.questions.all.is_empty())
+            .then_some((trace, verdict));
     }
     Some((trace, verdict))
 }

@@ -228,6 +228,9 @@ impl Watch {
 
     fn icmp(&mut self, glance: &Glance, icmp: &Icmp, kept: &Kept) {
         let (Some(src), Some(dst)) = (glance.src, glance.dst) else { return };
+        if icmp.v6 && icmp.kind == 134 {
+            self.ground.advertised(kept);
+        }
         if icmp.is_echo_request() {
             self.ground.echo(src, dst, icmp.ident, icmp.seq, glance.ttl, kept);
         } else if icmp.is_echo_reply() {

@@ -6,6 +6,7 @@
 //! - `exchange`: the request over TLS and HTTP. `again`: the same once more, smaller, later, under another name.
 //! - [`controls`]: what is asked when a step failed. [`pause`]: a connection that is left alone for a while.
 //! - [`compare`]: the request made once more in another way.
+//! - [`join`]: waiting for an address, where the network gives them.
 //! - [`quality`]: was the way good?
 //! - [`tunnel`]: the way through a proxy.
 
@@ -14,6 +15,7 @@ pub mod budget;
 pub mod compare;
 pub mod controls;
 mod exchange;
+pub mod join;
 pub mod pause;
 pub mod quality;
 pub mod tunnel;
@@ -148,7 +150,9 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
     };
     let mut url = options.url.clone();
     let mut answer = None;
-    for _ in 0..=options.redirects {
+    let joined = join::join(&recorder).await;
+    // Without an address of its own this machine has nothing to ask with.
+    for _ in 0..if joined { options.redirects + 1 } else { 0 } {
         answer = traveller.one(&url).await;
         let Some(next) = answer.as_ref().and_then(|answer| answer.redirect(&url)) else { break };
         if !matches!(next.scheme(), "http" | "https") {
@@ -170,7 +174,9 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
             format!("still redirected after {} steps", options.redirects),
         );
     }
-    traveller.look_around().await;
+    if joined {
+        traveller.look_around().await;
+    }
     let trace = Trace {
         target: options.url.to_string(),
         network: network.name(),

@@ -5,6 +5,7 @@
 //! - [`quic`]: the same inside QUIC (layer quic), with 0-RTT.
 //! - [`Trust`]: whom to believe.
 //! - [`chain`]: what certificates say, for people.
+//! - [`staple`]: what a server shows about the revocation of its certificate.
 //! - [`alert`]: from errors to the stable words (`tls.certificate_expired`, `tls.alert.handshake_failure`).
 
 use std::fmt;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use rustls::client::ClientSessionStore;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
 };
@@ -31,6 +32,7 @@ pub mod chain;
 mod metered;
 pub mod quic;
 mod sessions;
+pub mod staple;
 mod verifier;
 
 pub use metered::{Counts, Meter, Metered};
@@ -136,6 +138,31 @@ pub struct TlsOptions {
     pub key_log: Option<KeyLogBuffer>,
     /// How long a handshake may take.
     pub limit: Duration,
+    /// What to show a server that wants to know who visits it.
+    pub identity: Option<Identity>,
+}
+
+/// A certificate with its chain, leaf first, and its private key. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Identity(Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>);
+
+impl Identity {
+    /// Of a chain, leaf first, and the leaf's key.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Identity {
+        Identity(Arc::new((chain, key)))
+    }
+
+    /// Of two PEM texts. The error is a sentence without its end.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, String> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+        let chain = chain.map_err(|error| format!("the certificate cannot be read: {error}"))?;
+        if chain.is_empty() {
+            return Err("there is no certificate in the file".to_owned());
+        }
+        let key = PrivateKeyDer::from_pem_slice(key)
+            .map_err(|error| format!("the private key cannot be read: {error}"))?;
+        Ok(Identity::new(chain, key))
+    }
 }
 
 impl Default for TlsOptions {
@@ -145,6 +172,7 @@ impl Default for TlsOptions {
             versions: Offer::Both,
             key_log: None,
             limit: Duration::from_secs(10),
+            identity: None,
         }
     }
 }
@@ -164,17 +192,24 @@ pub struct TlsClient {
 impl TlsClient {
     /// A client that has no sessions yet.
     pub fn new(network: &Network, options: TlsOptions) -> TlsClient {
-        let TlsOptions { trust, versions, key_log, limit } = options;
+        let TlsOptions { trust, versions, key_log, limit, identity } = options;
         let provider = crypto_provider(network);
         let verifier = Arc::new(Verifier::new(trust.roots, &provider));
         let configure = |versions: &[&'static SupportedProtocolVersion], sessions: Arc<Sessions>| {
-            let mut config =
-                ClientConfig::builder_with_details(Arc::clone(&provider), time_provider(network))
-                    .with_protocol_versions(versions)
-                    .expect("the provider has cipher suites for every version")
-                    .dangerous()
-                    .with_custom_certificate_verifier(verifier.clone())
-                    .with_no_client_auth();
+            let builder = ClientConfig::builder_with_details(Arc::clone(&provider), time_provider(network))
+                .with_protocol_versions(versions)
+                .expect("the provider has cipher suites for every version")
+                .dangerous()
+                .with_custom_certificate_verifier(verifier.clone());
+            let shown = identity.as_ref().map(|Identity(own)| (own.0.clone(), own.1.clone_key()));
+            let mut config = match shown {
+                // A key of a kind that is not spoken here can't be shown: the server will say that it wants one.
+                Some((chain, key)) => builder
+                    .clone()
+                    .with_client_auth_cert(chain, key)
+                    .unwrap_or_else(|_| builder.with_no_client_auth()),
+                None => builder.with_no_client_auth(),
+            };
             config.resumption = rustls::client::Resumption::store(sessions as Arc<dyn ClientSessionStore>);
             if let Some(key_log) = &key_log {
                 config.key_log = Arc::new(key_log.clone());
@@ -261,6 +296,9 @@ impl TlsClient {
                 let (alpn, resumed) = record_agreement(recorder, span, connection);
                 if let Some(seen) = self.verifier.seen(&name) {
                     recorder.set(span, "tls.stapled", seen.stapled);
+                    if let Some(staple) = seen.staple {
+                        self.note_staple(recorder, span, staple);
+                    }
                 }
                 recorder.ok(span);
                 return Ok(Secured { stream, span, alpn, resumed });
@@ -279,6 +317,15 @@ impl TlsClient {
         };
         let (code, text) = self.certificate_failure(recorder, span, &name).unwrap_or((code, text));
         Err(Failure::record(recorder, span, code, text))
+    }
+
+    /// What the server showed about its revocation: the word, and by how many seconds the answer is out of date.
+    fn note_staple(&self, recorder: &Recorder, span: SpanId, staple: staple::Staple) {
+        recorder.set(span, "tls.staple", staple.status.word());
+        let late = staple.until.and_then(|until| self.network.unix_time().checked_sub(until));
+        if let Some(late) = late {
+            recorder.set(span, "tls.staple_late", integer(late.as_secs()));
+        }
     }
 
     /// What was wrong with the certificate, if that is what ended a handshake; writes the chain into the span.

@@ -2,6 +2,7 @@
 //!
 //! - [`Authority`]: start here; a self-signed root, and intermediates below it.
 //! - [`LeafRequest`]: what a site's certificate shall say. Any date and any name, so that a wrong one can be made on purpose.
+//! - [`staple`]: what an authority says of a certificate's revocation.
 //! - [`CertifiedKey`]: a chain and its private key, ready for [`crate::web::Site`].
 //!
 //! Where runs repeat, keys are Ed25519 (RFC 8410): its signatures carry no randomness, so a handshake that shows one
@@ -17,6 +18,7 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+pub mod staple;
 #[cfg(test)]
 mod tests;
 
@@ -120,7 +122,7 @@ impl Authority {
         if !request.without_intermediates {
             chain.extend_from_slice(&self.above);
         }
-        Ok(CertifiedKey { chain, key: leaf.key.serialize_der() })
+        Ok(CertifiedKey { chain, key: leaf.key.serialize_der(), staple: None })
     }
 
     /// This authority's own certificate.
@@ -174,7 +176,7 @@ pub fn self_signed_with(keys: Keys, request: LeafRequest) -> Result<CertifiedKey
     let key_seed = derive(&[b"self-signed", &keys.seed()]);
     let leaf = Leaf::prepare(keys, &key_seed, &request)?;
     let certificate = leaf.parameters.self_signed(&leaf.key).map_err(PkiError::of)?;
-    Ok(CertifiedKey { chain: vec![certificate.der().clone()], key: leaf.key.serialize_der() })
+    Ok(CertifiedKey { chain: vec![certificate.der().clone()], key: leaf.key.serialize_der(), staple: None })
 }
 
 /// A certificate chain, leaf first and without the root, and the leaf's private key.
@@ -182,12 +184,25 @@ pub fn self_signed_with(keys: Keys, request: LeafRequest) -> Result<CertifiedKey
 pub struct CertifiedKey {
     chain: Vec<CertificateDer<'static>>,
     key: Vec<u8>,
+    staple: Option<Vec<u8>>,
 }
 
 impl CertifiedKey {
     /// Leaf first, as a server sends it.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
+    }
+
+    /// The same with what an authority says of its revocation, to be shown along.
+    #[must_use]
+    pub fn stapled(mut self, staple: Option<Vec<u8>>) -> CertifiedKey {
+        self.staple = staple;
+        self
+    }
+
+    /// What is shown about its revocation, DER (RFC 6960).
+    pub fn staple(&self) -> Option<&[u8]> {
+        self.staple.as_deref()
     }
 
     /// The private key (PKCS #8, RFC 5958).

@@ -167,6 +167,8 @@ pub struct Behaviour {
     pub headers: Vec<(String, String)>,
     /// Clients must show a certificate of this authority, DER (RFC 8446 4.3.2). TCP only.
     pub client_authority: Option<Vec<u8>>,
+    /// Who has no certificate is let in all the same.
+    pub client_optional: bool,
     /// Only the first so many of so many TCP connections meet all this, the others a healthy server: one bad machine
     /// behind a balancer. Of the first site, for all sites that share the port.
     pub share: Option<(u32, u32)>,

@@ -28,7 +28,7 @@ pub fn beyond(spans: &[Span]) -> u64 {
 
 /// A step of the request itself, which would have been taken without any diagnosis.
 fn is_own_step(span: &Span) -> bool {
-    let steps = ["resolve", "connect", "tunnel", "handshake", "exchange", "pause"];
+    let steps = ["lease", "advertisement", "resolve", "connect", "tunnel", "handshake", "exchange", "pause"];
     span.parent.is_none() && steps.contains(&span.what.as_str())
 }
 

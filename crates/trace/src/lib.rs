@@ -9,6 +9,7 @@
 //! - [`query`]: finding spans, and checking that a trace is consistent.
 //! - [`step`]: building a trace by hand.
 //! - [`packet`]: a captured frame with its number and its fate.
+//! - [`configured`]: what the network gave its hosts: DHCP's messages, advertisements of routers.
 //! - [`cost`]: what a diagnosis took beyond the request itself.
 //! - [`frames`]: which frames stand behind which span, and what a frame says of itself.
 //! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
@@ -20,6 +21,7 @@
 //! - [`words`]: what curl, Chrome and others call the same failure.
 
 pub mod arrivals;
+pub mod configured;
 pub mod cost;
 pub mod fault;
 pub mod frames;

@@ -2,6 +2,7 @@
 //!
 //! - [`Dhcp`]: a message as a value: who talks to whom about which address.
 //! - [`DhcpOptions`]: the options (RFC 2132) that a client acts upon or sends.
+//! - [`in_frame`]: the message in a frame.
 //! - [`DhcpView`]: looks at bytes; goes through every option, also those in the overloaded fields.
 
 use core::net::Ipv4Addr;
@@ -10,6 +11,10 @@ use bytes::BufMut;
 
 use crate::address::MacAddr;
 use crate::error::{Layer, ParseError, fixed_header, ipv4_at, u16_at, u32_at};
+use crate::ethernet::EthernetView;
+use crate::ipv4::Protocol;
+use crate::packet::Transport;
+use crate::udp::UdpView;
 
 mod option;
 
@@ -230,6 +235,23 @@ impl Dhcp {
             out.resize(start + LEAST, 0);
         }
     }
+}
+
+/// The message in an Ethernet frame, if it is one between the ports of DHCP. Checksums are not verified.
+pub fn in_frame(frame: &[u8]) -> Option<Dhcp> {
+    let ethernet = EthernetView::new(frame).ok()?;
+    let packet = ethernet.payload();
+    let transport = Transport::of(packet).ok()?;
+    if transport.protocol != Protocol::UDP || transport.is_fragment {
+        return None;
+    }
+    let udp = UdpView::new(packet.get(transport.at..transport.end)?).ok()?;
+    let ports = [udp.src_port(), udp.dst_port()];
+    let between = ports.contains(&CLIENT_PORT) || ports == [SERVER_PORT; 2];
+    if !between || !ports.contains(&SERVER_PORT) {
+        return None;
+    }
+    Dhcp::parse(udp.payload()).ok()
 }
 
 /// `op` of a message of this kind.

@@ -141,6 +141,8 @@ fn as_text(scenario: &Scenario) -> String {
                 detail: match &service.kind {
                     ServiceKind::Web(web) => web.names.join(", "),
                     ServiceKind::Proxy(proxy) => format!("port {}", proxy.port),
+                    ServiceKind::Dhcp(_) => "gives IPv4 addresses".to_string(),
+                    ServiceKind::Advertise(_) => "advertises itself to hosts of IPv6".to_string(),
                     ServiceKind::Dns(dns) => {
                         format!("{} zone{}", dns.zones.len(), if dns.zones.len() == 1 { "" } else { "s" })
                     }

@@ -1,6 +1,7 @@
 //! `thru URL`: one request through every layer.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use thru_lab::run::exit_code;
@@ -8,7 +9,7 @@ use thru_names::resolver::ResolverConfig;
 use thru_net::tls::KeyLogBuffer;
 use thru_probe::journey::quality::QualityBudget;
 use thru_probe::journey::{self, HttpVersion, JourneyOptions};
-use thru_probe::secure::{TlsOptions, Trust};
+use thru_probe::secure::{Identity, TlsOptions, Trust};
 use thru_trace::{Trace, Verdict, attach_frames};
 use url::Url;
 
@@ -33,6 +34,10 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         Some(path) => Some(std::fs::read(path).map_err(|error| save::cannot("read", path, &error))?),
         None => None,
     };
+    let identity = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => Some(identity(cert, key)?),
+        _ => None,
+    };
     if args.compare {
         return super::compare::run(url, place, args, extra_trust);
     }
@@ -45,6 +50,9 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         let key_log = KeyLogBuffer::default();
         let mut journey_options = journey_options(&session, url, &key_log, extra_trust.as_deref())?;
         adjust(&mut journey_options, &options);
+        if identity.is_some() {
+            journey_options.tls.identity = identity;
+        }
         Ok::<_, Failure>(follow(&session, &journey_options, &key_log).await)
     })??;
     save::all(args, &trace, &verdict)?;
@@ -66,6 +74,17 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         output::say(&hint);
     }
     Ok(exit_code(&verdict))
+}
+
+/// What is shown to a server that wants to know who visits it.
+fn identity(cert: &Path, key: &Path) -> Result<Identity, Failure> {
+    let read = |path: &Path| std::fs::read(path).map_err(|error| save::cannot("read", path, &error));
+    Identity::from_pem(&read(cert)?, &read(key)?).map_err(|error| {
+        Failure::usage(
+            format!("cannot show `{}`: {error}", cert.display()),
+            "--cert is a PEM file with the certificate and its chain, --key one with its private key",
+        )
+    })
 }
 
 async fn follow(session: &Session, options: &JourneyOptions, key_log: &KeyLogBuffer) -> (Trace, Verdict) {

@@ -70,6 +70,9 @@ fn certificates<'a>(
 /// The certificate promises that the server shows that it is not revoked (RFC 7633), and it does not.
 fn staple(facts: &Facts<'_>) -> Option<Vote> {
     let (handshake, chain) = certificates(facts)?;
+    if let Some(vote) = revoked(facts, handshake).or_else(|| out_of_date(facts, handshake)) {
+        return Some(vote);
+    }
     let promised = chain.first()?.get("must_staple") == Some(&Value::Bool(true));
     if !promised || handshake.bool("tls.stapled") != Some(false) {
         return None;
@@ -84,6 +87,41 @@ fn staple(facts: &Facts<'_>) -> Option<Vote> {
         .cite(handshake, "the certificate says \"must staple\" (RFC 7633), and no answer about its revocation came with it")
         .rule_out("TLS16", "nothing says that the certificate is revoked; the proof is missing")
         .service("turn on OCSP stapling at the server, or get a certificate without \"must staple\"")
+        .user("nothing to repair here; another browser may refuse the site"),
+    )
+}
+
+/// The server itself shows that its certificate is revoked (RFC 6960 2.2).
+fn revoked(facts: &Facts<'_>, handshake: &Span) -> Option<Vote> {
+    (handshake.text("tls.staple") == Some("revoked")).then(|| {
+        Vote::disturbed(
+            &["TLS16"],
+            0.93,
+            format!("{} works here, but its certificate has been revoked: whoever looks at that refuses it.", facts.subject()),
+        )
+        .cost(MS)
+        .cite(handshake, "the answer of the authority that the server shows along (OCSP) says \"revoked\"")
+        .rule_out("TLS17", "the proof is there; it says that the certificate must not be trusted any more")
+        .rule_out("TLS07", "the certificate's dates hold")
+        .service("get a new certificate with a new key, and find out why the old one was revoked: its key may be in other hands")
+        .user("do not enter passwords here; tell the site's owner")
+    })
+}
+
+/// What the server shows about its revocation holds no longer.
+fn out_of_date(facts: &Facts<'_>, handshake: &Span) -> Option<Vote> {
+    let late = u64::try_from(handshake.int("tls.staple_late")?).ok()?;
+    Some(
+        Vote::disturbed(
+            &["TLS17"],
+            0.92,
+            format!("{} works here, but some browsers refuse it: the proof that its certificate is not revoked is out of date.", facts.subject()),
+        )
+        .cost(MS)
+        .cite(handshake, format!("the authority's answer that the server shows along (OCSP) ran out {} ago", facts::age(late)))
+        .rule_out("TLS16", "the answer says that the certificate is good; only it is old")
+        .rule_out("TLS07", "the certificate itself is still valid")
+        .service("look why the server fetches no new answer from the authority's responder: blocked on its way out, or its clock is wrong")
         .user("nothing to repair here; another browser may refuse the site"),
     )
 }

@@ -70,7 +70,7 @@ impl Case<'_> {
             | "access_denied" => (
                 &["TLS19"],
                 0.85,
-                format!("{subject} does not accept the certificate this machine showed."),
+                format!("{subject} does not accept the certificate this machine showed{}.", objection(name)),
                 "say which client certificates are accepted",
             ),
             "no_application_protocol" => (
@@ -106,6 +106,16 @@ impl Case<'_> {
             [_, _, ..] => vote.probe("repeat the handshake with other offers (versions, ciphers, with and without a client certificate)", causes),
             _ => vote,
         }
+    }
+}
+
+/// Why a visitor's certificate was not accepted, as far as the alert says (RFC 8446 6.2).
+fn objection(alert: &str) -> &'static str {
+    match alert {
+        "certificate_expired" => ": it has expired",
+        "certificate_revoked" => ": it has been revoked",
+        "unknown_ca" => ": the authority that signed it is not one the server knows",
+        _ => "",
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
     let mut firewalls = vec![None; nodes.len()];
     for (index, node) in scenario.nodes.iter().enumerate().filter(|(_, node)| node.kind != NodeKind::Switch) {
         world.with_host(nodes[index], |host, _| {
-            for (number, interface) in node.interfaces.iter().enumerate() {
+            for (number, interface) in node.interfaces.iter().enumerate().filter(|_| !node.autoconfigure) {
                 for (address, len) in &interface.addresses {
                     host.add_address(
                         InterfaceId(number as u32),
@@ -56,7 +56,7 @@ pub(super) fn build(scenario: &Scenario, lab: &Lab) -> Built {
                 let length = if address.is_ipv6() { 128 } else { 32 };
                 host.add_address(InterfaceId(0), Cidr::new(*address, length).expect("a checked length"));
             }
-            for line in &node.routes {
+            for line in node.routes.iter().filter(|_| !node.autoconfigure) {
                 host.add_route(route(line));
             }
         });

@@ -16,8 +16,10 @@ use thru_names::service::policy::PolicyZone;
 use thru_names::text::{name_text, parse_name};
 use thru_names::wire::RawRecord;
 use thru_net::Network;
+use thru_probe::secure::Identity;
 use thru_serve::dns::{self, DnsHandle};
 use thru_serve::nameserver::{NameServer, Role, Zones};
+use thru_serve::pki::staple::Statement;
 use thru_serve::pki::{Authority, CertifiedKey, Keys, LeafRequest, self_signed_with};
 use thru_serve::proxy;
 use thru_serve::web::{
@@ -29,10 +31,11 @@ use tokio::task::JoinHandle;
 use super::zones::Served;
 use super::{Internet, StartError};
 use crate::prefix::Prefix;
-use crate::scenario::ServiceKind;
 use crate::scenario::service::{
-    Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, ProxySpec, Quic, ResolverSpec, Trust, WebSpec, frames,
+    Answers, DnsBehaviour, DnsSpec, Door, Http, Issuer, ProxySpec, Quic, ResolverSpec, Stapled, Trust,
+    WebSpec, frames,
 };
+use crate::scenario::{ServiceKind, Visitor};
 
 /// Where a service runs: web sites that share node and port are one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,13 @@ pub(super) enum Slot {
 pub(super) struct Running {
     tasks: Vec<JoinHandle<()>>,
     handles: Vec<DnsHandle>,
+}
+
+impl Running {
+    /// One task.
+    pub(super) fn of(task: JoinHandle<()>) -> Running {
+        Running { tasks: vec![task], handles: Vec::new() }
+    }
 }
 
 impl Drop for Running {
@@ -114,7 +124,35 @@ impl Pki {
             Issuer::Unknown => self.unknown.issue(request),
             Issuer::SelfSigned => self_signed_with(self.keys, request),
         };
-        certified.map_err(|error| StartError(format!("certify {}: {error}", web.names.join(", "))))
+        let certified =
+            certified.map_err(|error| StartError(format!("certify {}: {error}", web.names.join(", "))))?;
+        let Some(stapled) = web.misdeeds.staple else { return Ok(certified) };
+        let (day, hour) = (Duration::from_secs(86_400), Duration::from_secs(3_600));
+        let (from, revoked) = match stapled {
+            Stapled::Good => (date.saturating_sub(hour), None),
+            Stapled::Stale => (date.saturating_sub(30 * day), None),
+            Stapled::Revoked => (date.saturating_sub(hour), Some(date.saturating_sub(2 * day))),
+        };
+        let authority = if web.issuer == Issuer::Outdated { &self.outdated } else { &self.issuing };
+        let statement = Statement { from, until: from + 7 * day, revoked };
+        let staple = authority.staple(&certified.chain()[0], statement);
+        Ok(certified.stapled(staple))
+    }
+
+    /// What the lab's user shows who he is with.
+    pub(super) fn identify(&self, kind: Visitor, date: u64) -> Option<Identity> {
+        let date = Duration::from_nanos(date);
+        let before = |time: Duration| date.saturating_sub(time);
+        let request = LeafRequest {
+            names: vec!["visitor.lab".to_owned()],
+            not_before: if kind == Visitor::Expired { before(3 * LEAF_AFTER) } else { before(LEAF_BEFORE) },
+            not_after: if kind == Visitor::Expired { before(LEAF_BEFORE) } else { date + LEAF_AFTER },
+            for_clients: true,
+            ..LeafRequest::default()
+        };
+        let authority = if kind == Visitor::Unknown { &self.unknown } else { &self.issuing };
+        let certified = authority.issue(request).ok()?;
+        Some(Identity::new(certified.chain().to_vec(), certified.key()))
     }
 }
 
@@ -154,6 +192,8 @@ impl Internet {
                     ServiceKind::Dns(spec) => self.start_dns(node, service, &spec).await?,
                     ServiceKind::Resolver(spec) => self.start_resolver(node, &spec).await?,
                     ServiceKind::Proxy(spec) => self.start_proxy(node, &spec).await?,
+                    ServiceKind::Dhcp(spec) => self.start_dhcp(node, &spec).await?,
+                    ServiceKind::Advertise(spec) => self.start_advertiser(node, &spec).await?,
                     ServiceKind::Web(_) => Running::default(),
                 }
             }
@@ -264,6 +304,7 @@ impl Internet {
                     .filter_map(|header| header.split_once(':'))
                     .map(|(name, value)| (name.trim().to_string(), value.trim().to_string()))
                     .collect(),
+                client_optional: misdeeds.client_optional,
                 client_authority: misdeeds
                     .client_certificate
                     .then(|| self.shared.pki.root().as_ref().to_vec()),

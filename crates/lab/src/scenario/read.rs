@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::{GivenAddress, GivenPrefix};
-use super::service::read_date;
-use super::{Node, NodeKind, Scenario, address, route};
+use super::service::{read_date, word};
+use super::{Node, NodeKind, Scenario, Visitor, address, route};
 use crate::item::{Reader, Str, Table};
 use crate::prefix::Prefix;
 use crate::source::{Error, Source, suggest};
@@ -61,6 +61,8 @@ impl Read<'_> {
         let target = root.text("target")?;
         let control = root.text("control")?;
         let again_after = root.quantity("again_after", units::duration)?;
+        let identity = root.text("identity")?;
+        let identity = identity.map(|text| word(&text, &Visitor::NAMES, "identity")).transpose()?;
         let proxy = root.text("proxy")?;
         if let Some(proxy) = &proxy {
             thru_probe::journey::tunnel::Proxy::parse(&proxy.text).map_err(|why| {
@@ -99,6 +101,7 @@ impl Read<'_> {
             node.answers_ping = reader.bool("answers_ping")?.unwrap_or(true);
             node.sends_icmp_errors = reader.bool("icmp_errors")?.unwrap_or(true);
             node.clock = reader.quantity("clock", units::offset)?.unwrap_or(0);
+            node.autoconfigure = reader.bool("autoconfigure")?.unwrap_or(false);
             node.ports_taken = reader.bool("ports_taken")?.unwrap_or(false);
             node.forgets = reader.quantity("forgets", units::duration)?;
             node.receive_buffer = reader.quantity("receive_buffer", units::size)?;
@@ -229,6 +232,7 @@ impl Read<'_> {
             target: target.map(|target| target.text),
             control: control.map(|control| control.text),
             proxy: proxy.map(|proxy| proxy.text),
+            identity,
             again_after,
             other_resolvers,
             nodes,

@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use crate::date;
 use crate::item::{Reader, Str};
 use crate::source::{Error, suggest};
+pub use attach::{AdvertiseSpec, DhcpSpec};
 pub(crate) use misdeeds::frames;
-pub use misdeeds::{Answers, Misdeeds, Quic};
+pub use misdeeds::{Answers, Misdeeds, Quic, Stapled};
 pub(crate) use names::expand;
 pub use names::{DnsBehaviour, DnsSpec, ResolverSpec, Trust};
 pub use proxy::ProxySpec;
 pub use signing::{Denials, Signing};
 pub use web::{Door, Http, Issuer, WebSpec};
 
+mod attach;
 mod misdeeds;
 mod names;
 mod proxy;
@@ -42,10 +44,14 @@ pub enum ServiceKind {
     Web(WebSpec),
     /// A proxy that connects on behalf of others.
     Proxy(ProxySpec),
+    /// A DHCP server.
+    Dhcp(DhcpSpec),
+    /// A router that advertises itself.
+    Advertise(AdvertiseSpec),
 }
 
 /// The words of `kind`.
-pub(crate) const KINDS: [&str; 4] = ["dns", "resolver", "web", "proxy"];
+pub(crate) const KINDS: [&str; 6] = ["dns", "resolver", "web", "proxy", "dhcp", "advertise"];
 
 impl ServiceKind {
     /// A service of that kind with its defaults.
@@ -55,6 +61,8 @@ impl ServiceKind {
             "resolver" => Some(ServiceKind::Resolver(ResolverSpec { up: true, ..ResolverSpec::default() })),
             "web" => Some(ServiceKind::Web(WebSpec::default())),
             "proxy" => Some(ServiceKind::Proxy(ProxySpec::default())),
+            "dhcp" => Some(ServiceKind::Dhcp(DhcpSpec::default())),
+            "advertise" => Some(ServiceKind::Advertise(AdvertiseSpec::default())),
             _ => None,
         }
     }
@@ -66,6 +74,8 @@ impl ServiceKind {
             ServiceKind::Resolver(_) => "resolver",
             ServiceKind::Web(_) => "web",
             ServiceKind::Proxy(_) => "proxy",
+            ServiceKind::Dhcp(_) => "dhcp",
+            ServiceKind::Advertise(_) => "advertise",
         }
     }
 
@@ -80,6 +90,8 @@ impl ServiceKind {
             ServiceKind::Resolver(spec) => spec.apply(reader, addresses)?,
             ServiceKind::Web(spec) => spec.apply(reader)?,
             ServiceKind::Proxy(spec) => spec.apply(reader)?,
+            ServiceKind::Dhcp(spec) => spec.apply(reader, addresses)?,
+            ServiceKind::Advertise(spec) => spec.apply(reader, addresses)?,
         }
         Ok(())
     }

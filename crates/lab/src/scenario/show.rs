@@ -8,7 +8,7 @@ use std::time::Duration;
 use thru_serve::dns::faults::{Fault, Faults};
 
 use super::service::{DnsBehaviour, WebSpec};
-use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, Scenario, ServiceKind};
+use super::{Change, CheckKind, NodeKind, RouteAction, RouteLine, Rule, Scenario, ServiceKind, Visitor};
 use crate::{date, units};
 
 impl Scenario {
@@ -33,6 +33,9 @@ impl Scenario {
         }
         if let Some(time) = self.again_after {
             writeln!(out, "again_after = {}", quote(&units::show_duration(time)))?;
+        }
+        if let Some((name, _)) = Visitor::NAMES.iter().find(|(_, kind)| Some(*kind) == self.identity) {
+            writeln!(out, "identity = {}", quote(name))?;
         }
         if let Some(proxy) = &self.proxy {
             writeln!(out, "proxy = {}", quote(proxy))?;
@@ -118,6 +121,9 @@ impl Scenario {
             }
             if node.ecn {
                 writeln!(out, "ecn = true")?;
+            }
+            if node.autoconfigure {
+                writeln!(out, "autoconfigure = true")?;
             }
             if node.ports_taken {
                 writeln!(out, "ports_taken = true")?;
@@ -335,6 +341,8 @@ fn settings(kind: &ServiceKind) -> Vec<String> {
         }
         ServiceKind::Web(spec) => web(spec),
         ServiceKind::Proxy(spec) => spec.show(),
+        ServiceKind::Dhcp(spec) => spec.show(),
+        ServiceKind::Advertise(spec) => spec.show(),
     }
 }
 

@@ -52,8 +52,8 @@ pub fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     }
     // What the answer says, and whether there was one beside the small talk of protocols, is encrypted: a status, a
     // header, where the answer was meant to end.
-    const SAID_IN_THE_ANSWER: [&str; 10] =
-        ["APP03", "APP05", "TLS13", "TLS17", "TLS18", "TLS31", "FW21", "FW22", "PX03", "Q14"];
+    const SAID_IN_THE_ANSWER: [&str; 11] =
+        ["APP03", "APP05", "TLS13", "TLS16", "TLS17", "TLS18", "TLS31", "FW21", "FW22", "PX03", "Q14"];
     let said =
         |cause: &str| cause.starts_with('H') && cause != "HST01" || SAID_IN_THE_ANSWER.contains(&cause);
     if case.url.starts_with("https:") && any(&said) {
@@ -67,6 +67,10 @@ pub fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
 
 /// The doctor's opinion on the packets of a trace; `None` if they cannot tell what is to be told.
 pub fn opinion(case: &Case, trace: &Trace, secrets: bool) -> Option<Opinion> {
+    // Who was told of no resolver asks nobody.
+    if trace.spans.iter().any(|span| span.failed_with("dns.no_resolver")) {
+        return None;
+    }
     let truth = truth(case, secrets)?;
     let keys = if secrets { trace.key_log.as_str() } else { "" };
     Some(held_against(case, &truth, verdict(&frames(trace), keys)))

@@ -51,7 +51,7 @@ impl Socket {
             let sniffed = self.sniffer.lock().unwrap_or_else(PoisonError::into_inner).receive();
             match sniffed {
                 Ok(packet) if matches!(packet.ethertype, IPV4 | IPV6) => {
-                    return Ok(Seen { at: packet.at, ethernet: false, bytes: packet.bytes });
+                    return Ok(Seen { at: packet.at, interface: 0, ethernet: false, bytes: packet.bytes });
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),

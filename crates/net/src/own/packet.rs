@@ -45,8 +45,10 @@ impl Socket {
         with(&*self.driver, |host, now| host.raw_send_as_is(now, packet)).map_err(io_error)
     }
 
-    pub(crate) fn send_frame(&self, frame: &[u8]) -> io::Result<()> {
-        let (id, ethernet) = self.sockets[0];
+    pub(crate) fn send_frame(&self, interface: u32, frame: &[u8]) -> io::Result<()> {
+        let Some(&(id, ethernet)) = self.sockets.get(interface as usize) else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "this host has no such interface"));
+        };
         if !ethernet {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "this interface has no Ethernet headers"));
         }
@@ -54,19 +56,20 @@ impl Socket {
         with(&*self.driver, |host, now| host.raw_send(now, id, frame)).map_err(io_error)
     }
 
-    pub(crate) fn hardware_address(&self) -> Option<MacAddr> {
-        let (_, ethernet) = self.sockets[0];
-        let mac =
-            with(&*self.driver, |host, _| host.interface(InterfaceId(0)).map(|interface| interface.mac));
+    pub(crate) fn hardware_address(&self, interface: u32) -> Option<MacAddr> {
+        let &(_, ethernet) = self.sockets.get(interface as usize)?;
+        let id = InterfaceId(interface);
+        let mac = with(&*self.driver, |host, _| host.interface(id).map(|interface| interface.mac));
         mac.filter(|_| ethernet)
     }
 
     pub(crate) fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Seen>> {
         with(&*self.driver, |host, _| {
-            for (id, ethernet) in &self.sockets {
+            for (interface, (id, ethernet)) in (0..).zip(&self.sockets) {
                 if let Some(packet) = host.raw_receive(*id) {
                     return Poll::Ready(Ok(Seen {
                         at: packet.rx_time,
+                        interface,
                         ethernet: *ethernet,
                         bytes: packet.packet,
                     }));

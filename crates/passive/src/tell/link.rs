@@ -45,6 +45,12 @@ impl Teller<'_> {
         true
     }
 
+    /// Who gave settings to whom: in the packets, for whoever finds that they are wrong.
+    pub(crate) fn given(&mut self) {
+        let ground = &self.watch.ground;
+        self.keep(ground.leases.values().flat_map(|lease| &lease.kept).chain(&ground.advertised));
+    }
+
     /// Two machines that say of one address that it is theirs: one of those wanted, or of the router on the way to them.
     pub(crate) fn claims(&mut self, wanted: &[IpAddr]) {
         let watch = self.watch;

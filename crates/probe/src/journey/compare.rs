@@ -114,7 +114,14 @@ impl Traveller<'_> {
             Ok(connected) => connected,
             Err(span) => {
                 let code = self.recorder.code(span).unwrap_or_else(|| "proxy.timeout".to_owned());
-                return self.recorder.fail(control, code, "it is not answered there either");
+                // Only who was asked to pass it on can say that it is not answered there.
+                let reached = code.starts_with("proxy.status.") || code.starts_with("proxy.socks.");
+                let text = if reached {
+                    "it is not answered there either"
+                } else {
+                    "that proxy is not reached itself"
+                };
+                return self.recorder.fail(control, code, text);
             }
         };
         let Again { mss_limit: _, enough, patience } = Again::HEAD;

@@ -348,7 +348,12 @@ fn close(recorder: &Recorder, control: SpanId, result: Result<(), SpanId>) {
         Ok(()) => recorder.ok(control),
         Err(span) => {
             let code = recorder.code(span).unwrap_or_else(|| "control.failed".to_owned());
-            recorder.fail(control, code, "it does not");
+            // What failed within it tells more than that it failed: a site that is not found is not one that is silent.
+            let told = recorder.span(span).and_then(|span| match span.outcome {
+                Outcome::Failed { text, .. } if code.starts_with("dns.") => Some(text),
+                _ => None,
+            });
+            recorder.fail(control, code, told.unwrap_or_else(|| "it does not".to_owned()));
         }
     }
 }

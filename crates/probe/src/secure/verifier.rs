@@ -11,6 +11,8 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use super::staple::{self, Staple};
+
 /// Servers remembered at once.
 const SERVERS: usize = 32;
 /// Certificates kept of one chain.
@@ -33,6 +35,8 @@ pub(super) struct Seen {
     pub(super) chain: Vec<CertificateDer<'static>>,
     /// The server showed an answer about its revocation (RFC 6066 8).
     pub(super) stapled: bool,
+    /// What that answer says, if it can be read.
+    pub(super) staple: Option<Staple>,
     /// Why it was refused.
     pub(super) error: Option<CertificateError>,
 }
@@ -84,7 +88,10 @@ impl ServerCertVerifier for Verifier {
             .take(CHAIN)
             .map(|one| one.clone().into_owned())
             .collect();
-        self.remember(name, Seen { chain, stapled: !ocsp_response.is_empty(), error });
+        self.remember(
+            name,
+            Seen { chain, stapled: !ocsp_response.is_empty(), staple: staple::read(ocsp_response), error },
+        );
         result
     }
 

@@ -48,7 +48,9 @@ impl PreparedSite {
             .key_provider
             .load_private_key(certificate.key())
             .map_err(|error| ServeError::new(what(), error))?;
-        let key = Arc::new(SigningKey::new(certificate.chain().to_vec(), signer));
+        let mut key = SigningKey::new(certificate.chain().to_vec(), signer);
+        key.ocsp = certificate.staple().map(<[u8]>::to_vec);
+        let key = Arc::new(key);
         let versions: &[&SupportedProtocolVersion] = match site.tls {
             TlsVersions::Both => &[&version::TLS13, &version::TLS12],
             TlsVersions::Only13 => &[&version::TLS13],
@@ -66,9 +68,11 @@ impl PreparedSite {
                     .add(authority.clone().into())
                     .map_err(|error| ServeError::new("ask clients for certificates", error))?;
                 let asking =
-                    rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                        .build()
-                        .map_err(|error| ServeError::new("ask clients for certificates", error))?;
+                    rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let asking =
+                    if site.behaviour.client_optional { asking.allow_unauthenticated() } else { asking };
+                let asking =
+                    asking.build().map_err(|error| ServeError::new("ask clients for certificates", error))?;
                 builder.with_client_cert_verifier(asking)
             }
         };

@@ -251,3 +251,64 @@ proptest! {
         let _ = pass(&mut nat64, if v4 { OUTSIDE } else { INSIDE }, packet);
     }
 }
+
+/// Every address behind the prefix, both ways.
+struct Embedded;
+
+impl Addresses for Embedded {
+    fn to_v4(&mut self, address: Ipv6Addr) -> Option<Ipv4Addr> {
+        let [.., a, b, c, d] = address.octets();
+        Some(Ipv4Addr::new(a, b, c, d))
+    }
+
+    fn to_v6(&mut self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        Some(v6(&format!("64:ff9b::{address}")))
+    }
+}
+
+/// An IPv4 packet in fragments of so many bytes.
+fn cut(packet: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let (header, payload) = packet.split_at(20);
+    let pieces = payload.chunks(size);
+    let last = pieces.len() - 1;
+    let piece = |(number, piece): (usize, &[u8])| {
+        let mut out = header.to_vec();
+        out[2..4].copy_from_slice(&((20 + piece.len()) as u16).to_be_bytes());
+        out[4..6].copy_from_slice(&0x1234u16.to_be_bytes());
+        let word = (number * size / 8) as u16 | u16::from(number < last) << 13;
+        out[6..8].copy_from_slice(&word.to_be_bytes());
+        out[10..12].copy_from_slice(&[0, 0]);
+        let sum = checksum::of(&out[..20]);
+        out[10..12].copy_from_slice(&sum.to_be_bytes());
+        [out, piece.to_vec()].concat()
+    };
+    pieces.enumerate().map(piece).collect()
+}
+
+#[test]
+fn fragments_keep_place_and_number_and_make_the_datagram_again() {
+    let packet = udp(end("10.0.0.9:40001"), end("203.0.113.80:53"), &[5; 1_900]);
+    let pieces = cut(&packet, 800);
+    assert_eq!(pieces.len(), 3);
+    let mut whole = Vec::new();
+    for (number, piece) in pieces.iter().enumerate() {
+        let there = translate::to_v6(piece, &mut Embedded).expect("a fragment can be translated");
+        // The fragment header (RFC 8200 4.5): what follows, offset and "more", the number.
+        assert_eq!((there[6], there[40]), (44, 17));
+        let word = u16::from_be_bytes([there[42], there[43]]);
+        assert_eq!((usize::from(word & !7), word & 1 == 1), (number * 800, number < 2));
+        assert_eq!(there[44..48], [0, 0, 0x12, 0x34]);
+        let back = translate::to_v4(&there, &mut Embedded, 7, false).expect("and back");
+        assert_eq!(Ipv4View::new(&back).expect("IPv4").fragment_offset() as usize, number * 800);
+        assert_eq!(back[4..6], [0x12, 0x34]);
+        whole.extend_from_slice(&back[20..]);
+    }
+    assert_eq!(whole, packet[20..], "the datagram with its checksum");
+}
+
+#[test]
+fn later_fragments_of_icmp_have_no_sum_that_could_be_changed() {
+    let packet = echo(Ipv4Addr::new(10, 0, 0, 9), SERVER, 7, &[1; 1_000]);
+    let pieces = cut(&packet, 504);
+    assert_eq!(translate::to_v6(&pieces[1], &mut Embedded), Err("nat64: fragment without ports"));
+}

@@ -62,6 +62,8 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
                     ServiceKind::Resolver(spec) => spec.up = up,
                     ServiceKind::Web(spec) => spec.up = up,
                     ServiceKind::Proxy(spec) => spec.up = up,
+                    ServiceKind::Dhcp(spec) => spec.up = up,
+                    ServiceKind::Advertise(spec) => spec.up = up,
                 }
             }
             if set.is_some() || up.is_some() {

@@ -64,6 +64,7 @@ pub(super) fn nodes(root: &Reader<'_>) -> Result<(Vec<Node>, Vec<Str>), Error> {
             rules: Vec::new(),
             hosts: Vec::new(),
             ports_taken: false,
+            autoconfigure: false,
             claims: Vec::new(),
             forgets: None,
             receive_buffer: None,

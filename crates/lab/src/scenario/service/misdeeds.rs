@@ -64,6 +64,20 @@ const ALERTS: [(&str, u8); 12] = [
     ("no_application_protocol", 120),
 ];
 
+/// What a server shows about the revocation of its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stapled {
+    /// It is good, said an hour ago and for a week.
+    Good,
+    /// It was good, said a month ago and for a week.
+    Stale,
+    /// It is revoked.
+    Revoked,
+}
+
+const STAPLES: [(&str, Stapled); 3] =
+    [("good", Stapled::Good), ("stale", Stapled::Stale), ("revoked", Stapled::Revoked)];
+
 /// What a web site does wrong. The default is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Misdeeds {
@@ -89,6 +103,8 @@ pub struct Misdeeds {
     pub quic: Quic,
     /// Clients have to show a certificate of the lab's authority.
     pub client_certificate: bool,
+    /// ...and are let in without one as well.
+    pub client_optional: bool,
     /// The only IP version it listens on.
     pub family: Option<u8>,
     /// Only the first so many of so many connections meet all this, the others a healthy server.
@@ -99,6 +115,8 @@ pub struct Misdeeds {
     pub for_clients: bool,
     /// The certificate promises an answer about its revocation, which the server does not show.
     pub must_staple: bool,
+    /// What is shown about the certificate's revocation.
+    pub staple: Option<Stapled>,
     /// A certificate that does not belong there is sent in the middle of the chain.
     pub stray: bool,
 }
@@ -161,6 +179,9 @@ impl Misdeeds {
             })?);
         }
         set(&mut self.client_certificate, reader.bool("client_certificate")?);
+        if let Some(required) = reader.bool("client_certificate_required")? {
+            self.client_optional = !required;
+        }
         if let Some(family) = reader.text("family")? {
             self.family = Some(word(&family, &[("4", 4), ("6", 6)], "IP version")?);
         }
@@ -172,6 +193,9 @@ impl Misdeeds {
             self.without_intermediate = !sent;
         }
         set(&mut self.must_staple, reader.bool("must_staple")?);
+        if let Some(staple) = reader.text("staple")? {
+            self.staple = Some(word(&staple, &STAPLES, "staple")?);
+        }
         set(&mut self.stray, reader.bool("stray")?);
         if let Some(purpose) = reader.text("purpose")? {
             self.for_clients = word(&purpose, &[("server", false), ("client", true)], "purpose")?;
@@ -208,6 +232,7 @@ impl Misdeeds {
             lines.push(format!("quic = {}", quote(name)));
         }
         lines.extend(self.client_certificate.then(|| "client_certificate = true".to_string()));
+        lines.extend(self.client_optional.then(|| "client_certificate_required = false".to_string()));
         lines.extend(self.share.map(|(first, of)| format!("share = \"{first}/{of}\"")));
         lines.extend(self.family.map(|family| format!("family = \"{family}\"")));
     }
@@ -215,6 +240,8 @@ impl Misdeeds {
     pub(in crate::scenario) fn show_certificate(&self, entries: &mut Vec<String>) {
         entries.extend(self.without_intermediate.then(|| "intermediate = false".to_string()));
         entries.extend(self.must_staple.then(|| "must_staple = true".to_string()));
+        let staple = STAPLES.iter().find(|(_, known)| Some(*known) == self.staple);
+        entries.extend(staple.map(|(name, _)| format!("staple = {}", quote(name))));
         entries.extend(self.stray.then(|| "stray = true".to_string()));
         entries.extend(self.for_clients.then(|| "purpose = \"client\"".to_string()));
     }
