@@ -12,6 +12,7 @@ mod silence;
 
 use crate::facts::{Facts, failure_text};
 use crate::vote::Vote;
+use thru_trace::configured::{self, DhcpKind};
 use thru_trace::{Span, Value};
 
 pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
@@ -60,16 +61,34 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
         .user("ask another name server"),
         "dns.unreachable" => case.unreachable(),
         "ip.no_route" => case.no_way_out(),
-        "dns.no_resolver" => Vote::broken(
-            &["DNS01"],
-            0.95,
-            "This machine is not told which server to ask for names, so no name can be found.",
-        )
-        .cite(resolve, failure_text(resolve))
-        .user("enter a name server in the network settings, or let the network assign one (DHCP)"),
+        "dns.no_resolver" => no_resolver(facts, resolve),
         _ => return Vec::new(),
     };
     vec![vote]
+}
+
+/// Nobody told this machine whom to ask; where the network gives the settings, its packets show that they name nobody.
+fn no_resolver(facts: &Facts<'_>, resolve: &Span) -> Vote {
+    let vote = Vote::broken(
+        &["DNS01"],
+        0.95,
+        "This machine is not told which server to ask for names, so no name can be found.",
+    )
+    .user("enter a name server in the network settings, or let the network assign one (DHCP)");
+    let leases = configured::dhcp(facts.trace).into_iter();
+    let leases =
+        leases.filter(|told| told.message.kind == DhcpKind::Ack && told.message.options.dns.is_empty());
+    let routers = configured::advertisements(facts.trace).into_iter();
+    let routers = routers.filter(|told| told.advertisement.dns.is_empty());
+    let frames: Vec<u64> = leases.map(|told| told.frame).chain(routers.map(|told| told.frame)).collect();
+    if frames.is_empty() {
+        return vote.cite(resolve, failure_text(resolve));
+    }
+    vote.cite_frames(
+        &frames,
+        "the settings that the network gave this machine (DHCP, router advertisements) name no resolver",
+    )
+    .network("name a resolver in the settings that are handed out (DHCP option 6, RFC 8106)")
 }
 
 /// What a lookup that worked shows of a server that trips over the extensions of RFC 6891.
