@@ -8,7 +8,7 @@ use thru_dissect::{Arena, Dissector, Meta, Options};
 
 fuzz_target!(|input: (u16, bool, Vec<Vec<u8>>)| {
     let (link, verify_checksums, frames) = input;
-    let links = [0, 1, 12, 101, 108, 113, 228, 276, link];
+    let links = [0, 1, 9, 12, 51, 101, 108, 113, 228, 276, link];
     let mut dissector =
         Dissector::new(Options { verify_checksums, reassemble_out_of_order: link & 512 != 0 });
     let (mut arena, mut out, mut scratch) = (Arena::new(), Vec::new(), JsonScratch::default());

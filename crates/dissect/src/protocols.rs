@@ -97,6 +97,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &ntp::NTP,
     &tls::TLS,
     &tls::TLS_HANDSHAKE,
+    &tls::OLD,
     &tls::exchange::TLS_EXCHANGE,
     &tls::TLS_EXTENSIONS,
     &tls::PKCS1,

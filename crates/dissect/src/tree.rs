@@ -288,13 +288,15 @@ impl<'a> Tree<'a> {
 
     /// `eth:ethertype:ip:tcp`, as `frame.protocols` has it.
     pub fn protocols(&self) -> String {
+        use crate::protocols::frame;
         let mut words = String::new();
         for (place, protocol) in self.layers().iter().enumerate() {
             if !words.is_empty() {
                 words.push(':');
             }
             words.push_str(protocol.layer.name);
-            if crate::protocols::frame::has_ethertype(protocol, self.layers().get(place + 1).copied()) {
+            let before = place.checked_sub(1).and_then(|place| self.layers().get(place)).copied();
+            if frame::has_ethertype(before, protocol, self.layers().get(place + 1).copied()) {
                 words.push_str(":ethertype");
             }
         }

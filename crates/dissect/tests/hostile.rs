@@ -9,7 +9,7 @@ use thru_dissect::show::{JsonScratch, LineOptions, hex_dump, json_line, line, ou
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree};
 
 /// Link types that are understood, and one that is not.
-const LINKS: [u16; 9] = [0, 1, 12, 101, 108, 113, 228, 276, 147];
+const LINKS: [u16; 12] = [0, 1, 9, 12, 50, 51, 101, 108, 113, 228, 276, 147];
 
 /// The frames of the captures that a lab wrote.
 fn samples() -> Vec<Vec<u8>> {

@@ -38,9 +38,12 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
         let is_ip = protocol == 0x0800 && proto_size == 4;
         if is_ethernet && is_ip {
             let (src, dst) = (c.data.u32(14)?, c.data.u32(24)?);
-            if src == dst {
+            if src == dst && matches!(opcode, 1 | 2) {
                 cx.conclude(&IS_GRATUITOUS, 1);
-                cx.conclude(if opcode == 1 { &IS_ANNOUNCEMENT } else { &IS_GRATUITOUS }, 1);
+                // An announcement asks nobody (RFC 5227 2.3).
+                if opcode == 1 && c.data.bytes[18..24] == [0; 6] {
+                    cx.conclude(&IS_ANNOUNCEMENT, 1);
+                }
             } else if src == 0 && opcode == 1 {
                 cx.conclude(&IS_PROBE, 1);
             }

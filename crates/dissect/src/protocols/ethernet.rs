@@ -56,7 +56,7 @@ pub(crate) fn claimed(kind: u16, payload: Data<'_>) -> usize {
         // 0: the network card was to fill it in.
         0x0800 => payload.u16(2).map(|len| if len == 0 { payload.len() } else { usize::from(len) }),
         0x86DD => payload.u16(4).map(|len| if len == 0 { payload.len() } else { usize::from(len) + 40 }),
-        0x0806 if payload.len() >= 8 => {
+        0x0806 | 0x8035 if payload.len() >= 8 => {
             Ok(8 + 2 * (usize::from(payload.bytes[4]) + usize::from(payload.bytes[5])))
         }
         // As in Wireshark, which takes the last byte before the end for a part of what follows.
@@ -111,7 +111,7 @@ pub(crate) fn trailing(
 pub(crate) fn ethertype(cx: &mut Context<'_>, kind: u16, payload: Data<'_>) {
     match kind {
         0x0800 => ip::dissect(cx, payload),
-        0x0806 => arp::dissect(cx, payload),
+        0x0806 | 0x8035 => arp::dissect(cx, payload),
         0x86DD => ipv6::dissect(cx, payload),
         0x8847 | 0x8848 => mpls::dissect(cx, payload),
         0x8863 => pppoe::discovery(cx, payload),

@@ -55,7 +55,8 @@ pub(crate) fn finish(cx: &mut Context<'_>) {
             arena.text.push(b':');
         }
         arena.text.extend_from_slice(protocol.layer.name.as_bytes());
-        if has_ethertype(protocol, arena.layers.get(place + 1).copied()) {
+        let before = place.checked_sub(1).and_then(|place| arena.layers.get(place)).copied();
+        if has_ethertype(before, protocol, arena.layers.get(place + 1).copied()) {
             arena.text.extend_from_slice(b":ethertype");
         }
     }
@@ -68,7 +69,12 @@ pub(crate) fn finish(cx: &mut Context<'_>) {
 }
 
 /// Wireshark counts the step from a type field to the next protocol as a layer. In front of LLC there is a length.
-pub(crate) fn has_ethertype(protocol: &Protocol, next: Option<&Protocol>) -> bool {
-    matches!(protocol.layer.name, "eth" | "vlan" | "ieee8021ad" | "sll")
-        && next.is_none_or(|next| next.layer.name != "llc")
+/// Cisco's tags have that step only outside of GRE.
+pub(crate) fn has_ethertype(before: Option<&Protocol>, protocol: &Protocol, next: Option<&Protocol>) -> bool {
+    let steps = match protocol.layer.name {
+        "eth" | "vlan" | "ieee8021ad" | "sll" => true,
+        "cmd" => before.is_none_or(|before| before.layer.name != "gre"),
+        _ => false,
+    };
+    steps && next.is_none_or(|next| next.layer.name != "llc")
 }

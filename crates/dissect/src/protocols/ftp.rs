@@ -41,15 +41,12 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
     let is_request = SPOKEN.ports.contains(&cx.dst_port);
     cx.hide(&REQUEST, whole, 0, 0, u64::from(is_request));
     cx.hide(&RESPONSE, whole, 0, 0, u64::from(!is_request));
-    let mut rest = whole;
-    while !rest.is_empty() {
-        let (text, used) = line_or_rest(&rest);
-        if is_request {
-            request(cx, text);
-        } else {
-            response(cx, text);
-        }
-        rest = rest.from(used);
+    // As in Wireshark, further lines of a segment are read by people only.
+    let (text, _) = line_or_rest(&whole);
+    if is_request {
+        request(cx, text);
+    } else {
+        response(cx, text);
     }
     // The server agrees to TLS (RFC 4217).
     if !is_request && whole.bytes.starts_with(b"234") {

@@ -155,9 +155,7 @@ fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
             cx.conclude(&RESPTIME, (time.saturating_sub(then) as f64 / 1e6).to_bits());
         }
     }
-    if !cx.is_quoted {
-        moment(cx, c);
-    }
+    moment(cx, c);
     data::show(cx, c.rest());
     Ok(())
 }

@@ -34,6 +34,14 @@ protocol! { IGMP "igmp" "IGMP" "Internet Group Management Protocol";
     AUX: bytes "igmp.aux_data" "Aux Data";
 }
 
+/// A large number in a byte, of which three bits are an exponent (RFC 3376 4.1.1).
+fn exponential(code: u8) -> u64 {
+    match code {
+        0..=127 => u64::from(code),
+        _ => u64::from(code & 15 | 16) << ((code >> 4 & 7) + 3),
+    }
+}
+
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     // As in Wireshark, where the protocol hands the message to its versions.
     if message
@@ -57,7 +65,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
         if kind == 0x22 || version == 1 {
             c.bytes(cx, &RESERVED, 1)?;
         } else {
-            c.u8(cx, &MAX_RESP)?;
+            let code = c.peek()?;
+            let time = if version == 3 { exponential(code) } else { u64::from(code) };
+            cx.add(&MAX_RESP, message, 1, 1, time);
+            c.skip(1)?;
         }
         c.u16(cx, &CHECKSUM)?;
         let good = checksum::of(message.bytes) == 0;

@@ -69,6 +69,10 @@ protocol! { ROUTING "ipv6.routing" "IPv6 Routing" "Routing Header for IPv6";
     SRH_FLAGS: u8 "ipv6.routing.srh.flags" "Flags", hex;
     SRH_TAG: bytes "ipv6.routing.srh.tag" "Tag";
     SRH_ADDR: ipv6 "ipv6.routing.srh.addr" "Address";
+    SRC_RESERVED: bytes "ipv6.routing.src.reserved" "Reserved";
+    SRC_ADDR: ipv6 "ipv6.routing.src.addr" "Address";
+    HOME_RESERVED: bytes "ipv6.routing.mipv6.reserved" "Reserved";
+    HOME_ADDRESS: ipv6 "ipv6.routing.mipv6.home_address" "Home Address";
     ROUTING_UNKNOWN: bytes "ipv6.routing.unknown_data" "Type-Specific Data";
 }
 
@@ -187,17 +191,42 @@ fn routing(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
         let total = (usize::from(units) + 1) * 8;
         cx.conclude(&ROUTING_LEN_OCT, total as u64);
         let kind = c.u8(cx, &ROUTING_TYPE)?;
-        c.u8(cx, &ROUTING_SEGLEFT)?;
+        let left = c.u8(cx, &ROUTING_SEGLEFT)?;
         let mut body = c.take(total - 4)?.cursor();
-        if kind == 4 {
-            let last = body.u8(cx, &SRH_LAST_ENTRY)?;
-            body.u8(cx, &SRH_FLAGS)?;
-            body.bytes(cx, &SRH_TAG, 2)?;
-            for _ in 0..=last {
-                body.ipv6(cx, &SRH_ADDR)?;
+        let end = match kind {
+            // Source routes (RFC 2460, deprecated by RFC 5095): the last address is where it goes in the end.
+            0 => {
+                body.bytes(cx, &SRC_RESERVED, 4)?;
+                while body.left() >= 16 {
+                    body.ipv6(cx, &SRC_ADDR)?;
+                }
+                Some(&SRC_ADDR)
             }
-        } else {
-            body.all(cx, &ROUTING_UNKNOWN);
+            // A mobile node's own address (RFC 6275 6.4).
+            2 => {
+                body.bytes(cx, &HOME_RESERVED, 4)?;
+                body.ipv6(cx, &HOME_ADDRESS)?;
+                Some(&HOME_ADDRESS)
+            }
+            4 => {
+                let last = body.u8(cx, &SRH_LAST_ENTRY)?;
+                body.u8(cx, &SRH_FLAGS)?;
+                body.bytes(cx, &SRH_TAG, 2)?;
+                for _ in 0..=last {
+                    body.ipv6(cx, &SRH_ADDR)?;
+                }
+                None
+            }
+            _ => {
+                body.all(cx, &ROUTING_UNKNOWN);
+                None
+            }
+        };
+        if left > 0
+            && end.is_some()
+            && let Some(address) = body.data.bytes.get(..body.pos).and_then(|read| read.last_chunk::<16>())
+        {
+            cx.dst = std::net::Ipv6Addr::from(*address).into();
         }
         follow(cx, next, c.rest(), whole);
         Ok(())

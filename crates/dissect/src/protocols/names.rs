@@ -75,8 +75,10 @@ pub(crate) static ECN: Names = &[
 ];
 
 /// What a checksum was found to be.
-pub(crate) static CHECKSUM_STATUS: Names = &[(0, "Bad"), (1, "Good"), (2, "Unverified"), (3, "Not present")];
+pub(crate) static CHECKSUM_STATUS: Names =
+    &[(0, "Bad"), (1, "Good"), (2, "Unverified"), (3, "Not present"), (4, "Illegal")];
 pub(crate) const BAD: u64 = 0;
 pub(crate) const GOOD: u64 = 1;
 pub(crate) const UNVERIFIED: u64 = 2;
 pub(crate) const NOT_PRESENT: u64 = 3;
+pub(crate) const ILLEGAL: u64 = 4;

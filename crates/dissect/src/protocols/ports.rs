@@ -131,7 +131,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             2152 => gtp::dissect(cx, payload),
             4754 => tunnel::gre(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
-            5060 => sip::datagram(cx, payload),
+            5060 if sip::is_message(payload.bytes) => sip::datagram(cx, payload),
             5353 => dns::datagram(cx, payload, true),
             5355 => dns::local(cx, payload),
             6081 => tunnel::geneve(cx, payload),

@@ -99,6 +99,7 @@ protocol! { SCTP "sctp" "SCTP" "Stream Control Transmission Protocol";
     PARAMETER_HEARTBEAT: bytes "sctp.parameter_heartbeat_information" "Heartbeat information";
     PARAMETER_COOKIE: bytes "sctp.parameter_state_cookie" "State cookie";
     PARAMETER_PRESERVE: u32 "sctp.parameter_cookie_preservative_incr" "Suggested Cookie life-span increment (msec)";
+    PARAMETER_ADAPTATION: u32 "sctp.adaptation_layer_indication" "Indication", hex;
     PARAMETER_SUPPORTED: u16 "sctp.parameter_supported_address_type" "Supported address type";
     CAUSE: u16 "sctp.cause_code" "Cause code", hex;
     CAUSE_LENGTH: u16 "sctp.cause_length" "Cause length";
@@ -202,6 +203,7 @@ fn parameters(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             7 => walk(cx, c, &[Rest(&PARAMETER_COOKIE)])?,
             9 => walk(cx, c, &[Is(&PARAMETER_PRESERVE)])?,
             12 => walk(cx, c, &[Each(&[Is(&PARAMETER_SUPPORTED)])])?,
+            0xC006 => walk(cx, c, &[Is(&PARAMETER_ADAPTATION)])?,
             _ => walk(cx, c, &[Rest(&PARAMETER_VALUE)])?,
         }
         if !padding.is_empty() {

@@ -86,6 +86,12 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Rea
     message(cx, c)
 }
 
+/// Whether a datagram on SIP's port is a message: its first line names the protocol. Others keep a NAT's binding alive.
+pub(crate) fn is_message(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    first.starts_with(b"SIP/") || first.ends_with(b"SIP/2.0") || first.len() >= 20 && first.contains(&b' ')
+}
+
 /// A message in a datagram.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     cx.layer(&SIP, payload, message);

@@ -28,6 +28,7 @@ protocol! { GROUP "cmd" "CMD" "Cisco MetaData";
     GROUP_OPTIONS: u16 "cmd.options" "Options", hex;
     GROUP_TAG: u16 "cmd.sgt" "SGT";
     GROUP_TYPE: u16 "cmd.type" "Type", hex, names(ETHERTYPES);
+    GROUP_TRAILER: bytes "cmd.trailer" "Trailer";
 }
 
 /// A tag of IEEE 802.1Q.
@@ -67,6 +68,21 @@ pub(crate) fn group(cx: &mut Context<'_>, tagged: Data<'_>) {
     cx.layer(&GROUP, tagged, |cx, c| {
         walk(cx, c, &[Is(&GROUP_VERSION), Is(&GROUP_LENGTH), Is(&GROUP_OPTIONS), Is(&GROUP_TAG)])?;
         let kind = c.u16(cx, &GROUP_TYPE)?;
+        trailing(cx, c.rest(), claimed(kind, c.rest()), &GROUP_TRAILER, None);
+        inside = Some((kind, c.rest()));
+        Ok(())
+    });
+    if let Some((kind, rest)) = inside {
+        ethertype(cx, kind, rest);
+    }
+}
+
+/// The same in GRE, where the type comes first.
+pub(crate) fn group_in_gre(cx: &mut Context<'_>, tagged: Data<'_>) {
+    let mut inside = None;
+    cx.layer(&GROUP, tagged, |cx, c| {
+        let kind = c.u16(cx, &GROUP_TYPE)?;
+        walk(cx, c, &[Is(&GROUP_VERSION), Is(&GROUP_LENGTH), Is(&GROUP_OPTIONS), Is(&GROUP_TAG)])?;
         inside = Some((kind, c.rest()));
         Ok(())
     });

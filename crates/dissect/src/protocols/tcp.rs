@@ -80,6 +80,8 @@ protocol! { TCP "tcp" "TCP" "Transmission Control Protocol";
     ACC_ECN_0: u24 "tcp.options.acc_ecn.ee0b" "Accurate ECN Echo ECT(0) Byte Counter";
     ACC_ECN_C: u24 "tcp.options.acc_ecn.eceb" "Accurate ECN Echo CE Byte Counter";
     ACC_ECN_1: u24 "tcp.options.acc_ecn.ee1b" "Accurate ECN Echo ECT(1) Byte Counter";
+    EXPERIMENT: u16 "tcp.options.experimental.exid" "Experiment Identifier", hex;
+    EXPERIMENT_DATA: bytes "tcp.options.experimental.data" "Data";
     OPTION_UNKNOWN: bytes "tcp.options.unknown.payload" "Payload";
     TIME_RELATIVE: relative "tcp.time_relative" "Time since first frame in this TCP stream";
     TIME_DELTA: relative "tcp.time_delta" "Time since previous frame in this TCP stream";
@@ -483,6 +485,13 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         (34, _) => {
             c.all(cx, &TFO_COOKIE);
         }
+        // Experiments share two kinds, and tell themselves apart (RFC 6994).
+        (253 | 254, 2..) => match (c.u16(cx, &EXPERIMENT)?, c.left()) {
+            (0xF989, 0) => cx.add(&TFO_REQUEST, body, 0, 0, 0),
+            (0xF989, _) => drop(c.all(cx, &TFO_COOKIE)),
+            (_, 0) => {}
+            _ => drop(c.all(cx, &EXPERIMENT_DATA)),
+        },
         (172 | 174, _) => {
             let order = if kind == 172 {
                 [&ACC_ECN_0, &ACC_ECN_C, &ACC_ECN_1]

@@ -11,12 +11,14 @@ pub(crate) mod exchange;
 mod extensions;
 mod fingerprint;
 mod handshake;
+mod old;
 mod record;
 mod session;
 
 pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
 pub(crate) use extensions::TLS_EXTENSIONS;
 pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
+pub(crate) use old::OLD;
 pub(crate) use record::{Keys12, Sealed};
 pub(crate) use session::Session;
 
@@ -94,20 +96,8 @@ const RECORD_MAX: usize = (1 << 14) + 2048;
 
 /// Whether bytes on a port that says nothing begin a record: handshake or data, of a version and length that exist.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    let [22 | 23, 3, 0..=3, high, low, ..] = bytes else { return is_old_hello(bytes) };
+    let [22 | 23, 3, 0..=3, high, low, ..] = bytes else { return old::is_hello(bytes) };
     (1..RECORD_MAX + (1 << 14)).contains(&usize::from(u16::from_be_bytes([*high, *low])))
-}
-
-/// A hello in the form of SSL 2.0, which those who also speak SSL 3.0 and TLS 1.0 sent (RFC 5246 E.2).
-fn is_old_hello(bytes: &[u8]) -> bool {
-    let word = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
-    bytes.len() >= 46
-        && bytes[0] == 0x80
-        && bytes[2] == 1
-        && word(5) != 0
-        && word(5) % 3 == 0
-        && matches!(word(7), 0 | 16)
-        && word(9) == 32
 }
 
 /// Whether TLS may go on like this on its port: four letters are none.
@@ -164,6 +154,10 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
                 Next::Unfinished(total) if cx.can_wait => {
                     cx.wants = total;
                     return Ok(());
+                }
+                Next::Else if old::is_hello(c.rest().bytes) => {
+                    old::hello(cx, c)?;
+                    return c.skip(c.left());
                 }
                 Next::Unfinished(_) | Next::Else => return c.skip(c.left()),
             }

@@ -1,6 +1,6 @@
 //! Packets in packets: GRE, VXLAN, Geneve, and what IPsec shows of itself.
 
-use super::{ethernet, ip};
+use super::{ethernet, ip, tags};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::protocol;
@@ -28,6 +28,8 @@ protocol! { GRE "gre" "GRE" "Generic Routing Encapsulation";
 
 /// What PPTP carries is PPP, in a form of its own (RFC 2637 4.1).
 const PPTP: u16 = 0x880B;
+/// Cisco's tag has its type first here.
+const GROUP_TAG: u16 = 0x8909;
 
 pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
     cx.layer(&GRE, packet, |cx, c| {
@@ -68,9 +70,11 @@ pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
         if is_pptp && flags & 0x80 != 0 {
             c.u32(cx, &GRE_ACK)?;
         }
-        // An acknowledgement carries nothing.
-        if !is_pptp || !c.is_done() {
-            ethernet::ethertype(cx, kind, c.rest());
+        match kind {
+            // An acknowledgement carries nothing.
+            PPTP if c.is_done() => {}
+            GROUP_TAG => tags::group_in_gre(cx, c.rest()),
+            _ => ethernet::ethertype(cx, kind, c.rest()),
         }
         Ok(())
     });

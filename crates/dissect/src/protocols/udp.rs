@@ -90,7 +90,8 @@ fn answered_apart(cx: &mut Context<'_>, src: u16, dst: u16) {
 
 fn status(cx: &Context<'_>, checksum: u16, datagram: Data<'_>, claimed: usize) -> u64 {
     if checksum == 0 {
-        return names::NOT_PRESENT;
+        // Over IPv6 there has to be one (RFC 8200 8.1), but for tunnels.
+        return if cx.src.is_ipv6() { names::ILLEGAL } else { names::NOT_PRESENT };
     }
     let whole = claimed == datagram.len();
     if !cx.state.options.verify_checksums || !whole || cx.is_quoted {

@@ -174,7 +174,11 @@ pub(super) fn uri_parts(
     host: &'static FieldDef,
     port: &'static FieldDef,
 ) {
-    let (_, rest) = split(uri, b':');
+    let (scheme, rest) = split(uri, b':');
+    // A telephone number has no host (RFC 3966).
+    if scheme.bytes.eq_ignore_ascii_case(b"tel") {
+        return;
+    }
     let (rest, _) = split(rest, b';');
     let (rest, _) = split(rest, b'?');
     let place = match rest.bytes.iter().position(|byte| *byte == b'@') {
@@ -213,7 +217,17 @@ fn parameter<'d>(mut rest: Data<'d>, name: &[u8]) -> Option<Data<'d>> {
     None
 }
 
+/// The way a message has come, the last hop first; one line may name several.
 fn via(cx: &mut Context<'_>, value: Data<'_>) {
+    let mut rest = value;
+    while !rest.is_empty() {
+        let (one, after) = split(rest, b',');
+        hop(cx, one);
+        rest = after;
+    }
+}
+
+fn hop(cx: &mut Context<'_>, value: Data<'_>) {
     let (head, parameters) = split(value, b';');
     let (protocol, place) = split(trimmed(head), b' ');
     let at = protocol.bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
