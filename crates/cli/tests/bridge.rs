@@ -4,11 +4,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
+use thru_peers::Folder;
 use thru_wire::Cidr;
 
 /// A capture as another machine would have written it: big-endian, microseconds. Frames carry their number.
@@ -221,25 +221,4 @@ fn it_says_when_it_could_not_keep_up() {
     // 64 blocks of 64 slots each.
     assert_eq!(lost, Some(6_000 - 4_096), "{told}");
     assert!(told.contains("frames came faster than they were taken"), "{told}");
-}
-
-/// A folder that vanishes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-bridge-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain path").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

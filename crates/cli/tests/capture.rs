@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use thru_dissect::file::{Item, Reader, link};
 use thru_dissect::filter::Filter;
 use thru_os::capture::{Capture, CaptureConfig, Instruction};
 use thru_os::namespace::NetworkNamespace;
+use thru_peers::Folder;
 
 /// A program that listens in a namespace.
 struct Listener {
@@ -375,23 +376,6 @@ fn slips_and_missing_rights() {
     };
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(3) && told.contains("sudo setcap cap_net_raw=ep"), "{told}");
-}
-
-/// A folder that vanishes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-capture-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]

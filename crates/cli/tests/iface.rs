@@ -4,11 +4,12 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
+use thru_peers::Folder;
 use thru_wire::Cidr;
 
 const KERNEL: [&str; 2] = ["192.0.2.1/24", "2001:db8::1/64"];
@@ -20,8 +21,8 @@ fn an_address_a_resolver_and_a_page_from_the_network() {
     let Some(nginx) = thru_peers::peer(test, "nginx", "nginx-light") else { return };
     let Some(wire) = Wire::new(test) else { return };
     let folder = Folder::new(test);
-    let _web = folder.nginx(&nginx, &wire);
-    let _names = folder.dnsmasq(&dnsmasq, &wire);
+    let _web = start_nginx(&folder, &nginx, &wire);
+    let _names = start_dnsmasq(&folder, &dnsmasq, &wire);
     let output = wire.thru(&["http://www.home.test:8080/page", "--on", "iface:thru1", "-4", "--json"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -40,7 +41,7 @@ fn af_xdp_fetches_pages_over_both_families() {
     let Some(nginx) = thru_peers::peer(test, "nginx", "nginx-light") else { return };
     let Some(wire) = Wire::new(test) else { return };
     let folder = Folder::new(test);
-    let _web = folder.nginx(&nginx, &wire);
+    let _web = start_nginx(&folder, &nginx, &wire);
     for (url, address) in [
         ("http://192.0.2.1:8080/page", "192.0.2.77/24"),
         ("http://[2001:db8::1]:8080/page", "2001:db8::77/64"),
@@ -56,7 +57,10 @@ fn af_xdp_fetches_pages_over_both_families() {
         assert_eq!(answer["verdict"]["status"], "healthy", "{answer}");
     }
     assert_eq!(wire.counter("OutRsts"), 0);
-    assert_eq!(wire.counter("RetransSegs"), 0);
+    // Of 400 segments: two tail-loss probes a connection (RFC 8985 7.2), when the machine lets us wait for our turn longer
+    // than their two round trips, here some 100 µs.
+    let again = wire.counter("RetransSegs");
+    assert!(again <= 4, "the kernel sent {again} segments again");
 }
 
 /// The program on the interface and its promiscuity end with us, whatever ends us.
@@ -101,7 +105,7 @@ fn a_signal_gives_the_address_back() {
     let Some(dnsmasq) = thru_peers::peer(test, "dnsmasq", "dnsmasq-base") else { return };
     let Some(wire) = Wire::new(test) else { return };
     let folder = Folder::new(test);
-    let _names = folder.dnsmasq(&dnsmasq, &wire);
+    let _names = start_dnsmasq(&folder, &dnsmasq, &wire);
     let leases = || fs::read_to_string(folder.0.join("leases")).expect("dnsmasq keeps them");
     let listener = wire.within(|| TcpListener::bind("192.0.2.1:0")).expect("the kernel listens");
     let url = format!("http://{}/", listener.local_addr().expect("bound"));
@@ -285,60 +289,41 @@ impl Wire {
     }
 }
 
-/// A folder that vanishes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        fs::write(folder.join("page"), vec![b'x'; 300_000]).expect("a file");
-        Folder(folder)
-    }
-
-    /// nginx at both of the kernel's addresses; it listens when this returns.
-    fn nginx(&self, program: &Path, wire: &Wire) -> Program {
-        let path = self.0.display();
-        let text = format!(
-            "daemon off; user root; pid {path}/nginx.pid; error_log stderr notice;\nevents {{}}\nhttp {{\naccess_log off;\n\
-             client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;\n\
-             uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;\n\
-             server {{ listen 192.0.2.1:8080; listen [2001:db8::1]:8080; root {path}; }}\n}}\n"
-        );
-        let file = self.0.join("nginx.conf");
-        fs::write(&file, text).expect("the configuration");
-        let file = file.display().to_string();
-        Program::start(wire, program, &["-e", "stderr", "-c", &file], "start worker process")
-    }
-
-    /// dnsmasq gives one address and knows one name.
-    fn dnsmasq(&self, program: &Path, wire: &Wire) -> Program {
-        let leases = format!("--dhcp-leasefile={}", self.0.join("leases").display());
-        let pid = format!("--pid-file={}", self.0.join("dnsmasq.pid").display());
-        let arguments = [
-            "--keep-in-foreground",
-            "--conf-file=/dev/null",
-            "--log-facility=-",
-            "--user=root",
-            "--no-ping",
-            "--no-resolv",
-            "--no-hosts",
-            "--interface=thru0",
-            "--bind-interfaces",
-            "--address=/www.home.test/192.0.2.1",
-            "--dhcp-authoritative",
-            "--dhcp-range=192.0.2.50,192.0.2.50,255.255.255.0,1h",
-            &leases,
-            &pid,
-        ];
-        Program::start(wire, program, &arguments, "DHCP, IP range")
-    }
+/// nginx at both of the kernel's addresses; it listens when this returns.
+fn start_nginx(folder: &Folder, program: &Path, wire: &Wire) -> Program {
+    let path = folder.0.display();
+    let text = format!(
+        "daemon off; user root; pid {path}/nginx.pid; error_log stderr notice;\nevents {{}}\nhttp {{\naccess_log off;\n\
+         client_body_temp_path {path}/body; proxy_temp_path {path}/proxy; fastcgi_temp_path {path}/fastcgi;\n\
+         uwsgi_temp_path {path}/uwsgi; scgi_temp_path {path}/scgi;\n\
+         server {{ listen 192.0.2.1:8080; listen [2001:db8::1]:8080; root {path}; }}\n}}\n"
+    );
+    folder.write("page", &[b'x'; 300_000]);
+    let file = folder.write("nginx.conf", &text);
+    Program::start(wire, program, &["-e", "stderr", "-c", &file], "start worker process")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// dnsmasq gives one address and knows one name.
+fn start_dnsmasq(folder: &Folder, program: &Path, wire: &Wire) -> Program {
+    let leases = format!("--dhcp-leasefile={}", folder.0.join("leases").display());
+    let pid = format!("--pid-file={}", folder.0.join("dnsmasq.pid").display());
+    let arguments = [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--log-facility=-",
+        "--user=root",
+        "--no-ping",
+        "--no-resolv",
+        "--no-hosts",
+        "--interface=thru0",
+        "--bind-interfaces",
+        "--address=/www.home.test/192.0.2.1",
+        "--dhcp-authoritative",
+        "--dhcp-range=192.0.2.50,192.0.2.50,255.255.255.0,1h",
+        &leases,
+        &pid,
+    ];
+    Program::start(wire, program, &arguments, "DHCP, IP range")
 }
 
 /// A program that ends with the test, or after a minute.

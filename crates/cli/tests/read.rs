@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use thru_peers::Folder;
+
 /// A capture that the tests of the dissectors bring.
 fn capture(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dissect/tests");
@@ -334,27 +336,6 @@ fn http_answer(coding: &str, body: &[u8]) -> Vec<u8> {
         writer.packet(&record, &[]).expect("memory");
     }
     writer.into_inner()
-}
-
-/// A folder that vanishes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-read-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("a plain path").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Rows for Parquet go to a program of its own: here one that keeps them as they come.

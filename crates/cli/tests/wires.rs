@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use thru_os::namespace::NetworkNamespace;
 use thru_os::netlink;
+use thru_peers::Folder;
 use thru_wire::Cidr;
 
 #[test]
@@ -358,7 +359,7 @@ fn our_stack_fetches_a_page_from_nginx_over_a_wire() {
     namespace.within(|| veth("thru0", "thru1")).expect("entered").expect("made");
     let folder = Folder::new(test);
     fs::write(folder.0.join("page"), vec![b'x'; 300_000]).expect("a file");
-    let server = folder.nginx(&nginx, &namespace);
+    let server = start_nginx(&folder, &nginx, &namespace);
     let output = namespace
         .within(|| {
             Command::new(env!("CARGO_BIN_EXE_thru"))
@@ -497,40 +498,23 @@ fn address(interface: &str, text: &str) -> std::io::Result<()> {
     netlink::add_address(link.index, text.parse::<Cidr>().expect("an address with its length"))
 }
 
-/// A folder that vanishes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-{test}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-
-    /// nginx in the namespace, its sockets listening.
-    fn nginx(&self, program: &Path, namespace: &NetworkNamespace) -> Nginx {
-        let folder = self.0.display();
-        let configuration = format!(
-            "daemon on; pid {folder}/pid; error_log {folder}/error;\nevents {{}}\nhttp {{\naccess_log off;\n\
-             client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;\n\
-             fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;\n\
-             server {{ listen 192.0.2.1:8080; root {folder}; }}\n}}\n"
-        );
-        let file = self.0.join("nginx.conf");
-        fs::write(&file, configuration).expect("the configuration");
-        // Its workers run as another user.
-        let _ = Command::new("chmod").arg("755").arg(&self.0).status();
-        let output = namespace.within(|| Command::new(program).arg("-c").arg(&file).output());
-        let output = output.expect("entered").expect("nginx runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Nginx { program: program.to_owned(), file }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// nginx in the namespace, its sockets listening.
+fn start_nginx(folder: &Folder, program: &Path, namespace: &NetworkNamespace) -> Nginx {
+    let home = folder.0.display();
+    let configuration = format!(
+        "daemon on; pid {home}/pid; error_log {home}/error;\nevents {{}}\nhttp {{\naccess_log off;\n\
+             client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;\n\
+             fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;\n\
+             server {{ listen 192.0.2.1:8080; root {home}; }}\n}}\n"
+    );
+    let file = folder.0.join("nginx.conf");
+    fs::write(&file, configuration).expect("the configuration");
+    // Its workers run as another user.
+    let _ = Command::new("chmod").arg("755").arg(&folder.0).status();
+    let output = namespace.within(|| Command::new(program).arg("-c").arg(&file).output());
+    let output = output.expect("entered").expect("nginx runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Nginx { program: program.to_owned(), file }
 }
 
 /// A running nginx; stopped when dropped.

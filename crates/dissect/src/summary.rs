@@ -60,6 +60,19 @@ pub(crate) fn time(tree: Tree<'_>) -> u64 {
     tree.number(&frame::TIME_RELATIVE).unwrap_or(0)
 }
 
+/// The next longer round interval: 1, 2, 5, 10...
+fn wider(interval: u64) -> u64 {
+    let mut unit = 1;
+    while unit * 10 <= interval {
+        unit *= 10;
+    }
+    match interval / unit {
+        1 => 2 * unit,
+        2 => 5 * unit,
+        _ => 10 * unit,
+    }
+}
+
 /// An address and its port: `192.0.2.1:80`, `[2001:db8::1]:80`; without a port if there is none.
 pub(crate) fn named(end: (IpAddr, u16)) -> String {
     match end {

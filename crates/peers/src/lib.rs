@@ -4,12 +4,15 @@
 //! on a machine with root and apt it is installed on the spot, elsewhere the test says what did not run
 //! ([`not_run`]) and returns. The test script counts those lines and prints them last.
 
+mod folder;
 pub mod pty;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+pub use folder::Folder;
 
 /// The program, installed from Debian's `package` if it has to be and can be. `None`: the caller returns; it has
 /// been said loudly that `test` did not run.

@@ -15,4 +15,5 @@ pub mod impair;
 pub mod nameserver;
 pub mod pki;
 pub mod proxy;
+mod quic;
 pub mod web;

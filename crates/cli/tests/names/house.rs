@@ -1,10 +1,10 @@
 //! A namespace, servers in it, and zones from the root down.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
+pub(crate) use thru_peers::Folder;
 use thru_peers::{is_root, not_run};
 
 /// The name of the variable that tells a test that it is inside.
@@ -33,34 +33,6 @@ pub(crate) fn inside(test: &str) -> bool {
     let status = unshare(&program, &["--exact", test, "--nocapture"]).status().expect("unshare runs");
     assert!(status.success(), "{test} failed inside its namespace");
     false
-}
-
-/// A folder of its own, gone with it.
-pub(crate) struct Folder(pub PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-names-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a temporary folder");
-        Folder(folder)
-    }
-
-    /// Writes a file; its path as text.
-    pub(crate) fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).expect("a file");
-        path.to_str().expect("text").to_owned()
-    }
-
-    pub(crate) fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().expect("text").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A running `thru serve dns`; ended when dropped.

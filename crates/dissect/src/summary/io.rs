@@ -1,6 +1,6 @@
 //! How much, over time.
 
-use super::{bytes, length, time};
+use super::{bytes, length, time, wider};
 use crate::show::put;
 use crate::tree::Tree;
 
@@ -42,17 +42,9 @@ impl Io {
         *size += length(tree);
     }
 
-    /// The next longer round interval: 1, 2, 5, 10...
+    /// Several intervals become one.
     fn widen(&mut self) {
-        let mut unit = 1;
-        while unit * 10 <= self.interval {
-            unit *= 10;
-        }
-        let wider = match self.interval / unit {
-            1 => 2 * unit,
-            2 => 5 * unit,
-            _ => 10 * unit,
-        };
+        let wider = wider(self.interval);
         let mut counts: Vec<(u64, u64)> = Vec::new();
         for (place, (packets, size)) in self.counts.iter().enumerate() {
             let at = (place as u64 * self.interval / wider) as usize;

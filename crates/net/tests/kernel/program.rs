@@ -1,9 +1,10 @@
 //! Real programs in a place, and folders for their files.
 
-use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
+
+pub(crate) use thru_peers::Folder;
 
 use crate::place::Place;
 
@@ -47,22 +48,5 @@ impl Drop for Server {
     fn drop(&mut self) {
         thru_os::process::terminate(&self.child);
         let _ = self.child.wait();
-    }
-}
-
-/// A folder that vanishes.
-pub(crate) struct Folder(pub(crate) PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }

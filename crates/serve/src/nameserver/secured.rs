@@ -2,10 +2,9 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
-use ring::hkdf;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -13,6 +12,7 @@ use rustls::server::ServerSessionMemoryCache;
 use thru_net::{Network, tls};
 
 use crate::pki::{self, LeafRequest};
+use crate::quic;
 
 /// Sessions remembered for resumption.
 const SESSIONS: usize = 4096;
@@ -89,26 +89,6 @@ impl Certificate {
     pub(super) fn quic(&self, network: &Network, protocol: &[u8]) -> io::Result<quinn::ServerConfig> {
         let crypto =
             QuicServerConfig::try_from(self.config(network, &[protocol])?).map_err(io::Error::other)?;
-        let token_key =
-            hkdf::Salt::new(hkdf::HKDF_SHA256, b"throughline").extract(&network.random("quic token key"));
-        let mut config = quinn::ServerConfig::new(Arc::new(crypto), Arc::new(token_key));
-        config.time_source(Arc::new(NetworkDate(network.clone())));
-        let mut tokens = quinn::ValidationTokenConfig::default();
-        tokens.sent(0);
-        config.validation_token_config(tokens);
-        let mut transport = quinn::TransportConfig::default();
-        transport.max_idle_timeout(quinn::IdleTimeout::try_from(QUIC_IDLE).ok());
-        transport.max_concurrent_bidi_streams(128u32.into());
-        config.transport_config(Arc::new(transport));
-        Ok(config)
-    }
-}
-
-/// The network's date, for the tokens in which QUIC writes one.
-struct NetworkDate(Network);
-
-impl quinn::TimeSource for NetworkDate {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + self.0.unix_time()
+        Ok(quic::config(network, crypto, QUIC_IDLE))
     }
 }

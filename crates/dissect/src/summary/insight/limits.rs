@@ -4,6 +4,7 @@
 //! most [`INTERVALS_MAX`] intervals of a round length; when it goes on beyond them, they become longer.
 
 use crate::show::put;
+use crate::summary::wider;
 
 /// So many intervals at most.
 const INTERVALS_MAX: usize = 40;
@@ -74,17 +75,9 @@ impl Limits {
         }
     }
 
-    /// The next longer round interval: 1, 2, 5, 10...
+    /// Several intervals become one.
     fn widen(&mut self) {
-        let mut unit = 1;
-        while unit * 10 <= self.interval {
-            unit *= 10;
-        }
-        let wider = match self.interval / unit {
-            1 => 2 * unit,
-            2 => 5 * unit,
-            _ => 10 * unit,
-        };
+        let wider = wider(self.interval);
         let mut spent: Vec<[u64; 4]> = Vec::new();
         for (place, old) in self.spent.iter().enumerate() {
             let at = (place as u64 * self.interval / wider) as usize;

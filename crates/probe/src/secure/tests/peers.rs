@@ -4,36 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use thru_peers::Folder;
 use thru_serve::pki::CertifiedKey;
 
 use super::*;
 
-/// A folder that goes when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("thru-probe-{test}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    fn certificate(&self, name: &str, certificate: &CertifiedKey) {
-        self.write(&format!("{name}.crt"), certificate.chain_pem());
-        self.write(&format!("{name}.key"), certificate.key_pem());
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Writes a certificate's chain and its key.
+fn keep(folder: &Folder, name: &str, certificate: &CertifiedKey) {
+    folder.write(&format!("{name}.crt"), &certificate.chain_pem());
+    folder.write(&format!("{name}.key"), &certificate.key_pem());
 }
 
 /// A port that was free a moment ago.
@@ -51,7 +30,7 @@ struct Nginx {
 impl Nginx {
     fn start(program: &Path, folder: Folder, blocks: &[(&str, &str)]) -> Nginx {
         std::fs::create_dir_all(folder.0.join("html")).unwrap();
-        folder.write("html/index.html", "<title>from nginx</title>".repeat(1000));
+        folder.write("html/index.html", &"<title>from nginx</title>".repeat(1000));
         let root = folder.0.display();
         let mut configuration = format!(
             "pid {root}/pid; error_log {root}/error.log; worker_processes 1; events {{}}\nhttp {{ access_log off; ssl_protocols TLSv1.2 TLSv1.3;\n\
@@ -71,7 +50,7 @@ impl Nginx {
             configuration.insert_str(0, "user root;\n");
         }
         configuration += "}\n";
-        let file = folder.write("nginx.conf", configuration);
+        let file = folder.write("nginx.conf", &configuration);
         // The first process returns when the sockets listen; a daemon goes on.
         let status = Command::new(program).arg("-c").arg(&file).stderr(Stdio::null()).status().unwrap();
         let log = std::fs::read_to_string(folder.0.join("error.log")).unwrap_or_default();
@@ -104,10 +83,10 @@ fn nginx_is_understood() {
         let now = place.server.unix_time();
         let root = place.authority();
         let day_old = LeafRequest { not_after: now - DAY, ..place.leaf(SHOP) };
-        folder.certificate("good", &place.certificate(SHOP));
-        folder.certificate("expired", &root.issue(day_old).unwrap());
-        folder.certificate("other", &place.certificate("other.lab"));
-        folder.certificate("own", &self_signed(5, place.leaf(SHOP)).unwrap());
+        keep(&folder, "good", &place.certificate(SHOP));
+        keep(&folder, "expired", &root.issue(day_old).unwrap());
+        keep(&folder, "other", &place.certificate("other.lab"));
+        keep(&folder, "own", &self_signed(5, place.leaf(SHOP)).unwrap());
         let nginx = Nginx::start(
             &program,
             folder,
@@ -186,8 +165,8 @@ fn ngtcp2_is_understood_over_http3() {
     let Some(program) = thru_peers::peer(test, "gtlsserver", "ngtcp2-server") else { return };
     on_host(async |place| {
         let folder = Folder::new("ngtcp2");
-        folder.certificate("good", &place.certificate(SHOP));
-        folder.write("page.html", thru_serve::web::pages::pattern(9, 0, 200_000));
+        keep(&folder, "good", &place.certificate(SHOP));
+        folder.write("page.html", &thru_serve::web::pages::pattern(9, 0, 200_000));
         let port = free_port();
         let child = Command::new(program)
             .arg("--quiet")
