@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Where, WireArgs, duration};
+use super::wires::WireArgs;
+use super::{Where, duration};
 
 /// What may be written, shown with every command that takes an expression.
 pub(crate) const LANGUAGE: &str = "\

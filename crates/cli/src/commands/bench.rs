@@ -12,7 +12,8 @@ use thru_lab::score::{self, Case, Judged, Outcome as Score, Tally};
 use thru_lab::{Scenario, builtin};
 use thru_report::{json as report_json, text::score as view};
 
-use crate::args::{BenchCommand, Color};
+use crate::args::Color;
+use crate::args::labs::BenchCommand;
 use crate::failure::{Failure, HEALTHY, THRESHOLD};
 use crate::{Outcome, output, place};
 

@@ -12,7 +12,7 @@ use thru_stack::{HostConfig, InterfaceConfig, InterfaceId, Medium};
 use thru_wire::MacAddr;
 
 use super::up::until_told;
-use crate::args::{BridgeArgs, WireArgs};
+use crate::args::wires::{BridgeArgs, WireArgs};
 use crate::failure::{Failure, HEALTHY};
 use crate::{Outcome, output};
 

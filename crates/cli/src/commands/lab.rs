@@ -8,7 +8,8 @@ use url::Url;
 use thru_lab::scenario::{CheckKind, ServiceKind};
 use thru_report::{json as report_json, text::lab as view};
 
-use crate::args::{Color, LabCommand};
+use crate::args::Color;
+use crate::args::labs::LabCommand;
 use crate::failure::{FAULT, Failure, HEALTHY};
 use crate::{Outcome, output, place};
 

@@ -17,7 +17,7 @@ use thru_os::namespace::{self, Fresh};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::join::{Door, Guest, Welcome};
-use crate::args::ShellArgs;
+use crate::args::labs::ShellArgs;
 use crate::failure::{Failure, UNDECIDED};
 use crate::{Outcome, joint, output};
 

@@ -5,7 +5,7 @@ use std::io;
 use thru_wire::IpPrefix;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::UpArgs;
+use crate::args::labs::UpArgs;
 use crate::failure::{Failure, HEALTHY};
 use crate::{Outcome, joint, output};
 
