@@ -1,5 +1,9 @@
 //! gRPC over HTTP/2, with a schema and without one.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use thru_dissect::{Arena, Dissector, Meta, Options, Value};
 
 const SCHEMA: &str = r#"
@@ -21,8 +25,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A gRPC message in a DATA frame.
-fn data(message: &[u8]) -> Vec<u8> {
-    let mut body = vec![0];
+fn data(message: &[u8], is_compressed: bool) -> Vec<u8> {
+    let mut body = vec![u8::from(is_compressed)];
     body.extend((message.len() as u32).to_be_bytes());
     body.extend(message);
     frame(0, 0, 1, &body)
@@ -43,28 +47,43 @@ fn segment(to_server: bool, seq: u32, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// A call and its answer.
-fn call() -> Vec<Vec<u8>> {
+/// The same bytes in the form of gzip.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = GzEncoder::new(Vec::new(), Compression::default());
+    out.write_all(bytes).expect("memory");
+    out.finish().expect("memory")
+}
+
+/// A call and its answer, plain or compressed.
+fn call(is_compressed: bool) -> Vec<Vec<u8>> {
+    let put = |message: &[u8]| match is_compressed {
+        true => data(&gzip(message), true),
+        false => data(message, false),
+    };
+    let coding = |side: Vec<u8>| match is_compressed {
+        true => [side, vec![0x40, 13], b"grpc-encoding".to_vec(), vec![4], b"gzip".to_vec()].concat(),
+        false => side,
+    };
     let literal = |first: &[u8], value: &str| [first, &[value.len() as u8], value.as_bytes()].concat();
     let mut asks = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     let headers = [literal(&[0x04], "/shop.Desk/Take"), literal(&[0x0F, 0x10], "application/grpc")].concat();
-    asks.extend(frame(1, 4, 1, &headers));
+    asks.extend(frame(1, 4, 1, &coding(headers)));
     // name "box", sizes 1 and -2 packed, kind GIFT, price { amount 2.5, taxed }
     let price = [&[0x09][..], &2.5f64.to_le_bytes(), &[0x10, 1]].concat();
     let order = [&[0x0A, 3][..], b"box", &[0x12, 2, 2, 3, 0x18, 1, 0x22, price.len() as u8], &price].concat();
-    asks.extend(data(&order));
-    let mut answers = frame(1, 4, 1, &literal(&[0x0F, 0x10], "application/grpc"));
-    answers.extend(data(&price));
+    asks.extend(put(&order));
+    let mut answers = frame(1, 4, 1, &coding(literal(&[0x0F, 0x10], "application/grpc")));
+    answers.extend(put(&price));
     vec![segment(true, 1, &asks), segment(false, 1, &answers)]
 }
 
 /// Names and values of protobuf's fields in each packet.
-fn seen(schema: Option<&str>) -> Vec<Vec<String>> {
+fn seen(schema: Option<&str>, is_compressed: bool) -> Vec<Vec<String>> {
     let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
     if let Some(text) = schema {
         dissector.schema(text).expect("a schema");
     }
-    let packets = call();
+    let packets = call(is_compressed);
     let show = |(number, packet): (usize, &Vec<u8>)| {
         let meta = Meta {
             number: number as u64 + 1,
@@ -96,7 +115,7 @@ fn seen(schema: Option<&str>) -> Vec<Vec<String>> {
 
 #[test]
 fn a_schema_names_fields_and_gives_values_types() {
-    let [asked, answered] = &seen(Some(SCHEMA))[..] else { panic!("two packets") };
+    let [asked, answered] = &seen(Some(SCHEMA), false)[..] else { panic!("two packets") };
     let expected = [
         "message.name shop.Order",
         "name name",
@@ -120,7 +139,12 @@ fn a_schema_names_fields_and_gives_values_types() {
 
 #[test]
 fn without_a_schema_numbers_and_types_are_told() {
-    let [asked, answered] = &seen(None)[..] else { panic!("two packets") };
+    let [asked, answered] = &seen(None, false)[..] else { panic!("two packets") };
     assert_eq!(asked, &["value.uint32 1"]);
     assert_eq!(answered, &["value.uint32 1"]);
+}
+
+#[test]
+fn what_is_compressed_reads_as_what_is_not() {
+    assert_eq!(seen(Some(SCHEMA), true), seen(Some(SCHEMA), false));
 }

@@ -47,7 +47,9 @@ pub struct Offers {
 pub fn offers(trace: &Trace, span: &Span) -> Offers {
     let mut offers = Offers::default();
     let Some(remote) = span.socket("tcp.remote") else { return offers };
-    for packet in trace.packets.iter().filter(|packet| belongs(trace, span, packet) == Some(true)) {
+    // Where its own port is not known, checks that came after it go to the same place.
+    let before_its_end = trace.packets.iter().filter(|packet| packet.at <= span.end);
+    for packet in before_its_end.filter(|packet| belongs(trace, span, packet) == Some(true)) {
         let Some((source, tcp)) = segment(&packet.bytes) else { continue };
         let (flags, from_server) = (tcp.flags(), source == remote.ip());
         // What the asking host sent it knows of, whatever became of it.

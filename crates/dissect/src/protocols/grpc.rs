@@ -4,6 +4,8 @@
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
+use crate::protocols::headers::hpack::Line;
+use crate::protocols::packed;
 use crate::schema::{Meaning, Member, Scalar, Schema};
 use std::sync::Arc;
 
@@ -50,16 +52,44 @@ pub(crate) struct Call {
     pub(crate) is_answer: bool,
 }
 
+/// How the messages of a stream are written, as its headers say.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    is_json: bool,
+    /// What those that are compressed are compressed with: `gzip`.
+    coding: Vec<u8>,
+}
+
+/// What headers say of the messages behind them. `None`: they are not gRPC's.
+pub(crate) fn announced(lines: &[Line<'_>]) -> Option<Form> {
+    let mut is_json = None;
+    let mut coding = Vec::new();
+    for line in lines {
+        let Line::Header(header) = line else { continue };
+        match &header.name[..] {
+            b"content-type" => {
+                is_json = Some(header.value.strip_prefix(b"application/grpc")?.ends_with(b"+json"))
+            }
+            b"grpc-encoding" => coding = header.value[..header.value.len().min(CODING_MAX)].to_vec(),
+            _ => {}
+        }
+    }
+    is_json.map(|is_json| Form { is_json, coding })
+}
+
 /// Messages within messages, as a schema has them, stop here.
 const DEPTH_MAX: usize = 32;
+/// A coding's name is not longer.
+const CODING_MAX: usize = 16;
 
 /// The messages of a gRPC body: each behind a flag and its length.
-pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>, is_json: bool) {
+pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>, form: &Form) {
     if body.is_empty() {
         return;
     }
     let schema = Arc::clone(&cx.state.schema);
     let name = call.and_then(|call| schema.of_method(&call.path, call.is_answer));
+    const IS_COMPRESSED: u64 = 1;
     const TRAILERS: u64 = 0x80;
     cx.layer(&GRPC, body, |cx, c| {
         while !c.is_done() {
@@ -69,14 +99,25 @@ pub(crate) fn body(cx: &mut Context<'_>, body: Data<'_>, call: Option<&Call>, is
             if message.is_empty() {
                 continue;
             }
-            cx.add(&MESSAGE, message, 0, len, 0);
-            if flag & TRAILERS != 0 {
-                // Of gRPC-Web: what HTTP/2 sends as headers at the end.
-                super::media::lines(cx, message);
-            } else if flag & 1 == 0 && is_json {
-                super::media::dissect(cx, b"application/json", message);
-            } else if flag & 1 == 0 {
-                cx.layer(&PROTOBUF, message, |cx, c| protobuf(cx, c, name.map(|name| (&*schema, name)), 0));
+            let show = |cx: &mut Context<'_>, message: Data<'_>| {
+                cx.add(&MESSAGE, message, 0, message.len(), 0);
+                if flag & TRAILERS != 0 {
+                    // Of gRPC-Web: what HTTP/2 sends as headers at the end.
+                    super::media::lines(cx, message);
+                } else if form.is_json {
+                    super::media::dissect(cx, b"application/json", message);
+                } else {
+                    let known = name.map(|name| (&*schema, name));
+                    cx.layer(&PROTOBUF, message, |cx, c| protobuf(cx, c, known, 0));
+                }
+            };
+            if flag & IS_COMPRESSED == 0 {
+                show(cx, message);
+                continue;
+            }
+            match packed::unpack(&form.coding, message.bytes) {
+                Some(plain) => cx.with_source("Decompressed gRPC", plain, show),
+                None => cx.add(&MESSAGE, message, 0, len, 0),
             }
         }
         Ok(())

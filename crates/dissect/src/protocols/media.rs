@@ -68,7 +68,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         (Some(protocol), _) => protocol,
         (None, "application/dns-message") => return super::dns::datagram(cx, data, false),
         (None, "application/grpc-web" | "application/grpc-web+proto") => {
-            return super::grpc::body(cx, data, None, false);
+            return super::grpc::body(cx, data, None, &super::grpc::Form::default());
         }
         (None, "application/octet-stream") => return super::data::show(cx, data),
         (None, kind) if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::{BLOCK_BROKEN, DATA, headers};
 use crate::context::Context;
 use crate::cursor::{Data, Read, Short};
-use crate::protocols::grpc::{self, Call};
+use crate::protocols::grpc::{self, Call, Form};
 use crate::protocols::headers::hpack::{Decoder, Line};
 use crate::tree::Carrier;
 use std::collections::BTreeMap;
@@ -40,11 +40,11 @@ struct Side {
     grpc: BTreeMap<u32, Grpc>,
 }
 
-/// What came of a message of gRPC, and whether its messages are JSON.
+/// A stream of gRPC: what its headers said, and what came of a message.
 #[derive(Debug, Default)]
 struct Grpc {
+    form: Form,
     waiting: Vec<u8>,
-    is_json: bool,
 }
 
 /// A header block.
@@ -117,13 +117,7 @@ impl Connection {
     fn block(&mut self, cx: &mut Context<'_>, side: usize, block: &Block, bytes: Data<'_>) -> Read {
         let (lines, result) = self.sides[side].decoder.block(bytes);
         headers::show(cx, &lines);
-        let grpc = lines.iter().find_map(|line| match line {
-            Line::Header(header) if header.name == b"content-type"[..] => {
-                let kind = header.value.strip_prefix(b"application/grpc")?;
-                Some(Grpc { is_json: kind.ends_with(b"+json"), ..Grpc::default() })
-            }
-            _ => None,
-        });
+        let grpc = grpc::announced(&lines).map(|form| Grpc { form, waiting: Vec::new() });
         // It replaces what an informational answer said, or the promise of a push; trailers have none and change nothing.
         let is_answer =
             lines.iter().any(|line| matches!(line, Line::Header(header) if header.name == b":status"[..]));
@@ -189,10 +183,10 @@ impl Connection {
 
 /// Shows the gRPC messages that are whole by now; the rest waits.
 fn messages(cx: &mut Context<'_>, grpc: &mut Grpc, bytes: Data<'_>, call: Option<&Call>) {
-    let Grpc { waiting, is_json } = grpc;
+    let Grpc { form, waiting } = grpc;
     if waiting.is_empty() {
         let whole = grpc::whole_messages(bytes.bytes);
-        grpc::body(cx, bytes.first(whole), call, *is_json);
+        grpc::body(cx, bytes.first(whole), call, form);
         waiting.extend_from_slice(&bytes.bytes[whole..]);
         return;
     }
@@ -200,6 +194,6 @@ fn messages(cx: &mut Context<'_>, grpc: &mut Grpc, bytes: Data<'_>, call: Option
     let rest = waiting.split_off(grpc::whole_messages(waiting));
     let whole = std::mem::replace(waiting, rest);
     if !whole.is_empty() {
-        cx.with_source("Reassembled gRPC", whole, |cx, whole| grpc::body(cx, whole, call, *is_json));
+        cx.with_source("Reassembled gRPC", whole, |cx, whole| grpc::body(cx, whole, call, form));
     }
 }

@@ -14,6 +14,7 @@ protocol! { OLD "tls" "TLS" "Transport Layer Security";
     SUITES_LENGTH: u16 "tls.handshake.cipher_spec_len" "Cipher Spec Length";
     SESSION_LENGTH: u16 "tls.handshake.session_id_length" "Session ID Length";
     CHALLENGE_LENGTH: u16 "tls.handshake.challenge_length" "Challenge Length";
+    SUITES: none "tls.handshake.ciphersuites" "Cipher Suites";
     SUITE: u24 "tls.handshake.cipherspec" "Cipher Spec", hex;
     SESSION: bytes "tls.handshake.session_id" "Session ID";
     CHALLENGE: none "tls.handshake.challenge" "Challenge";
@@ -44,10 +45,13 @@ pub(super) fn hello(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let session = usize::from(c.u16(cx, &SESSION_LENGTH)?);
         let challenge = usize::from(c.u16(cx, &CHALLENGE_LENGTH)?);
         let suites = c.take(suites)?;
-        let mut each = suites.cursor();
-        while each.left() >= 3 {
-            each.u24(cx, &SUITE)?;
-        }
+        cx.within(&SUITES, suites, |cx| {
+            let mut each = suites.cursor();
+            while each.left() >= 3 {
+                each.u24(cx, &SUITE)?;
+            }
+            Ok(())
+        })?;
         if session > 0 {
             c.bytes(cx, &SESSION, session)?;
         }
