@@ -96,7 +96,11 @@ fn private_address(facts: &Facts<'_>) -> Option<Vote> {
     let reached = facts.trace.children_of(outside.id, "connect").find(|connect| connect.is_ok());
     let elsewhere = facts.trace.children_of(outside.id, "resolve").flat_map(addresses_of);
     let reached = reached.and_then(|connect| connect.socket("tcp.remote")).map(|socket| socket.ip());
-    if elsewhere.chain(reached).any(|address| is_private(&address)) {
+    let known: Vec<std::net::IpAddr> = elsewhere.chain(reached).collect();
+    // A capture may show the other site's IPv6 address alone, which says nothing of how IPv4 addresses look here.
+    let comparable =
+        |address: &std::net::IpAddr| known.iter().any(|other| other.is_ipv4() == address.is_ipv4());
+    if known.iter().any(is_private) || !addresses.iter().all(comparable) {
         return None;
     }
     let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
