@@ -100,6 +100,8 @@ pub struct Report<'a> {
     /// that we don't know are counted.
     lenient: Option<&'a Lenient>,
     pub(crate) unknown: BTreeMap<String, usize>,
+    /// All of tshark's fields: how many packets and captures have them.
+    pub(crate) in_use: BTreeMap<String, [usize; 2]>,
     /// Why something may differ in a capture.
     reasons: Option<&'a Reasons>,
     rows: BTreeMap<String, Row>,
@@ -173,6 +175,23 @@ impl<'a> Report<'a> {
         }
         for (name, count) in other.unknown {
             *self.unknown.entry(name).or_default() += count;
+        }
+        for (name, [packets, captures]) in other.in_use {
+            let sum = self.in_use.entry(name).or_default();
+            *sum = [sum[0] + packets, sum[1] + captures];
+        }
+    }
+
+    /// Counts the fields that tshark finds in a capture.
+    pub(crate) fn count_in_use(&mut self, theirs: &[Packet]) {
+        let mut found: BTreeMap<&str, usize> = BTreeMap::new();
+        for packet in theirs {
+            let names: BTreeSet<&str> = packet.fields.iter().map(|(name, _)| name.as_str()).collect();
+            names.into_iter().for_each(|name| *found.entry(name).or_default() += 1);
+        }
+        for (name, packets) in found {
+            let sum = self.in_use.entry(name.to_owned()).or_default();
+            *sum = [sum[0] + packets, sum[1] + 1];
         }
     }
 
@@ -395,7 +414,7 @@ fn is_heading_there(name: &str) -> bool {
 
 /// Names that stand for others: what they stand for is compared.
 fn is_alias(name: &str) -> bool {
-    matches!(name, "eth.addr" | "ip.addr" | "ipv6.addr" | "tcp.port" | "udp.port" | "sctp.port")
+    fields_named(name).first().is_some_and(|def| def.name != name)
 }
 
 /// Whether values are the same; times and fractions to the last digits that both write.

@@ -6,6 +6,7 @@ use crate::pdml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use thru_dissect::protocols;
 
 /// The captures in a folder and those below it.
 fn captures(folder: &Path) -> Vec<PathBuf> {
@@ -28,7 +29,7 @@ fn captures(folder: &Path) -> Vec<PathBuf> {
 /// Compares all captures of a folder, on two threads, and prints a table, and one line for each field that differs:
 /// how many packets and captures, and one of them. A word in `THRU_ONLY` narrows down the
 /// captures; `THRU_FIELD` names a field of which every difference is shown; `THRU_DIFFERENCES` a file that gets a line
-/// for each difference.
+/// for each difference; `THRU_IN_USE` one that gets a line for each field that tshark finds, of protocols that we read.
 pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
     let only = std::env::var("THRU_ONLY").unwrap_or_default();
     let files: Vec<PathBuf> =
@@ -61,6 +62,9 @@ pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
         let lines: String = report.differences.iter().map(line).collect();
         std::fs::write(file, lines).expect("the file can be written");
     }
+    if let Some(file) = std::env::var_os("THRU_IN_USE") {
+        std::fs::write(file, in_use(&report)).expect("the file can be written");
+    }
     println!("{}", report.table());
     for (verdict, name) in
         [(Verdict::Unexplained, "unexplained"), (Verdict::Gap, "gaps"), (Verdict::Explained, "explained")]
@@ -76,12 +80,16 @@ pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
 /// found its beginning: then all that is in it has to agree.
 fn one<'a>(tshark: &Path, capture: &Path, known: &'a Lenient) -> Result<Report<'a>, String> {
     let mut report = Report::lenient(known);
-    report.compare(capture, &pdml::read_some(tshark, capture, &BTreeSet::new())?);
+    let packets = pdml::read_some(tshark, capture, &BTreeSet::new())?;
+    report.compare(capture, &packets);
+    report.count_in_use(&packets);
     if report.http2.is_empty() {
         return Ok(report);
     }
     let mut again = Report::lenient(known);
-    again.compare(capture, &pdml::read_some(tshark, capture, &report.http2)?);
+    let packets = pdml::read_some(tshark, capture, &report.http2)?;
+    again.compare(capture, &packets);
+    again.count_in_use(&packets);
     Ok(again)
 }
 
@@ -105,6 +113,28 @@ fn kinds(differences: &[&Difference]) -> String {
         pairs.sort_by_key(|alike| std::cmp::Reverse(alike.len()));
         for alike in pairs.iter().take(if field == "layers" { 80 } else { 4 }) {
             out += &format!("  {} x {}\n", alike.len(), alike[0]);
+        }
+    }
+    out
+}
+
+/// A field of fewer captures is not in use.
+const CAPTURES_MIN: usize = 3;
+
+/// Fields of protocols that we read: how many packets, and how many captures, have them.
+fn in_use(report: &Report<'_>) -> String {
+    let first = |name: &'static str| name.split('.').next().unwrap_or_default();
+    let ours: BTreeSet<&str> =
+        protocols().iter().flat_map(|protocol| protocol.fields).map(|field| first(field.name)).collect();
+    let mut out = String::from(
+        "# The fields that tshark 4.0.17 finds in captures that others publish, of the protocols that are read here: how\n\
+         # many packets have it, in how many captures. Those of fewer than three captures are left out. Written by the run\n\
+         # over such a folder (docs/dissect.md) with THRU_IN_USE=file.\n",
+    );
+    for (name, [packets, captures]) in &report.in_use {
+        let is_ours = name.split_once('.').is_some_and(|(first, _)| ours.contains(first));
+        if is_ours && !name.starts_with("frame.") && *captures >= CAPTURES_MIN {
+            out += &format!("{name} {packets} {captures}\n");
         }
     }
     out

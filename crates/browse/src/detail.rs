@@ -132,6 +132,9 @@ fn streams(tree: Tree<'_>) -> Vec<FlowId> {
         }
     } else if let Some(flow) = number("udp.stream") {
         add(Carrier::Udp, flow, None);
+        if has("dtls") {
+            add(Carrier::Dtls, flow, None);
+        }
         if let Some(flow) = number("quic.connection.number") {
             add(Carrier::Quic, flow, None);
             if has("http3") {

@@ -130,7 +130,7 @@ pub(crate) fn filter(id: FlowId) -> String {
     use thru_dissect::Carrier;
     let field = match id.carrier {
         Carrier::Tcp | Carrier::Tls | Carrier::Http2 => "tcp.stream",
-        Carrier::Udp => "udp.stream",
+        Carrier::Udp | Carrier::Dtls => "udp.stream",
         Carrier::Quic | Carrier::Http3 => "quic.connection.number",
     };
     format!("{field} == {}", id.flow)

@@ -159,6 +159,14 @@ impl<'a> Context<'a> {
         Open(place)
     }
 
+    /// Opens a subtree whose field has these words.
+    pub(crate) fn open_words(&mut self, def: &'static FieldDef, data: Data<'_>, words: &[u8]) -> Open {
+        let place = self.arena.fields.len();
+        self.add_words(def, data, words);
+        self.depth += 1;
+        Open(place)
+    }
+
     /// Ends a subtree; `len` is its length in bytes.
     pub(crate) fn close(&mut self, open: Open, len: usize) {
         self.depth -= 1;

@@ -8,7 +8,7 @@ mod suite;
 
 pub(crate) use aes::Aes;
 pub(crate) use md5::md5;
-pub(crate) use suite::{Cipher, INITIAL, Suite};
+pub(crate) use suite::{Cipher, Exchange, INITIAL, SUITE_NAMES, Suite};
 
 use ring::aead::quic::HeaderProtectionKey;
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
@@ -124,23 +124,23 @@ pub(crate) fn prf_10(secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret[secret.len() - half..]);
     let seed = [label, seed[0], seed[1]];
     out.fill(0);
-    stretch(out, seed, |parts| md5::hmac_md5(&secret[..half], parts).to_vec());
+    stretch(out, seed, |parts| md5::hmac_md5(&secret[..half], parts));
     stretch(out, seed, |parts| signed(&key, parts));
 }
 
-fn signed(key: &hmac::Key, parts: &[&[u8]]) -> Vec<u8> {
+fn signed(key: &hmac::Key, parts: &[&[u8]]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(key);
     parts.iter().for_each(|part| context.update(part));
-    context.sign().as_ref().to_vec()
+    context.sign()
 }
 
 /// Turns over the bits of `out` that a chain of digests has set (RFC 5246 5, P_hash).
-fn stretch(out: &mut [u8], seed: [&[u8]; 3], sign: impl Fn(&[&[u8]]) -> Vec<u8>) {
+fn stretch<D: AsRef<[u8]>>(out: &mut [u8], seed: [&[u8]; 3], sign: impl Fn(&[&[u8]]) -> D) {
     let mut chain = sign(&seed);
-    for piece in out.chunks_mut(chain.len()) {
-        let bytes = sign(&[&chain, seed[0], seed[1], seed[2]]);
-        piece.iter_mut().zip(bytes).for_each(|(out, byte)| *out ^= byte);
-        chain = sign(&[&chain]);
+    for piece in out.chunks_mut(chain.as_ref().len()) {
+        let bytes = sign(&[chain.as_ref(), seed[0], seed[1], seed[2]]);
+        piece.iter_mut().zip(bytes.as_ref()).for_each(|(out, byte)| *out ^= byte);
+        chain = sign(&[chain.as_ref()]);
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) mod igmp;
 pub(crate) mod imf;
 pub(crate) mod ip;
 pub(crate) mod ipv6;
+pub(crate) mod json;
 pub(crate) mod link;
 pub(crate) mod lldp;
 pub(crate) mod media;
@@ -46,6 +47,7 @@ pub(crate) mod quic;
 pub(crate) mod resp;
 pub(crate) mod rtp;
 pub(crate) mod sctp;
+pub(crate) mod sdp;
 pub(crate) mod sip;
 pub(crate) mod smtp;
 pub(crate) mod snmp;
@@ -100,6 +102,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tls::OLD,
     &tls::exchange::TLS_EXCHANGE,
     &tls::TLS_EXTENSIONS,
+    &tls::TRANSPORT,
     &tls::PKCS1,
     &tls::X509AF,
     &tls::X509CE,
@@ -128,7 +131,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &ftp::FTP_DATA,
     &imf::IMF,
     &media::LINES,
-    &media::JSON,
+    &json::JSON,
     &media::XML,
     &media::FORM,
     &media::MULTIPART,
@@ -145,7 +148,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &resp::RESP,
     &sip::SIP,
     &sip::HEADERS,
-    &sip::SDP,
+    &sdp::SDP,
     &smtp::SMTP,
     &socks::SOCKS,
     &ssh::SSH,
@@ -174,12 +177,24 @@ pub(crate) static ALL: &[&Protocol] = &[
     &expert::SHORT,
 ];
 
-/// Names that stand for several fields: `ip.addr` is `ip.src` and `ip.dst`.
+/// Names that stand for other fields, or for several: `ip.addr` is `ip.src` and `ip.dst`. An option of TCP is there if
+/// what it says is.
 pub(crate) static ALIASES: &[(&str, &[&FieldDef])] = &[
     ("eth.addr", &[&ethernet::DST, &ethernet::SRC]),
     ("ip.addr", &[&ip::SRC, &ip::DST]),
+    ("ip.host", &[&ip::SRC, &ip::DST]),
+    ("ip.src_host", &[&ip::SRC]),
+    ("ip.dst_host", &[&ip::DST]),
     ("ipv6.addr", &[&ipv6::SRC, &ipv6::DST]),
+    ("ipv6.host", &[&ipv6::SRC, &ipv6::DST]),
+    ("ipv6.src_host", &[&ipv6::SRC]),
+    ("ipv6.dst_host", &[&ipv6::DST]),
+    ("sctp.port", &[&sctp::SRC_PORT, &sctp::DST_PORT]),
     ("tcp.port", &[&tcp::SRC_PORT, &tcp::DST_PORT]),
+    ("tcp.options.mss", &[&tcp::MSS]),
+    ("tcp.options.wscale", &[&tcp::WSCALE]),
+    ("tcp.options.timestamp", &[&tcp::TSVAL]),
+    ("tcp.options.sack", &[&tcp::SACK_LE]),
     ("udp.port", &[&udp::SRC_PORT, &udp::DST_PORT]),
 ];
 

@@ -15,6 +15,7 @@ pub use json::{JsonScratch, json_line};
 pub(crate) use line::summary_words;
 pub use line::{LineOptions, TimeStyle, line};
 pub use outline::{outline, outline_field};
+pub(crate) use value::hex_bytes;
 pub use value::{columns, compact_date, write_value};
 
 /// Appends formatted text.

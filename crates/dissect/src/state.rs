@@ -1,7 +1,8 @@
 //! What is remembered from packet to packet. All of it is bounded.
 
 use crate::protocols::quic::Connections;
-use crate::protocols::{dns, dtls, netflow, rtp, stun};
+use crate::protocols::tls::Fingerprint;
+use crate::protocols::{dns, dtls, http, netflow, rtp, stun};
 use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) clock: Clock,
     pub(crate) secrets: KeyLog,
+    /// Of the hello that is being read.
+    pub(crate) print: Fingerprint,
     /// What protobuf's fields are called.
     pub(crate) schema: Arc<Schema>,
     pub(crate) tcp: Flows<TcpFlow>,
@@ -47,6 +50,8 @@ pub(crate) struct State {
     pub(crate) snmp: Recent<u32, (u64, u64), 4096>,
     /// What WebSocket's compression refers back to: by flow and side, the last bytes that were unpacked.
     pub(crate) deflated: Recent<(u64, usize), Vec<u8>, 256>,
+    /// Who asked whom for devices, by the ends in order.
+    pub(crate) ssdp: Recent<(End, End), http::Turns, 256>,
     /// What session descriptions said of ports.
     pub(crate) media: Recent<End, rtp::Announced, 2048>,
     /// Templates of NetFlow: who sent them, for which domain, under which number.

@@ -68,6 +68,8 @@ pub enum Carrier {
     Http2,
     /// UDP, datagram by datagram.
     Udp,
+    /// What DTLS carried on UDP, opened.
+    Dtls,
     /// A stream of a QUIC connection.
     Quic,
     /// The body of a request or answer of HTTP/3.

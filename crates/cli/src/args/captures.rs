@@ -136,7 +136,8 @@ pub(crate) struct ShowArgs {
     /// A schema of protocol buffers, which names the fields of gRPC's messages; imported files are given as well
     #[arg(long, value_name = "FILE.proto")]
     pub proto: Vec<PathBuf>,
-    /// What both sides of a stream said, in order: tcp:3, udp:0, tls:3, http2:3,1, quic:0,4, http3:0,4
+    /// What both sides of a stream said, in order: tcp:3, udp:0, tls:3, dtls:0, http2:3,1, quic:0,4,
+    /// http3:0,4
     #[arg(long, value_name = "FLOW", group = "summary")]
     pub follow: Option<FlowId>,
     /// How the bytes of --follow are written

@@ -1,6 +1,12 @@
-//! Cipher suites: what of them matters to open what they seal. How keys were agreed upon and who signed what does not.
+//! Cipher suites: what of them matters to open what they seal, and how their keys are agreed upon. Both follow from
+//! their names: `TLS_` how keys are agreed upon `_WITH_` how records are sealed (RFC 5246 A.5, RFC 8446 B.4).
+//!
+//! - `registry`: the names.
+
+mod registry;
 
 use super::Hash;
+pub(crate) use registry::SUITE_NAMES;
 use ring::{aead, hmac};
 
 /// A cipher suite's cipher.
@@ -33,7 +39,7 @@ pub(crate) enum Mac {
     Sha384,
 }
 
-/// What of a cipher suite matters here.
+/// What of a cipher suite matters to open records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suite {
     pub(crate) cipher: Cipher,
@@ -44,73 +50,85 @@ pub(crate) struct Suite {
 /// The suite of QUIC's Initial packets.
 pub(crate) const INITIAL: Suite = Suite { cipher: Cipher::Aes128Gcm, hash: Hash::Sha256 };
 
+/// What names say of how records are sealed. Suites with other words (3DES, RC4, Camellia) are not opened.
+static SEALED_WITH: [(&str, Cipher, Hash); 18] = {
+    use Cipher::{Aes128Gcm, Aes256Gcm, Cbc, Ccm, ChaCha20Poly1305, Null};
+    [
+        ("AES_128_GCM_SHA256", Aes128Gcm, Hash::Sha256),
+        ("AES_256_GCM_SHA384", Aes256Gcm, Hash::Sha384),
+        ("CHACHA20_POLY1305_SHA256", ChaCha20Poly1305, Hash::Sha256),
+        ("AES_128_CCM", Ccm { key: 16, tag: 16 }, Hash::Sha256),
+        ("AES_128_CCM_SHA256", Ccm { key: 16, tag: 16 }, Hash::Sha256),
+        ("AES_256_CCM", Ccm { key: 32, tag: 16 }, Hash::Sha256),
+        ("AES_128_CCM_8", Ccm { key: 16, tag: 8 }, Hash::Sha256),
+        ("AES_128_CCM_8_SHA256", Ccm { key: 16, tag: 8 }, Hash::Sha256),
+        ("AES_256_CCM_8", Ccm { key: 32, tag: 8 }, Hash::Sha256),
+        ("AES_256_CCM_SHA384", Ccm { key: 32, tag: 16 }, Hash::Sha384),
+        ("AES_128_CBC_SHA", Cbc { key: 16, mac: Mac::Sha1 }, Hash::Sha256),
+        ("AES_256_CBC_SHA", Cbc { key: 32, mac: Mac::Sha1 }, Hash::Sha256),
+        ("AES_128_CBC_SHA256", Cbc { key: 16, mac: Mac::Sha256 }, Hash::Sha256),
+        ("AES_256_CBC_SHA256", Cbc { key: 32, mac: Mac::Sha256 }, Hash::Sha256),
+        ("AES_256_CBC_SHA384", Cbc { key: 32, mac: Mac::Sha384 }, Hash::Sha384),
+        ("NULL_SHA", Null { mac: Mac::Sha1 }, Hash::Sha256),
+        ("NULL_SHA256", Null { mac: Mac::Sha256 }, Hash::Sha256),
+        ("NULL_SHA384", Null { mac: Mac::Sha384 }, Hash::Sha384),
+    ]
+};
+
+/// How a suite's keys are agreed upon before TLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    Rsa,
+    /// Diffie-Hellman over numbers, signed or not.
+    Dhe,
+    DhAnonymous,
+    /// The same over curves, signed, not signed, or with the key of the certificate.
+    Ecdhe,
+    EcdhAnonymous,
+    Ecdh,
+    Psk,
+    RsaPsk,
+}
+
+/// What names say of it. What Wireshark does not read either (static Diffie-Hellman, PSKs beside it) is not here.
+static AGREED_BY: [(&str, Exchange); 11] = [
+    ("RSA", Exchange::Rsa),
+    ("DHE_RSA", Exchange::Dhe),
+    ("DHE_DSS", Exchange::Dhe),
+    ("DH_anon", Exchange::DhAnonymous),
+    ("ECDHE_RSA", Exchange::Ecdhe),
+    ("ECDHE_ECDSA", Exchange::Ecdhe),
+    ("ECDH_anon", Exchange::EcdhAnonymous),
+    ("ECDH_RSA", Exchange::Ecdh),
+    ("ECDH_ECDSA", Exchange::Ecdh),
+    ("PSK", Exchange::Psk),
+    ("RSA_PSK", Exchange::RsaPsk),
+];
+
+/// A suite's name behind `TLS_`, in two parts: the first is empty in TLS 1.3, where suites don't say how keys are
+/// agreed upon.
+fn parts(number: u16) -> Option<(&'static str, &'static str)> {
+    let place = SUITE_NAMES.binary_search_by_key(&u64::from(number), |(number, _)| *number).ok()?;
+    let name = SUITE_NAMES[place].1.strip_prefix("TLS_")?;
+    Some(name.split_once("_WITH_").unwrap_or(("", name)))
+}
+
 impl Suite {
-    /// By its number at IANA; `None` for suites that can't be opened, such as those with 3DES and Camellia.
+    /// By its number at IANA; `None` for suites that can't be opened.
     pub(crate) fn of(number: u16) -> Option<Suite> {
-        use Cipher::{Aes128Gcm, Aes256Gcm, Cbc, Ccm, ChaCha20Poly1305, Null};
-        let (cipher, hash) = match number {
-            0x1301 | 0x009C | 0x009E | 0x00A0 | 0x00A2 | 0x00A4 | 0x00A6 | 0x00A8 | 0x00AA | 0x00AC
-            | 0xC02B | 0xC02D | 0xC02F | 0xC031 | 0xD001 => (Aes128Gcm, Hash::Sha256),
-            0x1302 | 0x009D | 0x009F | 0x00A1 | 0x00A3 | 0x00A5 | 0x00A7 | 0x00A9 | 0x00AB | 0x00AD
-            | 0xC02C | 0xC02E | 0xC030 | 0xC032 | 0xD002 => (Aes256Gcm, Hash::Sha384),
-            0x1303 | 0xCCA8..=0xCCAE => (ChaCha20Poly1305, Hash::Sha256),
-            0x1304 | 0xC09C | 0xC09E | 0xC0A4 | 0xC0A6 | 0xC0AC | 0xD005 => {
-                (Ccm { key: 16, tag: 16 }, Hash::Sha256)
-            }
-            0xC09D | 0xC09F | 0xC0A5 | 0xC0A7 | 0xC0AD => (Ccm { key: 32, tag: 16 }, Hash::Sha256),
-            0x1305 | 0xC0A0 | 0xC0A2 | 0xC0A8 | 0xC0AA | 0xC0AE | 0xD003 => {
-                (Ccm { key: 16, tag: 8 }, Hash::Sha256)
-            }
-            0xC0A1 | 0xC0A3 | 0xC0A9 | 0xC0AB | 0xC0AF => (Ccm { key: 32, tag: 8 }, Hash::Sha256),
-            0x002F..=0x0034
-            | 0x008C
-            | 0x0090
-            | 0x0094
-            | 0xC004
-            | 0xC009
-            | 0xC00E
-            | 0xC013
-            | 0xC018
-            | 0xC01D..=0xC01F
-            | 0xC035 => (Cbc { key: 16, mac: Mac::Sha1 }, Hash::Sha256),
-            0x0035..=0x003A
-            | 0x008D
-            | 0x0091
-            | 0x0095
-            | 0xC005
-            | 0xC00A
-            | 0xC00F
-            | 0xC014
-            | 0xC019
-            | 0xC020..=0xC022
-            | 0xC036 => (Cbc { key: 32, mac: Mac::Sha1 }, Hash::Sha256),
-            0x003C
-            | 0x003E..=0x0040
-            | 0x0067
-            | 0x006C
-            | 0x00AE
-            | 0x00B2
-            | 0x00B6
-            | 0xC023
-            | 0xC025
-            | 0xC027
-            | 0xC029
-            | 0xC037 => (Cbc { key: 16, mac: Mac::Sha256 }, Hash::Sha256),
-            0x003D | 0x0068..=0x006B | 0x006D => (Cbc { key: 32, mac: Mac::Sha256 }, Hash::Sha256),
-            0x00AF | 0x00B3 | 0x00B7 | 0xC024 | 0xC026 | 0xC028 | 0xC02A | 0xC038 => {
-                (Cbc { key: 32, mac: Mac::Sha384 }, Hash::Sha384)
-            }
-            0x0002 | 0x002C..=0x002E | 0xC001 | 0xC006 | 0xC00B | 0xC010 | 0xC015 | 0xC039 => {
-                (Null { mac: Mac::Sha1 }, Hash::Sha256)
-            }
-            0x003B | 0x00B0 | 0x00B4 | 0x00B8 | 0xC03A => (Null { mac: Mac::Sha256 }, Hash::Sha256),
-            0x00B1 | 0x00B5 | 0x00B9 | 0xC03B => (Null { mac: Mac::Sha384 }, Hash::Sha384),
-            _ => return None,
-        };
+        let (_, words) = parts(number)?;
+        let (_, cipher, hash) = *SEALED_WITH.iter().find(|(known, ..)| *known == words)?;
         Some(Suite { cipher, hash })
     }
 }
 
+impl Exchange {
+    /// By the suite's number.
+    pub(crate) fn of(suite: u16) -> Option<Exchange> {
+        let (words, _) = parts(suite)?;
+        AGREED_BY.iter().find(|(known, _)| *known == words).map(|(_, exchange)| *exchange)
+    }
+}
 impl Cipher {
     pub(crate) fn key_size(self) -> usize {
         match self {

@@ -16,6 +16,7 @@ use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
 use crate::streams::table::End;
 use crate::table::{Step::*, walk};
+use crate::tree::Carrier;
 use std::net::IpAddr;
 
 static CONTENT_TYPES: Names = &[
@@ -105,7 +106,13 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         cx.state.dtls_sessions.insert(ends, session);
     }
     for data in plain {
-        cx.with_source("Decrypted DTLS", data, ports::datagram_sealed);
+        cx.with_source("Decrypted DTLS", data, |cx, data| {
+            if !cx.is_quoted {
+                let side = usize::from((cx.src, cx.src_port) > (cx.dst, cx.dst_port));
+                cx.piece(Carrier::Dtls, 0, side, data, false);
+            }
+            ports::datagram_sealed(cx, data);
+        });
     }
 }
 

@@ -1,11 +1,89 @@
 //! HTTP/1.x (RFC 9112): a message is shown when all of it is there. What follows a request on its connection is taken
 //! for HTTP, whatever it looks like; a body without a length ends with the connection.
+//!
+//! - `line`: where lines end, and what a first line begins. `length`: where a message ends.
+//! - `message`: headers. `uri`: what an address is made of. `content`: bodies.
+//! - `turns`: which response belongs to which request.
+
+mod content;
+mod length;
+mod line;
+mod message;
+mod turns;
+mod uri;
+
+pub(crate) use content::{UNPACKED, WITHOUT_CHUNKS};
+pub(crate) use line::looks_like;
+pub(crate) use turns::Turns;
 
 use super::ports::{self, App};
 use super::websocket;
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{FieldDef, protocol};
+use crate::cursor::{Cursor, Data, Read};
+use crate::field::{Names, protocol};
+use line::{Kind, kind_of, line_of};
+
+/// What status codes are called (RFC 9110 15), in Wireshark's words.
+static STATUSES: Names = &[
+    (100, "Continue"),
+    (101, "Switching Protocols"),
+    (102, "Processing"),
+    (103, "Early Hints"),
+    (200, "OK"),
+    (201, "Created"),
+    (202, "Accepted"),
+    (203, "Non-authoritative Information"),
+    (204, "No Content"),
+    (205, "Reset Content"),
+    (206, "Partial Content"),
+    (207, "Multi-Status"),
+    (208, "Already Reported"),
+    (226, "IM Used"),
+    (300, "Multiple Choices"),
+    (301, "Moved Permanently"),
+    (302, "Found"),
+    (303, "See Other"),
+    (304, "Not Modified"),
+    (305, "Use Proxy"),
+    (307, "Temporary Redirect"),
+    (308, "Permanent Redirect"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (402, "Payment Required"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (406, "Not Acceptable"),
+    (407, "Proxy Authentication Required"),
+    (408, "Request Time-out"),
+    (409, "Conflict"),
+    (410, "Gone"),
+    (411, "Length Required"),
+    (412, "Precondition Failed"),
+    (413, "Request Entity Too Large"),
+    (414, "Request-URI Too Long"),
+    (415, "Unsupported Media Type"),
+    (416, "Requested Range Not Satisfiable"),
+    (417, "Expectation Failed"),
+    (418, "I'm a teapot"),
+    (421, "Misdirected Request"),
+    (422, "Unprocessable Entity"),
+    (423, "Locked"),
+    (424, "Failed Dependency"),
+    (426, "Upgrade Required"),
+    (428, "Precondition Required"),
+    (429, "Too Many Requests"),
+    (431, "Request Header Fields Too Large"),
+    (451, "Unavailable For Legal Reasons"),
+    (500, "Internal Server Error"),
+    (501, "Not Implemented"),
+    (502, "Bad Gateway"),
+    (503, "Service Unavailable"),
+    (504, "Gateway Time-out"),
+    (505, "HTTP Version not supported"),
+    (507, "Insufficient Storage"),
+    (511, "Network Authentication Required"),
+];
 
 protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     ACCEPT_ENCODING: text "http.accept_encoding" "Accept Encoding";
@@ -21,7 +99,7 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     URI: text "http.request.uri" "Request URI";
     REQUEST_VERSION: text "http.request.version" "Request Version";
     RESPONSE_VERSION: text "http.response.version" "Response Version";
-    CODE: u16 "http.response.code" "Status Code";
+    CODE: u16 "http.response.code" "Status Code", names(STATUSES);
     PHRASE: text "http.response.phrase" "Response Phrase";
     REQUEST_LINE: text "http.request.line" "Request line";
     RESPONSE_LINE: text "http.response.line" "Response line";
@@ -48,45 +126,41 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     FILE_DATA: text "http.file_data" "File Data";
     PROXY_HOST: text "http.proxy_connect_host" "Proxy-Connect-Hostname";
     PROXY_PORT: u16 "http.proxy_connect_port" "Proxy-Connect-Port";
+    FULL_URI: text "http.request.full_uri" "Full request URI";
+    URI_PATH: text "http.request.uri.path" "Request URI Path";
+    URI_QUERY: text "http.request.uri.query" "Request URI Query";
+    URI_PARAMETER: text "http.request.uri.query.parameter" "Request URI Query Parameter";
+    CODE_DESC: text "http.response.code.desc" "Status Code Description";
+    COOKIE_PAIR: text "http.cookie_pair" "Cookie pair";
+    CREDENTIALS: text "http.authbasic" "Credentials";
+    CHUNK_SIZE: u32 "http.chunk_size" "Chunk size";
+    CHUNK_DATA: bytes "http.chunk_data" "Chunk data";
+    CHUNK_BOUNDARY: bytes "http.chunk_boundary" "Chunk boundary";
+    WEBSOCKET_KEY: text "http.sec_websocket_key" "Sec-WebSocket-Key";
+    WEBSOCKET_ACCEPT: text "http.sec_websocket_accept" "Sec-WebSocket-Accept";
+    WEBSOCKET_VERSION: text "http.sec_websocket_version" "Sec-WebSocket-Version";
+    WEBSOCKET_PROTOCOL: text "http.sec_websocket_protocol" "Sec-WebSocket-Protocol";
+    WEBSOCKET_EXTENSIONS: text "http.sec_websocket_extensions" "Sec-WebSocket-Extensions";
+    REQUEST_NUMBER: u32 "http.request_number" "Request number";
+    RESPONSE_NUMBER: u32 "http.response_number" "Response number";
+    REQUEST_IN: frame "http.request_in" "Request in frame";
+    PREV_REQUEST_IN: frame "http.prev_request_in" "Prev request in frame";
+    PREV_RESPONSE_IN: frame "http.prev_response_in" "Prev response in frame";
+    RESPONSE_FOR: text "http.response_for.uri" "Request URI";
+    TIME: relative "http.time" "Time since request";
 }
 
 protocol! { SSDP "ssdp" "SSDP" "Simple Service Discovery Protocol"; }
 
 /// A datagram by which UPnP finds its devices: a message of HTTP in a layer of its own.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
-    cx.layer(&SSDP, payload, |cx, c| body(cx, c, &mut Session::default()).map(drop));
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let ends = (ends.0.min(ends.1), ends.0.max(ends.1));
+    let turns = cx.state.ssdp.remove(&ends).unwrap_or_default();
+    let mut session = Session { turns, ..Session::default() };
+    cx.layer(&SSDP, payload, |cx, c| message::show(cx, c, &mut session).map(drop));
+    cx.state.ssdp.insert(ends, session.turns);
 }
-
-/// Headers with a field of their own.
-static HEADERS: [(&str, &FieldDef); 24] = [
-    ("host", &HOST),
-    ("user-agent", &USER_AGENT),
-    ("accept", &ACCEPT),
-    ("accept-encoding", &ACCEPT_ENCODING),
-    ("accept-language", &ACCEPT_LANGUAGE),
-    ("authorization", &AUTHORIZATION),
-    ("proxy-authorization", &PROXY_AUTHORIZATION),
-    ("proxy-authenticate", &PROXY_AUTHENTICATE),
-    ("www-authenticate", &WWW_AUTHENTICATE),
-    ("x-forwarded-for", &FORWARDED_FOR),
-    ("content-type", &CONTENT_TYPE),
-    ("content-length", &CONTENT_LENGTH_HEADER),
-    ("content-encoding", &CONTENT_ENCODING),
-    ("transfer-encoding", &TRANSFER_ENCODING),
-    ("connection", &CONNECTION),
-    ("cookie", &COOKIE),
-    ("set-cookie", &SET_COOKIE),
-    ("referer", &REFERER),
-    ("location", &LOCATION),
-    ("server", &SERVER),
-    ("date", &DATE),
-    ("last-modified", &LAST_MODIFIED),
-    ("cache-control", &CACHE_CONTROL),
-    ("upgrade", &UPGRADE),
-];
-
-/// A message's headers are not longer.
-const HEAD_MAX: usize = 128 << 10;
 
 /// What is remembered of a connection that speaks HTTP/1.
 #[derive(Debug, Default)]
@@ -97,12 +171,14 @@ pub(crate) struct Session {
     method: Method,
     /// The last response was 200 to CONNECT: another protocol is spoken through the proxy, to this port.
     connected: Option<u16>,
-    uri: Vec<u8>,
+    /// Where CONNECT wants to go.
+    through: Vec<u8>,
     /// The server went over to something that is not known here.
     switched: bool,
     /// Both went over to HTTP/2, or began with it.
     is_http2: bool,
     inner: App,
+    turns: Turns,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,97 +187,6 @@ enum Method {
     Other,
     Head,
     Connect,
-}
-
-/// The first words of messages, those of WebDAV and UPnP among them.
-const METHODS: [&[u8]; 39] = [
-    b"GET",
-    b"PUT",
-    b"COPY",
-    b"HEAD",
-    b"LOCK",
-    b"MOVE",
-    b"POLL",
-    b"POST",
-    b"BCOPY",
-    b"BMOVE",
-    b"MKCOL",
-    b"TRACE",
-    b"PATCH",
-    b"LABEL",
-    b"MERGE",
-    b"DELETE",
-    b"SEARCH",
-    b"UNLOCK",
-    b"REPORT",
-    b"UPDATE",
-    b"BDELETE",
-    b"CONNECT",
-    b"OPTIONS",
-    b"CHECKIN",
-    b"PROPFIND",
-    b"CHECKOUT",
-    b"CCM_POST",
-    b"PROPPATCH",
-    b"BPROPFIND",
-    b"BPROPPATCH",
-    b"UNCHECKOUT",
-    b"MKACTIVITY",
-    b"MKWORKSPACE",
-    b"RPC_CONNECT",
-    b"RPC_IN_DATA",
-    b"RPC_OUT_DATA",
-    b"VERSION-CONTROL",
-    b"BASELINE-CONTROL",
-    b"SSTP_DUPLEX_POST",
-];
-
-/// Whether bytes on a port that says nothing begin a message: their first line names HTTP/1.
-pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    let Some((line, _)) = line_of(bytes) else { return false };
-    let is_version = |word: &[u8]| word.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"HTTP/1."));
-    line.len() != 8 && (is_version(line) || line.len() > 8 && is_version(&line[line.len() - 8..]))
-}
-
-/// The line that bytes begin with, without its end, and with it. A line ends with CR, LF or both.
-fn line_of(bytes: &[u8]) -> Option<(&[u8], usize)> {
-    let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
-    match &bytes[end..] {
-        [b'\r', b'\n', ..] => Some((&bytes[..end], end + 2)),
-        [b'\r'] => None,
-        _ => Some((&bytes[..end], end + 1)),
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Request,
-    Response,
-    /// Of UPnP: something happened, or somebody wants to be told of it.
-    Notification,
-}
-
-/// What a first line begins.
-fn kind_of(line: &[u8]) -> Option<Kind> {
-    if line.starts_with(b"HTTP/") || line.starts_with(b"ICY") {
-        return Some(Kind::Response);
-    }
-    let line = line.strip_prefix(b"M-").unwrap_or(line);
-    let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-    match word {
-        b"NOTIFY" | b"SUBSCRIBE" | b"UNSUBSCRIBE" => Some(Kind::Notification),
-        word => METHODS.contains(&word).then_some(Kind::Request),
-    }
-}
-
-/// A status that has no body, or one whose length is nothing (RFC 9110 6.4.1).
-fn is_bodiless(session: &Session, line: &[u8]) -> bool {
-    let status = line.get(9..12).unwrap_or_default();
-    match session.method {
-        Method::Head => true,
-        Method::Connect if status.first() == Some(&b'2') => true,
-        _ => status.first() == Some(&b'1') || matches!(status, b"204" | b"304"),
-    }
 }
 
 /// Messages on a stream. Gives how many bytes were used.
@@ -245,8 +230,7 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
 /// What goes through a proxy, as if it went to the port that was asked for.
 fn through(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>, port: u16) -> usize {
     let nothing = bytes.first(0);
-    let (host, number) = session.uri.split_at(session.uri.iter().position(|byte| *byte == b':').unwrap_or(0));
-    let _ = number;
+    let host = session.through.split(|byte| *byte == b':').next().unwrap_or_default();
     cx.layer(&HTTP, nothing, |cx, _| {
         cx.conclude_words(&PROXY_HOST, host);
         cx.conclude(&PROXY_PORT, u64::from(port));
@@ -293,8 +277,8 @@ fn message(
     let line = line.map_or(bytes.bytes, |(line, _)| line);
     let kind = kind_of(line);
     if let Some(kind) = kind {
-        let bodiless = kind == Kind::Response && is_bodiless(session, line);
-        if cx.can_wait && !is_whole(cx, bytes.bytes, kind, bodiless) {
+        let bodiless = kind == Kind::Response && length::is_bodiless(session, line);
+        if cx.can_wait && !length::is_whole(cx, bytes.bytes, kind, bodiless) {
             return None;
         }
     }
@@ -304,7 +288,7 @@ fn message(
     }
     let mut total = 0;
     show(cx, is_first, bytes, |cx, c| {
-        let result = body(cx, c, session);
+        let result = message::show(cx, c, session);
         total = result.unwrap_or(bytes.len());
         result.map(drop)
     });
@@ -323,307 +307,4 @@ fn show(
     } else {
         cx.layer_again(&HTTP, bytes, read);
     }
-}
-
-/// Whether all of a message is there; if not, what it wants is told.
-fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless: bool) -> bool {
-    let (mut length, mut chunked) = (None, false);
-    let mut at = 0;
-    loop {
-        let Some((line, used)) = line_of(&bytes[at..]) else { return false };
-        at += used;
-        if line.is_empty() {
-            break;
-        }
-        if at > HEAD_MAX {
-            return true;
-        }
-        if !bodiless && let Some((name, value)) = header(line) {
-            if name.eq_ignore_ascii_case(b"content-length") {
-                length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
-            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-                chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
-            }
-        }
-    }
-    if bodiless || cx.stream_ends {
-        return true;
-    }
-    if chunked {
-        return chunks_length(&bytes[at..]) != Chunks::GoOn;
-    }
-    match (length, kind) {
-        (Some(length), _) => {
-            let total = at.saturating_add(length as usize);
-            cx.wants = total;
-            total <= bytes.len()
-        }
-        (None, Kind::Response) => {
-            cx.until_fin = true;
-            false
-        }
-        (None, Kind::Request | Kind::Notification) => true,
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Chunks {
-    /// They end after so many bytes.
-    End(usize),
-    GoOn,
-    /// A length that is none.
-    Broken,
-}
-
-fn chunks_length(bytes: &[u8]) -> Chunks {
-    let mut at = 0;
-    loop {
-        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Chunks::GoOn };
-        let Some((line, used)) = line_of(rest) else { return Chunks::GoOn };
-        let Some(size) = chunk_size(line) else { return Chunks::Broken };
-        at += used;
-        if size == 0 {
-            let Some((_, used)) = line_of(&bytes[at..]) else { return Chunks::GoOn };
-            return Chunks::End(at + used);
-        }
-        if bytes.len() - at + used <= size {
-            return Chunks::GoOn;
-        }
-        at = at.saturating_add(size).saturating_add(2);
-    }
-}
-
-/// The number before a chunk, if it is one.
-fn chunk_size(line: &[u8]) -> Option<usize> {
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let len = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-    let size = usize::from_str_radix(std::str::from_utf8(&digits[..len]).ok()?, 16).ok()?;
-    (size <= 1 << 31).then_some(size)
-}
-
-fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    Some((&line[..colon], line[colon + 1..].trim_ascii()))
-}
-
-/// What the headers said of a body.
-#[derive(Default)]
-struct Said<'h> {
-    kind: &'h [u8],
-    chunked: bool,
-    coding: &'h [u8],
-    length: Option<usize>,
-}
-
-/// A message, or what goes on of one. Gives its length.
-fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Read<usize> {
-    let mut said = Said::default();
-    let mut kind = None;
-    let mut status = 0;
-    let whole = c.data;
-    let mut is_begun = false;
-    let (mut switches, mut to_websocket, mut deflates) = (false, false, false);
-    while let Some((line, used)) = line_of(c.rest().bytes).or_else(|| last_line(c)) {
-        let full = c.rest().first(used);
-        let text = full.first(line.len());
-        if line.is_empty() {
-            c.skip(used)?;
-            break;
-        }
-        if let Some(found) = kind_of(line) {
-            kind = Some(found);
-            status = first_line(cx, text, found, session);
-            switches = found == Kind::Response && status == 101;
-        } else if let Some((name, value)) = header(line) {
-            header_line(cx, full, name, value, kind, &mut said);
-            if name.eq_ignore_ascii_case(b"upgrade") {
-                to_websocket |= switches && value.eq_ignore_ascii_case(b"websocket");
-                if switches && value.eq_ignore_ascii_case(b"h2c") {
-                    session.is_http2 = true;
-                    session.inner = ports::App::Http2(Box::default());
-                }
-            } else if switches && name.eq_ignore_ascii_case(b"sec-websocket-extensions") {
-                deflates = value.starts_with(b"permessage-deflate");
-            }
-        } else {
-            if is_begun && used == c.left() && line.len() == used {
-                return Err(Short);
-            }
-            break;
-        }
-        is_begun = true;
-        c.skip(used)?;
-    }
-    if to_websocket {
-        cx.upgraded = Some(Box::new(websocket::Session::new(deflates)));
-    }
-    session.switched = switches && !to_websocket && !session.is_http2;
-    if let Some(length) = said.length {
-        cx.conclude(&CONTENT_LENGTH, length as u64);
-    }
-    match kind {
-        Some(Kind::Response) => cx.conclude(&RESPONSE, 1),
-        Some(Kind::Request) => cx.conclude(&REQUEST, 1),
-        Some(Kind::Notification) => cx.conclude(&NOTIFICATION, 1),
-        None => {}
-    }
-    let end = c.pos;
-    let rest = c.take_most(usize::MAX);
-    c.pos = end;
-    let none = match kind {
-        Some(Kind::Request) => !said.chunked,
-        Some(Kind::Response) => status / 100 == 1 || matches!(status, 204 | 304),
-        Some(Kind::Notification) | None => false,
-    };
-    let len = match said.length {
-        Some(length) if !said.chunked => rest.len().min(length),
-        _ if none => 0,
-        _ => rest.len(),
-    };
-    if kind == Some(Kind::Response) && status == 200 && session.method == Method::Connect {
-        let port =
-            session.uri.rsplit(|byte| *byte == b':').next().and_then(|word| std::str::from_utf8(word).ok());
-        session.connected = port.and_then(|word| word.parse().ok());
-    }
-    if len == 0 {
-        return Ok(end);
-    }
-    let rest = rest.first(len);
-    if !said.chunked {
-        content(cx, rest, &said);
-        return Ok(end + len);
-    }
-    let len = match chunks_length(rest.bytes) {
-        Chunks::End(len) => len,
-        _ => len,
-    };
-    let joined = unchunked(rest.bytes);
-    if !joined.is_empty() {
-        cx.with_source(WITHOUT_CHUNKS, joined, |cx, joined| content(cx, joined, &said));
-    }
-    let _ = whole;
-    Ok(end + len)
-}
-
-/// The rest of the bytes as a line, where no end of one is waited for.
-fn last_line<'d>(c: &Cursor<'d>) -> Option<(&'d [u8], usize)> {
-    let rest = c.rest().bytes;
-    let line = rest.strip_suffix(b"\r").unwrap_or(rest);
-    (!rest.is_empty()).then_some((line, rest.len()))
-}
-
-/// A header; what it says of the body is kept.
-fn header_line<'h>(
-    cx: &mut Context<'_>,
-    full: Data<'h>,
-    name: &'h [u8],
-    value: &'h [u8],
-    kind: Option<Kind>,
-    said: &mut Said<'h>,
-) {
-    match kind {
-        Some(Kind::Response) => cx.add(&RESPONSE_LINE, full, 0, full.len(), 0),
-        Some(Kind::Request) => cx.add(&REQUEST_LINE, full, 0, full.len(), 0),
-        Some(Kind::Notification) | None => {}
-    }
-    let known = HEADERS.iter().find(|(word, _)| name.eq_ignore_ascii_case(word.as_bytes()));
-    if known.is_none() && matches!(kind, Some(Kind::Notification) | None) {
-        cx.add(&OTHER_LINE, full, 0, full.len(), 0);
-    }
-    if let Some((_, def)) = known {
-        cx.add_words(def, full, value);
-    }
-    if name.eq_ignore_ascii_case(b"content-length") {
-        said.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-    } else if name.eq_ignore_ascii_case(b"content-type") {
-        said.kind = value;
-    } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-        said.chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
-    } else if name.eq_ignore_ascii_case(b"content-encoding") {
-        said.coding = if value.eq_ignore_ascii_case(b"identity") { b"" } else { value };
-    }
-}
-
-/// The source of a body that came in chunks.
-pub(crate) const WITHOUT_CHUNKS: &str = "De-chunked entity body";
-/// The source of a body that was unpacked.
-pub(crate) const UNPACKED: &str = "Uncompressed entity body";
-
-/// What a message carries, as what its type says it is.
-fn content(cx: &mut Context<'_>, body: Data<'_>, said: &Said<'_>) {
-    if body.is_empty() {
-        return;
-    }
-    if said.coding.is_empty() {
-        return plain(cx, body, said.kind);
-    }
-    match super::packed::unpack(said.coding, body.bytes) {
-        Some(bytes) => cx.with_source(UNPACKED, bytes, |cx, body| plain(cx, body, said.kind)),
-        None => super::data::show(cx, body),
-    }
-}
-
-fn plain(cx: &mut Context<'_>, body: Data<'_>, kind: &[u8]) {
-    // The text ends where C's would.
-    match body.bytes.iter().position(|byte| *byte == 0) {
-        Some(end) => cx.add_words(&FILE_DATA, body, &body.bytes[..end]),
-        None => cx.add(&FILE_DATA, body, 0, body.len(), 0),
-    }
-    if body.is_empty() {
-        return;
-    }
-    if kind.is_empty() {
-        super::data::show(cx, body);
-    } else {
-        super::media::dissect(cx, kind, body);
-    }
-}
-
-/// A body without the lengths between its chunks.
-fn unchunked(mut rest: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::new();
-    while let Some((line, used)) = line_of(rest) {
-        let Some(size) = chunk_size(line).filter(|size| *size > 0) else { break };
-        let Some(chunk) = rest.get(used..).map(|rest| &rest[..size.min(rest.len())]) else { break };
-        whole.extend_from_slice(chunk);
-        rest = rest.get(used + size + 2..).unwrap_or_default();
-    }
-    whole
-}
-
-/// A request's or response's first line. Gives the status.
-fn first_line(cx: &mut Context<'_>, text: Data<'_>, kind: Kind, session: &mut Session) -> u16 {
-    let mut at = 0;
-    let mut word = |last: bool| {
-        let rest = text.from(at);
-        let len = if last {
-            rest.len()
-        } else {
-            rest.bytes.iter().position(|byte| *byte == b' ').unwrap_or(rest.len())
-        };
-        at += len + 1;
-        rest.first(len)
-    };
-    if kind == Kind::Response {
-        let (version, code, phrase) = (word(false), word(false), word(true));
-        cx.add(&RESPONSE_VERSION, version, 0, version.len(), 0);
-        let number = std::str::from_utf8(code.bytes).ok().and_then(|text| text.parse::<u16>().ok());
-        cx.add(&CODE, code, 0, code.len(), u64::from(number.unwrap_or(0)));
-        if !phrase.is_empty() {
-            cx.add(&PHRASE, phrase, 0, phrase.len(), 0);
-        }
-        return number.unwrap_or(0);
-    }
-    let (method, uri, version) = (word(false), word(false), word(true));
-    cx.add(&METHOD, method, 0, method.len(), 0);
-    cx.add(&URI, uri, 0, uri.len(), 0);
-    cx.add(&REQUEST_VERSION, version, 0, version.len(), 0);
-    session.seen = true;
-    session.method = match method.bytes {
-        b"HEAD" => Method::Head,
-        b"CONNECT" => Method::Connect,
-        _ => Method::Other,
-    };
-    session.uri = uri.bytes[..uri.len().min(300)].to_vec();
-    0
 }

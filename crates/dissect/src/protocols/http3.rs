@@ -6,7 +6,7 @@ use super::quic::{number, varint};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Kind, Names, protocol};
-use crate::streams::pending::Pending;
+use crate::streams::pending::{Joined, Pending};
 use crate::streams::table::Recent;
 use crate::tree::Carrier;
 
@@ -129,6 +129,9 @@ impl Connection {
     }
 }
 
+/// How frames are put together.
+static JOINED: Joined = Joined { name: "Reassembled HTTP/3", part: &SEGMENT, is_ended_by_all: false };
+
 /// So many bytes of sections may wait.
 const BLOCKED_MAX: usize = 64 << 10;
 /// A frame of headers or settings that is longer is passed over.
@@ -182,7 +185,7 @@ pub(crate) fn stream(
         return super::data::show(cx, fresh);
     }
     if !fresh.is_empty() {
-        pending.feed(cx, fresh, "Reassembled HTTP/3", &SEGMENT, &mut |cx, bytes, _| {
+        pending.feed(cx, fresh, &JOINED, &mut |cx, bytes, _| {
             let mut used = 0;
             let mut end = stream;
             while let Some(len) = next(cx, &mut end, place, bytes.from(used)) {

@@ -3,14 +3,23 @@
 
 use crate::context::Context;
 use crate::cursor::Data;
-use crate::field::{Protocol, protocol};
+use crate::field::{FieldDef, Protocol, protocol};
+use crate::protocols::json::{self, JSON};
 use crate::table::{line, split};
 
 protocol! { LINES "data-text-lines" "TEXT" "Line-based text data"; }
-protocol! { JSON "json" "JSON" "JavaScript Object Notation"; }
 protocol! { XML "xml" "XML" "eXtensible Markup Language"; }
-protocol! { FORM "urlencoded-form" "FORM" "HTML Form URL Encoded"; }
-protocol! { MULTIPART "mime_multipart" "MIME multipart" "MIME Multipart Media Encapsulation"; }
+protocol! { FORM "urlencoded-form" "FORM" "HTML Form URL Encoded";
+    KEY: text "urlencoded-form.key" "Key";
+    VALUE: text "urlencoded-form.value" "Value";
+}
+protocol! { MULTIPART "mime_multipart" "MIME multipart" "MIME Multipart Media Encapsulation";
+    PART_TYPE: text "mime_multipart.header.content-type" "Content-Type";
+    PART_ENCODING: text "mime_multipart.header.content-transfer-encoding" "Content-Transfer-Encoding";
+    PART_DISPOSITION: text "mime_multipart.header.content-disposition" "Content-Disposition";
+    PART_ID: text "mime_multipart.header.content-id" "Content-ID";
+    PART_DESCRIPTION: text "mime_multipart.header.content-description" "Content-Description";
+}
 protocol! { MEDIA "media" "Media" "Media Type";
     TYPE: bytes "media.type" "Media type";
 }
@@ -79,6 +88,12 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
             });
         }
     };
+    if std::ptr::eq(protocol, &JSON) {
+        return json::dissect(cx, data);
+    }
+    if std::ptr::eq(protocol, &FORM) {
+        return form(cx, data);
+    }
     show(cx, protocol, data);
     let is_xml = data.bytes.get(..5).is_some_and(|word| word.eq_ignore_ascii_case(b"<?xml"));
     if std::ptr::eq(protocol, &LINES) && is_xml {
@@ -86,43 +101,120 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     }
 }
 
-/// Parts between lines of a boundary, each with headers of its own (RFC 2046 5.1).
+/// So many pairs are shown.
+const PAIRS_MAX: usize = 1000;
+
+/// What a form was filled in with (URL Standard 5.1).
+fn form(cx: &mut Context<'_>, data: Data<'_>) {
+    cx.layer(&FORM, data, |cx, c| {
+        let mut rest = data;
+        for _ in 0..PAIRS_MAX {
+            let (pair, after) = split(rest, b'&');
+            if pair.is_empty() {
+                break;
+            }
+            let (key, value) = split(pair, b'=');
+            cx.add_words(&KEY, key, &unescaped(key.bytes));
+            cx.add_words(&VALUE, value, &unescaped(value.bytes));
+            rest = after;
+        }
+        c.skip(c.left())
+    });
+}
+
+/// A plus stands for a space, and a percent sign and two digits for a byte.
+fn unescaped(words: &[u8]) -> Vec<u8> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).map(|digit| digit as u8);
+    let (mut plain, mut at) = (Vec::with_capacity(words.len()), 0);
+    while let Some(byte) = words.get(at) {
+        let pair = (words.get(at + 1).and_then(digit), words.get(at + 2).and_then(digit));
+        match (byte, pair) {
+            (b'%', (Some(high), Some(low))) => {
+                plain.push(high << 4 | low);
+                at += 2;
+            }
+            (b'+', _) => plain.push(b' '),
+            (byte, _) => plain.push(*byte),
+        }
+        at += 1;
+    }
+    plain
+}
+
+/// Headers of parts with a field of their own.
+static PART_HEADERS: [(&str, &FieldDef); 5] = [
+    ("content-type", &PART_TYPE),
+    ("content-transfer-encoding", &PART_ENCODING),
+    ("content-disposition", &PART_DISPOSITION),
+    ("content-id", &PART_ID),
+    ("content-description", &PART_DESCRIPTION),
+];
+
+/// Parts between lines of a boundary, each with headers of its own (RFC 2046 5.1): the headers are shown in a layer
+/// over all of them, what they carry in layers behind it.
 fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
-    show(cx, &MULTIPART, data);
-    let text = String::from_utf8_lossy(kind);
-    let boundary = text
-        .split(';')
-        .find_map(|part| part.trim().strip_prefix("boundary=").map(|word| word.trim_matches('"')));
-    let Some(boundary) = boundary.filter(|word| !word.is_empty()) else { return };
-    let mark = format!("--{boundary}");
-    let mut marks = data.bytes.windows(mark.len()).enumerate();
-    let mut starts =
-        std::iter::from_fn(|| marks.find(|(_, bytes)| *bytes == mark.as_bytes()).map(|(at, _)| at));
-    let Some(mut start) = starts.next() else { return };
-    for end in starts.take(PARTS_MAX) {
-        part(cx, data.from(start + mark.len()).first(end - start - mark.len()));
-        start = end;
+    let mut bodies: Vec<(Data<'_>, Data<'_>)> = Vec::new();
+    cx.layer(&MULTIPART, data, |cx, c| {
+        let text = String::from_utf8_lossy(kind);
+        let boundary = text
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("boundary=").map(|word| word.trim_matches('"')));
+        if let Some(boundary) = boundary.filter(|word| !word.is_empty()) {
+            let mark = format!("--{boundary}");
+            let mut marks = data.bytes.windows(mark.len()).enumerate();
+            let mut starts =
+                std::iter::from_fn(|| marks.find(|(_, bytes)| *bytes == mark.as_bytes()).map(|(at, _)| at));
+            let mut start = starts.next();
+            for end in starts.take(PARTS_MAX) {
+                let begins = start.replace(end).unwrap_or(0) + mark.len();
+                bodies.push(part(cx, data.from(begins).first(end.saturating_sub(begins))));
+            }
+        }
+        c.skip(c.left())
+    });
+    for (kind, body) in bodies {
+        let kind: &[u8] = if kind.is_empty() { b"text/plain" } else { kind.bytes };
+        dissect(cx, kind, body);
     }
 }
 
 /// So many parts are shown.
 const PARTS_MAX: usize = 64;
 
-fn part(cx: &mut Context<'_>, whole: Data<'_>) {
-    let mut kind: &[u8] = b"text/plain";
+/// Shows the headers of a part. Gives its type, and what it carries.
+fn part<'d>(cx: &mut Context<'_>, whole: Data<'d>) -> (Data<'d>, Data<'d>) {
+    let mut kind = whole.first(0);
     let mut rest = whole.from(2);
     while let Some((text, used)) = line(&rest) {
+        let full = rest.first(used);
         rest = rest.from(used);
         if text.is_empty() {
             break;
         }
         let (name, value) = split(text, b':');
-        if name.bytes.eq_ignore_ascii_case(b"content-type") {
-            kind = value.bytes.trim_ascii();
+        let spaces = value.bytes.iter().take_while(|byte| **byte == b' ').count();
+        let value = value.from(spaces);
+        let known = PART_HEADERS.iter().find(|(word, _)| name.bytes.eq_ignore_ascii_case(word.as_bytes()));
+        if let Some((word, def)) = known {
+            cx.add_words(def, full, &compact(value.bytes));
+            if *word == "content-type" {
+                kind = value.first(value.bytes.trim_ascii_end().len());
+            }
         }
     }
     // The line's end before the boundary belongs to the boundary.
-    dissect(cx, kind, rest.first(rest.len().saturating_sub(2)));
+    (kind, rest.first(rest.len().saturating_sub(2)))
+}
+
+/// A header's value as Wireshark shows it: without spaces behind separators.
+fn compact(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for byte in value {
+        if !(matches!(byte, b' ' | b'\t') && matches!(out.last(), Some(b';' | b',' | b'='))) {
+            out.push(*byte);
+        }
+    }
+    out
 }
 
 /// Lines of text.

@@ -4,14 +4,12 @@ mod headers;
 
 pub(crate) use headers::HEADERS;
 
-use super::media;
-use super::rtp::Announced;
 use super::spoken::{Length, Spoken, Talk};
+use super::{media, sdp};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::protocol;
 use crate::table::{digits, line, split};
-use std::net::IpAddr;
 
 protocol! { SIP "sip" "SIP" "Session Initiation Protocol";
     REQUEST_LINE: text "sip.Request-Line" "Request-Line";
@@ -24,17 +22,6 @@ protocol! { SIP "sip" "SIP" "Session Initiation Protocol";
     STATUS_CODE: u32 "sip.Status-Code" "Status-Code";
     HEADER: text "sip.msg_hdr" "Message Header";
 }
-protocol! { SDP "sdp" "SDP" "Session Description Protocol";
-    SDP_VERSION: text "sdp.version" "Session Description Protocol Version (v)";
-    SDP_OWNER: text "sdp.owner" "Owner/Creator, Session Id (o)";
-    SDP_NAME: text "sdp.session_name" "Session Name (s)";
-    SDP_INFO: text "sdp.session_info" "Session Information (i)";
-    SDP_CONNECTION: text "sdp.connection_info" "Connection Information (c)";
-    SDP_BANDWIDTH: text "sdp.bandwidth" "Bandwidth Information (b)";
-    SDP_TIME: text "sdp.time" "Time Description, active time (t)";
-    SDP_MEDIA: text "sdp.media" "Media Description, name and address (m)";
-}
-
 pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &SIP, ports: &[5060], eager: false, begins: Some(looks_like), length, show };
 
@@ -135,7 +122,7 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = whole.len() - body.len();
     if !body.is_empty() {
         if kind.starts_with(b"application/sdp") {
-            cx.layer(&SDP, body, sdp);
+            sdp::dissect(cx, body);
         } else if !kind.is_empty() {
             media::dissect(cx, kind, body);
         }
@@ -151,64 +138,4 @@ fn request(cx: &mut Context<'_>, first: Data<'_>) {
     cx.depth += 1;
     headers::uri_parts(cx, uri, &URI_USER, &URI_HOST, &URI_PORT);
     cx.depth -= 1;
-}
-
-/// What a session description said so far: where media go to.
-#[derive(Default)]
-struct Session {
-    address: Option<IpAddr>,
-    port: Option<u16>,
-    events: u8,
-}
-
-impl Session {
-    /// Takes a line; a port is remembered with its even-odd pair once its part of the description ends.
-    fn line(&mut self, cx: &mut Context<'_>, letter: u8, value: &[u8]) {
-        let words: Vec<&str> = std::str::from_utf8(value).unwrap_or_default().split(' ').collect();
-        match (letter, &words[..]) {
-            (b'c', [_, _, address]) => self.address = address.parse().ok().or(self.address),
-            (b'm', [_, port, ..]) => {
-                self.announce(cx);
-                self.port = port.parse().ok().filter(|port| *port != 0);
-            }
-            (b'a', [kind, format]) if format.starts_with("telephone-event") => {
-                let number = kind.strip_prefix("rtpmap:").and_then(|number| number.parse().ok());
-                self.events = number.unwrap_or(self.events);
-            }
-            _ => {}
-        }
-    }
-
-    fn announce(&mut self, cx: &mut Context<'_>) {
-        if let (Some(address), Some(port)) = (self.address, self.port.take()) {
-            let one = Announced { frame: cx.number, is_control: false, event_type: self.events };
-            cx.state.media.insert((address, port), one);
-            cx.state.media.insert((address, port.wrapping_add(1)), Announced { is_control: true, ..one });
-        }
-    }
-}
-
-fn sdp(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let mut session = Session::default();
-    while let Some((text, used)) = line(&c.rest()) {
-        let value = text.from(2);
-        let def = match text.bytes.first() {
-            Some(b'v') => Some(&SDP_VERSION),
-            Some(b'o') => Some(&SDP_OWNER),
-            Some(b's') => Some(&SDP_NAME),
-            Some(b'i') => Some(&SDP_INFO),
-            Some(b'c') => Some(&SDP_CONNECTION),
-            Some(b'b') => Some(&SDP_BANDWIDTH),
-            Some(b't') => Some(&SDP_TIME),
-            Some(b'm') => Some(&SDP_MEDIA),
-            _ => None,
-        };
-        if let Some(def) = def {
-            cx.add(def, value, 0, value.len(), 0);
-        }
-        session.line(cx, text.bytes.first().copied().unwrap_or(0), value.bytes);
-        c.skip(used)?;
-    }
-    session.announce(cx);
-    c.skip(c.left())
 }

@@ -2,8 +2,10 @@
 
 use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
+use crate::crypto::md5;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Names, protocol};
+use crate::show::hex_bytes;
 use crate::table::{Step::*, line_or_rest, walk};
 
 static OLD_MESSAGES: Names = &[
@@ -62,6 +64,10 @@ protocol! { SSH "ssh" "SSH" "SSH Protocol";
     LANG_SC: text "ssh.languages_server_to_client" "languages_server_to_client string";
     FOLLOWS: u8 "ssh.first_kex_packet_follows" "First KEX Packet Follows";
     KEX_RESERVED: bytes "ssh.kex.reserved" "Reserved";
+    HASSH_LINE: text "ssh.kex.hassh_algorithms" "hasshAlgorithms";
+    HASSH: text "ssh.kex.hassh" "hassh";
+    HASSH_SERVER_LINE: text "ssh.kex.hasshserver_algorithms" "hasshServerAlgorithms";
+    HASSH_SERVER: text "ssh.kex.hasshserver" "hasshServer";
     PADDING: bytes "ssh.padding_string" "Padding String";
     DIRECTION: bool "ssh.direction" "Direction";
 }
@@ -206,9 +212,25 @@ fn algorithms(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         (&LANG_SC_LEN, &LANG_SC),
     ];
     walk(cx, c, &[Bytes(&COOKIE, 16)])?;
-    for (len, list) in LISTS {
+    let from_server = SPOKEN.ports.contains(&cx.src_port);
+    // How programs are told apart (github.com/salesforce/hassh): by what they would like for what they send.
+    let told = if from_server { [0, 3, 5, 7] } else { [0, 2, 4, 6] };
+    let mut line: Vec<u8> = Vec::new();
+    for (place, (len, list)) in LISTS.into_iter().enumerate() {
         let count = c.u32(cx, len)? as usize;
-        c.bytes(cx, list, count)?;
+        let names = c.bytes(cx, list, count)?;
+        if told.contains(&place) {
+            if place > 0 {
+                line.push(b';');
+            }
+            line.extend_from_slice(names);
+        }
     }
-    walk(cx, c, &[Is(&FOLLOWS), Bytes(&KEX_RESERVED, 4)])
+    walk(cx, c, &[Is(&FOLLOWS), Bytes(&KEX_RESERVED, 4)])?;
+    let (full, short) = if from_server { (&HASSH_SERVER_LINE, &HASSH_SERVER) } else { (&HASSH_LINE, &HASSH) };
+    let mut digest = Vec::with_capacity(32);
+    hex_bytes(&mut digest, &md5(&[&line]));
+    cx.conclude_words(full, &line);
+    cx.conclude_words(short, &digest);
+    Ok(())
 }

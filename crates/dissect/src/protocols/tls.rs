@@ -4,6 +4,7 @@
 //! - `handshake`: messages. `exchange`: those that agree on keys before TLS 1.3, which DTLS has as well.
 //! - `extensions`: those on which nothing depends. `fingerprint`: JA3.
 //! - `certificate`: what X.509 certificates say.
+//! - `transport`: the parameters of QUIC that hellos carry.
 //! - `session`: which key opens what comes next. `record`: how records are sealed.
 
 pub(crate) mod certificate;
@@ -14,19 +15,22 @@ mod handshake;
 mod old;
 mod record;
 mod session;
+mod transport;
 
 pub(crate) use certificate::{PKCS1, X509AF, X509CE, X509SAT};
 pub(crate) use extensions::TLS_EXTENSIONS;
-pub(crate) use handshake::{Said, TLS_HANDSHAKE, messages};
+pub(crate) use fingerprint::Fingerprint;
+pub(crate) use handshake::{EXTENSIONS, GROUPS, Said, TLS_HANDSHAKE, messages};
 pub(crate) use old::OLD;
 pub(crate) use record::{Keys12, Sealed};
 pub(crate) use session::Session;
+pub(crate) use transport::TRANSPORT;
 
 use crate::context::Context;
 use crate::cursor::{Data, Read};
 use crate::field::{Names, protocol};
 use crate::protocols::ports;
-use crate::streams::pending::Pending;
+use crate::streams::pending::{Joined, Pending};
 use crate::tree::Carrier;
 use handshake::HANDSHAKE;
 
@@ -87,6 +91,9 @@ protocol! { TLS "tls" "TLS" "Transport Layer Security";
     ALERT_LEVEL: u8 "tls.alert_message.level" "Level", names(LEVELS);
     ALERT_DESC: u8 "tls.alert_message.desc" "Description", names(ALERTS);
 }
+
+/// How messages inside are put together; of a record that ends one Wireshark shows all.
+static JOINED: Joined = Joined { name: "Reassembled TLS", part: &SEGMENT_DATA, is_ended_by_all: true };
 
 /// A handshake message is not longer: a chain of certificates has a few kilobytes.
 const MESSAGE_MAX: usize = 256 << 10;
@@ -186,7 +193,7 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
     }
     cx.with_source("Decrypted TLS", plain, |cx, fresh| {
         cx.piece(Carrier::Tls, 0, side, fresh, false);
-        pending.feed(cx, fresh, "Reassembled TLS", &SEGMENT_DATA, &mut |cx, bytes, one| {
+        pending.feed(cx, fresh, &JOINED, &mut |cx, bytes, one| {
             ports::speak_sealed(cx, &mut app, side, bytes, one)
         });
     });

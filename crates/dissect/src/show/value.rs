@@ -97,7 +97,7 @@ pub(super) fn hex_byte(out: &mut Vec<u8>, byte: u8) {
 }
 
 /// Two digits for each byte, a row at a time: asking for room at every byte would take most of the time.
-pub(super) fn hex_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn hex_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     for row in bytes.chunks(64) {
         let mut digits = [0; 128];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(row) {

@@ -184,6 +184,7 @@ impl Side {
     fn shrink(&mut self) {
         self.unacked.shrink_to_fit();
         self.sack.shrink_to_fit();
+        self.pdus.shrink();
     }
 
     fn new() -> Side {

@@ -81,6 +81,11 @@ impl Pdus {
         self.known.get_mut(after.checked_sub(1)?)
     }
 
+    /// Gives back memory that is not needed: little more comes.
+    pub(crate) fn shrink(&mut self) {
+        self.known.shrink_to_fit();
+    }
+
     /// The last message that begins before `seq`.
     pub(crate) fn find_before(&mut self, seq: u32) -> Option<&mut Pdu> {
         self.find(seq.wrapping_sub(1))

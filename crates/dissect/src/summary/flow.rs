@@ -1,4 +1,4 @@
-//! Which flow is meant: `tcp:3`, `udp:0`, `tls:3`, `http2:3,1`, `quic:0,4`, `http3:0,4`.
+//! Which flow is meant: `tcp:3`, `udp:0`, `tls:3`, `dtls:0`, `http2:3,1`, `quic:0,4`, `http3:0,4`.
 
 use crate::protocols::{quic, tcp, udp};
 use crate::tree::{Carrier, Tree};
@@ -22,7 +22,7 @@ pub struct NotAFlow;
 
 impl fmt::Display for NotAFlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it names no flow: tcp:3, udp:0, tls:3, http2:3,1, quic:0,4 and http3:0,4 do")
+        f.write_str("it names no flow: tcp:3, udp:0, tls:3, dtls:0, http2:3,1, quic:0,4 and http3:0,4 do")
     }
 }
 
@@ -37,6 +37,7 @@ impl FromStr for FlowId {
             "tcp" => (Carrier::Tcp, false),
             "tls" => (Carrier::Tls, false),
             "udp" => (Carrier::Udp, false),
+            "dtls" => (Carrier::Dtls, false),
             "http2" => (Carrier::Http2, true),
             "quic" => (Carrier::Quic, true),
             "http3" => (Carrier::Http3, true),
@@ -56,7 +57,7 @@ impl FlowId {
     pub(crate) fn has(&self, tree: Tree<'_>) -> bool {
         let def = match self.carrier {
             Carrier::Tcp | Carrier::Tls | Carrier::Http2 => &tcp::STREAM,
-            Carrier::Udp => &udp::STREAM,
+            Carrier::Udp | Carrier::Dtls => &udp::STREAM,
             Carrier::Quic | Carrier::Http3 => &quic::CONNECTION,
         };
         tree.fields().iter().any(|field| field.def.is(def) && field.value == self.flow)

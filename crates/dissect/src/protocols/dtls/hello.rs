@@ -2,10 +2,11 @@
 
 use super::{Session, VERSIONS};
 use crate::context::Context;
+use crate::crypto::SUITE_NAMES;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::protocol;
-use crate::protocols::tls::Said;
 use crate::protocols::tls::exchange::{self, OF_DTLS};
+use crate::protocols::tls::{self, EXTENSIONS, Fingerprint, Said};
 use crate::table::{Step::*, walk};
 
 protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
@@ -19,12 +20,12 @@ protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
     COOKIE: bytes "dtls.handshake.cookie" "Cookie";
     SUITES_LENGTH: u16 "dtls.handshake.cipher_suites_length" "Cipher Suites Length";
     SUITES: none "dtls.handshake.ciphersuites" "Cipher Suites";
-    SUITE: u16 "dtls.handshake.ciphersuite" "Cipher Suite", hex;
+    SUITE: u16 "dtls.handshake.ciphersuite" "Cipher Suite", hex, names(SUITE_NAMES);
     METHODS_LENGTH: u8 "dtls.handshake.comp_methods_length" "Compression Methods Length";
     METHODS: none "dtls.handshake.comp_methods" "Compression Methods";
     METHOD: u8 "dtls.handshake.comp_method" "Compression Method";
     EXTENSIONS_LENGTH: u16 "dtls.handshake.extensions_length" "Extensions Length";
-    EXTENSION: u16 "dtls.handshake.extension.type" "Type";
+    EXTENSION: u16 "dtls.handshake.extension.type" "Type", names(EXTENSIONS);
     EXTENSION_LENGTH: u16 "dtls.handshake.extension.len" "Length";
     NAMES_LENGTH: u16 "dtls.handshake.extensions_server_name_list_len" "Server Name list length";
     NAME_TYPE: u8 "dtls.handshake.extensions_server_name_type" "Server Name Type";
@@ -32,7 +33,7 @@ protocol! { HELLO "dtls" "DTLS" "Datagram Transport Layer Security";
     NAME: text "dtls.handshake.extensions_server_name" "Server Name";
     GROUPS_LENGTH: u16 "dtls.handshake.extensions_supported_groups_length" "Supported Groups List Length";
     GROUPS: none "dtls.handshake.extensions_supported_groups" "Supported Groups List";
-    GROUP: u16 "dtls.handshake.extensions_supported_group" "Supported Group", hex;
+    GROUP: u16 "dtls.handshake.extensions_supported_group" "Supported Group", hex, names(tls::GROUPS);
     FORMATS_LENGTH: u8 "dtls.handshake.extensions_ec_point_formats_length" "EC point formats Length";
     FORMATS: none "dtls.handshake.extensions_ec_point_formats" "Elliptic curves point formats";
     FORMAT: u8 "dtls.handshake.extensions_ec_point_format" "EC point format";
@@ -60,9 +61,9 @@ pub(super) fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, session: 
             let suite = c.u16(cx, &SUITE)?;
             (said.version, said.server_random, said.suite) = (version, Some(random), Some(suite));
             walk(cx, c, &[Is(&METHOD)])?;
-            said.print.begin(&[]);
+            cx.state.print.begin(&[]);
             extensions(cx, c, kind, said)?;
-            said.print.server(cx, &OF_DTLS, version, suite);
+            Fingerprint::server(cx, &OF_DTLS, version, suite);
             Ok(())
         }
         3 => walk(cx, c, &[Is(&VERSION), Counted(&COOKIE_LENGTH, &COOKIE)]),
@@ -85,7 +86,7 @@ fn client(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Re
     session.begin((cx.src, cx.src_port), random);
     walk(cx, c, &[Counted(&COOKIE_LENGTH, &COOKIE)])?;
     let len = usize::from(c.peek_u16()?);
-    session.said.print.begin(c.rest().from(2).first(len).bytes);
+    cx.state.print.begin(c.rest().from(2).first(len).bytes);
     list(
         cx,
         c,
@@ -103,7 +104,7 @@ fn client(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> Re
         },
     )?;
     extensions(cx, c, 1, &mut session.said)?;
-    session.said.print.client(cx, &OF_DTLS, version);
+    Fingerprint::client(cx, &OF_DTLS, version);
     Ok(())
 }
 
@@ -145,7 +146,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
         let len = usize::from(c.u16(cx, &EXTENSION_LENGTH)?);
         let body = c.take(len)?;
         said.encrypt_then_mac |= kind == 22 && message == 2;
-        said.print.extension(kind, body.bytes);
+        cx.state.print.extension(kind, body.bytes);
         if !body.is_empty() {
             extension(cx, &mut body.cursor(), kind)?;
         }

@@ -4,6 +4,7 @@
 use super::certificate;
 use super::handshake::{GROUPS, SCHEMES, Said};
 use crate::context::Context;
+use crate::crypto::Exchange;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Names, Protocol, protocol};
 
@@ -91,48 +92,6 @@ fields! {
     ticket_nonce: bytes "session_ticket_nonce" "Session Ticket Nonce";
     ticket_length: u16 "session_ticket_length" "Session Ticket Length";
     ticket: bytes "session_ticket" "Session Ticket";
-}
-
-/// How a suite's keys are agreed upon.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Exchange {
-    Rsa,
-    /// Diffie-Hellman over numbers, signed or not.
-    Dhe,
-    DhAnonymous,
-    /// The same over curves, signed, not signed, or with the key of the certificate.
-    Ecdhe,
-    EcdhAnonymous,
-    Ecdh,
-    Psk,
-    RsaPsk,
-}
-
-impl Exchange {
-    /// `None`: Wireshark does not read it either.
-    fn of(suite: u16) -> Option<Exchange> {
-        Some(match suite {
-            0x0001 | 0x0002 | 0x0004 | 0x0005 | 0x0007 | 0x0009 | 0x000A | 0x002F | 0x0035 => Exchange::Rsa,
-            0x003B..=0x003D | 0x0041 | 0x0084 | 0x0096 | 0x009C | 0x009D | 0x00BA | 0x00C0 => Exchange::Rsa,
-            0xC09C | 0xC09D | 0xC0A0 | 0xC0A1 => Exchange::Rsa,
-            0x0013 | 0x0016 | 0x0032 | 0x0033 | 0x0038..=0x0039 | 0x0040 | 0x0044 | 0x0045 => Exchange::Dhe,
-            0x0066 | 0x0067 | 0x006A | 0x006B | 0x0087 | 0x0088 | 0x0099 | 0x009A => Exchange::Dhe,
-            0x009E | 0x009F | 0x00A2 | 0x00A3 | 0x00BD | 0x00BE | 0x00C3 | 0x00C4 => Exchange::Dhe,
-            0xCCAA | 0xC09E | 0xC09F | 0xC0A2 | 0xC0A3 => Exchange::Dhe,
-            0x0018 | 0x001B | 0x0034 | 0x003A | 0x0046 | 0x006C | 0x006D | 0x0089 => Exchange::DhAnonymous,
-            0x009B | 0x00A6 | 0x00A7 | 0x00BF | 0x00C5 => Exchange::DhAnonymous,
-            0xC006..=0xC00A | 0xC010..=0xC014 | 0xC023 | 0xC024 | 0xC027 | 0xC028 => Exchange::Ecdhe,
-            0xC02B | 0xC02C | 0xC02F | 0xC030 | 0xC072 | 0xC073 | 0xC076 | 0xC077 => Exchange::Ecdhe,
-            0xC086 | 0xC087 | 0xC08A | 0xC08B | 0xC0AC..=0xC0AF | 0xCCA8 | 0xCCA9 => Exchange::Ecdhe,
-            0xC015..=0xC019 => Exchange::EcdhAnonymous,
-            0xC001..=0xC005 | 0xC00B..=0xC00F | 0xC025 | 0xC026 | 0xC029 | 0xC02A => Exchange::Ecdh,
-            0xC02D | 0xC02E | 0xC031 | 0xC032 => Exchange::Ecdh,
-            0x002C | 0x008A..=0x008D | 0x00A8 | 0x00A9 | 0x00AE..=0x00B1 | 0xCCAB => Exchange::Psk,
-            0xC0A4 | 0xC0A5 | 0xC0A8 | 0xC0A9 => Exchange::Psk,
-            0x002E | 0x0092..=0x0095 | 0x00AC | 0x00AD | 0x00B6..=0x00B9 | 0xCCAE => Exchange::RsaPsk,
-            _ => return None,
-        })
-    }
 }
 
 /// Before TLS 1.2 the key's kind says how it signs (RFC 4346 7.4.3); DTLS counts its versions downwards.

@@ -2,8 +2,10 @@
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Read};
-use crate::field::protocol;
+use crate::field::{Names, protocol};
 use crate::table::{Step::*, walk};
+
+static PACKERS: Names = &[(1, "zlib"), (2, "brotli"), (3, "zstd")];
 
 protocol! { TLS_EXTENSIONS "tls" "TLS" "Transport Layer Security";
     FORMATS_LENGTH: u8 "tls.handshake.extensions_ec_point_formats_length" "EC point formats Length";
@@ -27,6 +29,14 @@ protocol! { TLS_EXTENSIONS "tls" "TLS" "Transport Layer Security";
     MODES_LENGTH: u8 "tls.extension.psk_ke_modes_length" "PSK Key Exchange Modes Length";
     MODE: u8 "tls.extension.psk_ke_mode" "PSK Key Exchange Mode";
     RENEGOTIATION_LENGTH: u8 "tls.handshake.extensions_reneg_info_len" "Renegotiation info extension length";
+    PACKERS_LENGTH: u8 "tls.compress_certificate.algorithms_length" "Algorithms Length";
+    PACKER: u16 "tls.compress_certificate.algorithm" "Algorithm", names(PACKERS);
+    SETTINGS_LENGTH: u16 "tls.handshake.extensions_alps_len" "ALPS Extension Length";
+    SETTINGS_LIST: none "tls.handshake.extensions_alps_alpn_list" "Supported ALPN List";
+    SETTINGS_STR_LENGTH: u8 "tls.handshake.extensions_alps_alpn_str_len" "Supported ALPN Length";
+    SETTINGS_STR: text "tls.handshake.extensions_alps_alpn_str" "Supported ALPN";
+    SETTINGS: bytes "tls.handshake.extensions_alps.settings" "ALPN Opaque Settings";
+    HEARTBEAT: u8 "tls.handshake.extension.heartbeat.mode" "Mode";
 }
 
 /// Shows one, of a message of this type; others have nothing to show.
@@ -40,6 +50,15 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message:
             walk(cx, c, &[Is(&STATUS_LENGTH)])
         }
         (11, _) => walk(cx, c, &[Is(&FORMATS_LENGTH), Under(&FORMATS, &[Each(&[Is(&FORMAT)])])]),
+        (15, _) => walk(cx, c, &[Is(&HEARTBEAT)]),
+        (27, _) => walk(cx, c, &[Is(&PACKERS_LENGTH), Each(&[Is(&PACKER)])]),
+        (57 | 0xFFA5, _) => super::transport::show(cx, c),
+        // What the server may be told at once; in its answer stands what it told.
+        (17513, 1) => {
+            let names: &[_] = &[Each(&[Counted(&SETTINGS_STR_LENGTH, &SETTINGS_STR)])];
+            walk(cx, c, &[Is(&SETTINGS_LENGTH), Under(&SETTINGS_LIST, names)])
+        }
+        (17513, _) => walk(cx, c, &[Rest(&SETTINGS)]),
         (21, _) => walk(cx, c, &[Rest(&PADDING)]),
         (28, _) => walk(cx, c, &[Is(&SIZE_LIMIT)]),
         (41, 1) => {

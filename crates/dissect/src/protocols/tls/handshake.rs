@@ -4,7 +4,7 @@ use super::VERSIONS;
 use super::exchange::{self, OF_TLS};
 use super::fingerprint::Fingerprint;
 use crate::context::Context;
-use crate::crypto::Suite;
+use crate::crypto::{SUITE_NAMES, Suite};
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
 
@@ -25,7 +25,7 @@ static TYPES: Names = &[
     (22, "Certificate Status"),
     (24, "Key Update"),
 ];
-static EXTENSIONS: Names = &[
+pub(crate) static EXTENSIONS: Names = &[
     (0, "server_name"),
     (5, "status_request"),
     (10, "supported_groups"),
@@ -48,23 +48,7 @@ static EXTENSIONS: Names = &[
     (57, "quic_transport_parameters"),
     (65281, "renegotiation_info"),
 ];
-static SUITE_NAMES: Names = &[
-    (0x002F, "TLS_RSA_WITH_AES_128_CBC_SHA"),
-    (0x0035, "TLS_RSA_WITH_AES_256_CBC_SHA"),
-    (0x009C, "TLS_RSA_WITH_AES_128_GCM_SHA256"),
-    (0x009D, "TLS_RSA_WITH_AES_256_GCM_SHA384"),
-    (0x00FF, "TLS_EMPTY_RENEGOTIATION_INFO_SCSV"),
-    (0x1301, "TLS_AES_128_GCM_SHA256"),
-    (0x1302, "TLS_AES_256_GCM_SHA384"),
-    (0x1303, "TLS_CHACHA20_POLY1305_SHA256"),
-    (0xC02B, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
-    (0xC02C, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
-    (0xC02F, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
-    (0xC030, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
-    (0xCCA8, "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
-    (0xCCA9, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
-];
-pub(super) static GROUPS: Names = &[
+pub(crate) static GROUPS: Names = &[
     (0x0017, "secp256r1"),
     (0x0018, "secp384r1"),
     (0x0019, "secp521r1"),
@@ -168,8 +152,6 @@ pub(crate) struct Said {
     pub(crate) alpn: Vec<u8>,
     /// The protocol that the client would like most: early data speak it before the server has answered.
     wished: Vec<u8>,
-    /// Of the hello that is being read.
-    pub(crate) print: Fingerprint,
     /// Which messages have come since somebody looked: bits of [`seen`].
     pub(crate) seen: u8,
 }
@@ -332,7 +314,7 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     said.seen |= seen::CLIENT_HELLO;
     said.offered.clear();
     let len = usize::from(c.u16(cx, &SUITES_LENGTH)?);
-    said.print.begin(c.rest().first(len).bytes);
+    cx.state.print.begin(c.rest().first(len).bytes);
     each_of(cx, c, &SUITES, len, |cx, c| {
         let suite = c.u16(cx, &SUITE)?;
         if said.offered.len() < OFFERED_MAX {
@@ -343,7 +325,7 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     let len = usize::from(c.u8(cx, &COMPRESSIONS_LENGTH)?);
     each_of(cx, c, &COMPRESSIONS, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
     extensions(cx, c, 1, said)?;
-    said.print.client(cx, &OF_TLS, version);
+    Fingerprint::client(cx, &OF_TLS, version);
     Ok(())
 }
 
@@ -362,7 +344,7 @@ fn chooses_13(hello: &[u8]) -> Option<bool> {
 }
 
 fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Read {
-    said.print.begin(&[]);
+    cx.state.print.begin(&[]);
     let random;
     if c.peek()? == 0x7F {
         // Drafts of TLS 1.3 before 22 said their version here, and nothing of sessions.
@@ -377,7 +359,7 @@ fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         c.u8(cx, &COMPRESSION)?;
     }
     let result = extensions(cx, c, 2, said);
-    said.print.server(cx, &OF_TLS, said.version, said.suite.unwrap_or(0));
+    Fingerprint::server(cx, &OF_TLS, said.version, said.suite.unwrap_or(0));
     if random == RETRY {
         said.early_data = false;
         return result;
@@ -426,7 +408,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
         let len = usize::from(c.u16(cx, &EXTENSION_LEN)?);
         let body = c.take(len)?;
         if matches!(message, 1 | 2) {
-            said.print.extension(kind, body.bytes);
+            cx.state.print.extension(kind, body.bytes);
         }
         cx.depth += 1;
         let result = extension(cx, &mut body.cursor(), kind, message, said);

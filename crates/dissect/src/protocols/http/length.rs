@@ -1,0 +1,95 @@
+//! Where a message ends (RFC 9112 6): by its length, its chunks, its status, or with the connection.
+
+use super::line::{Kind, line_of};
+use super::message::header;
+use super::{Method, Session};
+use crate::context::Context;
+
+/// A message's headers are not longer.
+const HEAD_MAX: usize = 128 << 10;
+
+/// A status that has no body, or one whose length is nothing (RFC 9110 6.4.1).
+pub(super) fn is_bodiless(session: &Session, line: &[u8]) -> bool {
+    let status = line.get(9..12).unwrap_or_default();
+    match session.method {
+        Method::Head => true,
+        Method::Connect if status.first() == Some(&b'2') => true,
+        _ => status.first() == Some(&b'1') || matches!(status, b"204" | b"304"),
+    }
+}
+
+/// Whether all of a message is there; if not, what it wants is told.
+pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless: bool) -> bool {
+    let (mut length, mut chunked) = (None, false);
+    let mut at = 0;
+    loop {
+        let Some((line, used)) = line_of(&bytes[at..]) else { return false };
+        at += used;
+        if line.is_empty() {
+            break;
+        }
+        if at > HEAD_MAX {
+            return true;
+        }
+        if !bodiless && let Some((name, value)) = header(line) {
+            if name.eq_ignore_ascii_case(b"content-length") {
+                length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
+            } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
+            }
+        }
+    }
+    if bodiless || cx.stream_ends {
+        return true;
+    }
+    if chunked {
+        return chunks_length(&bytes[at..]) != Chunks::GoOn;
+    }
+    match (length, kind) {
+        (Some(length), _) => {
+            let total = at.saturating_add(length as usize);
+            cx.wants = total;
+            total <= bytes.len()
+        }
+        (None, Kind::Response) => {
+            cx.until_fin = true;
+            false
+        }
+        (None, Kind::Request | Kind::Notification) => true,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chunks {
+    /// They end after so many bytes.
+    End(usize),
+    GoOn,
+    /// A length that is none.
+    Broken,
+}
+
+pub(super) fn chunks_length(bytes: &[u8]) -> Chunks {
+    let mut at = 0;
+    loop {
+        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Chunks::GoOn };
+        let Some((line, used)) = line_of(rest) else { return Chunks::GoOn };
+        let Some(size) = chunk_size(line) else { return Chunks::Broken };
+        at += used;
+        if size == 0 {
+            let Some((_, used)) = line_of(&bytes[at..]) else { return Chunks::GoOn };
+            return Chunks::End(at + used);
+        }
+        if bytes.len() - at + used <= size {
+            return Chunks::GoOn;
+        }
+        at = at.saturating_add(size).saturating_add(2);
+    }
+}
+
+/// The number before a chunk, if it is one.
+pub(super) fn chunk_size(line: &[u8]) -> Option<usize> {
+    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let len = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let size = usize::from_str_radix(std::str::from_utf8(&digits[..len]).ok()?, 16).ok()?;
+    (size <= 1 << 31).then_some(size)
+}
