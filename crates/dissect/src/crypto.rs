@@ -156,7 +156,7 @@ pub(crate) struct Key {
 enum Aead {
     Ring(Box<LessSafeKey>),
     /// With tags of so many bytes.
-    Ccm(Box<Aes>, usize),
+    Ccm(Aes, usize),
 }
 
 impl std::fmt::Debug for Key {
@@ -169,7 +169,7 @@ impl Key {
     /// `None`: the cipher is no AEAD, or has keys of another length.
     pub(crate) fn new(cipher: Cipher, key: &[u8], iv: [u8; 12]) -> Option<Key> {
         let aead = match (cipher, cipher.aead()) {
-            (Cipher::Ccm { tag, .. }, _) => Aead::Ccm(Box::new(Aes::new(key)?), usize::from(tag)),
+            (Cipher::Ccm { tag, .. }, _) => Aead::Ccm(Aes::new(key)?, usize::from(tag)),
             (_, algorithm) => Aead::Ring(Box::new(LessSafeKey::new(UnboundKey::new(algorithm?, key).ok()?))),
         };
         Some(Key { aead, iv })

@@ -3,19 +3,19 @@
 use aes::cipher::{BlockDecrypt, BlockEncrypt, KeyInit};
 use aes::{Aes128, Aes256};
 
-/// A key, in both directions.
+/// A key, in both directions. Boxed: its rounds' keys are large.
 #[derive(Clone)]
 pub(crate) enum Aes {
-    Short(Aes128),
-    Long(Aes256),
+    Short(Box<Aes128>),
+    Long(Box<Aes256>),
 }
 
 impl Aes {
     /// `None`: a key is 16 or 32 bytes long.
     pub(crate) fn new(key: &[u8]) -> Option<Aes> {
         match key.len() {
-            16 => Aes128::new_from_slice(key).ok().map(Aes::Short),
-            32 => Aes256::new_from_slice(key).ok().map(Aes::Long),
+            16 => Aes128::new_from_slice(key).ok().map(|key| Aes::Short(Box::new(key))),
+            32 => Aes256::new_from_slice(key).ok().map(|key| Aes::Long(Box::new(key))),
             _ => None,
         }
     }
