@@ -24,7 +24,9 @@ pub(crate) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     }
     // A name that was found in one family is found; a redirect's second name is a step of its own.
     let Some(resolve) = facts.steps("resolve").filter(|span| span.code().is_some()).last() else {
-        return Vec::new();
+        // Nothing else was tried.
+        let alone = facts.connects().next().is_none();
+        return disturbed(facts).filter(|_| alone).into_iter().collect();
     };
     let name = resolve.text("dns.name").unwrap_or("").trim_end_matches('.');
     if facts.steps("resolve").any(|span| {
@@ -93,6 +95,11 @@ fn no_resolver(facts: &Facts<'_>, resolve: &Span) -> Vote {
 
 /// What a lookup that worked shows of a server that trips over the extensions of RFC 6891.
 pub(crate) fn disturbed(facts: &Facts<'_>) -> Option<Vote> {
+    extensions::unanswered(facts).or_else(|| refuses_extensions(facts))
+}
+
+/// It says that it cannot read a question with extensions.
+fn refuses_extensions(facts: &Facts<'_>) -> Option<Vote> {
     let query = facts.own.iter().copied().find(|span| span.text("dns.edns_refused").is_some())?;
     let rcode = query.text("dns.edns_refused").unwrap_or("an error");
     let server = query

@@ -6,6 +6,7 @@ use thru_trace::{Next, SpanId, Step};
 mod degradations;
 mod failures;
 mod frames;
+mod given;
 mod healthy;
 
 /// A trace under construction, with the steps of a visit to `https://www.shop.lab/` as building blocks.

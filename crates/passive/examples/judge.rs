@@ -1,7 +1,7 @@
 //! The doctor without the rest of the program: verdicts on captures as `thru doctor FILE --json` prints them for the
 //! whole, for experiments on many files.
 //!
-//! `cargo run -p thru-passive --example judge -- [--flows] [--keylog FILE] CAPTURE...`
+//! `cargo run -p thru-passive --example judge -- [--flows] [--sealed] [--keylog FILE] CAPTURE...`, `--sealed` without the secrets in the captures.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,19 +14,20 @@ use thru_passive::{Doctor, Examination};
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let (mut keys, mut with_flows, mut paths) = (None, false, Vec::new());
+    let (mut keys, mut with_flows, mut sealed, mut paths) = (None, false, false, Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--keylog" => keys = Some(std::fs::read(arguments.next().ok_or("--keylog wants a file")?)?),
             "--flows" => with_flows = true,
+            "--sealed" => sealed = true,
             // So that it can stand in for the program itself.
             "doctor" | "--json" => {}
             path => paths.push(path.to_owned()),
         }
     }
     for path in &paths {
-        let found = examine(path, keys.as_deref())?;
+        let found = examine(path, keys.as_deref(), sealed)?;
         let flows = found.flows.iter().filter(|_| with_flows);
         for flow in flows {
             let ends = format!("{} > {}", flow.client, flow.server);
@@ -41,7 +42,7 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn examine(path: &str, keys: Option<&[u8]>) -> Result<Examination, Failure> {
+fn examine(path: &str, keys: Option<&[u8]>, sealed: bool) -> Result<Examination, Failure> {
     let mut reader = Reader::new(BufReader::new(File::open(path)?))?;
     let mut doctor = Doctor::new();
     if let Some(keys) = keys {
@@ -51,9 +52,11 @@ fn examine(path: &str, keys: Option<&[u8]>) -> Result<Examination, Failure> {
     loop {
         match reader.next() {
             Ok(Some(Item::Packet(record))) => {
-                doctor.packet(&Meta::of(&record, interfaces.get(record.interface as usize)), record.bytes);
+                let comments: Vec<String> = record.comments().collect();
+                let meta = Meta::of(&record, interfaces.get(record.interface as usize));
+                doctor.packet(&Meta { comments: &comments, ..meta }, record.bytes);
             }
-            Ok(Some(Item::Secrets { kind: SECRETS_TLS_KEY_LOG, bytes })) => doctor.key_log(bytes),
+            Ok(Some(Item::Secrets { kind: SECRETS_TLS_KEY_LOG, bytes })) if !sealed => doctor.key_log(bytes),
             Ok(Some(Item::Section(_))) => interfaces.clear(),
             Ok(Some(Item::Interface(_))) => interfaces = reader.interfaces().to_vec(),
             Ok(Some(_)) => {}

@@ -10,6 +10,8 @@ use x509_parser::public_key::PublicKey;
 
 /// Names of one certificate that are looked at.
 const NAMES_MAX: usize = 1_000;
+/// Octets of a serial number (RFC 5280 4.1.2.2 allows 20).
+const SERIAL_MAX: usize = 32;
 /// Letters of one text that are kept.
 const TEXT_MAX: usize = 512;
 
@@ -18,6 +20,8 @@ const TEXT_MAX: usize = 512;
 pub(crate) struct Certificate {
     pub(crate) subject: String,
     pub(crate) issuer: String,
+    /// As the certificate has it (RFC 5280 4.1.2.2).
+    pub(crate) serial: Vec<u8>,
     /// Seconds since 1970.
     pub(crate) not_before: i64,
     pub(crate) not_after: i64,
@@ -42,6 +46,7 @@ impl Certificate {
         Some(Certificate {
             subject: short(certificate.subject().to_string()),
             issuer: short(certificate.issuer().to_string()),
+            serial: certificate.raw_serial().iter().take(SERIAL_MAX).copied().collect(),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
             dates: (rfc3339(validity.not_before), rfc3339(validity.not_after)),

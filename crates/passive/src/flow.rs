@@ -1,5 +1,6 @@
 //! One TCP connection as it was seen: its handshake, both directions, how it ended, what was said on it.
 
+mod carried;
 mod ended;
 mod framing;
 mod idle;
@@ -7,6 +8,7 @@ mod rhythm;
 mod said;
 mod trips;
 
+use carried::Carried;
 pub(crate) use ended::Reset;
 pub(crate) use framing::Framing;
 pub(crate) use idle::{AfterIdle, Revival};
@@ -32,7 +34,7 @@ const BGP: u16 = 179;
 
 /// What is not acknowledged is sent again within this time, and a few round trips (RFC 6298).
 const REPEATED_WITHIN: u64 = 4_000_000_000;
-/// So long nobody waits without a word, nor a timer of his own.
+/// So long few wait without a word.
 const PATIENCE: u64 = 150_000_000_000;
 
 /// Acknowledgements of the server that are remembered.
@@ -71,6 +73,8 @@ pub(crate) struct TcpFlow {
     pub(crate) album: Album,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
+    /// The capture goes on, and this connection is no longer in it.
+    pub(crate) left: bool,
     /// Moments of the data of each side: the last, the longest silence within, silences of a millisecond and more
     /// (how many, how long), pieces.
     pub(crate) pauses: [Pauses; 2],
@@ -94,6 +98,8 @@ pub(crate) struct TcpFlow {
     pub(crate) flight: Option<u64>,
     /// The packet that opened each side's direction says nothing of the largest segment, and was captured whole.
     pub(crate) sizeless: [bool; 2],
+    /// What the server carried, moment by moment.
+    pub(crate) carried: Carried,
     readers: [Reader; 2],
     heads: VecDeque<bool>,
     /// What is spoken is TLS, so its bytes are no HTTP.
@@ -129,6 +135,7 @@ impl TcpFlow {
             album: Album::default(),
             first: at,
             last: at,
+            left: false,
             pauses: Default::default(),
             heard_before: [0; 2],
             shut: Default::default(),
@@ -142,6 +149,7 @@ impl TcpFlow {
             records: [0; 2],
             flight: None,
             sizeless: [false; 2],
+            carried: Carried::default(),
             readers: Default::default(),
             heads: VecDeque::new(),
             is_tls: false,
@@ -219,6 +227,9 @@ impl TcpFlow {
             });
             self.pauses[by].take(at.time, !on_the_way, more > 0 && (!self.is_tls || more > CONTROL || late));
         }
+        if by == self.server() && tcp.len > 0 {
+            self.carried.take(at.time, original);
+        }
         self.messages(by, at, glance);
         if self.ends.iter().any(|(_, port)| *port == BGP) && self.notified.is_none() {
             self.notified = crate::bgp::notification(&tcp.payload).map(|words| (by, at, words));
@@ -251,16 +262,28 @@ impl TcpFlow {
         }
     }
 
-    /// Until when the capture follows this connection. A sender says again what nobody acknowledges, and whoever waits gives
-    /// up at some time: where the packets end without either, it is the capture of them that ended (some programs keep the
-    /// first packets of each connection).
+    /// Until when the capture follows this connection.
     pub(crate) fn followed_until(&self, capture_end: u64) -> u64 {
+        if self.left { self.last.time } else { capture_end }
+    }
+
+    /// Whether nobody has ended it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.resets.is_empty() && self.sides.iter().all(|side| side.fin.is_none())
+    }
+
+    /// Whether the capture left it before it ended: a sender says again what nobody acknowledges, and here the packets end
+    /// without that.
+    pub(crate) fn is_torn(&self, capture_end: u64) -> bool {
         let silent = capture_end.saturating_sub(self.last.time);
         let due = |side: &Side| side.unacknowledged() > 1 && side.bytes > 0 && side.resent_count == 0;
         let patience = self.least_rtt().saturating_mul(4).saturating_add(REPEATED_WITHIN);
-        let over = !self.resets.is_empty() || self.sides.iter().any(|side| side.fin.is_some());
-        let torn = self.sides.iter().any(due) && silent > patience || silent > PATIENCE;
-        if torn && !over { self.last.time } else { capture_end }
+        self.is_open() && self.sides.iter().any(due) && silent > patience
+    }
+
+    /// Whether it has been silent for longer than most wait. A server that hangs looks so, too.
+    pub(crate) fn is_long_silent(&self, capture_end: u64) -> bool {
+        self.is_open() && capture_end.saturating_sub(self.last.time) > PATIENCE
     }
 
     /// Takes a second copy of a packet.

@@ -12,6 +12,11 @@ const MAX: usize = 100_000;
 /// Packets sent with so short a life are meant to die: probes of the way.
 pub(crate) const SHORT_LIFE: u8 = 24;
 
+/// A hardware address.
+pub(crate) type Mac = [u8; 6];
+/// Who looks for a neighbour, by both addresses.
+pub(crate) type Searcher = (Option<IpAddr>, Option<Mac>);
+
 /// An echo request.
 #[derive(Clone, Debug)]
 pub(crate) struct Echo {
@@ -39,6 +44,7 @@ pub(crate) struct Probe {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Search {
     pub(crate) by: Option<IpAddr>,
+    pub(crate) mac: Option<Mac>,
     pub(crate) asked: Vec<Moment>,
     pub(crate) kept: Vec<Kept>,
     pub(crate) found: bool,
@@ -58,23 +64,30 @@ pub(crate) struct Ground {
     pub(crate) searches: BTreeMap<IpAddr, Search>,
     /// Packets behind pings and probes.
     pub(crate) kept: Vec<Kept>,
-    /// DHCP, by number of the conversation.
-    pub(crate) leases: BTreeMap<u32, Lease>,
+    /// DHCP, by who asks and the number of the conversation.
+    pub(crate) leases: BTreeMap<(Mac, u32), Lease>,
     /// Advertisements of routers (RFC 4861 4.2).
     pub(crate) advertised: Vec<Kept>,
     /// Who said of an address that it is his, when, and in which packet.
-    pub(crate) claims: BTreeMap<IpAddr, BTreeMap<[u8; 6], Vec<Kept>>>,
+    pub(crate) claims: BTreeMap<IpAddr, BTreeMap<Mac, Vec<Kept>>>,
 }
 
 /// A request for an address, with what became of it (RFC 2131 3.1).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lease {
-    /// DISCOVER and REQUEST.
-    pub(crate) asked: Vec<Moment>,
+    /// DISCOVER and REQUEST, with their numbers.
+    pub(crate) asked: Vec<(Moment, u8)>,
     pub(crate) offered: bool,
     pub(crate) refused: bool,
     pub(crate) granted: bool,
     pub(crate) kept: Vec<Kept>,
+}
+
+impl Lease {
+    /// When it was first asked for.
+    pub(crate) fn start(&self) -> Moment {
+        self.kept.first().map(|kept| kept.at).unwrap_or_default()
+    }
 }
 
 /// Packets that are kept of one conversation, and of one claim.
@@ -146,7 +159,8 @@ impl Ground {
         }
     }
 
-    pub(crate) fn neighbour(&mut self, asks: bool, address: IpAddr, by: Option<IpAddr>, kept: &Kept) {
+    /// Somebody looks for an address, or answers.
+    pub(crate) fn neighbour(&mut self, asks: bool, address: IpAddr, by: Searcher, kept: &Kept) {
         if self.searches.len() >= 4096 && !self.searches.contains_key(&address) {
             return;
         }
@@ -155,7 +169,8 @@ impl Ground {
             search.found = true;
             return;
         }
-        search.by = search.by.or(by);
+        search.by = search.by.or(by.0);
+        search.mac = search.mac.or(by.1);
         if search.asked.len() < 64 {
             search.asked.push(kept.at);
             search.kept.push(kept.clone());
@@ -163,7 +178,7 @@ impl Ground {
     }
 
     /// Somebody says that an address is his.
-    pub(crate) fn claim(&mut self, address: IpAddr, mac: [u8; 6], kept: &Kept) {
+    pub(crate) fn claim(&mut self, address: IpAddr, mac: Mac, kept: &Kept) {
         if self.claims.len() >= 4096 && !self.claims.contains_key(&address) {
             return;
         }
@@ -183,13 +198,15 @@ impl Ground {
         }
     }
 
-    pub(crate) fn dhcp(&mut self, kind: u8, id: u32, kept: &Kept) {
-        if self.leases.len() >= 4096 && !self.leases.contains_key(&id) {
+    /// A message of DHCP, from or to this client.
+    pub(crate) fn dhcp(&mut self, client: Mac, kind: u8, id: u32, kept: &Kept) {
+        let key = (client, id);
+        if self.leases.len() >= 4096 && !self.leases.contains_key(&key) {
             return;
         }
-        let lease = self.leases.entry(id).or_default();
+        let lease = self.leases.entry(key).or_default();
         match kind {
-            1 | 3 if lease.asked.len() < 64 => lease.asked.push(kept.at),
+            1 | 3 if lease.asked.len() < 64 => lease.asked.push((kept.at, kind)),
             2 => lease.offered = true,
             5 => lease.granted = true,
             6 => lease.refused = true,

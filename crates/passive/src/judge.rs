@@ -468,7 +468,7 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .searches
         .iter()
         .filter(|(_, search)| !search.found && search.asked.len() >= SEARCHES_MIN)
-        .filter(|(_, search)| !watch.is_bystander(search.by))
+        .filter(|(_, search)| !watch.is_bystander(search.mac))
         .max_by_key(|(_, search)| search.asked.len())?;
     let since = search.asked.first().map_or(0, |asked| asked.time);
     // Whose pings come back has a way out, or its LAN at least; then one machine of it is not there.

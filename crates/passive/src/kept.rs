@@ -10,10 +10,10 @@ const FIRST: usize = 96;
 const LAST: usize = 48;
 /// So many remarkable ones are kept wherever they stand.
 const MARKED: usize = 128;
-/// What a checker reads stands at the beginning: headers, and what an ICMP error quotes.
-const BYTES_MAX: usize = 192;
-/// DHCP's options stand behind 240 bytes of fixed fields, and are what it is about.
-const DHCP_MAX: usize = 640;
+/// What a checker reads stands at the beginning, mostly: headers, and what an ICMP error quotes.
+pub(crate) const HEADERS: usize = 192;
+/// Of some messages it is all that they say.
+pub(crate) const WHOLE: usize = 1_514;
 
 /// A packet's number and time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,18 +30,16 @@ pub(crate) struct Kept {
     bytes: Bytes,
 }
 
-/// Whether a frame is IPv4 of the usual header length, and goes to or comes from DHCP's ports.
-fn is_dhcp(frame: &[u8], ip_at: Option<(usize, u8)>) -> bool {
-    let Some((at, 4)) = ip_at else { return false };
-    let ports = frame.get(at + 20..at + 24);
-    frame.get(at + 9) == Some(&17) && matches!(ports, Some([0, 67 | 68, 0, 67 | 68]))
-}
-
 impl Kept {
     /// `ip_at`: where in the frame the innermost IP header begins, and its version; `None`: it is no IP packet, and
-    /// kept only if the link is Ethernet.
-    pub(crate) fn new(at: Moment, frame: &[u8], ethernet: bool, ip_at: Option<(usize, u8)>) -> Kept {
-        let most = if is_dhcp(frame, ip_at) { DHCP_MAX } else { BYTES_MAX };
+    /// kept only if the link is Ethernet. `most`: so many octets are kept of it.
+    pub(crate) fn new(
+        at: Moment,
+        frame: &[u8],
+        ethernet: bool,
+        ip_at: Option<(usize, u8)>,
+        most: usize,
+    ) -> Kept {
         let cut = |bytes: &[u8]| Bytes::copy_from_slice(&bytes[..bytes.len().min(most)]);
         let bytes = match ip_at {
             Some((14, _)) | None if ethernet => cut(frame),

@@ -7,7 +7,7 @@
 //!
 //! - [`Doctor`]: packets in, an [`Examination`] out. Start here.
 //! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.
-//! - `flow`, `side`: a TCP connection and its directions (`said`, `rhythm`, `trips`, `idle`, `framing`, `ended`). `http1`: requests and answers on one. `quic`: QUIC.
+//! - `flow`, `side`: a TCP connection and its directions (`said`, `rhythm`, `carried`, `trips`, `idle`, `framing`, `ended`). `http1`: requests and answers on one. `quic`: QUIC.
 //! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP. `tunnels`: VPNs over UDP.
 //! - `tls`, `certificates`, `exchange`: how handshakes and requests ended. `coding`: bodies that are not packed as their
 //!   heads say. `bgp`: the last words of routers' sessions.
@@ -49,7 +49,7 @@ use thru_trace::frames::CHECK;
 
 use glance::Glance;
 use intake::{Clock, Homes, Recent};
-use kept::{Kept, Moment};
+use kept::{HEADERS, Kept, Moment, WHOLE};
 use sums::Sums;
 use watch::Watch;
 
@@ -130,7 +130,7 @@ impl Doctor {
             let at = Moment { time, number: meta.number };
             if interface.watch.broken.len() < sums::LISTED_MAX {
                 let ip_at = sums::ip_at(meta.link, bytes);
-                interface.watch.broken.push(Kept::new(at, bytes, meta.link == ETHERNET, ip_at));
+                interface.watch.broken.push(Kept::new(at, bytes, meta.link == ETHERNET, ip_at, HEADERS));
             }
             return;
         }
@@ -140,7 +140,8 @@ impl Doctor {
         glance.complete(bytes, meta.original);
         let time = within(interface.clock.read(time, &glance, &interface.watch));
         let at = Moment { time, number: meta.number };
-        let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at);
+        let most = if glance.gives_settings() { WHOLE } else { HEADERS };
+        let kept = Kept::new(at, bytes, meta.link == ETHERNET, glance.ip_at, most);
         if let (Some(check), Some(ends)) = (check, glance.ends()) {
             interface.watch.mark(ends, check);
         }

@@ -33,6 +33,8 @@ pub(crate) struct Question {
     pub(crate) second: Option<(Moment, Dns)>,
     /// An answer that cannot be read to its end, though all of it was captured.
     pub(crate) broken: Option<Moment>,
+    /// What could be read of it.
+    spoiled: Option<Dns>,
     pub(crate) album: Album,
     /// Answers were not captured at all.
     pub(crate) unheard: bool,
@@ -156,6 +158,7 @@ impl Questions {
                 stray: None,
                 second: None,
                 broken: None,
+                spoiled: None,
                 album,
                 unheard: false,
             });
@@ -176,8 +179,10 @@ impl Questions {
             question.foreign.get_or_insert(at);
             return;
         }
-        if question.answer.is_none() && !cut && question.asks_for_address() && message.is_noise() {
+        let damaged = message.is_noise() || message.ends_early && !message.truncated;
+        if question.answer.is_none() && !cut && question.asks_for_address() && damaged {
             question.broken.get_or_insert(at);
+            question.spoiled.get_or_insert_with(|| message.clone());
             return;
         }
         // Come back with this cookie (RFC 7873 5.2.3): no answer yet, and the next question has it.
@@ -248,6 +253,17 @@ impl Questions {
             if question.answer.is_none() && question.told.len() < 16 {
                 question.told.push(told);
                 question.album.add(kept);
+            }
+        }
+    }
+
+    /// Damaged answers that somebody used all the same, as connections to these addresses show, were good enough.
+    pub(crate) fn believe(&mut self, used: &BTreeMap<IpAddr, u64>) {
+        for question in &mut self.all {
+            let (Some(at), Some(spoiled)) = (question.broken, &question.spoiled) else { continue };
+            let later = |address: &IpAddr| used.get(address).is_some_and(|last| *last >= at.time);
+            if question.answer.is_none() && spoiled.addresses.iter().any(later) {
+                question.answer = Some((at, spoiled.clone()));
             }
         }
     }

@@ -62,7 +62,7 @@ impl<'w> Teller<'w> {
 
     /// Tells a whole visit.
     pub(crate) fn visit(mut self, visit: &Visit, others: &[Visit]) -> Trace {
-        self.given();
+        self.given(visit);
         self.lookup(visit);
         self.connections(visit);
         self.marked(visit, others);

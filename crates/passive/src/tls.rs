@@ -3,8 +3,9 @@
 
 use crate::certificates::{Certificate, objections};
 use crate::flow::{TcpFlow, What};
-use crate::glance::Message;
+use crate::glance::{Handshake, Message};
 use crate::kept::Moment;
+use thru_trace::staple::{self, Staple};
 
 /// A client waits so long at least before silence is a fact: the shortest limit in use is 5 s.
 pub(crate) const SILENCE: u64 = 4_000_000_000;
@@ -51,6 +52,8 @@ pub(crate) struct Tls {
     pub(crate) sent_certificate: bool,
     /// The client asked what the certificate's issuer says of it today, and the server had it with it.
     pub(crate) status: [bool; 2],
+    /// What the issuer says of the first certificate, if that can be read.
+    pub(crate) staple: Option<Staple>,
     /// When the server said that it will say no more (RFC 8446 6.1), in whatever words can be seen.
     pub(crate) goodbye: Option<Moment>,
 }
@@ -146,7 +149,7 @@ impl Tls {
         }
     }
 
-    fn message(&mut self, by: usize, message: &crate::glance::Handshake, at: Moment) {
+    fn message(&mut self, by: usize, message: &Handshake, at: Moment) {
         match (message.kind, by) {
             (1, _) => {
                 self.hello.get_or_insert(at);
@@ -161,7 +164,10 @@ impl Tls {
             }
             (13, 1) => self.requested = true,
             // In TLS 1.2 it is a message of its own (RFC 6066 8).
-            (22, 1) => self.status[1] = true,
+            (22, 1) => {
+                self.status[1] = true;
+                self.stapled(message);
+            }
             (11, 0) => self.sent_certificate = !message.certificates.is_empty(),
             (20, 0) => {
                 self.finished.get_or_insert(at);
@@ -171,8 +177,16 @@ impl Tls {
                 self.chain = message.certificates.iter().filter_map(|der| Certificate::read(der)).collect();
                 self.readable = !self.chain.is_empty();
                 self.status[1] |= message.status;
+                self.stapled(message);
             }
             _ => {}
+        }
+    }
+
+    /// Reads what the issuer says of the certificate that came before it, or with it.
+    fn stapled(&mut self, message: &Handshake) {
+        if let (Some(answer), Some(leaf)) = (&message.staple, self.chain.first()) {
+            self.staple = staple::read(answer, &leaf.serial);
         }
     }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use crate::errors::Told;
 use crate::flow::{End, TcpFlow};
-use crate::glance::{Glance, Icmp, Message, Tcp, Transport, Udp};
-use crate::ground::{Ground, SHORT_LIFE};
+use crate::glance::{ADVERTISEMENT, COOKED_OWN, Glance, Icmp, Message, Tcp, Transport, Udp};
+use crate::ground::{Ground, Mac, SHORT_LIFE};
 use crate::kept::{Kept, Moment};
 use crate::questions::{Question, Questions};
 use crate::quic::QuicFlow;
@@ -17,7 +17,9 @@ use crate::tunnels::Tunnels;
 const FLOWS_MAX: usize = 100_000;
 
 /// Of more machines nobody needs to know.
-const CALLERS_MAX: usize = 64;
+const PRESENT_MAX: usize = 4_096;
+/// So many connections that end in the middle of something are no accident.
+const TORN_MIN: usize = 2;
 /// Longer words are no mark of ours.
 const MARK_MAX: usize = 64;
 /// Of more questions not each is compared with all others.
@@ -39,12 +41,14 @@ pub(crate) struct Watch {
     pub(crate) ground: Ground,
     pub(crate) tunnels: Tunnels,
     /// Hardware addresses of hosts, told by packets that no router has touched.
-    pub(crate) macs: BTreeMap<IpAddr, [u8; 6]>,
+    pub(crate) macs: BTreeMap<IpAddr, Mac>,
     /// The life that a host's packets had left, by the first that is neither a reset nor an error.
     pub(crate) ttls: BTreeMap<IpAddr, u8>,
-    /// Who speaks to everybody on the local network, and whom somebody spoke to alone.
-    callers: BTreeSet<[u8; 6]>,
-    spoken_to: BTreeSet<IpAddr>,
+    /// Machines of the local network that took part in what was meant for one machine alone: where switches pass that on to
+    /// nobody else, the capture was made at one of them.
+    present: BTreeSet<Mac>,
+    /// Machines that asked everybody for a neighbour.
+    seekers: BTreeSet<Mac>,
     /// Packets that were damaged on the way, by who had sent them.
     pub(crate) damaged: BTreeMap<IpAddr, Vec<u64>>,
     /// Those packets.
@@ -118,7 +122,7 @@ impl Watch {
             Transport::Udp(udp) => self.udp(glance, *udp, kept),
             Transport::Icmp(icmp) => self.icmp(glance, icmp, kept),
             Transport::Neighbour { asks, address } => {
-                self.ground.neighbour(*asks, *address, glance.src, kept);
+                self.ground.neighbour(*asks, *address, (glance.src, glance.mac), kept);
                 if let Some(mac) = glance.mac.filter(|mac| !*asks && *mac != [0; 6]) {
                     self.ground.claim(*address, mac, kept);
                 }
@@ -127,28 +131,30 @@ impl Watch {
         }
     }
 
-    /// Notes who speaks to everybody, and who was spoken to alone.
+    /// Notes who took part in what was meant for one machine alone.
     fn neighbourhood(&mut self, glance: &Glance) {
-        let to_all = match (&glance.transport, glance.dst) {
-            (Transport::Neighbour { asks, .. }, _) => *asks && glance.src.is_some_and(|src| src.is_ipv4()),
-            (_, Some(IpAddr::V4(to))) => to.is_multicast() || to.octets()[3] == 255,
-            _ => false,
-        };
-        match (glance.mac, glance.dst) {
-            (Some(mac), _) if to_all && self.callers.len() < CALLERS_MAX => {
-                self.callers.insert(mac);
+        if let (Transport::Neighbour { asks: true, .. }, Some(mac)) = (&glance.transport, glance.mac)
+            && self.seekers.len() < PRESENT_MAX
+        {
+            self.seekers.insert(mac);
+        }
+        // A cooked capture tells the sender only; what its machine did not send itself may be meant for it, or for another.
+        if glance.is_to_many() || glance.cooked.is_some_and(|kind| kind != COOKED_OWN) {
+            return;
+        }
+        for mac in [glance.mac, glance.to_mac].into_iter().flatten().filter(|mac| *mac != [0; 6]) {
+            if self.present.len() < PRESENT_MAX {
+                self.present.insert(mac);
             }
-            (_, Some(to)) if !to_all && !to.is_multicast() && self.spoken_to.len() < 65_536 => {
-                self.spoken_to.insert(to);
-            }
-            _ => {}
         }
     }
 
-    /// Whether the capture is perhaps of another machine than that which asks everybody: several ask, and nothing that was
-    /// meant for this one alone was captured. Then its answers would not be in the capture either.
-    pub(crate) fn is_bystander(&self, asker: Option<IpAddr>) -> bool {
-        self.callers.len() > 1 && asker.is_none_or(|asker| !self.spoken_to.contains(&asker))
+    /// Whether the capture was perhaps made at another machine than this one, which asks everybody: nothing that was meant for
+    /// it alone was captured, and something that was meant for others was, or others ask as much. Then its answers would not
+    /// be in the capture either.
+    pub(crate) fn is_bystander(&self, asker: Option<Mac>) -> bool {
+        let Some(asker) = asker.filter(|asker| !self.present.contains(asker)) else { return false };
+        !self.present.is_empty() || self.seekers.iter().any(|seeker| *seeker != asker)
     }
 
     /// The connection between two ends that is under way.
@@ -202,7 +208,9 @@ impl Watch {
                 Message::Dns(dns) if udp.src_port == 53 || udp.dst_port == 53 => {
                     self.questions.take(from, to, false, dns, kept, glance.cut);
                 }
-                Message::Dhcp { kind, id } => self.ground.dhcp(*kind, *id, kept),
+                Message::Dhcp { kind, id, client } => {
+                    self.ground.dhcp(client.unwrap_or_default(), *kind, *id, kept);
+                }
                 Message::Quic(quic) => is_quic |= quic.long.is_some() || quic.version != 0,
                 _ => {}
             }
@@ -228,7 +236,7 @@ impl Watch {
 
     fn icmp(&mut self, glance: &Glance, icmp: &Icmp, kept: &Kept) {
         let (Some(src), Some(dst)) = (glance.src, glance.dst) else { return };
-        if icmp.v6 && icmp.kind == 134 {
+        if icmp.v6 && icmp.kind == ADVERTISEMENT {
             self.ground.advertised(kept);
         }
         if icmp.is_echo_request() {
@@ -339,6 +347,30 @@ impl Watch {
         self.one_sided = self.is_one_sided();
         for question in self.questions.all.iter_mut().filter(|_| self.one_sided) {
             question.unheard = true;
+        }
+        let flows = self.flows.iter().map(|flow| (flow.remote().0, flow.first.time));
+        let quics = self.quics.iter().map(|quic| (quic.remote().0, quic.first.time));
+        // In order of time: the last connection to each address remains.
+        let used = flows.chain(quics).collect();
+        self.questions.believe(&used);
+        self.leave();
+    }
+
+    /// Tells which connections the capture left before they ended. Some programs keep the first packets of each: where that
+    /// shows on several, others that fell silent for long were left, too.
+    fn leave(&mut self) {
+        let end = self.last;
+        let (mut open, mut torn) = (0, 0);
+        for flow in &mut self.flows {
+            flow.left = flow.is_torn(end);
+            open += usize::from(flow.is_open());
+            torn += usize::from(flow.left);
+        }
+        if torn < TORN_MIN || torn * 4 < open {
+            return;
+        }
+        for flow in &mut self.flows {
+            flow.left |= flow.is_long_silent(end);
         }
     }
 

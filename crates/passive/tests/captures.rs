@@ -309,18 +309,57 @@ fn what_nobody_acknowledged_and_nobody_repeated_was_not_followed_to_its_end() {
 }
 
 #[test]
+fn a_server_that_hangs_is_found_however_long_the_capture_goes_on() {
+    for silence in [20_000, 200_000, 3_600_000] {
+        let mut hung = Capture::page("200 OK");
+        // The request, acknowledged, and no answer.
+        hung.packets.truncate(5);
+        let late = Capture::answered_at(1, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").packets;
+        hung.packets.extend(late.into_iter().map(|(time, bytes)| (time + silence * MS, bytes)));
+        assert!(is_fault(&hung.judge(usize::MAX)), "{silence} ms later");
+    }
+}
+
+#[test]
+fn programs_that_keep_the_first_packets_of_each_connection_leave_them_all() {
+    let mut torn = Capture::default();
+    for port in 0..3 {
+        let mut one = Capture::answered_at(
+            port,
+            &[b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", &[b'x'; 5000][..]].concat(),
+        );
+        // Of two the last segment is not acknowledged, and of one it is.
+        one.packets.truncate(if port == 2 { 7 } else { 8 });
+        torn.packets.append(&mut one.packets);
+    }
+    let late = Capture::answered_at(9, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").packets;
+    torn.packets.extend(late.into_iter().map(|(time, bytes)| (time + 200_000 * MS, bytes)));
+    let found = torn.judge(usize::MAX);
+    assert!(!is_fault(&found), "{}", found.verdict.summary);
+}
+
+#[test]
 fn a_reset_after_the_servers_own_goodbye_cuts_nothing() {
     let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-    let mut capture = Capture::answered(whole);
-    let last = capture.packets.len();
-    capture.packets.truncate(last - 3);
     let (asked, told) = (100 + 38, 500 + whole.len() as u32);
-    capture.tcp(50, false, Flags::ACK | Flags::FIN, told, asked, b"");
-    capture.tcp(51, true, Flags::ACK, asked, told + 1, b"");
-    capture.tcp(52, true, Flags::ACK | Flags::PSH, asked, told + 1, b"GET /more HTTP/1.1\r\n\r\n");
-    capture.tcp(72, false, Flags::RST, told + 1, 0, b"");
-    let verdict = capture.judge(usize::MAX).verdict;
-    assert!(!verdict.causes.iter().any(|cause| cause == "TCP09" || cause == "TCP08"), "{}", verdict.summary);
+    let closed = || {
+        let mut capture = Capture::answered(whole);
+        let last = capture.packets.len();
+        capture.packets.truncate(last - 3);
+        capture.tcp(50, false, Flags::ACK | Flags::FIN, told, asked, b"");
+        capture.tcp(51, true, Flags::ACK, asked, told + 1, b"");
+        capture
+    };
+    let mut left = closed();
+    left.tcp(52, true, Flags::ACK | Flags::FIN, asked, told + 1, b"");
+    left.tcp(72, false, Flags::RST, told + 1, 0, b"");
+    let found = left.judge(usize::MAX);
+    assert!(!is_fault(&found), "{}", found.verdict.summary);
+    // What is asked on it afterwards is lost, and was asked too late.
+    let mut late = closed();
+    late.tcp(52, true, Flags::ACK | Flags::PSH, asked, told + 1, b"GET /more HTTP/1.1\r\n\r\n");
+    late.tcp(72, false, Flags::RST, told + 1, 0, b"");
+    assert_eq!(late.judge(usize::MAX).verdict.causes, ["H113"]);
 }
 
 #[test]

@@ -5,7 +5,6 @@
 //! - [`quic`]: the same inside QUIC (layer quic), with 0-RTT.
 //! - [`Trust`]: whom to believe.
 //! - [`chain`]: what certificates say, for people.
-//! - [`staple`]: what a server shows about the revocation of its certificate.
 //! - [`alert`]: from errors to the stable words (`tls.certificate_expired`, `tls.alert.handshake_failure`).
 
 use std::fmt;
@@ -20,6 +19,7 @@ use rustls::{
 };
 use thru_net::Network;
 use thru_net::tls::{KeyLogBuffer, crypto_provider, time_provider};
+use thru_trace::staple::Staple;
 use thru_trace::{Layer, SpanId, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -32,7 +32,6 @@ pub mod chain;
 mod metered;
 pub mod quic;
 mod sessions;
-pub mod staple;
 mod verifier;
 
 pub use metered::{Counts, Meter, Metered};
@@ -320,7 +319,7 @@ impl TlsClient {
     }
 
     /// What the server showed about its revocation: the word, and by how many seconds the answer is out of date.
-    fn note_staple(&self, recorder: &Recorder, span: SpanId, staple: staple::Staple) {
+    fn note_staple(&self, recorder: &Recorder, span: SpanId, staple: Staple) {
         recorder.set(span, "tls.staple", staple.status.word());
         let late = staple.until.and_then(|until| self.network.unix_time().checked_sub(until));
         if let Some(late) = late {

@@ -12,7 +12,7 @@ use thru_wire::ipv6::Ipv6View;
 use thru_wire::tcp::{Flags, TcpOption, TcpView};
 use thru_wire::udp::UdpView;
 
-use crate::frames::belongs;
+use crate::frames::{belongs, look};
 use crate::{Packet, PacketFate, Span, Trace, Value};
 
 /// Frames towards the asking host, by number.
@@ -42,8 +42,7 @@ pub fn arrivals(trace: &Trace, connection: &Span, rtt: u64) -> Arrivals {
     if let Some(counted) = counted(connection) {
         return counted;
     }
-    let flow: Vec<&Packet> =
-        trace.packets.iter().filter(|packet| belongs(trace, connection, packet) == Some(true)).collect();
+    let flow = flow(trace, connection);
     let Some((local, nearest)) = vantage(connection, &flow) else { return Arrivals::default() };
     let mut seen = Arrivals::default();
     for packet in trace.packets.iter().filter(|packet| reached(packet, nearest)) {
@@ -60,6 +59,22 @@ pub fn arrivals(trace: &Trace, connection: &Span, rtt: u64) -> Arrivals {
         }
     }
     story.seen
+}
+
+/// The connection's packets that reached the asking host, in order, as seen on the link nearest to it.
+pub fn arrived<'t>(trace: &'t Trace, connection: &Span) -> Vec<&'t Packet> {
+    let mut flow = flow(trace, connection);
+    let Some((local, nearest)) = vantage(connection, &flow) else { return Vec::new() };
+    flow.retain(|packet| {
+        reached(packet, nearest)
+            && look(&packet.bytes).is_some_and(|look| look.dst == local && look.about.is_none())
+    });
+    flow
+}
+
+/// The connection's packets, of all links.
+fn flow<'t>(trace: &'t Trace, connection: &Span) -> Vec<&'t Packet> {
+    trace.packets.iter().filter(|packet| belongs(trace, connection, packet) == Some(true)).collect()
 }
 
 fn counted(connection: &Span) -> Option<Arrivals> {
@@ -86,7 +101,7 @@ fn counted(connection: &Span) -> Option<Arrivals> {
 fn vantage(connection: &Span, flow: &[&Packet]) -> Option<(IpAddr, u32)> {
     let remote = connection.socket("tcp.remote")?.ip();
     let outbound = flow.iter().filter_map(|packet| {
-        let look = crate::frames::look(&packet.bytes)?;
+        let look = look(&packet.bytes)?;
         (look.dst == remote).then_some((packet, look.src))
     });
     let (packet, local) = outbound.min_by_key(|(packet, _)| (packet.at, packet.number))?;

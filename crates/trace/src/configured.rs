@@ -17,8 +17,8 @@ use crate::{PacketFate, Trace};
 pub struct Message {
     /// The frame's number.
     pub frame: u64,
-    /// Who sent it.
-    pub from: MacAddr,
+    /// Who sent it, where the link has hardware addresses.
+    pub from: Option<MacAddr>,
     /// What it says.
     pub message: Dhcp,
 }
@@ -36,13 +36,18 @@ pub struct Advertised {
     pub advertisement: RouterAdvertisement,
 }
 
+/// The machine that sent a frame on its link. Zeros stand in for a link without hardware addresses.
+pub fn sender(frame: &[u8]) -> Option<MacAddr> {
+    let from = EthernetView::new(frame).ok()?.src();
+    (from != MacAddr::UNSPECIFIED).then_some(from)
+}
+
 /// The DHCP messages (RFC 2131) that were sent and that arrived, in order.
 pub fn dhcp(trace: &Trace) -> Vec<Message> {
     let messages =
         trace.packets.iter().filter(|packet| packet.fate == PacketFate::Passed).filter_map(|packet| {
             let message = in_frame(&packet.bytes)?;
-            let from = EthernetView::new(&packet.bytes).ok()?.src();
-            Some(Message { frame: packet.number, from, message })
+            Some(Message { frame: packet.number, from: sender(&packet.bytes), message })
         });
     messages.collect()
 }

@@ -319,6 +319,22 @@ fn packet(bytes: &[u8], version: u8) -> Option<Look> {
     Some(look)
 }
 
+/// How many octets a frame had on the wire, as its IP header has it, and no fewer than there are: of foreign captures a
+/// trace keeps little more than the headers.
+pub fn length_on_the_wire(frame: &[u8]) -> usize {
+    const ETHERNET: usize = 14;
+    let number = |at: usize| {
+        let bytes = frame.get(at..at + 2)?;
+        Some(usize::from(u16::from_be_bytes([bytes[0], bytes[1]])))
+    };
+    let told = match number(12) {
+        Some(0x0800) => number(ETHERNET + 2).map(|total| ETHERNET + total),
+        Some(0x86DD) => number(ETHERNET + 4).map(|payload| ETHERNET + 40 + payload),
+        _ => None,
+    };
+    told.unwrap_or(0).max(frame.len())
+}
+
 /// Ports stand in the first four bytes of TCP and UDP alike, which is all that an ICMP error must quote.
 fn ports(transport: &[u8]) -> Option<(u16, u16)> {
     match transport {

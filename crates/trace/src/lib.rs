@@ -15,6 +15,7 @@
 //! - [`arrivals()`]: what the frames that arrived show of the way: damage, second copies, overtaking.
 //! - [`neighbours`]: who was looked for on the local network: who never answered, and for whom two did.
 //! - [`offers`]: what both ends offered at the beginning, and their windows.
+//! - [`staple`]: what a server shows about the revocation of its certificate.
 //! - [`ways`]: how many routers the server's packets passed, and what else its frames show.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
@@ -30,6 +31,7 @@ pub mod offers;
 pub mod packet;
 pub mod query;
 pub mod span;
+pub mod staple;
 pub mod step;
 pub mod verdict;
 pub mod ways;

@@ -110,6 +110,10 @@ fn revoked(facts: &Facts<'_>, handshake: &Span) -> Option<Vote> {
 
 /// What the server shows about its revocation holds no longer.
 fn out_of_date(facts: &Facts<'_>, handshake: &Span) -> Option<Vote> {
+    // Of what the authority does not know, or of an answer about something else, the age tells nothing.
+    if handshake.text("tls.staple") != Some("good") {
+        return None;
+    }
     let late = u64::try_from(handshake.int("tls.staple_late")?).ok()?;
     Some(
         Vote::disturbed(

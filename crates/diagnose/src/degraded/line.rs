@@ -4,7 +4,9 @@
 use crate::facts::{Facts, ms};
 use crate::thresholds::MS;
 use crate::vote::Vote;
-use thru_trace::{PacketFate, arrivals, frames};
+use thru_trace::arrivals::{arrivals, arrived};
+use thru_trace::frames::length_on_the_wire;
+use thru_trace::{Span, Value};
 
 /// Frames of this size on are as large as a line carries, or nearly so.
 const FULL: usize = 1_000;
@@ -16,46 +18,30 @@ const SLOW: u64 = 300_000;
 /// 6928).
 const QUEUE: u64 = 12;
 
-/// When the server's packets arrived, in nanoseconds, and how many bytes each had.
-fn arrived(facts: &Facts<'_>) -> Option<Vec<(u64, u64)>> {
-    let remote = facts.connection()?.socket("tcp.remote")?;
-    let ours = |bytes: &[u8]| {
-        frames::look(bytes).is_some_and(|look| {
-            look.src == remote.ip() && look.ports.is_some_and(|ports| ports.0 == remote.port())
-        })
-    };
-    let passed = facts.trace.packets.iter().filter(|packet| packet.fate == PacketFate::Passed);
-    let sized = passed.map(|packet| (packet, size(&packet.bytes)));
-    let full = sized.filter(|(packet, size)| *size >= FULL && ours(&packet.bytes));
-    Some(full.map(|(packet, size)| (packet.at, size as u64)).collect())
-}
+/// When something arrived, in nanoseconds, and how many bytes.
+type Piece = (u64, u64);
 
-/// How large a frame was on the wire, as its IP header says: captures may keep less of it.
-fn size(frame: &[u8]) -> usize {
-    const ETHERNET: usize = 14;
-    let word = |at: usize| {
-        let bytes = frame.get(ETHERNET + at..ETHERNET + at + 2);
-        bytes.map_or(0, |bytes| usize::from(bytes[0]) << 8 | usize::from(bytes[1]))
-    };
-    match frame.get(ETHERNET).map(|first| first >> 4) {
-        Some(4) => ETHERNET + word(2),
-        Some(6) => ETHERNET + 40 + word(4),
-        _ => 0,
-    }
+/// The server's full packets, as they arrived on the link nearest to this machine.
+fn full(facts: &Facts<'_>, connection: &Span) -> Vec<Piece> {
+    let packets = arrived(facts.trace, connection).into_iter();
+    let sized = packets.map(|packet| (packet.at, length_on_the_wire(&packet.bytes)));
+    sized.filter(|(_, size)| *size >= FULL).map(|(at, size)| (at, size as u64)).collect()
 }
 
 /// The pace of a slow line, in bits per second: the server's full packets came one after the other at the same distance,
 /// from the first flight on. Behind a limit that drops there is none: what passes it passes at the speed of the line.
 pub(super) fn slow(facts: &Facts<'_>) -> Option<u64> {
-    let arrived = arrived(facts)?;
-    let pace = |pair: &[(u64, u64)]| pair[1].1 * 8_000_000_000 / pair[1].0.saturating_sub(pair[0].0).max(1);
-    let mut paces: Vec<u64> = arrived.windows(2).map(pace).collect();
+    let full = full(facts, facts.connection()?);
+    let pace =
+        |pair: &[Piece]| pair[1].1.saturating_mul(8_000_000_000) / pair[1].0.saturating_sub(pair[0].0).max(1);
+    let mut paces: Vec<u64> = full.windows(2).map(pace).collect();
     if paces.len() < GAPS_MIN {
         return None;
     }
     paces.sort_unstable();
     let pace = paces[paces.len() / 2];
-    let even = paces.iter().filter(|one| (pace * 4 / 5..=pace * 5 / 4).contains(*one)).count();
+    let near = pace.saturating_mul(4) / 5..=pace.saturating_mul(5) / 4;
+    let even = paces.iter().filter(|one| near.contains(*one)).count();
     (pace < SLOW && even * 3 >= paces.len() * 2).then_some(pace)
 }
 
@@ -91,6 +77,8 @@ pub(crate) fn sentence(facts: &Facts<'_>) -> Option<String> {
 
 /// A transfer that took no longer than this tells little of limits.
 const LONG: u64 = 3_000 * MS;
+/// Of fewer bytes the parts are too small to be compared.
+const MUCH: u64 = 100_000;
 /// Parts of a transfer whose rates are compared.
 const PARTS: u64 = 8;
 /// So many lost packets that were sent again show that somebody drops.
@@ -107,11 +95,10 @@ pub(super) fn policed(facts: &Facts<'_>) -> Option<Vote> {
         return None;
     }
     let seen = arrivals(facts.trace, connection, rtt);
-    let arrived = arrived(facts)?;
-    if seen.repaired.len() < REPAIRED_MIN || !seen.damaged.is_empty() || arrived.len() < 100 {
+    if seen.repaired.len() < REPAIRED_MIN || !seen.damaged.is_empty() {
         return None;
     }
-    let rate = steady(&arrived)?;
+    let rate = steady(&carried(connection).unwrap_or_else(|| full(facts, connection)))?;
     let pings = || facts.pings("idle").chain(facts.pings("loaded"));
     let count = |key: &str| pings().filter_map(|span| span.int(key)).sum::<i64>();
     let (sent, received) = (count("ping.sent"), count("ping.received"));
@@ -146,18 +133,33 @@ pub(super) fn policed(facts: &Facts<'_>) -> Option<Vote> {
     )
 }
 
+/// How much the server's packets carried, moment by moment, where whoever read a capture as a whole has counted it.
+fn carried(connection: &Span) -> Option<Vec<Piece>> {
+    let each = connection.nanos_of("arrivals.carried_each")?;
+    let counts = connection.list("arrivals.carried")?.iter().zip(0u64..);
+    let piece = |(count, place): (&Value, u64)| match count {
+        Value::Int(bytes) => Some((place.saturating_mul(each), u64::try_from(*bytes).ok()?)),
+        _ => None,
+    };
+    Some(counts.filter_map(piece).collect())
+}
+
 /// The rate of a transfer, in bits per second, if it is about the same in all its parts but the first, in which a limit
 /// lets a burst pass.
-fn steady(arrived: &[(u64, u64)]) -> Option<u64> {
-    let (first, last) = (arrived.first()?.0, arrived.last()?.0);
-    let part = (last.saturating_sub(first) / PARTS).max(1);
+fn steady(pieces: &[Piece]) -> Option<u64> {
+    let (first, last) = (pieces.iter().min()?.0, pieces.iter().max()?.0);
+    if pieces.iter().fold(0, |sum: u64, (_, len)| sum.saturating_add(*len)) < MUCH {
+        return None;
+    }
+    let part = ((last - first) / PARTS).max(1);
     let mut bytes = [0u64; PARTS as usize];
-    for (at, len) in arrived {
+    for (at, len) in pieces {
         let place = ((at - first) / part).min(PARTS - 1);
-        bytes[usize::try_from(place).unwrap_or(0)] += len;
+        let sum = &mut bytes[usize::try_from(place).unwrap_or(0)];
+        *sum = sum.saturating_add(*len);
     }
     let later = &bytes[1..];
-    let mean = later.iter().sum::<u64>() / (PARTS - 1);
-    let even = later.iter().all(|part| (mean * 3 / 4..=mean * 5 / 4).contains(part));
+    let mean = later.iter().fold(0, |sum: u64, part| sum.saturating_add(*part)) / (PARTS - 1);
+    let even = later.iter().all(|part| (mean * 3 / 4..=mean.saturating_mul(5) / 4).contains(part));
     even.then_some(mean.saturating_mul(8_000_000_000) / part)
 }

@@ -3,7 +3,46 @@
 use thru_trace::Span;
 
 use super::{Case, capital};
+use crate::facts::{Facts, times};
 use crate::vote::Vote;
+
+/// A lookup that worked in the end: the server answers only questions without extensions.
+pub(super) fn unanswered(facts: &Facts<'_>) -> Option<Vote> {
+    let query = facts.own.iter().copied().find(|span| span.int("dns.edns_unanswered").is_some())?;
+    let asked = query.int("dns.edns_unanswered").unwrap_or(2);
+    let server = query.address("dns.server");
+    let server = server
+        .map_or_else(|| String::from("the name server"), |address| format!("the name server {address}"));
+    // Where it answers another question of today's kind, those were lost by chance.
+    let answers_today = |span: &&Span| {
+        span.what == "dns.query"
+            && span.value("dns.server") == query.value("dns.server")
+            && span.bool("dns.edns") == Some(true)
+            && span.value("dns.rcode").is_some()
+            && span.id != query.id
+            && span.int("dns.edns_unanswered").is_none()
+    };
+    if facts.trace.spans.iter().find(answers_today).is_some() {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["DNS08"],
+            0.88,
+            format!(
+                "{} throws away questions of today's kind (EDNS), so each name takes until it is asked for in the old way.",
+                capital(&server)
+            ),
+        )
+        .cost(query.nanos())
+        .explains(&["DNS02", "DNS03", "DNS45", "DNS18", "IP19", "DNS11", "DNS38"])
+        .cite(query, format!("asked with extensions {} it was silent, asked once without them it answered", times(asked)))
+        .rule_out("DNS02", "the name server is up and answers a question without extensions")
+        .rule_out("DNS03", "UDP passes in both directions")
+        .network("update the name server, or the device before it that drops questions with EDNS (RFC 6891)")
+        .user("use another name server, or switch EDNS off for this one"),
+    )
+}
 
 impl Case<'_> {
     /// The server said that it cannot read the question, or knows no such kind (FORMERR, NOTIMP).

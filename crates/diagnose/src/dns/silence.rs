@@ -119,6 +119,9 @@ impl Case<'_> {
             .probe("ask over TCP: if that is answered, only UDP port 53 is blocked", &["DNS03", "FW04"])
             .network("allow name lookups (UDP and TCP port 53) through the firewall"),
             (Some(other), _) => self.nothing_answers(other, says),
+            (None, None) if self.next_silent().is_some() && self.nothing_on_the_way() => {
+                self.nothing_answers(self.next_silent().unwrap_or(self.query), says)
+            }
             (None, _) => {
                 let vote = Vote::broken(&["DNS02", "DNS03", "IP05"], 0.7, silent)
                     .cite(self.query, says)
@@ -130,6 +133,22 @@ impl Case<'_> {
                 if way_out == Some(true) { vote } else { vote.undecided() }
             }
         }
+    }
+
+    /// A question of the same lookup to another server, which is silent as well.
+    fn next_silent(&self) -> Option<&Span> {
+        let server = self.query.address("dns.server");
+        self.facts.steps("dns.query").find(|span| {
+            span.parent == self.query.parent
+                && span.failed_with("dns.timeout")
+                && span.address("dns.server") != server
+        })
+    }
+
+    /// Whether a way was traced and nobody on it answered.
+    fn nothing_on_the_way(&self) -> bool {
+        let mut routes = self.facts.trace.all("route").peekable();
+        routes.peek().is_some() && routes.all(|route| route.address("route.last_responding").is_none())
     }
 
     /// No name server, over no transport, and no ping: how far do packets get at all?

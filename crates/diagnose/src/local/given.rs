@@ -1,11 +1,12 @@
 //! Who gave this machine its settings: two servers that contradict each other, two routers of which one leads nowhere.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::facts::{Facts, failure_text, family};
 use crate::vote::Vote;
-use thru_trace::configured::{self, Advertised, DhcpKind, MacAddr};
+use thru_trace::configured::{self, Advertised, DhcpKind, MacAddr, Message};
+use thru_trace::frames::belongs;
 use thru_trace::{Family, Span};
 
 /// What follows from wrong settings.
@@ -36,17 +37,31 @@ fn list(addresses: &[Ipv4Addr]) -> String {
     }
 }
 
-/// What each server offered, and the one whose offer was confirmed last.
-fn offers(facts: &Facts<'_>) -> (BTreeMap<Ipv4Addr, Offered>, Option<Ipv4Addr>) {
+/// This machine, among those that asked for settings: the one that sent what came to nothing, or the only one.
+fn machine(facts: &Facts<'_>, stuck: &Span, told: &[Message]) -> Option<MacAddr> {
+    let mut asking: Vec<MacAddr> = told.iter().map(|one| one.message.chaddr).collect();
+    asking.sort_unstable();
+    asking.dedup();
+    if let [only] = asking.as_slice() {
+        return Some(*only);
+    }
+    let sent = facts.trace.packets.iter().filter(|packet| belongs(facts.trace, stuck, packet) == Some(true));
+    sent.filter_map(|packet| configured::sender(&packet.bytes)).find(|sender| asking.contains(sender))
+}
+
+/// What each server offered to this machine, and the one whose offer was confirmed last.
+fn offers(facts: &Facts<'_>, stuck: &Span) -> (BTreeMap<Ipv4Addr, Offered>, Option<Ipv4Addr>) {
     let (mut servers, mut taken) = (BTreeMap::<Ipv4Addr, Offered>::new(), None);
-    for told in configured::dhcp(facts.trace) {
+    let told = configured::dhcp(facts.trace);
+    let Some(machine) = machine(facts, stuck, &told) else { return (servers, taken) };
+    for told in told.into_iter().filter(|one| one.message.chaddr == machine) {
         let Some(server) = told.message.options.server else { continue };
         if !matches!(told.message.kind, DhcpKind::Offer | DhcpKind::Ack) {
             continue;
         }
         let offered = servers.entry(server).or_default();
         offered.frames.push(told.frame);
-        offered.from = Some(told.from);
+        offered.from = told.from;
         offered.routers.clone_from(&told.message.options.routers);
         offered.resolvers.clone_from(&told.message.options.dns);
         if told.message.kind == DhcpKind::Ack {
@@ -59,7 +74,7 @@ fn offers(facts: &Facts<'_>) -> (BTreeMap<Ipv4Addr, Offered>, Option<Ipv4Addr>) 
 /// Two DHCP servers offer different settings, and with those that were taken nothing is reached.
 pub(super) fn rogue_server(facts: &Facts<'_>) -> Option<Vote> {
     let failed = stuck(facts)?;
-    let (servers, taken) = offers(facts);
+    let (servers, taken) = offers(facts, failed);
     let taken = taken?;
     let chosen = servers.get(&taken)?;
     let differs =
@@ -96,6 +111,17 @@ fn stuck<'a>(facts: &Facts<'a>) -> Option<&'a Span> {
     })
 }
 
+/// Those that said that they are routers before a moment, and had not taken it back by then (RFC 4861 6.2.5), with all that
+/// each said until then.
+fn routers(heard: &[Advertised], before: u64) -> BTreeMap<Ipv6Addr, Vec<&Advertised>> {
+    let mut routers: BTreeMap<_, Vec<&Advertised>> = BTreeMap::new();
+    for one in heard.iter().filter(|one| one.at <= before) {
+        routers.entry(one.router).or_default().push(one);
+    }
+    routers.retain(|_, said| said.last().is_some_and(|last| !last.advertisement.lifetime.is_zero()));
+    routers
+}
+
 /// The networks that a router announces.
 fn networks(of: &[&Advertised]) -> Vec<IpAddr> {
     let prefixes = of.iter().flat_map(|one| &one.advertisement.prefixes);
@@ -107,17 +133,14 @@ fn networks(of: &[&Advertised]) -> Vec<IpAddr> {
 
 /// Two routers advertise themselves, and what goes by the one in use comes to nothing.
 pub(super) fn rogue_router(facts: &Facts<'_>) -> Option<Vote> {
-    let heard = configured::advertisements(facts.trace);
-    let mut routers: BTreeMap<_, Vec<&Advertised>> = BTreeMap::new();
-    for one in heard.iter().filter(|one| !one.advertisement.lifetime.is_zero()) {
-        routers.entry(one.router).or_default().push(one);
-    }
-    if routers.len() < 2 {
-        return None;
-    }
     let over_v6 = || facts.trace.all("connect").filter(|span| family(span) == Some(Family::V6));
     let failed = over_v6().find(|span| matches!(span.code(), Some("tcp.timeout" | "ip.unreachable")))?;
     if over_v6().any(Span::is_ok) {
+        return None;
+    }
+    let heard = configured::advertisements(facts.trace);
+    let routers = routers(&heard, failed.end);
+    if routers.len() < 2 {
         return None;
     }
     let mut announced: Vec<Vec<IpAddr>> = routers.values().map(|of| networks(of)).collect();

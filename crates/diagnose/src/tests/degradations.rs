@@ -287,3 +287,24 @@ fn two_disturbances_are_both_named() {
     assert_eq!((verdict.causes, verdict.also.len()), (vec!["APP01".to_string()], 1));
     assert_eq!(verdict.also[0].causes, ["DNS45", "DNS18"]);
 }
+
+#[test]
+fn only_what_says_that_the_certificate_is_good_can_be_out_of_date() {
+    let with = |status: &str| {
+        let mut visit = Visit::new();
+        visit.lookup().connect();
+        let step = Step::new(Layer::Tls, "handshake", "www.shop.lab").set("tls.version", "TLS 1.3");
+        let chain = std::collections::BTreeMap::from([("subject".to_owned(), "CN=www.shop.lab".into())]);
+        let chain = vec![thru_trace::Value::Map(chain)];
+        let step = step.set("tls.chain", chain).set("tls.stapled", true);
+        let step = step.set("tls.staple", status).set("tls.staple_late", 86_400);
+        visit.step(40, step);
+        visit.answer().counters(&[]);
+        judged(&visit).causes
+    };
+    assert_eq!(with("good"), ["TLS17"]);
+    assert_eq!(with("revoked"), ["TLS16"]);
+    for status in ["unknown", "no_answer", "other_certificate"] {
+        assert_eq!(with(status), [""; 0], "{status}");
+    }
+}

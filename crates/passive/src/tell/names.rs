@@ -55,6 +55,18 @@ impl Asked<'_> {
         self.questions.iter().find(plain).map(|_| refused)
     }
 
+    /// How often a question with extensions was sent in vain that was answered at once without them.
+    fn extensions_unanswered(&self) -> Option<usize> {
+        let (today, plain): (Vec<&Question>, Vec<&Question>) =
+            self.questions.iter().partition(|question| question.asked.edns);
+        let times = today.iter().map(|question| question.sent.len()).sum();
+        let silent = today.iter().all(|question| question.answer.is_none() && question.told.is_empty());
+        let first = plain.iter().map(|question| question.start()).min()?;
+        let before = today.iter().all(|question| question.start() < first);
+        let at_once = plain.iter().any(|question| question.sent.len() == 1 && question.answer.is_some());
+        (silent && before && at_once && times >= UNANSWERED_MIN).then_some(times)
+    }
+
     fn failure(&self, end: u64) -> Option<&'static str> {
         match self.answered() {
             // A cut answer is asked for again over TCP.
@@ -128,7 +140,10 @@ impl Teller<'_> {
             let known = picked
                 .iter()
                 .find(|known| known.asked.kind == question.asked.kind && known.server == question.server);
-            let repeats = known.is_some_and(|known| known.answer.is_some() && !cut);
+            // Whoever does not understand a question is asked once more in the old way.
+            let plainer =
+                known.is_some_and(|known| known.refuses_extensions().is_some() && !question.asked.edns);
+            let repeats = known.is_some_and(|known| known.answer.is_some() && !cut && !plainer);
             let late = question.start().time > over + 15_000_000_000;
             if repeats || late {
                 continue;
@@ -282,6 +297,8 @@ impl Teller<'_> {
         }
         if let Some(code) = asked.extensions_refused() {
             step = step.set("dns.edns_refused", rcode_word(code));
+        } else if let Some(times) = asked.extensions_unanswered() {
+            step = step.set("dns.edns_unanswered", times);
         }
         if let Some((_, from)) = asked.questions.iter().find_map(|question| question.stray) {
             step = step.set("dns.stray_from", SocketAddr::new(from.0, from.1).to_string());
@@ -523,6 +540,8 @@ impl Teller<'_> {
     }
 }
 
+/// Fewer questions may have been lost by chance.
+const UNANSWERED_MIN: usize = 2;
 /// Fewer repetitions of a question tell nothing of a limit.
 const RATIONED_MIN: usize = 6;
 /// Questions so near to one another met the same network.

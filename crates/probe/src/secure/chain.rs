@@ -41,6 +41,11 @@ fn describe_one(der: &[u8]) -> Value {
     Value::Map(map)
 }
 
+/// The contents of its serial number (RFC 5280 4.1.2.2).
+pub(super) fn serial<'a>(certificate: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
+    X509Certificate::from_der(certificate).ok().map(|(_, certificate)| certificate.raw_serial())
+}
+
 fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
     certificate.extensions().iter().any(|extension| match extension.parsed_extension() {
         ParsedExtension::AuthorityInfoAccess(access) => {

@@ -11,7 +11,8 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::staple::{self, Staple};
+use super::chain;
+use thru_trace::staple::{self, Staple};
 
 /// Servers remembered at once.
 const SERVERS: usize = 32;
@@ -88,10 +89,8 @@ impl ServerCertVerifier for Verifier {
             .take(CHAIN)
             .map(|one| one.clone().into_owned())
             .collect();
-        self.remember(
-            name,
-            Seen { chain, stapled: !ocsp_response.is_empty(), staple: staple::read(ocsp_response), error },
-        );
+        let staple = chain::serial(leaf).and_then(|serial| staple::read(ocsp_response, serial));
+        self.remember(name, Seen { chain, stapled: !ocsp_response.is_empty(), staple, error });
         result
     }
 

@@ -109,3 +109,17 @@ fn what_left_and_what_was_dropped_on_the_way_does_not_count() {
     capture.0.packets.last_mut().unwrap().fate = PacketFate::Dropped("loss".into());
     assert_eq!(capture.seen(), Arrivals::default());
 }
+
+#[test]
+fn what_arrived_is_of_one_connection_and_of_the_nearest_link() {
+    let mut capture = Capture::new();
+    capture.data(20, 100);
+    // Another connection to the same server, and a copy on a link further on.
+    capture.push(21, segment(SERVER, CLIENT, (443, 40001), 100, b"0123456789"));
+    capture.data(22, 110);
+    let mut copy = capture.0.packets[3].clone();
+    (copy.number, copy.interface) = (5, 1);
+    capture.0.packets.push(copy);
+    let arrived: Vec<u64> = arrived(&capture.0, &capture.0.spans[0]).iter().map(|one| one.number).collect();
+    assert_eq!(arrived, [2, 4]);
+}

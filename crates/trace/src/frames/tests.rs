@@ -215,3 +215,21 @@ fn connections_of_checks_are_told_from_the_request() {
         [(2, "1 other_name".to_owned()), (3, "1 other_name".to_owned())]
     );
 }
+
+#[test]
+fn a_frame_that_was_cut_tells_how_long_it_was() {
+    let v4 = udp(CLIENT, RESOLVER, (40_000, 53));
+    let v6 = Ipv6::new([0; 16].into(), [0; 16].into(), Protocol::UDP);
+    let v6 = (Ethernet::default() / v6 / Udp::new(1, 2) / b"question").to_vec();
+    for whole in [&v4, &v6] {
+        for cut in 0..=whole.len() {
+            let told = if cut < if whole == &v4 { 18 } else { 20 } { cut } else { whole.len() };
+            assert_eq!(length_on_the_wire(&whole[..cut]), told, "{cut}");
+        }
+    }
+    // What network cards have yet to cut into segments has no length, and what is no IP has its own.
+    let mut merged = v4;
+    merged[16..18].fill(0);
+    assert_eq!(length_on_the_wire(&merged), merged.len());
+    assert_eq!(length_on_the_wire(&[7; 99]), 99);
+}

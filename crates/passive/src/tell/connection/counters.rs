@@ -91,6 +91,13 @@ impl Teller<'_> {
             step = step.set("tcp.widest_hole_percent", percent);
         }
         step = self.arrivals(step, flow);
+        // Nobody takes such for a limit of the rate.
+        if flow.carried.bytes().len() >= CARRIED_MIN {
+            let bytes = flow.carried.bytes().iter().map(|bytes| Value::from(u64::from(*bytes)));
+            step = step
+                .set("arrivals.carried", bytes.collect::<Vec<_>>())
+                .set("arrivals.carried_each", Value::Nanos(flow.carried.each()));
+        }
         self.between(step, flow.first, flow.last)
     }
 
@@ -171,5 +178,7 @@ const SHUT_OFTEN: u64 = 4;
 
 /// A stream that goes on with a single packet again and again is a program's rhythm.
 const RESTARTS_MAX: usize = 3;
+/// Of fewer moments no rate is told.
+const CARRIED_MIN: usize = 64;
 /// Fewer round trips tell nothing of the rest.
 const SAMPLES_MIN: usize = 16;

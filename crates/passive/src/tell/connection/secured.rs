@@ -1,5 +1,7 @@
 //! A TLS handshake on a connection.
 
+use std::time::Duration;
+
 use thru_trace::{Layer, Step, Value};
 
 use super::counters::reset_by;
@@ -48,6 +50,13 @@ impl Teller<'_> {
         }
         if tls.status[0] && tls.readable {
             step = step.set("tls.stapled", tls.status[1]);
+        }
+        if let Some(staple) = &tls.staple {
+            step = step.set("tls.staple", staple.status.word());
+            let since = Duration::from_nanos(start.time);
+            if let Some(late) = staple.until.and_then(|until| since.checked_sub(until)) {
+                step = step.set("tls.staple_late", late.as_secs());
+            }
         }
         if tls.disagrees_on_dates() {
             step = step.set("tls.dates_hold", true);

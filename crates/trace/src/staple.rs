@@ -1,10 +1,11 @@
 //! What a server shows about the revocation of its certificate (RFC 6066 8): the answer of an OCSP responder (RFC 6960).
 //!
-//! Price: the signature of the answer is not verified; what it says is told, not acted upon.
+//! Price: the signature of the answer is not verified, as whoever holds a capture may not know the authority. A server that
+//! shows a false answer harms itself, and nobody else can put one into its handshake.
 
 use std::time::Duration;
 
-/// What the answer says of the first certificate that it is about.
+/// What the answer says of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Staple {
     /// The verdict.
@@ -26,6 +27,8 @@ pub enum Revocation {
     Unknown,
     /// The responder gave an error instead of an answer.
     NoAnswer,
+    /// The answer is about other certificates.
+    Other,
 }
 
 impl Revocation {
@@ -36,16 +39,19 @@ impl Revocation {
             Revocation::Revoked => "revoked",
             Revocation::Unknown => "unknown",
             Revocation::NoAnswer => "no_answer",
+            Revocation::Other => "other_certificate",
         }
     }
 }
 
-/// Reads an OCSP response; `None` for what is none. Never allocates.
-pub fn read(response: &[u8]) -> Option<Staple> {
+/// Reads what an OCSP response says of the certificate with this serial number (the contents of its INTEGER, RFC 5280
+/// 4.1.2.2); `None` for what is none. Never allocates.
+pub fn read(response: &[u8], serial: &[u8]) -> Option<Staple> {
+    let none = |status| Staple { status, from: Duration::ZERO, until: None };
     let mut response = Der(response).inside(0x30)?;
     let status = response.take(0x0a)?;
     if status != [0] {
-        return Some(Staple { status: Revocation::NoAnswer, from: Duration::ZERO, until: None });
+        return Some(none(Revocation::NoAnswer));
     }
     let mut bytes = response.inside(0xa0)?.inside(0x30)?;
     bytes.take(0x06)?;
@@ -54,8 +60,25 @@ pub fn read(response: &[u8]) -> Option<Staple> {
     data.skip(0xa0);
     data.take(0xa1).or_else(|| data.take(0xa2))?;
     data.take(0x18)?;
-    let mut single = data.inside(0x30)?.inside(0x30)?;
-    single.take(0x30)?;
+    let mut answers = data.inside(0x30)?;
+    let mut any = false;
+    // Each takes at least two bytes off.
+    while let Some(mut single) = answers.inside(0x30) {
+        any = true;
+        // Who signed it, by hashes of name and key in an algorithm of the responder's choice, then the serial number.
+        let mut about = single.inside(0x30)?;
+        about.take(0x30)?;
+        about.take(0x04)?;
+        about.take(0x04)?;
+        if about.take(0x02)? == serial {
+            return stated(single);
+        }
+    }
+    any.then(|| none(Revocation::Other))
+}
+
+/// A statement on one certificate, from behind its name on.
+fn stated(mut single: Der<'_>) -> Option<Staple> {
     let status = match single.next()? {
         (0x80, _) => Revocation::Good,
         (0xa1, _) => Revocation::Revoked,
