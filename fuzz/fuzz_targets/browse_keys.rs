@@ -6,7 +6,7 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use thru_browse::{Browser, Capture, Key};
 
-/// The first byte says how many keys follow; the rest is the capture.
+// The first byte says how many keys follow; the rest is the capture.
 fuzz_target!(|data: &[u8]| {
     let Some((count, rest)) = data.split_first() else { return };
     let (keys, bytes) = rest.split_at(usize::from(*count).min(rest.len()));
