@@ -9,7 +9,11 @@ use crate::tree::{Arena, Carrier, Field, Piece, SOURCES_MAX, Source};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Layers within layers stop here: tunnels in tunnels exist, hundreds of them only in attacks.
-const LAYERS_MAX: usize = 48;
+const NESTING_MAX: usize = 48;
+
+/// Layers beside each other stop here: a chain of certificates has one for each attribute, a transfer of a zone one for
+/// each message.
+const LAYERS_MAX: usize = 500;
 
 /// So many fields may a packet have: more is an attack on memory.
 pub(crate) const FIELDS_MAX: usize = 20_000;
@@ -23,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) state: &'a mut State,
     /// How deep new fields are.
     pub(crate) depth: u8,
+    /// How many layers the one that is being read lies within.
+    nesting: usize,
     /// The frame's number.
     pub(crate) number: u64,
     /// Nanoseconds since the Unix epoch.
@@ -67,6 +73,7 @@ impl<'a> Context<'a> {
             arena,
             state,
             depth: 0,
+            nesting: 0,
             number,
             time,
             is_cut: false,
@@ -197,7 +204,7 @@ impl<'a> Context<'a> {
         data: Data<'d>,
         read: impl FnOnce(&mut Self, &mut Cursor<'d>) -> Read,
     ) {
-        if self.arena.layers.len() >= LAYERS_MAX {
+        if self.nesting >= NESTING_MAX || self.arena.layers.len() >= LAYERS_MAX {
             return;
         }
         self.arena.layers.push(protocol);
@@ -219,7 +226,9 @@ impl<'a> Context<'a> {
         self.depth = 1;
         let mut cursor = data.cursor();
         let missing = self.missing;
+        self.nesting += 1;
         let result = read(self, &mut cursor);
+        self.nesting -= 1;
         self.missing = missing;
         if result == Err(Short) {
             self.depth = 0;

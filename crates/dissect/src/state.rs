@@ -1,4 +1,5 @@
-//! What is remembered from packet to packet. All of it is bounded.
+//! What is remembered from packet to packet. All of it is bounded: tables by their entries, an entry by its bytes, and
+//! messages that wait for their rest also in sum.
 
 use crate::protocols::quic::Connections;
 use crate::protocols::tls::Fingerprint;
@@ -7,6 +8,7 @@ use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
 use crate::streams::fragments::Fragments;
+use crate::streams::pdus::Room;
 use crate::streams::table::{End, Flows, Recent, UdpFlow};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub(crate) struct State {
     pub(crate) tcp: Flows<TcpFlow>,
     pub(crate) udp: Flows<UdpFlow>,
     pub(crate) fragments: Fragments,
+    /// What waits in `tcp`'s flows.
+    pub(crate) room: Room,
     /// Frame and time of questions: who asked whom, with which number.
     pub(crate) dns: Recent<(End, End, u16, u64), dns::Asked, 16_384>,
     pub(crate) quic: Connections,

@@ -103,6 +103,11 @@ pub struct Source {
     pub bytes: Vec<u8>,
 }
 
+/// The words of one packet are not longer: compressed headers can stand for much more than they are.
+const TEXT_MAX: usize = 32 << 20;
+/// So much memory for words is kept from packet to packet.
+const TEXT_KEPT: usize = 1 << 20;
+
 /// So many sources may one packet have: a field's source is one byte.
 pub(crate) const SOURCES_MAX: usize = 200;
 
@@ -130,15 +135,18 @@ impl Arena {
     pub(crate) fn clear(&mut self) {
         self.fields.clear();
         self.text.clear();
+        // One packet of an attacker does not decide what the others cost.
+        self.text.shrink_to(TEXT_KEPT);
         self.sources.clear();
         self.layers.clear();
         self.comments.clear();
         self.pieces.clear();
     }
 
-    /// Keeps words; the value of a field that shows them.
+    /// Keeps words; the value of a field that shows them. Nothing is kept beyond [`TEXT_MAX`].
     pub(crate) fn keep(&mut self, words: &[u8]) -> u64 {
         let start = self.text.len() as u64;
+        let words = if self.text.len() + words.len() > TEXT_MAX { &[] } else { words };
         self.text.extend_from_slice(words);
         start << 32 | words.len() as u64
     }

@@ -148,3 +148,41 @@ fn without_a_schema_numbers_and_types_are_told() {
 fn what_is_compressed_reads_as_what_is_not() {
     assert_eq!(seen(Some(SCHEMA), true), seen(Some(SCHEMA), false));
 }
+
+#[test]
+fn the_calls_of_a_long_connection_are_all_read() {
+    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let mut sequence = [1, 1];
+    let mut messages = 0;
+    let literal = |first: &[u8], value: &str| [first, &[value.len() as u8], value.as_bytes()].concat();
+    let kind = literal(&[0x0F, 0x10], "application/grpc");
+    let status = [literal(&[0x00], "grpc-status"), literal(&[], "0")].concat();
+    for call in 0..400 {
+        let stream: u32 = 2 * call + 1;
+        let on = |mut bytes: Vec<u8>| {
+            bytes[5..9].copy_from_slice(&stream.to_be_bytes());
+            bytes
+        };
+        let begins = if call == 0 { &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..] } else { &[] };
+        let headers = [literal(&[0x04], "/shop.Desk/Take"), kind.clone()].concat();
+        let asks = [begins, &frame(1, 5, stream, &headers)].concat();
+        let message = on(data(&[0x10, 1], false));
+        let answers = [frame(1, 4, stream, &kind), message, frame(1, 5, stream, &status)].concat();
+        for (side, bytes) in [asks, answers].iter().enumerate() {
+            let packet = segment(side == 0, sequence[side], bytes);
+            sequence[side] += bytes.len() as u32;
+            let meta = Meta {
+                number: u64::from(2 * call) + side as u64 + 1,
+                time: Some(0),
+                interface: 0,
+                interface_name: None,
+                link: 101,
+                original: packet.len() as u32,
+                comments: &[],
+            };
+            let tree = dissector.dissect(&meta, &packet, &mut arena);
+            messages += tree.fields().iter().filter(|field| field.def.name == "grpc.message_data").count();
+        }
+    }
+    assert_eq!(messages, 400);
+}

@@ -17,7 +17,6 @@ use crate::field::{Names, protocol};
 use crate::streams::table::End;
 use crate::table::{Step::*, walk};
 use crate::tree::Carrier;
-use std::net::IpAddr;
 
 static CONTENT_TYPES: Names = &[
     (20, "Change Cipher Spec"),
@@ -198,7 +197,7 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> R
         if len == total {
             return hello::body(cx, &mut body.cursor(), kind, session);
         }
-        let key = (cx.src, cx.src_port, cx.dst_port, sequence);
+        let key = ((cx.src, cx.src_port), (cx.dst, cx.dst_port), sequence);
         if let Some(parts) = collect(cx, key, total, offset, body.bytes) {
             let mut result = Ok(());
             cx.with_source("Reassembled DTLS", parts, |cx, whole| {
@@ -210,8 +209,8 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> R
     })
 }
 
-/// A message in parts: sender, ports, the message's number.
-pub(crate) type Key = (IpAddr, u16, u16, u16);
+/// A message in parts: sender, receiver, the message's number.
+pub(crate) type Key = (End, End, u16);
 
 /// A message is not longer: chains of certificates have a few kilobytes.
 const MESSAGE_MAX: usize = 64 << 10;
@@ -230,4 +229,28 @@ fn collect(cx: &mut Context<'_>, key: Key, total: usize, offset: usize, part: &[
     }
     have.extend_from_slice(part);
     if have.len() == total { cx.state.dtls.remove(&key) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    #[test]
+    fn parts_for_two_clients_with_the_same_port_are_kept_apart() {
+        let mut state = State::default();
+        // A message of 4 bytes: its type is unknown, its number 1.
+        let mut whole = |client: u8, offset: u8| {
+            let mut arena = Arena::new();
+            let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+            cx.dst = [192, 0, 2, client].into();
+            let bytes = [99, 0, 0, 4, 0, 1, 0, 0, offset, 0, 0, 2, client, client];
+            let data = Data { bytes: &bytes, at: 0, source: 0 };
+            message(&mut cx, &mut data.cursor(), &mut Session::default()).expect("it is whole");
+            arena.sources.pop().map(|source| source.bytes)
+        };
+        assert_eq!((whole(1, 0), whole(2, 0)), (None, None));
+        assert_eq!((whole(1, 2), whole(2, 2)), (Some(vec![1; 4]), Some(vec![2; 4])));
+    }
 }

@@ -14,6 +14,9 @@ use std::collections::VecDeque;
 /// A dynamic table may be this large. Larger ones are legal and unheard of: the connection is given up then.
 const TABLE_MAX: usize = 256 << 10;
 
+/// The headers of one section are not longer in sum. An index of one byte may stand for the whole table.
+const SECTION_MAX: usize = 256 << 10;
+
 /// The headers that a connection has learned, the latest first.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -104,6 +107,13 @@ pub(crate) struct Header<'d> {
     pub(crate) index: u64,
     /// All of its bytes.
     pub(crate) at: Data<'d>,
+}
+
+impl Header<'_> {
+    /// How long name and value are.
+    fn len(&self) -> usize {
+        self.name.len() + self.value.len()
+    }
 }
 
 #[cfg(test)]

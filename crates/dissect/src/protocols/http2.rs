@@ -207,7 +207,10 @@ fn frame(cx: &mut Context<'_>, connection: &mut Connection, side: usize, frame: 
             connection.begin_block(cx, side, block, fragment, flags & END_HEADERS != 0)
         }
         2 => priority(cx, &mut c),
-        3 => c.u32(cx, &RST_ERROR).map(|_| ()),
+        3 => {
+            connection.reset(id);
+            c.u32(cx, &RST_ERROR).map(|_| ())
+        }
         4 => settings(cx, &mut c),
         5 => {
             let padding = padding(cx, &mut c, flags)?;

@@ -207,7 +207,7 @@ fn fragment(cx: &mut Context<'_>, fragment: Fragment, payload: Data<'_>) -> Read
         upper(cx, protocol, payload);
         return Ok(());
     }
-    reassemble(cx, fragment, payload, &fields, "Reassembled IPv4", |cx, whole| upper(cx, protocol, whole));
+    reassemble(cx, fragment, payload, &fields, "Reassembled IPv4", upper);
     Ok(())
 }
 
@@ -227,7 +227,7 @@ pub(super) fn reassemble(
     payload: Data<'_>,
     fields: &FragmentFields,
     name: &'static str,
-    then: impl FnOnce(&mut Context<'_>, Data<'_>),
+    then: impl FnOnce(&mut Context<'_>, u8, Data<'_>),
 ) {
     let (src, dst, number, time) = (cx.src, cx.dst, cx.number, cx.time);
     match cx.state.fragments.take(src, dst, &fragment, payload.bytes, number, time) {
@@ -243,7 +243,8 @@ pub(super) fn reassemble(
             }
             cx.conclude(fields.length, whole.bytes.len() as u64);
             cx.close(open, payload.len());
-            cx.with_source(name, whole.bytes, then);
+            let protocol = whole.protocol;
+            cx.with_source(name, whole.bytes, |cx, packet| then(cx, protocol, packet));
         }
     }
 }

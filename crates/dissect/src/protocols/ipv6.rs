@@ -256,8 +256,8 @@ fn fragment(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
             length: &REASSEMBLED_LENGTH,
         };
         let fragment = Fragment { id, protocol: next, offset, more, whole };
-        reassemble(cx, fragment, c.rest(), &fields, "Reassembled IPv6", |cx, packet| {
-            follow(cx, next, packet, true);
+        reassemble(cx, fragment, c.rest(), &fields, "Reassembled IPv6", |cx, first, packet| {
+            follow(cx, first, packet, true);
         });
         Ok(())
     });

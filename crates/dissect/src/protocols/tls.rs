@@ -27,7 +27,7 @@ pub(crate) use session::Session;
 pub(crate) use transport::TRANSPORT;
 
 use crate::context::Context;
-use crate::cursor::{Data, Read};
+use crate::cursor::{Cursor, Data, Read};
 use crate::field::{Names, protocol};
 use crate::protocols::ports;
 use crate::streams::pending::{Joined, Pending};
@@ -147,37 +147,50 @@ fn next(version: u16, bytes: &[u8]) -> Next {
 /// Records on a stream, in one layer. Gives how many bytes were used.
 pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>) -> usize {
     let mut plain = Vec::new();
+    // Where no more layers are shown, nothing is read either.
+    let mut used = bytes.len();
     cx.layer(&TLS, bytes, |cx, c| {
-        loop {
-            match next(session.version(), c.rest().bytes) {
-                Next::Record(total) => {
-                    let record = c.take(total)?;
-                    session.learn(record.bytes);
-                    let data = cx.within(&RECORD, record, |cx| self::record(cx, session, side, record))?;
-                    if !data.is_empty() {
-                        plain.push(data);
-                    }
-                }
-                Next::Unfinished(total) if cx.can_wait => {
-                    cx.wants = total;
-                    return Ok(());
-                }
-                Next::Else if old::is_hello(c.rest().bytes) => {
-                    old::hello(cx, c)?;
-                    return c.skip(c.left());
-                }
-                Next::Unfinished(_) | Next::Else => return c.skip(c.left()),
-            }
-        }
+        let result = records(cx, c, session, side, &mut plain);
+        used = c.pos;
+        result
     });
-    let used =
-        cx.arena.fields.iter().rev().find(|field| field.def.is(&TLS.layer)).map_or(0, |field| field.len);
     let wants = cx.wants;
     for data in plain {
         inside(cx, session, side, data);
     }
     cx.wants = wants;
-    used as usize
+    used
+}
+
+/// Shows records, and hands on what they carried.
+fn records(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    session: &mut Session,
+    side: usize,
+    plain: &mut Vec<Vec<u8>>,
+) -> Read {
+    loop {
+        match next(session.version(), c.rest().bytes) {
+            Next::Record(total) => {
+                let record = c.take(total)?;
+                session.learn(record.bytes);
+                let data = cx.within(&RECORD, record, |cx| self::record(cx, session, side, record))?;
+                if !data.is_empty() {
+                    plain.push(data);
+                }
+            }
+            Next::Unfinished(total) if cx.can_wait => {
+                cx.wants = total;
+                return Ok(());
+            }
+            Next::Else if old::is_hello(c.rest().bytes) => {
+                old::hello(cx, c)?;
+                return c.skip(c.left());
+            }
+            Next::Unfinished(_) | Next::Else => return c.skip(c.left()),
+        }
+    }
 }
 
 /// What a record carried, for the protocol inside.

@@ -35,7 +35,7 @@ protocol! { WEBSOCKET "websocket" "WebSocket" "WebSocket";
 /// For each side: what the first frame of a message said whose parts come, and the parts.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    parts: [(u8, Vec<u8>); 2],
+    parts: [Option<Parts>; 2],
     /// Messages may be compressed (RFC 7692).
     deflates: bool,
 }
@@ -45,6 +45,16 @@ impl Session {
     pub(crate) fn new(deflates: bool) -> Session {
         Session { deflates, ..Session::default() }
     }
+}
+
+/// A message in parts.
+#[derive(Debug, Default)]
+struct Parts {
+    /// What its first frame said.
+    first: u8,
+    bytes: Vec<u8>,
+    /// Not all of it was kept.
+    is_too_long: bool,
 }
 
 /// A message in parts is not longer.
@@ -131,6 +141,10 @@ fn frame(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session, side: 
 
 fn payload(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Session, side: usize) -> Read {
     if body.is_empty() {
+        // It may begin or end a message all the same (RFC 6455 5.4).
+        if first & 15 <= 2 {
+            message(cx, body, first, session, side);
+        }
         return Ok(());
     }
     cx.add(&PAYLOAD, body, 0, body.len(), 0);
@@ -150,24 +164,36 @@ fn payload(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Sessio
 /// A message, or a part of one: the last part shows the whole.
 fn message(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Session, side: usize) {
     let is_last = first & 0x80 != 0;
-    let parts = &mut session.parts[side];
-    if is_last && parts.1.is_empty() {
+    if first & 15 != 0 {
+        session.parts[side] = (!is_last).then(|| Parts { first, ..Parts::default() });
+    }
+    if is_last && session.parts[side].is_none() {
         return unpacked(cx, body, first, session, side);
     }
-    if first & 15 != 0 {
-        *parts = (first, Vec::new());
+    // The beginning of a message that is continued here may not have been captured.
+    let parts = session.parts[side].get_or_insert_default();
+    parts.is_too_long |= parts.bytes.len() + body.len() > PARTS_MAX;
+    if !parts.is_too_long {
+        parts.bytes.extend_from_slice(body.bytes);
     }
-    if parts.1.len() + body.len() <= PARTS_MAX {
-        parts.1.extend_from_slice(body.bytes);
-    }
-    if is_last {
-        let (first, whole) = std::mem::take(parts);
-        cx.with_source("Reassembled WebSocket", whole, |cx, whole| unpacked(cx, whole, first, session, side));
+    if let Some(whole) = session.parts[side].take_if(|_| is_last) {
+        if whole.is_too_long {
+            // What refers back to it cannot be unpacked.
+            cx.state.deflated.remove(&(cx.flow, side));
+            return;
+        }
+        let first = whole.first;
+        cx.with_source("Reassembled WebSocket", whole.bytes, |cx, whole| {
+            unpacked(cx, whole, first, session, side);
+        });
     }
 }
 
 /// A whole message, whose first frame says whether it was compressed. It may refer back to those before (RFC 7692 7.1.1).
 fn unpacked(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &Session, side: usize) {
+    if body.is_empty() {
+        return;
+    }
     let opcode = first & 15;
     if !session.deflates || first & 0x40 == 0 {
         return show(cx, body, opcode);
@@ -190,5 +216,45 @@ fn show(cx: &mut Context<'_>, body: Data<'_>, opcode: u8) {
         media::lines(cx, body);
     } else {
         data::show(cx, body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    /// The words of each message that frames carry: a first byte and a body each.
+    fn texts(frames: &[(u8, &[u8])]) -> Vec<String> {
+        let (mut state, mut session) = (State::default(), Session::default());
+        let mut shown = Vec::new();
+        for (first, body) in frames {
+            let mut arena = Arena::new();
+            let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+            payload(&mut cx, Data { bytes: body, at: 0, source: 0 }, *first, &mut session, 0)
+                .expect("it is whole");
+            for field in arena.fields.iter().filter(|field| field.def.is(&TEXT)) {
+                let bytes = match field.source {
+                    0 => body,
+                    source => arena.sources[usize::from(source) - 1].bytes.as_slice(),
+                };
+                shown.push(String::from_utf8_lossy(bytes).into_owned());
+            }
+        }
+        shown
+    }
+
+    #[test]
+    fn empty_frames_begin_and_end_messages() {
+        assert_eq!(texts(&[(0x01, b"he"), (0x00, b"llo"), (0x80, b"")]), ["hello"]);
+        assert_eq!(texts(&[(0x01, b""), (0x80, b"hello")]), ["hello"]);
+        assert_eq!(texts(&[(0x81, b""), (0x81, b"next")]), ["next"]);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_not_shown_in_parts() {
+        let long = vec![b'x'; PARTS_MAX];
+        assert_eq!(texts(&[(0x01, &long), (0x00, b"more"), (0x80, b"end"), (0x81, b"next")]), ["next"]);
     }
 }

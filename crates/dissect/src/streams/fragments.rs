@@ -9,6 +9,8 @@ const WAITING_MAX: usize = 256;
 const PIECES_MAX: usize = 1024;
 /// An IP packet's payload is not longer.
 const BYTES_MAX: usize = 65_535;
+/// Of pieces that overlap, so much is kept of a packet.
+const KEPT_MAX: usize = 2 * BYTES_MAX;
 /// A fragment that comes later than this belongs to another packet (RFC 1122 3.3.2 suggests 60 s).
 const PATIENCE: u64 = 60_000_000_000;
 
@@ -37,6 +39,8 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Whole {
     pub(crate) bytes: Vec<u8>,
+    /// What it carries, as its first fragment says.
+    pub(crate) protocol: u8,
     /// Numbers of the frames it came in, in the order of arrival.
     pub(crate) frames: Vec<u64>,
     /// Fragments lay over each other. The first to come is kept.
@@ -55,8 +59,14 @@ pub(crate) struct Fragments {
 struct Pieces {
     /// Start, bytes, frame; in the order of arrival.
     pieces: Vec<(usize, Vec<u8>, u64)>,
+    /// Bytes in them.
+    kept: usize,
+    /// Where bytes are: start and end, in order, neither touching nor overlapping.
+    covered: Vec<(usize, usize)>,
     /// Known when the last fragment is there.
     total: Option<usize>,
+    /// What the first fragment says that the packet carries.
+    protocol: Option<u8>,
     since: u64,
 }
 
@@ -74,33 +84,59 @@ impl Fragments {
         if !fragment.whole || bytes.is_empty() || end > BYTES_MAX {
             return Outcome::Waiting;
         }
-        let key = (src, dst, fragment.id, fragment.protocol);
-        let fresh = || Pieces { pieces: Vec::new(), total: None, since: time };
-        let packet = self.waiting.entry(key, fresh);
-        if time.saturating_sub(packet.since) > PATIENCE || packet.pieces.len() >= PIECES_MAX {
-            *packet = fresh();
+        // The protocol tells packets of IPv4 apart (RFC 791 3.2), those of IPv6 not (RFC 8200 4.5).
+        let key = (src, dst, fragment.id, if src.is_ipv4() { fragment.protocol } else { 0 });
+        let packet = self.waiting.entry(key, || Pieces::new(time));
+        let is_full = packet.pieces.len() >= PIECES_MAX || packet.kept + bytes.len() > KEPT_MAX;
+        if time.saturating_sub(packet.since) > PATIENCE || is_full {
+            *packet = Pieces::new(time);
         }
-        if !fragment.more {
-            packet.total = Some(end);
+        packet.add(fragment, bytes, frame);
+        if !packet.is_whole() {
+            return Outcome::Waiting;
         }
-        packet.pieces.push((fragment.offset, bytes.to_vec(), frame));
-        match packet.whole() {
-            Some(whole) => {
-                self.waiting.remove(&key);
-                Outcome::Whole(whole)
-            }
+        match self.waiting.remove(&key) {
+            Some(packet) => Outcome::Whole(packet.join(fragment.protocol)),
             None => Outcome::Waiting,
         }
     }
 }
 
 impl Pieces {
-    fn whole(&self) -> Option<Whole> {
-        let total = self.total?;
-        let have: usize = self.pieces.iter().map(|(_, bytes, _)| bytes.len()).sum();
-        if have < total {
-            return None;
+    fn new(since: u64) -> Pieces {
+        Pieces { pieces: Vec::new(), kept: 0, covered: Vec::new(), total: None, protocol: None, since }
+    }
+
+    fn add(&mut self, fragment: &Fragment, bytes: &[u8], frame: u64) {
+        let end = fragment.offset + bytes.len();
+        if !fragment.more {
+            self.total.get_or_insert(end);
         }
+        if fragment.offset == 0 {
+            self.protocol.get_or_insert(fragment.protocol);
+        }
+        self.cover(fragment.offset, end);
+        self.kept += bytes.len();
+        self.pieces.push((fragment.offset, bytes.to_vec(), frame));
+    }
+
+    fn cover(&mut self, start: usize, end: usize) {
+        let from = self.covered.partition_point(|(_, covered_end)| *covered_end < start);
+        let to = self.covered.partition_point(|(covered_start, _)| *covered_start <= end);
+        let touched = &self.covered[from..to];
+        let start = touched.first().map_or(start, |first| first.0.min(start));
+        let end = touched.last().map_or(end, |last| last.1.max(end));
+        self.covered.splice(from..to, [(start, end)]);
+    }
+
+    fn is_whole(&self) -> bool {
+        let Some(total) = self.total else { return false };
+        self.covered.first().is_some_and(|(start, end)| *start == 0 && *end >= total)
+    }
+
+    /// The packet; `protocol` is what its last fragment to come said of it.
+    fn join(&self, protocol: u8) -> Whole {
+        let total = self.total.unwrap_or_default();
         let mut bytes = vec![0; total];
         let mut filled = vec![false; total];
         let mut overlaps = false;
@@ -114,6 +150,52 @@ impl Pieces {
             }
         }
         let frames = self.pieces.iter().map(|(_, _, frame)| *frame).collect();
-        filled.iter().all(|filled| *filled).then_some(Whole { bytes, frames, overlaps })
+        Whole { bytes, frames, protocol: self.protocol.unwrap_or(protocol), overlaps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn take(fragments: &mut Fragments, protocol: u8, offset: usize, more: bool, bytes: &[u8]) -> Outcome {
+        let [src, dst] = [Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)].map(IpAddr::from);
+        fragments.take(src, dst, &Fragment { id: 7, protocol, offset, more, whole: true }, bytes, 1, 0)
+    }
+
+    #[test]
+    fn pieces_make_a_packet_in_any_order_and_the_first_to_come_is_kept() {
+        let mut fragments = Fragments::default();
+        for (offset, more, bytes) in [(16, false, vec![3; 4]), (8, true, vec![2; 8]), (8, true, vec![9; 8])] {
+            assert!(matches!(take(&mut fragments, 17, offset, more, &bytes), Outcome::Waiting));
+        }
+        let Outcome::Whole(whole) = take(&mut fragments, 17, 0, true, &[1; 8]) else { panic!("it is whole") };
+        assert_eq!(whole.bytes, [[1; 8].as_slice(), &[2; 8], &[3; 4]].concat());
+        assert!(whole.overlaps && whole.frames.len() == 4 && whole.protocol == 17);
+    }
+
+    #[test]
+    fn a_piece_that_is_sent_again_and_again_fills_neither_the_packet_nor_the_memory() {
+        let mut fragments = Fragments::default();
+        let piece = vec![0; 60_000];
+        for _ in 0..PIECES_MAX {
+            assert!(matches!(take(&mut fragments, 17, 64, false, &piece), Outcome::Waiting));
+            let key = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into(), 7, 17);
+            let kept = fragments.waiting.get_mut(&key).map(|packet| (packet.kept, packet.covered.len()));
+            assert!(kept.is_some_and(|(kept, ranges)| kept <= KEPT_MAX && ranges == 1), "{kept:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_piece_says_what_a_packet_of_version_6_carries() {
+        let mut fragments = Fragments::default();
+        let [src, dst] = ["2001:db8::1", "2001:db8::2"].map(|address| address.parse().expect("an address"));
+        let mut take = |protocol, offset, more| {
+            let fragment = Fragment { id: 7, protocol, offset, more, whole: true };
+            fragments.take(src, dst, &fragment, &[0; 8], 1, 0)
+        };
+        assert!(matches!(take(17, 0, true), Outcome::Waiting));
+        assert!(matches!(take(59, 8, false), Outcome::Whole(Whole { protocol: 17, .. })));
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-/// Pieces behind a gap are kept up to this much, with what keeping each costs.
+/// Pieces behind a gap are kept up to this much, with what keeping each costs, unless another bound is given.
 const EARLY_MAX: usize = 256 << 10;
 /// What keeping a piece costs.
 const PIECE_COST: usize = 64;
 
 /// What was seen of a stream's one direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Offsets {
     /// Everything before this was handed on.
     next: u64,
@@ -16,26 +16,53 @@ pub(crate) struct Offsets {
     early_bytes: usize,
     /// A gap was given up: bytes are missing before what is handed on next.
     is_torn: bool,
+    /// So much may wait behind a gap.
+    early_max: usize,
+}
+
+impl Default for Offsets {
+    fn default() -> Offsets {
+        Offsets::after(0, EARLY_MAX)
+    }
 }
 
 impl Offsets {
+    /// Everything before `next` is known; `early_max` bytes may wait behind a gap.
+    pub(crate) fn after(next: u64, early_max: usize) -> Offsets {
+        Offsets { next, early: BTreeMap::new(), early_bytes: 0, is_torn: false, early_max }
+    }
+
+    /// What waits behind a gap, with what keeping it costs.
+    pub(crate) fn waiting(&self) -> usize {
+        self.early_bytes
+    }
+
     /// Takes a piece. Gives the bytes that are now in order, if there are some.
     pub(crate) fn take(&mut self, offset: u64, bytes: &[u8]) -> Option<Vec<u8>> {
-        let end = offset.checked_add(bytes.len() as u64)?;
+        let mut joined = Vec::new();
+        self.take_into(offset, bytes, &mut joined).then_some(joined)
+    }
+
+    /// Takes a piece, and adds the bytes that are now in order, if there are some.
+    pub(crate) fn take_into(&mut self, offset: u64, bytes: &[u8], joined: &mut Vec<u8>) -> bool {
+        let Some(end) = offset.checked_add(bytes.len() as u64) else { return false };
         if end <= self.next {
-            return None;
+            return false;
         }
         if offset > self.next {
             self.keep(offset, bytes);
+            if self.early_bytes <= self.early_max {
+                return false;
+            }
             // So much waits that the gap will not be closed any more: go on behind it.
-            (self.early_bytes > EARLY_MAX).then_some(())?;
-            self.is_torn = true;
-            self.next = self.early.keys().next().copied()?;
-            return Some(self.join(Vec::new()));
+            let Some(first) = self.early.keys().next() else { return false };
+            (self.is_torn, self.next) = (true, *first);
+        } else {
+            joined.extend_from_slice(&bytes[(self.next - offset) as usize..]);
+            self.next = end;
         }
-        let fresh = bytes[(self.next - offset) as usize..].to_vec();
-        self.next = end;
-        Some(self.join(fresh))
+        self.join(joined);
+        true
     }
 
     /// Whether something waits behind a gap.
@@ -63,7 +90,7 @@ impl Offsets {
         }
     }
 
-    fn join(&mut self, mut joined: Vec<u8>) -> Vec<u8> {
+    fn join(&mut self, joined: &mut Vec<u8>) {
         while let Some(entry) = self.early.first_entry().filter(|entry| *entry.key() <= self.next) {
             let (offset, piece) = entry.remove_entry();
             self.early_bytes -= piece.len() + PIECE_COST;
@@ -72,7 +99,6 @@ impl Offsets {
                 self.next += fresh.len() as u64;
             }
         }
-        joined
     }
 }
 

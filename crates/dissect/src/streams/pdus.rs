@@ -4,8 +4,17 @@
 //!
 //! Numbers are relative to the connection's first, as they are there: a stream of more than 4 GiB wraps.
 
-/// What waits may be this long: a message is rarely longer, and an attacker must not fill the memory.
+use super::offsets::Offsets;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What waits of a message may be this long: it is rarely longer, and an attacker must not fill the memory.
 const WAITING_MAX: usize = 4 << 20;
+/// What waits of all messages of all connections.
+const ROOM: usize = 256 << 20;
+/// A reader that cannot tell how long a message is looks at it anew with each segment. It is given up when that many
+/// bytes were looked at, so that many small segments do not cost the square of their number.
+const LOOKED_AT_MAX: usize = 1 << 30;
 /// So many messages are remembered, to know what is sent again.
 const KNOWN_MAX: usize = 48;
 /// A message that ends with the stream; the same distance as in Wireshark.
@@ -33,6 +42,34 @@ pub(crate) struct Pdus {
     pub(crate) fin: Option<u64>,
 }
 
+/// How much waits in all connections together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+/// What one message takes of the room; given back when it is dropped.
+#[derive(Debug, Default)]
+struct Share {
+    room: Room,
+    bytes: usize,
+}
+
+impl Share {
+    /// It takes so many bytes from now on. Gives whether there is room for them.
+    fn set(&mut self, bytes: usize) -> bool {
+        let all = &self.room.0;
+        let others = all.fetch_sub(self.bytes, Ordering::Relaxed) - self.bytes;
+        all.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+        others + bytes <= ROOM
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// A message over several segments.
 #[derive(Debug)]
 pub(crate) struct Pdu {
@@ -49,11 +86,14 @@ pub(crate) struct Pdu {
 #[derive(Debug, Default)]
 struct Parts {
     joined: Vec<u8>,
-    /// Pieces behind a gap: where they belong in the message.
-    early: Vec<(usize, Vec<u8>)>,
+    /// Pieces behind a gap.
+    early: Offsets,
     /// How long it is.
     total: Option<usize>,
     is_done: bool,
+    share: Share,
+    /// So many bytes were looked at by readers that found it unfinished.
+    looked_at: usize,
 }
 
 /// What became of a piece that was added.
@@ -97,14 +137,14 @@ impl Pdus {
     }
 
     /// Remembers a message that begins at `seq` with `bytes`; `next` is where the segment ends.
-    pub(crate) fn begin(&mut self, seq: u32, bytes: &[u8], next: u32, wants: Wants, frame: u64) {
+    pub(crate) fn begin(&mut self, seq: u32, bytes: &[u8], next: u32, wants: Wants, frame: u64, room: &Room) {
         let (end, entire) = match wants {
             Wants::Segment => (next.wrapping_add(1), true),
             Wants::Bytes(count) => (next.wrapping_add(count), false),
             Wants::UntilFin => (next.wrapping_add(UNTIL_FIN), false),
         };
         self.until_fin |= wants == Wants::UntilFin;
-        let parts = Parts { joined: bytes.to_vec(), ..Parts::default() };
+        let parts = Parts::begin(bytes.to_vec(), room, 0);
         self.insert(Pdu { seq, next: end, entire, last_frame: frame, parts });
     }
 
@@ -137,15 +177,16 @@ impl Pdus {
             Wants::Bytes(count) => next = next.wrapping_add(count),
         }
         let last_frame = pdu.last_frame;
+        let room = pdu.parts.share.room.clone();
         if splits {
             pdu.next = start;
-            pdu.parts = Parts { is_done: true, ..Parts::default() };
+            pdu.parts.end();
             let rest = whole.get(used..).unwrap_or_default();
-            let parts = Parts { joined: rest.to_vec(), ..Parts::default() };
+            let parts = Parts::begin(rest.to_vec(), &room, 0);
             self.insert(Pdu { seq: start, next, entire, last_frame, parts });
         } else {
             (pdu.next, pdu.entire) = (next, entire);
-            pdu.parts = Parts { joined: whole, ..Parts::default() };
+            pdu.parts = Parts::begin(whole, &room, pdu.parts.looked_at);
         }
         splits
     }
@@ -174,15 +215,18 @@ impl Pdu {
             parts.total = Some(at + bytes.len());
         }
         parts.add(at, bytes);
-        if parts.len() > WAITING_MAX {
-            *parts = Parts { is_done: true, ..Parts::default() };
+        if parts.is_too_much() {
+            parts.end();
             return Added::TooLong;
         }
         match parts.total {
             Some(total) if parts.joined.len() >= total => {
                 let mut whole = std::mem::take(&mut parts.joined);
                 whole.truncate(total);
-                *parts = Parts { is_done: true, ..Parts::default() };
+                let looked_at = parts.looked_at;
+                parts.end();
+                // Should the reader want more, it goes on from here.
+                parts.looked_at = looked_at;
                 Added::Whole(whole)
             }
             _ => Added::Waits,
@@ -191,24 +235,29 @@ impl Pdu {
 }
 
 impl Parts {
-    fn len(&self) -> usize {
-        self.joined.len() + self.early.iter().map(|(_, bytes)| bytes.len() + 48).sum::<usize>()
+    /// A message that begins with `joined`, at which a reader has just looked.
+    fn begin(joined: Vec<u8>, room: &Room, looked_at: usize) -> Parts {
+        let early = Offsets::after(joined.len() as u64, WAITING_MAX);
+        let looked_at = looked_at + joined.len();
+        let mut share = Share { room: room.clone(), bytes: 0 };
+        share.set(joined.len());
+        Parts { joined, early, total: None, is_done: false, share, looked_at }
+    }
+
+    /// Keeps nothing but that it was there.
+    fn end(&mut self) {
+        let share = Share { room: self.share.room.clone(), bytes: 0 };
+        *self = Parts { is_done: true, share, ..Parts::default() };
     }
 
     fn add(&mut self, at: usize, bytes: &[u8]) {
-        if at > self.joined.len() {
-            return self.early.push((at, bytes.to_vec()));
-        }
-        self.append(at, bytes);
-        while let Some(place) = self.early.iter().position(|(at, _)| *at <= self.joined.len()) {
-            let (at, bytes) = self.early.swap_remove(place);
-            self.append(at, &bytes);
-        }
+        self.early.take_into(at as u64, bytes, &mut self.joined);
     }
 
-    fn append(&mut self, at: usize, bytes: &[u8]) {
-        let known = self.joined.len() - at;
-        self.joined.extend_from_slice(bytes.get(known..).unwrap_or_default());
+    fn is_too_much(&mut self) -> bool {
+        let len = self.joined.len() + self.early.waiting();
+        let has_room = self.share.set(len);
+        !has_room || len > WAITING_MAX || self.looked_at > LOOKED_AT_MAX || self.early.was_torn()
     }
 }
 
@@ -219,7 +268,7 @@ mod tests {
     #[test]
     fn a_message_waits_for_the_bytes_it_wants_in_any_order() {
         let mut pdus = Pdus::default();
-        pdus.begin(1, b"ab", 3, Wants::Bytes(6), 1);
+        pdus.begin(1, b"ab", 3, Wants::Bytes(6), 1, &Room::default());
         assert!(pdus.repeats(1, 3, 2) && !pdus.repeats(3, 5, 2));
         let pdu = pdus.find(5).expect("it was begun");
         assert!(pdu.covers(5) && pdu.covers(8) && !pdu.covers(9));
@@ -231,7 +280,7 @@ mod tests {
     #[test]
     fn what_the_reader_leaves_of_a_whole_message_begins_the_next() {
         let mut pdus = Pdus::default();
-        pdus.begin(1, b"ab", 3, Wants::Segment, 1);
+        pdus.begin(1, b"ab", 3, Wants::Segment, 1, &Room::default());
         let whole = match pdus.find(3).expect("it was begun").add(3, b"cdef", false, 2) {
             Added::Whole(whole) => whole,
             other => panic!("{other:?}"),
@@ -245,7 +294,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut pdus = Pdus::default();
-        pdus.begin(0, b"", 0, Wants::UntilFin, 1);
+        pdus.begin(0, b"", 0, Wants::UntilFin, 1, &Room::default());
         let piece = vec![0; 1 << 16];
         let given_up = (0..200).any(|count: u32| {
             let seq = count << 16;
@@ -253,8 +302,55 @@ mod tests {
         });
         assert!(given_up);
         for seq in 0..1000 {
-            pdus.begin(seq * 10, b"x", seq * 10 + 1, Wants::Segment, 1);
+            pdus.begin(seq * 10, b"x", seq * 10 + 1, Wants::Segment, 1, &Room::default());
         }
         assert!(pdus.known.len() <= KNOWN_MAX);
+    }
+
+    #[test]
+    fn what_waits_is_counted_over_all_connections_and_given_back() {
+        let (room, mut all) = (Room::default(), Vec::new());
+        let message = vec![0; WAITING_MAX - 1];
+        for _ in 0..ROOM / message.len() {
+            let mut pdus = Pdus::default();
+            pdus.begin(0, &message, 0, Wants::UntilFin, 1, &room);
+            all.push(pdus);
+        }
+        let mut more = Pdus::default();
+        more.begin(0, &message, 0, Wants::UntilFin, 1, &room);
+        assert_eq!(
+            more.find(0).expect("it was begun").add(WAITING_MAX as u32 - 1, b"x", true, 2),
+            Added::TooLong
+        );
+        drop((all, more));
+        assert_eq!(room.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn many_small_pieces_in_the_wrong_order_are_joined_at_once() {
+        let mut pdus = Pdus::default();
+        pdus.begin(0, b"", 0, Wants::Bytes(50_000), 1, &Room::default());
+        let pdu = pdus.find(0).expect("it was begun");
+        for seq in (1..50_000).rev() {
+            assert_eq!(pdu.add(seq, b"x", seq < 49_999, 2), Added::Waits);
+        }
+        assert_eq!(pdu.add(0, b"x", true, 2), Added::Whole(vec![b'x'; 50_000]));
+    }
+
+    #[test]
+    fn a_message_that_is_looked_at_too_often_is_given_up() {
+        let mut pdus = Pdus::default();
+        pdus.begin(0, &[0; 1000], 1000, Wants::Segment, 1, &Room::default());
+        let given_up = (1u32..).map(|count| count * 1000).find(|seq| {
+            let pdu = pdus.find(*seq).expect("it was begun");
+            match pdu.add(*seq, &[0; 1000], false, 2) {
+                Added::Whole(whole) => {
+                    pdus.go_on(*seq, seq + 1000, 0, whole, Wants::Segment);
+                    false
+                }
+                _ => true,
+            }
+        });
+        assert!(given_up.is_some_and(|seq| seq < WAITING_MAX as u32), "{given_up:?}");
     }
 }

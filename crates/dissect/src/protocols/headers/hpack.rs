@@ -1,6 +1,6 @@
 //! Header blocks of HTTP/2 (RFC 7541).
 
-use super::{Header, Table, integer, string, tables};
+use super::{Header, SECTION_MAX, Table, integer, string, tables};
 use crate::cursor::{Cursor, Data, Read, Short};
 
 /// What a direction's blocks have taught.
@@ -32,11 +32,15 @@ const LINES_MAX: usize = 1000;
 impl Decoder {
     /// Reads a block. What could be read comes back in any case; `Err`: the rest could not.
     pub(crate) fn block<'d>(&mut self, block: Data<'d>) -> (Vec<Line<'d>>, Read) {
-        let (mut c, mut lines) = (block.cursor(), Vec::new());
+        let (mut c, mut lines, mut size) = (block.cursor(), Vec::new(), 0);
         while !c.is_done() {
-            let read = if lines.len() < LINES_MAX { self.line(&mut c) } else { Err(Short) };
+            let may_go_on = lines.len() < LINES_MAX && size < SECTION_MAX;
+            let read = if may_go_on { self.line(&mut c) } else { Err(Short) };
             match read {
-                Ok(line) => lines.push(line),
+                Ok(line) => {
+                    size += if let Line::Header(header) = &line { header.len() } else { 0 };
+                    lines.push(line);
+                }
                 Err(Short) => {
                     self.is_lost = true;
                     return (lines, Err(Short));

@@ -1,6 +1,6 @@
 //! Field sections of HTTP/3 (RFC 9204), and the encoder's stream that fills the table they refer to.
 
-use super::{Header, Table, integer, string, tables};
+use super::{Header, SECTION_MAX, Table, integer, string, tables};
 use crate::cursor::{Cursor, Data, Read, Short};
 
 /// What one side's encoder has taught.
@@ -113,12 +113,14 @@ impl Decoder {
         }
         let base = if is_behind { count.checked_sub(delta + 1) } else { count.checked_add(delta) };
         let base = base.ok_or(Unread::Broken)?;
-        let mut lines = Vec::new();
+        let (mut lines, mut size) = (Vec::new(), 0);
         while !c.is_done() {
-            if lines.len() == LINES_MAX {
+            if lines.len() == LINES_MAX || size >= SECTION_MAX {
                 return Err(Unread::Broken);
             }
-            lines.push(self.line(&mut c, base)?);
+            let line = self.line(&mut c, base)?;
+            size += line.len();
+            lines.push(line);
         }
         Ok(lines)
     }

@@ -85,6 +85,18 @@ fn huffman_refuses_the_end_symbol_and_long_padding() {
     assert_eq!(huffman::decode(&[0x00]), None, "padding of zeros");
 }
 
+#[test]
+fn an_index_that_stands_for_much_is_not_written_out_without_end() {
+    let mut decoder = Decoder::default();
+    // The table gets 262,144 bytes, and a header of 200,000.
+    let mut block = bytes("3fe1 ff0f 4001 61 7fc1 990c");
+    block.extend(vec![b'x'; 200_000]);
+    assert_eq!(decoder.block(data(&block)).1, Ok(()));
+    let bomb = vec![0xBE; 1000];
+    let (lines, result) = decoder.block(data(&bomb));
+    assert!(result.is_err() && lines.len() == 2, "{} lines", lines.len());
+}
+
 proptest! {
     #[test]
     fn no_block_makes_it_panic_or_keep_much(blocks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 1..8)) {

@@ -132,9 +132,11 @@ impl Connection {
             self.calls.insert(block.stream, (String::from_utf8_lossy(path).into_owned(), side));
         }
         if let Some(grpc) = grpc {
-            if self.sides[side].grpc.len() < GRPC_STREAMS_MAX {
-                self.sides[side].grpc.insert(block.stream, grpc);
+            let streams = &mut self.sides[side].grpc;
+            if streams.len() >= GRPC_STREAMS_MAX {
+                streams.pop_first();
             }
+            streams.insert(block.stream, grpc);
         } else if !block.ends && (is_answer || !self.sides[side].bodies.contains_key(&block.stream)) {
             let bodies = &mut self.sides[side].bodies;
             if bodies.len() >= GRPC_STREAMS_MAX {
@@ -149,9 +151,20 @@ impl Connection {
             if let Some(body) = self.sides[side].bodies.remove(&block.stream) {
                 body.end(cx);
             }
+            // Calls end with trailers: nothing more comes of this side's.
+            self.sides[side].grpc.remove(&block.stream);
             cx.piece(Carrier::Http2, u64::from(block.stream), side, bytes.first(0), true);
         }
         Ok(())
+    }
+
+    /// A stream was cut off: nothing more comes of it.
+    pub(super) fn reset(&mut self, stream: u32) {
+        for side in &mut self.sides {
+            side.grpc.remove(&stream);
+            side.bodies.remove(&stream);
+        }
+        self.calls.remove(&stream);
     }
 
     /// A stream's next bytes.

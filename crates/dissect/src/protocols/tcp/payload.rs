@@ -188,7 +188,8 @@ fn begin(cx: &mut Context<'_>, side: usize, seq: u32, bytes: Data<'_>, next: u32
     let rest = bytes.from(used);
     if rest.len() <= BEGINNING_MAX {
         let number = cx.number;
-        flow(cx).sides[side].pdus.begin(seq.wrapping_add(used as u32), rest.bytes, next, wants, number);
+        let (seq, room) = (seq.wrapping_add(used as u32), cx.state.room.clone());
+        flow(cx).sides[side].pdus.begin(seq, rest.bytes, next, wants, number, &room);
     }
     cx.add(&SEGMENT_DATA, rest, 0, rest.len(), 0);
 }
