@@ -211,6 +211,13 @@ impl<'a> Context<'a> {
         self.layer_again(protocol, data, read);
     }
 
+    /// What lies within the layer that was just shown, and is read behind it.
+    pub(crate) fn deeper(&mut self, read: impl FnOnce(&mut Self)) {
+        self.nesting += 1;
+        read(self);
+        self.nesting -= 1;
+    }
+
     /// A further message of the layer that was just shown: in the tree it stands for itself, among the packet's
     /// protocols it is not counted again.
     pub(crate) fn layer_again<'d>(

@@ -271,7 +271,7 @@ fn message(
         return Some(whole.len());
     }
     let line = line_of(bytes.bytes);
-    if line.is_none() && cx.can_wait {
+    if line.is_none() && cx.can_wait && bytes.len() <= length::HEAD_MAX {
         return None;
     }
     let line = line.map_or(bytes.bytes, |(line, _)| line);

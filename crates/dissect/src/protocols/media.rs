@@ -160,10 +160,8 @@ fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
             .split(';')
             .find_map(|part| part.trim().strip_prefix("boundary=").map(|word| word.trim_matches('"')));
         if let Some(boundary) = boundary.filter(|word| !word.is_empty()) {
-            let mark = format!("--{boundary}");
-            let mut marks = data.bytes.windows(mark.len()).enumerate();
-            let mut starts =
-                std::iter::from_fn(|| marks.find(|(_, bytes)| *bytes == mark.as_bytes()).map(|(at, _)| at));
+            let mark = format!("--{boundary}").into_bytes();
+            let mut starts = delimiters(data.bytes, &mark);
             let mut start = starts.next();
             for end in starts.take(PARTS_MAX) {
                 let begins = start.replace(end).unwrap_or(0) + mark.len();
@@ -172,10 +170,28 @@ fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         }
         c.skip(c.left())
     });
-    for (kind, body) in bodies {
-        let kind: &[u8] = if kind.is_empty() { b"text/plain" } else { kind.bytes };
-        dissect(cx, kind, body);
-    }
+    cx.deeper(|cx| {
+        for (kind, body) in bodies {
+            let kind: &[u8] = if kind.is_empty() { b"text/plain" } else { kind.bytes };
+            dissect(cx, kind, body);
+        }
+    });
+}
+
+/// Where lines begin that are a boundary (RFC 2046 5.1.1): the mark, two hyphens behind the last one, spaces.
+fn delimiters<'b>(bytes: &'b [u8], mark: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    let mut next = Some(0);
+    let lines = std::iter::from_fn(move || {
+        let at = next?;
+        next = bytes[at..].iter().position(|byte| *byte == b'\n').map(|end| at + end + 1);
+        Some(at)
+    });
+    lines.filter(move |at| {
+        bytes[*at..].strip_prefix(mark).is_some_and(|rest| {
+            let rest = rest.strip_prefix(b"--").unwrap_or(rest);
+            rest.first().is_none_or(u8::is_ascii_whitespace)
+        })
+    })
 }
 
 /// So many parts are shown.
@@ -224,4 +240,41 @@ pub(crate) fn lines(cx: &mut Context<'_>, data: Data<'_>) {
 
 fn show(cx: &mut Context<'_>, protocol: &'static Protocol, data: Data<'_>) {
     cx.layer(protocol, data, |_, c| c.skip(c.left()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    /// The layers that a body has.
+    fn layers(kind: &str, body: &[u8]) -> Vec<&'static str> {
+        let (mut arena, mut state) = (Arena::new(), State::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        dissect(&mut cx, kind.as_bytes(), Data { bytes: body, at: 0, source: 0 });
+        arena.layers.iter().map(|protocol| protocol.layer.name).collect()
+    }
+
+    #[test]
+    fn a_boundary_that_begins_another_is_none() {
+        let body = b"--a\r\n\r\nx\r\n--a\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n--ab\r\n--a--\r\n";
+        let shown = layers("multipart/mixed; boundary=a", body);
+        assert_eq!(shown, ["mime_multipart", "data-text-lines", "png"]);
+    }
+
+    #[test]
+    fn parts_within_parts_end_somewhere() {
+        let block = [&[b'-'; 70][..], b"\r\nContent-Type: multipart/x;boundary=-\r\n\r\n"].concat();
+        assert!(layers("multipart/x;boundary=-", &block.repeat(20)).len() <= 1);
+        let deep: Vec<u8> = (0..20_000)
+            .flat_map(|level| {
+                let (own, next) = (level, level + 1);
+                format!("--{own}\r\nContent-Type: multipart/x;boundary={next}\r\n\r\n").into_bytes()
+            })
+            .chain((0..20_000).rev().flat_map(|level| format!("\r\n--{level}--\r\n").into_bytes()))
+            .collect();
+        let shown = layers("multipart/x;boundary=0", &deep);
+        assert!((8..64).contains(&shown.len()), "{} layers", shown.len());
+    }
 }

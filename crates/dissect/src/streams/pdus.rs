@@ -14,7 +14,7 @@ const WAITING_MAX: usize = 4 << 20;
 const ROOM: usize = 256 << 20;
 /// A reader that cannot tell how long a message is looks at it anew with each segment. It is given up when that many
 /// bytes were looked at, so that many small segments do not cost the square of their number.
-const LOOKED_AT_MAX: usize = 1 << 30;
+const LOOKED_AT_MAX: u64 = 6 << 30;
 /// So many messages are remembered, to know what is sent again.
 const KNOWN_MAX: usize = 48;
 /// A message that ends with the stream; the same distance as in Wireshark.
@@ -93,7 +93,7 @@ struct Parts {
     is_done: bool,
     share: Share,
     /// So many bytes were looked at by readers that found it unfinished.
-    looked_at: usize,
+    looked_at: u64,
 }
 
 /// What became of a piece that was added.
@@ -236,9 +236,9 @@ impl Pdu {
 
 impl Parts {
     /// A message that begins with `joined`, at which a reader has just looked.
-    fn begin(joined: Vec<u8>, room: &Room, looked_at: usize) -> Parts {
+    fn begin(joined: Vec<u8>, room: &Room, looked_at: u64) -> Parts {
         let early = Offsets::after(joined.len() as u64, WAITING_MAX);
-        let looked_at = looked_at + joined.len();
+        let looked_at = looked_at + joined.len() as u64;
         let mut share = Share { room: room.clone(), bytes: 0 };
         share.set(joined.len());
         Parts { joined, early, total: None, is_done: false, share, looked_at }

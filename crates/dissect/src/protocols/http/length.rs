@@ -6,7 +6,7 @@ use super::{Method, Session};
 use crate::context::Context;
 
 /// A message's headers are not longer.
-const HEAD_MAX: usize = 128 << 10;
+pub(super) const HEAD_MAX: usize = 128 << 10;
 
 /// A status that has no body, or one whose length is nothing (RFC 9110 6.4.1).
 pub(super) fn is_bodiless(session: &Session, line: &[u8]) -> bool {
@@ -23,7 +23,7 @@ pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless:
     let (mut length, mut chunked) = (None, false);
     let mut at = 0;
     loop {
-        let Some((line, used)) = line_of(&bytes[at..]) else { return false };
+        let Some((line, used)) = line_of(&bytes[at..]) else { return bytes.len() > HEAD_MAX };
         at += used;
         if line.is_empty() {
             break;
@@ -76,8 +76,7 @@ pub(super) fn chunks_length(bytes: &[u8]) -> Chunks {
         let Some(size) = chunk_size(line) else { return Chunks::Broken };
         at += used;
         if size == 0 {
-            let Some((_, used)) = line_of(&bytes[at..]) else { return Chunks::GoOn };
-            return Chunks::End(at + used);
+            return trailers_length(&bytes[at..]).map_or(Chunks::GoOn, |len| Chunks::End(at + len));
         }
         if bytes.len() - at + used <= size {
             return Chunks::GoOn;
@@ -86,10 +85,41 @@ pub(super) fn chunks_length(bytes: &[u8]) -> Chunks {
     }
 }
 
+/// The lines behind the last chunk (RFC 9112 7.1.2), with the empty one that ends them; nothing if they go on.
+fn trailers_length(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at <= HEAD_MAX {
+        let Some((line, used)) = line_of(&bytes[at..]) else { break };
+        at += used;
+        if line.is_empty() {
+            return Some(at);
+        }
+    }
+    (bytes.len() > HEAD_MAX).then_some(at)
+}
+
 /// The number before a chunk, if it is one.
 pub(super) fn chunk_size(line: &[u8]) -> Option<usize> {
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     let len = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let size = usize::from_str_radix(std::str::from_utf8(&digits[..len]).ok()?, 16).ok()?;
     (size <= 1 << 31).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_end_with_the_empty_line_behind_their_trailers() {
+        let plain = b"3\r\nabc\r\n0\r\n\r\n";
+        assert_eq!(chunks_length(&[plain, &b"HTTP/1.1 200"[..]].concat()), Chunks::End(plain.len()));
+        let trailers = b"3\r\nabc\r\n0\r\nDigest: x\r\nServer-Timing: y\r\n\r\n";
+        assert_eq!(chunks_length(&[trailers, &b"HTTP/1.1 200"[..]].concat()), Chunks::End(trailers.len()));
+        for len in 0..trailers.len() {
+            assert_eq!(chunks_length(&trailers[..len]), Chunks::GoOn, "{len} bytes");
+        }
+        let endless = [&b"0\r\n"[..], &vec![b'x'; 2 * HEAD_MAX]].concat();
+        assert!(matches!(chunks_length(&endless), Chunks::End(_)));
+    }
 }
