@@ -271,7 +271,7 @@ impl SignedZone {
         } else {
             Reply::failed(5, None)
         };
-        Some(server::envelope(&packet, over_udp, reply, None))
+        Some(server::envelope(&packet, server::limit(&packet, over_udp, 0), reply, None))
     }
 
     /// What the zone says to a question as a packet; with signatures and denials, if they are wanted.

@@ -110,6 +110,11 @@ impl Authority {
     /// The answer to `query`, or `None` for what deserves none: fewer octets than a header, and responses (answering
     /// those lets two servers talk for ever).
     pub fn answer(&self, query: &[u8], over_udp: bool) -> Option<Vec<u8>> {
+        self.answer_with_room(query, over_udp, 0)
+    }
+
+    /// [`Authority::answer`], so many octets shorter than it may be: room for a signature.
+    pub fn answer_with_room(&self, query: &[u8], over_udp: bool, room: usize) -> Option<Vec<u8>> {
         let peek = Peek::at(query).filter(|peek| !peek.is_response && query.len() >= HEADER_LEN)?;
         if peek.opcode != 0 {
             return Some(bare_error(peek, hickory_proto::op::ResponseCode::NotImp));
@@ -118,7 +123,7 @@ impl Authority {
             Ok(packet) if packet.questions.len() == 1 => packet,
             _ => return Some(bare_error(peek, hickory_proto::op::ResponseCode::FormErr)),
         };
-        Some(envelope(&packet, over_udp, self.reply(&packet), self.identity.as_deref()))
+        Some(envelope(&packet, limit(&packet, over_udp, room), self.reply(&packet), self.identity.as_deref()))
     }
 
     fn reply(&self, packet: &Packet) -> Reply {
@@ -181,8 +186,15 @@ impl Authority {
     }
 }
 
-/// A reply in wire form, within what the asker takes: additional records go first, then all with TC.
-pub(super) fn envelope(query: &Packet, over_udp: bool, reply: Reply, identity: Option<&str>) -> Vec<u8> {
+/// Octets that an answer to this query may have, less `room`.
+pub(super) fn limit(query: &Packet, over_udp: bool, room: usize) -> usize {
+    let announced = query.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
+    let limit = if over_udp { announced.clamp(UDP_PAYLOAD_PLAIN, UDP_PAYLOAD) } else { u16::MAX };
+    usize::from(limit).saturating_sub(room)
+}
+
+/// A reply in wire form, within this limit: additional records go first, then all with TC.
+pub(super) fn envelope(query: &Packet, limit: usize, reply: Reply, identity: Option<&str>) -> Vec<u8> {
     let opt = query.opt.as_ref().map(|asked| {
         let mut opt = Opt { payload: UDP_PAYLOAD, dnssec_ok: asked.dnssec_ok, ..Opt::default() };
         if let Some(code) = reply.extended_error {
@@ -208,14 +220,12 @@ pub(super) fn envelope(query: &Packet, over_udp: bool, reply: Reply, identity: O
         opt,
     };
     response.set_rcode(reply.rcode.into());
-    let announced = query.opt.as_ref().map_or(UDP_PAYLOAD_PLAIN, |opt| opt.payload);
-    let limit = if over_udp { announced.clamp(UDP_PAYLOAD_PLAIN, UDP_PAYLOAD) } else { u16::MAX };
-    if let Some(bytes) = response.write(usize::from(limit)) {
+    if let Some(bytes) = response.write(limit) {
         return bytes;
     }
     if !reply.glue_needed {
         response.additionals.clear();
-        if let Some(bytes) = response.write(usize::from(limit)) {
+        if let Some(bytes) = response.write(limit) {
             return bytes;
         }
     }
@@ -223,7 +233,8 @@ pub(super) fn envelope(query: &Packet, over_udp: bool, reply: Reply, identity: O
     response.answers.clear();
     response.authorities.clear();
     response.additionals.clear();
-    response.write(usize::from(limit)).unwrap_or_default()
+    // What is left has to go out, whatever room a signature wants.
+    response.write(limit).or_else(|| response.write(usize::from(u16::MAX))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -168,8 +168,7 @@ impl Keyring {
         match verified {
             Err(why) => Checked::Refused(why, refusal(bytes, &found, why, None, now)),
             Ok(()) if !found.fits(now) => {
-                let mut session = session(&found.mac);
-                let refused = refusal(bytes, &found, Error::BadTime, Some(&mut session), now);
+                let refused = refusal(bytes, &found, Error::BadTime, Some(&mut session(&found.mac)), now);
                 Checked::Refused(Error::BadTime, refused)
             }
             Ok(()) => Checked::Signed(Box::new(session(&found.mac)), message),
@@ -205,12 +204,19 @@ impl Session {
         self.sign_with(now, message, 0, Vec::new())
     }
 
-    fn sign_with(&mut self, now: u64, message: &[u8], error: u16, other: Vec<u8>) -> Vec<u8> {
+    /// How many octets longer a message is once it is signed.
+    pub fn room(&self) -> usize {
+        let names = name_to_wire(&self.key.name).len() + name_to_wire(&self.key.algorithm).len();
+        // Type, class, TTL and length; time, fudge, the code's length, id, error and the other data's length.
+        names + 10 + 16 + self.key.key.algorithm().digest_algorithm().output_len()
+    }
+
+    fn sign_with(&mut self, time: u64, message: &[u8], error: u16, other: Vec<u8>) -> Vec<u8> {
         let id = message.get(..2).map_or(0, |id| u16::from_be_bytes([id[0], id[1]]));
         let mut record = Record {
             name: self.key.name.clone(),
             algorithm: self.key.algorithm.clone(),
-            time: now,
+            time,
             fudge: FUDGE,
             mac: Vec::new(),
             id,
@@ -283,7 +289,8 @@ fn refusal(query: &[u8], found: &Record, why: Error, session: Option<&mut Sessio
     message[2] = 0x80 | peek.opcode << 3;
     message[3] = NOTAUTH;
     match session {
-        Some(session) => session.sign_with(now, &message, why.code(), now.to_be_bytes()[2..].to_vec()),
+        // The asker's time, so that it can verify this; ours stands in the other data (RFC 8945 section 5.2.3).
+        Some(session) => session.sign_with(found.time, &message, why.code(), now.to_be_bytes()[2..].to_vec()),
         None => {
             let (mac, other) = (Vec::new(), Vec::new());
             let record =

@@ -144,14 +144,30 @@ pub fn changed(
     signed: bool,
     packet: &Packet,
 ) -> Result<Option<Vec<RawRecord>>, u16> {
-    prerequisites(origin, records, &packet.answers)?;
+    // Only what stands at the names of the message is looked at: many changes of a large zone cost no more than one.
+    let names = packet.answers.iter().chain(&packet.authorities).map(|one| one.name.to_lowercase());
+    let mut before: ByName = names.map(|name| (name, Vec::new())).collect();
+    for own in records {
+        if let Some(list) = before.get_mut(&own.name) {
+            list.push(own.clone());
+        }
+    }
+    prerequisites(origin, &before, &packet.answers)?;
     prescan(origin, &packet.authorities, signed)?;
-    let new = apply(origin, records, &packet.authorities);
-    if new.as_ref().is_some_and(|new| new.len() > RECORDS_MAX.max(records.len())) {
+    let after = apply(origin, before.clone(), &packet.authorities);
+    if after == before {
+        return Ok(None);
+    }
+    let rest = records.iter().filter(|own| !before.contains_key(&own.name)).cloned();
+    let new: Vec<RawRecord> = rest.chain(after.into_values().flatten()).collect();
+    if new.len() > RECORDS_MAX.max(records.len()) {
         return Err(code::REFUSED);
     }
-    Ok(new)
+    Ok(Some(new))
 }
+
+/// Records by their names, in lower case.
+type ByName = BTreeMap<Name, Vec<RawRecord>>;
 
 /// The zone that is served as it is, after an update, with a later serial; `None`: it changes nothing.
 pub fn changed_zone(zone: &SignedZone, packet: &Packet) -> Result<Option<Arc<SignedZone>>, u16> {
@@ -176,9 +192,8 @@ fn raised(origin: &Name, mut records: Vec<RawRecord>, serial: u32) -> Vec<RawRec
 }
 
 /// What an update says is to be there, or not, before it is done (RFC 2136 section 3.2). The error is the response code.
-fn prerequisites(origin: &Name, records: &[RawRecord], wanted: &[RawRecord]) -> Result<(), u16> {
-    let is_at = |name: &Name| records.iter().any(|own| own.name == *name);
-    let has = |name: &Name, rtype| records.iter().any(|own| own.name == *name && own.rtype == rtype);
+fn prerequisites(origin: &Name, there: &ByName, wanted: &[RawRecord]) -> Result<(), u16> {
+    let at = |name: &Name| there.get(name).map(Vec::as_slice).unwrap_or_default();
     let mut exact: BTreeMap<(Name, u16), BTreeSet<Vec<u8>>> = BTreeMap::new();
     for one in wanted {
         if one.ttl != 0 {
@@ -188,12 +203,13 @@ fn prerequisites(origin: &Name, records: &[RawRecord], wanted: &[RawRecord]) -> 
             return Err(code::NOTZONE);
         }
         let any_type = one.rtype == RecordType::ANY;
+        let there = at(&one.name).iter().any(|own| any_type || own.rtype == one.rtype);
         match one.class {
             ANY | NONE if !one.data.is_empty() => return Err(code::FORMERR),
-            ANY if any_type && !is_at(&one.name) => return Err(code::NXDOMAIN),
-            NONE if any_type && is_at(&one.name) => return Err(code::YXDOMAIN),
-            ANY if !any_type && !has(&one.name, one.rtype) => return Err(code::NXRRSET),
-            NONE if !any_type && has(&one.name, one.rtype) => return Err(code::YXRRSET),
+            ANY if any_type && !there => return Err(code::NXDOMAIN),
+            NONE if any_type && there => return Err(code::YXDOMAIN),
+            ANY if !there => return Err(code::NXRRSET),
+            NONE if there => return Err(code::YXRRSET),
             ANY | NONE => {}
             CLASS_IN if !any_type => {
                 let key = (one.name.to_lowercase(), one.rtype.into());
@@ -203,7 +219,7 @@ fn prerequisites(origin: &Name, records: &[RawRecord], wanted: &[RawRecord]) -> 
         }
     }
     for ((name, rtype), data) in exact {
-        let own = records.iter().filter(|own| own.name == name && u16::from(own.rtype) == rtype);
+        let own = at(&name).iter().filter(|own| u16::from(own.rtype) == rtype);
         let own: BTreeSet<Vec<u8>> = own.map(|own| rdata::canonical(own.rtype, &own.data)).collect();
         if own != data {
             return Err(code::NXRRSET);
@@ -228,8 +244,11 @@ fn prescan(origin: &Name, changes: &[RawRecord], signed: bool) -> Result<(), u16
         if !fits {
             return Err(code::FORMERR);
         }
-        // What signing makes is nobody else's to write.
-        if signed && !any_type && made_by_signing(change.rtype) {
+        // What signing makes is nobody else's to write; and a zone that is not signed here would only be broken by it,
+        // and closed to the update that mends it.
+        let breaks =
+            change.class == CLASS_IN && !matches!(change.rtype, RecordType::CDS | RecordType::CDNSKEY);
+        if !any_type && made_by_signing(change.rtype) && (signed || breaks) {
             return Err(code::REFUSED);
         }
     }
@@ -264,39 +283,37 @@ fn is_readable(record: &RawRecord) -> bool {
     fits && whole.is_some_and(|packet| packet.answers[0].data == record.data)
 }
 
-/// The records after these changes (RFC 2136 section 3.4.2); `None`: nothing changes. A SOA among them counts if its
-/// serial is newer; the serial of the others is the caller's to raise.
-fn apply(origin: &Name, records: &[RawRecord], changes: &[RawRecord]) -> Option<Vec<RawRecord>> {
-    let mut all = records.to_vec();
+/// The records after these changes (RFC 2136 section 3.4.2). A SOA among them counts if its serial is newer; the serial
+/// of the others is the caller's to raise.
+fn apply(origin: &Name, mut all: ByName, changes: &[RawRecord]) -> ByName {
     for change in changes {
-        let name = change.name.to_lowercase();
+        let (name, apex) = (change.name.to_lowercase(), change.name == *origin);
+        let own = all.entry(name.clone()).or_default();
         match change.class {
-            CLASS_IN => add(origin, &mut all, RawRecord { name, ..change.clone() }),
-            ANY => all.retain(|own| own.name != name || keeps(origin, own, change.rtype)),
-            _ => remove(origin, &mut all, &RawRecord { name, ..change.clone() }),
+            CLASS_IN => add(apex, own, RawRecord { name, ..change.clone() }),
+            ANY => own.retain(|own| keeps(apex, own, change.rtype)),
+            _ => remove(apex, own, change),
         }
     }
-    (all != records).then_some(all)
+    all
 }
 
 /// Whether a record stays when all of a type at its name go, or everything: the zone's own SOA and servers do.
-fn keeps(origin: &Name, own: &RawRecord, rtype: RecordType) -> bool {
+fn keeps(apex: bool, own: &RawRecord, rtype: RecordType) -> bool {
     let concerned = rtype == RecordType::ANY || own.rtype == rtype;
-    !concerned || (own.name == *origin && matches!(own.rtype, RecordType::SOA | RecordType::NS))
+    !concerned || (apex && matches!(own.rtype, RecordType::SOA | RecordType::NS))
 }
 
-fn add(origin: &Name, all: &mut Vec<RawRecord>, new: RawRecord) {
-    let at = |own: &RawRecord| own.name == new.name;
+/// Adds a record to those of its name.
+fn add(apex: bool, all: &mut Vec<RawRecord>, new: RawRecord) {
     // RFC 2136 section 3.4.2.2: beside an alias nothing stands, and nothing becomes an alias.
-    let alias = all.iter().any(|own| at(own) && own.rtype == RecordType::CNAME);
-    let other =
-        all.iter().any(|own| at(own) && own.rtype != RecordType::CNAME && !made_by_signing(own.rtype));
+    let is_alias = |own: &RawRecord| own.rtype == RecordType::CNAME;
     match new.rtype {
-        RecordType::CNAME if other => return,
-        RecordType::CNAME => all.retain(|own| !at(own) || own.rtype != RecordType::CNAME),
+        RecordType::CNAME if all.iter().any(|own| !is_alias(own) && !made_by_signing(own.rtype)) => return,
+        RecordType::CNAME => all.retain(|own| !is_alias(own)),
         RecordType::SOA => {
-            let own = all.iter_mut().find(|own| own.rtype == RecordType::SOA && own.name == *origin);
-            let (Some(own), true) = (own, new.name == *origin) else { return };
+            let own = all.iter_mut().find(|own| own.rtype == RecordType::SOA);
+            let (Some(own), true) = (own, apex) else { return };
             let newer = match (soa_serial(&own.data), soa_serial(&new.data)) {
                 (Some(old), Some(new)) => is_newer(new, old),
                 _ => false,
@@ -306,11 +323,11 @@ fn add(origin: &Name, all: &mut Vec<RawRecord>, new: RawRecord) {
             }
             return;
         }
-        _ if alias => return,
+        _ if all.iter().any(is_alias) => return,
         _ => {}
     }
     let data = rdata::canonical(new.rtype, &new.data);
-    let same = |own: &RawRecord| at(own) && own.rtype == new.rtype;
+    let same = |own: &RawRecord| own.rtype == new.rtype;
     // One TTL for a set (RFC 2181 section 5.2).
     all.iter_mut().filter(|own| same(own)).for_each(|own| own.ttl = new.ttl);
     match all.iter_mut().find(|own| same(own) && rdata::canonical(own.rtype, &own.data) == data) {
@@ -319,9 +336,9 @@ fn add(origin: &Name, all: &mut Vec<RawRecord>, new: RawRecord) {
     }
 }
 
-fn remove(origin: &Name, all: &mut Vec<RawRecord>, gone: &RawRecord) {
-    let same = |own: &RawRecord| own.name == gone.name && own.rtype == gone.rtype;
-    let apex = gone.name == *origin;
+/// Takes a record from those of its name.
+fn remove(apex: bool, all: &mut Vec<RawRecord>, gone: &RawRecord) {
+    let same = |own: &RawRecord| own.rtype == gone.rtype;
     let last = all.iter().filter(|own| same(own)).count() == 1;
     if apex && (gone.rtype == RecordType::SOA || (gone.rtype == RecordType::NS && last)) {
         return;

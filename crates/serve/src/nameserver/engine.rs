@@ -385,9 +385,10 @@ impl State {
                     return self.update(network, now, from.ip(), query);
                 }
                 let date = || network.unix_time().as_secs();
-                let reply = zones.signed_as(date, query, |query| {
+                let reply = zones.signed_as(date, query, |query, room| {
                     let notice = keeper.notice(now, from.ip(), query);
-                    notice.or_else(|| zones.authority.answer(query, over_udp)).map(|reply| vec![reply])
+                    let answer = || zones.authority.answer_with_room(query, over_udp, room);
+                    notice.or_else(answer).map(|reply| vec![reply])
                 });
                 let reply = reply.and_then(|messages| messages.into_iter().next());
                 if let Some(reply) = &reply
@@ -544,6 +545,6 @@ impl Machine {
         if transport == Transport::Https {
             return None;
         }
-        zones.signed_as(date, query, |query| zones.transfer(from, query))
+        zones.signed_as(date, query, |query, _| zones.transfer(from, query))
     }
 }

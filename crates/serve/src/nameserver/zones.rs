@@ -28,22 +28,23 @@ pub struct Zones {
 
 impl Zones {
     /// What `answer` says to a query, signed as the query is (TSIG, RFC 8945 section 5): it gets the query without its
-    /// signature, or is not asked where that is not good. `date`: seconds since 1970.
+    /// signature, and how much room the answer's will want, or is not asked where that is not good. `date`: seconds
+    /// since 1970.
     pub(super) fn signed_as(
         &self,
         date: impl FnOnce() -> u64,
         query: &[u8],
-        answer: impl FnOnce(&[u8]) -> Option<Vec<Vec<u8>>>,
+        answer: impl FnOnce(&[u8], usize) -> Option<Vec<Vec<u8>>>,
     ) -> Option<Vec<Vec<u8>>> {
         let keys = &self.updates.keys;
         if keys.is_empty() {
-            return answer(query);
+            return answer(query, 0);
         }
         let date = date();
         match keys.check(date, query) {
-            Checked::Unsigned => answer(query),
+            Checked::Unsigned => answer(query, 0),
             Checked::Signed(mut session, message) => {
-                let messages = answer(&message)?;
+                let messages = answer(&message, session.room())?;
                 Some(messages.iter().map(|message| session.sign(date, message)).collect())
             }
             Checked::Refused(_, reply) => Some(vec![reply]),

@@ -84,3 +84,28 @@ fn a_transfer_is_the_whole_zone() {
     assert_eq!(records.len(), 7, "six records, and the SOA once more");
     assert!(records[0].rtype == RecordType::SOA && records[6].rtype == RecordType::SOA);
 }
+
+#[test]
+fn an_answer_leaves_room_for_its_signature() {
+    let texts = (0..20).map(|number| format!("many.shop.lab. 300 TXT {number:020}\n")).collect::<String>();
+    let records = master_records(&(SHOP.to_owned() + &texts), &Name::root()).expect("legal records");
+    let authority = Authority::new([Arc::new(SignedZone::new(&records).expect("a zone"))]);
+    let name = parse_name("many.shop.lab").expect("a name");
+    let query = Packet {
+        questions: vec![Question::new(name, RecordType::TXT)],
+        opt: Some(Opt { payload: 1232, ..Opt::default() }),
+        ..Packet::default()
+    };
+    let query = query.write(512).expect("short");
+    let whole = authority.answer(&query, true).expect("an answer");
+    for (room, truncated) in
+        [(0, false), (1232 - whole.len(), false), (1233 - whole.len(), true), (1230, true)]
+    {
+        let answer = authority.answer_with_room(&query, true, room).expect("an answer");
+        assert_eq!(
+            Packet::read(&answer).expect("our own").header.truncated,
+            truncated,
+            "with room for {room}"
+        );
+    }
+}

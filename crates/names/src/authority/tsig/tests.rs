@@ -30,7 +30,9 @@ fn what_is_signed_is_known_on_the_other_side_and_so_are_the_answers() {
             let mut answer = query();
             answer[2] = 0x80;
             answer[3] = number;
+            let room = server.room();
             let signed = server.sign(NOW + 200, &answer);
+            assert_eq!(signed.len(), answer.len() + room);
             assert!(Packet::read(&signed).is_ok_and(|packet| packet.additionals.len() == 1));
             let mut changed = signed.clone();
             changed[3] ^= 1;
@@ -65,10 +67,13 @@ fn what_is_not_good_is_refused_by_its_code() {
     changed[14] ^= 1;
     let (why, reply) = refused(&ring, NOW, &changed);
     assert_eq!((why, error_of(&reply)), (Error::BadSig, (9, 16, 0, 0)));
-    // The times differ: signed, so that the asker learns ours (RFC 8945 section 5.2.3).
+    // The times differ: signed, so that the asker learns ours; with its own time, so that it can verify that
+    // (RFC 8945 section 5.2.3).
     let (why, reply) = refused(&ring, NOW + 301, &signed);
     assert_eq!((why, error_of(&reply)), (Error::BadTime, (9, 18, 32, 6)));
-    assert!(asker.clone().verify(NOW + 301, &reply).is_ok());
+    assert!(asker.clone().verify(NOW, &reply).is_ok());
+    let told = Record::find(&reply).expect("readable").expect("it is there").other;
+    assert_eq!(told, (NOW + 301).to_be_bytes()[2..]);
     assert!(matches!(ring.check(NOW, &query()), Checked::Unsigned));
     // Another record behind it.
     let mut late = signed.clone();

@@ -145,12 +145,35 @@ fn what_cannot_be_asked_for_is_told_by_its_code() {
     assert_eq!(with(&|one| one.class = ANY), Err(code::FORMERR), "data with class ANY");
     assert_eq!(with(&|one| one.rtype = RecordType::AXFR), Err(code::FORMERR));
     assert_eq!(with(&|one| one.data = [1, 2, 3][..].into()), Err(code::FORMERR), "no address");
+    // A key in a zone that is not signed here would close it to further updates.
+    let by_hand = |line: &str| changed(&origin(), &zone(), false, &message(&[line]));
+    assert_eq!(by_hand("add shop. 300 DNSKEY 257 3 15 AAAA"), Err(code::REFUSED));
+    assert_eq!(by_hand("add www.shop. 300 NSEC www.shop. A"), Err(code::REFUSED));
+    assert!(matches!(by_hand("add shop. 300 CDS 1 15 2 00"), Ok(Some(_))), "that is for the zone above");
+    assert_eq!(by_hand("delete shop. DNSKEY"), Ok(None), "what is not there may go");
     let zone = Arc::new(SignedZone::named(&origin(), &zone()).expect("a zone"));
     let new =
         changed_zone(&zone, &message(&["add new.shop. 60 A 192.0.2.9"])).expect("it may").expect("it is new");
     assert_eq!((zone.serial(), new.serial()), (7, 8), "the serial grows by itself");
     let set = message(&["add shop. 300 SOA ns.shop. nobody. 20 2 3 4 60"]);
     assert_eq!(changed_zone(&zone, &set).expect("it may").expect("it is new").serial(), 20);
+}
+
+/// Each change used to go through the whole zone: this took minutes.
+#[test]
+fn many_changes_of_a_large_zone_are_one_pass() {
+    let host = |number: u32| format!("n{number}.shop. 60 A 192.0.2.1\n");
+    let large = ZONE.to_owned() + &(0..50_000).map(host).collect::<String>();
+    let large = master_records(&large, &Name::root()).expect("legal records");
+    let lines: Vec<String> = (0..4_000)
+        .map(|number| format!("add {}", host(number * 20).trim().replace("192.0.2.1", "192.0.2.2")))
+        .collect();
+    let packet = message(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let new = changed(&origin(), &large, false, &packet).expect("it may").expect("it is new");
+    assert_eq!(new.len(), large.len() + 4_000);
+    let wanted: Vec<String> = (0..4_000).map(|number| format!("yx n{number}.shop. A")).collect();
+    let packet = message(&wanted.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(changed(&origin(), &large, false, &packet), Ok(None));
 }
 
 #[test]
