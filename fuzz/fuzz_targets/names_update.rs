@@ -50,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(zone.set(origin, RecordType::SOA).is_some_and(|set| set.data.len() == 1));
             assert!(zone.set(origin, RecordType::NS).is_some());
             let (old, new) = (ZONE.records(), zone.records());
-            let text = journal::head(origin, &journal::print_of(&old)) + &journal::step(&ZONE.change_to(&zone));
+            let text = journal::head(origin, &journal::print_of(&old), false) + &journal::step(&ZONE.change_to(&zone));
             let again = Journal::read(&text).expect("our own").on_top_of(origin, &old);
             let lines = |records: &[RawRecord]| records.iter().map(record_line).collect::<BTreeSet<_>>();
             assert_eq!(lines(&again), lines(&new), "{text}");

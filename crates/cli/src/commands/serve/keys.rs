@@ -174,10 +174,24 @@ pub(super) fn write_whole(file: &Path, text: &str, mode: u32) -> io::Result<()> 
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut fresh = file.as_os_str().to_owned();
     fresh.push(".new");
-    let mut to = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(mode).open(&fresh)?;
-    to.write_all(text.as_bytes())?;
-    to.sync_all()?;
-    fs::rename(&fresh, file)
+    // What a process that ended left there may be readable for more than this file shall be.
+    match fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let written =
+        fs::OpenOptions::new().create_new(true).write(true).mode(mode).open(&fresh).and_then(|mut to| {
+            to.write_all(text.as_bytes())?;
+            to.sync_all()?;
+            fs::rename(&fresh, file)
+        });
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written?;
+    // The new name has to outlast a power cut as the contents do.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {

@@ -82,7 +82,7 @@ impl Journals {
             found.unwrap_or_else(|| Journal { file: journal::print_of(records), ..Journal::default() });
         let now = journal.on_top_of(origin, records);
         let same = journal.file == journal::print_of(records);
-        let changes = if same { journal.changes.clone() } else { Vec::new() };
+        let changes = if same { journal.steps().to_vec() } else { Vec::new() };
         let mut kept = Kept { path, to: None, journal };
         if updates {
             kept.rebase(origin, records, &now).map_err(|error| unwritable(origin, &kept.path, &error))?;
@@ -137,6 +137,7 @@ impl Kept {
         let print = journal::print_of(file);
         if print != self.journal.file && !self.journal.changes.is_empty() {
             self.journal.changes = vec![Change::between(origin, file, now)];
+            self.journal.edited = true;
         }
         self.journal.file = print;
         self.write_whole(origin)
@@ -145,7 +146,8 @@ impl Kept {
     /// Writes all of it to a new file, which then takes the place of the old one.
     fn write_whole(&mut self, origin: &Name) -> io::Result<()> {
         let steps = self.journal.changes.iter().map(journal::step);
-        let text = journal::head(origin, &self.journal.file) + &steps.collect::<String>();
+        let text =
+            journal::head(origin, &self.journal.file, self.journal.edited) + &steps.collect::<String>();
         write_whole(&self.path, &text, 0o644)?;
         self.journal.whole = text.len();
         self.to = Some(OpenOptions::new().write(true).open(&self.path)?);

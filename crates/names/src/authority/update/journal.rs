@@ -10,9 +10,10 @@
 //! end
 //! ```
 //!
-//! A change without its `end` was not confirmed to anybody, and does not count.
+//! A change without its `end` was not confirmed to anybody, and does not count. `file PRINT edited` says that the first
+//! change leads from a file that people edited to what was served then: nobody ever had the version that it begins with.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hickory_proto::rr::{Name, RecordType};
@@ -28,6 +29,8 @@ use crate::wire::{CLASS_IN, RawRecord};
 pub struct Journal {
     /// What the zone's file said when the journal was begun: see [`print_of`].
     pub file: String,
+    /// The first change begins with a version that was never served.
+    pub edited: bool,
     /// The changes, the oldest first.
     pub changes: Vec<Change>,
     /// Octets up to the end of the last whole change.
@@ -44,9 +47,13 @@ pub fn print_of(records: &[RawRecord]) -> String {
     print
 }
 
-/// How a journal on top of a file with this print begins.
-pub fn head(origin: &Name, print: &str) -> String {
-    format!("; updates of {} (RFC 2136), on top of its zone's file\nfile {print}\n", name_text(origin))
+/// How a journal on top of a file with this print begins; `edited`: see [`Journal::edited`].
+pub fn head(origin: &Name, print: &str, edited: bool) -> String {
+    let edited = if edited { " edited" } else { "" };
+    format!(
+        "; updates of {} (RFC 2136), on top of its zone's file\nfile {print}{edited}\n",
+        name_text(origin)
+    )
 }
 
 /// A change as it stands in a journal.
@@ -73,7 +80,12 @@ impl Journal {
         let mut journal = Journal::default();
         let mut open: Option<Change> = None;
         let mut at = 0;
+        let last_end = text.rfind("\nend\n").map_or(0, |before| before + 1);
         for (number, line) in text.split_inclusive('\n').enumerate() {
+            // What a power cut left behind the last whole change may be anything.
+            if at > last_end && (open.is_some() || line.contains('\0')) {
+                break;
+            }
             at += line.len();
             if !line.ends_with('\n') {
                 // The process ended in the middle of it.
@@ -84,8 +96,9 @@ impl Journal {
             let words: Vec<&str> = line.split(' ').collect();
             match (&words[..], &mut open) {
                 ([first, ..], None) if first.is_empty() || first.starts_with(';') => journal.whole = at,
-                (["file", print], None) => {
+                (["file", print] | ["file", print, "edited"], None) => {
                     journal.file = (*print).to_owned();
+                    journal.edited = words.len() == 3;
                     journal.whole = at;
                 }
                 (["from", from, "to", to], None) => {
@@ -115,10 +128,9 @@ impl Journal {
     /// The records of the zone's file with the changes on top. Where the file says something else than when the journal
     /// was begun, what was added is added and what was taken away is taken away all the same, and the serial is a later one.
     pub fn on_top_of(&self, origin: &Name, file: &[RawRecord]) -> Vec<RawRecord> {
-        let mut records = file.to_vec();
-        for change in &self.changes {
-            apply(origin, &mut records, change);
-        }
+        let mut zone = Records::of(origin, file);
+        self.changes.iter().for_each(|change| zone.apply(origin, change));
+        let mut records = zone.into_list();
         let Some(last) = self.changes.last().map(|change| change.to) else { return records };
         let given = soa_of(origin, file).and_then(|soa| soa_serial(&soa.data)).unwrap_or(last);
         let same = self.file == print_of(file);
@@ -134,6 +146,11 @@ impl Journal {
         records
     }
 
+    /// The changes from one version that was served to the next: what other servers may be given as steps.
+    pub fn steps(&self) -> &[Change] {
+        &self.changes[usize::from(self.edited).min(self.changes.len())..]
+    }
+
     /// The same with no more than `max` changes, the oldest ones made one.
     pub fn shortened(mut self, max: usize) -> Journal {
         let surplus = self.changes.len().saturating_sub(max.max(1));
@@ -147,23 +164,72 @@ impl Journal {
 
 /// One change for several that follow each other.
 fn merged(changes: &[Change]) -> Change {
-    let mut whole = changes[0].clone();
-    for change in &changes[1..] {
-        let gone: BTreeSet<_> = change.removed.iter().map(identity).collect();
-        let came: BTreeSet<_> = whole.added.iter().map(identity).collect();
-        // What came in between and is gone again was never there; the first SOA is the one that it begins with.
-        whole.added.retain(|record| !gone.contains(&identity(record)));
-        let is_soa = |record: &RawRecord| record.rtype == RecordType::SOA;
-        let fresh =
-            change.removed.iter().filter(|record| !is_soa(record) && !came.contains(&identity(record)));
-        whole.removed.extend(fresh.cloned());
-        let (soa, rest): (Vec<RawRecord>, Vec<RawRecord>) = change.added.iter().cloned().partition(is_soa);
-        whole.added.retain(|record| !is_soa(record));
-        whole.added.splice(0..0, soa);
-        whole.added.extend(rest);
-        whole.to = change.to;
+    let is_soa = |record: &&RawRecord| record.rtype == RecordType::SOA;
+    let (mut gone, mut came) = (BTreeMap::new(), BTreeMap::new());
+    for change in changes {
+        for record in change.removed.iter().filter(|record| !is_soa(record)) {
+            let key = identity(record);
+            // What came in between and is gone again was never there.
+            if came.remove(&key).is_none() {
+                gone.insert(key, record.clone());
+            }
+        }
+        let added = change.added.iter().filter(|record| !is_soa(record));
+        came.extend(added.map(|record| (identity(record), record.clone())));
     }
-    whole
+    // It begins with the first SOA and ends with the last.
+    let (first, last) = (&changes[0], &changes[changes.len() - 1]);
+    let removed = first.removed.iter().filter(is_soa).cloned().chain(gone.into_values()).collect();
+    let added = last.added.iter().filter(is_soa).cloned().chain(came.into_values()).collect();
+    Change { from: first.from, to: last.to, removed, added }
+}
+
+/// The records of a zone, to be changed many times.
+struct Records {
+    soa: Vec<RawRecord>,
+    /// The others, each with its place.
+    rest: BTreeMap<(Name, u16, Vec<u8>), (usize, RawRecord)>,
+    /// The place of the next.
+    next: usize,
+}
+
+impl Records {
+    fn of(origin: &Name, file: &[RawRecord]) -> Records {
+        let is_soa = |own: &&RawRecord| own.rtype == RecordType::SOA && own.name == *origin;
+        let mut records =
+            Records { soa: file.iter().filter(is_soa).cloned().collect(), rest: BTreeMap::new(), next: 0 };
+        file.iter().filter(|own| !is_soa(own)).for_each(|own| records.add(own));
+        records
+    }
+
+    fn add(&mut self, record: &RawRecord) {
+        self.rest.entry(identity(record)).or_insert_with(|| (self.next, record.clone()));
+        self.next += 1;
+    }
+
+    fn apply(&mut self, origin: &Name, change: &Change) {
+        let is_soa = |own: &&RawRecord| own.rtype == RecordType::SOA && own.name == *origin;
+        for gone in change.removed.iter().filter(|own| !is_soa(own)) {
+            self.rest.remove(&identity(gone));
+        }
+        change.added.iter().filter(|own| !is_soa(own)).for_each(|own| self.add(own));
+        // Unless an update changed more of the SOA than its serial, the file's stays.
+        let (old, new) = (soa_of(origin, &change.removed), soa_of(origin, &change.added));
+        let mut raised = old.cloned();
+        raised.iter_mut().for_each(|old| set_serial(old, change.to));
+        if let Some(new) = new
+            && raised.as_ref() != Some(new)
+        {
+            self.soa.iter_mut().for_each(|own| *own = new.clone());
+        }
+    }
+
+    /// The SOA first, the others in the order of their coming.
+    fn into_list(self) -> Vec<RawRecord> {
+        let mut rest: Vec<(usize, RawRecord)> = self.rest.into_values().collect();
+        rest.sort_by_key(|(place, _)| *place);
+        self.soa.into_iter().chain(rest.into_iter().map(|(_, record)| record)).collect()
+    }
 }
 
 fn soa_of<'a>(origin: &Name, records: &'a [RawRecord]) -> Option<&'a RawRecord> {
@@ -176,27 +242,6 @@ fn set_serial(soa: &mut RawRecord, serial: u32) {
         let at = data.len() - 20;
         data[at..at + 4].copy_from_slice(&serial.to_be_bytes());
         soa.data = data.into();
-    }
-}
-
-fn apply(origin: &Name, records: &mut Vec<RawRecord>, change: &Change) {
-    let is_soa = |own: &RawRecord| own.rtype == RecordType::SOA && own.name == *origin;
-    let gone: BTreeSet<_> = change.removed.iter().filter(|own| !is_soa(own)).map(identity).collect();
-    records.retain(|own| !gone.contains(&identity(own)));
-    let mut there: BTreeSet<_> = records.iter().map(identity).collect();
-    for record in change.added.iter().filter(|own| !is_soa(own)) {
-        if there.insert(identity(record)) {
-            records.push(record.clone());
-        }
-    }
-    // Unless an update changed more of the SOA than its serial, the file's stays.
-    let (old, new) = (soa_of(origin, &change.removed), soa_of(origin, &change.added));
-    let mut raised = old.cloned();
-    raised.iter_mut().for_each(|old| set_serial(old, change.to));
-    if let Some(new) = new
-        && raised.as_ref() != Some(new)
-    {
-        records.iter_mut().filter(|own| is_soa(own)).for_each(|own| *own = new.clone());
     }
 }
 

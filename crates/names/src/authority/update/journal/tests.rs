@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -17,7 +19,7 @@ fn zone(serial: u32, more: &str) -> Vec<RawRecord> {
 /// The journal of a file and the versions after it.
 fn journal(versions: &[Vec<RawRecord>]) -> String {
     let steps = versions.windows(2).map(|pair| step(&Change::between(&origin(), &pair[0], &pair[1])));
-    head(&origin(), &print_of(&versions[0])) + &steps.collect::<String>()
+    head(&origin(), &print_of(&versions[0]), false) + &steps.collect::<String>()
 }
 
 fn read(text: &str) -> Journal {
@@ -54,6 +56,48 @@ fn what_was_not_finished_does_not_count() {
         assert_eq!(journal.changes.len(), usize::from(cut >= first), "{begun}");
         assert!(journal.whole <= cut);
     }
+}
+
+#[test]
+fn what_a_power_cut_left_does_not_count() {
+    let good = journal(&[zone(7, OLD), zone(8, NEW)]);
+    for tail in [
+        "\0\0\0\n\0",
+        "from 8 to 9\n- www.sh\0\0\n",
+        "from 8 to 9\n+ www.shop. 60 I\n",
+        "from 8 to 9\nfrom 8 to 9\n",
+    ] {
+        let journal = read(&(good.clone() + tail));
+        assert_eq!((journal.changes.len(), journal.whole), (1, good.len()), "{tail:?}");
+        let in_the_middle = good.clone() + tail + "end\n";
+        assert!(
+            Journal::read(&in_the_middle).is_err(),
+            "what was confirmed is not given up silently: {tail:?}"
+        );
+    }
+}
+
+/// Each change used to go through the whole zone, at every start.
+#[test]
+fn many_changes_of_a_large_zone_are_one_pass() {
+    let large: String = (0..20_000).map(|number| format!("n{number} 60 A 192.0.2.1\n")).collect();
+    let (before, after) =
+        (zone(7, &large), |serial: u32| zone(serial, &format!("x{serial} 60 A 192.0.2.2\n")));
+    let only = |serial: u32| Change::between(&origin(), &zone(serial, ""), &after(serial + 1));
+    let changes: Vec<Change> = (7..2_007).map(only).collect();
+    let journal = Journal { file: print_of(&before), changes, ..Journal::default() };
+    assert_eq!(journal.on_top_of(&origin(), &before).len(), before.len() + 2_000);
+    let short = journal.clone().shortened(1);
+    same(&short.on_top_of(&origin(), &before), &journal.on_top_of(&origin(), &before));
+}
+
+#[test]
+fn a_version_that_was_never_served_is_no_step() {
+    let steps = "from 7 to 10\nend\nfrom 10 to 11\nend\n";
+    let from = |text: &str| read(text).steps().iter().map(|step| step.from).collect::<Vec<_>>();
+    assert_eq!(from(&(head(&origin(), "0", false) + steps)), [7, 10]);
+    assert_eq!(from(&(head(&origin(), "0", true) + steps)), [10]);
+    assert_eq!(from(&head(&origin(), "0", true)), []);
 }
 
 #[test]
