@@ -179,7 +179,7 @@ impl LiveZone {
         self.resign(now).inspect_err(|_| self.records = before)
     }
 
-    /// Begins a roll to these keys.
+    /// Begins a roll to these keys. After an error nothing has changed.
     pub fn begin(&mut self, now: u64, roll: Roll, keys: Vec<SigningKey>) -> Result<(), String> {
         if self.rolling.is_some() {
             return Err("a roll is under way already".into());
@@ -208,10 +208,14 @@ impl LiveZone {
             Roll::EntryPoint => (KeyState::Active, Stage::Spreading, self.timing.dnskey_ttl),
             Roll::Algorithm => (KeyState::Unpublished, Stage::Presigned, self.timing.longest_ttl),
         };
+        let before = self.plan.keys.len();
         self.plan.keys.extend(keys.into_iter().map(|key| (key, state)));
         let due = Some(now + u64::from(wait) + u64::from(self.timing.propagation));
         self.rolling = Some(Rolling { roll, stage, due, old });
-        self.resign(now)
+        self.resign(now).inspect_err(|_| {
+            self.plan.keys.truncate(before);
+            self.rolling = None;
+        })
     }
 
     /// The DS data that the parent publishes, as somebody has seen it there.

@@ -65,8 +65,12 @@ pub fn master_records(text: &str, origin: &Name) -> Result<Vec<RawRecord>, TextE
     let mut found: Vec<RawRecord> = Vec::new();
     let mut pending = String::new();
     let mut depth = 0_i32;
+    let mut opened = 0;
     for (number, line) in text.lines().enumerate() {
         let bare = uncommented(line);
+        if pending.is_empty() {
+            opened = number + 1;
+        }
         depth += parentheses(bare);
         pending.push_str(bare);
         pending.push(' ');
@@ -89,6 +93,10 @@ pub fn master_records(text: &str, origin: &Name) -> Result<Vec<RawRecord>, TextE
                 found.push(record_from_text(&line, &origin, ttl, previous.as_ref()).map_err(at)?);
             }
         }
+    }
+    // Half a zone must not pass for a whole one.
+    if !pending.trim().is_empty() {
+        return Err(format!("line {opened}: has a parenthesis that is never closed"));
     }
     Ok(found)
 }
