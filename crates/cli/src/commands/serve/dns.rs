@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -145,9 +146,10 @@ impl Control {
         let path = path.map_or_else(|| usual_control(port), Path::to_path_buf);
         let bind = || UnixListener::bind(&path);
         let listener = match bind() {
-            // Left behind by a server that is gone, if nobody answers there.
+            // Left behind by a server that is gone, if nobody answers there. What is no socket is somebody's file.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+                let socket = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.file_type().is_socket());
+                if !socket || std::os::unix::net::UnixStream::connect(&path).is_ok() {
                     Err(error)
                 } else {
                     let _ = std::fs::remove_file(&path);

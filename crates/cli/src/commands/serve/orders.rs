@@ -17,6 +17,9 @@ use super::{keys, zones};
 use crate::args::names::{Algorithm, ServeDnsArgs};
 use crate::failure::Failure;
 
+/// Seconds by which a rehearsal goes forward in one order.
+const WAIT_MAX: u64 = 10 * 366 * 86_400;
+
 /// Who carries them out.
 pub(super) struct Orders {
     args: ServeDnsArgs,
@@ -41,6 +44,10 @@ impl Orders {
             },
             ["parent", zone] => self.parent(zone),
             ["wait", seconds] if self.args.rehearse => match seconds.parse() {
+                // Signing goes on all the way, and nobody is answered meanwhile.
+                Ok(seconds) if seconds > WAIT_MAX => {
+                    Err(format!("no more than {WAIT_MAX} s (ten years) at once"))
+                }
                 Ok(seconds) => {
                     self.engine.put_forward(Duration::from_secs(seconds));
                     Ok(self.keys())

@@ -78,12 +78,25 @@ pub(super) fn reload(args: &ServeDnsArgs, known: &mut Files, engine: &Engine) ->
         .collect();
     if signs(args) {
         engine.change_signed(|zones, date| {
-            for zone in zones.iter_mut().filter(|zone| changed.contains(zone.origin())) {
-                let origin = zone.origin().clone();
-                let records = known.journals.on_top_of(&origin, fresh[&origin].records.clone())?;
-                zone.replace(date, records).map_err(|why| refused(&origin, &why))?;
+            let places = 0..zones.len();
+            let places = places.filter(|at| changed.contains(zones[*at].origin())).collect::<Vec<_>>();
+            let mut done: Vec<(usize, Vec<RawRecord>)> = Vec::new();
+            for at in places {
+                let (origin, before) = (zones[at].origin().clone(), zones[at].records().to_vec());
+                let records = known.journals.on_top_of(&origin, fresh[&origin].records.clone());
+                let replaced = records.and_then(|records| {
+                    zones[at].replace(date, records).map_err(|why| refused(&origin, &why))
+                });
+                if let Err(failure) = replaced {
+                    // What could be signed before can be signed again.
+                    for (at, before) in done {
+                        let _ = zones[at].replace(date, before);
+                    }
+                    return Err(failure);
+                }
+                done.push((at, before));
             }
-            Ok::<(), Failure>(())
+            Ok(())
         })?;
     } else {
         engine.replace_zones(|| {
