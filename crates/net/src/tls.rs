@@ -15,6 +15,10 @@ use rustls::time_provider::TimeProvider;
 use rustls::{NamedGroup, PeerMisbehaved};
 use x25519_dalek::{PublicKey, StaticSecret};
 
+mod certified;
+
+pub use certified::{certified, certified_pem};
+
 use crate::network::Network;
 
 /// ring's provider; inside a lab its randomness comes from the lab's entropy.

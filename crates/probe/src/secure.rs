@@ -14,11 +14,12 @@ use std::time::Duration;
 use rustls::client::ClientSessionStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{
     ClientConfig, HandshakeKind, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version,
 };
 use thru_net::Network;
-use thru_net::tls::{KeyLogBuffer, crypto_provider, time_provider};
+use thru_net::tls::{KeyLogBuffer, certified, certified_pem, crypto_provider, time_provider};
 use thru_trace::staple::Staple;
 use thru_trace::{Layer, SpanId, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -143,24 +144,21 @@ pub struct TlsOptions {
 
 /// A certificate with its chain, leaf first, and its private key. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Identity(Arc<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>);
+pub struct Identity(Arc<SingleCertAndKey>);
 
 impl Identity {
-    /// Of a chain, leaf first, and the leaf's key.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Identity {
-        Identity(Arc::new((chain, key)))
+    /// Of a chain, leaf first, and the leaf's key. The error is a sentence without its end.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Identity, String> {
+        certified(chain, key).map(Identity::of)
     }
 
     /// Of two PEM texts. The error is a sentence without its end.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Identity, String> {
-        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
-        let chain = chain.map_err(|error| format!("the certificate cannot be read: {error}"))?;
-        if chain.is_empty() {
-            return Err("there is no certificate in the file".to_owned());
-        }
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|error| format!("the private key cannot be read: {error}"))?;
-        Ok(Identity::new(chain, key))
+        certified_pem(chain, key).map(Identity::of)
+    }
+
+    fn of(certified: CertifiedKey) -> Identity {
+        Identity(Arc::new(certified.into()))
     }
 }
 
@@ -200,13 +198,8 @@ impl TlsClient {
                 .expect("the provider has cipher suites for every version")
                 .dangerous()
                 .with_custom_certificate_verifier(verifier.clone());
-            let shown = identity.as_ref().map(|Identity(own)| (own.0.clone(), own.1.clone_key()));
-            let mut config = match shown {
-                // A key of a kind that is not spoken here can't be shown: the server will say that it wants one.
-                Some((chain, key)) => builder
-                    .clone()
-                    .with_client_auth_cert(chain, key)
-                    .unwrap_or_else(|_| builder.with_no_client_auth()),
+            let mut config = match &identity {
+                Some(Identity(certified)) => builder.with_client_cert_resolver(certified.clone()),
                 None => builder.with_no_client_auth(),
             };
             config.resumption = rustls::client::Resumption::store(sessions as Arc<dyn ClientSessionStore>);

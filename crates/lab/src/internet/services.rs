@@ -152,7 +152,7 @@ impl Pki {
         };
         let authority = if kind == Visitor::Unknown { &self.unknown } else { &self.issuing };
         let certified = authority.issue(request).ok()?;
-        Some(Identity::new(certified.chain().to_vec(), certified.key()))
+        Identity::new(certified.chain().to_vec(), certified.key()).ok()
     }
 }
 

@@ -74,7 +74,7 @@ fn of_io(error: &io::Error, began: bool) -> Problem {
     // h2 keeps only the words of an error below it.
     if let Some((_, alert)) = error.to_string().split_once("received fatal alert: ") {
         let name: String = alert.chars().take_while(char::is_ascii_alphanumeric).collect();
-        let code = if name == "UnknownCA" { "unknown_ca".to_owned() } else { alert::snake(&name) };
+        let code = alert::name_of(&name);
         return Problem::new(
             format!("tls.alert.{code}"),
             format!("the server ended the connection with the alert {code}"),

@@ -58,17 +58,20 @@ pub(crate) fn of_tls(error: &Error) -> (String, String) {
 /// The registered name of an alert (RFC 8446 6).
 pub(crate) fn name(alert: AlertDescription) -> String {
     match alert {
-        AlertDescription::UnknownCA => "unknown_ca".to_owned(),
-        AlertDescription::UnknownPSKIdentity => "unknown_psk_identity".to_owned(),
-        AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
-        AlertDescription::EncryptedClientHelloRequired => "ech_required".to_owned(),
         AlertDescription::Unknown(code) => format!("unknown_{code}"),
-        known => snake(&format!("{known:?}")),
+        known => name_of(&format!("{known:?}")),
     }
 }
 
-/// `CertificateRequired` as `certificate_required`.
-pub(crate) fn snake(words: &str) -> String {
+/// The same for an alert in the library's words: `CertificateRequired` as `certificate_required`.
+pub(crate) fn name_of(words: &str) -> String {
+    match words {
+        "UnknownCA" => return "unknown_ca".to_owned(),
+        "UnknownPSKIdentity" => return "unknown_psk_identity".to_owned(),
+        "UnrecognisedName" => return "unrecognized_name".to_owned(),
+        "EncryptedClientHelloRequired" => return "ech_required".to_owned(),
+        _ => {}
+    }
     let mut name = String::new();
     for letter in words.chars() {
         if letter.is_ascii_uppercase() && !name.is_empty() {

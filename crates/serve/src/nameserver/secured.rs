@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ServerSessionMemoryCache;
+use rustls::sign::SingleCertAndKey;
 use thru_net::{Network, tls};
 
 use crate::pki::{self, LeafRequest};
@@ -21,31 +20,14 @@ const QUIC_IDLE: Duration = Duration::from_secs(30);
 /// How long a certificate of our own making holds, from the day before.
 const OWN_HOLDS: Duration = Duration::from_secs(90 * 86_400);
 
-/// What is shown to clients of encrypted transports.
-#[derive(Debug)]
-pub struct Certificate {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
-
-impl Clone for Certificate {
-    fn clone(&self) -> Certificate {
-        Certificate { chain: self.chain.clone(), key: self.key.clone_key() }
-    }
-}
+/// What is shown to clients of encrypted transports. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Certificate(Arc<SingleCertAndKey>);
 
 impl Certificate {
     /// A chain, leaf first, and its key, both in PEM.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Certificate, String> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain)
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("the certificate can't be read: {error}"))?;
-        if chain.is_empty() {
-            return Err("there is no certificate".to_owned());
-        }
-        let key =
-            PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key can't be read: {error}"))?;
-        Ok(Certificate { chain, key })
+        tls::certified_pem(chain, key).map(|certified| Certificate(Arc::new(certified.into())))
     }
 
     /// One signed by its own key, with randomness of the network, for these names and addresses.
@@ -63,7 +45,8 @@ impl Certificate {
             ..LeafRequest::default()
         };
         let made = pki::self_signed(seed, request).map_err(|error| error.to_string())?;
-        Ok(Certificate { chain: made.chain().to_vec(), key: made.key() })
+        let certified = tls::certified(made.chain().to_vec(), made.key())?;
+        Ok(Certificate(Arc::new(certified.into())))
     }
 
     /// The configuration of a TLS server that speaks these protocols.
@@ -77,8 +60,7 @@ impl Certificate {
                 .with_safe_default_protocol_versions()
                 .map_err(io::Error::other)?
                 .with_no_client_auth()
-                .with_single_cert(self.chain.clone(), self.key.clone_key())
-                .map_err(io::Error::other)?;
+                .with_cert_resolver(self.0.clone());
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
         Ok(config)
