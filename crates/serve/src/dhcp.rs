@@ -83,16 +83,24 @@ impl DhcpServer {
             (DhcpKind::Request, Manner::OffersOnly) => None,
             (DhcpKind::Request, manner) => {
                 let wanted = message.options.requested.unwrap_or(message.ciaddr);
-                let known = self.leases.get(&message.chaddr) == Some(&wanted);
-                if known && manner == Manner::Normal {
-                    return Some(self.reply(message, DhcpKind::Ack, wanted));
+                match self.leases.get(&message.chaddr) {
+                    Some(own) if *own == wanted && manner == Manner::Normal => {
+                        return Some(self.reply(message, DhcpKind::Ack, wanted));
+                    }
+                    // Another server may know it (RFC 2131 4.3.2).
+                    None if named.is_none() && manner == Manner::Normal => return None,
+                    _ => {}
                 }
                 let mut refusal = self.reply(message, DhcpKind::Nak, Ipv4Addr::UNSPECIFIED);
                 refusal.options = DhcpOptions { server: Some(self.given.server), ..DhcpOptions::default() };
                 Some(refusal)
             }
-            (DhcpKind::Decline, _) => {
-                self.taken.extend(self.leases.remove(&message.chaddr));
+            // Only what it was given itself is a client's to decline.
+            (DhcpKind::Decline, _) if ours => {
+                let declined = message.options.requested;
+                if declined.is_none() || declined == self.leases.get(&message.chaddr).copied() {
+                    self.taken.extend(self.leases.remove(&message.chaddr));
+                }
                 None
             }
             _ => None,

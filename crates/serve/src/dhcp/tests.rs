@@ -42,6 +42,32 @@ fn who_chose_another_server_is_left_alone() {
 }
 
 #[test]
+fn who_is_unknown_and_names_no_server_may_be_anothers_client() {
+    let mut server = server(Manner::Normal);
+    let wanted = Ipv4Addr::new(192, 168, 1, 100);
+    assert_eq!(server.answer(&request(wanted, None, CLIENT)), None, "another server may know it");
+    let offer = server.answer(&Dhcp::new(DhcpKind::Discover, 9, CLIENT)).expect("an offer");
+    assert_eq!(server.answer(&request(offer.yiaddr, None, CLIENT)).expect("known").kind, DhcpKind::Ack);
+    let other = Ipv4Addr::new(10, 0, 0, 7);
+    assert_eq!(server.answer(&request(other, None, CLIENT)).expect("known").kind, DhcpKind::Nak);
+}
+
+#[test]
+fn only_ones_own_address_can_be_declined() {
+    let mut server = server(Manner::Normal);
+    let given = server.answer(&Dhcp::new(DhcpKind::Discover, 9, CLIENT)).expect("an offer").yiaddr;
+    let mut decline = Dhcp::new(DhcpKind::Decline, 9, CLIENT);
+    decline.options.requested = Some(Ipv4Addr::new(192, 168, 1, 101));
+    server.answer(&decline);
+    let again = server.answer(&Dhcp::new(DhcpKind::Discover, 9, CLIENT)).expect("an offer");
+    assert_eq!(again.yiaddr, given);
+    decline.options.requested = Some(given);
+    server.answer(&decline);
+    let again = server.answer(&Dhcp::new(DhcpKind::Discover, 9, CLIENT)).expect("an offer");
+    assert_ne!(again.yiaddr, given);
+}
+
+#[test]
 fn a_range_ends_and_what_was_declined_is_not_offered_again() {
     let mut server = server(Manner::Normal);
     let mut offered = Vec::new();
