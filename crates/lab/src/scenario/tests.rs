@@ -249,6 +249,23 @@ hint: did you mean `a--b`?
   link = "a -- c"
           ^^^^^^"#,
     );
+    // Nothing that stands there is passed over.
+    check_refused(
+        "nodes = [\"a\", \"b\"]\nlinks = [\"a -- b\"]\n[[at]]\nt = \"1s\"\nlink = \"a--b\"\nup = false\nnode = \"a\"\nrules = [\"drop icmp\"]\n",
+        r#"
+x.toml:4:1: an [[at]] with a link and a node
+hint: write one [[at]] for each, with the same t
+  t = "1s"
+  ^"#,
+    );
+    check_refused(
+        "nodes = [\"a\", \"b\"]\nlinks = [\"a -- b\"]\n[[at]]\nt = \"1s\"\nnode = \"a\"\nup = false\nrules = [\"drop icmp\"]\n",
+        r#"
+x.toml:4:1: an [[at]] with `up` and without a link or a service
+hint: `up` changes a link or a service: name it
+  t = "1s"
+  ^"#,
+    );
     check_refused(
         "nodes = [\"a\", \"b\"]\nlinks = [\"a -- b\"]\n[node.a]\naddresses = [\"192.0.2.1\"]\n",
         r#"

@@ -34,6 +34,21 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
         let mut push = |change| events.push(Event { at, lasts, change });
         let set = reader.get("set");
         let up = reader.bool("up")?;
+        let named: Vec<&str> =
+            ["link", "service", "node"].into_iter().filter(|key| reader.get(key).is_some()).collect();
+        if let [first, second, ..] = named[..] {
+            let both = format!("an [[at]] with a {first} and a {second}");
+            return Err(reader.error(both, "write one [[at]] for each, with the same t"));
+        }
+        let changing: [&[&'static str]; 2] = [&["set", "up"], &["routes", "rules", "update"]];
+        for (keys, subjects) in changing.into_iter().zip([&["link", "service"][..], &["node"]]) {
+            let lost = keys.iter().find(|key| reader.get(key).is_some());
+            if let Some(key) = lost.filter(|_| !named.iter().any(|name| subjects.contains(name))) {
+                let subjects = subjects.join(" or a ");
+                let missing = format!("an [[at]] with `{key}` and without a {subjects}");
+                return Err(reader.error(missing, format!("`{key}` changes a {subjects}: name it")));
+            }
+        }
         if let Some(name) = reader.text("link")? {
             let link = scenario.link(&name.text).ok_or_else(|| {
                 name.error(format!("there is no link `{}`", name.text), scenario.suggest_link(&name.text))
