@@ -88,6 +88,18 @@ pub(crate) fn of_words(error: &clap::Error, words: &[String]) -> Option<Failure>
     Some(Failure::usage(format!("there is no command `{shown}`"), hint))
 }
 
+/// The command that these words belong to: `thru lab verify`.
+fn command_of(words: &[String]) -> String {
+    use clap::CommandFactory as _;
+    let (mut known, mut called) = (crate::args::Cli::command(), "thru".to_owned());
+    for word in words {
+        let Some(next) = known.find_subcommand(word).cloned() else { break };
+        called = format!("{called} {word}");
+        known = next;
+    }
+    called
+}
+
 /// clap's error in our two lines. Help and version go to standard output and are no failure.
 pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     use clap::error::ErrorKind;
@@ -101,7 +113,8 @@ pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     let mut hint = None;
     // What is missing, or in the way, stands below, one a line.
     let (listing, mut listed) = (message.ends_with(':'), 0);
-    let mut command = "thru".to_owned();
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let mut command = command_of(&words);
     for line in lines {
         if let Some(tip) = line.strip_prefix("tip: ") {
             hint.get_or_insert_with(|| tip.to_string());

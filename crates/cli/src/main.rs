@@ -44,7 +44,7 @@ fn run() -> ExitCode {
             return match failure::of_clap(&error) {
                 Ok(text) => {
                     output::print(&text);
-                    ExitCode::SUCCESS
+                    ExitCode::from(if output::is_lost() { failure::UNDECIDED } else { failure::HEALTHY })
                 }
                 Err(failure) => failure.report(),
             };
@@ -76,6 +76,8 @@ fn run() -> ExitCode {
         },
     };
     match result {
+        // Half an answer must not pass for a whole one.
+        Ok(failure::HEALTHY) if output::is_lost() => ExitCode::from(failure::UNDECIDED),
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
     }

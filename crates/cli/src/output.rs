@@ -1,6 +1,7 @@
 //! Standard output: how wide, whether coloured, and quiet when the reader has gone.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thru_report::text::Style;
 
@@ -46,11 +47,27 @@ pub(crate) fn say(text: &str) {
 
 /// [`print()`] for bytes.
 pub(crate) fn write(bytes: &[u8]) {
+    pass_on(bytes);
+}
+
+/// [`write()`], and whether more is wanted: not when the reader has gone, or nothing can be written any more.
+pub(crate) fn pass_on(bytes: &[u8]) -> bool {
+    if LOST.load(Ordering::Relaxed) {
+        return false;
+    }
     let mut out = io::stdout().lock();
-    let result = out.write_all(bytes).and_then(|()| out.flush());
-    if let Err(error) = result
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
+    let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) else { return true };
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        LOST.store(true, Ordering::Relaxed);
         say(&format!("error: cannot write to standard output: {error}\n"));
     }
+    false
 }
+
+/// Whether something that belongs on standard output is not there, as when the disk is full.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Writing to standard output has failed.
+static LOST: AtomicBool = AtomicBool::new(false);

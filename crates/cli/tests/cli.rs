@@ -48,6 +48,10 @@ fn slips_get_one_line_and_a_hint() {
         "error: invalid value `x` for `--seed <N>`: invalid digit found in string\nhint: `thru --help` shows how it is used",
     );
     check_usage(
+        &["lab", "verify", "--seed", "x"],
+        "error: invalid value `x` for `--seed <N>`: invalid digit found in string\nhint: `thru lab verify --help` shows how it is used",
+    );
+    check_usage(
         &["www.shop.lab", "--http", "4"],
         "error: invalid value `4` for `--http <VERSION>`\nhint: possible values: 1.1, 2, 3",
     );
@@ -380,4 +384,92 @@ fn pings_by_tcp_and_udp() {
         let least = last["rtt_min_nanos"].as_u64().unwrap();
         assert!((15_000_000..120_000_000).contains(&least), "{last}");
     }
+}
+
+/// A script must not take half an answer for a whole one.
+#[test]
+fn what_cannot_be_written_is_told_once_and_by_the_exit_code() {
+    for args in [&["lab", "list"][..], &["https://www.shop.lab"], &["--help"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("it is there");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_thru")).args(args).stdout(full).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(3), "{args:?}");
+        let said = text(&output.stderr);
+        assert_eq!(said.matches("error: cannot write to standard output").count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_does_not_take_the_answer_along() {
+    for option in ["--write", "--report", "--har", "--qlog", "--bundle", "--keylog"] {
+        let output = thru(&["https://www.shop.lab", option, "/nonexistent/file"]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        assert!(text(&output.stdout).contains("www.shop.lab is healthy"), "{option}");
+        assert!(text(&output.stderr).starts_with("error: cannot write `/nonexistent/file`"), "{option}");
+    }
+}
+
+/// A folder of its own for a test, gone with it.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = std::env::temp_dir().join(format!("thru-cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder can be made");
+        Folder(path)
+    }
+
+    /// A file with this text: its path.
+    fn write(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).expect("the folder is ours");
+        path.to_str().expect("plain letters").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const ZONE: &str = "$TTL 300\n@ SOA ns a 7 2 3 4 60\n@ NS ns\nns A 192.0.2.1\n";
+
+#[test]
+fn somebodys_file_is_not_taken_for_a_socket_left_behind() {
+    let folder = Folder::new("control");
+    let (zone, notes) = (folder.write("zone", ZONE), folder.write("notes", "dear diary"));
+    let zone = format!("shop.lab={zone}");
+    let output = thru(&["serve", "dns", "--zone", &zone, "--listen", "127.0.0.1:0", "--control", &notes]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("cannot take orders at"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(&notes).expect("it is still there"), "dear diary");
+}
+
+#[test]
+fn half_a_zone_does_not_pass_for_a_whole_one() {
+    let folder = Folder::new("half");
+    let zone = folder.write("zone", &(ZONE.to_owned() + "www TXT ( a\nmail A 192.0.2.25\n"));
+    let output = thru(&["serve", "dns", "--zone", &format!("shop.lab={zone}"), "--listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("line 5: has a parenthesis that is never closed"), "{said}");
+}
+
+#[test]
+fn a_key_that_is_not_the_certificates_is_told() {
+    let made = || rcgen::generate_simple_self_signed(vec!["visitor.lab".to_owned()]).expect("it can be made");
+    let (one, other) = (made(), made());
+    let folder = Folder::new("identity");
+    let cert = folder.write("cert.pem", &one.cert.pem());
+    let key = folder.write("key.pem", &other.signing_key.serialize_pem());
+    let why = "the private key is not the one that the certificate was made for";
+    let output = thru(&["https://www.shop.lab", "--cert", &cert, "--key", &key]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(&format!("error: cannot show `{cert}`: {why}")));
+    let zone = format!("shop.lab={}", folder.write("zone", ZONE));
+    let tls = ["--tls", "127.0.0.1:0", "--cert", &cert, "--key", &key];
+    let output = thru(&[&["serve", "dns", "--zone", &zone][..], &tls].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
 }

@@ -30,15 +30,9 @@ pub(crate) enum LabCommand {
     },
     /// Run a lab's checks; exit code 1 if one fails
     Run {
-        /// Name of a built-in lab, or a scenario file
-        #[arg(default_value = "internet")]
-        lab: String,
-        /// Seed of everything random
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// Change a link first
-        #[arg(long, value_name = "LINK.KEY=VALUE")]
-        set: Vec<String>,
+        /// Which lab.
+        #[command(flatten)]
+        chosen: Chosen,
         /// Write JSON instead of text
         #[arg(long)]
         json: bool,
@@ -49,39 +43,41 @@ pub(crate) enum LabCommand {
     Up(UpArgs),
     /// Run a lab's request twice and compare every byte
     Verify {
-        /// Name of a built-in lab, or a scenario file
-        #[arg(default_value = "internet")]
-        lab: String,
-        /// Seed of everything random
-        #[arg(long, value_name = "N")]
-        seed: Option<u64>,
-        /// Change a link first
-        #[arg(long, value_name = "LINK.KEY=VALUE")]
-        set: Vec<String>,
+        /// Which lab.
+        #[command(flatten)]
+        chosen: Chosen,
         /// Write JSON instead of text
         #[arg(long)]
         json: bool,
     },
 }
 
-/// `thru lab shell`.
+/// A lab, and what is to be other about it.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct ShellArgs {
+pub(crate) struct Chosen {
     /// Name of a built-in lab, or a scenario file
     #[arg(default_value = "internet")]
     pub lab: String,
+    /// Seed of everything random
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Change a link first
+    #[arg(long, value_name = "LINK.KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// `thru lab shell`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ShellArgs {
+    /// Which lab.
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// The host of the lab that the command runs on; else the lab's client
     #[arg(long = "as", value_name = "NODE")]
     pub node: Option<String>,
     /// Be another host of a lab that runs already, in another `thru lab shell` of this user
     #[arg(long, conflicts_with_all = ["seed", "set"])]
     pub join: bool,
-    /// Seed of the links' impairments
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Change a link first
-    #[arg(long, value_name = "LINK.KEY=VALUE")]
-    pub set: Vec<String>,
     /// The command; else $SHELL
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -90,21 +86,15 @@ pub(crate) struct ShellArgs {
 /// `thru lab up`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Name of a built-in lab, or a scenario file
-    #[arg(default_value = "internet")]
-    pub lab: String,
+    /// Which lab.
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// The host of the lab that this machine is; else the lab's client
     #[arg(long = "as", value_name = "NODE")]
     pub node: Option<String>,
     /// Name of the interface that is made
     #[arg(long, default_value = "lab0", value_name = "NAME")]
     pub interface: String,
-    /// Seed of the links' impairments
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Change a link first
-    #[arg(long, value_name = "LINK.KEY=VALUE")]
-    pub set: Vec<String>,
 }
 
 /// `thru bench`.

@@ -9,6 +9,7 @@ use thru_lab::run::exit_code;
 use thru_passive::{Doctor, Examination, FlowReport};
 use thru_report::json as report_json;
 use thru_report::text::doctor as view;
+use thru_trace::{Trace, Verdict};
 
 use super::read::source::{self, Source};
 use crate::args::captures::DoctorArgs;
@@ -32,12 +33,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
         output::say(&format!("note: `{path}` cannot be read to its end: {error}\n"));
     }
     let found = doctor.finish();
-    if let Some(path) = &args.report {
-        save::report(path, &found.trace, &found.verdict)?;
-    }
-    if let Some(path) = &args.qlog {
-        save::qlog(path, &found.trace, &found.verdict)?;
-    }
+    // A file that cannot be written does not take the answer along.
+    let saved = save_all(args, &found.trace, &found.verdict);
     if args.json {
         for flow in &found.flows {
             output::print(&flow_line(flow));
@@ -55,7 +52,18 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
             &style,
         ));
     }
-    Ok(exit_code(&found.verdict))
+    saved.map(|()| exit_code(&found.verdict))
+}
+
+/// Writes the files that were asked for.
+fn save_all(args: &DoctorArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
+    if let Some(path) = &args.report {
+        save::report(path, trace, verdict)?;
+    }
+    if let Some(path) = &args.qlog {
+        save::qlog(path, trace, verdict)?;
+    }
+    Ok(())
 }
 
 fn key_log(path: &Path) -> Result<Vec<u8>, Failure> {

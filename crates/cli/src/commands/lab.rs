@@ -26,10 +26,14 @@ pub(crate) fn run(command: &LabCommand) -> Outcome {
             });
             Ok(HEALTHY)
         }
-        LabCommand::Run { lab, seed, set, json } => checks(&place::scenario(lab, set)?, *seed, *json),
+        LabCommand::Run { chosen, json } => {
+            checks(&place::scenario(&chosen.lab, &chosen.set)?, chosen.seed, *json)
+        }
         LabCommand::Shell(args) => super::shell::run(args),
         LabCommand::Up(args) => super::up::run(args),
-        LabCommand::Verify { lab, seed, set, json } => verify(&place::scenario(lab, set)?, *seed, *json),
+        LabCommand::Verify { chosen, json } => {
+            verify(&place::scenario(&chosen.lab, &chosen.set)?, chosen.seed, *json)
+        }
     }
 }
 

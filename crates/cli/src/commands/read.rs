@@ -8,7 +8,7 @@ pub(crate) mod source;
 mod summaries;
 mod table;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use thru_dissect::field::FieldDef;
@@ -244,12 +244,7 @@ impl<'a> Job<'a> {
 
     /// Hands on what was written. A reader that has gone is no error, but nobody needs more.
     pub(crate) fn flush(&mut self) {
-        if let Err(error) = io::stdout().lock().write_all(&self.out) {
-            self.closed = true;
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                output::say(&format!("error: cannot write to standard output: {error}\n"));
-            }
-        }
+        self.closed |= !output::pass_on(&self.out);
         self.out.clear();
     }
 }

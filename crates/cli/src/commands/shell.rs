@@ -42,12 +42,12 @@ pub(crate) fn run(args: &ShellArgs) -> Outcome {
     if args.join {
         return joined(args);
     }
-    let (scenario, node) = joint::scenario(&args.lab, &args.set, args.node.as_deref())?;
+    let (scenario, node) = joint::scenario(&args.chosen.lab, &args.chosen.set, args.node.as_deref())?;
     let door = open_door(&scenario.name, args.command.is_empty());
     let device = enter(&scenario, node)?;
-    let options = scenario.options(args.seed.unwrap_or(scenario.seed));
+    let options = scenario.options(args.chosen.seed.unwrap_or(scenario.seed));
     let command = args.command.clone();
-    let (lab_name, set) = (absolute(&args.lab), args.set.clone());
+    let (lab_name, set) = (absolute(&args.chosen.lab), args.chosen.set.clone());
     let result = thru_net::lab::real::run(options, |lab| async move {
         let internet = scenario
             .clone()
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ShellArgs) -> Outcome {
 
 /// As another host of a lab that runs in another terminal.
 fn joined(args: &ShellArgs) -> Outcome {
-    let name = crate::place::scenario(&args.lab, &[])?.name;
+    let name = crate::place::scenario(&args.chosen.lab, &[])?.name;
     let Some(node) = &args.node else {
         return Err(Failure::usage(
             "which host shall this shell be?",

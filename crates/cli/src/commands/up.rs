@@ -11,7 +11,7 @@ use crate::{Outcome, joint, output};
 
 /// Runs until it is interrupted.
 pub(crate) fn run(args: &UpArgs) -> Outcome {
-    let (scenario, node) = joint::scenario(&args.lab, &args.set, args.node.as_deref())?;
+    let (scenario, node) = joint::scenario(&args.chosen.lab, &args.chosen.set, args.node.as_deref())?;
     let device = joint::wire(&scenario, node, &args.interface).map_err(|error| cannot(&error))?;
     // The machine keeps its own way out: only the lab's networks are reached through the lab.
     let networks: Vec<IpPrefix> = scenario
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &UpArgs) -> Outcome {
         .map_err(|error| cannot(&error))?;
     joint::reach(&scenario, node, &args.interface, &networks).map_err(|error| cannot(&error))?;
     let resolver = joint::resolvers(&scenario, node).first().copied();
-    let options = scenario.options(args.seed.unwrap_or(scenario.seed));
+    let options = scenario.options(args.chosen.seed.unwrap_or(scenario.seed));
     let interface = args.interface.clone();
     let result = thru_net::lab::real::run(options, |lab| async move {
         let name = scenario.name.clone();

@@ -55,7 +55,8 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
         }
         Ok::<_, Failure>(follow(&session, &journey_options, &key_log).await)
     })??;
-    save::all(args, &trace, &verdict)?;
+    // A file that cannot be written does not take the answer along.
+    let saved = save::all(args, &trace, &verdict);
     let style = output::style(args.place.color);
     let report = if args.place.json {
         thru_report::json::render(&trace, &verdict)
@@ -64,7 +65,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     };
     // Standard output is for one kind of data: with the packets there, the report is talk.
     if save::takes_standard_output(args) {
-        eprint!("{report}");
+        output::say(&report);
     } else {
         output::print(&report);
     }
@@ -73,7 +74,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     {
         output::say(&hint);
     }
-    Ok(exit_code(&verdict))
+    saved.map(|()| exit_code(&verdict))
 }
 
 /// What is shown to a server that wants to know who visits it.

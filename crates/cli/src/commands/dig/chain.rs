@@ -1,5 +1,7 @@
 //! `thru dig NAME +chain`: the chain of trust as text, JSON, or a picture.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use thru_names::dnssec::chain::{Chain, Signature, State, svg, text};
 use thru_names::resolver::ResolverConfig;
@@ -9,9 +11,9 @@ use thru_probe::dig::chain::chain;
 use thru_report::json as report_json;
 
 use crate::Outcome;
-use crate::failure::{FAULT, Failure, HEALTHY};
-use crate::output;
+use crate::failure::{FAULT, HEALTHY};
 use crate::session::Session;
+use crate::{output, save};
 
 /// Follows the chain. A broken one is a fault found; an unsigned name is none.
 pub(super) async fn run(
@@ -21,21 +23,18 @@ pub(super) async fn run(
     json: bool,
 ) -> Outcome {
     let chain = chain(&session.network(), roots, &request.name, request.record_type).await;
-    if let Some(file) = &request.svg {
-        std::fs::write(file, svg::draw(&chain)).map_err(|error| Failure {
-            code: crate::failure::USAGE,
-            message: format!("write {file}: {error}"),
-            hint: "name a file in a folder that exists and may be written to".to_string(),
-            excerpt: None,
-        })?;
-        eprintln!("chain of trust drawn in {file}");
-    }
     if json {
         output::print(&report_json::line("dig-chain", &object(&chain)));
     } else {
         for line in text::draw(&chain).lines() {
             output::print(&super::escape(line));
         }
+    }
+    // What cannot be written does not take the answer along.
+    if let Some(file) = &request.svg {
+        let picture = svg::draw(&chain);
+        std::fs::write(file, picture).map_err(|error| save::cannot("write", Path::new(file), &error))?;
+        output::say(&format!("chain of trust drawn in {file}\n"));
     }
     Ok(if chain.broken().is_some() { FAULT } else { HEALTHY })
 }
