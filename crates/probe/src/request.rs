@@ -20,7 +20,7 @@ use url::Url;
 use crate::Recorder;
 use crate::secure::Failure;
 use crate::secure::quic::QuicConnection;
-use progress::{Progress, endless, no_answer, stalled};
+use progress::{Progress, no_answer, stalled};
 
 mod failure;
 mod headers;
@@ -106,7 +106,7 @@ pub struct Limits {
     pub wait: Duration,
     /// Between two pieces of the answer.
     pub stall: Duration,
-    /// For everything.
+    /// For everything. A body that is still coming then is cut there, and no failure.
     pub total: Duration,
     /// Bytes of the body kept; the rest is counted only.
     pub kept: usize,

@@ -6,7 +6,7 @@ use h3_quinn::OpenStreams;
 use thru_net::Network;
 use tokio::task::JoinHandle;
 
-use super::{Limits, Problem, Progress, endless, failure, no_answer, stalled};
+use super::{Limits, Problem, Progress, failure, no_answer, stalled};
 use crate::Recorder;
 use crate::secure::quic::QuicConnection;
 
@@ -112,7 +112,7 @@ impl QuicClient {
     ) -> Result<(), Problem> {
         let network = self.network.clone();
         let bounded = network.timeout(limits.total, self.send_or_resend(message, limits, progress)).await;
-        bounded.unwrap_or_else(|| Err(endless(limits, progress.bytes)))
+        bounded.unwrap_or_else(|| progress.time_is_up(network.now(), limits))
     }
 
     /// Sends again what a server did not take as early data.

@@ -29,6 +29,8 @@ pub(super) struct Progress {
     cut: bool,
 }
 
+/// An answer is still coming if a piece of it came within this part of the time that it was given.
+const FLOWING: u32 = 4;
 /// What unpacks to more is not unpacked to its end.
 const UNPACKED_MAX: u64 = 16 << 20;
 
@@ -76,6 +78,18 @@ impl Progress {
     pub(super) fn is_enough(&mut self, limits: &Limits) -> bool {
         self.cut |= self.bytes >= limits.enough;
         self.cut
+    }
+
+    /// The time is up. An answer that is still coming is no worse for being long: what came of it is what is told. Else
+    /// the error says that it has stopped.
+    pub(super) fn time_is_up(&mut self, now: Instant, limits: &Limits) -> Result<(), Problem> {
+        let flows = self.pauses.last.is_some_and(|last| now.since(last) < limits.total / FLOWING);
+        if !flows {
+            return Err(endless(limits, self.bytes));
+        }
+        self.cut = true;
+        self.end = Some(now);
+        Ok(())
     }
 
     /// Counts a piece of the body that came at `now`, and keeps it if there is room.
@@ -244,7 +258,7 @@ pub(super) fn stalled(limits: &Limits, bytes: u64) -> Problem {
     )
 }
 
-pub(super) fn endless(limits: &Limits, bytes: u64) -> Problem {
+fn endless(limits: &Limits, bytes: u64) -> Problem {
     Problem::new(
         "http.stalled",
         format!("the answer was not complete within {:?}; {bytes} bytes came", limits.total),

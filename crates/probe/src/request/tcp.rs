@@ -11,7 +11,7 @@ use thru_net::http::TokioExecutor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
-use super::{Limits, Problem, Progress, endless, failure, no_answer, stalled};
+use super::{Limits, Problem, Progress, failure, no_answer, stalled};
 use crate::secure::{Meter, Metered};
 
 /// The largest head of an answer, bytes.
@@ -99,9 +99,8 @@ impl TcpClient {
         progress: &mut Progress,
     ) -> Result<(), Problem> {
         let network = self.network.clone();
-        let bytes_before = progress.bytes;
         let result = network.timeout(limits.total, self.send_unbounded(message, limits, progress)).await;
-        result.unwrap_or_else(|| Err(endless(limits, progress.bytes - bytes_before)))
+        result.unwrap_or_else(|| progress.time_is_up(network.now(), limits))
     }
 
     async fn send_unbounded(

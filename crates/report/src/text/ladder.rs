@@ -285,7 +285,9 @@ fn http(exchanges: &[&Span], style: &Style) -> Rung {
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .map(|bytes| format!(", {}", super::layout::size(bytes)))
                 .unwrap_or_default();
-            Rung::new(Mark::Ok, format!("{version} answered in {}{status}{bytes}", time(span.nanos(), style)))
+            let cut = if span.bool("http.cut") == Some(true) { ", not waited for to its end" } else { "" };
+            let took = time(span.nanos(), style);
+            Rung::new(Mark::Ok, format!("{version} answered in {took}{status}{bytes}{cut}"))
         }
         Outcome::Failed { text, .. } => Rung::new(Mark::Failed, text.clone()),
         Outcome::Skipped { why } => Rung { word: Some("skipped"), ..Rung::new(Mark::Idle, why.clone()) },

@@ -74,7 +74,27 @@ async fn a_body_without_end_is_given_up() {
         })
         .await;
     let mut visitor = place.visitor();
-    visitor.limits.total = Duration::from_millis(100);
+    visitor.limits.total = Duration::from_secs(1);
+    let mut client = visitor.over_tcp(server.plain).await;
+    // It never stopped: that is no failure of the server's.
+    let answer = visitor.get(&mut client, "http://www.shop.lab/").await.expect("an answer, cut");
+    assert!(answer.bytes > 0 && answer.body.len() <= visitor.limits.kept);
+    assert!(visitor.recorder.spans().iter().any(|span| span.bool("http.cut") == Some(true)));
+}
+
+#[tokio::test]
+async fn a_body_that_stops_has_not_been_cut() {
+    let place = Place::host();
+    let server = place
+        .serve_by_hand(|mut stream| async move {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nthe beginning").await;
+            let _ = stream.read(&mut request).await;
+        })
+        .await;
+    let mut visitor = place.visitor();
+    visitor.limits.total = Duration::from_secs(1);
     let mut client = visitor.over_tcp(server.plain).await;
     let failure = visitor.get(&mut client, "http://www.shop.lab/").await.unwrap_err();
     assert_eq!(failure.code, "http.stalled", "{failure}");
