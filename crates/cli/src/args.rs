@@ -1,6 +1,7 @@
 //! The command line, declared once: help and parsing come from here.
 //!
 //! - [`packets`]: the commands that make packets and wires. [`captures`]: those that read, make and judge captures.
+//! - [`request`]: following a request. [`dig`]: dig's words, and ours among them.
 //! - [`names`]: the name server's. [`labs`]: labs, and what is measured in them. [`wires`]: wires of this machine.
 
 use std::net::IpAddr;
@@ -11,13 +12,16 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use thru_wire::{Cidr, MacAddr};
 
-use crate::failure::Failure;
-
 pub(crate) mod captures;
+mod dig;
 pub(crate) mod labs;
 pub(crate) mod names;
 pub(crate) mod packets;
+mod request;
 pub(crate) mod wires;
+
+pub(crate) use dig::{DigArgs, OwnArgs};
+pub(crate) use request::{Http, UrlArgs};
 
 use captures::{CaptureArgs, DoctorArgs, ReadArgs};
 use labs::{BenchCommand, LabCommand};
@@ -152,84 +156,6 @@ pub(crate) struct Where {
     pub color: Color,
 }
 
-/// `thru URL`.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct UrlArgs {
-    /// What to ask for; without a scheme, https:// is meant
-    pub url: Option<String>,
-    /// Where and how.
-    #[command(flatten)]
-    pub place: Where,
-    /// The only HTTP version to use
-    #[arg(long, value_enum, value_name = "VERSION")]
-    pub http: Option<Http>,
-    /// Send the request through this proxy: http://HOST:PORT or socks5h://HOST:PORT
-    #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
-    pub proxy: Option<thru_probe::journey::tunnel::Proxy>,
-    /// A site that is known to work, to compare with if the request fails (labs name one by themselves)
-    #[arg(long, value_name = "URL", value_parser = site)]
-    pub control: Option<url::Url>,
-    /// A resolver that is known to work, to compare with if a name is not found; may be given more than once
-    #[arg(long = "control-resolver", value_name = "ADDRESS")]
-    pub control_resolver: Vec<std::net::IpAddr>,
-    /// A second place to look from if the request fails: a proxy elsewhere, http://HOST:PORT or socks5h://HOST:PORT
-    #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
-    pub vantage: Option<thru_probe::journey::tunnel::Proxy>,
-    /// After a good answer leave the connection alone for so long and ask over it again: what forgets idle connections shows
-    #[arg(long = "again-after", value_parser = duration, value_name = "TIME")]
-    pub again_after: Option<Duration>,
-    /// Ask over HTTP/1.1, HTTP/2, HTTP/3 and HTTP/3 0-RTT, and show round trips and times side by side
-    #[arg(long, conflicts_with_all = ["http", "write", "report", "har", "qlog", "bundle"])]
-    pub compare: bool,
-    /// Write the packets to a pcapng file, with names, secrets and comments (on labs and iface:NAME; - is standard output)
-    #[arg(short, long, value_name = "FILE.pcapng")]
-    pub write: Option<PathBuf>,
-    /// Write the answer as one HTML page with pictures of times and packets; it needs no network to be read
-    #[arg(long, value_name = "FILE.html")]
-    pub report: Option<PathBuf>,
-    /// Write the request as a HAR file, which browsers' developer tools open
-    #[arg(long, value_name = "FILE.har")]
-    pub har: Option<PathBuf>,
-    /// Write the connections as a qlog file, which qvis opens
-    #[arg(long, value_name = "FILE.qlog")]
-    pub qlog: Option<PathBuf>,
-    /// Write all of it into one file for a ticket: report, JSON, HAR and packets; TLS secrets only together with --keylog
-    #[arg(long, value_name = "FILE.tar.gz")]
-    pub bundle: Option<PathBuf>,
-    /// Append the TLS secrets to a file (also: SSLKEYLOGFILE); without FILE to thru.keys
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "thru.keys")]
-    pub keylog: Option<PathBuf>,
-    /// No step of the request may take longer than this, as in 5s
-    #[arg(long, value_parser = duration, value_name = "TIME")]
-    pub timeout: Option<Duration>,
-    /// Trust only the certificates in this PEM file
-    #[arg(long, value_name = "FILE.pem")]
-    pub cacert: Option<PathBuf>,
-    /// Show this certificate to a server that wants one: a PEM file, with its chain
-    #[arg(long, value_name = "FILE.pem", requires = "key")]
-    pub cert: Option<PathBuf>,
-    /// The private key of --cert, in PEM form
-    #[arg(long, value_name = "FILE.pem", requires = "cert")]
-    pub key: Option<PathBuf>,
-    /// Show the route even if all is well (in a lab it is always shown)
-    #[arg(long)]
-    pub route: bool,
-}
-
-/// HTTP versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Http {
-    /// HTTP/1.1
-    #[value(name = "1.1", alias = "1")]
-    One,
-    /// HTTP/2
-    #[value(name = "2")]
-    Two,
-    /// HTTP/3
-    #[value(name = "3")]
-    Three,
-}
-
 /// `thru drill`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DrillArgs {
@@ -315,75 +241,6 @@ pub(crate) struct RouteArgs {
     pub place: Where,
 }
 
-/// `thru dig`: the words are dig's; ours stand among them.
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Dig's words: @SERVER, NAME, TYPE, -x ADDRESS, -t TYPE, -c CH, -p PORT, -f FILE (a question a line), -4, -6, +short, +trace, +dnssec, +nsid, +tcp,\n\
-                        +cdflag, +norecurse, +tries=N, +time=SECONDS, +after=SECONDS, +tls, +https[=PATH], +https-get, +quic, +tls-ca[=FILE], +tls-host=NAME.\n\
-                        Ours: +h3 (HTTP/3), +brief (one line), +chain (the chain of trust; --svg FILE draws it), --check (audit the name's zone),\n\
-                        --root-hints FILE, --anchor FILE (where +trace, +chain and --check begin, and what they trust),\n\
-                        --on NETWORK, --seed N, --set LINK.KEY=VALUE, --json, --color WHEN."
-)]
-pub(crate) struct DigArgs {
-    /// What to ask, in dig's words and any order, as in `www.shop.lab AAAA @192.0.2.53 +short`
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
-    pub words: Vec<String>,
-}
-
-/// Our own options among dig's words.
-#[derive(Debug, Parser)]
-#[command(name = "thru dig", no_binary_name = true, disable_help_flag = true)]
-pub(crate) struct OwnArgs {
-    /// Where and how.
-    #[command(flatten)]
-    pub place: Where,
-    /// Begin traces, chains and audits at the root's name servers in this master file
-    #[arg(long, value_name = "FILE")]
-    pub root_hints: Option<PathBuf>,
-    /// Trust the DS and DNSKEY records in this master file
-    #[arg(long, value_name = "FILE")]
-    pub anchor: Vec<PathBuf>,
-}
-
-impl OwnArgs {
-    /// Takes our options out; gives them and dig's words. `-4` and `-6` stay with dig.
-    pub(crate) fn split(words: &[String]) -> Result<(OwnArgs, Vec<String>), Failure> {
-        let (mut own, mut rest) = (Vec::new(), Vec::new());
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            // An audit and a picture are dig's own matter.
-            if !word.starts_with("--") || matches!(word.as_str(), "--check" | "--svg") {
-                rest.push(word.clone());
-                continue;
-            }
-            own.push(word.clone());
-            if matches!(
-                word.as_str(),
-                "--on"
-                    | "--seed"
-                    | "--set"
-                    | "--color"
-                    | "--address"
-                    | "--gateway"
-                    | "--resolver"
-                    | "--mac"
-                    | "--device"
-                    | "--root-hints"
-                    | "--anchor"
-            ) {
-                own.extend(words.next().cloned());
-            }
-        }
-        match OwnArgs::try_parse_from(own) {
-            Ok(own) => Ok((own, rest)),
-            Err(error) => match crate::failure::of_clap(&error) {
-                Ok(text) => Err(Failure::usage(text, "")),
-                Err(failure) => Err(failure),
-            },
-        }
-    }
-}
-
 /// `thru explain`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -401,14 +258,6 @@ pub(crate) struct ExplainArgs {
 /// The names of all commands.
 pub(crate) fn commands() -> Vec<String> {
     Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect()
-}
-
-/// The address of a web site; `https` if it says nothing else.
-fn site(text: &str) -> Result<url::Url, String> {
-    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = url::Url::parse(&whole).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
-        .ok_or_else(|| "no web site; write it like https://www.news.lab/".to_owned())
 }
 
 /// A time with its unit.
