@@ -99,6 +99,22 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
 }
 
+/// Refuses to write a file over the one that is being read.
+pub(crate) fn not_over(from: &Path, to: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = |path: &Path| {
+        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        Some((meta.dev(), meta.ino()))
+    };
+    match (place(from), place(to)) {
+        (Some(from), Some(over)) if from == over => Err(Failure::usage(
+            format!("`{}` is the file that is read: writing to it would destroy it", to.display()),
+            "give the output another name",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// A file that can't be read or written.
 pub(crate) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     Failure::usage(

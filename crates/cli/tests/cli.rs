@@ -473,3 +473,21 @@ fn a_key_that_is_not_the_certificates_is_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_capture_is_not_written_over_while_it_is_read() {
+    let folder = Folder::new("over");
+    let capture = folder.0.join("one.pcapng");
+    let capture = capture.to_str().expect("plain letters");
+    assert!(thru(&["https://www.shop.lab", "-w", capture]).status.success());
+    let before = std::fs::read(capture).expect("it was written");
+    let other = folder.0.join("other.pcapng");
+    std::fs::hard_link(capture, &other).expect("the folder is ours");
+    let other = other.to_str().expect("plain letters");
+    for args in [["read", capture, "-w", other], ["doctor", capture, "--report", capture], ["doctor", capture, "--qlog", other]] {
+        let output = thru(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("is the file that is read"), "{}", text(&output.stderr));
+        assert_eq!(std::fs::read(capture).expect("it is there"), before, "{args:?}");
+    }
+}

@@ -19,6 +19,8 @@ use crate::{Outcome, output, save};
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     let path = args.file.display();
+    let written = args.report.iter().chain(&args.qlog);
+    written.into_iter().try_for_each(|to| save::not_over(&args.file, to))?;
     let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
         Failure::usage(
             format!("cannot read `{path}`: {error}"),

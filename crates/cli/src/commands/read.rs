@@ -23,6 +23,7 @@ use self::summaries::Summary;
 use self::table::Table;
 use crate::args::captures::{ReadArgs, ShowArgs};
 use crate::failure::{self, Failure};
+use crate::save::not_over;
 use crate::{Outcome, output};
 
 /// Output is handed on in pieces of this size.
@@ -34,6 +35,7 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
         return browse::run(args);
     }
     let path = args.file.display();
+    args.write.iter().try_for_each(|to| not_over(&args.file, to))?;
     let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
         Failure::usage(
             format!("cannot read `{path}`: {error}"),

@@ -35,7 +35,7 @@ pub enum Outcome {
 pub fn run(text: &str) -> Outcome {
     let script = match parse(text) {
         Ok(script) => script,
-        Err((line, why)) => return Outcome::Skip(line, format!("cannot be read: {why}")),
+        Err((line, why)) => return Outcome::Fail(line, format!("cannot be read: {why}")),
     };
     if let Some((line, word)) = unknown_word(&script) {
         return Outcome::Skip(line, format!("{word} is not modelled"));

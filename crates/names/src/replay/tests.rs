@@ -14,6 +14,12 @@ fn a_script_passes_and_every_truncation_of_it_ends() {
 }
 
 #[test]
+fn a_script_that_cannot_be_read_has_failed() {
+    let said = run("nonsense\n");
+    assert_eq!(said, Outcome::Fail(1, "cannot be read: neither setting nor keyword: nonsense".into()));
+}
+
+#[test]
 fn macros_are_calculated_from_left_to_right() {
     let variables = [("t0".to_owned(), "100".to_owned())].into_iter().collect();
     let clock = Clock { now: 1_251_100_000, timeout: 60 };

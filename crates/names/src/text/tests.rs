@@ -39,3 +39,12 @@ fn hostile_bytes_never_reach_a_terminal() {
     let unknown = RData::Unknown { code: RecordType::Unknown(64000), rdata: NULL::with(vec![1, 0xab]) };
     assert_eq!(data_text(&unknown), r"\# 2 01ab");
 }
+
+/// What is written down is read again: journals and zone files name types so.
+#[test]
+fn every_type_is_read_as_it_is_written() {
+    for number in 0..=u16::MAX {
+        let rtype = RecordType::from(number);
+        assert_eq!(parse_type(&type_text(rtype)).map(u16::from), Some(number), "{}", type_text(rtype));
+    }
+}
