@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::pki::CertifiedKey;
+use sockets::{PORTS_TRIED, QuicSocket, bind_quic};
 
 mod body;
 mod datagrams;
@@ -30,6 +31,7 @@ mod http3;
 mod idle;
 pub mod pages;
 mod raw;
+mod sockets;
 mod tls;
 
 #[cfg(test)]
@@ -362,19 +364,20 @@ impl Server {
                 plain.push(listen(port).await?);
             }
             if let Some(port) = options.secure_port.filter(|_| any_tls || plain_on_tls_port) {
-                let listener = listen(port).await?;
-                let local = listener.local_addr();
-                secure.push(listener);
-                if quic_config.is_some() && matches!(quic_door, QuicDoor::OtherVersion | QuicDoor::BadRetry) {
-                    let socket = network.bind_udp(local).await;
-                    let socket =
-                        socket.map_err(|error| ServeError::new(format!("bind UDP {local}"), error))?;
-                    strange.push((socket, quic_door));
-                } else if let Some(config) = &quic_config {
-                    let endpoint = thru_net::quic::endpoint(network, local, Some(config.clone()))
-                        .await
-                        .map_err(|error| ServeError::new(format!("bind UDP {local}"), error))?;
-                    quic.push(endpoint);
+                for attempt in 0.. {
+                    let listener = listen(port).await?;
+                    let local = listener.local_addr();
+                    match bind_quic(network, local, quic_config.as_ref(), quic_door).await {
+                        // A port that is free for TCP may be taken for UDP: where any will do, another may not be.
+                        Err(_) if port == 0 && attempt < PORTS_TRIED => continue,
+                        bound => match bound? {
+                            Some(QuicSocket::Strange(socket)) => strange.push((socket, quic_door)),
+                            Some(QuicSocket::Usual(endpoint)) => quic.push(endpoint),
+                            None => {}
+                        },
+                    }
+                    secure.push(listener);
+                    break;
                 }
             }
         }
