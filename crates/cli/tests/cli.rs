@@ -484,7 +484,11 @@ fn a_capture_is_not_written_over_while_it_is_read() {
     let other = folder.0.join("other.pcapng");
     std::fs::hard_link(capture, &other).expect("the folder is ours");
     let other = other.to_str().expect("plain letters");
-    for args in [["read", capture, "-w", other], ["doctor", capture, "--report", capture], ["doctor", capture, "--qlog", other]] {
+    for args in [
+        ["read", capture, "-w", other],
+        ["doctor", capture, "--report", capture],
+        ["doctor", capture, "--qlog", other],
+    ] {
         let output = thru(&args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(text(&output.stderr).contains("is the file that is read"), "{}", text(&output.stderr));

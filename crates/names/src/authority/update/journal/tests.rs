@@ -69,7 +69,7 @@ fn what_a_power_cut_left_does_not_count() {
     ] {
         let journal = read(&(good.clone() + tail));
         assert_eq!((journal.changes.len(), journal.whole), (1, good.len()), "{tail:?}");
-        let in_the_middle = good.clone() + tail + "end\n";
+        let in_the_middle = good.clone() + tail + "\nend\n";
         assert!(
             Journal::read(&in_the_middle).is_err(),
             "what was confirmed is not given up silently: {tail:?}"
