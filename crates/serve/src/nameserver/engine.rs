@@ -13,7 +13,7 @@ use hickory_proto::rr::Name;
 use serde_json::{Value, json};
 use thru_names::authority::keeper::Keeper;
 use thru_names::dnssec::signing::live::LiveZone;
-use thru_names::packed::{PackedAnswers, PlainQuery};
+use thru_names::packed::PackedAnswers;
 use thru_names::resolver::Input;
 use thru_names::service::Service;
 use thru_net::Network;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use thru_names::authority::keeper::{Keeper, Task};
 use thru_names::authority::update::is_update;
