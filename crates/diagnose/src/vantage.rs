@@ -2,6 +2,7 @@
 
 use crate::facts::{Facts, failure_text};
 use crate::vote::{Severity, Vote};
+use thru_trace::words::{Elsewhere, elsewhere};
 
 /// Whom it concerns wherever one asks from.
 const OF_THE_SERVER: [&str; 6] = ["TCP06", "TCP03", "TCP01", "LNK05", "APP05", "TLS23"];
@@ -12,14 +13,7 @@ const OF_THIS_PLACE: [&str; 6] = ["FW04", "IP02", "HST03", "FW07", "FW16", "DNS0
 /// Takes out of sets what another place has shown not to be the case.
 pub(crate) fn narrow(facts: &Facts<'_>, votes: &mut [(usize, Vote)]) {
     let Some(vantage) = facts.control("vantage") else { return };
-    // That the proxy itself is not reached tells nothing of the target.
-    let told = vantage.code().is_none_or(|code| {
-        ["proxy.status.", "proxy.socks.", "tls.", "http."].iter().any(|kind| code.starts_with(kind))
-            && !matches!(
-                code,
-                "proxy.status.407" | "proxy.status.403" | "proxy.socks.login" | "proxy.socks.2"
-            )
-    });
+    let told = vantage.code().is_none_or(|code| elsewhere(code) == Elsewhere::Target);
     if !told {
         return;
     }

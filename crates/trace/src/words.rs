@@ -46,9 +46,47 @@ pub fn of(code: &str) -> Option<Words> {
         .map(|(_, words)| words)
 }
 
+/// Of whom a request tells that failed by way of a proxy in another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Of the target: it is not answered there either.
+    Target,
+    /// Of the proxy, which does not pass it on: it wants a login, or forbids it.
+    Forbidden,
+    /// Of the way to the proxy, which was not reached itself.
+    Unreached,
+}
+
+/// Of whom a failure with this code tells, where the request went by way of a proxy in another place: only one that was
+/// asked to pass it on, and tried, can say that the target is not answered there.
+pub fn elsewhere(code: &str) -> Elsewhere {
+    match code {
+        // RFC 9110 15.5.8, 15.5.4, 15.5.6; RFC 1928 6: not allowed by its rules, no such command.
+        "proxy.status.407" | "proxy.status.403" | "proxy.status.405" => Elsewhere::Forbidden,
+        "proxy.socks.login" | "proxy.socks.2" | "proxy.socks.7" => Elsewhere::Forbidden,
+        _ if ["proxy.status.", "proxy.socks.", "tls.", "http."].iter().any(|kind| code.starts_with(kind)) => {
+            Elsewhere::Target
+        }
+        _ => Elsewhere::Unreached,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_tried_to_pass_it_on_tells_of_the_target() {
+        for code in ["proxy.status.502", "proxy.status.504", "proxy.socks.4", "tls.timeout", "http.status.500"] {
+            assert_eq!(elsewhere(code), Elsewhere::Target, "{code}");
+        }
+        for code in ["proxy.status.407", "proxy.status.403", "proxy.socks.login", "proxy.socks.2"] {
+            assert_eq!(elsewhere(code), Elsewhere::Forbidden, "{code}");
+        }
+        for code in ["proxy.timeout", "proxy.tcp.refused", "proxy.dns.nxdomain", "proxy.protocol", "", "tcp.timeout"] {
+            assert_eq!(elsewhere(code), Elsewhere::Unreached, "{code}");
+        }
+    }
 
     #[test]
     fn codes_stand_once_and_families_catch_the_rest() {

@@ -23,7 +23,11 @@ use crate::{Outcome, output, save};
 /// Runs the command.
 pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     let url = place::url(text)?;
-    let place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
+    let mut place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
+    if let (Place::Lab { scenario, .. }, Some(pause)) = (&mut place, args.again_after) {
+        // A lab's limit is for what never ends; a pause that somebody asked for does.
+        scenario.limit = scenario.limit.saturating_add(pause);
+    }
     if args.write.is_some() && matches!(place, Place::Host) {
         return Err(Failure::usage(
             "packets can be written where our own stack runs, so far",

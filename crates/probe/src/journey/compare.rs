@@ -7,6 +7,7 @@ use std::time::Duration;
 use hickory_proto::rr::RecordType;
 use thru_names::text::parse_name;
 use thru_net::{ConnectOptions, IcmpErrorKind, UdpEvent};
+use thru_trace::words::{self, Elsewhere};
 use thru_trace::{Layer, SpanId, Value};
 use url::Host;
 
@@ -114,12 +115,10 @@ impl Traveller<'_> {
             Ok(connected) => connected,
             Err(span) => {
                 let code = self.recorder.code(span).unwrap_or_else(|| "proxy.timeout".to_owned());
-                // Only who was asked to pass it on can say that it is not answered there.
-                let reached = code.starts_with("proxy.status.") || code.starts_with("proxy.socks.");
-                let text = if reached {
-                    "it is not answered there either"
-                } else {
-                    "that proxy is not reached itself"
+                let text = match words::elsewhere(&code) {
+                    Elsewhere::Target => "it is not answered there either",
+                    Elsewhere::Forbidden => "that proxy does not pass it on",
+                    Elsewhere::Unreached => "that proxy is not reached itself",
                 };
                 return self.recorder.fail(control, code, text);
             }

@@ -64,7 +64,7 @@ pub async fn join(recorder: &Recorder) -> bool {
 struct Story {
     asked: u32,
     refused: u32,
-    contested: Option<(IpAddr, Option<MacAddr>)>,
+    contested: Option<(Ipv4Addr, Option<MacAddr>)>,
     routers: Vec<IpAddr>,
     managed: bool,
 }
@@ -74,13 +74,21 @@ impl Story {
         match event {
             AutoconfEvent::DhcpSilent { sent } => self.asked = self.asked.max(*sent),
             AutoconfEvent::Refused { .. } => self.refused += 1,
-            AutoconfEvent::Conflict { address, mac } => self.contested = Some((*address, *mac)),
+            // An IPv6 address that somebody else has (RFC 4862 5.4) was never leased.
+            AutoconfEvent::Conflict { address: IpAddr::V4(address), mac } => {
+                self.contested = Some((*address, *mac));
+            }
             AutoconfEvent::Router { address, managed } => {
                 self.routers.push(*address);
                 self.managed |= managed;
             }
             _ => {}
         }
+    }
+
+    /// How often an address was asked for: each refusal answered a request of its own, and each silence leaves one more.
+    fn times_asked(&self) -> u32 {
+        if self.refused > 0 { self.refused.max(self.asked) } else { self.asked + 1 }
     }
 }
 
@@ -112,9 +120,9 @@ fn told_of_router(recorder: &Recorder, span: SpanId, state: &AutoconfState, stor
 }
 
 async fn no_lease(recorder: &Recorder, span: SpanId, story: &Story) {
-    recorder.set(span, "dhcp.asked", story.asked + 1);
+    recorder.set(span, "dhcp.asked", story.times_asked());
     if let Some((address, mac)) = story.contested {
-        recorder.set(span, "dhcp.contested", Value::Address(address));
+        recorder.set(span, "dhcp.contested", Value::Address(address.into()));
         let owner = mac.map_or(String::from("somebody else"), |mac| mac.to_string());
         return recorder.fail(span, "link.address_taken", format!("{address} is used by {owner} already"));
     }
@@ -162,5 +170,35 @@ async fn is_anybody_there(recorder: &Recorder) {
             recorder.ok(control);
         }
         None => recorder.fail(control, "dhcp.timeout", "nobody answers that either"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn story(events: &[AutoconfEvent]) -> Story {
+        let mut story = Story::default();
+        events.iter().for_each(|event| story.heard(event));
+        story
+    }
+
+    #[test]
+    fn an_ipv6_address_that_is_taken_is_no_lease_that_is_contested() {
+        let taken = |address: &str| AutoconfEvent::Conflict { address: address.parse().unwrap(), mac: None };
+        assert_eq!(story(&[taken("fe80::1")]).contested, None);
+        let both = story(&[taken("192.0.2.7"), taken("2001:db8::7")]);
+        assert_eq!(both.contested, Some((Ipv4Addr::new(192, 0, 2, 7), None)));
+    }
+
+    #[test]
+    fn every_request_that_was_made_is_counted() {
+        let refused = || AutoconfEvent::Refused { server: Ipv4Addr::new(192, 0, 2, 1), message: None };
+        let silent = |sent| AutoconfEvent::DhcpSilent { sent };
+        assert_eq!(story(&[]).times_asked(), 1);
+        assert_eq!(story(&[silent(1), silent(2)]).times_asked(), 3);
+        assert_eq!(story(&[refused()]).times_asked(), 1);
+        assert_eq!(story(&[refused(), refused()]).times_asked(), 2);
+        assert_eq!(story(&[silent(1), silent(2), silent(3), refused()]).times_asked(), 3);
     }
 }

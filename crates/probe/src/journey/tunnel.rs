@@ -43,8 +43,14 @@ impl Proxy {
     /// Reads `http://proxy.office.lab:3128`, `socks5h://10.0.0.1:1080`, or `HOST:PORT`, which means HTTP. The error is a
     /// sentence.
     pub fn parse(text: &str) -> Result<Proxy, String> {
-        let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let bare = !text.contains("://");
+        let full = if bare { format!("http://{text}") } else { text.to_owned() };
         let url = Url::parse(&full).map_err(|error| format!("`{text}` is no proxy: {error}"))?;
+        // Any word could be a host's name: one that says neither how nor where it is asked is a slip.
+        let port = text.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse::<u16>().ok());
+        if bare && port.is_none() {
+            return Err(format!("`{text}` says no port: write http://{text}:PORT or socks5h://{text}:PORT"));
+        }
         let (kind, usual) = match url.scheme() {
             "http" => (ProxyKind::Http, 80),
             "socks5" | "socks5h" => (ProxyKind::Socks5, 1080),
@@ -278,5 +284,7 @@ mod tests {
         assert_eq!(proxy("socks5h://proxy.lab"), Ok((ProxyKind::Socks5, "proxy.lab:1080".to_owned())));
         assert!(proxy("ftp://proxy.lab").unwrap_err().contains("ftp"));
         assert!(proxy("").is_err());
+        assert!(proxy("nonsense").unwrap_err().contains("port"));
+        assert!(proxy("proxy.lab:80").is_ok() && proxy("[2001:db8::1]:3128").is_ok());
     }
 }
