@@ -7,6 +7,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) trace: &'a Trace,
     /// Steps of the request itself, in order of start.
     pub(crate) own: Vec<&'a Span>,
+    /// The answer that sent the request on to where it failed.
+    sent_on: Option<&'a Span>,
 }
 
 impl<'a> Facts<'a> {
@@ -18,10 +20,27 @@ impl<'a> Facts<'a> {
             .filter(|span| !trace.is_check(span))
             .filter(|span| !trace.within(span, |span| span.text("vantage").is_some()))
             .collect();
-        if let Some(after) = redirected(&own) {
-            own.retain(|span| span.start >= after);
+        let sent_on = redirected(&own);
+        if let Some(redirect) = sent_on {
+            own.retain(|span| span.start >= redirect.end);
         }
-        Facts { trace, own }
+        Facts { trace, own, sent_on }
+    }
+
+    /// The site that was asked for, the address that it sent the request on to, and its answer: where the request failed
+    /// only at another site or port than the one that was wanted.
+    pub(crate) fn sent_on(&self) -> Option<(String, String, &'a Span)> {
+        let redirect = self.sent_on?;
+        let (from, to) = (redirect.text("http.url")?, redirect.text("http.location")?);
+        let place = |url: &str| {
+            let (scheme, rest) = url.split_once("://")?;
+            let authority = rest.split(['/', '?', '#']).next()?;
+            let usual = if scheme == "https" { ":443" } else { ":80" };
+            Some(authority.strip_suffix(usual).unwrap_or(authority).to_ascii_lowercase())
+        };
+        // A place on the same site says no other name; a site that sends to its own encryption is the same site.
+        let (from, elsewhere) = (place(from)?, place(to)?);
+        (from != elsewhere).then(|| (from, to.to_owned(), redirect))
     }
 
     /// The request's own steps of one kind.
@@ -159,8 +178,8 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// When a redirect came that was followed and led to no answer: what came before it is another request, which went well.
-fn redirected(own: &[&Span]) -> Option<u64> {
+/// The redirect that was followed and led to no answer: what came before it is another request, which went well.
+fn redirected<'a>(own: &[&'a Span]) -> Option<&'a Span> {
     let last = own.iter().rposition(|span| span.what == "exchange")?;
     let exchange = own[last];
     let leads_on = matches!(exchange.int("http.status"), Some(301 | 302 | 303 | 307 | 308))
@@ -171,7 +190,7 @@ fn redirected(own: &[&Span]) -> Option<u64> {
             && matches!(span.what.as_str(), "resolve" | "connect" | "handshake" | "tunnel")
             && span.code().is_some()
     });
-    (leads_on && goes_on).then_some(exchange.end)
+    (leads_on && goes_on).then_some(exchange)
 }
 
 /// The family of a connection attempt.

@@ -87,6 +87,8 @@ fn some_never_leave(facts: &Facts<'_>, attempt: &Span) -> Option<Vote> {
                 remote(attempt)
             ),
         )
+        // To every site alike: where packets do not leave, the router cannot be what is full.
+        .explains(&["FW07", "FW16", "IP08", "TCP03", "FW01"])
         .cite(attempt, "the connection was tried for long, and no packet of it left this machine")
         .cite(left, "another one to the same place, tried a moment later, did leave")
         .rule_out("HST03", "a rule of the firewall that forbids this connection would keep all of them back")

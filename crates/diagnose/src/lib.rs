@@ -118,6 +118,7 @@ fn judge(facts: &Facts<'_>) -> Verdict {
         return without_votes(facts);
     };
     let also = also(&first, votes);
+    let first = redirect_told(facts, first);
     second::look(facts, first.into_verdict(also))
 }
 
@@ -156,6 +157,16 @@ fn drop_consequences(votes: &mut Vec<(usize, Vote)>) {
             || !vote.explains.is_empty()
             || !vote.causes.iter().any(|cause| known.contains(cause))
     });
+}
+
+/// Who asked for one site and failed at another has to know which sent them there: the slip may be there.
+fn redirect_told(facts: &Facts<'_>, mut vote: Vote) -> Vote {
+    let Some((site, to, redirect)) = facts.sent_on().filter(|_| vote.severity == Severity::Broken) else {
+        return vote;
+    };
+    vote.summary = format!("{site} sends its visitors on to {to}, and that fails. {}", vote.summary);
+    vote.cite(redirect, format!("{site} answered: go on to {to}"))
+        .service(format!("of {site}: check the address that it sends its visitors on to"))
 }
 
 /// The other findings, unless they are named already.

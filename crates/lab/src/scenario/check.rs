@@ -16,6 +16,8 @@ pub struct Check {
     pub at: Duration,
     /// What is done and expected.
     pub kind: CheckKind,
+    /// What was really done, where the client sees no more than its effect (`causes`), or an audit tells it (`findings`).
+    pub injected: Vec<String>,
     /// Why it must be so; shown with the result.
     pub explain: Option<String>,
     /// Shown when it fails.

@@ -251,6 +251,9 @@ impl Scenario {
                     }
                 }
             }
+            if !check.injected.is_empty() {
+                writeln!(out, "injected = [{}]", list(check.injected.iter().cloned()))?;
+            }
             text(out, "explain", &check.explain)?;
             text(out, "hint", &check.hint)?;
         }

@@ -353,7 +353,22 @@ fn close(recorder: &Recorder, control: SpanId, result: Result<(), SpanId>) {
                 Outcome::Failed { text, .. } if code.starts_with("dns.") => Some(text),
                 _ => None,
             });
-            recorder.fail(control, code, told.unwrap_or_else(|| "it does not".to_owned()));
+            let text = told.unwrap_or_else(|| in_words(&code).to_owned());
+            recorder.fail(control, code, text);
         }
+    }
+}
+
+/// How a step of a check failed, in as few words as fit behind what was checked.
+fn in_words(code: &str) -> &'static str {
+    match code {
+        "tcp.timeout" => "no answer",
+        "tcp.refused" => "refused",
+        "tls.timeout" => "it does not answer the handshake",
+        "tls.reset" | "tls.closed" => "it cuts the handshake off",
+        "tls.certificate_expired" | "tls.certificate_not_yet_valid" => "its certificate is not valid at this time",
+        code if code.starts_with("tls.") => "its encryption is not in order",
+        code if code.starts_with("ip.") => "no way to it",
+        _ => "it does not work",
     }
 }

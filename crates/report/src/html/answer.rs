@@ -3,7 +3,7 @@
 use super::WORDS;
 use super::markup::{Page, escape, frames};
 use super::packets::Seen;
-use crate::text::answer::{described, layer_name, other_words, sureness};
+use crate::text::answer::{described, layer_name, other_words, sureness, whom_to_call};
 use crate::text::{Mark, ladder};
 use std::fmt::Write;
 use thru_trace::{Next, Trace, Verdict, Who, fault};
@@ -30,6 +30,9 @@ pub(super) fn verdict(page: &mut Page, verdict: &Verdict) {
     }
     if !verdict.causes.is_empty() {
         let _ = writeln!(out, "<p class=\"soft\">{}</p>", escape(&sureness(verdict)));
+    }
+    if let Some(whom) = whom_to_call(verdict) {
+        let _ = writeln!(out, "<p>Whom to call: {}</p>", escape(whom));
     }
     for also in &verdict.also {
         let _ = writeln!(out, "<p>Also: {}</p>", escape(&also.summary));

@@ -30,10 +30,30 @@ pub(super) fn headline(verdict: &Verdict, style: &Style) -> String {
             out.push_str(&wrap(&sureness(verdict), "  ", style.width));
         }
     }
+    if let Some(whom) = whom_to_call(verdict) {
+        out.push_str(&wrap(whom, "  Whom to call: ", style.width));
+    }
     for also in &verdict.also {
         out.push_str(&wrap(&for_style(&also.summary, style), "  Also: ", style.width));
     }
     out
+}
+
+/// Whose job it is to mend it: the first beside the user who is given something to do. `None`: nothing is wrong.
+pub(crate) fn whom_to_call(verdict: &Verdict) -> Option<&'static str> {
+    let actions = || {
+        verdict.next.iter().filter_map(|next| match next {
+            Next::Action { who, .. } => Some(*who),
+            Next::Probe { .. } => None,
+        })
+    };
+    let first = actions().find(|who| *who != Who::User).or_else(|| actions().next())?;
+    Some(match first {
+        Who::Service => "whoever runs the site.",
+        Who::Network => "whoever runs your network: the provider, at work the IT department.",
+        Who::User if verdict.layer == Layer::Host => "nobody: it is for this machine's owner to mend.",
+        Who::User => "nobody yet: what you can do stands below.",
+    })
 }
 
 pub(crate) fn described(cause: &str) -> String {

@@ -5,8 +5,8 @@ use super::layout::{table, wrap};
 use super::{Style, heading};
 use thru_trace::fault::{self, Fault};
 
-/// A page on one cause; `commands` show it in labs.
-pub fn page(cause: &Fault, commands: &[String], style: &Style) -> String {
+/// A page on one cause; `commands` show it in labs, and `remark` says what else there is to say of them.
+pub fn page(cause: &Fault, commands: &[String], remark: Option<&str>, style: &Style) -> String {
     let mut out = heading(&format!("{}: {}", cause.id, cause.title), style);
     out.push_str(&wrap(&format!("Layer: {}.", layer_name(cause.layer())), "  ", style.width));
     let mut part = |title: &str, text: &str| {
@@ -28,6 +28,9 @@ pub fn page(cause: &Fault, commands: &[String], style: &Style) -> String {
     for command in commands {
         out.push_str(&format!("  $ {command}\n"));
     }
+    if let Some(remark) = remark {
+        out.push_str(&wrap(remark, "  ", style.width));
+    }
     out
 }
 
@@ -48,7 +51,7 @@ mod tests {
     fn a_page_has_its_parts_and_fits() {
         let style = Style { width: 60, ..Style::default() };
         for cause in fault::all() {
-            let text = page(cause, &["thru https://www.shop.lab --on lab:loss".into()], &style);
+            let text = page(cause, &["thru https://www.shop.lab --on lab:loss".into()], Some("Seen as IP19."), &style);
             assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
             for title in ["What happens", "How to see it", "What looks the same", "How to mend it"] {
                 assert!(text.contains(title), "{}: {title}", cause.id);

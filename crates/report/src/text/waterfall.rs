@@ -140,6 +140,13 @@ pub(crate) fn check_mark(span: &Span) -> Mark {
     if let Some((mark, _)) = answered(span) {
         return mark;
     }
+    if let Some((answered, tries)) = some_of(span) {
+        return match answered {
+            0 => Mark::Failed,
+            _ if answered < tries => Mark::Slow,
+            _ => Mark::Ok,
+        };
+    }
     if span.what == "ping" && span.is_ok() && count(span, "ping.received") < count(span, "ping.sent") {
         return Mark::Slow;
     }
@@ -322,12 +329,22 @@ pub(crate) fn check_name(trace: &Trace, span: &Span) -> String {
         ("control", Some("over_tcp"), _) => String::from("the same name server over TCP"),
         ("control", Some("clock"), _) => String::from("the clock of another server"),
         ("control", Some("repeated"), _) => String::from("the same name once more"),
+        ("control", Some("without_edns"), _) => String::from("the same name server, asked for a small answer"),
+        ("control", Some("other_source"), _) => String::from("new connections to the same server"),
+        ("control", Some("other_site_source"), _) => String::from("new connections to another site"),
+        ("control", Some("other_site_name"), _) => String::from("finding the address of another site"),
         ("route", ..) => span.label.clone(),
-        ("ping", _, Some("loaded")) => format!("{} while the answer was loaded", target("ping")),
+        ("ping", _, Some("loaded")) => format!("{} while the answer was awaited", target("ping")),
         ("ping", _, Some("hop")) => target("ping the router"),
         ("ping", ..) => target("ping"),
         _ => span.label.clone(),
     }
+}
+
+/// Of a check that tries several times: how often it was answered, and how often it tried.
+fn some_of(span: &Span) -> Option<(i64, i64)> {
+    let of = |kind: &str| span.int(&format!("{kind}.answered")).zip(span.int(&format!("{kind}.tries")));
+    of("source").or_else(|| of("repeat"))
 }
 
 /// The answers to questions for which "worked" and "failed" are not the words.
@@ -336,6 +353,8 @@ fn answered(span: &Span) -> Option<(Mark, &'static str)> {
     match span.text("control.kind")? {
         "other_address" if span.is_ok() => Some((Mark::Ok, "no, another one is in order")),
         "other_address" if failed("tls.alike") => Some((Mark::Idle, "yes, or they do not answer")),
+        // Cut to the size that was asked for, it has room for no address.
+        "without_edns" if failed("dns.no_data") => Some((Mark::Ok, "it answers")),
         "nonsense" if failed("dns.nxdomain") => Some((Mark::Ok, "no, as it should be")),
         "nonsense" if span.bool("nonsense.same") == Some(true) => {
             Some((Mark::Failed, "yes, at the same address, though nobody has that name"))
@@ -355,6 +374,9 @@ pub(crate) fn check_result(trace: &Trace, span: &Span, style: &Style) -> String 
         && let Some(ping) = trace.children_of(span.id, "ping").next()
     {
         return check_result(trace, ping, style);
+    }
+    if let Some((answered, tries)) = some_of(span) {
+        return format!("{answered} of {tries} were answered, {took}");
     }
     if let Outcome::Failed { text, .. } = &span.outcome {
         let last = span.address("route.last_responding").map(|address| trace.named(address));

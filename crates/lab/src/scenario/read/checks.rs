@@ -90,6 +90,7 @@ pub(super) fn check(table: &Table) -> Result<Check, Error> {
         name: reader.text("name")?.map_or(name, |name| name.text),
         at: reader.quantity("at", units::duration)?.unwrap_or_default(),
         kind,
+        injected: reader.texts("injected")?.unwrap_or_default().into_iter().map(|cause| cause.text).collect(),
         explain: reader.text("explain")?.map(|text| text.text),
         hint: reader.text("hint")?.map(|text| text.text),
     };
