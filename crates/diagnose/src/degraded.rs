@@ -32,6 +32,8 @@ fn beside_a_failure(facts: &Facts<'_>) -> Vec<Vote> {
     votes.extend(loss::rule(facts));
     votes.extend(family::rule(facts));
     votes.extend(slow::lookup(facts));
+    votes.extend(slow::handshake(facts));
+    votes.extend(offers::ecn(facts));
     votes.extend(wire::rule(facts));
     votes
 }

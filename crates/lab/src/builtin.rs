@@ -47,7 +47,7 @@ pub const GROUPS: &[Group] = groups! {
         "dns-glue-private" "dns-filter" "name-impossible" "dnssec-ds-too-early" "dnssec-ds-too-late"
         "resolver-trips-over-edns" "resolver-drops-edns" "resolver-damages-answers" "resolver-wrong-id"
         "resolver-other-port" "resolver-other-question" "resolver-fails" "dns-servers-slow"
-        "dns-on-hold";
+        "dns-on-hold" "dns-inside-only" "dns-nowhere-known";
     "servers", "name servers and resolvers that misbehave; anycast, DNS64":
         "dns-edns-dropped" "dns-edns-formerr" "dns-edns-ignored" "dns-signatures-stripped" "dns-only-tcp"
         "dns-tcp-closed" "dns-tcp-silent" "dns-truncates" "dns-rate-limited" "dns-wrong-id"
@@ -56,7 +56,7 @@ pub const GROUPS: &[Group] = groups! {
         "dns-aaaa-dropped" "dns-aaaa-servfail" "dns-https-dropped" "dns-https-refused" "dns-aaaa-nxdomain"
         "dns-ent-nxdomain" "dns-no-wildcards" "dns-serials-differ" "dns-update-lost" "dns-glue-missing" "dns-glue-wrong"
         "dns-ns-above" "dns-ns-below" "dns-one-lame" "dns-signatures-expiring" "dns-slow-server"
-        "dns-resolver-blocks" "dns-resolver-refuses" "dns-resolver-strips" "dns64" "anycast";
+        "dns-resolver-blocks" "dns-resolver-refuses" "dns-resolver-strips" "dns-one-dead" "dns64" "anycast";
     "link", "the local network":
         "host-down" "address-twice";
     "given", "addresses and settings that the network gives: DHCP, router advertisements":
@@ -69,12 +69,15 @@ pub const GROUPS: &[Group] = groups! {
         "one-address-dead" "tiny-tunnel" "large-request-lost" "ipv6-large-lost" "giant-frames"
         "route-flaps" "ecn-dropped" "prefix-withdrawn"
         "ipv6-link-narrow" "rate-policed" "nat64" "nat64-dead" "nat64-large-lost";
+    "bgp", "routes between networks, as far as a client feels them":
+        "bgp-discarded" "bgp-hijack" "bgp-impostor" "bgp-leak" "bgp-flaps" "bgp-stale" "bgp-not-authorised"
+        "bgp-authorisation-ends" "bgp-one-family" "ok-bgp-other-carrier";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
         "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
         "server-reads-nothing" "own-window-small";
     "idle", "a connection on which nothing moves for a while":
-        "idle-forgotten" "idle-reset" "idle-restarted" "idle-server-gone" "idle-remembered" "idle-closed";
+        "idle-forgotten" "idle-reset" "idle-restarted" "idle-server-gone" "idle-remembered" "idle-closed" "idle-crossed";
     "firewall", "filters":
         "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted"
         "connections-full" "own-address";
@@ -96,6 +99,9 @@ pub const GROUPS: &[Group] = groups! {
     "proxy", "proxies":
         "proxy-login" "proxy-name-unknown" "proxy-refuses" "proxy-silent" "proxy-wants-login" "proxy-denies"
         "proxy-cannot-reach" "socks-cannot-reach";
+    "beyond", "what only somebody elsewhere can see; a client feels its effect":
+        "anycast-far" "proxy-header-wanted" "proxy-not-used" "reverse-path-filter" "parked-page" "proxy-collects"
+        "balancer-forgets-first";
     "app", "the program behind":
         "database-slow" "upstream-slow" "cold-start" "one-machine-fails" "one-machine-slow" "empty-now-and-then"
         "one-machine-hangs" "one-machine-resets";
@@ -115,7 +121,8 @@ pub const GROUPS: &[Group] = groups! {
         "two-wrong-name-and-ipv4" "two-dns-slow-and-status" "two-dns-slow-and-expired"
         "two-dns-slow-and-think" "two-handshake-slow-and-think" "two-stale-and-slow"
         "two-bad-name-server-and-status" "two-corrupt-and-status" "two-corrupt-and-slow" "two-empty-and-ipv6"
-        "two-missing-and-ipv6" "two-slow-and-closed-ipv6";
+        "two-missing-and-ipv6" "two-slow-and-closed-ipv6" "two-staple-and-loss" "two-loop-and-loss"
+        "two-client-certificate-and-ipv6" "two-ecn-and-status" "two-address-twice-and-status" "two-hello-slow-and-cut";
 };
 
 /// Name and text of every built-in lab, in the order of `thru lab list`.

@@ -210,6 +210,29 @@ pub(crate) fn note_icmp(recorder: &Recorder, span: SpanId, started: Instant, rep
     recorder.set_duration(span, "icmp.delay", report.at.since(started));
 }
 
+/// A request failed on a connection that was made: what a device on the way said of its packets, as values of `span`. TCP
+/// goes on in spite of it (RFC 1122 4.2.3.9).
+pub(crate) fn note_told(recorder: &Recorder, span: SpanId, started: Instant, events: &[TcpEvent]) {
+    let told = events.iter().rev().find_map(|event| match &event.what {
+        TcpEventKind::Icmp(report) => outcome_of(report.kind).map(|outcome| (outcome, report)),
+        _ => None,
+    });
+    if let Some((outcome, report)) = told {
+        note_icmp(recorder, span, started, report);
+        recorder.set(span, "icmp.outcome", outcome);
+    }
+}
+
+/// What an error says of the way; `None`: something of the packet.
+fn outcome_of(kind: IcmpErrorKind) -> Option<&'static str> {
+    match kind {
+        IcmpErrorKind::AdministrativelyProhibited => Some("firewall.prohibited"),
+        IcmpErrorKind::TimeExceeded => Some("ip.ttl_exceeded"),
+        IcmpErrorKind::NetworkUnreachable | IcmpErrorKind::HostUnreachable => Some("ip.unreachable"),
+        _ => None,
+    }
+}
+
 fn failure_words(kind: &ConnectErrorKind, icmp: Option<&IcmpReport>) -> (&'static str, String) {
     if let Some(report) = icmp {
         let told = format!("{} told by {}", icmp_words(report.kind), report.from);

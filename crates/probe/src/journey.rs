@@ -279,6 +279,7 @@ impl Traveller<'_> {
                 Some(answer)
             }
             Err(failure) => {
+                connect::note_told(&self.recorder, failure.span, started, &inspector.events());
                 let here = self.after_exchange(destination, remote, &failure);
                 tokio::join!(biased; here, self.seen_elsewhere(destination));
                 None

@@ -103,7 +103,7 @@ fn small_window(facts: &Facts<'_>, seen: &Offers) -> Option<Vote> {
 }
 
 /// Connections that ask for ECN are never answered, and at once when they do not.
-fn ecn(facts: &Facts<'_>) -> Option<Vote> {
+pub(super) fn ecn(facts: &Facts<'_>) -> Option<Vote> {
     let mut dropped = Vec::new();
     let mut waited = 0;
     let mut connections = 0;

@@ -254,7 +254,8 @@ fn long_flight(facts: &Facts<'_>, rtt: u64) -> Option<Vote> {
     )
 }
 
-fn handshake(facts: &Facts<'_>) -> Option<Vote> {
+/// Encryption that took longer than its round trips.
+pub(super) fn handshake(facts: &Facts<'_>) -> Option<Vote> {
     let rtt = facts.rtt()?;
     if let Some(vote) = long_flight(facts, rtt) {
         return Some(vote);

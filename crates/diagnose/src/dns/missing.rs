@@ -12,6 +12,7 @@ impl Case<'_> {
             format!("The name {} does not exist: nobody has registered it, or it is misspelled.", self.name);
         let filtered = self.facts.extended_errors().iter().any(|code| (15..=17).contains(code));
         match self.facts.iterated() {
+            Some(Iterated::DoesNotExist(iterated)) if self.known_inside().is_some() => self.inside_only(iterated, says),
             Some(Iterated::DoesNotExist(iterated)) => Vote::broken(&["DNS05"], 0.97, summary)
                 .cite(self.query, says)
                 .cite(iterated, format!("asked directly, {} gave the same answer", self.authority(iterated)))
@@ -42,6 +43,30 @@ impl Case<'_> {
                 .user("check the spelling of the name")
             }
         }
+    }
+
+    /// Another name server that gave the name an address.
+    fn known_inside(&self) -> Option<&Span> {
+        self.facts.control("other_resolver").filter(|span| span.is_ok())
+    }
+
+    /// The public name servers do not know the name, and another one does: it belongs to the inside of some network.
+    fn inside_only(&self, iterated: &Span, says: String) -> Vote {
+        Vote::broken(
+            &["DNS41"],
+            0.9,
+            format!(
+                "The name {} is known inside some network only, and this machine asks the public name servers.",
+                self.name
+            ),
+        )
+        .cite(self.query, says)
+        .cite(iterated, format!("asked directly, {} gave the same answer", self.authority(iterated)))
+        .cite_if(self.known_inside(), "another name server gives the name an address")
+        .rule_out("DNS05", "the name exists, for who asks the right name server")
+        .rule_out("DNS12", "nobody hides it: its public servers do not have it either")
+        .network("hand out the name server that knows the names of the inside, with the address or over the VPN")
+        .user("connect to the network that the name belongs to (VPN), or enter its name server in the settings")
     }
 
     /// The resolver says no such name, somebody else knows it.

@@ -210,11 +210,12 @@ impl Internet {
 
     async fn start_web(&self, node: usize, port: u16) -> Result<Running, StartError> {
         let mut sites = Vec::new();
-        let (mut plain_port, mut family) = (None, None);
+        let (mut plain_port, mut family, mut idle) = (None, None, None);
         for (service, kind) in self.state().services.iter().enumerate() {
             let ServiceKind::Web(web) = kind else { continue };
             if self.scenario().services[service].on == node && web.port == port && web.up {
                 plain_port = plain_port.or(web.plain_port);
+                idle = idle.or(web.misdeeds.idle);
                 family = family.or(web.misdeeds.family);
                 sites.push(self.site(web)?);
             }
@@ -231,6 +232,7 @@ impl Internet {
                 .collect(),
             plain_port,
             secure_port: Some(port),
+            idle: idle.unwrap_or(Options::default().idle),
             ..Options::default()
         };
         let server =

@@ -36,7 +36,8 @@ pub fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     // the request did, which a capture shows at best by chance.
     const SENDS_NOTHING: [&str; 3] = ["IP01", "HST02", "DNS46"];
     // That a machine is a proxy stands in the client's settings: packets tell it once it was asked for a tunnel.
-    const NEEDS_QUESTIONS: [&str; 22] = [
+    const NEEDS_QUESTIONS: [&str; 23] = [
+        "DNS41",
         "HST03", "HST04", "HST07", "IP03", "IP08", "IP12", "IP29", "IP30", "FW07", "FW08", "FW10", "FW12",
         "FW15", "APP11", "APP12", "Q17", "DNS17", "DNS20", "DNS24", "TLS32", "PX01", "PX02",
     ];

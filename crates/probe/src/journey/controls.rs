@@ -36,7 +36,8 @@ pub async fn after_resolve(recorder: &Recorder, options: &JourneyOptions, name: 
         resolve::control::control(recorder, None, way, &name, wanted, whom, CONTROL_PATIENCE).await
     };
     let others = async {
-        if silent && !options.other_resolvers.is_empty() {
+        // A name of one network's own is known to its own name servers alone.
+        if (silent || code == "dns.nxdomain") && !options.other_resolvers.is_empty() {
             ask(Way::OtherResolver, &options.other_resolvers).await;
         }
     };

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use thru_net::{TcpInspector, TcpState};
+use thru_net::{TcpEvent, TcpEventKind, TcpInspector, TcpState};
 use thru_trace::{Layer, Value};
 use thru_wire::Instant;
+use thru_wire::tcp::Flags;
 
 use super::again::Again;
 use super::{Destination, Traveller};
@@ -59,6 +60,12 @@ pub(super) fn note(
         recorder.set(span, "tcp.peer_ttl", ttl);
     }
     let reset = recorder.span(span).is_some_and(|span| span.value("tcp.reset_ttl").is_some());
+    if let Some(failure) = failed.filter(|failure| matches!(failure.code.as_str(), "http.reset" | "http.closed"))
+        && let Some(asked) = recorder.span(failure.span).map(|span| span.start)
+        && crossed(asked, info.rtt, &inspector.events())
+    {
+        recorder.set(failure.span, "http.crossed", true);
+    }
     let how = match failed.map(|failure| failure.code.as_str()) {
         Some("http.reset" | "http.closed") if reset => Some("reset"),
         Some("http.timeout" | "http.stalled") => Some("silence"),
@@ -67,6 +74,16 @@ pub(super) fn note(
     if let Some(how) = how {
         recorder.set(span, "tcp.after_idle", how);
     }
+}
+
+/// Whether the server's goodbye had left before the request can have reached it (RFC 9112 9.5): it came within a round trip.
+fn crossed(asked: u64, rtt: Option<Duration>, events: &[TcpEvent]) -> bool {
+    let way = rtt.map_or(0, |rtt| rtt.as_nanos() as u64 * 9 / 10);
+    events.iter().any(|event| {
+        let farewell =
+            matches!(&event.what, TcpEventKind::Received { flags, .. } if flags.contains(Flags::FIN));
+        farewell && (asked..asked + way).contains(&event.at.nanos())
+    })
 }
 
 /// Whether the request that failed was the one after a pause.

@@ -99,6 +99,8 @@ pub struct Misdeeds {
     pub hello: Duration,
     /// More time for the very first request.
     pub cold: Duration,
+    /// A connection on which nothing moves for so long is closed; `None`: after two minutes.
+    pub idle: Option<Duration>,
     /// How QUIC is received.
     pub quic: Quic,
     /// Clients have to show a certificate of the lab's authority.
@@ -167,6 +169,9 @@ impl Misdeeds {
         }
         set(&mut self.hello, reader.quantity("hello", units::duration)?);
         set(&mut self.cold, reader.quantity("cold", units::duration)?);
+        if let Some(idle) = reader.quantity("idle", units::duration)? {
+            self.idle = Some(idle);
+        }
         if let Some(quic) = reader.text("quic")? {
             self.quic = word(&quic, &QUIC, "way of receiving QUIC")?;
         }
@@ -228,6 +233,7 @@ impl Misdeeds {
                 lines.push(format!("{key} = {}", quote(&units::show_duration(time))));
             }
         }
+        lines.extend(self.idle.map(|time| format!("idle = {}", quote(&units::show_duration(time)))));
         if let Some((name, _)) = QUIC.iter().find(|(_, quic)| *quic == self.quic && *quic != Quic::Open) {
             lines.push(format!("quic = {}", quote(name)));
         }
