@@ -86,7 +86,7 @@ pub const GROUPS: &[Group] = groups! {
         "intermediate-missing" "intermediate-expired" "interception" "client-certificate-wanted"
         "cert-not-for-servers" "slow-handshake" "reset-after-hello" "no-goodbye" "tls-spoken-to-plain"
         "one-of-two-certificates" "long-certificates" "staple-missing" "chain-out-of-order" "hello-objected" "staple-stale" "staple-revoked"
-        "client-certificate-unknown" "client-certificate-expired";
+        "client-certificate-unknown" "client-certificate-expired" "large-hello-lost";
     "http", "requests and answers":
         "redirect-loop" "redirect-scheme-loop" "redirect-nowhere" "wrong-host" "chunks-unfinished"
         "empty-answer" "two-lengths" "not-http" "headers-too-large" "stale-copy" "http-400" "http-401"
@@ -114,7 +114,7 @@ pub const GROUPS: &[Group] = groups! {
         "ok-server-timing" "ok-lab-other-port" "ok-outage-later" "ok-neighbour-downloads" "ok-far-resolver"
         "ok-other-site-down" "ok-proxy" "ok-socks" "ok-key-roll" "ok-site-moves" "ok-algorithm-roll"
         "ok-algorithm-unknown" "ok-ds-algorithm-unknown" "ok-ds-digest-unknown" "ok-nsec3-iterations"
-        "ok-staple" "ok-client-certificate" "ok-client-certificate-optional" "ok-modem";
+        "ok-staple" "ok-client-certificate" "ok-client-certificate-optional" "ok-modem" "ok-large-hello";
     "two", "two faults at once":
         "two-status-and-loss" "two-404-and-loss" "two-expired-and-loss" "two-self-signed-and-loss"
         "two-slow-and-loss" "two-slow-and-ipv6" "two-status-and-ipv6" "two-expired-and-ipv6"

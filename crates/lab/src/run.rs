@@ -71,7 +71,14 @@ impl Internet {
             trust.add_der(root).expect("the lab's own root is well-formed");
         }
         let identity = self.visitor();
-        let tls = TlsOptions { trust, key_log: Some(key_log.clone()), identity, ..TlsOptions::default() };
+        let large_hello = self.scenario().large_hello;
+        let tls = TlsOptions {
+            trust,
+            key_log: Some(key_log.clone()),
+            identity,
+            large_hello,
+            ..TlsOptions::default()
+        };
         let host = url.host_str().unwrap_or_default().to_string();
         let control = self.scenario().control.as_ref().and_then(|control| Url::parse(control).ok());
         JourneyOptions {

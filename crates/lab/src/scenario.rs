@@ -52,6 +52,8 @@ pub struct Scenario {
     pub again_after: Option<Duration>,
     /// What the client shows a server that wants to know who it is.
     pub identity: Option<Visitor>,
+    /// The client's first message of a handshake takes more than one packet; `hello = "large"`.
+    pub large_hello: bool,
     /// Resolvers that anybody may ask.
     pub other_resolvers: Vec<IpAddr>,
     /// All nodes, in order of declaration.
@@ -239,8 +241,8 @@ pub struct Rule {
     pub from: Vec<Prefix>,
     /// Destination prefixes; none: any.
     pub to: Vec<Prefix>,
-    /// Bytes that TCP or UDP carry; `containing:TEXT`.
-    pub containing: Option<String>,
+    /// Bytes that TCP or UDP carry; `containing:TEXT`, `containing-hex:DIGITS`.
+    pub containing: Option<Vec<u8>>,
     /// Bits of the TCP header's flags: those that matter, and which of these are set; `flags:syn`, `flags:ack`.
     pub flags: Option<(u8, u8)>,
     /// Only larger IP packets, in bytes; `over:1280`.

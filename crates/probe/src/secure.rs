@@ -140,6 +140,9 @@ pub struct TlsOptions {
     pub limit: Duration,
     /// What to show a server that wants to know who visits it.
     pub identity: Option<Identity>,
+    /// Whether the hello over TCP is as large as a browser's with a key share that withstands quantum computers: more than
+    /// one packet. What it is filled up with are names of protocols that nobody speaks.
+    pub large_hello: bool,
 }
 
 /// A certificate with its chain, leaf first, and its private key. Cheap to clone.
@@ -170,9 +173,13 @@ impl Default for TlsOptions {
             key_log: None,
             limit: Duration::from_secs(10),
             identity: None,
+            large_hello: false,
         }
     }
 }
+
+/// Lengths of the names that fill a hello up: to some 1,600 octets with what else is in it.
+const FILLERS: [usize; 6] = [255, 255, 255, 255, 255, 60];
 
 /// The TLS side of a journey. Connections made by one client resume each other's sessions.
 #[derive(Clone)]
@@ -184,12 +191,13 @@ pub struct TlsClient {
     quic: Arc<ClientConfig>,
     /// Tickets of QUIC connections: they carry transport parameters and never mix with TCP's.
     quic_sessions: Arc<Sessions>,
+    large_hello: bool,
 }
 
 impl TlsClient {
     /// A client that has no sessions yet.
     pub fn new(network: &Network, options: TlsOptions) -> TlsClient {
-        let TlsOptions { trust, versions, key_log, limit, identity } = options;
+        let TlsOptions { trust, versions, key_log, limit, identity, large_hello } = options;
         let provider = crypto_provider(network);
         let verifier = Arc::new(Verifier::new(trust.roots, &provider));
         let configure = |versions: &[&'static SupportedProtocolVersion], sessions: Arc<Sessions>| {
@@ -251,6 +259,11 @@ impl TlsClient {
         self
     }
 
+    /// The same with a hello that fits into one packet; `None`: it does already.
+    pub fn with_small_hello(&self) -> Option<TlsClient> {
+        self.large_hello.then(|| TlsClient { large_hello: false, ..self.clone() })
+    }
+
     /// Does the handshake with `host` (a name or an address) over `stream`, offering `alpn` in order of preference.
     pub async fn secure<S>(
         &self,
@@ -274,7 +287,11 @@ impl TlsClient {
         self.verifier.forget(&name);
         let (stream, meter) = Metered::new(&self.network, stream);
         let connector = TlsConnector::from(Arc::clone(&self.tcp));
-        let offered = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let mut offered: Vec<Vec<u8>> = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        if self.large_hello {
+            // Behind those that are meant: whoever speaks none of these passes them over (RFC 7301 3.2).
+            offered.extend(FILLERS.iter().map(|length| vec![b'.'; *length]));
+        }
         let connecting = connector.with_alpn(offered).connect(name.clone(), stream);
         let result = self.network.timeout(self.limit, connecting).await;
         let counts = meter.read();

@@ -77,13 +77,17 @@ mod tests {
 
     #[test]
     fn only_who_tried_to_pass_it_on_tells_of_the_target() {
-        for code in ["proxy.status.502", "proxy.status.504", "proxy.socks.4", "tls.timeout", "http.status.500"] {
+        for code in
+            ["proxy.status.502", "proxy.status.504", "proxy.socks.4", "tls.timeout", "http.status.500"]
+        {
             assert_eq!(elsewhere(code), Elsewhere::Target, "{code}");
         }
         for code in ["proxy.status.407", "proxy.status.403", "proxy.socks.login", "proxy.socks.2"] {
             assert_eq!(elsewhere(code), Elsewhere::Forbidden, "{code}");
         }
-        for code in ["proxy.timeout", "proxy.tcp.refused", "proxy.dns.nxdomain", "proxy.protocol", "", "tcp.timeout"] {
+        for code in
+            ["proxy.timeout", "proxy.tcp.refused", "proxy.dns.nxdomain", "proxy.protocol", "", "tcp.timeout"]
+        {
             assert_eq!(elsewhere(code), Elsewhere::Unreached, "{code}");
         }
     }

@@ -57,7 +57,9 @@ fn speaks_of(cause: &Fault, words: &str) -> bool {
 /// only have its effect last.
 fn showing<'l>(labs: &'l [Scenario], cause: &Fault) -> Vec<&'l Scenario> {
     let size = |check: &Check| match &check.kind {
-        CheckKind::Url { causes: Some(causes), .. } if causes.iter().any(|id| id == cause.id) => Some(causes.len()),
+        CheckKind::Url { causes: Some(causes), .. } if causes.iter().any(|id| id == cause.id) => {
+            Some(causes.len())
+        }
         _ => check.injected.iter().any(|id| id == cause.id).then_some(usize::MAX),
     };
     let mut found: Vec<(usize, &Scenario)> =

@@ -10,7 +10,8 @@ const URL_MAX: usize = 60;
 
 /// The lab's first check that shows a cause (this one, if given), by its verdict or as an effect of it.
 fn check<'a>(lab: &'a Scenario, cause: Option<&str>) -> Option<&'a Check> {
-    let names = |causes: &[String]| cause.map_or(!causes.is_empty(), |cause| causes.iter().any(|id| id == cause));
+    let names =
+        |causes: &[String]| cause.map_or(!causes.is_empty(), |cause| causes.iter().any(|id| id == cause));
     let told = |check: &&Check| match &check.kind {
         CheckKind::Url { causes: Some(causes), .. } => names(causes),
         _ => false,

@@ -100,6 +100,24 @@ pub(crate) fn heavy_loss(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
     )
 }
 
+/// The same handshake passes as soon as its first message fits into one packet.
+fn large_hello(facts: &Facts<'_>, stalled: &Span, small: &Span, waited: &str) -> Vote {
+    let subject = facts.subject();
+    Vote::broken(
+        &["TLS21"],
+        0.92,
+        format!("A device on the way to {subject} swallows large first messages of handshakes, as today's browsers send them."),
+    )
+    .cite(stalled, format!("the first message of the handshake was never acknowledged, for {waited}"))
+    .cite(small, "a smaller one, with the same name, is answered at once")
+    .cite_if(facts.control("other_name"), "with another name it is lost in the same way")
+    .rule_out("FW10", "the same name passes in a smaller message")
+    .rule_out("IP10", "cut into small packets, the large message does not pass either")
+    .network("update the firewall or load balancer that expects the first message of a handshake in one packet")
+    .service("look for such a device before the server: it is seen by everybody who comes with a new browser")
+    .user("as a stopgap, turn key exchange that withstands quantum computers (ML-KEM) off in the browser")
+}
+
 fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
     let in_handshake = stalled.what == "handshake";
     let connection = facts.connection();
@@ -181,6 +199,10 @@ fn stall(facts: &Facts<'_>, stalled: &Span) -> Vote {
         .probe("ping the server now: an answer means that only this connection is dead", &["TCP11", "FW05"])
         .network("look for a firewall or translator that forgets or blocks connections that are in use")
         .user("try again");
+    }
+    if let Some(small) = facts.control("small_hello").filter(|small| unheard && in_handshake && small.is_ok())
+    {
+        return large_hello(facts, stalled, small, &waited);
     }
     if unheard {
         let causes: &[&str] =

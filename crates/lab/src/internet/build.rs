@@ -243,7 +243,7 @@ fn filter_rules(rule: &Rule) -> Vec<FilterRule> {
                     destination_ports: rule.port.map(|port| port..=port),
                     tcp_flags: rule.flags.map(|(mask, set)| FlagMatch { mask, set }),
                     size: rule.over.map(|size| size + 1..=usize::MAX),
-                    payload: rule.containing.as_ref().map(|text| text.as_bytes().to_vec()),
+                    payload: rule.containing.clone(),
                     flows: rule.flows.map(|(first, of)| FlowShare { first, of }),
                     after: rule.after,
                     first: rule.first,

@@ -61,6 +61,9 @@ impl Read<'_> {
         let target = root.text("target")?;
         let control = root.text("control")?;
         let again_after = root.quantity("again_after", units::duration)?;
+        let hello = root.text("hello")?;
+        let large_hello =
+            hello.map(|text| word(&text, &[("small", false), ("large", true)], "hello")).transpose()?;
         let identity = root.text("identity")?;
         let identity = identity.map(|text| word(&text, &Visitor::NAMES, "identity")).transpose()?;
         let proxy = root.text("proxy")?;
@@ -233,6 +236,7 @@ impl Read<'_> {
             control: control.map(|control| control.text),
             proxy: proxy.map(|proxy| proxy.text),
             identity,
+            large_hello: large_hello.unwrap_or(false),
             again_after,
             other_resolvers,
             nodes,

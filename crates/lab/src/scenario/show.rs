@@ -34,6 +34,9 @@ impl Scenario {
         if let Some(time) = self.again_after {
             writeln!(out, "again_after = {}", quote(&units::show_duration(time)))?;
         }
+        if self.large_hello {
+            writeln!(out, "hello = \"large\"")?;
+        }
         if let Some((name, _)) = Visitor::NAMES.iter().find(|(_, kind)| Some(*kind) == self.identity) {
             writeln!(out, "identity = {}", quote(name))?;
         }

@@ -168,9 +168,31 @@ impl Traveller<'_> {
         let (small_passes, answered) = tokio::join!(biased; small, same);
         match (answered, small_passes) {
             (0, true) => self.other_family_large(destination, remote).await,
-            (0, false) => self.other_name(destination, remote).await,
+            (0, false) => {
+                self.small_hello(destination, remote).await;
+                self.other_name(destination, remote).await;
+            }
             // It is not its size, nor its name.
             _ => {}
+        }
+    }
+
+    /// The hello was large: does a small one with the same name pass?
+    async fn small_hello(&self, destination: &Destination<'_>, remote: SocketAddr) {
+        let Some(tls) = self.tls.with_small_hello().filter(|_| destination.secure) else { return };
+        let control =
+            self.recorder.open(None, Layer::Tls, "control", "the same handshake with a smaller hello");
+        self.recorder.set(control, "control.kind", "small_hello");
+        let patience = Again::HEAD.patience;
+        let wishes = ConnectOptions { limit: Some(patience), nodelay: true, ..ConnectOptions::default() };
+        let Ok(connected) = connect::single(&self.recorder, Some(control), remote, wishes).await else {
+            return self.recorder.fail(control, "tcp.timeout", "no connection");
+        };
+        let (tls, protocols) = (tls.fresh().within(patience), ["h2", "http/1.1"]);
+        match tls.secure(&self.recorder, Some(control), &destination.host, &protocols, connected.stream).await
+        {
+            Ok(_) => self.recorder.ok(control),
+            Err(failure) => self.recorder.fail(control, failure.code, "it does not pass either"),
         }
     }
 

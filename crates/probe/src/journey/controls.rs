@@ -367,7 +367,9 @@ fn in_words(code: &str) -> &'static str {
         "tcp.refused" => "refused",
         "tls.timeout" => "it does not answer the handshake",
         "tls.reset" | "tls.closed" => "it cuts the handshake off",
-        "tls.certificate_expired" | "tls.certificate_not_yet_valid" => "its certificate is not valid at this time",
+        "tls.certificate_expired" | "tls.certificate_not_yet_valid" => {
+            "its certificate is not valid at this time"
+        }
         code if code.starts_with("tls.") => "its encryption is not in order",
         code if code.starts_with("ip.") => "no way to it",
         _ => "it does not work",

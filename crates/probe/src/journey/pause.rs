@@ -60,7 +60,8 @@ pub(super) fn note(
         recorder.set(span, "tcp.peer_ttl", ttl);
     }
     let reset = recorder.span(span).is_some_and(|span| span.value("tcp.reset_ttl").is_some());
-    if let Some(failure) = failed.filter(|failure| matches!(failure.code.as_str(), "http.reset" | "http.closed"))
+    if let Some(failure) =
+        failed.filter(|failure| matches!(failure.code.as_str(), "http.reset" | "http.closed"))
         && let Some(asked) = recorder.span(failure.span).map(|span| span.start)
         && crossed(asked, info.rtt, &inspector.events())
     {

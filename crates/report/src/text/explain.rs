@@ -51,7 +51,12 @@ mod tests {
     fn a_page_has_its_parts_and_fits() {
         let style = Style { width: 60, ..Style::default() };
         for cause in fault::all() {
-            let text = page(cause, &["thru https://www.shop.lab --on lab:loss".into()], Some("Seen as IP19."), &style);
+            let text = page(
+                cause,
+                &["thru https://www.shop.lab --on lab:loss".into()],
+                Some("Seen as IP19."),
+                &style,
+            );
             assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
             for title in ["What happens", "How to see it", "What looks the same", "How to mend it"] {
                 assert!(text.contains(title), "{}: {title}", cause.id);

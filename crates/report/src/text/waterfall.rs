@@ -329,7 +329,9 @@ pub(crate) fn check_name(trace: &Trace, span: &Span) -> String {
         ("control", Some("over_tcp"), _) => String::from("the same name server over TCP"),
         ("control", Some("clock"), _) => String::from("the clock of another server"),
         ("control", Some("repeated"), _) => String::from("the same name once more"),
-        ("control", Some("without_edns"), _) => String::from("the same name server, asked for a small answer"),
+        ("control", Some("without_edns"), _) => {
+            String::from("the same name server, asked for a small answer")
+        }
         ("control", Some("other_source"), _) => String::from("new connections to the same server"),
         ("control", Some("other_site_source"), _) => String::from("new connections to another site"),
         ("control", Some("other_site_name"), _) => String::from("finding the address of another site"),

@@ -3,6 +3,7 @@
 use super::{node_addresses, prefix};
 use crate::item::Str;
 use crate::prefix::Prefix;
+use crate::scenario::service::hex;
 use crate::scenario::service::word;
 use crate::scenario::{Node, RouteAction, RouteLine, Rule, RuleVerdict};
 use crate::source::Error;
@@ -46,7 +47,7 @@ pub(super) fn route_line(text: &Str, node: usize, nodes: &[Node]) -> Result<Rout
 }
 
 pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
-    const FORM: &str = "write `drop tcp 443 to NODE`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to NODE containing:TEXT`, `accept icmp`; `strip tcp option:window-scale`; also flags:syn|ack|ecn, over:BYTES, flows:1/2, after:N, first:N";
+    const FORM: &str = "write `drop tcp 443 to NODE`, `reject udp 53 from 192.168.1.0/24`, `reset tcp to NODE containing:TEXT` (or containing-hex:16030106), `accept icmp`; `strip tcp option:window-scale`; also flags:syn|ack|ecn, over:BYTES, flows:1/2, after:N, first:N";
     const VERDICTS: [(&str, RuleVerdict); 5] = [
         ("strip", RuleVerdict::Strip(0)),
         ("accept", RuleVerdict::Accept),
@@ -89,7 +90,12 @@ pub(super) fn rule(text: &Str, nodes: &[Node]) -> Result<Rule, Error> {
                 (if word == "from" { &mut rule.from } else { &mut rule.to }).extend(found);
             }
             word => match word.split_once(':') {
-                Some(("containing", bytes)) if !bytes.is_empty() => rule.containing = Some(bytes.to_string()),
+                Some(("containing", bytes)) if !bytes.is_empty() => {
+                    rule.containing = Some(bytes.as_bytes().to_vec());
+                }
+                Some(("containing-hex", digits)) if !digits.is_empty() => {
+                    rule.containing = Some(hex(digits).ok_or_else(bad)?);
+                }
                 // SYN alone; and what carries an acknowledgement but no SYN: all of a connection but its beginning.
                 Some(("option", name)) if protocol == Some(6) => {
                     let kind = crate::scenario::service::word(&part(name), &OPTIONS, "TCP option")?;

@@ -280,7 +280,8 @@ fn frame(text: &str) -> Option<Vec<u8>> {
     Some(frame)
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
+/// Octets, as two digits each.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
