@@ -71,13 +71,13 @@ pub const GROUPS: &[Group] = groups! {
         "ipv6-link-narrow" "rate-policed" "nat64" "nat64-dead" "nat64-large-lost";
     "bgp", "routes between networks, as far as a client feels them":
         "bgp-discarded" "bgp-hijack" "bgp-impostor" "bgp-leak" "bgp-flaps" "bgp-stale" "bgp-not-authorised"
-        "bgp-authorisation-ends" "bgp-one-family" "ok-bgp-other-carrier";
+        "bgp-one-family" "ok-bgp-other-carrier";
     "tcp", "connections":
         "closed-over-ipv6" "queue-overflows" "first-packet-lost" "reset-at-once" "reset-in-answer"
         "other-service" "host-down-silent" "window-scale-stripped" "segment-size-stripped"
         "server-reads-nothing" "own-window-small";
     "idle", "a connection on which nothing moves for a while":
-        "idle-forgotten" "idle-reset" "idle-restarted" "idle-server-gone" "idle-remembered" "idle-closed" "idle-crossed";
+        "idle-forgotten" "idle-reset" "idle-restarted" "idle-server-gone" "idle-remembered" "idle-closed";
     "firewall", "filters":
         "name-reset" "name-dropped" "forged-reset" "word-reset" "word-dropped" "http-451" "login-wanted"
         "connections-full" "own-address";
@@ -122,7 +122,7 @@ pub const GROUPS: &[Group] = groups! {
         "two-dns-slow-and-think" "two-handshake-slow-and-think" "two-stale-and-slow"
         "two-bad-name-server-and-status" "two-corrupt-and-status" "two-corrupt-and-slow" "two-empty-and-ipv6"
         "two-missing-and-ipv6" "two-slow-and-closed-ipv6" "two-staple-and-loss" "two-loop-and-loss"
-        "two-client-certificate-and-ipv6" "two-ecn-and-status" "two-address-twice-and-status" "two-hello-slow-and-cut";
+        "two-client-certificate-and-ipv6" "two-ecn-and-status" "two-hello-slow-and-cut";
 };
 
 /// Name and text of every built-in lab, in the order of `thru lab list`.

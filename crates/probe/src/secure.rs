@@ -233,6 +233,7 @@ impl TlsClient {
             tcp: Arc::new(tcp),
             quic: Arc::new(quic),
             quic_sessions,
+            large_hello,
         }
     }
 

@@ -47,10 +47,6 @@ pub fn truth(case: &Case, secrets: bool) -> Option<BTreeSet<String>> {
     if any(&|cause| cause == "DNS29" || cause == "DNS35") {
         return Some(["DNS29", "DNS35"].map(String::from).into());
     }
-    // Nobody who only looks on can tell what it is of a message that is never acknowledged.
-    if any(&|cause| cause == "TLS21") {
-        return Some(["TLS21", "FW10", "IP10"].map(String::from).into());
-    }
     if secrets {
         return Some(case.truth.clone());
     }
