@@ -18,10 +18,6 @@ pub fn without(cause: &str) -> bool {
 pub struct Labs {
     /// Truths that the diagnosis is held against: what a client can know.
     pub truths: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
-    /// What a client sees of causes that it cannot know; nothing: that all is well.
-    pub effects: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
-    /// Causes that an audit of a zone, or a question to a name server, shows.
-    pub asked: BTreeSet<String>,
     /// The labs of each cause.
     pub names: BTreeMap<String, Vec<String>>,
 }
@@ -33,18 +29,12 @@ impl Labs {
         for lab in builtin::names().filter_map(Scenario::builtin) {
             for check in &lab.checks {
                 let mut causes: BTreeSet<&String> = check.injected.iter().collect();
-                match &check.kind {
-                    CheckKind::Url { causes: Some(told), .. } => {
-                        let truth: BTreeSet<String> = told.iter().cloned().collect();
-                        for cause in told {
-                            labs.truths.entry(cause.clone()).or_default().insert(truth.clone());
-                        }
-                        for cause in &check.injected {
-                            labs.effects.entry(cause.clone()).or_default().insert(truth.clone());
-                        }
-                        causes.extend(told);
+                if let CheckKind::Url { causes: Some(told), .. } = &check.kind {
+                    let truth: BTreeSet<String> = told.iter().cloned().collect();
+                    for cause in told {
+                        labs.truths.entry(cause.clone()).or_default().insert(truth.clone());
                     }
-                    _ => labs.asked.extend(check.injected.iter().cloned()),
+                    causes.extend(told);
                 }
                 for cause in causes {
                     let names = labs.names.entry(cause.clone()).or_default();
