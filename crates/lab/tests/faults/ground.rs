@@ -6,25 +6,25 @@ use thru_lab::scenario::CheckKind;
 use thru_lab::{Scenario, builtin};
 
 /// Causes that no lab shows, a reason on each line. A lab for one of them takes it out.
-pub const WITHOUT_LAB: &str = include_str!("without-lab.txt");
+pub(crate) const WITHOUT_LAB: &str = include_str!("without-lab.txt");
 
 /// Whether a cause stands in the list of those without a lab.
-pub fn without(cause: &str) -> bool {
+pub(crate) fn without(cause: &str) -> bool {
     WITHOUT_LAB.lines().any(|line| line.split(' ').next() == Some(cause))
 }
 
 /// What the labs show, by cause.
 #[derive(Debug, Default)]
-pub struct Labs {
+pub(crate) struct Labs {
     /// Truths that the diagnosis is held against: what a client can know.
-    pub truths: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
+    pub(crate) truths: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
     /// The labs of each cause.
-    pub names: BTreeMap<String, Vec<String>>,
+    pub(crate) names: BTreeMap<String, Vec<String>>,
 }
 
 impl Labs {
     /// All that are built in.
-    pub fn all() -> Labs {
+    pub(crate) fn all() -> Labs {
         let mut labs = Labs::default();
         for lab in builtin::names().filter_map(Scenario::builtin) {
             for check in &lab.checks {
@@ -48,7 +48,7 @@ impl Labs {
     }
 
     /// Whether a lab shows this cause, or its effect.
-    pub fn shows(&self, cause: &str) -> bool {
+    pub(crate) fn shows(&self, cause: &str) -> bool {
         self.names.contains_key(cause)
     }
 }
