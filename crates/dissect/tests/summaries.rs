@@ -58,6 +58,13 @@ fn streams_are_what_both_sides_said() {
     // The same bytes sealed are longer, and say nothing.
     let sealed = follow("tls12-resumed.pcapng", "tcp:1", Form::Raw);
     assert!(sealed.len() > said.len() && !sealed.windows(4).any(|words| words == b"GET "));
+    // What DTLS carried, datagram by datagram.
+    let carried = String::from_utf8(follow("dtls.pcapng", "dtls:0", Form::Text)).unwrap();
+    assert!(
+        carried.contains("\nwords of the client\n") && carried.contains("\nwords of the server\n"),
+        "{carried}"
+    );
+    assert!(carried.len() < follow("dtls.pcapng", "udp:0", Form::Raw).len());
     let body = follow("h2-nginx.pcapng", "http2:0,3", Form::Raw);
     assert_eq!(body, b"small words\n");
     let body = follow("quic-update.pcapng", "http3:0,4", Form::Raw);

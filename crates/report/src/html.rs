@@ -6,12 +6,13 @@
 //!
 //! - `answer`: the sentence, the layers, the evidence, what to do. `timeline`: where the time went.
 //! - `packets`: the captured frames, read once for all that draw them. `sequence`: the ladder of packets.
-//! - `plots`: bytes, round trips and bytes in flight over time. `chart`: axes and marks of a plot.
+//! - `plots`: bytes, round trips and bytes in flight over time. `limits`: what held senders back. `chart`: axes and marks.
 //! - `facts`: certificates, names, the route, the checks beside the request.
 
 mod answer;
 mod chart;
 mod facts;
+mod limits;
 mod markup;
 mod packets;
 mod plots;
@@ -28,7 +29,7 @@ const WORDS: Style = Style { width: 160, color: false, ascii: false };
 
 /// The whole page.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
-    let seen = packets::read(trace);
+    let (seen, insight) = packets::read(trace);
     let mut page = Page::default();
     answer::verdict(&mut page, verdict);
     answer::next(&mut page, verdict);
@@ -36,7 +37,7 @@ pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     answer::evidence(&mut page, verdict, &seen);
     timeline::draw(&mut page, trace);
     sequence::draw(&mut page, trace, verdict, &seen);
-    plots::draw(&mut page, &seen);
+    plots::draw(&mut page, &seen, &insight);
     facts::certificates(&mut page, trace);
     facts::names(&mut page, trace);
     facts::routes(&mut page, trace);

@@ -21,12 +21,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     let path = args.file.display();
     let written = args.report.iter().chain(&args.qlog);
     written.into_iter().try_for_each(|to| save::not_over(&args.file, to))?;
-    let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
-        Failure::usage(
-            format!("cannot read `{path}`: {error}"),
-            "give the path of a pcap or pcapng file, or - for standard input",
-        )
-    })?;
+    let mut reader =
+        Reader::new(source::open(&args.file)?).map_err(|error| source::no_capture(&args.file, error))?;
     let mut doctor = Doctor::new();
     for path in &args.keylog {
         doctor.key_log(&key_log(path)?);

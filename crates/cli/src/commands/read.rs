@@ -36,12 +36,8 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
     }
     let path = args.file.display();
     args.write.iter().try_for_each(|to| not_over(&args.file, to))?;
-    let mut reader = Reader::new(source::open(&args.file)?).map_err(|error| {
-        Failure::usage(
-            format!("cannot read `{path}`: {error}"),
-            "give the path of a pcap or pcapng file, or - for standard input",
-        )
-    })?;
+    let mut reader =
+        Reader::new(source::open(&args.file)?).map_err(|error| source::no_capture(&args.file, error))?;
     let mut job = Job::new(&args.show, &args.filter)?;
     let mut save = match &args.write {
         Some(to) if table::is_meant(to) => {

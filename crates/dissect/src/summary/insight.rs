@@ -26,6 +26,19 @@ use window::Window;
 /// So many connections are judged; later ones are counted.
 const FLOWS_MAX: usize = 10_000;
 
+/// A stretch of time in which something held a sender back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HeldBack {
+    /// Nanoseconds since the connection began.
+    pub begins: u64,
+    /// The same.
+    pub ends: u64,
+    /// `application`, `receiver's window`, `sender's window` or `network`.
+    pub by: &'static str,
+    /// Its share of the time in which the sender was held back by anything, from 0 to 1.
+    pub share: f64,
+}
+
 /// All TCP connections of a capture.
 #[derive(Debug, Default)]
 pub struct Insight {
@@ -117,6 +130,26 @@ impl Insight {
             longest: tree.number(&tcp::MSS).unwrap_or(0) as u32,
         };
         flow.segment(usize::from(ends.from != flow.ends.from), &segment);
+    }
+
+    /// What chiefly held back each of the two sides of a connection, the one that opened it first: one stretch of time
+    /// after the other. `None`: there is no such connection.
+    pub fn held_back(&self, stream: u64) -> Option<[Vec<HeldBack>; 2]> {
+        let flow = self.flows.get(&stream)?;
+        let stretches = |side: &Side| {
+            let runs = side.held.runs().into_iter();
+            let held = |run: limits::Run| {
+                let (begins, ends) = (run.begins, run.ends.min(flow.last - flow.begins));
+                HeldBack { begins, ends, by: LIMITS[run.limit as usize].1, share: run.share }
+            };
+            runs.map(held).collect()
+        };
+        Some([stretches(&flow.sides[0]), stretches(&flow.sides[1])])
+    }
+
+    /// Who opened a connection, and from which port.
+    pub fn opened_by(&self, stream: u64) -> Option<(std::net::IpAddr, u16)> {
+        self.flows.get(&stream).map(|flow| flow.ends.from)
     }
 
     /// A paragraph a connection.

@@ -5,10 +5,10 @@ use super::markup::{escape, place};
 use crate::text::layout::{size, time};
 use std::fmt::Write;
 
-const WIDTH: f64 = 900.0;
+pub(super) const WIDTH: f64 = 900.0;
 const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 76.0;
-const RIGHT: f64 = 16.0;
+pub(super) const LEFT: f64 = 76.0;
+pub(super) const RIGHT: f64 = 16.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
 /// A line of more points is thinned: the page has fewer columns.
@@ -70,17 +70,7 @@ pub(super) fn chart(title: &str, unit: Unit, series: &[Series], span: (u64, u64)
             y = place(y(value)),
         );
     }
-    let length = span.1.saturating_sub(span.0);
-    let tick = nice(length.max(1));
-    for at in (0..=length / tick).map(|count| count * tick) {
-        let _ = writeln!(
-            out,
-            "<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
-            place(x(span.0 + at)),
-            place(HEIGHT - 8.0),
-            time(at, &WORDS)
-        );
-    }
+    ticks(&mut out, span, HEIGHT);
     for (number, series) in series.iter().enumerate() {
         draw(&mut out, series, number, x, y);
     }
@@ -100,6 +90,21 @@ pub(super) fn chart(title: &str, unit: Unit, series: &[Series], span: (u64, u64)
     out.push_str(&legend.join(" &nbsp; "));
     out.push_str("</p></div>\n");
     out
+}
+
+/// Times below a plot of this height.
+pub(super) fn ticks(out: &mut String, span: (u64, u64), height: f64) {
+    let length = span.1.saturating_sub(span.0);
+    let tick = nice(length.max(1));
+    for at in (0..=length / tick).map(|count| count * tick) {
+        let _ = writeln!(
+            out,
+            "<text class=\"soft\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>",
+            place(LEFT + (WIDTH - LEFT - RIGHT) * at as f64 / length.max(1) as f64),
+            place(height - 8.0),
+            time(at, &WORDS)
+        );
+    }
 }
 
 fn draw(out: &mut String, series: &Series, number: usize, x: impl Fn(u64) -> f64, y: impl Fn(u64) -> f64) {

@@ -4,6 +4,7 @@ use crate::frames;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use thru_dissect::show::{LineOptions, TimeStyle, line};
+use thru_dissect::summary::insight::Insight;
 use thru_dissect::{Dissector, Options, Tree, Value};
 use thru_trace::{Packet, PacketFate, Trace};
 
@@ -50,15 +51,19 @@ pub(super) struct Tcp {
 }
 
 /// Frames as seen on the link nearest to the asking host, and those of other links that were lost there.
-pub(super) fn read(trace: &Trace) -> Vec<Seen> {
+/// Also how TCP fared.
+pub(super) fn read(trace: &Trace) -> (Vec<Seen>, Insight) {
     let dissector = Dissector::new(Options { reassemble_out_of_order: true, ..Options::default() });
     let nearest = |packet: &&Packet| packet.interface == 0 || packet.fate != PacketFate::Passed;
-    let mut seen = Vec::new();
+    let (mut seen, mut insight) = (Vec::new(), Insight::default());
     frames::each(trace, dissector, trace.packets.iter().filter(nearest).take(FRAMES_MAX), |tree, packet| {
         let dropped = match &packet.fate {
             PacketFate::Passed => None,
             PacketFate::Dropped(reason) => Some(reason.clone()),
         };
+        if packet.fate == PacketFate::Passed {
+            insight.take(tree);
+        }
         seen.push(Seen { at: packet.at, dropped, size: packet.bytes.len(), ..look(tree, packet.number) });
     });
     let ours = asking(trace, &seen);
@@ -66,7 +71,7 @@ pub(super) fn read(trace: &Trace) -> Vec<Seen> {
         one.outbound = one.from.is_some_and(|from| ours.contains(&from));
         one.udp = one.udp.map(|(from, to)| if one.outbound { (from, to) } else { (to, from) });
     }
-    seen
+    (seen, insight)
 }
 
 fn look(tree: Tree<'_>, number: u64) -> Seen {

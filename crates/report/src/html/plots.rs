@@ -1,16 +1,18 @@
 //! What the packets show over time: bytes that arrived, round trips, bytes under way.
 
 use super::chart::{Series, Shape, Unit, chart};
+use super::limits;
 use super::markup::Page;
 use super::packets::{Seen, Tcp};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use thru_dissect::summary::insight::Insight;
 
 /// A connection of fewer packets has nothing to plot.
 const FRAMES_MIN: usize = 12;
 
 /// The section: the connection that carried most, be it TCP or QUIC.
-pub(super) fn draw(page: &mut Page, seen: &[Seen]) {
+pub(super) fn draw(page: &mut Page, seen: &[Seen], insight: &Insight) {
     let mut flows: BTreeMap<(bool, u64, u64), usize> = BTreeMap::new();
     for one in seen {
         if let Some(key) = key(one) {
@@ -28,6 +30,7 @@ pub(super) fn draw(page: &mut Page, seen: &[Seen]) {
         out.push_str(&chart("Bytes carried", Unit::Bytes, &carried(&frames), span));
         out.push_str(&chart("Round trips", Unit::Nanos, &round_trips(&frames), span));
         out.push_str(&chart("Bytes under way, as seen from here", Unit::Bytes, &under_way(&frames), span));
+        out.push_str(&held_back(&frames, insight, flow.1, span));
     } else {
         out.push_str(&chart("Bytes carried", Unit::Bytes, &datagrams(&frames), span));
     }
@@ -40,6 +43,16 @@ pub(super) fn draw(page: &mut Page, seen: &[Seen]) {
         );
     }
     page.section("plots", "Over time", &out);
+}
+
+/// What held each direction's sender back.
+fn held_back(frames: &[&Seen], insight: &Insight, stream: u64, span: (u64, u64)) -> String {
+    let Some([opener, other]) = insight.held_back(stream) else { return String::new() };
+    let by_us = insight
+        .opened_by(stream)
+        .is_some_and(|(address, _)| frames.iter().any(|one| one.outbound && one.from == Some(address)));
+    let (sent, received) = if by_us { (opener, other) } else { (other, opener) };
+    limits::band(&[("received", &received), ("sent", &sent)], span.0, span)
 }
 
 fn key(one: &Seen) -> Option<(bool, u64, u64)> {

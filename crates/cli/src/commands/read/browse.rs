@@ -89,12 +89,7 @@ fn start(args: &ReadArgs, capture: Capture) -> Result<Browser, Failure> {
         thru_dissect::filter::Filter::display(filter).map_err(|error| super::not_a_filter(filter, &error))?;
     }
     let color = output::style(Color::Auto).color;
-    Browser::new(capture, filter, color).map_err(|why| {
-        Failure::usage(
-            format!("cannot read `{}`: {why}", args.file.display()),
-            "give the path of a pcap or pcapng file, or - for standard input",
-        )
-    })
+    Browser::new(capture, filter, color).map_err(|why| source::no_capture(&args.file, why))
 }
 
 /// How many bytes the file's packets are, if it is not compressed.

@@ -30,6 +30,14 @@ pub(crate) fn open(path: &Path) -> Result<Source, Failure> {
     })
 }
 
+/// What is open is no capture, or nothing in it is whole.
+pub(crate) fn no_capture(path: &Path, error: impl std::fmt::Display) -> Failure {
+    Failure::usage(
+        format!("cannot read `{}`: {error}", path.display()),
+        "pcap and pcapng can be read, also as gzip, zstd or lz4; it is none of these, or cut before anything in it is whole",
+    )
+}
+
 /// Whether these first bytes are those of a compressed file.
 pub(crate) fn is_packed(magic: &[u8]) -> bool {
     matches!(magic, [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x04, 0x22, 0x4D, 0x18, ..])

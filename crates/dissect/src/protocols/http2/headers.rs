@@ -68,6 +68,7 @@ protocol! { HEADERS "http2" "HTTP2" "HyperText Transfer Protocol 2";
     VARY: text "http2.headers.vary" "vary";
     VIA: text "http2.headers.via" "via";
     WWW_AUTHENTICATE: text "http2.headers.www_authenticate" "www-authenticate";
+    FULL_URI: text "http2.request.full_uri" "Full request URI";
 }
 
 /// Headers with a field of their own.
@@ -145,6 +146,11 @@ pub(super) fn show(cx: &mut Context<'_>, lines: &[Line<'_>]) {
                 cx.close(open, at.len());
             }
         }
+    }
+    let value = |name: &[u8]| headers().find(|header| header.name == name).map(|header| &header.value);
+    if let (Some(scheme), Some(host), Some(path)) = (value(b":scheme"), value(b":authority"), value(b":path"))
+    {
+        cx.conclude_words(&FULL_URI, &[&scheme[..], b"://", host, path].concat());
     }
 }
 

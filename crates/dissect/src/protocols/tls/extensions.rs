@@ -36,6 +36,8 @@ protocol! { TLS_EXTENSIONS "tls" "TLS" "Transport Layer Security";
     SETTINGS_STR_LENGTH: u8 "tls.handshake.extensions_alps_alpn_str_len" "Supported ALPN Length";
     SETTINGS_STR: text "tls.handshake.extensions_alps_alpn_str" "Supported ALPN";
     SETTINGS: bytes "tls.handshake.extensions_alps.settings" "ALPN Opaque Settings";
+    NPN_LENGTH: u8 "tls.handshake.extensions_npn_str_len" "Protocol string length";
+    NPN: text "tls.handshake.extensions_npn" "Next Protocol";
     HEARTBEAT: u8 "tls.handshake.extension.heartbeat.mode" "Mode";
 }
 
@@ -53,6 +55,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message:
         (15, _) => walk(cx, c, &[Is(&HEARTBEAT)]),
         (27, _) => walk(cx, c, &[Is(&PACKERS_LENGTH), Each(&[Is(&PACKER)])]),
         (57 | 0xFFA5, _) => super::transport::show(cx, c),
+        (13172, _) => walk(cx, c, &[Each(&[Counted(&NPN_LENGTH, &NPN)])]),
         // What the server may be told at once; in its answer stands what it told.
         (17513, 1) => {
             let names: &[_] = &[Each(&[Counted(&SETTINGS_STR_LENGTH, &SETTINGS_STR)])];

@@ -123,6 +123,7 @@ protocol! { TLS_HANDSHAKE "tls" "TLS" "Transport Layer Security";
     SCT_SIGNATURE_LENGTH: u16 "tls.sct.sct_signature_length" "Signature Length";
     SCT_SIGNATURE: bytes "tls.sct.sct_signature" "Signature";
     CERTIFICATES_LENGTH: u24 "tls.handshake.certificates_length" "Certificates Length";
+    CERTIFICATES: none "tls.handshake.certificates" "Certificates";
     CERTIFICATE_LENGTH: u24 "tls.handshake.certificate_length" "Certificate Length";
     CERTIFICATE: bytes "tls.handshake.certificate" "Certificate";
     CONTEXT_LENGTH: u8 "tls.handshake.certificate_request_context_length" "Certificate Request Context Length";
@@ -522,7 +523,7 @@ fn certificates(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         context(cx, c)?;
     }
     let len = c.u24(cx, &CERTIFICATES_LENGTH)? as usize;
-    each(cx, c, len, |cx, c| {
+    each_of(cx, c, &CERTIFICATES, len, |cx, c| {
         let len = c.u24(cx, &CERTIFICATE_LENGTH)? as usize;
         let certificate = c.rest().first(len);
         c.bytes(cx, &CERTIFICATE, len)?;
