@@ -55,6 +55,9 @@ pub const BLOAT_FACTOR_TCP: u64 = 4;
 /// A connection that needed a second SYN took at least the first retransmission timer, 1 s (RFC 6298 2.1).
 pub const SYN_RETRY: u64 = 900 * MS;
 
+/// A request that waits so long for its answer may be one that waits for news (RFC 6202: 30 s and more are common).
+pub const LONG_POLL: u64 = 20_000 * MS;
+
 /// A first byte later than this after one round trip is slow: web measurement calls up to 800 ms good.
 pub const THINK_TIME: u64 = 800 * MS;
 

@@ -79,7 +79,12 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
         && let Some(open) = list.iter_mut().find(|exchange| exchange.answered.is_none())
     {
         open.end = open.end.max(at);
-        open.failure = Some(("http.protocol".into(), text.into()));
+        if instead::is_bare(flow) {
+            open.unclear =
+                Some("its answer is a page without a head, as before HTTP/1.0; some programs take it");
+        } else {
+            open.failure = Some(("http.protocol".into(), text.into()));
+        }
         open.noted.extend(noted);
     }
     let close = Close::of(flow);

@@ -73,6 +73,8 @@ pub(crate) struct TcpFlow {
     pub(crate) album: Album,
     pub(crate) first: Moment,
     pub(crate) last: Moment,
+    /// When the server had said anything last as the client left.
+    pub(crate) heard_till_left: Option<u64>,
     /// The capture goes on, and this connection is no longer in it.
     pub(crate) left: bool,
     /// Moments of the data of each side: the last, the longest silence within, silences of a millisecond and more
@@ -135,6 +137,7 @@ impl TcpFlow {
             album: Album::default(),
             first: at,
             last: at,
+            heard_till_left: None,
             left: false,
             pauses: Default::default(),
             heard_before: [0; 2],
@@ -200,6 +203,9 @@ impl TcpFlow {
             tsval: tcp.tsval,
             ip_id: glance.ip_id,
         };
+        if by == self.client() && tcp.flags & (FIN | RST) != 0 {
+            self.heard_till_left = self.heard_till_left.or(self.sides[1 - by].last_data);
+        }
         let heard = self.sides[1 - by].bytes;
         // A change of cipher by itself is no answer: it goes out at once, for the sake of old devices (RFC 8446 D.4).
         if by == self.client() && tcp.len > CHANGE_CIPHER && heard > 0 {

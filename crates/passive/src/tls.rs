@@ -15,6 +15,9 @@ const SEALED_ALERT_MAX: u16 = 24;
 /// In TLS 1.2 an alert has 8 bytes in front, or padding behind.
 const SEALED_ALERT_MAX_12: u16 = 48;
 
+/// No certificate is shorter, and the end of a handshake takes a hundred octets at most.
+const WITH_CERTIFICATE: u16 = 300;
+
 /// Who leaves so soon after the handshake did not come to ask for anything, once he had seen the certificate.
 const AT_ONCE: u64 = 500_000_000;
 
@@ -50,6 +53,8 @@ pub(crate) struct Tls {
     pub(crate) requested: bool,
     /// The client sent one.
     pub(crate) sent_certificate: bool,
+    /// How long the client's first encrypted record is, with which its part of the handshake ends or begins.
+    first_sealed: u16,
     /// The client asked what the certificate's issuer says of it today, and the server had it with it.
     pub(crate) status: [bool; 2],
     /// What the issuer says of the first certificate, if that can be read.
@@ -117,6 +122,12 @@ impl Tls {
         Some(finished.time.saturating_sub(heard.time))
     }
 
+    /// Whether the client showed a certificate, by the length of what it said: the end of a handshake alone is short (RFC
+    /// 8446 4.4.4).
+    pub(crate) fn seems_to_show_certificate(&self) -> bool {
+        self.sent_certificate || self.is_13() && self.first_sealed >= WITH_CERTIFICATE
+    }
+
     pub(crate) fn is_13(&self) -> bool {
         self.version == Some(0x0304)
     }
@@ -137,6 +148,7 @@ impl Tls {
                     self.sealed_alert[0].get_or_insert(at);
                 } else {
                     self.finished = Some(at);
+                    self.first_sealed = len;
                 }
             }
             // The rest of the server's handshake, as long as the client has not answered it.

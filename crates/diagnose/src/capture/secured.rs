@@ -2,7 +2,7 @@
 
 use crate::facts::Facts;
 use crate::vote::Vote;
-use thru_trace::Layer;
+use thru_trace::{Layer, Span};
 
 /// Handshakes, by messages that stand in the clear.
 pub(super) fn handshake(facts: &Facts<'_>) -> Option<Vote> {
@@ -90,6 +90,9 @@ pub(super) fn plain_on_tls_port(facts: &Facts<'_>) -> Option<Vote> {
 /// In TLS 1.3 the server says after the handshake that it wanted a certificate, and its words are encrypted.
 pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Vote> {
     let failed = facts.steps("exchange").filter(|span| span.failed_with("http.turned_away")).last()?;
+    if failed.bool("tls.certificate_likely") == Some(true) {
+        return Some(refused_certificate(facts, failed));
+    }
     let causes: &[&'static str] = &["TLS18", "H112"];
     Some(
         Vote::broken(causes, 0.75, format!("{} ended the connection without an answer, in words that are encrypted.", facts.subject()))
@@ -98,4 +101,18 @@ pub(super) fn turned_away(facts: &Facts<'_>) -> Option<Vote> {
             .probe("capture once more with the visitor's key log (SSLKEYLOGFILE): the alert \"certificate required\" names the cause", causes)
             .service("say whether visitors need a certificate; if not, look at the program's log"),
     )
+}
+
+/// The visitor showed a certificate, as the length of its words tells, and the server ended the connection over it.
+fn refused_certificate(facts: &Facts<'_>, failed: &Span) -> Vote {
+    Vote::broken(
+        &["TLS19"],
+        0.78,
+        format!("{} does not accept the certificate that this visitor shows.", facts.subject()),
+    )
+    .cite(failed, "the visitor's part of the handshake is as long as a certificate; right after it the server sent a short encrypted alert and closed")
+    .rule_out("TLS18", "a certificate was shown: without one that part has less than a hundred octets")
+    .rule_out("H112", "a program that fails closes without an alert, or says its goodbye after a request was read")
+    .service("see in the log why the certificate is refused: its authority is not known, or it has run out")
+    .user("show another certificate, or have this one renewed")
 }

@@ -1,7 +1,7 @@
 //! One address or one IP version that does not work while another does.
 
 use crate::facts::{Facts, failure_text, family, ms, remote};
-use crate::thresholds::MS;
+use crate::thresholds::{LOST_IN_A_ROW_MIN, MS};
 use crate::vote::Vote;
 use thru_trace::{Family, Outcome, Span};
 
@@ -31,6 +31,9 @@ fn untried_branch(facts: &Facts<'_>, won: &Span, won_family: Family) -> Option<V
     if family(attempt) != Some(lost) || !control.failed_with("tcp.timeout") {
         return None;
     }
+    if let Some(vote) = way_gone(facts, won, attempt) {
+        return Some(vote);
+    }
     let subject = facts.subject();
     Some(
         Vote::disturbed(
@@ -48,6 +51,43 @@ fn untried_branch(facts: &Facts<'_>, won: &Span, won_family: Family) -> Option<V
         .service(format!("check that the server is reachable over {} from outside", version(lost)))
         .user(format!("nothing to repair here: this machine uses {}", version(won_family))),
     )
+}
+
+/// When the other family was tried, the way was dead for the one that had worked as well: pings, which the server had answered
+/// before, were all lost.
+fn way_gone(facts: &Facts<'_>, won: &Span, attempt: &Span) -> Option<Vote> {
+    let address = won.socket("tcp.remote")?.ip();
+    let pings = || {
+        let all = facts.pings("idle").chain(facts.pings("loaded"));
+        all.filter(|span| span.address("ping.target") == Some(address))
+    };
+    let count = |span: &Span, key: &str| span.int(key).unwrap_or(0);
+    let answered_before = pings().any(|span| count(span, "ping.received") > 0 && span.start <= attempt.start);
+    let lost = pings().find(|span| {
+        count(span, "ping.sent") >= LOST_IN_A_ROW_MIN
+            && count(span, "ping.received") == 0
+            && (attempt.start..attempt.end).contains(&span.start)
+    })?;
+    answered_before.then(|| {
+        Vote::disturbed(
+            &["IP20"],
+            0.82,
+            format!("{} works, but right after its answer the way to it was dead.", facts.subject()),
+        )
+        .cost(lost.nanos())
+        .explains(&["IP13", "IP14", "IP19", "IP17", "TCP07"])
+        .cite(
+            lost,
+            format!("{} pings in a row were lost, which had been answered before", count(lost, "ping.sent")),
+        )
+        .cite(attempt, failure_text(attempt))
+        .rule_out(
+            broken(family(attempt).unwrap_or(Family::V4)),
+            "the version that had worked was dead at the same time",
+        )
+        .network("look for a link that went down, or a route that changed, at this time")
+        .user("try again now; on Wi-Fi or mobile a change of cell or access point looks like this")
+    })
 }
 
 fn failed_branch(facts: &Facts<'_>, won: &Span, won_family: Family, failed: &Span) -> Option<Vote> {

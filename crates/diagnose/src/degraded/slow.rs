@@ -1,7 +1,7 @@
 //! A step that took far longer than the way accounts for.
 
 use crate::facts::{Facts, ms, remote, times};
-use crate::thresholds::{LOST_PINGS_MIN, MS, SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
+use crate::thresholds::{LONG_POLL, LOST_PINGS_MIN, MS, SLOW_HANDSHAKE, SLOW_LOOKUP, SYN_RETRY, THINK_TIME};
 use crate::vote::Vote;
 use thru_trace::{Layer, Span};
 
@@ -323,6 +323,11 @@ fn think(facts: &Facts<'_>) -> Option<Vote> {
         .is_some_and(|wait| wait.saturating_sub(rtt) >= THINK_TIME && wait * 2 > late);
     let disturbed = retransmitted(facts) && wait.bool("wait.undisturbed") != Some(true);
     if late < THINK_TIME || (disturbed && !slow_again) {
+        return None;
+    }
+    // A program that has nothing to say yet waits as long by design (RFC 6202 5.5), and what it was asked is encrypted.
+    let sealed = wait.parent.and_then(|parent| facts.trace.span(parent));
+    if sealed.is_some_and(|exchange| exchange.bool("http.sealed") == Some(true)) && late >= LONG_POLL {
         return None;
     }
     // On a line that is full, or as slow as that, every packet comes late, whoever sends it.

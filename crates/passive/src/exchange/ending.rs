@@ -32,7 +32,7 @@ impl Close {
 
 /// Gives an exchange its end. `last`: it is the connection's last, so the connection's end is its.
 pub(super) fn end(exchange: &mut Exchange, close: &Close, capture_end: u64, last: bool, lost: bool) {
-    if exchange.failure.is_some() {
+    if exchange.failure.is_some() || exchange.unclear.is_some() {
         return;
     }
     let whole = exchange.ended || (exchange.status.is_some() && (!last || lost || exchange.head_only));

@@ -46,3 +46,11 @@ pub(crate) fn head_line(opening: &[u8]) -> Option<String> {
         .collect();
     (!line.is_empty()).then_some(line)
 }
+
+/// Whether the server sent a page without any head (HTTP/0.9) to its end, and the client heard it out.
+pub(super) fn is_bare(flow: &TcpFlow) -> bool {
+    let fin = |side: usize| flow.sides[side].fin.map(|(time, _)| time);
+    let heard_out = fin(flow.server()).is_some_and(|bye| fin(flow.client()).is_none_or(|left| left >= bye));
+    let text = flow.opening[flow.server()].trim_ascii_start();
+    heard_out && flow.resets.is_empty() && text.first() == Some(&b'<')
+}

@@ -5,6 +5,7 @@ use super::ending::Close;
 use crate::flow::{RECORDS_MAX, TcpFlow};
 use crate::kept::Moment;
 use crate::tls::{SILENCE, Tls};
+use thru_trace::Value;
 
 /// What encrypted records tell: the client said something after the handshake, and something came back, or not.
 pub(super) fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) -> Option<Exchange> {
@@ -19,7 +20,7 @@ pub(super) fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) ->
     let mut exchange = Exchange {
         start,
         end: after.last().map_or(start, |(at, _)| (*at).max(start)),
-        answered: answer_began(&after, start, flow.rtt().unwrap_or(0)),
+        answered: answer_began(&after, start, small_talk_time(flow)),
         url: format!("https://{host}/"),
         method: "encrypted request".into(),
         version: tls
@@ -36,7 +37,8 @@ pub(super) fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) ->
     let holey = flow.sides[server].uncaptured > 0;
     let fail = |code: &str, text: &str| Some((code.to_owned(), text.to_owned()));
     let last_sent = flow.sides[client].last_data.unwrap_or(start.time);
-    let last_heard = flow.sides[server].last_data.unwrap_or(0);
+    // What the server says to somebody who has left is no answer.
+    let last_heard = close.left.and(flow.heard_till_left).or(flow.sides[server].last_data).unwrap_or(0);
     let until = close.left.map_or(capture_end, |left| left.time);
     let quiet = until.saturating_sub(last_heard.max(start.time)) >= SILENCE;
     // Tickets and settings are no answer, and smaller than one.
@@ -92,14 +94,19 @@ pub(super) fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) ->
             "what came back is too small to tell an answer from the protocol's own messages, and then there was silence",
         );
     } else if bytes == 0 {
-        if let Some(closed) = close
-            .closed
-            .filter(|_| tls.is_13() && tls_said_goodbye(tls) && flow.sides[server].uncaptured == 0)
+        // Who hears such leaves at once, too.
+        let farewell = tls.sealed_alert[1].filter(|at| close.left.is_none_or(|left| *at <= left));
+        let over = close.closed.or(close.left);
+        if let Some(closed) =
+            over.filter(|_| tls.is_13() && farewell.is_some() && flow.sides[server].uncaptured == 0)
         {
             // Its last words are encrypted: a goodbye, or what it thinks of the client's certificate.
             exchange.end = exchange.end.max(closed);
             exchange.failure =
                 fail("http.turned_away", "the server ended the connection with an encrypted alert");
+            if tls.seems_to_show_certificate() {
+                exchange.noted.push(("tls.certificate_likely", Value::Bool(true)));
+            }
         } else if let Some(closed) = close.closed {
             exchange.end = exchange.end.max(closed);
             if WEB.contains(&flow.remote().1) || tls.alpn.is_some() {
@@ -117,7 +124,8 @@ pub(super) fn sealed(flow: &TcpFlow, tls: &Tls, host: &str, capture_end: u64) ->
     if many && let Some(last) = flow.pauses[server].last {
         exchange.end = exchange.end.max(Moment { time: last, number: flow.last.number });
     }
-    exchange.bytes = Some(bytes);
+    let silent = exchange.failure.as_ref().is_some_and(|(code, _)| code == "http.timeout");
+    exchange.bytes = Some(if silent { 0 } else { bytes });
     Some(exchange)
 }
 
@@ -143,9 +151,9 @@ fn asked_last(tls: &Tls, answered: Moment) -> Option<Moment> {
 }
 
 /// When the answer began: behind the small talk, which comes soon after the handshake; later it is no small talk.
-fn answer_began(after: &[&(Moment, u16)], start: Moment, rtt: u64) -> Option<Moment> {
+fn answer_began(after: &[&(Moment, u16)], start: Moment, small_talk: u64) -> Option<Moment> {
     let mut sum = 0;
-    let soon = start.time.saturating_add(rtt.saturating_mul(2)).saturating_add(AT_ONCE / 2);
+    let soon = start.time.saturating_add(small_talk);
     let beyond = after.iter().find(|(at, len)| {
         sum += u32::from(*len);
         sum > u32::from(SMALL_TALK) || at.time > soon
@@ -153,6 +161,14 @@ fn answer_began(after: &[&(Moment, u16)], start: Moment, rtt: u64) -> Option<Mom
     beyond.or(after.iter().find(|(at, _)| *at > start)).map(|(at, _)| *at).filter(|at| *at > start)
 }
 
+/// So long after the handshake the protocol's own messages may come: where something was lost, with the next try.
+fn small_talk_time(flow: &TcpFlow) -> u64 {
+    let again = if flow.sides.iter().any(|side| side.episodes > 0) { NEXT_TRY } else { 0 };
+    flow.rtt().unwrap_or(0).saturating_mul(2).saturating_add(AT_ONCE / 2).saturating_add(again)
+}
+
+/// A timer that sends again waits so long, mostly (RFC 6298 2.1).
+const NEXT_TRY: u64 = 1_000_000_000;
 /// Where whatever is said over TLS is a request.
 const WEB: [u16; 6] = [443, 853, 4433, 8443, 9443, 8080];
 

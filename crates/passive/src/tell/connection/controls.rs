@@ -92,6 +92,8 @@ impl Teller<'_> {
         let step = step.set("control.kind", kind).set("port", i64::from(first.remote().1));
         let step = self.between(step, first.first, first.first);
         let control = self.trace.add(step);
+        // Where the visit itself wanted encryption, a bare connection tells nothing of certificates.
+        let encrypted = self.trace.all("handshake").any(|span| !self.trace.is_check(span));
         let (mut works, mut failed, mut made) = (false, None, 0u64);
         for flow in flows {
             let before = self.trace.spans.len();
@@ -105,7 +107,10 @@ impl Teller<'_> {
                 Some(code) => failed = Some(code),
                 // Whether a certificate holds at another address is told by a handshake that went through.
                 None => {
-                    let open = kind == "other_address" && parts.iter().any(|span| is_open(span));
+                    let secured = |span: &Span| span.what == "handshake" && span.is_ok();
+                    let open = kind == "other_address"
+                        && (parts.iter().any(|span| is_open(span))
+                            || encrypted && !parts.iter().any(|span| secured(span)));
                     // That large packets pass is told by one that did.
                     let small = kind == "other_family_large" && !large_came(flow);
                     works |= !(skipped || open || small);
