@@ -264,6 +264,25 @@ pub(crate) fn other_service(facts: &Facts<'_>, step: &Span, head: &str) -> Vote 
     .service("let the web server listen on this port, or correct the address that leads here")
 }
 
+/// Whether the client was still sending when the answer and a reset came (RFC 9112 9.5).
+fn cut_while_sending(facts: &Facts<'_>, exchange: &Span) -> bool {
+    let sends = matches!(exchange.text("http.method"), Some("POST" | "PUT" | "PATCH"));
+    let reset = exchange.value("tcp.reset_ttl").is_some();
+    let sent = facts.connection().and_then(|span| span.int("tcp.bytes_sent")).unwrap_or(0);
+    sends && reset && sent >= LARGE_REQUEST
+}
+
+/// Whether a request without a body was so long that its head is the reason: servers take 8 kB or 16 in a line or in all.
+fn large_head(facts: &Facts<'_>, exchange: &Span) -> bool {
+    let asks = matches!(exchange.text("http.method"), Some("GET" | "HEAD"));
+    let alone = facts.steps("exchange").count() == 1;
+    let sent = facts.connection().and_then(|span| span.int("tcp.bytes_sent")).unwrap_or(0);
+    asks && alone && sent >= LARGE_REQUEST
+}
+
+/// No usual request has so many bytes of head.
+const LARGE_REQUEST: i64 = 8_000;
+
 fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
     let subject = facts.subject();
     let server = exchange
@@ -278,6 +297,16 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
         return crate::proxy::refused(facts, exchange, u16::try_from(status).unwrap_or(0));
     }
     let (causes, confidence, summary): (&[&str], f64, String) = match status {
+        _ if cut_while_sending(facts, exchange) => (
+            &["H119"],
+            0.9,
+            format!(
+                "{subject} refuses what it is sent before all of it has come ({status}), and cuts the connection."
+            ),
+        ),
+        400 if large_head(facts, exchange) => {
+            (&["H116"], 0.88, format!("{subject} finds the headers of the request too large (400)."))
+        }
         403 => (&["H101", "FW21"], 0.93, format!("{subject} refuses the request (403 forbidden).")),
         404 => (&["H101"], 0.95, format!("{subject} has no page at this address (404 not found).")),
         407 => {

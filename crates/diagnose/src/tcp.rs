@@ -7,7 +7,7 @@ mod size;
 mod stall;
 mod vanished;
 
-use crate::facts::Facts;
+use crate::facts::{self, Facts};
 use crate::vote::Vote;
 use refused::{prohibited, refused};
 use share::one_of_several;
@@ -33,12 +33,36 @@ pub(crate) fn connect_rule(facts: &Facts<'_>) -> Vec<Vote> {
             "tcp.timeout" if crate::ip::looping_route(facts.trace).is_none() => {
                 votes.push(one_of_several(facts, attempt).unwrap_or_else(|| silence(facts, attempt)))
             }
+            "tcp.unheard" => votes.push(unheard(attempt)),
             "firewall.prohibited" => votes.push(prohibited(facts, attempt)),
             _ => continue,
         }
         said.push(code);
     }
     votes
+}
+
+/// Seen where the server is: it answers, and the answers do not get back to whoever asks.
+fn unheard(attempt: &Span) -> Vote {
+    let visitor = attempt
+        .address("tcp.local")
+        .map_or_else(|| String::from("the visitor"), |address| address.to_string());
+    Vote::broken(
+        &["IP07"],
+        0.88,
+        format!("{} answers {visitor}, and its answers do not get there: the way back is another one, or is blocked.", facts::remote(attempt)),
+    )
+    .cite(
+        attempt,
+        format!(
+            "the server answered {}, and the same question came again and again",
+            facts::times(attempt.int("tcp.syn_acks").unwrap_or(3))
+        ),
+    )
+    .rule_out("FW01", "the questions do arrive at the server")
+    .rule_out("TCP03", "the server takes the connection and says so")
+    .network("look at the route back to the visitor: a firewall on it that never saw the question throws the answer away")
+    .service("check the server's default gateway and its firewall's rules for what leaves")
 }
 
 /// The address is this network's own public one: its own router answers for it, and passes nothing on from inside.

@@ -59,6 +59,9 @@ pub(crate) struct TcpFlow {
     pub(crate) established: Option<Moment>,
     /// Who ended a BGP session, when, and in which words.
     pub(crate) notified: Option<(usize, Moment, (u8, u8))>,
+    /// Questions for a connection that carried data already (RFC 7413), and those that were signed.
+    pub(crate) eager_syns: usize,
+    pub(crate) signed_syns: usize,
     /// The server's first answer offered no window: somebody else answers in its place first (as SYN proxies do).
     pub(crate) greeted_shut: bool,
     pub(crate) mss: [Option<u16>; 2],
@@ -126,6 +129,8 @@ impl TcpFlow {
             synacks: Vec::new(),
             established: None,
             notified: None,
+            eager_syns: 0,
+            signed_syns: 0,
             greeted_shut: false,
             mss: [None; 2],
             scale: [None; 2],
@@ -310,6 +315,8 @@ impl TcpFlow {
             self.sizeless[by] = self.mss[by].is_none() && !cut;
             self.scale[by] = tcp.scale;
             self.client = Some(if ack { 1 - by } else { by });
+            self.eager_syns += usize::from(!ack && tcp.len > 0);
+            self.signed_syns += usize::from(!ack && tcp.signed);
             self.greeted_shut |= ack && tcp.window == 0;
             let list = if ack { &mut self.synacks } else { &mut self.syns };
             if list.len() < 64 {

@@ -37,6 +37,8 @@ pub(crate) struct Glance {
     /// IPv4's identification.
     pub(crate) ip_id: Option<u16>,
     pub(crate) transport: Transport,
+    /// The first fragment of a datagram, of which the rest follows or does not.
+    pub(crate) first_fragment: bool,
     /// Set if this is an ICMP error: the packet it quotes.
     pub(crate) quoted: Option<Quoted>,
     pub(crate) messages: Vec<Message>,
@@ -85,6 +87,8 @@ pub(crate) struct Tcp {
     pub(crate) tsecr: Option<u32>,
     /// Where the first block of selective acknowledgements begins (RFC 2018).
     pub(crate) sack: Option<u32>,
+    /// It is signed with a key that both ends share (RFC 2385, RFC 5925).
+    pub(crate) signed: bool,
     /// Bytes of payload that were kept.
     pub(crate) payload: Vec<u8>,
 }

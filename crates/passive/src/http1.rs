@@ -44,6 +44,10 @@ pub(crate) struct Response {
     /// The length that was announced.
     pub(crate) length: Option<u64>,
     pub(crate) chunked: bool,
+    /// Lengths are announced that differ.
+    pub(crate) two_lengths: bool,
+    /// A line of the head is no header.
+    pub(crate) odd_header: bool,
     pub(crate) location: Option<String>,
     pub(crate) server: Option<String>,
     pub(crate) retry_after: Option<String>,
@@ -89,6 +93,7 @@ pub(crate) struct Reader {
     began: bool,
     coding: Coding,
     answers: bool,
+    odd_header: bool,
 }
 
 fn begins_request(bytes: &[u8]) -> bool {
@@ -219,6 +224,11 @@ impl Reader {
         let text = String::from_utf8_lossy(&head);
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default().to_owned();
+        // What begins with a space goes on with the line before (RFC 9112 5.2).
+        let odd = |line: &str| {
+            !line.starts_with([' ', '\t']) && line.split_once(':').is_none_or(|(name, _)| name.is_empty())
+        };
+        self.odd_header = lines.clone().any(|line| !line.is_empty() && odd(line));
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .take(HEADERS_MAX)
@@ -282,6 +292,8 @@ impl Reader {
             version,
             length: length.as_ref().and_then(|length| length.parse().ok()),
             chunked,
+            two_lengths: chunked && length.is_some() || differing_lengths(headers),
+            odd_header: self.odd_header,
             location: get(headers, "location"),
             server: get(headers, "server"),
             retry_after: get(headers, "retry-after"),
@@ -360,6 +372,11 @@ fn is_version(word: &str) -> bool {
 
 fn get(headers: &[(String, String)], name: &str) -> Option<String> {
     headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+}
+
+fn differing_lengths(headers: &[(String, String)]) -> bool {
+    let mut lengths = headers.iter().filter(|(name, _)| name == "content-length").map(|(_, value)| value);
+    lengths.next().is_some_and(|first| lengths.any(|other| other != first))
 }
 
 fn is_chunked(headers: &[(String, String)]) -> bool {

@@ -22,6 +22,8 @@ const SEARCHES_MIN: usize = 3;
 
 /// Fewer lost pings may be an accident.
 const PINGS_LOST_MIN: usize = 3;
+/// What a conversation begins with is looked up so shortly before it.
+const BESIDE: u64 = 500_000_000;
 /// A ping is answered sooner, or never.
 const PING_DUE: u64 = 1_000_000_000;
 
@@ -323,7 +325,10 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
         .collect();
     let alone = judged.len() == 1;
     for judged in &mut judged {
-        if is_by_the_way(judged, &worked, alone) || is_errand_of(judged, &worked) {
+        if is_by_the_way(judged, &worked, alone)
+            || is_errand_of(judged, &worked)
+            || is_own_name(judged, watch)
+        {
             judged.verdict.status = Status::Healthy;
             judged.verdict.causes.clear();
         }
@@ -406,6 +411,20 @@ fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)], alone: bo
                 && (judged.visit.name.starts_with(&format!("{name}."))
                     || judged.absent && judged.visit.name.ends_with(&format!(".{name}")))
         })
+}
+
+/// A lone label that is not there, looked up while the same machine is in conversation: programs look for their own
+/// machine's whole name when they greet somebody (RFC 5321 4.1.1.1).
+fn is_own_name(judged: &Judged, watch: &Watch) -> bool {
+    let busy = |flow: &&TcpFlow| {
+        let start = judged.visit.start;
+        judged.visit.host == Some(watch.host(flow.local().0))
+            && flow.established.is_some()
+            && !is_dns(flow.ends)
+            && (flow.first.time..flow.last.time + BESIDE).contains(&start.saturating_add(BESIDE))
+    };
+    let lone = !judged.visit.name.trim_end_matches('.').contains('.');
+    lone && judged.absent && !judged.visit.connects() && watch.flows.iter().find(busy).is_some()
 }
 
 /// What a program looked up for itself beside what its user wanted.

@@ -35,6 +35,8 @@ pub(crate) struct Question {
     pub(crate) broken: Option<Moment>,
     /// What could be read of it.
     spoiled: Option<Dns>,
+    /// The first fragment of an answer, whose rest never came.
+    pub(crate) torn: Option<Moment>,
     pub(crate) album: Album,
     /// Answers were not captured at all.
     pub(crate) unheard: bool,
@@ -159,6 +161,7 @@ impl Questions {
                 second: None,
                 broken: None,
                 spoiled: None,
+                torn: None,
                 album,
                 unheard: false,
             });
@@ -244,6 +247,20 @@ impl Questions {
         }
     }
 
+    /// The first fragment of a datagram to somebody who waits for an answer of its sender.
+    pub(crate) fn fragment(&mut self, from: IpAddr, to: IpAddr, kept: &Kept) {
+        let open = self.open.range(((to, 0), LOWEST, 0, 0)..=((to, u16::MAX), HIGHEST, u16::MAX, u16::MAX));
+        let waits = open.filter(|((_, server, ..), _)| server.0 == from).map(|(_, place)| *place);
+        for place in waits.take(64).collect::<Vec<_>>() {
+            let question = &mut self.all[place];
+            let waited = kept.at.time.saturating_sub(question.sent.last().map_or(0, |sent| sent.time));
+            if question.answer.is_none() && !question.over_tcp && waited < WAITED_MAX {
+                question.torn.get_or_insert(kept.at);
+                question.album.add(kept);
+            }
+        }
+    }
+
     /// An ICMP error about a datagram from `from` to `to`.
     pub(crate) fn told(&mut self, from: End, to: End, told: Told, kept: &Kept) {
         let open =
@@ -289,6 +306,8 @@ impl Questions {
 
 /// The lowest of all ends.
 const LOWEST: End = (IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+/// The highest.
+const HIGHEST: End = (IpAddr::V6(std::net::Ipv6Addr::new(!0, !0, !0, !0, !0, !0, !0, !0)), u16::MAX);
 /// A port is asked from again for something else afterwards.
 const WAITED_MAX: u64 = 5_000_000_000;
 

@@ -396,6 +396,11 @@ impl Side {
         pieces
     }
 
+    /// Whether what was sent again and again was not acknowledged to the end.
+    pub(crate) fn is_standing(&self) -> bool {
+        self.resent_since > STANDSTILL_TRIES && self.unacknowledged() > 1
+    }
+
     /// How many segments were copies, overtaken, or sent again.
     pub(crate) fn remarkable(&self) -> u64 {
         self.copies_count + self.overtaken_count + self.repaired_count + self.resent_count

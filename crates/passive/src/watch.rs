@@ -97,6 +97,11 @@ impl Watch {
     /// Takes a packet. `original`: its length on the wire.
     pub(crate) fn take(&mut self, glance: &Glance, kept: &Kept, original: u32) {
         let at = kept.at;
+        if let (true, Transport::None, Some(src), Some(dst)) =
+            (glance.first_fragment, &glance.transport, glance.src, glance.dst)
+        {
+            self.questions.fragment(src, dst, kept);
+        }
         self.packets += 1;
         let own = glance.src.is_some_and(|src| src.is_loopback() || glance.dst == Some(src));
         self.own_talk += u64::from(own);

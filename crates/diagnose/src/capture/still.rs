@@ -9,6 +9,11 @@ use thru_trace::Span;
 /// A server that has shown so long after the request that it has sent nothing is not about to.
 const STILL_MIN: u64 = 1_000 * MS;
 
+/// Of the connection's time, at least this part.
+const SHUT_SHARE: u64 = 7;
+/// What was sent again so often without an acknowledgement arrives nowhere.
+const GONE_TRIES: i64 = 3;
+
 /// A receiver that took nothing for a while.
 pub(super) fn shut(facts: &Facts<'_>) -> Option<Vote> {
     let connection = facts.steps("connection").max_by_key(|span| {
@@ -17,7 +22,7 @@ pub(super) fn shut(facts: &Facts<'_>) -> Option<Vote> {
     let (peer, own) =
         (connection.nanos_of("tcp.peer_shut").unwrap_or(0), connection.nanos_of("tcp.own_shut").unwrap_or(0));
     let often = connection.nanos_of("tcp.shut_often").unwrap_or(0);
-    if peer.max(own) < SHUT_MIN && (often < SHUT_MIN || often * 3 < connection.nanos()) {
+    if peer.max(own) < SHUT_MIN && (often < SHUT_MIN || often * SHUT_SHARE < connection.nanos()) {
         return None;
     }
     let subject = facts.subject();
@@ -61,6 +66,12 @@ pub(super) fn hangs(facts: &Facts<'_>) -> Option<Vote> {
     let connection = facts.connection()?;
     let still = connection.nanos_of("tcp.peer_still").filter(|still| *still >= STILL_MIN)?;
     let unheard = connection.int("tcp.bytes_acked") == Some(0) && connection.int("tcp.uncaptured") == Some(0);
+    // What is sent again after something else had been acknowledged is not acknowledged by a machine that is gone.
+    let value = |key: &str| connection.int(key).unwrap_or(0);
+    let unheard = unheard
+        || value("tcp.bytes_sent") > value("tcp.bytes_acked")
+            && connection.int("tcp.stuck").is_some()
+            && value("tcp.timeouts") >= GONE_TRIES;
     // What the server's machine sends again and again was said, and did not arrive.
     let lost = connection.int("tcp.peer_unheard").unwrap_or(0) > 0;
     if connection.int("tcp.gap_bytes").unwrap_or(0) > 0 || unheard || lost || told(failed).is_some() {

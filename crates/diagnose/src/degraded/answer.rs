@@ -9,6 +9,8 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let Some(exchange) = facts.delivered() else { return Vec::new() };
     let votes = [
         two_lengths(facts, exchange),
+        login_page(exchange),
+        odd_header(facts, exchange),
         stale(facts, exchange),
         excess(facts, exchange),
         staple(facts),
@@ -26,9 +28,57 @@ fn two_lengths(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
             format!("{} works, but says in two ways at once how long its answer is; some programs refuse that.", facts.subject()),
         )
         .cost(MS)
-        .cite(exchange, "the answer has both Content-Length and Transfer-Encoding")
+        .cite(exchange, "the answer has both Content-Length and Transfer-Encoding, or two lengths that differ")
         .rule_out("H110", "everything that was announced came")
-        .service("let the server or the proxy before it send only one of both headers; it can be used to smuggle requests")
+        .service("let the server or the proxy before it send only one such header; it can be used to smuggle requests")
+        .user("nothing to repair here")
+    })
+}
+
+/// Pages by which programs find out whether a network wants a login first: the answer is always the same, and empty or a word.
+const ASKED_FOR_A_LOGIN: [&str; 6] =
+    ["/generate_204", "/gen_204", "/hotspot-detect.html", "/connecttest.txt", "/ncsi.txt", "/canonical.html"];
+
+/// Somebody else answers for the page that only tells whether the way is free (RFC 8908 1).
+fn login_page(exchange: &Span) -> Option<Vote> {
+    let url = exchange.text("http.url")?;
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let status = exchange.int("http.status")?;
+    let to = exchange.text("http.location").filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308))?;
+    let host = |url: &str| {
+        url.split_once("://")
+            .map(|(_, rest)| rest.split(['/', '?', ':']).next().unwrap_or_default().to_owned())
+    };
+    let elsewhere = host(to).is_some() && host(to) != host(url);
+    if !ASKED_FOR_A_LOGIN.iter().any(|page| path.ends_with(page)) || !elsewhere {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["FW22"],
+            0.92,
+            String::from("This network wants a login before it lets traffic through: it answers itself, and sends the visitor to its own page."),
+        )
+        .cost(MS)
+        .cite(exchange, format!("the page {path} only tells whether the way is free, and led to {to}"))
+        .rule_out("H108", "the page that was asked for never redirects")
+        .user("open any page without encryption in a browser, and log in there")
+        .network("say in the network's settings where the login page is (RFC 8910)"),
+    )
+}
+
+/// A line of the answer's head that is no header (RFC 9112 5).
+fn odd_header(facts: &Facts<'_>, exchange: &Span) -> Option<Vote> {
+    (exchange.bool("http.odd_header") == Some(true)).then(|| {
+        Vote::disturbed(
+            &["H115"],
+            0.85,
+            format!("{} works, but a line of its answer's head is no header; some programs refuse such an answer.", facts.subject()),
+        )
+        .cost(MS)
+        .cite(exchange, "a line of the head has no colon, or no name before it")
+        .rule_out("TCP26", "it is an answer of HTTP, only a bad one")
+        .service("correct what writes this header: the program, or a proxy before it")
         .user("nothing to repair here")
     })
 }

@@ -13,6 +13,8 @@ const UNSCALED: u64 = 65_535;
 const LIMITED_PERCENT: u64 = 55;
 /// What a host has to take that was told of no segment size (RFC 9293 3.7.1), for IPv4 and for IPv6.
 const UNTOLD: i64 = 1_220;
+/// Below this no host goes by itself: 536 is what everybody takes, less room for options.
+const TINY: i64 = 400;
 
 pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     let mut votes: Vec<Vote> = ecn(facts).into_iter().collect();
@@ -21,6 +23,7 @@ pub(super) fn rule(facts: &Facts<'_>) -> Vec<Vote> {
     };
     let seen = offers(facts.trace, connection);
     votes.extend(no_segment_size(facts, connection, &seen));
+    votes.extend(tiny_segments(facts, connection, &seen));
     votes.extend(small_window(facts, &seen));
     votes
 }
@@ -47,6 +50,27 @@ fn no_segment_size(facts: &Facts<'_>, connection: &Span, seen: &Offers) -> Optio
         .rule_out("IP09", "no packet was too large; all are far too small")
         .network("look for a firewall or router that takes options out of TCP's first packets, and let it leave them")
         .service("if visitors from everywhere see it: check the server's own TCP settings"),
+    )
+}
+
+/// A size of segments was told that no host has to put up with (RFC 9293 3.7.1: 536).
+fn tiny_segments(facts: &Facts<'_>, connection: &Span, seen: &Offers) -> Option<Vote> {
+    let (ours, theirs) = (seen.ours.last()?, seen.theirs.as_ref()?);
+    let agreed = connection.int("tcp.mss").filter(|agreed| (1..TINY).contains(agreed))?;
+    if theirs.segment.is_none() || connection.int("tcp.longest_received").unwrap_or(0) > agreed {
+        return None;
+    }
+    Some(
+        Vote::disturbed(
+            &["TCP21"],
+            0.9,
+            format!("{} works, but only in tiny packets ({agreed} bytes): somebody on the way, or one of both ends, asks for no more.", facts.subject()),
+        )
+        .cost(facts.rtt().unwrap_or(MS))
+        .cite_frames(&[ours.frame, theirs.frame], format!("the handshake agrees on segments of {agreed} bytes, where about 1400 would fit"))
+        .rule_out("IP09", "no packet was too large; all are far too small")
+        .network("look for a router or VPN that rewrites the segment size (MSS clamping) with a wrong value")
+        .service("check the MTU of the server's interface and the segment size set on its routes (advmss)"),
     )
 }
 

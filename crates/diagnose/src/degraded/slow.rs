@@ -170,6 +170,27 @@ fn slow_authority(facts: &Facts<'_>, resolve: &Span, name: &str) -> Option<Vote>
     )
 }
 
+/// A first packet with data (TCP Fast Open) was not answered, one without was.
+fn eager(facts: &Facts<'_>, connect: &Span) -> Vote {
+    let causes = &["TCP22", "TCP07"];
+    Vote::disturbed(
+        causes,
+        0.85,
+        format!(
+            "{} works, but connections whose first packet carries data (TCP Fast Open) are dropped on the way, which cost {}.",
+            facts.subject(),
+            ms(connect.nanos())
+        ),
+    )
+    .cost(connect.nanos())
+    .explains(&["IP19", "TCP03"])
+    .cite(connect, format!("{} did not answer the first packet with data, and at once the next one without", remote(connect)))
+    .rule_out("APP01", "the wait was before the connection, not before the answer")
+    .probe("connect several times with and without Fast Open: chance does not choose", causes)
+    .network("look for a firewall that drops first packets with data (RFC 7413), and update it")
+    .user("as a stopgap, turn TCP Fast Open off on this machine (net.ipv4.tcp_fastopen = 0)")
+}
+
 fn connect(facts: &Facts<'_>) -> Option<Vote> {
     let connect = facts
         .connects()
@@ -179,6 +200,9 @@ fn connect(facts: &Facts<'_>) -> Option<Vote> {
         return None;
     }
     let retries = connect.int("tcp.syn_retransmissions").unwrap_or(1);
+    if connect.bool("tcp.eager_unheard") == Some(true) {
+        return Some(eager(facts, connect));
+    }
     Some(
         Vote::disturbed(
             &["TCP07"],

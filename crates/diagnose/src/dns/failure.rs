@@ -78,6 +78,16 @@ impl Case<'_> {
         .user("try again: what came late may be known by then")
     }
 
+    /// The resolver says that it reached none of the name's servers, and nobody else was asked.
+    fn cut_off(&self, says: String, summary: String) -> Vote {
+        Vote::broken(&["DNS10"], 0.88, summary)
+            .explains(&["DNS09", "DNS11"])
+            .cite(self.query, format!("{says}, and why: it reached none of the name's own servers (an extended error)"))
+            .rule_out("DNS09", "the resolver names the way to the name's servers, not their signatures")
+            .probe("ask the name's own servers directly: an answer means that only this resolver is cut off from them", &["DNS10", "DNS11"])
+            .service("restart the name servers of the zone, or correct where the zone above points to")
+    }
+
     pub(super) fn server_failure(&self) -> Vote {
         let says = format!("{} answered that it failed (SERVFAIL)", self.server());
         if let Some((asked, circle)) = self.facts.alias_circle() {
@@ -201,6 +211,10 @@ impl Case<'_> {
                     }
                     _ => None,
                 };
+                // The resolver says itself that the name's servers do not answer it (RFC 8914 4.23, 4.24).
+                if found.is_none() && errors.iter().any(|code| matches!(code, 22 | 23)) {
+                    return self.cut_off(says, summary_authority);
+                }
                 let bogus = errors.iter().any(|code| (6..=12).contains(code));
                 // A resolver that says that the signatures are bad has checked them (RFC 8914 4.7 to 4.13); on its word
                 // alone the general cause stays beside the special one.

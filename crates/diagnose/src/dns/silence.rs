@@ -23,6 +23,22 @@ impl Case<'_> {
         .user("as a stopgap, ask over TCP")
     }
 
+    /// The answer was cut into pieces on the way, and only the first of them came.
+    fn torn(&self, says: &str) -> Vote {
+        Vote::broken(
+            &["DNS17"],
+            0.93,
+            format!("The answer about {} is lost: it is too large for one packet, and only its first piece arrives.", self.name),
+        )
+        .explains(&["IP16", "DNS03", "DNS02"])
+        .cite(self.query, format!("{says}; the first fragment of an answer came, and never the rest"))
+        .cite_if(self.facts.control("over_tcp").filter(|span| span.is_ok()), "over TCP it answers")
+        .rule_out("DNS02", "the server does answer")
+        .rule_out("DNS03", "the first piece came over UDP")
+        .network("let fragments of UDP through the firewall, or have the name server say less at once (EDNS size 1232)")
+        .user("as a stopgap, ask over TCP")
+    }
+
     /// The name server answers questions about other names at the same time, and none about this one.
     pub(super) fn only_this_name(&self, says: &str) -> Option<Vote> {
         let other = self.facts.control("other_question").filter(|span| {
@@ -53,6 +69,9 @@ impl Case<'_> {
             self.server(),
             crate::facts::ms(self.query.nanos())
         );
+        if self.query.bool("dns.torn") == Some(true) {
+            return self.torn(&says);
+        }
         let address = matches!(self.query.text("dns.type"), None | Some("A" | "AAAA"));
         if let Some(small) = self.facts.control("other_question").filter(|span| span.is_ok() && !address) {
             return self.too_large(small, &says);

@@ -12,6 +12,21 @@ fn own_route(facts: &Facts<'_>, attempt: &Span) -> Option<(IpAddr, Vec<u64>)> {
     frames::other_next_hop(facts.trace, target).map(|frames| (target, frames))
 }
 
+/// A question that is signed with a key of both ends (RFC 2385, RFC 5925): who has another key, or none, throws it away.
+fn signed(attempt: &Span, to: &str, says: &str) -> Vote {
+    let causes = &["BGP14", "FW01", "IP05", "TCP06"];
+    Vote::broken(
+        causes,
+        0.85,
+        format!("{to} does not answer a connection that is signed: its key differs, it has none, or nobody is there."),
+    )
+    .cite(attempt, format!("{says}, each time with a signature (TCP MD5 or AO)"))
+    .rule_out("TCP01", "a closed port answers with a refusal")
+    .probe("connect once without the signature: a refusal or an answer shows that the way is free, and the keys differ", causes)
+    .service("compare the keys of both routers, and look at the counter of bad signatures there")
+    .network("check that the port is open between the two")
+}
+
 /// SYNs without any answer: five causes look alike, and each control that answers takes some away.
 pub(super) fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
     let to = remote(attempt);
@@ -21,6 +36,9 @@ pub(super) fn silence(facts: &Facts<'_>, attempt: &Span) -> Vote {
         format!("asked {}, {to} never answered ({} of silence)", times(retries + 1), ms(attempt.nanos()));
     if let Some(vote) = own_public_address(facts, attempt, &says) {
         return vote;
+    }
+    if attempt.bool("tcp.signed") == Some(true) {
+        return signed(attempt, &to, &says);
     }
     // A site whose name is not found says nothing of the way out.
     let way_out = |site: &&Span| site.code().is_some_and(|code| !code.starts_with("dns."));

@@ -36,16 +36,27 @@ fn told_unreachable(facts: &Facts<'_>, stalled: &Span) -> Option<Vote> {
     let from = facts.trace.named(stalled.address("icmp.from")?);
     let words = stalled.text("icmp.kind").unwrap_or("unreachable");
     let subject = facts.subject();
-    let (cause, summary): (&'static str, String) = match crate::capture::told(stalled)? {
+    let (causes, summary): (&[&str], String) = match crate::capture::told(stalled)? {
         "firewall.prohibited" => {
-            ("FW03", format!("{from} forbade the connection to {subject} while it was in use."))
+            (&["FW03"], format!("{from} forbade the connection to {subject} while it was in use."))
         }
-        "ip.ttl_exceeded" => ("IP06", format!("Packets to {subject} began to go round in a circle.")),
-        _ => ("IP04", format!("The way to {subject} was taken away while it was in use: {from} says so.")),
+        "ip.ttl_exceeded" => (&["IP06"], format!("Packets to {subject} began to go round in a circle.")),
+        // A router says so of a machine that answers no more on its own link, too.
+        _ if words.to_ascii_lowercase().contains("host") => (
+            &["LNK05", "IP04"],
+            format!("{subject} went away while it was in use, or the way to it: {from} says so."),
+        ),
+        _ => (&["IP04"], format!("The way to {subject} was taken away while it was in use: {from} says so.")),
+    };
+    let vote = Vote::broken(causes, 0.92, summary);
+    let vote = match causes {
+        [_, _, ..] => {
+            vote.probe("ask the owner of that router whether the server answers on its link (ARP)", causes)
+        }
+        _ => vote,
     };
     Some(
-        Vote::broken(&[cause], 0.92, summary)
-            .explains(&["APP05", "IP09", "IP10", "TCP11", "FW05", "IP20", "FW12", "IP05"])
+        vote.explains(&["APP05", "IP09", "IP10", "TCP11", "FW05", "IP20", "FW12", "IP05"])
             .cite(stalled, format!("{from} answered a packet of this exchange: {words}"))
             .rule_out("APP05", "the packets did not get as far as the server")
             .rule_out("TCP11", "it is a device on the way that says so, not the server that is silent")

@@ -18,7 +18,8 @@ pub(super) fn gone(facts: &Facts<'_>, stalled: &Span, waited: &str) -> Option<Vo
     // What is small, or has followed many large ones, was not too large.
     let stuck = connection.int("tcp.stuck");
     let not_size = acked >= MANY * mss || stuck.is_some_and(|len| len < SMALL_PACKET && received > 0);
-    let own_silence = unheard && resent && not_size && received > 0;
+    let heard = received > 0 || acked >= MANY * mss;
+    let own_silence = unheard && resent && not_size && heard;
     let goodbye = value("tcp.fin_unheard") >= 2 && received > 0;
     if own_silence || goodbye && value("tcp.gap_bytes") == 0 {
         let causes = &["TCP11", "FW05", "IP05"];

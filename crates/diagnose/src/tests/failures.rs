@@ -114,6 +114,11 @@ fn server_failure_and_nothing_else_tried() {
     let mut hinted = Visit::new();
     hinted.lookup_fails("dns.servfail", |step| step.set("dns.ede", vec![7]));
     fails(&hinted, Layer::Dns, &["DNS27", "DNS09"]);
+    for code in [22, 23] {
+        let mut cut_off = Visit::new();
+        cut_off.lookup_fails("dns.servfail", |step| step.set("dns.ede", vec![code]));
+        assert!(ruled_out(&fails(&cut_off, Layer::Dns, &["DNS10"]), "DNS09"));
+    }
 }
 
 #[test]
@@ -630,4 +635,11 @@ fn other_quic_failures() {
     visit.lookup();
     visit.step(100, quic_fails("tls.wrong_name"));
     fails(&visit, Layer::Tls, &["TLS09"]);
+}
+
+#[test]
+fn a_signed_connection_that_nobody_answers() {
+    let mut visit = Visit::new();
+    visit.connect_fails("tcp.timeout", 10_000, |step| step.set("tcp.signed", true));
+    fails(&visit, Layer::Routing, &["BGP14", "FW01", "IP05", "TCP06"]);
 }

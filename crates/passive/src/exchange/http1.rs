@@ -115,7 +115,10 @@ fn head(exchange: &mut Exchange, response: &Response, at: Moment) {
     exchange.bytes = Some(0);
     exchange.until_close = response.until_close;
     exchange.noted.extend(response.noted.iter().map(|(key, text)| (*key, Value::Text(text.clone()))));
-    if response.chunked && response.length.is_some() {
+    if response.odd_header {
+        exchange.noted.push(("http.odd_header", Value::Bool(true)));
+    }
+    if response.two_lengths {
         exchange.noted.push(("http.two_lengths", Value::Bool(true)));
     }
 }

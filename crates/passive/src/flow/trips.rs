@@ -13,6 +13,9 @@ const IDLE: u64 = 50_000_000;
 /// An acknowledgement may be held back for so long (RFC 9293 3.8.6.3 allows 500 ms; 40 are usual).
 const SOON: u64 = 100_000_000;
 
+/// What takes longer was not held back, but was on its way.
+const HELD_BACK: u64 = 250_000_000;
+
 impl TcpFlow {
     /// The smallest round trip between both ends that the handshake shows, wherever it was captured.
     pub(crate) fn rtt(&self) -> Option<u64> {
@@ -25,6 +28,21 @@ impl TcpFlow {
     pub(crate) fn rtt_beyond(&self) -> Option<u64> {
         let (syn, answer) = (self.syns.last()?, self.synacks.first()?);
         (self.syns.len() == 1).then(|| answer.time.saturating_sub(syn.time))
+    }
+
+    /// Whether the first question was answered after all, only later than it was asked again: nobody answers the second
+    /// sooner than the way takes. Seen at the client, and told by the first data that was acknowledged.
+    pub(crate) fn is_answered_late(&self) -> bool {
+        let (Some(again), Some(answer)) = (self.syns.last(), self.synacks.first()) else { return false };
+        let asked = self.sides[self.client()].first_data.map(|(time, _)| time);
+        let took = asked.and_then(|asked| {
+            self.taken.iter().find(|taken| taken.time > asked).map(|taken| taken.time - asked)
+        });
+        let way = took.into_iter().chain(self.samples[self.client()].iter().copied()).min().unwrap_or(0);
+        self.syns.len() == 2
+            && answer > again
+            && way > HELD_BACK
+            && (answer.time - again.time).saturating_mul(4) < way.saturating_mul(3)
     }
 
     /// The shortest way to the other end and back, as far as anything has shown.

@@ -98,6 +98,10 @@ impl<'t, 'a> Walk<'t, 'a> {
             "ip.dst" | "ipv6.dst" if !field.is_hidden() => self.glance.dst = self.address(field),
             "ip.ttl" | "ipv6.hlim" => self.glance.ttl = self.number(field) as u8,
             "ip.id" => self.glance.ip_id = Some(self.number(field) as u16),
+            "ip.flags.mf" | "ipv6.fraghdr.more" => self.glance.first_fragment = self.number(field) != 0,
+            "ip.frag_offset" | "ipv6.fraghdr.offset" if self.number(field) != 0 => {
+                self.glance.first_fragment = false;
+            }
             _ => {}
         }
     }
@@ -119,6 +123,7 @@ impl<'t, 'a> Walk<'t, 'a> {
             "tcp.ack_raw" => tcp.ack = number as u32,
             "tcp.flags" => tcp.flags = number as u16,
             "tcp.window_size_value" => tcp.window = number as u32,
+            "tcp.options.md5.digest" | "tcp.options.ao.mac" => tcp.signed = true,
             "tcp.options.mss_val" => tcp.mss = Some(number as u16),
             "tcp.options.wscale.shift" => tcp.scale = Some(number as u8),
             "tcp.options.timestamp.tsval" => tcp.tsval = Some(number as u32),

@@ -20,12 +20,14 @@ use crate::exchange::{Exchange, exchanges};
 use crate::flow::{End, TcpFlow};
 use crate::kept::Moment;
 use crate::tls::Tls;
-use crate::visit::Visit;
+use crate::visit::{Visit, said_name};
 
 /// Other connections so near in time tell whether the machine was there.
 const NEAR: u64 = 60_000_000_000;
 /// Who was cut off by accident comes back within this time.
 const COMES_BACK: u64 = 5_000_000_000;
+/// So long an answer is sent again before it counts as lost.
+const UNHEARD_MIN: u64 = 3_000_000_000;
 /// A segment size that nobody announces who does not want small packets.
 const SMALL_MSS: u16 = 600;
 /// So many connections of one visit are told.
@@ -42,6 +44,7 @@ enum Role {
     OtherPort,
     SmallMss,
     OtherFamily,
+    OtherName,
 }
 
 impl Teller<'_> {
@@ -145,6 +148,7 @@ impl Teller<'_> {
                         .filter(|_| !self.goes_on_beside(flow) && !self.may_be_goodbye(flow)),
                 );
             }
+            unheard_answer(&mut list, flow);
             for exchange in list {
                 self.exchange(parent, &exchange, flow);
             }
@@ -188,6 +192,18 @@ impl Teller<'_> {
     }
 }
 
+/// Seen at the server, an answer is there before it has arrived: what it had to send again and again, until the client left,
+/// never did.
+fn unheard_answer(list: &mut [Exchange], flow: &TcpFlow) {
+    let got = &flow.sides[flow.server()];
+    let waited = got.stuck.map_or(0, |(since, _)| flow.last.time.saturating_sub(since));
+    let Some(last) = list.last_mut().filter(|_| got.is_standing() && waited >= UNHEARD_MIN) else { return };
+    if last.failure.is_none() && last.answered.is_some() && got.uncaptured == 0 {
+        last.failure = Some(("http.stalled".into(), "the answer was never acknowledged to its end".into()));
+        last.end = last.end.max(flow.last);
+    }
+}
+
 /// Of a visit with very many connections, the first ones and those in trouble: each has its own verdict all the same.
 fn told(flows: Vec<&TcpFlow>) -> Vec<&TcpFlow> {
     if flows.len() <= TOLD_MAX {
@@ -221,6 +237,17 @@ fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {
     };
     if idle && own.iter().any(later) {
         return Role::OtherFamily;
+    }
+    // Whoever says another name to the same server, or none, after one was cut or swallowed asks for something else.
+    let barred = |other: &&TcpFlow| {
+        let named = said_name(other).filter(|name| Some(name) != said_name(flow).as_ref());
+        other.remote() == flow.remote()
+            && named.is_some()
+            && Tls::of(other).is_some()
+            && other.sides[other.server()].bytes == 0
+    };
+    if Tls::of(flow).is_some() && own.iter().any(barred) {
+        return Role::OtherName;
     }
     Role::Own
 }

@@ -144,7 +144,12 @@ impl Teller<'_> {
             let plainer =
                 known.is_some_and(|known| known.refuses_extensions().is_some() && !question.asked.edns);
             let repeats = known.is_some_and(|known| known.answer.is_some() && !cut && !plainer);
-            let late = question.start().time > over + 15_000_000_000;
+            // Who has got an address and asks for another kind of it a while later looks it up for something else.
+            let got_one = picked
+                .iter()
+                .any(|known| known.answer.as_ref().is_some_and(|(_, answer)| !answer.addresses.is_empty()));
+            let sequel = known.is_none() && got_one && question.start().time > over + SEQUEL;
+            let late = sequel || question.start().time > over + 15_000_000_000;
             if repeats || late {
                 continue;
             }
@@ -294,6 +299,9 @@ impl Teller<'_> {
         }
         if first.asked.edns {
             step = step.set("dns.edns", true);
+        }
+        if asked.answered().is_none() && asked.questions.iter().any(|question| question.torn.is_some()) {
+            step = step.set("dns.torn", true);
         }
         if let Some(code) = asked.extensions_refused() {
             step = step.set("dns.edns_refused", rcode_word(code));
@@ -544,6 +552,8 @@ impl Teller<'_> {
 const UNANSWERED_MIN: usize = 2;
 /// Fewer repetitions of a question tell nothing of a limit.
 const RATIONED_MIN: usize = 6;
+/// Both kinds of addresses are asked for at once, or one right after the other.
+const SEQUEL: u64 = 1_000_000_000;
 /// Questions so near to one another met the same network.
 const NEAR: u64 = 60_000_000_000;
 /// A question is not shown as waiting for longer.

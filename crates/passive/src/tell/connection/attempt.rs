@@ -6,6 +6,7 @@ use super::socket;
 use crate::flow::TcpFlow;
 use crate::kept::Moment;
 use crate::tell::Teller;
+use crate::watch::is_fresh;
 
 impl Teller<'_> {
     pub(in crate::tell) fn connect(&self, flow: &TcpFlow, others_work: bool) -> Option<Step> {
@@ -15,8 +16,21 @@ impl Teller<'_> {
             .set("tcp.remote", socket(remote))
             .set("tcp.local", socket(flow.local()))
             .set("tcp.family", if remote.0.is_ipv6() { "v6" } else { "v4" })
-            .set("tcp.syn_retransmissions", flow.syns.len().saturating_sub(1));
+            .set(
+                "tcp.syn_retransmissions",
+                if flow.is_answered_late() { 0 } else { flow.syns.len().saturating_sub(1) },
+            );
+        let step = if flow.signed_syns > 0 { step.set("tcp.signed", true) } else { step };
         if let Some(answer) = flow.synacks.first() {
+            // Asked with data there was no answer, asked without there was.
+            let eager = flow.eager_syns > 0 && flow.eager_syns < flow.syns.len();
+            let after = flow.syns.get(flow.eager_syns).is_some_and(|plain| plain <= answer);
+            let step = if eager && after { step.set("tcp.eager_unheard", true) } else { step };
+            if self.is_unheard(flow) {
+                let step = step.set("tcp.syn_acks", flow.synacks.len());
+                let text = "the server's answer to the SYN was repeated and never acknowledged";
+                return Some(self.between(step, start, flow.last).failed("tcp.unheard", text));
+            }
             let end = flow.established.unwrap_or(*answer);
             let step = if flow.greeted_shut { step.set("tcp.greeted_shut", true) } else { step };
             let step = match flow.rtt().or(flow.rtt_beyond()) {
@@ -56,6 +70,14 @@ impl Teller<'_> {
             return Some(step.failed(code, &format!("{words} told by {}", told.from)));
         }
         Some(self.unanswered(flow, step, start, others_work))
+    }
+
+    /// Whether a server's answers reach nobody: it repeats them, and whoever asked, from far away, goes on asking.
+    fn is_unheard(&self, flow: &TcpFlow) -> bool {
+        let from_afar = flow.ttl[flow.client()].is_some_and(|ttl| !is_fresh(ttl));
+        let said = flow.sides.iter().any(|side| side.bytes > 0 || side.fin.is_some());
+        let quiet = flow.established.is_none() && flow.resets.is_empty() && flow.told.is_empty() && !said;
+        quiet && from_afar && flow.syns.len() >= 3 && flow.synacks.len() >= 3 && !self.watch.one_sided
     }
 
     /// When the question was sent that this answers: the last before it, or the first if that is not clear.

@@ -50,6 +50,7 @@ impl Teller<'_> {
             Role::Own | Role::OtherPort => "other_port",
             Role::SmallMss => "small_mss",
             Role::OtherFamily => "other_family",
+            Role::OtherName => "other_name",
         };
         self.control(kind, &[flow], name);
     }
