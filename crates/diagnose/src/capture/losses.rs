@@ -12,6 +12,11 @@ const LOST_MIN: i64 = 6;
 /// Of a thousand segments, so many lost ones are what a queue that fills now and then loses.
 const LOST_PER_MILLE_MIN: i64 = 5;
 
+/// Every link carries packets up to about this size.
+const LARGE: i64 = 500;
+/// So few full segments say nothing of whether their size passes.
+const UNTRIED: i64 = 20;
+
 /// Variance by mean of the losses in stretches of a transfer: above, they come in clusters.
 const CLUSTERED: f64 = 3.0;
 
@@ -60,6 +65,12 @@ pub(super) fn lost_to_death(facts: &Facts<'_>) -> Option<Vote> {
         .copied()
         .rfind(|span| ["http.timeout", "http.stalled"].iter().any(|code| span.failed_with(code)))?;
     let seen = losses(facts)?;
+    // What is large and never acknowledged is not lost by chance.
+    let value = |key: &str| seen.connection.int(key).unwrap_or(0);
+    let few = value("tcp.bytes_received") < UNTRIED * value("tcp.mss").max(536);
+    if value("tcp.peer_unheard") > 0 && value("tcp.peer_stuck") >= LARGE && few {
+        return None;
+    }
     if seen.lost < 2 * LOST_MIN || seen.rounds < LOST_MIN || seen.lost * 20 < seen.segments {
         return None;
     }

@@ -57,9 +57,7 @@ fn no_segment_size(facts: &Facts<'_>, connection: &Span, seen: &Offers) -> Optio
 fn tiny_segments(facts: &Facts<'_>, connection: &Span, seen: &Offers) -> Option<Vote> {
     let (ours, theirs) = (seen.ours.last()?, seen.theirs.as_ref()?);
     let agreed = connection.int("tcp.mss").filter(|agreed| (1..TINY).contains(agreed))?;
-    if theirs.segment.is_none() || connection.int("tcp.longest_received").unwrap_or(0) > agreed {
-        return None;
-    }
+    theirs.segment?;
     Some(
         Vote::disturbed(
             &["TCP21"],

@@ -57,7 +57,9 @@ impl Case<'_> {
         }
         let rtt = self.facts.rtt().unwrap_or(0);
         let after = self.failed.nanos();
-        if rtt > 0 && after * 100 < rtt * 70 {
+        let soon = rtt > 0 && after * 100 < rtt * 70;
+        let heard = self.failed.int("tcp.reset_acks").is_some_and(|acks| acks > 0);
+        if soon && !heard {
             // Too soon to be an answer to what we sent: it was on its way already.
             return Vote::broken(
                 &["TCP08"],
@@ -77,7 +79,6 @@ impl Case<'_> {
             .service("look at the server's log: the program takes the connection and drops it");
         }
         // Only a reset that acknowledges the first message was sent after it.
-        let heard = self.failed.int("tcp.reset_acks").is_some_and(|acks| acks > 0);
         let known = self.facts.connection().is_some_and(|span| span.int("tcp.reset_acks").is_some()) || heard;
         let in_capture = self.failed.value("tls.server_hello").is_some();
         let causes: &[&str] =

@@ -35,6 +35,8 @@ impl TcpFlow {
     pub(crate) fn is_answered_late(&self) -> bool {
         let (Some(again), Some(answer)) = (self.syns.last(), self.synacks.first()) else { return false };
         let asked = self.sides[self.client()].first_data.map(|(time, _)| time);
+        // Data in the first packet itself is no measure.
+        let asked = asked.filter(|asked| *asked >= answer.time);
         let took = asked.and_then(|asked| {
             self.taken.iter().find(|taken| taken.time > asked).map(|taken| taken.time - asked)
         });

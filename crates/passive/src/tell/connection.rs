@@ -82,6 +82,17 @@ impl Teller<'_> {
             };
             beside.extend(watch.flows.iter().find(near).map(|flow| (Role::OtherPort, flow)));
         }
+        // A name that is barred at a server which lets others pass.
+        if let Some(barred) = own.iter().find(|flow| is_barred(flow)).filter(|_| beside.is_empty()) {
+            let passes = |flow: &&TcpFlow| {
+                flow.remote() == barred.remote()
+                    && Tls::of(flow).is_some()
+                    && said_name(flow) != said_name(barred)
+                    && flow.sides[flow.server()].bytes > 0
+                    && flow.first.time.abs_diff(barred.first.time) <= NEAR
+            };
+            beside.extend(watch.flows.iter().find(passes).map(|flow| (Role::OtherName, flow)));
+        }
         for quic in quics {
             self.quic(quic, visit);
         }
@@ -204,6 +215,14 @@ fn unheard_answer(list: &mut [Exchange], flow: &TcpFlow) {
     }
 }
 
+/// Whether a connection got nowhere behind a hello that names a site.
+fn is_barred(flow: &TcpFlow) -> bool {
+    flow.established.is_some()
+        && flow.sides[flow.server()].bytes == 0
+        && Tls::of(flow).is_some()
+        && said_name(flow).is_some()
+}
+
 /// Of a visit with very many connections, the first ones and those in trouble: each has its own verdict all the same.
 fn told(flows: Vec<&TcpFlow>) -> Vec<&TcpFlow> {
     if flows.len() <= TOLD_MAX {
@@ -240,11 +259,7 @@ fn role(flow: &TcpFlow, visit: &Visit, own: &[&TcpFlow]) -> Role {
     }
     // Whoever says another name to the same server, or none, after one was cut or swallowed asks for something else.
     let barred = |other: &&TcpFlow| {
-        let named = said_name(other).filter(|name| Some(name) != said_name(flow).as_ref());
-        other.remote() == flow.remote()
-            && named.is_some()
-            && Tls::of(other).is_some()
-            && other.sides[other.server()].bytes == 0
+        other.remote() == flow.remote() && is_barred(other) && said_name(other) != said_name(flow)
     };
     if Tls::of(flow).is_some() && own.iter().any(barred) {
         return Role::OtherName;
