@@ -39,8 +39,9 @@ const MORE_TYPES: [(&str, u16); 24] = [
 /// A type as users write it, any case: `a`, `AAAA`, `TYPE65` (RFC 3597 section 5). `None`: no such type.
 pub fn parse_type(text: &str) -> Option<RecordType> {
     let upper = text.to_ascii_uppercase();
-    // Two that the codec knows and does not read.
+    // Some that the codec knows and does not read.
     match upper.as_str() {
+        "OPT" => return Some(RecordType::OPT),
         "IXFR" => return Some(RecordType::IXFR),
         "ANY" => return Some(RecordType::ANY),
         _ => {}
@@ -61,6 +62,8 @@ pub fn type_text(record_type: RecordType) -> String {
             Some((name, _)) => (*name).to_owned(),
             None => format!("TYPE{code}"),
         },
+        // It is reserved and has no name.
+        RecordType::ZERO => "TYPE0".to_owned(),
         known => known.to_string(),
     }
 }

@@ -433,7 +433,7 @@ impl Record {
 /// Whether a type is one of those that messages carry and zones never hold (RFC 6895 section 3.1).
 pub(super) fn is_meta(rtype: RecordType) -> bool {
     let number = u16::from(rtype);
-    (128..=255).contains(&number) || number == 41
+    (128..=255).contains(&number) || matches!(number, 0 | 41)
 }
 
 #[cfg(test)]

@@ -144,6 +144,7 @@ fn what_cannot_be_asked_for_is_told_by_its_code() {
     assert_eq!(with(&|one| one.class = 3), Err(code::FORMERR));
     assert_eq!(with(&|one| one.class = ANY), Err(code::FORMERR), "data with class ANY");
     assert_eq!(with(&|one| one.rtype = RecordType::AXFR), Err(code::FORMERR));
+    assert_eq!(with(&|one| one.rtype = RecordType::ZERO), Err(code::FORMERR));
     assert_eq!(with(&|one| one.data = [1, 2, 3][..].into()), Err(code::FORMERR), "no address");
     // A key in a zone that is not signed here would close it to further updates.
     let by_hand = |line: &str| changed(&origin(), &zone(), false, &message(&[line]));
