@@ -18,6 +18,10 @@ pub(crate) fn without(cause: &str) -> bool {
 pub(crate) struct Labs {
     /// Truths that the diagnosis is held against: what a client can know.
     pub(crate) truths: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
+    /// What a client sees of causes that it cannot know; nothing: that all is well.
+    pub(crate) effects: BTreeMap<String, BTreeSet<BTreeSet<String>>>,
+    /// Causes that an audit of a zone, or a question to a name server, shows.
+    pub(crate) asked: BTreeSet<String>,
     /// The labs of each cause.
     pub(crate) names: BTreeMap<String, Vec<String>>,
 }
@@ -29,12 +33,18 @@ impl Labs {
         for lab in builtin::names().filter_map(Scenario::builtin) {
             for check in &lab.checks {
                 let mut causes: BTreeSet<&String> = check.injected.iter().collect();
-                if let CheckKind::Url { causes: Some(told), .. } = &check.kind {
-                    let truth: BTreeSet<String> = told.iter().cloned().collect();
-                    for cause in told {
-                        labs.truths.entry(cause.clone()).or_default().insert(truth.clone());
+                match &check.kind {
+                    CheckKind::Url { causes: Some(told), .. } => {
+                        let truth: BTreeSet<String> = told.iter().cloned().collect();
+                        for cause in told {
+                            labs.truths.entry(cause.clone()).or_default().insert(truth.clone());
+                        }
+                        for cause in &check.injected {
+                            labs.effects.entry(cause.clone()).or_default().insert(truth.clone());
+                        }
+                        causes.extend(told);
                     }
-                    causes.extend(told);
+                    _ => labs.asked.extend(check.injected.iter().cloned()),
                 }
                 for cause in causes {
                     let names = labs.names.entry(cause.clone()).or_default();
