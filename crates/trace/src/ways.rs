@@ -84,11 +84,38 @@ pub fn retries(trace: &Trace, handshake: &Span) -> Option<Vec<u64>> {
             continue;
         }
         // Behind Ethernet, the IP header without options or extensions, and UDP's eight bytes.
-        let first = packet.bytes.get(14 + if server.is_ipv4() { 20 } else { 40 } + 8)?;
-        if first & 0xf0 != 0xf0 {
+        let head = packet.bytes.get(14 + if server.is_ipv4() { 20 } else { 40 } + 8..)?;
+        if !is_retry(head) {
             return None;
         }
         frames.push(packet.number);
     }
     (!frames.is_empty()).then_some(frames)
+}
+
+/// Whether these bytes begin a Retry packet. Which type bits say so depends on the version (RFC 9000 17.2.5, RFC 9369 3.2).
+fn is_retry(head: &[u8]) -> bool {
+    const VERSION_2: [u8; 4] = [0x6b, 0x33, 0x43, 0xcf];
+    let [first, version @ ..] = head.first_chunk::<5>().copied().unwrap_or_default();
+    first & 0xf0 == if version == VERSION_2 { 0xc0 } else { 0xf0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_is_told_by_the_type_bits_of_its_version() {
+        for (head, expected) in [
+            (&[0xf0, 0, 0, 0, 1][..], true),
+            (&[0xc0, 0, 0, 0, 1], false),
+            (&[0xcf, 0x6b, 0x33, 0x43, 0xcf, 8], true),
+            (&[0xf0, 0x6b, 0x33, 0x43, 0xcf], false),
+            (&[0x40, 1, 2, 3, 4], false),
+            (&[0xf0, 0, 0], false),
+            (&[], false),
+        ] {
+            assert_eq!(is_retry(head), expected, "{head:02x?}");
+        }
+    }
 }
