@@ -241,13 +241,12 @@ impl Hook for Firewall {
         let decided = inner.config.rules.get(index);
         let action = decided.map_or(inner.config.otherwise, |rule| rule.action);
         let reason = decided.map_or("firewall policy", |rule| rule.reason);
-        if let Action::Strip(kinds) = action {
-            options::strip(packet, kinds);
-            return Judgement::Accept;
-        }
-        if action == Action::Accept {
+        if matches!(action, Action::Accept | Action::Strip(_)) {
             if tracks {
                 inner.tracker.note(now, &seen, &inner.config);
+            }
+            if let Action::Strip(kinds) = action {
+                options::strip(packet, kinds);
             }
             return Judgement::Accept;
         }

@@ -51,6 +51,21 @@ fn without_rules_the_policy_decides() {
 }
 
 #[test]
+fn what_is_stripped_of_options_is_known_as_well() {
+    let strip = Rule::new(Match { input: Some(LAN), ..Match::default() }, Action::Strip(1 << 8));
+    let known = Match { state: Some(State::Established), ..Match::default() };
+    let config = FirewallConfig {
+        rules: vec![strip, Rule::new(known, Action::Accept)],
+        otherwise: Action::Drop,
+        ..FirewallConfig::default()
+    };
+    let firewall = Firewall::new(config);
+    let packet = web(b"");
+    assert_eq!(judge(&firewall, 0, (LAN, WAN), &packet), Judgement::Accept);
+    assert_eq!(judge(&firewall, 1, (WAN, LAN), &answer(&packet)), Judgement::Accept);
+}
+
+#[test]
 fn the_first_matching_rule_decides() {
     let to = |ports, action| Rule::new(Match { destination_ports: Some(ports), ..Match::default() }, action);
     let firewall = firewall(vec![
