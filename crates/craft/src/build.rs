@@ -9,7 +9,7 @@ use crate::error::CraftError;
 use crate::layout::{Auto, FieldDef, LayerDef, Number, PartKind};
 use crate::option::{self, Family};
 use crate::packet::{Layer, Packet};
-use crate::tables::{DATA, IP, IPV6, PADDING};
+use crate::tables::{DATA, IP, IPV6, PADDING, ROUTING};
 
 /// No packet is longer: what IP's lengths can say, with room for what is around it.
 const PACKET_MAX: usize = 65_535 + 1_024;
@@ -112,8 +112,10 @@ fn sum(
 
 /// The pseudo header of the nearest IP layer around layer `index`.
 fn pseudo_header(packet: &Packet, index: usize, protocol: u8) -> PseudoHeader {
-    let around = packet.layers[..index].iter().rev().find(|layer| layer.def.is(&IP) || layer.def.is(&IPV6));
-    let Some(layer) = around else { return PseudoHeader::NONE };
+    let is_ip = |layer: &Layer| layer.def.is(&IP) || layer.def.is(&IPV6);
+    let Some(around) = packet.layers[..index].iter().rposition(is_ip) else { return PseudoHeader::NONE };
+    let layer = &packet.layers[around];
+    let last = packet.layers[around + 1..index].iter().find_map(final_destination);
     let [src, dst] = ["src", "dst"].map(|name| {
         let value = layer.written(name).unwrap_or(0);
         match layer.def.is(&IP) {
@@ -121,7 +123,24 @@ fn pseudo_header(packet: &Packet, index: usize, protocol: u8) -> PseudoHeader {
             false => IpAddr::V6(Ipv6Addr::from_bits(value)),
         }
     });
+    let dst = last.filter(|_| layer.def.is(&IPV6)).map_or(dst, IpAddr::V6);
     PseudoHeader::new(src, dst, Protocol(protocol))
+}
+
+/// Where a routing header sends the packet in the end, if that is not where it goes first: checksums are made for there
+/// (RFC 8200 8.1). The list of segment routing is written backwards (RFC 8754 2).
+fn final_destination(layer: &Layer) -> Option<Ipv6Addr> {
+    if !layer.def.is(&ROUTING) || layer.written("segleft").unwrap_or(0) == 0 {
+        return None;
+    }
+    let data = parts(layer);
+    let (addresses, _) = data.as_chunks::<16>();
+    let last = match layer.written("type").unwrap_or(0) {
+        0 | 2 => addresses.last(),
+        4 => addresses.first(),
+        _ => None,
+    };
+    last.map(|octets| Ipv6Addr::from(*octets))
 }
 
 /// The number in `field` of a layer of kind `def` that announces the next layer.

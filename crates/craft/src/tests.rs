@@ -218,3 +218,29 @@ proptest! {
         prop_assert_eq!(bytes(&words), packet, "{}", words);
     }
 }
+
+/// RFC 8200 8.1: the pseudo header has the address where the packet ends, which a routing header may hold.
+#[test]
+fn checksums_are_made_for_the_final_destination() {
+    let sum = |text: &str| {
+        let bytes = bytes(text);
+        let udp = bytes.len() - 9;
+        [bytes[udp + 6], bytes[udp + 7]]
+    };
+    let (near, far) = ("20010db8000000000000000000000001", "20010db8000000000000000000000009");
+    let to = |address: &str| sum(&format!("ipv6(src=2001:db8::2,dst={address})/udp(dport=53)/\"x\""));
+    let routed = |kind: u8, left: u8, data: &str| {
+        let routing = format!("routing(type={kind},segleft={left},data=0x{data})");
+        sum(&format!("ipv6(src=2001:db8::2,dst=2001:db8::1)/{routing}/udp(dport=53)/\"x\""))
+    };
+    let [here, there] = ["2001:db8::1", "2001:db8::9"].map(to);
+    assert_ne!(here, there);
+    assert_eq!(routed(0, 1, &format!("{near}{far}")), there);
+    assert_eq!(routed(2, 1, far), there);
+    // Segment routing lists the last segment first.
+    assert_eq!(routed(4, 1, &format!("{far}{near}")), there);
+    // It is there already, or goes a way that nobody here knows.
+    assert_eq!(routed(0, 0, &format!("{near}{far}")), here);
+    assert_eq!(routed(200, 1, far), here);
+    assert_eq!(routed(0, 1, ""), here);
+}
