@@ -97,7 +97,9 @@ impl Asked {
     pub(super) fn in_words(&self) -> String {
         match self {
             Asked::Answer { packet, .. } if packet.rcode() != 0 => {
-                let code = hickory_proto::op::ResponseCode::from_low(packet.header.rcode);
+                // With EDNS it has twelve bits (RFC 6891 6.1.3), of which the header holds four.
+                let [high, low] = [packet.rcode() >> 4, packet.rcode() & 0xf].map(|bits| bits as u8);
+                let code = hickory_proto::op::ResponseCode::from(high, low);
                 thru_names::text::rcode_text(code)
             }
             Asked::Answer { packet, .. } if packet.header.truncated => "truncated".to_owned(),
@@ -201,5 +203,20 @@ async fn over_tcp(network: &Network, to: SocketAddr, bytes: &[u8], id: u16) -> R
             Some(_) => {}
             None => return Err("the connection was closed without an answer".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_twelve_bits_is_told_as_such() {
+        let said = |rcode: u16| {
+            let mut packet = Packet { opt: Some(Opt::default()), ..Packet::default() };
+            packet.set_rcode(rcode);
+            Asked::Answer { packet: Box::new(packet), took: Duration::ZERO }.in_words()
+        };
+        assert_eq!([2, 5, 16, 23].map(said), ["SERVFAIL", "REFUSED", "BADVERS", "BADCOOKIE"]);
     }
 }
