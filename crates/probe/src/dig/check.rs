@@ -318,7 +318,9 @@ async fn find(network: &Network, config: &ResolverConfig, name: &Name) -> Result
     unchecked.validate = false;
     let mut driver = Driver::new(network, unchecked);
     for _ in 0..REFERRALS_MAX {
-        let Some(packet) = any_answer(network, config.port, &mut driver, &delegation, name).await else {
+        let Some(packet) =
+            any_answer(network, config.port, &mut driver, &delegation, name, RecordType::SOA).await
+        else {
             break;
         };
         let referral = packet
@@ -326,20 +328,55 @@ async fn find(network: &Network, config: &ResolverConfig, name: &Name) -> Result
             .iter()
             .find(|record| record.rtype == RecordType::NS && !packet.header.authoritative)
             .map(|record| record.name.to_lowercase());
-        let Some(below) = referral.filter(|below| zone.zone_of(below) && *below != zone) else { break };
+        let (below, servers, additionals) =
+            match referral.filter(|below| zone.zone_of(below) && *below != zone) {
+                Some(below) => (below, names_of(&packet.authorities), packet.additionals),
+                None => {
+                    let cut = cut(network, config.port, &mut driver, &delegation, &zone, &packet).await;
+                    let Some((below, packet)) = cut else { break };
+                    (below, names_of(&packet.answers), packet.additionals)
+                }
+            };
         let mut glue: BTreeMap<Name, Vec<IpAddr>> = BTreeMap::new();
-        for record in &packet.additionals {
+        for record in &additionals {
             if let Some(address) = address_of(record) {
                 glue.entry(record.name.to_lowercase()).or_default().push(address);
             }
         }
-        delegation = Delegation { parent: Some(zone), servers: names_of(&packet.authorities), glue };
+        delegation = Delegation { parent: Some(zone), servers, glue };
         zone = below;
     }
     if delegation.parent.is_none() && !name.is_root() && delegation.servers.is_empty() {
         return Err(format!("no root server is known, so {} cannot be looked for", name_text(name)));
     }
     Ok((zone, delegation))
+}
+
+/// The zone next below `zone` that the same servers have as well, and what they say of its servers: who has both answers
+/// for the lower one at once, instead of referring to it (RFC 1034 4.3.2), which the SOA in `answer` shows.
+async fn cut(
+    network: &Network,
+    port: u16,
+    driver: &mut Driver,
+    delegation: &Delegation,
+    zone: &Name,
+    answer: &Packet,
+) -> Option<(Name, Box<Packet>)> {
+    let mut records = answer.answers.iter().chain(&answer.authorities);
+    let soa = records.find(|record| record.rtype == RecordType::SOA && answer.header.authoritative)?;
+    let owner = soa.name.to_lowercase();
+    if !zone.zone_of(&owner) {
+        return None;
+    }
+    for labels in zone.num_labels() + 1..=owner.num_labels() {
+        let below = owner.trim_to(usize::from(labels));
+        let packet = any_answer(network, port, driver, delegation, &below, RecordType::NS).await?;
+        let own = |record: &RawRecord| record.rtype == RecordType::NS && record.name.to_lowercase() == below;
+        if packet.header.authoritative && packet.answers.iter().any(own) {
+            return Some((below, packet));
+        }
+    }
+    None
 }
 
 /// The first usable answer of one of the servers.
@@ -349,6 +386,7 @@ async fn any_answer(
     driver: &mut Driver,
     delegation: &Delegation,
     name: &Name,
+    rtype: RecordType,
 ) -> Option<Box<Packet>> {
     for server in &delegation.servers {
         let mut all = delegation.glue.get(server).cloned().unwrap_or_default();
@@ -357,7 +395,7 @@ async fn any_answer(
         }
         all.retain(|address| network.has_family(address.is_ipv6()));
         for address in all.into_iter().take(ADDRESSES_MAX) {
-            let query = asking::Query::new(name, RecordType::SOA);
+            let query = asking::Query::new(name, rtype);
             let asked = ask(network, SocketAddr::new(address, port), &query).await;
             if let Asked::Answer { packet, .. } = asked
                 && matches!(packet.rcode(), 0 | 3)
