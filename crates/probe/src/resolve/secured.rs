@@ -204,8 +204,10 @@ fn base64url(octets: &[u8]) -> String {
 
 fn judged(status: StatusCode, headers: &http::HeaderMap) -> Result<(), String> {
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing");
+    // Its case means nothing, and parameters may follow (RFC 9110 8.3.1).
+    let kind = media.split(';').next().unwrap_or_default().trim();
     match (status, media) {
-        (StatusCode::OK, MEDIA) => Ok(()),
+        (StatusCode::OK, _) if kind.eq_ignore_ascii_case(MEDIA) => Ok(()),
         (StatusCode::OK, other) => Err(format!("the server sent {other} instead of a message")),
         (status, _) => Err(format!("the server answered with HTTP status {status}")),
     }
