@@ -15,7 +15,8 @@ const NAMES: usize = 100;
 /// Bytes shown of one text from a certificate.
 const TEXT: usize = 512;
 
-/// A chain as a span's value: `subject`, `issuer`, `not_before`, `not_after` (RFC 3339) and `sans` of each certificate,
+/// A chain as a span's value: `subject`, `issuer`, `not_before`, `not_after` (RFC 3339) and `sans` of each certificate
+/// (`sans_count` says how many it has, where not all are shown),
 /// `aia`: whether it says where its issuer's certificate can be fetched (RFC 5280 4.2.2.1), and `must_staple`: whether the
 /// server has to show that it is not revoked (RFC 7633).
 pub fn describe(chain: &[CertificateDer<'_>]) -> Value {
@@ -33,7 +34,9 @@ fn describe_one(der: &[u8]) -> Value {
     text("issuer", short(certificate.issuer().to_string()));
     text("not_before", rfc3339(certificate.validity().not_before));
     text("not_after", rfc3339(certificate.validity().not_after));
-    map.insert("sans".to_owned(), Value::List(names(&certificate).into_iter().map(Value::Text).collect()));
+    let (names, count) = names(&certificate);
+    map.insert("sans".to_owned(), Value::List(names.into_iter().map(Value::Text).collect()));
+    map.insert("sans_count".to_owned(), Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
     map.insert("aia".to_owned(), Value::Bool(names_issuer(&certificate)));
     let feature = |oid: String| oid == "1.3.6.1.5.5.7.1.24";
     let staples = certificate.extensions().iter().any(|extension| feature(extension.oid.to_id_string()));
@@ -55,15 +58,18 @@ fn names_issuer(certificate: &X509Certificate<'_>) -> bool {
     })
 }
 
-/// Names and addresses a certificate is for.
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+/// Names and addresses a certificate is for, as many as are shown, and how many there are.
+fn names(certificate: &X509Certificate<'_>) -> (Vec<String>, usize) {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return (Vec::new(), 0) };
     let name = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => Some(short((*name).to_owned())),
         GeneralName::IPAddress(bytes) => address(bytes),
         _ => None,
     };
-    extension.value.general_names.iter().filter_map(name).take(NAMES).collect()
+    let mut all = extension.value.general_names.iter().filter_map(name);
+    let shown: Vec<String> = all.by_ref().take(NAMES).collect();
+    let count = shown.len() + all.count();
+    (shown, count)
 }
 
 fn address(bytes: &[u8]) -> Option<String> {
@@ -99,13 +105,13 @@ pub(super) fn judge(
             format!("{} is valid from {}; it is {now}", which(chain, *not_before, true), date(*not_before)),
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            let names = leaf.as_ref().map(names).unwrap_or_default();
+            let (names, count) = leaf.as_ref().map(names).unwrap_or_default();
             let shown = match names.as_slice() {
                 [] => "no name at all".to_owned(),
                 [first @ .., last] if first.len() < 5 => {
                     first.iter().map(|name| format!("{name}, ")).collect::<String>() + last
                 }
-                many => format!("{}, {} and {} more", many[0], many[1], many.len() - 2),
+                many => format!("{}, {} and {} more", many[0], many[1], count - 2),
             };
             ("tls.wrong_name", format!("the certificate is for {shown}, not for {}", name.to_str()))
         }

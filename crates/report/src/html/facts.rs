@@ -53,7 +53,12 @@ fn certificate(value: &Value) -> Vec<String> {
                 .iter()
                 .filter_map(|name| if let Value::Text(name) = name { Some(name.clone()) } else { None })
                 .collect();
-            names.join(", ")
+            let count = map
+                .get("sans_count")
+                .map_or(0, |count| if let Value::Int(count) = count { *count } else { 0 });
+            let more = usize::try_from(count).unwrap_or(0).saturating_sub(names.len());
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            names.join(", ") + &more
         }
         _ => String::new(),
     };
