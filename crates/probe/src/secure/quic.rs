@@ -14,6 +14,7 @@ use thru_trace::{Layer, SpanId};
 
 use super::{Failure, TlsClient, alert, chain, server_name};
 use crate::Recorder;
+use crate::connect::icmp_words;
 
 /// A QUIC connection.
 pub struct QuicConnection {
@@ -175,7 +176,7 @@ impl TlsClient {
             heard => heard,
         };
         if let Some(report) = heard {
-            recorder.set(span, "icmp.kind", format!("{:?}", report.kind));
+            recorder.set(span, "icmp.kind", icmp_words(report.kind));
             recorder.set(span, "icmp.from", report.from);
             recorder.set(span, "icmp.type", i64::from(report.icmp_type));
             recorder.set(span, "icmp.code", i64::from(report.icmp_code));

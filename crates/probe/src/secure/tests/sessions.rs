@@ -120,6 +120,6 @@ fn a_server_without_http3_is_told_apart() {
             .await
             .unwrap_err();
         assert_eq!(failure.code, "quic.refused", "{failure}");
-        assert_eq!(visitor.text("handshake", "icmp.kind"), "PortUnreachable");
+        assert_eq!(visitor.text("handshake", "icmp.kind"), "port unreachable");
     });
 }
