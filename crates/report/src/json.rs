@@ -8,6 +8,8 @@
 use serde::Serialize;
 use thru_trace::{Trace, Verdict};
 
+use crate::text::steers;
+
 /// Raised when a field changes its meaning or goes away; new fields do not raise it.
 pub const SCHEMA: u32 = 1;
 
@@ -15,17 +17,13 @@ pub const SCHEMA: u32 = 1;
 /// a newline.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     let document = Document { schema: SCHEMA, verdict, trace, packets: trace.packets.len() };
-    let mut text = serde_json::to_string_pretty(&document).expect("text keys and finite numbers only");
-    text.push('\n');
-    text
+    safe(serde_json::to_string_pretty(&document).expect("text keys and finite numbers only"))
 }
 
 /// The same object on one line, for streams of whole requests.
 pub fn render_line(trace: &Trace, verdict: &Verdict) -> String {
     let document = Document { schema: SCHEMA, verdict, trace, packets: trace.packets.len() };
-    let mut text = serde_json::to_string(&document).expect("text keys and finite numbers only");
-    text.push('\n');
-    text
+    safe(serde_json::to_string(&document).expect("text keys and finite numbers only"))
 }
 
 /// One line of a stream: `{"schema":1,"kind":"ping",...}` with the fields of `value`, and a newline.
@@ -33,9 +31,7 @@ pub fn render_line(trace: &Trace, verdict: &Verdict) -> String {
 /// # Panics
 /// If `value` does not serialize to an object: that is a mistake of the caller, not of the data.
 pub fn line(kind: &str, value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(&Line { schema: SCHEMA, kind, value }).expect("an object");
-    text.push('\n');
-    text
+    safe(serde_json::to_string(&Line { schema: SCHEMA, kind, value }).expect("an object"))
 }
 
 /// One line of a report on several things: `{"schema":1,"scope":"flow",...}` with the fields of `value`, and a newline.
@@ -43,7 +39,23 @@ pub fn line(kind: &str, value: &impl Serialize) -> String {
 /// # Panics
 /// If `value` does not serialize to an object: that is a mistake of the caller, not of the data.
 pub fn scoped(scope: &str, value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string(&Scoped { schema: SCHEMA, scope, value }).expect("an object");
+    safe(serde_json::to_string(&Scoped { schema: SCHEMA, scope, value }).expect("an object"))
+}
+
+/// A document as a terminal may get it, with a newline: what [`escape`](crate::text::escape) would change is written as
+/// `\uXXXX`, in UTF-16 as RFC 8259 section 7 has it. JSON itself demands that of the control characters below U+0020 only.
+fn safe(json: String) -> String {
+    // Outside of strings JSON is ASCII, and so is never changed here.
+    let mut text = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        if c < '\u{7f}' || !steers(c) {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
     text.push('\n');
     text
 }
@@ -122,6 +134,33 @@ mod tests {
         assert_eq!(render(&trace, &verdict), render(&trace, &verdict));
         let line = render_line(&trace, &verdict);
         assert!(line.ends_with('\n') && line.matches('\n').count() == 1 && !line.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_steers_a_terminal_or_deceives_is_spelled_out() {
+        let mut trace = fixture::healthy();
+        let hostile = "a\u{9b}31m\u{7f}\u{202e}b\u{2066}\u{e0041}\u{1b}";
+        trace.target = format!("{hostile} münchen 東京");
+        let verdict = diagnose(&trace);
+        let value = serde_json::json!({ "said": hostile });
+        let written = [
+            render(&trace, &verdict),
+            render_line(&trace, &verdict),
+            line("ping", &value),
+            scoped("flow", &value),
+        ];
+        for text in &written {
+            assert!(
+                !text.chars().any(|c| c != '\n' && crate::text::escape(&c.to_string()) != c.to_string()),
+                "{text}"
+            );
+            assert!(text.contains(r"a\u009b31m\u007f\u202eb\u2066\udb40\udc41\u001b"), "{text}");
+        }
+        assert!(written[0].contains("münchen 東京"));
+        let read: serde_json::Value = serde_json::from_str(&written[0]).unwrap();
+        assert_eq!(read["target"], trace.target);
+        let read: serde_json::Value = serde_json::from_str(&written[2]).unwrap();
+        assert_eq!(read["said"], hostile);
     }
 
     #[test]

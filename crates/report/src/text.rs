@@ -22,6 +22,7 @@ pub mod tools;
 pub(crate) mod waterfall;
 
 pub use escape::escape;
+pub(crate) use escape::steers;
 use layout::wrap;
 use thru_trace::{Trace, Verdict};
 

@@ -11,12 +11,17 @@ pub fn escape(text: &str) -> String {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            c if (c as u32) < 0x100 && c.is_control() => shown.push_str(&format!("\\x{:02x}", c as u32)),
+            c if c.is_control() => shown.push_str(&format!("\\x{:02x}", c as u32)),
             c if deceives(c) => shown.push_str(&format!("\\u{{{:x}}}", c as u32)),
             c => shown.push(c),
         }
     }
     shown
+}
+
+/// Whether [`escape`] would change this character.
+pub(crate) fn steers(c: char) -> bool {
+    c.is_control() || deceives(c)
 }
 
 /// As [`escape`]; where only ASCII may be written, other characters are spelled out too.
