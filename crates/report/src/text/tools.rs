@@ -131,7 +131,10 @@ impl Route {
                 answered: answered
                     .into_iter()
                     .map(|address| {
-                        (address, hop.text("hop.name").map(str::to_owned).or_else(|| name(address)))
+                        // Where several answer, the hop's own name is that of the first.
+                        let own =
+                            hop.text("hop.name").filter(|_| hop.address("hop.address") == Some(address));
+                        (address, own.map(str::to_owned).or_else(|| name(address)))
                     })
                     .collect(),
                 sent: count("hop.sent"),
