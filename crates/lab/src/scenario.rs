@@ -377,9 +377,9 @@ impl Scenario {
             Some(after) => date.saturating_add(after),
             None => date.saturating_sub(before - then),
         };
-        let later = self.timeline.iter_mut().filter_map(|event| match &mut event.change {
-            Change::Service { to, .. } => Some(&mut **to),
-            _ => None,
+        let later = self.timeline.iter_mut().flat_map(|event| match &mut event.change {
+            Change::Service { from, to, after, .. } => vec![&mut **from, &mut **to, &mut **after],
+            _ => Vec::new(),
         });
         for kind in self.services.iter_mut().map(|service| &mut service.kind).chain(later) {
             let ServiceKind::Web(web) = kind else { continue };

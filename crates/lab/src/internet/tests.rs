@@ -104,6 +104,103 @@ fn rules_and_link_settings_come_and_go() {
     assert_eq!(seconds, [10, 0, 10, 0]);
 }
 
+/// What ends takes back what it changed, and leaves what others changed meanwhile.
+#[test]
+fn the_end_of_one_change_is_not_the_end_of_another() {
+    let timeline = "[[at]]\nt = \"1950ms\"\nfor = \"2s\"\nlink = \"home--isp\"\nset = \"duplicate=1%\"\n\
+        [[at]]\nt = \"2950ms\"\nlink = \"home--isp\"\nset = \"loss_up=100%\"\n";
+    let seconds = on(with_timeline(timeline), |internet| async move { ping_seconds(&internet, 5).await });
+    assert_eq!(seconds[2..], [10, 0, 0], "the loss stays: {seconds:?}");
+
+    let timeline = "[[at]]\nt = \"950ms\"\nnode = \"hosting\"\nrules = [\"drop icmp\"]\n\
+        [[at]]\nt = \"1950ms\"\nfor = \"1s\"\nnode = \"hosting\"\nrules = [\"accept any\"]\n";
+    let seconds = on(with_timeline(timeline), |internet| async move { ping_seconds(&internet, 4).await });
+    assert_eq!(seconds, [10, 0, 10, 0], "the rules that were replaced are back");
+
+    let down = |t: &str, lasts: &str| {
+        format!("[[at]]\nt = \"{t}\"\nfor = \"{lasts}\"\nlink = \"home--isp\"\nup = false\n")
+    };
+    let timeline = down("950ms", "2s") + &down("1950ms", "2s");
+    let seconds = on(with_timeline(&timeline), |internet| async move { ping_seconds(&internet, 5).await });
+    assert_eq!(seconds, [10, 0, 0, 0, 10], "down until the last has ended");
+
+    let hole = |t: &str, lasts: &str| {
+        format!(
+            "[[at]]\nt = \"{t}\"\n{lasts}node = \"transit-a2\"\nroutes = [\"203.0.113.0/26 blackhole\"]\n"
+        )
+    };
+    let timeline = hole("950ms", "for = \"2s\"\n") + &hole("1950ms", "");
+    let seconds = on(with_timeline(&timeline), |internet| async move { ping_seconds(&internet, 4).await });
+    assert_eq!(seconds, [10, 0, 0, 0], "the second stays");
+}
+
+#[test]
+fn a_service_keeps_what_others_set_when_one_change_ends() {
+    let timeline = "[[at]]\nt = \"1s\"\nfor = \"4s\"\nservice = \"shop\"\nset = { status = 503 }\n\
+        [[at]]\nt = \"2s\"\nservice = \"shop\"\nset = { port = 8443 }\n";
+    let scenario = with_timeline(timeline);
+    let again = Scenario::parse(&scenario.show(), "shown.toml").expect("it reads back");
+    for scenario in [scenario, again] {
+        let seen = |seconds: u64, port: u16| {
+            let url = format!("https://www.shop.lab:{port}/").parse().unwrap();
+            let at = Duration::from_secs(seconds);
+            crate::run::request(scenario.clone(), 1, url, at, |_| {}).unwrap().status
+        };
+        assert_eq!(seen(1, 443), Some(503));
+        assert_eq!(seen(3, 8443), Some(503), "both are in force");
+        assert_eq!(seen(6, 8443), Some(200), "the port stays");
+    }
+}
+
+/// A name server that has a zone and the one above it gives no referral from one to the other.
+#[test]
+fn a_zone_is_audited_though_its_servers_have_the_one_above_it_too() {
+    let text = r#"
+use = "internet"
+name = "one-server-two-zones"
+
+[service.ns-hosting]
+zone = ["""
+$ORIGIN shop.lab.
+$TTL 300
+@     SOA   ns1.hosting.lab. hostmaster.hosting.lab. 2026030201 7200 3600 1209600 300
+@     NS    ns1.hosting.lab.
+www   A     {web-shop}
+www   AAAA  {web-shop}
+eu    NS    ns1.hosting.lab.
+""", """
+$ORIGIN eu.shop.lab.
+$TTL 300
+@     SOA   ns1.hosting.lab. hostmaster.hosting.lab. 2026030201 7200 3600 1209600 300
+@     NS    ns1.hosting.lab.
+www   A     {web-shop}
+""", """
+$ORIGIN hosting.lab.
+$TTL 3600
+@     SOA   ns1 hostmaster 2026030201 7200 3600 1209600 300
+@     NS    ns1
+ns1   A     {ns-hosting}
+ns1   AAAA  {ns-hosting}
+"""]
+"#;
+    let scenario = Scenario::parse(text, "two-zones.toml").expect("it is legal");
+    let audits = on(scenario, |internet| async move {
+        let mut audits = Vec::new();
+        for name in ["eu.shop.lab", "www.eu.shop.lab", "www.shop.lab"] {
+            let name = thru_names::text::parse_name(name).unwrap();
+            let audit =
+                thru_probe::dig::check::check(&internet.client(), internet.resolver_config(), &name).await;
+            audits.push(audit.unwrap());
+        }
+        audits
+    });
+    let zones: Vec<String> = audits.iter().map(|audit| audit.zone.to_string()).collect();
+    assert_eq!(zones, ["eu.shop.lab.", "eu.shop.lab.", "shop.lab."]);
+    let parents: Vec<String> = audits.iter().map(|audit| audit.parent.clone().unwrap().to_string()).collect();
+    assert_eq!(parents, ["shop.lab.", "shop.lab.", "lab."]);
+    assert!(audits.iter().all(|audit| !audit.servers.is_empty()));
+}
+
 #[test]
 fn a_site_fails_for_a_while_and_the_date_jumps() {
     let timeline = "[[at]]\nt = \"1s\"\nfor = \"2s\"\nservice = \"shop\"\nset = { status = 503 }\n\

@@ -11,18 +11,17 @@ use super::Internet;
 use super::build::{self, DEFAULT_MTU};
 use super::services::Slot;
 use crate::link::{LinkSpec, Text};
-use crate::scenario::{Change, ServiceKind};
+use crate::scenario::{Change, Rule, ServiceKind};
 
-/// How to undo a change.
+/// How to undo a change: what only the moment knew that it was made in. The rest is told by the scenario, as what is still in
+/// force when it ends: a change takes back what it did, never what another did meanwhile.
 enum Undo {
-    Link(usize, Box<LinkSpec>),
-    Up(usize, bool),
-    Service(usize, Box<ServiceKind>),
-    Routes(usize, Vec<Route>, Vec<Route>),
-    Rules(usize, Vec<crate::scenario::Rule>),
+    /// Routes that were put there, and those that they replaced.
+    Routes(Vec<Route>, Vec<Route>),
+    /// The date that the clock began with.
     Epoch(u64),
-    /// What was asked of others stays.
-    Nothing,
+    /// Nothing that the scenario would not tell.
+    Told,
 }
 
 impl Internet {
@@ -59,7 +58,7 @@ impl Internet {
                 internet.renew(slots).await;
                 if let Some(lasts) = lasts {
                     network.sleep_until(at + lasts).await;
-                    let slots = internet.undo(undo);
+                    let slots = internet.undo(index, undo);
                     internet.renew(slots).await;
                 }
             });
@@ -84,77 +83,113 @@ impl Internet {
         }
     }
 
-    /// Changes a service; gives what it was, and the places where servers have to be started anew: a changed port
-    /// leaves one and takes another.
-    fn replace_service(&self, service: usize, to: ServiceKind) -> (ServiceKind, Vec<Slot>) {
+    /// Changes a service; gives the places where servers have to be started anew: a changed port leaves one and takes
+    /// another.
+    fn replace_service(&self, service: usize, to: ServiceKind) -> Vec<Slot> {
         let left = self.slot_of(service);
-        let before = std::mem::replace(&mut self.state().services[service], to);
+        self.state().services[service] = to;
         let mut slots = vec![left, self.slot_of(service)];
         slots.dedup();
-        (before, slots)
+        slots
     }
 
     /// Makes the change; tells how to undo it, and what has to be started anew.
     fn change(&self, change: &Change) -> (Undo, Vec<Slot>) {
         match change {
             Change::Link { link, settings } => {
-                let before = self.state().links[*link].clone();
-                let mut spec = before.clone();
-                for (key, value) in settings {
-                    spec.set(&Text::new(key, None), &Text::new(value, None))
-                        .expect("checked when the file was read");
-                }
+                let mut spec = self.state().links[*link].clone();
+                set(&mut spec, settings);
                 self.set_link(*link, spec);
-                (Undo::Link(*link, Box::new(before)), Vec::new())
             }
-            Change::Up { link, up } => {
-                let mut world = self.shared.lab.world();
-                let before = world.is_up(self.shared.links[*link]);
-                world.set_up(self.shared.links[*link], *up);
-                (Undo::Up(*link, before), Vec::new())
-            }
-            Change::Service { service, to } => {
-                let (before, slots) = self.replace_service(*service, (**to).clone());
-                (Undo::Service(*service, Box::new(before)), slots)
+            Change::Up { link, up } => self.shared.lab.world().set_up(self.shared.links[*link], *up),
+            Change::Service { service, to, .. } => {
+                return (Undo::Told, self.replace_service(*service, (**to).clone()));
             }
             Change::Routes { node, routes } => {
                 let new: Vec<Route> = routes.iter().map(build::route).collect();
                 let before = self.replace_routes(*node, &[], &new);
-                (Undo::Routes(*node, new, before), Vec::new())
+                return (Undo::Routes(new, before), Vec::new());
             }
-            Change::Rules { node, rules } => {
-                if let Some(firewall) = &self.shared.firewalls[*node] {
-                    firewall.set_rules(build::rules(rules));
-                }
-                (Undo::Rules(*node, self.scenario().nodes[*node].rules.clone()), Vec::new())
-            }
+            Change::Rules { node, rules } => self.set_rules(*node, rules),
             // It takes time: see `spawn_timeline`.
-            Change::Update { .. } => (Undo::Nothing, Vec::new()),
+            Change::Update { .. } => {}
             Change::Date { unix_nanos } => {
                 let before = self.shared.lab.epoch();
                 self.shared.lab.set_epoch(unix_nanos.saturating_sub(self.shared.lab.now().nanos()));
-                (Undo::Epoch(before), Vec::new())
+                return (Undo::Epoch(before), Vec::new());
             }
         }
+        (Undo::Told, Vec::new())
     }
 
-    fn undo(&self, undo: Undo) -> Vec<Slot> {
-        match undo {
-            Undo::Link(link, spec) => self.set_link(link, *spec),
-            Undo::Up(link, up) => self.shared.lab.world().set_up(self.shared.links[link], up),
-            Undo::Service(service, before) => return self.replace_service(service, *before).1,
-            Undo::Routes(node, remove, add) => {
-                self.replace_routes(node, &remove, &add);
+    /// Takes back what the event of that place changed, at its end.
+    fn undo(&self, index: usize, undo: Undo) -> Vec<Slot> {
+        let scenario = self.scenario();
+        let event = &scenario.timeline[index];
+        let now = event.ends().unwrap_or_default();
+        let others =
+            || scenario.timeline.iter().filter(move |event| event.in_force(now)).map(|event| &event.change);
+        match &event.change {
+            Change::Link { link, .. } => {
+                let mut spec = scenario.links[*link].spec.clone();
+                for other in others() {
+                    if let Change::Link { link: same, settings } = other
+                        && same == link
+                    {
+                        set(&mut spec, settings);
+                    }
+                }
+                self.set_link(*link, spec);
             }
-            Undo::Rules(node, rules) => {
-                if let Some(firewall) = &self.shared.firewalls[node] {
-                    firewall.set_rules(build::rules(&rules));
+            Change::Up { link, .. } => {
+                let up = others().filter_map(|other| match other {
+                    Change::Up { link: same, up } if same == link => Some(*up),
+                    _ => None,
+                });
+                self.shared.lab.world().set_up(self.shared.links[*link], up.last().unwrap_or(true));
+            }
+            Change::Service { service, after, .. } => {
+                return self.replace_service(*service, (**after).clone());
+            }
+            Change::Routes { node, .. } => {
+                let Undo::Routes(mut remove, mut add) = undo else { return Vec::new() };
+                // Those of prefixes that a later change has taken over are that one's.
+                let taken: Vec<Route> = scenario.timeline[index + 1..]
+                    .iter()
+                    .filter(|other| other.in_force(now))
+                    .flat_map(|other| match &other.change {
+                        Change::Routes { node: same, routes } if same == node => &routes[..],
+                        _ => &[],
+                    })
+                    .map(build::route)
+                    .collect();
+                let free = |route: &Route| taken.iter().all(|other| other.prefix != route.prefix);
+                remove.retain(free);
+                add.retain(free);
+                self.replace_routes(*node, &remove, &add);
+            }
+            Change::Rules { node, .. } => {
+                let rules = others().filter_map(|other| match other {
+                    Change::Rules { node: same, rules } if same == node => Some(rules),
+                    _ => None,
+                });
+                self.set_rules(*node, rules.last().unwrap_or(&scenario.nodes[*node].rules));
+            }
+            Change::Date { .. } => {
+                if let Undo::Epoch(epoch) = undo {
+                    self.shared.lab.set_epoch(epoch);
                 }
             }
-            Undo::Epoch(epoch) => self.shared.lab.set_epoch(epoch),
-            Undo::Nothing => {}
+            // What was asked of others stays.
+            Change::Update { .. } => {}
         }
         Vec::new()
+    }
+
+    fn set_rules(&self, node: usize, rules: &[Rule]) {
+        if let Some(firewall) = &self.shared.firewalls[node] {
+            firewall.set_rules(build::rules(rules));
+        }
     }
 
     /// Removes `remove`, and whatever `add` has a prefix of; gives back the latter.
@@ -195,5 +230,12 @@ impl Internet {
     pub fn timeline_end(&self) -> Duration {
         let ends = self.scenario().timeline.iter().map(|event| event.at + event.lasts.unwrap_or_default());
         ends.max().unwrap_or_default()
+    }
+}
+
+/// Changes those settings of a link, in their order.
+fn set(spec: &mut LinkSpec, settings: &[(String, String)]) {
+    for (key, value) in settings {
+        spec.set(&Text::new(key, None), &Text::new(value, None)).expect("checked when the file was read");
     }
 }

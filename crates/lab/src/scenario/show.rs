@@ -167,9 +167,11 @@ impl Scenario {
                 Change::Up { link, up } => {
                     writeln!(out, "link = {}\nup = {up}", quote(&self.links[*link].name))?
                 }
-                Change::Service { service, to } => {
+                Change::Service { service, from, to, after: _ } => {
                     writeln!(out, "service = {}\n[at.set]", quote(&self.services[*service].name))?;
-                    for line in settings(to) {
+                    // What other changes set is theirs to tell, and to undo.
+                    let before = settings(from);
+                    for line in settings(to).into_iter().filter(|line| !before.contains(line)) {
                         writeln!(out, "{line}")?;
                     }
                 }

@@ -15,6 +15,18 @@ pub struct Event {
     pub change: Change,
 }
 
+impl Event {
+    /// When it is undone, since the start; `None`: never.
+    pub fn ends(&self) -> Option<Duration> {
+        self.lasts.map(|lasts| self.at + lasts)
+    }
+
+    /// Whether it has begun at `now`, and is not undone.
+    pub fn in_force(&self, now: Duration) -> bool {
+        self.at <= now && self.ends().is_none_or(|end| end > now)
+    }
+}
+
 /// What changes.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -36,8 +48,12 @@ pub enum Change {
     Service {
         /// Index of the service.
         service: usize,
+        /// All its settings just before.
+        from: Box<ServiceKind>,
         /// All its settings from then on.
         to: Box<ServiceKind>,
+        /// All its settings once this is undone: those that other changes made meanwhile stay.
+        after: Box<ServiceKind>,
     },
     /// Routes of a node; each replaces those of its prefix.
     Routes {

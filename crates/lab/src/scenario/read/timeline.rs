@@ -1,5 +1,7 @@
 //! `[[at]]`.
 
+use std::time::Duration;
+
 use thru_names::authority::update::ask;
 use thru_names::text::parse_name;
 
@@ -22,9 +24,7 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
         ordered.push((at, *table));
     }
     ordered.sort_by_key(|(at, _)| *at);
-    // Later changes of a service build on earlier ones.
-    let mut services: Vec<ServiceKind> =
-        scenario.services.iter().map(|service| service.kind.clone()).collect();
+    let mut patches: Vec<Patch<'_>> = Vec::new();
     let mut events = Vec::new();
     for (at, table) in ordered {
         let reader = Reader::new(table, "an [[at]]");
@@ -64,28 +64,18 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
                 let names = scenario.services.iter().map(|service| service.name.as_str());
                 name.error(format!("there is no service `{}`", name.text), suggest(&name.text, names))
             })?;
-            let mut to = services[service].clone();
-            if let Some(set) = set {
-                let patch =
-                    Reader::new(set.table("set")?, format!("the settings of service `{}`", name.text));
-                to.apply(&patch, &|node| node_addresses(&scenario.nodes, node))?;
-                patch.finish()?;
-            }
-            if let Some(up) = up {
-                match &mut to {
-                    ServiceKind::Dns(spec) => spec.up = up,
-                    ServiceKind::Resolver(spec) => spec.up = up,
-                    ServiceKind::Web(spec) => spec.up = up,
-                    ServiceKind::Proxy(spec) => spec.up = up,
-                    ServiceKind::Dhcp(spec) => spec.up = up,
-                    ServiceKind::Advertise(spec) => spec.up = up,
-                }
-            }
             if set.is_some() || up.is_some() {
-                if lasts.is_none() {
-                    services[service] = to.clone();
-                }
-                push(Change::Service { service, to: Box::new(to) });
+                let from = patched(scenario, service, &patches, at)?;
+                let mut to = from.clone();
+                let patch = Patch { event: before, service, at, end: lasts.map(|lasts| at + lasts), set, up };
+                patch.apply(&mut to, scenario)?;
+                patches.push(patch);
+                push(Change::Service {
+                    service,
+                    after: Box::new(from.clone()),
+                    from: Box::new(from),
+                    to: Box::new(to),
+                });
             }
         } else if let Some(name) = reader.text("node")? {
             let node = scenario.node(&name.text).ok_or_else(|| unknown_node(&name, &scenario.nodes))?;
@@ -127,7 +117,62 @@ pub(super) fn timeline(tables: &[&Table], scenario: &Scenario) -> Result<Vec<Eve
         }
         reader.finish()?;
     }
+    for patch in &patches {
+        if let (Some(end), Change::Service { after, .. }) = (patch.end, &mut events[patch.event].change) {
+            **after = patched(scenario, patch.service, &patches, end)?;
+        }
+    }
     Ok(events)
+}
+
+/// What one `[[at]]` changes of a service, and when.
+struct Patch<'a> {
+    /// Its place among the events.
+    event: usize,
+    service: usize,
+    at: Duration,
+    end: Option<Duration>,
+    set: Option<&'a Item>,
+    up: Option<bool>,
+}
+
+impl Patch<'_> {
+    fn apply(&self, to: &mut ServiceKind, scenario: &Scenario) -> Result<(), Error> {
+        if let Some(set) = self.set {
+            let name = &scenario.services[self.service].name;
+            let patch = Reader::new(set.table("set")?, format!("the settings of service `{name}`"));
+            to.apply(&patch, &|node| node_addresses(&scenario.nodes, node))?;
+            patch.finish()?;
+        }
+        if let Some(up) = self.up {
+            match to {
+                ServiceKind::Dns(spec) => spec.up = up,
+                ServiceKind::Resolver(spec) => spec.up = up,
+                ServiceKind::Web(spec) => spec.up = up,
+                ServiceKind::Proxy(spec) => spec.up = up,
+                ServiceKind::Dhcp(spec) => spec.up = up,
+                ServiceKind::Advertise(spec) => spec.up = up,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A service as the patches make it that are in force at `now`: each changes what it names and nothing else.
+fn patched(
+    scenario: &Scenario,
+    service: usize,
+    patches: &[Patch<'_>],
+    now: Duration,
+) -> Result<ServiceKind, Error> {
+    let mut kind = scenario.services[service].kind.clone();
+    let in_force = |patch: &&Patch<'_>| {
+        patch.service == service && patch.at <= now && patch.end.is_none_or(|end| end > now)
+    };
+    for patch in patches.iter().filter(in_force) {
+        patch.apply(&mut kind, scenario)?;
+    }
+    Ok(kind)
 }
 
 /// `update = { zone = "shop.lab", to = "SERVICE", lines = ["add www 60 A {web-shop}"] }`; tried out.
