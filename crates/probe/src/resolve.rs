@@ -27,6 +27,9 @@ use thru_trace::{Layer, SpanId, Value};
 use crate::Recorder;
 use stub::{Patience, Reply, Trouble};
 
+/// Addresses of one family that are used; nobody waits for the eleventh, and a name with more is made to be waited for.
+pub const ADDRESSES_MAX: usize = 10;
+
 /// Once one family's addresses are known, how long to wait for the other's (RFC 8305 section 3).
 pub const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 
@@ -227,10 +230,30 @@ async fn ask_all(
 }
 
 fn done(recorder: &Recorder, span: SpanId, addresses: Vec<IpAddr>) -> Addresses {
+    let all = addresses.len();
+    let addresses = some(addresses);
+    if addresses.len() < all {
+        recorder.set(
+            span,
+            "dns.addresses_left_out",
+            i64::try_from(all - addresses.len()).unwrap_or(i64::MAX),
+        );
+    }
     let list: Vec<Value> = addresses.iter().map(|address| Value::Address(*address)).collect();
     recorder.set(span, "dns.addresses", list);
     recorder.ok(span);
     Addresses { addresses, span: Some(span) }
+}
+
+/// The first of each family, in their order.
+fn some(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut taken = [0; 2];
+    let fits = |address: &IpAddr| {
+        let count = &mut taken[usize::from(address.is_ipv6())];
+        *count += 1;
+        *count <= ADDRESSES_MAX
+    };
+    addresses.into_iter().filter(fits).collect()
 }
 
 /// Which of two failures tells more: what the name's own zone says before what keeps us from hearing it.
