@@ -3,6 +3,11 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
+use thru_probe::login::hidden;
+// Messages quote what came from outside: nothing of it may steer a terminal or deceive who reads it.
+use thru_report::text::escape;
+
 /// Healthy, or done.
 pub(crate) const HEALTHY: u8 = 0;
 /// A fault was found.
@@ -58,13 +63,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Messages quote what came from outside: control characters must not reach a terminal.
-fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
-}
-
 impl From<thru_lab::Error> for Failure {
     fn from(error: thru_lab::Error) -> Failure {
         let excerpt = error.excerpt();
@@ -79,7 +77,7 @@ pub(crate) fn of_words(error: &clap::Error, words: &[String]) -> Option<Failure>
         return None;
     }
     let commands = crate::args::commands();
-    let shown = escape(first);
+    let shown = hidden(first);
     let near = thru_lab::source::nearest(first, commands.iter().map(String::as_str));
     let hint = match near {
         Some(near) => format!("did you mean `thru {near}`?"),
@@ -103,9 +101,15 @@ fn command_of(words: &[String]) -> String {
 /// clap's error in our two lines. Help and version go to standard output and are no failure.
 pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     use clap::error::ErrorKind;
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Ok(text);
+    }
+    // What was typed is quoted, and may hold a login.
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(typed)) = error.get(kind) {
+            text = text.replace(typed.as_str(), &hidden(typed));
+        }
     }
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut message =

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use thru_lab::{Scenario, builtin};
+use thru_probe::login::hidden;
 use thru_trace::Family;
 use url::Url;
 
@@ -96,7 +97,7 @@ pub(crate) fn family(place: &Where) -> Option<Family> {
     }
 }
 
-/// What the user means by this text; bare names mean https.
+/// What the user means by this text; bare names mean https. It may hold a login, which whoever asks takes off.
 pub(crate) fn url(text: &str) -> Result<Url, Failure> {
     let commands = crate::args::commands();
     let is_word = text.bytes().all(|b| b.is_ascii_alphabetic());
@@ -108,7 +109,10 @@ pub(crate) fn url(text: &str) -> Result<Url, Failure> {
     }
     let full = if text.contains("://") { text.to_string() } else { format!("https://{text}") };
     let bad = |why: String| {
-        Failure::usage(format!("`{text}` is not a URL: {why}"), "write it like https://www.shop.lab/path")
+        Failure::usage(
+            format!("`{}` is not a URL: {why}", hidden(text)),
+            "write it like https://www.shop.lab/path",
+        )
     };
     let url = Url::parse(&full).map_err(|error| bad(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -157,6 +161,10 @@ mod tests {
             "there is no command `pnig`; did you mean `thru ping`? For a host of that name write https://pnig/",
         );
         check("ftp://x", "cannot follow a request of scheme `ftp`; use http:// or https://");
+        check(
+            "https://me:s3cret@x:99999",
+            "`https://(left out)@x:99999` is not a URL: invalid port number; write it like https://www.shop.lab/path",
+        );
         check("https://", "`https://` is not a URL: empty host; write it like https://www.shop.lab/path");
         check(
             "a b",

@@ -37,7 +37,12 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
     }
     if let Some(path) = &args.bundle {
         write(path, |file| bundle(trace, verdict, args.keylog.is_some(), file))?;
-        output::say(&format!("everything written to {}\n", path.display()));
+        let wanted = args.keylog.is_some();
+        let what = match tells_login(trace) && !wanted {
+            true => "everything but the packets, which hold the login (--keylog adds them),",
+            false => "everything",
+        };
+        output::say(&format!("{what} written to {}\n", path.display()));
     }
     let from_environment = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
     for path in args.keylog.as_deref().into_iter().chain(from_environment.as_ref().map(Path::new)) {
@@ -60,8 +65,16 @@ pub(crate) fn report(path: &Path, trace: &Trace, verdict: &Verdict) -> Result<()
     Ok(())
 }
 
-/// Report, JSON, HAR and packets in a compressed archive; without the TLS secrets unless they are wanted: a ticket is read
-/// by many. The same trace gives the same bytes.
+/// Whether whoever has the packets can read a login in them: one that was sent without encryption.
+fn tells_login(trace: &Trace) -> bool {
+    trace.spans.iter().any(|span| {
+        let in_clear = || span.text("http.url").is_none_or(|url| !url.starts_with("https:"));
+        span.bool("proxy.login") == Some(true) || span.bool("http.login") == Some(true) && in_clear()
+    })
+}
+
+/// Report, JSON, HAR, qlog and packets in a compressed archive; without the TLS secrets, and without packets that hold a
+/// login in clear, unless they are wanted: a ticket is read by many. The same trace gives the same bytes.
 fn bundle(trace: &Trace, verdict: &Verdict, secrets: bool, out: impl Write) -> io::Result<()> {
     let mut capture = Vec::new();
     if secrets {
@@ -74,8 +87,9 @@ fn bundle(trace: &Trace, verdict: &Verdict, secrets: bool, out: impl Write) -> i
         ("report.html", thru_report::html::render(trace, verdict).into_bytes()),
         ("trace.json", thru_report::json::render(trace, verdict).into_bytes()),
         ("request.har", thru_report::har::render(trace, verdict).into_bytes()),
+        ("connections.qlog", thru_report::qlog::render(trace, verdict).into_bytes()),
     ];
-    if !trace.packets.is_empty() {
+    if !trace.packets.is_empty() && (secrets || !tells_login(trace)) {
         files.push(("packets.pcapng", capture));
     }
     let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(out, flate2::Compression::default()));

@@ -121,7 +121,7 @@ fn a_bundle_holds_everything_but_the_secrets() {
         folder.join("thru")
     };
     let files = unpack("quiet.tar.gz", &[]);
-    for name in ["report.html", "trace.json", "request.har", "packets.pcapng"] {
+    for name in ["report.html", "trace.json", "request.har", "connections.qlog", "packets.pcapng"] {
         let bytes = std::fs::read(files.join(name)).unwrap_or_else(|_| panic!("{name} is missing"));
         let secret = bytes.windows(22).any(|window| window == b"CLIENT_TRAFFIC_SECRET_");
         assert!(!secret, "{name} tells secrets");

@@ -307,6 +307,9 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
         400 if large_head(facts, exchange) => {
             (&["H116"], 0.88, format!("{subject} finds the headers of the request too large (400)."))
         }
+        401 if exchange.bool("http.login") == Some(true) => {
+            (&["H101"], 0.93, format!("{subject} refuses the login that came with the request (401)."))
+        }
         403 => (&["H101", "FW21"], 0.93, format!("{subject} refuses the request (403 forbidden).")),
         404 => (&["H101"], 0.95, format!("{subject} has no page at this address (404 not found).")),
         407 => {
@@ -367,6 +370,9 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
                     &["H101", "FW21"],
                 )
                 .user("log in, or ask the site's owner for access");
+        }
+        401 if exchange.bool("http.login") == Some(true) => {
+            vote = vote.user("check the user name and the password");
         }
         407 => vote = vote.user("enter the proxy's user name and password"),
         429 => {

@@ -58,16 +58,21 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn login(&self) -> Vote {
-        Vote::broken(
-            &["PX03"],
-            0.95,
-            format!("The proxy {} wants a login before it passes the request on.", self.proxy),
-        )
-        .cite(self.tunnel, failure_text(self.tunnel))
-        .rule_out("PX02", "the proxy is there and answers")
-        .rule_out("H101", "it is the proxy that refuses; the site was never asked")
-        .user("enter the proxy's user name and password in the network settings")
-        .network("tell this machine's user how to log in to the proxy")
+        let shown = self.tunnel.bool("proxy.login") == Some(true);
+        let summary = match shown {
+            true => format!("The proxy {} refuses the login that it was shown.", self.proxy),
+            false => format!("The proxy {} wants a login before it passes the request on.", self.proxy),
+        };
+        let user = match shown {
+            true => "check the user name and the password that are set for the proxy",
+            false => "enter the proxy's user name and password in the network settings",
+        };
+        Vote::broken(&["PX03"], 0.95, summary)
+            .cite(self.tunnel, failure_text(self.tunnel))
+            .rule_out("PX02", "the proxy is there and answers")
+            .rule_out("H101", "it is the proxy that refuses; the site was never asked")
+            .user(user)
+            .network("tell this machine's user how to log in to the proxy")
     }
 
     fn denied(&self, status: u16) -> Vote {

@@ -55,7 +55,7 @@ impl std::fmt::Display for RunError {
         match self {
             RunError::Start(error) => write!(f, "cannot start the lab: {error}"),
             RunError::Lab(error) => error.fmt(f),
-            RunError::Url(text) => write!(f, "`{text}` is not a URL"),
+            RunError::Url(text) => write!(f, "`{}` is not a URL", thru_probe::login::hidden(text)),
         }
     }
 }
@@ -81,6 +81,7 @@ impl Internet {
         };
         let host = url.host_str().unwrap_or_default().to_string();
         let control = self.scenario().control.as_ref().and_then(|control| Url::parse(control).ok());
+        let control = control.as_ref().map(thru_probe::login::without);
         JourneyOptions {
             from_root: Some(self.resolver_config()),
             other_resolvers: self.other_resolvers(),

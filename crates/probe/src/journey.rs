@@ -20,6 +20,9 @@ pub mod pause;
 pub mod quality;
 pub mod tunnel;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -27,11 +30,12 @@ use thru_names::resolver::ResolverConfig;
 use thru_net::{ConnectOptions, Network, TcpInspector};
 use thru_trace::{Family, SpanId, Trace};
 use thru_wire::Instant;
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use crate::Recorder;
 use crate::connect::{self, Connected};
-use crate::request::{Answer, Limits};
+use crate::login::Login;
+use crate::request::{Answer, Limits, Request};
 use crate::resolve::{self, Families, ResolveOptions};
 use crate::route::{Route, RouteOptions, route};
 use crate::secure::{TlsClient, TlsOptions};
@@ -53,8 +57,10 @@ pub enum HttpVersion {
 /// What to ask, and how far to look.
 #[derive(Clone, Debug)]
 pub struct JourneyOptions {
-    /// Where to go.
+    /// Where to go: without a login, which would be shown wherever the address is.
     pub url: Url,
+    /// The login that stood in it, sent to its origin and nowhere else.
+    pub login: Option<Login>,
     /// The only HTTP version to use; `None`: what TLS negotiates over TCP.
     pub http: Option<HttpVersion>,
     /// The only address family to use.
@@ -90,10 +96,12 @@ pub struct JourneyOptions {
 }
 
 impl JourneyOptions {
-    /// As one would ask on a real network.
-    pub fn new(url: Url, tls: TlsOptions) -> JourneyOptions {
+    /// As one would ask on a real network. A login in `url` moves to [`login`](JourneyOptions::login).
+    pub fn new(mut url: Url, tls: TlsOptions) -> JourneyOptions {
+        let login = Login::take(&mut url);
         JourneyOptions {
             url,
+            login,
             http: None,
             family: None,
             tls,
@@ -147,6 +155,7 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
         target: None,
         addresses: Vec::new(),
         inspector: None,
+        login: options.login.clone().map(|login| (login, options.url.origin())),
     };
     let mut url = options.url.clone();
     let mut answer = None;
@@ -154,7 +163,10 @@ pub async fn run(network: &Network, options: &JourneyOptions) -> Journey {
     // Without an address of its own this machine has nothing to ask with.
     for _ in 0..if joined { options.redirects + 1 } else { 0 } {
         answer = traveller.one(&url).await;
-        let Some(next) = answer.as_ref().and_then(|answer| answer.redirect(&url)) else { break };
+        let Some(mut next) = answer.as_ref().and_then(|answer| answer.redirect(&url)) else { break };
+        if let Some(login) = Login::take(&mut next) {
+            traveller.login = Some((login, next.origin()));
+        }
         if !matches!(next.scheme(), "http" | "https") {
             let text = format!("redirected to {next}, which is no address of a page");
             recorder.fail(answer.as_ref().map_or(SpanId(0), |answer| answer.span), "http.bad_redirect", text);
@@ -198,6 +210,8 @@ struct Traveller<'a> {
     addresses: Vec<SocketAddr>,
     /// The last TCP connection.
     inspector: Option<TcpInspector>,
+    /// A login, and the only origin that gets it (RFC 7617 2.2).
+    login: Option<(Login, Origin)>,
 }
 
 /// Where a request goes.
@@ -207,6 +221,18 @@ struct Destination<'a> {
     host: String,
     addresses: Vec<SocketAddr>,
     secure: bool,
+    login: Option<Login>,
+}
+
+impl Destination<'_> {
+    /// A GET, with the login that belongs there.
+    fn request(&self) -> Request {
+        let mut request = Request::get(self.url.clone());
+        if let Some(login) = &self.login {
+            request.bring(login);
+        }
+        request
+    }
 }
 
 impl Traveller<'_> {
@@ -241,7 +267,8 @@ impl Traveller<'_> {
         };
         let (port, secure) = (url.port_or_known_default().unwrap_or(443), url.scheme() == "https");
         let connected = tunnel::open(&self.recorder, None, self.options, proxy, (&host, port)).await.ok()?;
-        let destination = Destination { url, host, addresses: Vec::new(), secure };
+        let destination =
+            Destination { url, host, addresses: Vec::new(), secure, login: self.login_for(url) };
         self.over_connection(&destination, connected).await
     }
 
@@ -296,7 +323,13 @@ impl Traveller<'_> {
             Host::Domain(name) => (name.to_owned(), self.lookup(name).await?),
         };
         let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        Some(Destination { url, host, addresses, secure })
+        Some(Destination { url, host, addresses, secure, login: self.login_for(url) })
+    }
+
+    /// The login for an address, if its origin is the one that it was given for.
+    fn login_for(&self, url: &Url) -> Option<Login> {
+        let (login, origin) = self.login.as_ref()?;
+        (*origin == url.origin()).then(|| login.clone())
     }
 
     async fn lookup(&self, name: &str) -> Option<Vec<IpAddr>> {

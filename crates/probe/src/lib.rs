@@ -4,6 +4,7 @@
 //! - [`recorder`]: the list of spans that every probe writes to.
 //! - [`resolve`]: names to addresses, with the controls that tell a resolver's fault from a zone's; [`dig`].
 //! - [`connect`]: TCP connections, racing as Happy Eyeballs does.
+//! - [`login`]: the one rule for logins in addresses.
 //! - [`ping`], [`route`]: echo requests; the way hop by hop.
 //! - [`secure`]: TLS, over TCP or inside QUIC, with the chain it showed.
 //! - [`send`]: packets of any making, and the answers matched to them.
@@ -12,6 +13,7 @@
 pub mod connect;
 pub mod dig;
 pub mod journey;
+pub mod login;
 pub mod ping;
 pub mod recorder;
 pub mod request;

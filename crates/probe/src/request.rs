@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use url::Url;
 
 use crate::Recorder;
+use crate::login::Login;
 use crate::secure::Failure;
 use crate::secure::quic::QuicConnection;
 use progress::{Progress, no_answer, stalled};
@@ -46,9 +47,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// A GET.
-    pub fn get(url: Url) -> Request {
-        Request { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() }
+    /// A GET. A login in `url` is taken off and brought as a header.
+    pub fn get(mut url: Url) -> Request {
+        let login = Login::take(&mut url);
+        let mut request = Request { method: Method::GET, url, headers: HeaderMap::new(), body: Bytes::new() };
+        if let Some(login) = login {
+            request.bring(&login);
+        }
+        request
+    }
+
+    /// Shows this login to the server (RFC 7617).
+    pub fn bring(&mut self, login: &Login) {
+        self.headers.insert(header::AUTHORIZATION, login.basic());
     }
 
     /// Host and, where it is not the scheme's own, port: for `Host` and `:authority`.
@@ -216,6 +227,9 @@ impl Client {
         recorder.set(span, "http.url", request.url.to_string());
         recorder.set(span, "http.method", request.method.to_string());
         recorder.set(span, "http.version", self.version());
+        if request.headers.contains_key(header::AUTHORIZATION) {
+            recorder.set(span, "http.login", true);
+        }
         let mut progress = Progress::new(recorder.network().now());
         let result = match request.message(self.takes_absolute()) {
             Ok(message) => {

@@ -10,7 +10,7 @@ use super::{Where, duration};
 /// `thru URL`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UrlArgs {
-    /// What to ask for; without a scheme, https:// is meant
+    /// What to ask for; without a scheme, https:// is meant; a login before the host (USER:PASSWORD@) is sent and not shown
     pub url: Option<String>,
     /// Where and how.
     #[command(flatten)]
@@ -18,7 +18,7 @@ pub(crate) struct UrlArgs {
     /// The only HTTP version to use
     #[arg(long, value_enum, value_name = "VERSION")]
     pub http: Option<Http>,
-    /// Send the request through this proxy: http://HOST:PORT or socks5h://HOST:PORT
+    /// Send the request through this proxy: http://HOST:PORT or socks5h://HOST:PORT, with USER:PASSWORD@ if it wants a login
     #[arg(long, value_name = "PROXY", value_parser = thru_probe::journey::tunnel::Proxy::parse)]
     pub proxy: Option<thru_probe::journey::tunnel::Proxy>,
     /// A site that is known to work, to compare with if the request fails (labs name one by themselves)
@@ -48,7 +48,7 @@ pub(crate) struct UrlArgs {
     /// Write the connections as a qlog file, which qvis opens
     #[arg(long, value_name = "FILE.qlog")]
     pub qlog: Option<PathBuf>,
-    /// Write all of it into one file for a ticket: report, JSON, HAR and packets; TLS secrets only together with --keylog
+    /// Write all of it into one file for a ticket: report, JSON, HAR, qlog and packets; TLS secrets only together with --keylog
     #[arg(long, value_name = "FILE.tar.gz")]
     pub bundle: Option<PathBuf>,
     /// Append the TLS secrets to a file (also: SSLKEYLOGFILE); without FILE to thru.keys
@@ -89,6 +89,9 @@ pub(crate) enum Http {
 fn site(text: &str) -> Result<url::Url, String> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = url::Url::parse(&whole).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    if url.as_ref().is_some_and(|url| *url != thru_probe::login::without(url)) {
+        return Err("it is asked without a login; leave that out".to_owned());
+    }
     url.filter(|url| url.host_str().is_some_and(|host| !host.is_empty()))
         .ok_or_else(|| "no web site; write it like https://www.news.lab/".to_owned())
 }

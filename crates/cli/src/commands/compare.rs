@@ -30,7 +30,7 @@ pub(crate) fn run(url: Url, place: Place, args: &UrlArgs, extra_trust: Option<Ve
         })??);
     }
     output::print(&if args.place.json {
-        as_json(&url, &rows)
+        as_json(&thru_probe::login::without(&url), &rows)
     } else {
         thru_report::compare::render(&rows, &output::style(args.place.color))
     });

@@ -47,7 +47,7 @@ pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     }
     let options = args.clone();
     let lab = match &place {
-        Place::Lab { scenario, .. } => Some((scenario.clone(), url.clone())),
+        Place::Lab { scenario, .. } => Some((scenario.clone(), thru_probe::login::without(&url))),
         Place::Host | Place::Iface(_) => None,
     };
     let (trace, verdict) = place.run(move |session| async move {

@@ -10,7 +10,7 @@ use url::Url;
 use super::exchange::over_stream;
 use super::{Destination, Traveller, controls, pause};
 use crate::connect;
-use crate::request::{Answer, Limits, Request};
+use crate::request::{Answer, Limits};
 use crate::secure::Failure;
 
 /// An answer that began later than this is asked for once more.
@@ -91,7 +91,7 @@ impl Traveller<'_> {
             .await
             .map_err(|_| "tcp.timeout".to_owned())?;
         let (connect, inspector) = (connected.span, connected.stream.inspector());
-        let (request, tls) = (Request::get(destination.url.clone()), self.tls.fresh().within(patience));
+        let (request, tls) = (destination.request(), self.tls.fresh().within(patience));
         let limits = Limits { wait: patience, stall: patience, enough, ..self.options.limits };
         let http = self.options.http;
         let parent = Some(control);
@@ -222,6 +222,8 @@ impl Traveller<'_> {
             host: name.to_owned(),
             addresses: Vec::new(),
             secure: destination.secure,
+            // It was given for the first name.
+            login: None,
         };
         let silent = |code: &str| {
             matches!(code, "tls.reset" | "tls.closed" | "tls.timeout" | "tcp.timeout")

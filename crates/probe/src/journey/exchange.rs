@@ -1,5 +1,7 @@
 //! The request itself over a connection: TLS if the URL wants it, HTTP in the version that was agreed, and QUIC.
 
+use std::time::Duration;
+
 use thru_trace::{Layer, SpanId};
 
 use super::again::Again;
@@ -10,13 +12,17 @@ use crate::request::{Answer, Client, Limits, Request};
 use crate::secure::quic::QuicOptions;
 use crate::secure::{Failure, TlsClient};
 
+/// Addresses are tried over QUIC one after the other, since none answers for another; once so long was waited in vain, no
+/// further one is.
+const TRIED_FOR: Duration = Duration::from_secs(25);
+
 impl Traveller<'_> {
     pub(super) async fn over_stream(
         &self,
         destination: &Destination<'_>,
         connected: Connected,
     ) -> Result<Answer, Failure> {
-        let request = Request::get(destination.url.clone());
+        let request = destination.request();
         let (recorder, http, limits) = (&self.recorder, self.options.http, &self.options.limits);
         let Some(pause) = self.options.again_after else {
             return over_stream(recorder, None, &self.tls, destination, connected, (http, limits), &request)
@@ -39,8 +45,16 @@ impl Traveller<'_> {
 
     pub(super) async fn over_quic(&mut self, destination: &Destination<'_>) -> Option<Answer> {
         let recorder = self.recorder.clone();
-        let mut failure = None;
-        for remote in &destination.addresses {
+        let mut failure: Option<Failure> = None;
+        let began = recorder.network().now();
+        for (tried, remote) in destination.addresses.iter().enumerate() {
+            if let Some(failure) = &failure
+                && recorder.network().now().since(began) >= TRIED_FOR
+            {
+                let left_out = destination.addresses.len() - tried;
+                recorder.set(failure.span, "quic.addresses_left_out", left_out);
+                break;
+            }
             self.target = Some(remote.ip());
             let connecting =
                 self.tls.connect_quic(&recorder, None, &destination.host, *remote, QuicOptions::default());
@@ -51,7 +65,7 @@ impl Traveller<'_> {
                     continue;
                 }
             };
-            let request = Request::get(destination.url.clone());
+            let request = destination.request();
             let mut client = match Client::over_quic(recorder.network(), connection).await {
                 Ok(client) => client,
                 Err(problem) => {

@@ -1,4 +1,5 @@
-//! The way through a proxy: HTTP's CONNECT (RFC 9110 9.3.6) or SOCKS 5 (RFC 1928), with names resolved by the proxy.
+//! The way through a proxy: HTTP's CONNECT (RFC 9110 9.3.6) or SOCKS 5 (RFC 1928), with names resolved by the proxy; with a
+//! login, if it has one (RFC 7617, RFC 1929).
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use url::{Host, Url};
 use super::JourneyOptions;
 use crate::Recorder;
 use crate::connect::{self, Connected};
+use crate::login::{Login, hidden};
 use crate::resolve;
 
 /// How long a proxy may take to reach the target: longer than it waits itself, as a rule.
@@ -28,6 +30,8 @@ pub struct Proxy {
     pub host: Host<String>,
     /// Its port.
     pub port: u16,
+    /// What it is shown, if it wants one.
+    pub login: Option<Login>,
 }
 
 /// How a proxy is asked.
@@ -35,21 +39,25 @@ pub struct Proxy {
 pub enum ProxyKind {
     /// HTTP, with CONNECT.
     Http,
-    /// SOCKS 5, without a login.
+    /// SOCKS 5.
     Socks5,
 }
 
 impl Proxy {
-    /// Reads `http://proxy.office.lab:3128`, `socks5h://10.0.0.1:1080`, or `HOST:PORT`, which means HTTP. The error is a
-    /// sentence.
+    /// Reads `http://proxy.office.lab:3128`, `socks5h://10.0.0.1:1080`, or `HOST:PORT`, which means HTTP; before the host may
+    /// stand a login, `USER:PASSWORD@`. The error is a sentence.
     pub fn parse(text: &str) -> Result<Proxy, String> {
         let bare = !text.contains("://");
         let full = if bare { format!("http://{text}") } else { text.to_owned() };
-        let url = Url::parse(&full).map_err(|error| format!("`{text}` is no proxy: {error}"))?;
+        let shown = hidden(text);
+        let mut url = Url::parse(&full).map_err(|error| format!("`{shown}` is no proxy: {error}"))?;
+        let login = Login::take(&mut url);
         // Any word could be a host's name: one that says neither how nor where it is asked is a slip.
         let port = text.rsplit_once(':').and_then(|(_, port)| port.trim_end_matches('/').parse::<u16>().ok());
         if bare && port.is_none() {
-            return Err(format!("`{text}` says no port: write http://{text}:PORT or socks5h://{text}:PORT"));
+            return Err(format!(
+                "`{shown}` says no port: write http://{shown}:PORT or socks5h://{shown}:PORT"
+            ));
         }
         let (kind, usual) = match url.scheme() {
             "http" => (ProxyKind::Http, 80),
@@ -66,9 +74,12 @@ impl Proxy {
             },
             Some(Host::Ipv4(address)) => Host::Ipv4(address),
             Some(Host::Ipv6(address)) => Host::Ipv6(address),
-            None => return Err(format!("`{text}` names no proxy")),
+            None => return Err(format!("`{shown}` names no proxy")),
         };
-        Ok(Proxy { kind, host, port: url.port().unwrap_or(usual) })
+        if kind == ProxyKind::Socks5 && login.as_ref().is_some_and(|login| login.socks().is_none()) {
+            return Err("a login for SOCKS 5 needs a name and a password, of 255 octets at most".to_owned());
+        }
+        Ok(Proxy { kind, host, port: url.port().unwrap_or(usual), login })
     }
 }
 
@@ -99,7 +110,11 @@ pub async fn open(
 ) -> Result<Connected, SpanId> {
     let span = recorder.open(parent, Layer::Proxy, "tunnel", format!("through the proxy {proxy}"));
     recorder.set(span, "proxy.name", proxy.to_string());
-    recorder.set(span, "proxy.target", format!("{host}:{port}"));
+    let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    recorder.set(span, "proxy.target", target.clone());
+    if proxy.login.is_some() {
+        recorder.set(span, "proxy.login", true);
+    }
     let result = async {
         let addresses = addresses(recorder, options, proxy, span).await?;
         let wishes =
@@ -111,7 +126,18 @@ pub async fn open(
                 refusal(format!("proxy.{code}"), format!("the proxy {proxy} takes no connection"))
             })?;
         recorder.set(span, "tcp.remote", connected.remote.to_string());
-        ask(recorder, span, proxy.kind, &mut connected.stream, host, port).await?;
+        let asking = async {
+            match proxy.kind {
+                ProxyKind::Http => {
+                    connect_method(recorder, span, proxy, &mut connected.stream, &target).await
+                }
+                ProxyKind::Socks5 => socks(recorder, span, proxy, &mut connected.stream, host, port).await,
+            }
+        };
+        let asked = recorder.network().timeout(PATIENCE, asking).await;
+        asked.unwrap_or_else(|| {
+            Err(refusal("proxy.timeout", format!("the proxy did not answer within {PATIENCE:?}")))
+        })?;
         Ok(connected)
     };
     match result.await {
@@ -143,27 +169,6 @@ async fn addresses(
     Ok(addresses.into_iter().map(|address| SocketAddr::new(address, proxy.port)).collect())
 }
 
-async fn ask(
-    recorder: &Recorder,
-    span: SpanId,
-    kind: ProxyKind,
-    stream: &mut TcpStream,
-    host: &str,
-    port: u16,
-) -> Result<(), Refusal> {
-    let network = recorder.network().clone();
-    let asking = async {
-        match kind {
-            ProxyKind::Http => connect_method(recorder, span, stream, host, port).await,
-            ProxyKind::Socks5 => socks(recorder, span, stream, host, port).await,
-        }
-    };
-    match network.timeout(PATIENCE, asking).await {
-        Some(result) => result,
-        None => Err(refusal("proxy.timeout", format!("the proxy did not answer within {PATIENCE:?}"))),
-    }
-}
-
 fn broken(error: &std::io::Error) -> Refusal {
     match error.kind() {
         std::io::ErrorKind::ConnectionReset => refusal("proxy.reset", "the proxy cut the connection"),
@@ -177,13 +182,16 @@ fn broken(error: &std::io::Error) -> Refusal {
 async fn connect_method(
     recorder: &Recorder,
     span: SpanId,
+    proxy: &Proxy,
     stream: &mut TcpStream,
-    host: &str,
-    port: u16,
+    target: &str,
 ) -> Result<(), Refusal> {
-    let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.map_err(|error| broken(&error))?;
+    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+    if let Some(login) = &proxy.login {
+        request.extend([b"Proxy-Authorization: ", login.basic().as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    stream.write_all(&request).await.map_err(|error| broken(&error))?;
     let mut head = Vec::new();
     // Byte by byte: what follows the head belongs to the target.
     while !head.ends_with(b"\r\n\r\n") {
@@ -208,18 +216,12 @@ async fn connect_method(
 async fn socks(
     recorder: &Recorder,
     span: SpanId,
+    proxy: &Proxy,
     stream: &mut TcpStream,
     host: &str,
     port: u16,
 ) -> Result<(), Refusal> {
-    stream.write_all(&[5, 1, 0]).await.map_err(|error| broken(&error))?;
-    let mut choice = [0; 2];
-    stream.read_exact(&mut choice).await.map_err(|error| broken(&error))?;
-    match choice {
-        [5, 0] => {}
-        [5, _] => return Err(refusal("proxy.socks.login", "the proxy wants a login")),
-        _ => return Err(refusal("proxy.protocol", "what answers there is no SOCKS 5 proxy")),
-    }
+    greet(proxy, stream).await?;
     let mut request = vec![5, 1, 0];
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(address)) => {
@@ -257,6 +259,30 @@ async fn socks(
     Ok(())
 }
 
+/// Agrees on how to log in (RFC 1928 3), and does so.
+async fn greet(proxy: &Proxy, stream: &mut TcpStream) -> Result<(), Refusal> {
+    let login = proxy.login.as_ref().and_then(Login::socks);
+    // 0: without a login; 2: with name and password.
+    let ways: &[u8] = if login.is_some() { &[5, 2, 0, 2] } else { &[5, 1, 0] };
+    stream.write_all(ways).await.map_err(|error| broken(&error))?;
+    let mut choice = [0; 2];
+    stream.read_exact(&mut choice).await.map_err(|error| broken(&error))?;
+    match (choice, login) {
+        ([5, 0], _) => Ok(()),
+        ([5, 2], Some(login)) => {
+            stream.write_all(&login).await.map_err(|error| broken(&error))?;
+            let mut answer = [0; 2];
+            stream.read_exact(&mut answer).await.map_err(|error| broken(&error))?;
+            match answer[1] {
+                0 => Ok(()),
+                _ => Err(refusal("proxy.socks.login", "the proxy refuses the login")),
+            }
+        }
+        ([5, _], _) => Err(refusal("proxy.socks.login", "the proxy wants a login")),
+        _ => Err(refusal("proxy.protocol", "what answers there is no SOCKS 5 proxy")),
+    }
+}
+
 /// What a SOCKS 5 reply says (RFC 1928 6).
 fn reply(code: u8) -> &'static str {
     match code {
@@ -273,18 +299,4 @@ fn reply(code: u8) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn proxies_are_named_as_curl_names_them() {
-        let proxy = |text: &str| Proxy::parse(text).map(|proxy| (proxy.kind, proxy.to_string()));
-        assert_eq!(proxy("http://proxy.lab:3128"), Ok((ProxyKind::Http, "proxy.lab:3128".to_owned())));
-        assert_eq!(proxy("10.0.0.1:8080"), Ok((ProxyKind::Http, "10.0.0.1:8080".to_owned())));
-        assert_eq!(proxy("socks5h://proxy.lab"), Ok((ProxyKind::Socks5, "proxy.lab:1080".to_owned())));
-        assert!(proxy("ftp://proxy.lab").unwrap_err().contains("ftp"));
-        assert!(proxy("").is_err());
-        assert!(proxy("nonsense").unwrap_err().contains("port"));
-        assert!(proxy("proxy.lab:80").is_ok() && proxy("[2001:db8::1]:3128").is_ok());
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::{Answer, Client, Limits, Problem, Progress, Request};
+use crate::login::Login;
 use crate::secure::quic::QuicOptions;
 use crate::secure::{Failure, TlsClient};
 use crate::{Recorder, connect};
@@ -150,6 +151,8 @@ pub async fn load(
     way: Way,
     limits: &Limits,
 ) -> Result<PageLoad, Failure> {
+    let mut url = url.clone();
+    let login = Login::take(&mut url);
     let span = recorder.open(parent, Layer::Http, "page", format!("{url} over {way}"));
     let loader = Loader {
         recorder: recorder.clone(),
@@ -157,10 +160,11 @@ pub async fn load(
         tls: tls.fresh(),
         remote,
         host: url.host_str().unwrap_or_default().to_owned(),
+        login,
         way,
         limits: *limits,
     };
-    let result = loader.load(url).await;
+    let result = loader.load(&url).await;
     match &result {
         Ok(_) => recorder.ok(span),
         Err(failure) => recorder.fail(span, failure.code.clone(), failure.text.clone()),
@@ -176,6 +180,7 @@ struct Loader {
     tls: TlsClient,
     remote: SocketAddr,
     host: String,
+    login: Option<Login>,
     way: Way,
     limits: Limits,
 }
@@ -193,7 +198,7 @@ impl Loader {
         let mut earlier_rtt = None;
         if self.way == Way::Http3Early {
             let mut earlier = self.open(false).await?;
-            let request = Request::get(url.join("/bytes/1").unwrap_or_else(|_| url.clone()));
+            let request = self.request(url.join("/bytes/1").unwrap_or_else(|_| url.clone()));
             earlier.client.exchange(&self.recorder, Some(self.span), &request, &self.limits).await?;
             earlier_rtt = Some(earlier.rtt);
             earlier.client.close().await;
@@ -201,7 +206,7 @@ impl Loader {
         let start = network.now();
         let Opened { mut client, rtt, ready } = self.open(self.way == Way::Http3Early).await?;
         let page = client
-            .exchange(&self.recorder, Some(self.span), &Request::get(url.clone()), &self.limits)
+            .exchange(&self.recorder, Some(self.span), &self.request(url.clone()), &self.limits)
             .await?;
         let paths = sources(&page, url);
         let mut loads = vec![Load {
@@ -234,6 +239,15 @@ impl Loader {
             connections,
             loads,
         })
+    }
+
+    /// A GET, with the page's login: all its objects are of the same origin.
+    fn request(&self, url: Url) -> Request {
+        let mut request = Request::get(url);
+        if let Some(login) = &self.login {
+            request.bring(login);
+        }
+        request
     }
 
     async fn open(&self, early_data: bool) -> Result<Opened, Failure> {
@@ -362,7 +376,7 @@ impl Loader {
         let network = self.recorder.network();
         let path = url.path().to_owned();
         let mut progress = Progress::new(network.now());
-        let result = match Request::get(url).message(client.takes_absolute()) {
+        let result = match self.request(url).message(client.takes_absolute()) {
             Ok(message) => client.send(message, &self.limits, &mut progress).await,
             Err(problem) => Err(problem),
         };

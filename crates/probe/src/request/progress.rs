@@ -199,13 +199,8 @@ impl Progress {
             ("http.cache_control", header::CACHE_CONTROL),
         ];
         for (key, name) in values {
-            if let Some(value) = headers.get(name) {
-                let value = value.as_bytes();
-                recorder.set(
-                    span,
-                    key,
-                    String::from_utf8_lossy(&value[..value.len().min(1024)]).into_owned(),
-                );
+            if let Some(value) = headers.get(&name) {
+                recorder.set(span, key, headers::shown(&name, value));
             }
         }
     }
