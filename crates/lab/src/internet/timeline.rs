@@ -142,11 +142,11 @@ impl Internet {
                 self.set_link(*link, spec);
             }
             Change::Up { link, .. } => {
-                let up = others().filter_map(|other| match other {
+                let up = others().rev().find_map(|other| match other {
                     Change::Up { link: same, up } if same == link => Some(*up),
                     _ => None,
                 });
-                self.shared.lab.world().set_up(self.shared.links[*link], up.last().unwrap_or(true));
+                self.shared.lab.world().set_up(self.shared.links[*link], up.unwrap_or(true));
             }
             Change::Service { service, after, .. } => {
                 return self.replace_service(*service, (**after).clone());
@@ -169,11 +169,11 @@ impl Internet {
                 self.replace_routes(*node, &remove, &add);
             }
             Change::Rules { node, .. } => {
-                let rules = others().filter_map(|other| match other {
+                let rules = others().rev().find_map(|other| match other {
                     Change::Rules { node: same, rules } if same == node => Some(rules),
                     _ => None,
                 });
-                self.set_rules(*node, rules.last().unwrap_or(&scenario.nodes[*node].rules));
+                self.set_rules(*node, rules.unwrap_or(&scenario.nodes[*node].rules));
             }
             Change::Date { .. } => {
                 if let Undo::Epoch(epoch) = undo {

@@ -215,7 +215,7 @@ mod tests {
         let said = |rcode: u16| {
             let mut packet = Packet { opt: Some(Opt::default()), ..Packet::default() };
             packet.set_rcode(rcode);
-            Asked::Answer { packet: Box::new(packet), took: Duration::ZERO }.in_words()
+            Asked::Answer { packet: Box::new(packet), took: Duration::ZERO, octets: 0 }.in_words()
         };
         assert_eq!([2, 5, 16, 23].map(said), ["SERVFAIL", "REFUSED", "BADVERS", "BADCOOKIE"]);
     }
