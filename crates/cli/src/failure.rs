@@ -106,7 +106,7 @@ pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
         return Ok(text);
     }
     // What was typed is quoted, and may hold a login.
-    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
         if let Some(ContextValue::String(typed)) = error.get(kind) {
             text = text.replace(typed.as_str(), &hidden(typed));
         }

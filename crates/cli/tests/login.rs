@@ -36,8 +36,7 @@ fn holds_no_login(what: &str, bytes: &[u8]) {
 /// All that one request leaves behind, in words and in files; gives the names of the files of the bundle.
 fn leave_everything(folder: &Path, url: &str) -> Vec<String> {
     let file = |name: &str| folder.join(name).to_str().expect("ASCII").to_owned();
-    let [html, har, qlog, bundle, packets] =
-        ["x.html", "x.har", "x.qlog", "x.tar.gz", "x.pcapng"].map(|name| file(name));
+    let [html, har, qlog, bundle, packets] = ["x.html", "x.har", "x.qlog", "x.tar.gz", "x.pcapng"].map(file);
     let output = thru(&[
         url,
         "--on",
