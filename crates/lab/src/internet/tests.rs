@@ -139,7 +139,7 @@ fn a_service_keeps_what_others_set_when_one_change_ends() {
     let timeline = "[[at]]\nt = \"1s\"\nfor = \"4s\"\nservice = \"shop\"\nset = { status = 503 }\n\
         [[at]]\nt = \"2s\"\nservice = \"shop\"\nset = { port = 8443 }\n";
     let scenario = with_timeline(timeline);
-    let again = Scenario::parse(&scenario.show(), "shown.toml").expect("it reads back");
+    let again = Scenario::parse(&scenario.expanded(), "shown.toml").expect("it reads back");
     for scenario in [scenario, again] {
         let seen = |seconds: u64, port: u16| {
             let url = format!("https://www.shop.lab:{port}/").parse().unwrap();
