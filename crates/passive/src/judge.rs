@@ -24,6 +24,8 @@ const SEARCHES_MIN: usize = 3;
 const PINGS_LOST_MIN: usize = 3;
 /// What a conversation begins with is looked up so shortly before it.
 const BESIDE: u64 = 500_000_000;
+/// An address is handed out so soon after it was asked for.
+const HANDED_OUT: u64 = 10_000_000_000;
 /// A ping is answered sooner, or never.
 const PING_DUE: u64 = 1_000_000_000;
 
@@ -490,6 +492,15 @@ fn no_neighbour(watch: &Watch, network: &str, judged: &[Judged]) -> Option<(Trac
         .filter(|(_, search)| !watch.is_bystander(search.mac))
         .max_by_key(|(_, search)| search.asked.len())?;
     let since = search.asked.first().map_or(0, |asked| asked.time);
+    // Who hands out addresses looks first whether somebody has them already (RFC 2131 2.2); nobody should.
+    let checks = watch.ground.leases.iter().any(|((client, _), lease)| {
+        (lease.offered || lease.granted || lease.refused)
+            && search.mac != Some(*client)
+            && lease.asked.first().is_some_and(|(asked, _)| since.abs_diff(asked.time) < HANDED_OUT)
+    });
+    if checks {
+        return None;
+    }
     // Whose pings come back has a way out, or its LAN at least; then one machine of it is not there.
     let pings_back = watch
         .ground
