@@ -1,9 +1,11 @@
 //! The request as a HAR 1.2 file (HTTP Archive), which browsers' developer tools and many viewers open.
 //!
 //! An entry for each exchange. Times are milliseconds, a phase that did not happen is -1, as the format has it; `dns`,
-//! `connect` and `ssl` are the first exchange's own, later ones used what was there. Bodies are not kept by a trace, so none
+//! `connect` and `ssl` are what was done between the exchange before and this one; one that used what was there has none. Bodies are not kept by a trace, so none
 //! are written; neither are the values of cookies and passwords. What HAR has no field for has a name that begins with
 //! `_`, as it asks.
+
+use std::net::IpAddr;
 
 use crate::html::date_iso;
 use http::StatusCode;
@@ -13,8 +15,10 @@ use thru_trace::{Layer, Outcome, Span, Trace, Value, Verdict};
 /// The whole file, indented, with a newline.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     let exchanges: Vec<&Span> = trace.all("exchange").filter(|span| !trace.is_check(span)).collect();
+    // What was done between an exchange and the next was done for the next.
+    let since = [0].into_iter().chain(exchanges.iter().map(|exchange| exchange.end));
     let mut entries: Vec<Json> =
-        exchanges.iter().enumerate().map(|(number, exchange)| entry(trace, exchange, number == 0)).collect();
+        exchanges.iter().zip(since).map(|(exchange, since)| entry(trace, exchange, since)).collect();
     if entries.is_empty() {
         // What failed before it could ask is an entry without an answer, as in a browser.
         entries.push(unasked(trace, verdict));
@@ -32,16 +36,65 @@ pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     text
 }
 
-fn entry(trace: &Trace, exchange: &Span, first: bool) -> Json {
-    let phase = |what: &str| trace.children_of(exchange.id, what).next().map(Span::nanos);
-    let before = |what, layer| if first { won(trace, what, layer) } else { None };
-    let dns = before("resolve", Layer::Dns);
-    let connect = before("connect", Layer::Tcp).or_else(|| before("handshake", Layer::Quic));
-    let tls = before("handshake", Layer::Tls);
-    let start =
-        [dns, connect, tls].into_iter().flatten().map(|span| span.start).min().unwrap_or(exchange.start);
-    // HAR counts the handshake of TLS into `connect`, too.
-    let connected = connect.map(|span| span.nanos() + tls.map_or(0, Span::nanos));
+/// The steps that led to an exchange: from when to when, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Steps {
+    dns: Option<(u64, u64)>,
+    connect: Option<(u64, u64)>,
+    tls: Option<(u64, u64)>,
+}
+
+impl Steps {
+    /// Of the steps that belong to the request itself and that `chosen` takes, from the first one's start to the last one's end.
+    fn of(trace: &Trace, chosen: impl Fn(&Span) -> bool) -> Steps {
+        let steps = |what: &'static str, layer: Layer| {
+            let spans = trace.all(what).filter(move |span| span.layer == layer && !trace.is_check(span));
+            spans
+                .filter(|span| chosen(span))
+                .map(|span| (span.start, span.end))
+                .reduce(|(start, end), other| (start.min(other.0), end.max(other.1)))
+        };
+        Steps {
+            dns: steps("resolve", Layer::Dns),
+            connect: steps("connect", Layer::Tcp).or_else(|| steps("handshake", Layer::Quic)),
+            tls: steps("handshake", Layer::Tls),
+        }
+    }
+
+    fn start(&self) -> Option<u64> {
+        [self.dns, self.connect, self.tls].into_iter().flatten().map(|(start, _)| start).min()
+    }
+
+    /// HAR's `timings`, and the time they add up to, whole microseconds: `blocked` is what is in none of them, between
+    /// `start` and `end`.
+    fn timings(&self, start: u64, end: u64, [send, wait, receive]: [u64; 3]) -> (Json, f64) {
+        let took = |step: Option<(u64, u64)>| step.map(|(start, end)| micros(end.saturating_sub(start)));
+        let (dns, tls) = (took(self.dns), took(self.tls));
+        // HAR counts the handshake of TLS into `connect`, too.
+        let connect = took(self.connect).map(|connect| connect + tls.unwrap_or(0)).or(tls);
+        let [send, wait, receive] = [send, wait, receive].map(micros);
+        let named = dns.unwrap_or(0) + connect.unwrap_or(0) + send + wait + receive;
+        let blocked = micros(end.saturating_sub(start)).saturating_sub(named);
+        let timings = json!({
+            "blocked": optional((blocked > 0).then_some(blocked)),
+            "dns": optional(dns),
+            "connect": optional(connect),
+            "ssl": optional(tls),
+            "send": millis(send),
+            "wait": millis(wait),
+            "receive": millis(receive),
+        });
+        (timings, millis(named + blocked))
+    }
+}
+
+fn entry(trace: &Trace, exchange: &Span, since: u64) -> Json {
+    let phase = |what: &str| trace.children_of(exchange.id, what).next().map_or(0, Span::nanos);
+    let before = |span: &Span| span.is_ok() && (since..=exchange.start).contains(&span.start);
+    let steps = Steps::of(trace, before);
+    let start = steps.start().unwrap_or(exchange.start);
+    let phases = ["request", "wait", "transfer"].map(phase);
+    let (timings, time) = steps.timings(start, exchange.end, phases);
     let status = exchange.int("http.status").unwrap_or(0);
     let bytes = exchange.int("http.bytes").unwrap_or(0);
     let headers = headers(exchange, "http.response.headers");
@@ -50,7 +103,7 @@ fn entry(trace: &Trace, exchange: &Span, first: bool) -> Json {
     let mime = mime.unwrap_or_else(|| json!("x-unknown"));
     let mut entry = json!({
         "startedDateTime": date_iso(trace.epoch_unix_nanos.saturating_add(start)),
-        "time": millis(exchange.end.saturating_sub(start)),
+        "time": time,
         "request": request(trace, exchange),
         "response": {
             "status": status,
@@ -64,18 +117,9 @@ fn entry(trace: &Trace, exchange: &Span, first: bool) -> Json {
             "bodySize": bytes,
         },
         "cache": {},
-        "timings": {
-            "blocked": -1,
-            "dns": optional(dns.map(Span::nanos)),
-            "connect": optional(connected),
-            "ssl": optional(tls.map(Span::nanos)),
-            "send": millis(phase("request").unwrap_or(0)),
-            "wait": millis(phase("wait").unwrap_or(0)),
-            "receive": millis(phase("transfer").unwrap_or(0)),
-        },
+        "timings": timings,
     });
-    if let Some(remote) = connect.and_then(|span| span.address("tcp.remote").or(span.address("quic.remote")))
-    {
+    if let Some(remote) = connection(trace, exchange) {
         entry["serverIPAddress"] = json!(remote.to_string());
     }
     if let Outcome::Failed { code, text } = &exchange.outcome {
@@ -84,9 +128,16 @@ fn entry(trace: &Trace, exchange: &Span, first: bool) -> Json {
     entry
 }
 
-/// The first step of its kind that worked and belongs to the request itself.
-fn won<'a>(trace: &'a Trace, what: &'static str, layer: Layer) -> Option<&'a Span> {
-    trace.all(what).find(|span| span.layer == layer && span.is_ok() && !trace.is_check(span))
+/// The address of the connection that an exchange was made over: the last that was made before it.
+fn connection(trace: &Trace, exchange: &Span) -> Option<IpAddr> {
+    let made = |span: &&Span| {
+        matches!((span.layer, span.what.as_str()), (Layer::Tcp, "connect") | (Layer::Quic, "handshake"))
+            && span.is_ok()
+            && span.start <= exchange.start
+            && !trace.is_check(span)
+    };
+    let last = trace.spans.iter().filter(made).max_by_key(|span| (span.start, span.id))?;
+    last.address("tcp.remote").or(last.address("quic.remote"))
 }
 
 fn request(trace: &Trace, exchange: &Span) -> Json {
@@ -104,9 +155,13 @@ fn request(trace: &Trace, exchange: &Span) -> Json {
 }
 
 fn unasked(trace: &Trace, verdict: &Verdict) -> Json {
+    let steps = Steps::of(trace, |_| true);
+    let start = steps.start().unwrap_or(0);
+    let end = trace.spans.iter().filter(|span| !trace.is_check(span)).map(|span| span.end).max();
+    let (timings, time) = steps.timings(start, end.unwrap_or(0), [0; 3]);
     json!({
-        "startedDateTime": date_iso(trace.epoch_unix_nanos),
-        "time": millis(trace.spans.iter().filter(|span| !trace.is_check(span)).map(|span| span.end).max().unwrap_or(0)),
+        "startedDateTime": date_iso(trace.epoch_unix_nanos.saturating_add(start)),
+        "time": time,
         "request": {
             "method": "GET", "url": trace.target, "httpVersion": "",
             "cookies": [], "headers": [], "queryString": [], "headersSize": -1, "bodySize": 0,
@@ -116,7 +171,7 @@ fn unasked(trace: &Trace, verdict: &Verdict) -> Json {
             "content": {"size": 0, "mimeType": ""}, "redirectURL": "", "headersSize": -1, "bodySize": -1,
         },
         "cache": {},
-        "timings": {"blocked": -1, "dns": -1, "connect": -1, "ssl": -1, "send": 0, "wait": 0, "receive": 0},
+        "timings": timings,
         "_error": verdict.summary,
     })
 }
@@ -150,13 +205,17 @@ fn phrase(status: i64) -> &'static str {
     status.and_then(|status| status.canonical_reason()).unwrap_or_default()
 }
 
-fn millis(nanos: u64) -> f64 {
-    // Whole microseconds: the same on every machine.
-    (nanos / 1_000) as f64 / 1_000.0
+/// Whole microseconds: the same on every machine.
+fn micros(nanos: u64) -> u64 {
+    nanos / 1_000
 }
 
-fn optional(nanos: Option<u64>) -> f64 {
-    nanos.map_or(-1.0, millis)
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1_000.0
+}
+
+fn optional(micros: Option<u64>) -> f64 {
+    micros.map_or(-1.0, millis)
 }
 
 #[cfg(test)]
@@ -164,6 +223,7 @@ mod tests {
     use super::*;
     use crate::fixture;
     use thru_diagnose::diagnose;
+    use thru_trace::Step;
 
     #[test]
     fn an_entry_has_its_phases() {
@@ -180,6 +240,59 @@ mod tests {
         assert_eq!(entry["time"], 190.0);
         // The format's own rule: the phases, without `ssl`, which is part of `connect`, are the whole time.
         assert_eq!(phases[0] + phases[1] + phases[3] + phases[4] + phases[5], 190.0);
+    }
+
+    #[test]
+    fn each_exchange_has_the_steps_that_led_to_it() {
+        let mut trace = Trace { target: "http://x.lab/".into(), ..Trace::default() };
+        let mut visit = |start: u64, port: u16, tls: bool| {
+            let remote = format!("203.0.113.10:{port}");
+            let connect = Step::new(Layer::Tcp, "connect", &remote).at_ms(start, start + 20);
+            trace.add(connect.set("tcp.remote", remote.as_str()));
+            let mut at = start + 20;
+            if tls {
+                trace.add(Step::new(Layer::Tls, "handshake", "x.lab").at_ms(at, at + 40));
+                at += 40;
+            }
+            let exchange = trace.add(Step::new(Layer::Http, "exchange", "GET").at_ms(at, at + 30));
+            trace.add(Step::new(Layer::Http, "wait", "").under(exchange).at_ms(at, at + 25));
+            trace.add(Step::new(Layer::Http, "transfer", "").under(exchange).at_ms(at + 25, at + 30));
+        };
+        visit(10, 80, false);
+        visit(100, 443, true);
+        trace.add(Step::new(Layer::Dns, "resolve", "x.lab").at_ms(0, 7));
+        // Once more over the second connection, after a pause.
+        trace.add(Step::new(Layer::Http, "exchange", "GET").at_ms(500, 530));
+        let har: Json = serde_json::from_str(&render(&trace, &diagnose(&trace))).unwrap();
+        let entries = har["log"]["entries"].as_array().unwrap();
+        let told: Vec<[f64; 5]> = entries
+            .iter()
+            .map(|entry| {
+                let timing = |name: &str| entry["timings"][name].as_f64().unwrap();
+                let phases = ["blocked", "dns", "connect", "send", "wait", "receive"].map(timing);
+                let sum: f64 = phases.iter().filter(|phase| **phase > 0.0).sum();
+                assert_eq!(entry["time"].as_f64().unwrap(), sum);
+                assert_eq!(entry["serverIPAddress"], "203.0.113.10");
+                [phases[0], phases[1], phases[2], timing("ssl"), sum]
+            })
+            .collect();
+        // Between the lookup and the connection passed 3 ms.
+        assert_eq!(told[0], [3.0, 7.0, 20.0, -1.0, 60.0]);
+        assert_eq!(told[1], [-1.0, -1.0, 60.0, 40.0, 90.0]);
+        assert_eq!(told[2], [30.0, -1.0, -1.0, -1.0, 30.0]);
+    }
+
+    #[test]
+    fn what_was_never_asked_has_the_times_of_what_was_done() {
+        let mut trace = Trace { target: "https://x.lab/".into(), ..Trace::default() };
+        trace.add(Step::new(Layer::Dns, "resolve", "x.lab").at_ms(5, 25));
+        let connect = Step::new(Layer::Tcp, "connect", "203.0.113.10:443").at_ms(25, 1_025);
+        trace.add(connect.failed("tcp.timeout", "no answer"));
+        let har: Json = serde_json::from_str(&render(&trace, &diagnose(&trace))).unwrap();
+        let entry = &har["log"]["entries"][0];
+        let timing = |name: &str| entry["timings"][name].as_f64().unwrap();
+        assert_eq!(["blocked", "dns", "connect", "ssl"].map(timing), [-1.0, 20.0, 1_000.0, -1.0]);
+        assert_eq!(entry["time"], 1_020.0);
     }
 
     #[test]
