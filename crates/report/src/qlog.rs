@@ -13,16 +13,23 @@ mod recovery;
 
 use packets::Packets;
 use serde_json::{Value as Json, json};
-use thru_trace::{Layer, Outcome, Span, Trace, Verdict, frames as wire};
+use thru_trace::{Layer, Outcome, Packet, PacketFate, Span, Trace, Verdict, frames as wire};
+
+/// Further packets of a connection are left out: viewers of qlog hold a file in memory several times over.
+const PACKETS_MAX: usize = 50_000;
 
 /// The whole file, with a newline: version 0.3 of the format, the one that qvis reads.
 pub fn render(trace: &Trace, verdict: &Verdict) -> String {
-    let connections: Vec<&Span> = trace.spans.iter().filter(|span| is_connection(span)).collect();
+    // Those of checks are no connections of the request.
+    let own = |span: &&Span| is_connection(span) && !trace.is_check(span);
+    let connections: Vec<&Span> = trace.spans.iter().filter(own).collect();
     let packets = Packets::read(trace);
-    let mut traces: Vec<Json> = connections.iter().map(|span| one(trace, span, &packets)).collect();
+    let mut traces: Vec<Json> =
+        connections.iter().map(|span| one(trace, span, &connections, &packets)).collect();
     if traces.is_empty() {
         // A file without a trace is refused by viewers: what came before any connection is told as one.
-        traces.push(bare(trace, trace.spans.iter().collect(), &packets));
+        let frames = trace.spans.iter().flat_map(|span| span.frames.iter().copied()).collect();
+        traces.push(bare(trace, trace.spans.iter().collect(), frames, &packets));
     }
     let file = json!({
         "qlog_version": "0.3",
@@ -47,21 +54,61 @@ fn ends(span: &Span) -> Option<(String, String)> {
     Some((text(["quic.local", "tcp.local"]).unwrap_or_default(), remote))
 }
 
-/// All that belongs to one connection, by its ends.
-fn one(trace: &Trace, connection: &Span, packets: &Packets) -> Json {
-    let own = ends(connection);
-    let same = |span: &&Span| {
+/// All that belongs to one connection: the steps that were made over it, and all its packets.
+fn one(trace: &Trace, connection: &Span, connections: &[&Span], packets: &Packets) -> Json {
+    let own = |span: &&Span| {
         span.id == connection.id
-            || (span.what != "connect" && ends(span).is_some() && ends(span) == own)
-            || span
-                .parent
-                .and_then(|parent| trace.span(parent))
-                .is_some_and(|parent| ends(parent) == own && own.is_some())
+            || carrier(trace, span, connections).is_some_and(|over| over.id == connection.id)
     };
-    bare(trace, trace.spans.iter().filter(same).collect(), packets)
+    let spans = trace.spans.iter().filter(|span| !trace.is_check(span)).filter(own).collect();
+    bare(trace, spans, flow(trace, connection), packets)
 }
 
-fn bare(trace: &Trace, spans: Vec<&Span>, packets: &Packets) -> Json {
+/// The connection that a step was made over: the one that it, or what it is a part of, is or names, else the last one that
+/// was made before it. Lookups and the like are made over none.
+fn carrier<'t>(trace: &Trace, span: &Span, connections: &[&'t Span]) -> Option<&'t Span> {
+    let before = |over: &&&Span| over.is_ok() && over.id < span.id && over.start <= span.start;
+    for around in trace.ancestry(span) {
+        if let Some(over) = connections.iter().find(|over| over.id == around.id) {
+            return Some(over);
+        }
+        let Some((local, remote)) = ends(around) else { continue };
+        let same = |over: &&&Span| {
+            ends(over).is_some_and(|own| own.1 == remote && (local.is_empty() || own.0 == local))
+        };
+        return connections
+            .iter()
+            .filter(before)
+            .filter(same)
+            .max_by_key(|over| (over.end, over.id))
+            .copied();
+    }
+    let part = matches!(span.what.as_str(), "handshake" | "exchange" | "connection")
+        || trace.ancestry(span).any(|around| matches!(around.what.as_str(), "handshake" | "exchange"));
+    connections.iter().filter(before).filter(|_| part).max_by_key(|over| (over.end, over.id)).copied()
+}
+
+/// The numbers of a connection's packets, as seen on the link nearest to the asking host; without those that never reached it.
+fn flow(trace: &Trace, connection: &Span) -> Vec<u64> {
+    let remote = connection.address("quic.remote").or(connection.address("tcp.remote"));
+    // Who never got a port cannot be told from the next one to the same address but by its time.
+    let alone = ["quic.local", "tcp.local"].iter().any(|key| connection.text(key).is_some());
+    let here = |packet: &&Packet| {
+        let inbound = || wire::look(&packet.bytes).is_some_and(|look| Some(look.src) == remote);
+        (alone || (connection.start..=connection.end).contains(&packet.at))
+            && wire::belongs(trace, connection, packet) == Some(true)
+            && (packet.fate == PacketFate::Passed || !inbound())
+    };
+    let mut packets = trace.packets.iter().filter(here).peekable();
+    let nearest = packets.peek().map(|packet| packet.interface);
+    packets
+        .filter(|packet| Some(packet.interface) == nearest)
+        .take(PACKETS_MAX)
+        .map(|packet| packet.number)
+        .collect()
+}
+
+fn bare(trace: &Trace, spans: Vec<&Span>, frames: Vec<u64>, packets: &Packets) -> Json {
     let quic = spans.iter().any(|span| span.layer == Layer::Quic);
     let mut events: Vec<(u64, Json)> = Vec::new();
     for span in &spans {
@@ -76,7 +123,6 @@ fn bare(trace: &Trace, spans: Vec<&Span>, packets: &Packets) -> Json {
         };
         events.push((span.end, json!({"name": name, "data": done(span)})));
     }
-    let frames: Vec<u64> = spans.iter().flat_map(|span| span.frames.iter().copied()).collect();
     match packets.of(&frames).filter(|_| quic) {
         Some(opened) => events.extend_from_slice(opened),
         None => events.extend(segments(trace, &spans, frames)),
@@ -139,7 +185,7 @@ fn segments(trace: &Trace, spans: &[&Span], mut numbers: Vec<u64>) -> Vec<(u64, 
         let packet = trace.packet(*number)?;
         let look = wire::look(&packet.bytes)?;
         let way = if Some(look.src) == remote { "received" } else { "sent" };
-        let raw = json!([{"length": packet.bytes.len()}]);
+        let raw = json!([{"length": wire::length_on_the_wire(&packet.bytes)}]);
         let data = json!({"count": 1, "raw": raw, "frame": number});
         Some((packet.at, json!({"name": format!("thru:packet_{way}"), "data": data})))
     });
@@ -218,6 +264,41 @@ mod tests {
             (&refused[0]["data"]["dst_ip"], &refused[1]["data"]["code"]),
             (&json!("2001:db8::5"), &json!("tcp.refused"))
         );
+    }
+
+    #[test]
+    fn a_connection_of_tcp_has_its_steps_and_all_its_packets_and_checks_are_none() {
+        let mut trace = crate::fixture::healthy();
+        let control = trace.add(Step::new(Layer::App, "control", "the same once more").at_ms(200, 300));
+        trace.add(
+            Step::new(Layer::Tcp, "connect", "203.0.113.10:443")
+                .under(control)
+                .at_ms(200, 220)
+                .set("tcp.remote", "203.0.113.10:443")
+                .set("tcp.local", "192.168.1.10:40001"),
+        );
+        let file: Json = serde_json::from_str(&render(&trace, &thru_diagnose::diagnose(&trace))).unwrap();
+        let traces = file["traces"].as_array().unwrap();
+        assert_eq!(traces.len(), 1, "a check's connection is none of the request's");
+        let events = traces[0]["events"].as_array().unwrap();
+        let count = |name: &str| events.iter().filter(|event| event["name"] == name).count();
+        assert_eq!((count("thru:packet_sent"), count("thru:packet_received")), (3, 2));
+        for what in ["connect", "segment", "handshake", "exchange", "wait", "transfer", "connection"] {
+            assert!(count(&format!("thru:{what}_done")) > 0, "{what}");
+        }
+        for what in ["resolve", "dns.query", "ping"] {
+            assert_eq!(count(&format!("thru:{what}_done")), 0, "{what}");
+        }
+        // What was cut from a frame was on the wire all the same.
+        let cut = |trace: &mut Trace| trace.packets[3].bytes.truncate(54);
+        cut(&mut trace);
+        let again: Json = serde_json::from_str(&render(&trace, &thru_diagnose::diagnose(&trace))).unwrap();
+        let lengths = |file: &Json| {
+            let events = file["traces"][0]["events"].as_array().unwrap();
+            events.iter().filter_map(|event| event["data"]["raw"][0]["length"].as_u64()).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(&again), lengths(&file));
+        assert_eq!(lengths(&file), [54, 54, 54, 59, 54]);
     }
 
     #[test]
