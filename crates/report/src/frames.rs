@@ -5,6 +5,12 @@ use thru_dissect::{Arena, Dissector, Meta, Tree};
 use thru_trace::frames::length_on_the_wire;
 use thru_trace::{Packet, Trace};
 
+/// Whether packets of the capture are missing: of a foreign one a trace keeps those that tell most, under the numbers that
+/// they have there.
+pub(crate) fn is_partial(trace: &Trace) -> bool {
+    trace.packets.iter().map(|packet| packet.number).max().unwrap_or(0) > trace.packets.len() as u64
+}
+
 /// Dissects the chosen packets of `trace` one after the other and shows each to `look`.
 pub(crate) fn each<'t>(
     trace: &'t Trace,

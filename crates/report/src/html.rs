@@ -37,7 +37,7 @@ pub fn render(trace: &Trace, verdict: &Verdict) -> String {
     answer::evidence(&mut page, verdict, &seen);
     timeline::draw(&mut page, trace);
     sequence::draw(&mut page, trace, verdict, &seen);
-    plots::draw(&mut page, &seen, &insight);
+    plots::draw(&mut page, &seen, &insight, crate::frames::is_partial(trace));
     facts::certificates(&mut page, trace);
     facts::names(&mut page, trace);
     facts::routes(&mut page, trace);
@@ -58,7 +58,7 @@ fn document(trace: &Trace, verdict: &Verdict, page: &Page) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"generator\" content=\"thru {version}\">\n\
          <title>{icon} {target}</title>\n<style>\n{css}</style>\n</head>\n<body>\n\
-         <header><p class=\"target\">{target}</p><p class=\"where\">on {network}{seed}, {when}, {count} packets captured</p></header>\n\
+         <header><p class=\"target\">{target}</p><p class=\"where\">on {network}{seed}, {when}, {count} packets {kept}</p></header>\n\
          <main>\n{body}</main>\n\
          <footer><p>Written by thru {version}. The numbers of frames are those of the capture file.</p></footer>\n\
          </body>\n</html>\n",
@@ -67,6 +67,7 @@ fn document(trace: &Trace, verdict: &Verdict, page: &Page) -> String {
         network = escape(&trace.network),
         when = markup::date(trace.epoch_unix_nanos),
         count = trace.packets.len(),
+        kept = if crate::frames::is_partial(trace) { "of the capture kept" } else { "captured" },
         css = include_str!("html/style.css"),
         body = page.body(),
     )

@@ -75,6 +75,7 @@ fn footer(trace: &Trace, verdict: &Verdict, style: &Style) -> String {
     let seed = trace.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let packets = match trace.packets.len() {
         0 => String::new(),
+        n if crate::frames::is_partial(trace) => format!(", {n} packets of the capture kept"),
         1 => String::from(", 1 packet captured"),
         n => format!(", {n} packets captured"),
     };

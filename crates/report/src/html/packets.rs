@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use thru_dissect::show::{LineOptions, TimeStyle, line};
 use thru_dissect::summary::insight::Insight;
 use thru_dissect::{Dissector, Options, Tree, Value};
+use thru_trace::frames::length_on_the_wire;
 use thru_trace::{Packet, PacketFate, Trace};
 
 /// Captures longer than this are drawn up to here: a page of a million frames opens nowhere.
@@ -32,7 +33,7 @@ pub(super) struct Seen {
     pub(super) trouble: Vec<&'static str>,
     /// Why it went no further.
     pub(super) dropped: Option<String>,
-    /// Bytes of the frame.
+    /// Bytes of the frame on the wire, of which less may have been kept.
     pub(super) size: usize,
     pub(super) tcp: Option<Tcp>,
     /// UDP's flow by its ports, the asking host's first.
@@ -64,7 +65,12 @@ pub(super) fn read(trace: &Trace) -> (Vec<Seen>, Insight) {
         if packet.fate == PacketFate::Passed {
             insight.take(tree);
         }
-        seen.push(Seen { at: packet.at, dropped, size: packet.bytes.len(), ..look(tree, packet.number) });
+        seen.push(Seen {
+            at: packet.at,
+            dropped,
+            size: length_on_the_wire(&packet.bytes),
+            ..look(tree, packet.number)
+        });
     });
     let ours = asking(trace, &seen);
     for one in &mut seen {

@@ -11,14 +11,19 @@ use thru_dissect::summary::insight::Insight;
 /// A connection of fewer packets has nothing to plot.
 const FRAMES_MIN: usize = 12;
 
-/// The section: the connection that carried most, be it TCP or QUIC.
-pub(super) fn draw(page: &mut Page, seen: &[Seen], insight: &Insight) {
-    let mut flows: BTreeMap<(bool, u64, u64), usize> = BTreeMap::new();
+/// The section: the connection that carried most, be it TCP or QUIC. `partial`: packets of the capture are missing; then what
+/// was carried is told by sequence numbers, which QUIC does not show.
+pub(super) fn draw(page: &mut Page, seen: &[Seen], insight: &Insight, partial: bool) {
+    let mut flows: BTreeMap<(bool, u64, u64), u64> = BTreeMap::new();
     for one in seen {
-        if let Some(key) = key(one) {
-            *flows.entry(key).or_default() += one.size;
+        let Some(key) = key(one) else { continue };
+        let carried = flows.entry(key).or_default();
+        match &one.tcp {
+            Some(tcp) if partial => *carried = (*carried).max(tcp.seq + tcp.len),
+            _ => *carried += one.size as u64,
         }
     }
+    flows.retain(|(tcp, ..), _| *tcp || !partial);
     let Some((&flow, _)) = flows.iter().max_by_key(|(_, bytes)| **bytes) else { return };
     let frames: Vec<&Seen> = seen.iter().filter(|one| key(one) == Some(flow)).collect();
     if frames.len() < FRAMES_MIN {

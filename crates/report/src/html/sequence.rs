@@ -103,6 +103,12 @@ pub(super) fn draw(page: &mut Page, trace: &Trace, verdict: &Verdict, seen: &[Se
             seen.len()
         );
     }
+    if crate::frames::is_partial(trace) {
+        out.push_str(
+            "<p class=\"soft\">Of this capture those packets were kept that tell most, mostly by their headers; the others \
+             are in the file under the numbers that are missing here.</p>\n",
+        );
+    }
     page.section("packets", "Packets", &out);
 }
 

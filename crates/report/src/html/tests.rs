@@ -1,4 +1,4 @@
-use super::render;
+use super::{Page, packets, plots, render};
 use crate::fixture;
 use thru_diagnose::diagnose;
 
@@ -70,4 +70,45 @@ fn frames_of_which_only_the_headers_were_kept_show_no_trouble_that_is_none() {
     }
     let page = render(&trace, &diagnose(&trace));
     assert!(page.contains("id=\"f5\"") && !page.contains("class=\"note\""), "a cut frame is no lost one");
+}
+
+#[test]
+fn what_is_drawn_of_a_foreign_capture_is_what_was_on_the_wire() {
+    let mut trace = fixture::healthy();
+    let render_it = |trace: &thru_trace::Trace| render(trace, &diagnose(trace));
+    assert!(render_it(&trace).contains("6 packets captured"));
+    // Headers alone, and not of every packet: the numbers are those of the file.
+    for (packet, number) in trace.packets.iter_mut().zip([3, 5, 9, 300, 301, 674]) {
+        packet.bytes.truncate(54);
+        packet.number = number;
+    }
+    let sizes: Vec<usize> = packets::read(&trace).0.iter().map(|one| one.size).collect();
+    assert_eq!(sizes, [54, 54, 54, 59, 54, 58]);
+    let page = render_it(&trace);
+    assert!(page.contains("6 packets of the capture kept") && !page.contains("packets captured"));
+    assert!(page.contains("those packets were kept that tell most"));
+}
+
+#[test]
+fn datagrams_are_summed_up_only_if_all_of_them_are_there() {
+    let datagram = |number: u64| packets::Seen {
+        number,
+        at: number * 1_000_000,
+        from: None,
+        to: None,
+        outbound: number.is_multiple_of(2),
+        protocol: "quic",
+        info: String::new(),
+        trouble: Vec::new(),
+        dropped: None,
+        size: 1_200,
+        tcp: None,
+        udp: Some((40_000, 443)),
+    };
+    let seen: Vec<packets::Seen> = (1..=20).map(datagram).collect();
+    for (partial, drawn) in [(false, true), (true, false)] {
+        let mut page = Page::default();
+        plots::draw(&mut page, &seen, &Default::default(), partial);
+        assert_eq!(page.body().contains("Bytes carried"), drawn);
+    }
 }
