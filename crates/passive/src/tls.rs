@@ -1,7 +1,9 @@
 //! How far a TLS handshake came, and what ended it, from what can be seen of it: all with secrets or in TLS 1.2, sizes
 //! and order of records otherwise.
 
-use crate::certificates::{Certificate, objections};
+use thru_trace::certificate::Certificate;
+
+use crate::certificates::objections;
 use crate::flow::{TcpFlow, What};
 use crate::glance::{Handshake, Message};
 use crate::kept::Moment;

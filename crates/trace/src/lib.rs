@@ -19,9 +19,11 @@
 //! - [`ways`]: how many routers the server's packets passed, and what else its frames show.
 //! - [`fault`]: the ids and one-line meanings of the causes in the fault catalogue.
 //! - [`verdict`]: which layer, which causes, how sure, by what evidence.
+//! - [`certificate`]: what certificates say.
 //! - [`words`]: what curl, Chrome and others call the same failure.
 
 pub mod arrivals;
+pub mod certificate;
 pub mod configured;
 pub mod cost;
 pub mod fault;

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use x509_parser::asn1_rs::{Any, FromDer};
+use x509_parser::time::ASN1Time;
+
 /// What the answer says of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Staple {
@@ -59,7 +62,7 @@ pub fn read(response: &[u8], serial: &[u8]) -> Option<Staple> {
     // A version, if it is not the first; who answers, by name or by key; when.
     data.skip(0xa0);
     data.take(0xa1).or_else(|| data.take(0xa2))?;
-    data.take(0x18)?;
+    data.time()?;
     let mut answers = data.inside(0x30)?;
     let mut any = false;
     // Each takes at least two bytes off.
@@ -85,62 +88,22 @@ fn stated(mut single: Der<'_>) -> Option<Staple> {
         (0x82, _) => Revocation::Unknown,
         _ => return None,
     };
-    let from = time(single.take(0x18)?)?;
-    let until = single.inside(0xa0).and_then(|mut next| time(next.take(0x18)?));
+    let from = single.time()?;
+    let until = single.inside(0xa0).and_then(|mut next| next.time());
     Some(Staple { status, from, until })
 }
 
-/// GeneralizedTime (X.690 11.7), as RFC 5280 4.1.2.5.2 has it: `20260302090000Z`.
-fn time(text: &[u8]) -> Option<Duration> {
-    let number = |range: std::ops::Range<usize>| {
-        let digits = text.get(range)?;
-        digits
-            .iter()
-            .all(u8::is_ascii_digit)
-            .then(|| digits.iter().fold(0u32, |number, digit| number * 10 + u32::from(digit - b'0')))
-    };
-    if text.len() != 15 || text[14] != b'Z' {
-        return None;
-    }
-    let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
-    let (hour, minute, second) = (number(8..10)?, number(10..12)?, number(12..14)?);
-    if year < 1970
-        || !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 23
-        || minute > 59
-        || second > 60
-    {
-        return None;
-    }
-    // Days since 1970-01-01 in the proleptic Gregorian calendar, counting years from March.
-    let shifted = u64::from(if month <= 2 { year - 1 } else { year });
-    let (era, of_era) = (shifted / 400, shifted % 400);
-    let of_year = (153 * ((u64::from(month) + 9) % 12) + 2) / 5 + u64::from(day) - 1;
-    let days = (era * 146_097 + of_era * 365 + of_era / 4 + of_year).checked_sub(of_era / 100 + 719_468)?;
-    Some(Duration::from_secs(days * 86_400 + u64::from(hour * 3_600 + minute * 60 + second)))
-}
-
-/// DER (X.690), read from the front.
+/// Elements of DER (X.690), read from the front.
 #[derive(Clone, Copy)]
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// Tag and contents of the next element.
+    /// Tag, as the octet that it is, and contents of the next element.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = match first {
-            short @ 0..=0x7f => (usize::from(short), rest),
-            long @ 0x81..=0x84 => {
-                let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
-                (digits.iter().fold(0usize, |length, digit| length << 8 | usize::from(*digit)), rest)
-            }
-            _ => return None,
-        };
-        let (contents, rest) = rest.split_at_checked(length)?;
+        let (rest, element) = Any::from_der(self.0).ok()?;
+        let octet = *self.0.first()?;
         self.0 = rest;
-        Some((tag, contents))
+        Some((octet, element.data))
     }
 
     /// The contents of the next element, if it has this tag; else it stays.
@@ -159,6 +122,13 @@ impl<'a> Der<'a> {
 
     fn inside(&mut self, tag: u8) -> Option<Der<'a>> {
         self.take(tag).map(Der)
+    }
+
+    /// The next element as a time since the Unix epoch.
+    fn time(&mut self) -> Option<Duration> {
+        let (rest, time) = ASN1Time::from_der(self.0).ok()?;
+        self.0 = rest;
+        u64::try_from(time.timestamp()).ok().map(Duration::from_secs)
     }
 }
 

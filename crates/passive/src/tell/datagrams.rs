@@ -1,10 +1,10 @@
 //! A QUIC connection as a live probe would have told it.
 
+use thru_trace::certificate::Certificate;
 use thru_trace::{Layer, Step, Value};
 
 use super::Teller;
 use super::connection::socket;
-use crate::certificates::Certificate;
 use crate::exchange::streams;
 use crate::flow::What;
 use crate::glance::Message;

@@ -10,8 +10,7 @@ use rustls::crypto::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-
-use super::chain;
+use thru_trace::certificate::Certificate;
 use thru_trace::staple::{self, Staple};
 
 /// Servers remembered at once.
@@ -89,7 +88,7 @@ impl ServerCertVerifier for Verifier {
             .take(CHAIN)
             .map(|one| one.clone().into_owned())
             .collect();
-        let staple = chain::serial(leaf).and_then(|serial| staple::read(ocsp_response, serial));
+        let staple = Certificate::read(leaf).and_then(|leaf| staple::read(ocsp_response, &leaf.serial));
         self.remember(name, Seen { chain, stapled: !ocsp_response.is_empty(), staple, error });
         result
     }
