@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::RawFd;
 
 pub use thru_stack::device::{BATCH_BYTES, Device, Properties, Stamps, is_full};
-use thru_stack::frame::Offloads;
+use thru_stack::frame::{Frame, Offloads};
 
 pub mod packet;
 pub mod replay;
@@ -24,6 +24,24 @@ pub mod xdp;
 pub trait Pollable: Device {
     /// The descriptor to wait on: readable when frames can be had, writable when there is room again.
     fn fd(&self) -> RawFd;
+}
+
+/// Takes frames until there are none, or enough for one batch: how many.
+fn batch(
+    frames: &mut Vec<Frame>,
+    limit: usize,
+    mut next: impl FnMut() -> io::Result<Option<Frame>>,
+) -> io::Result<usize> {
+    let mut bytes = 0;
+    for count in 0..limit {
+        let Some(frame) = next()? else { return Ok(count) };
+        bytes += frame.bytes.len();
+        frames.push(frame);
+        if bytes >= BATCH_BYTES {
+            return Ok(count + 1);
+        }
+    }
+    Ok(limit)
 }
 
 /// What a device does that completes checksums, and perhaps cuts super-segments of at most 65,535 bytes of IP.

@@ -11,7 +11,7 @@ use thru_stack::frame::{Checksum, Frame, Offload};
 use thru_wire::Instant;
 
 use super::rooms::Rooms;
-use super::{BATCH_BYTES, Device, Pollable, Properties, Stamps, offloads, virtio};
+use super::{Device, Pollable, Properties, Stamps, batch, offloads, virtio};
 use crate::af_packet::{self, AfPacket, Instruction, Mapping, Version};
 use crate::{clock, netlink};
 
@@ -257,20 +257,7 @@ impl Device for PacketSocket {
 
     fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
         let clocks = Clocks::read();
-        let mut bytes = 0;
-        for count in 0..limit {
-            match self.receive(clocks) {
-                Some(frame) => {
-                    bytes += frame.bytes.len();
-                    frames.push(frame);
-                }
-                None => return Ok(count),
-            }
-            if bytes >= BATCH_BYTES {
-                return Ok(count + 1);
-            }
-        }
-        Ok(limit)
+        batch(frames, limit, || Ok(self.receive(clocks)))
     }
 
     fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {

@@ -11,7 +11,7 @@ use thru_stack::frame::{Frame, Offload, Offloads};
 use thru_wire::MacAddr;
 
 use super::rooms::Rooms;
-use super::{BATCH_BYTES, Device, Pollable, Properties, Stamps, check, offloads, virtio};
+use super::{Device, Pollable, Properties, Stamps, batch, check, offloads, virtio};
 use crate::{clock, netlink};
 
 /// What a TUN or TAP device is made with.
@@ -163,20 +163,7 @@ impl Device for Tun {
     }
 
     fn recv_batch(&mut self, frames: &mut Vec<Frame>, limit: usize) -> io::Result<usize> {
-        let mut bytes = 0;
-        for count in 0..limit {
-            match self.receive()? {
-                Some(frame) => {
-                    bytes += frame.bytes.len();
-                    frames.push(frame);
-                }
-                None => return Ok(count),
-            }
-            if bytes >= BATCH_BYTES {
-                return Ok(count + 1);
-            }
-        }
-        Ok(limit)
+        batch(frames, limit, || self.receive())
     }
 
     fn send_batch(&mut self, frames: &mut VecDeque<Frame>) -> io::Result<usize> {
