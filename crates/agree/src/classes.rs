@@ -20,6 +20,8 @@ struct Class {
     verdict: Verdict,
     /// Fields, with `*` at the end for any that begin so; or `layers`.
     field: String,
+    /// Captures, with one `*` for anything; `None`: all.
+    capture: Option<String>,
     test: Test,
 }
 
@@ -34,6 +36,12 @@ pub(crate) enum Test {
     AfterZero,
     /// Theirs is ours with something before it.
     Suffix,
+    /// Theirs are some of ours, in the same order.
+    More,
+    /// Theirs are ours with spaces behind them.
+    Spaces,
+    /// Exactly this, and exactly that.
+    Exactly(String, String),
     /// Theirs is a number of seconds beyond what 64 bits of nanoseconds hold.
     Far,
     /// The list of layers differs in nothing but these: what we have and they have not, and the other way round. At
@@ -56,13 +64,13 @@ impl Classes {
     }
 
     /// Whose matter a difference is.
-    pub fn judge(&self, field: &str, ours: &str, theirs: &str) -> Verdict {
-        let fits = self.0.iter().filter(|class| class.fits(field, ours, theirs));
+    pub fn judge(&self, capture: &str, field: &str, ours: &str, theirs: &str) -> Verdict {
+        let fits = self.0.iter().filter(|class| class.fits(capture, field, ours, theirs));
         fits.map(|class| class.verdict).next().unwrap_or(Verdict::Unexplained)
     }
 }
 
-/// `verdict field test reason`.
+/// `verdict field test reason`, where `field@capture` holds for one capture only.
 fn class(line: &str) -> Option<Class> {
     let mut words = line.splitn(4, char::is_whitespace).map(str::trim);
     let verdict = match words.next()? {
@@ -70,27 +78,43 @@ fn class(line: &str) -> Option<Class> {
         "gap" => Verdict::Gap,
         _ => return None,
     };
-    let field = words.next()?.to_owned();
+    let (field, capture) = match words.next()?.split_once('@') {
+        Some((field, capture)) => (field.to_owned(), Some(capture.to_owned())),
+        None => (line.split_whitespace().nth(1)?.to_owned(), None),
+    };
     let test = match words.next()? {
         "any" => Test::Any,
         "ours-empty" => Test::OursEmpty,
         "theirs-empty" => Test::TheirsEmpty,
         "after-zero" => Test::AfterZero,
         "suffix" => Test::Suffix,
+        "more" => Test::More,
+        "spaces" => Test::Spaces,
         "far" => Test::Far,
-        both => Test::layers(both)?,
+        both => match both.strip_prefix('=').and_then(|both| both.split_once('/')) {
+            Some((ours, theirs)) => Test::Exactly(ours.to_owned(), theirs.to_owned()),
+            None => Test::layers(both)?,
+        },
     };
     words.next().filter(|reason| !reason.is_empty())?;
-    Some(Class { verdict, field, test })
+    Some(Class { verdict, field, capture, test })
 }
 
 impl Class {
-    fn fits(&self, field: &str, ours: &str, theirs: &str) -> bool {
+    fn fits(&self, capture: &str, field: &str, ours: &str, theirs: &str) -> bool {
+        let meant = self.capture.as_ref().is_none_or(|meant| match meant.split_once('*') {
+            Some((begin, end)) => {
+                capture.len() >= begin.len() + end.len()
+                    && capture.starts_with(begin)
+                    && capture.ends_with(end)
+            }
+            None => meant == capture,
+        });
         let named = match self.field.strip_suffix('*') {
             Some(begin) => field.starts_with(begin),
             None => field == self.field,
         };
-        named && self.test.fits(ours, theirs)
+        meant && named && self.test.fits(ours, theirs)
     }
 }
 
@@ -108,6 +132,16 @@ impl Test {
             Test::OursEmpty => ours.is_empty(),
             Test::TheirsEmpty => theirs.is_empty(),
             Test::Suffix => !ours.is_empty() && theirs.ends_with(ours),
+            Test::More => {
+                let mut rest = ours.split(" | ");
+                theirs.split(" | ").all(|theirs| rest.any(|ours| ours == theirs)) || theirs.is_empty()
+            }
+            Test::Spaces => {
+                let mut both = ours.split(" | ").zip(theirs.split(" | "));
+                ours.split(" | ").count() == theirs.split(" | ").count()
+                    && both.all(|(ours, theirs)| ours == theirs.trim_end())
+            }
+            Test::Exactly(here, there) => ours == here && theirs == there,
             Test::Far => theirs.parse::<f64>().is_ok_and(|seconds| seconds.abs() > 18e9),
             Test::AfterZero => {
                 let (ours, theirs): (Vec<&str>, Vec<&str>) =
@@ -143,4 +177,28 @@ fn beyond(ours: &str, theirs: &str) -> (Vec<String>, Vec<String>) {
             .collect()
     };
     (with(1), with(-1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(line: &str, capture: &str, ours: &str, theirs: &str) -> Verdict {
+        Classes(vec![class(line).expect("a class")]).judge(capture, "dns.name", ours, theirs)
+    }
+
+    #[test]
+    fn a_class_holds_for_the_captures_and_values_it_names() {
+        const EXPLAINED: Verdict = Verdict::Explained;
+        assert_eq!(judge("choice dns.name any why", "a.pcap", "x", "y"), EXPLAINED);
+        assert_eq!(judge("choice dns.name@a.pcap any why", "a.pcap", "x", "y"), EXPLAINED);
+        assert_eq!(judge("choice dns.*@a*.pcap any why", "ab.pcap", "x", "y"), EXPLAINED);
+        assert_eq!(judge("choice dns.name@a.pcap any why", "b.pcap", "x", "y"), Verdict::Unexplained);
+        assert_eq!(judge("gap dns.name more why", "a", "x | y | z", "x | z"), Verdict::Gap);
+        assert_eq!(judge("gap dns.name more why", "a", "x | z", "z | x"), Verdict::Unexplained);
+        assert_eq!(judge("choice dns.name spaces why", "a", "x | y", "x  | y "), EXPLAINED);
+        assert_eq!(judge("tshark dns.name =x/y why", "a", "x", "y"), EXPLAINED);
+        assert_eq!(judge("tshark dns.name =x/y why", "a", "x", "z"), Verdict::Unexplained);
+        assert!(class("choice dns.name any").is_none(), "a class without a reason is none");
+    }
 }

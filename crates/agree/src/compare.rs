@@ -140,6 +140,10 @@ impl<'a> Report<'a> {
             Err(_) if self.lenient.is_some() => return,
             Err(error) => panic!("{name}: {error}"),
         };
+        // tshark counts custom blocks as packets.
+        let before = theirs.len();
+        let theirs: Vec<&Packet> = theirs.iter().filter(|packet| !packet.has("frame.cb_pen")).collect();
+        let is_shifted = theirs.len() < before;
         let mut arena = Arena::new();
         let mut packet = 0;
         while let Ok(Some(item)) = reader.next() {
@@ -148,7 +152,7 @@ impl<'a> Report<'a> {
                     let tree = dissector.dissect(&Meta::of(&record, None), record.bytes, &mut arena);
                     let Some(theirs) = theirs.get(packet) else { break };
                     packet += 1;
-                    self.packet(&name, packet, tree, theirs);
+                    self.packet(&name, packet, tree, theirs, is_shifted);
                 }
                 Item::Secrets { kind, bytes } => {
                     dissector.secrets(kind, bytes);
@@ -195,7 +199,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn packet(&mut self, capture: &str, packet: usize, tree: Tree<'_>, theirs: &Packet) {
+    /// `is_shifted`: their numbers and their first moment are others.
+    fn packet(&mut self, capture: &str, packet: usize, tree: Tree<'_>, theirs: &Packet, is_shifted: bool) {
         let before = self.differences.len();
         let lenient = self.lenient.is_some();
         if lenient && is_beyond_us(&theirs.layers) {
@@ -205,9 +210,9 @@ impl<'a> Report<'a> {
         let mut differ = |field: &str, ours: String, theirs: String| {
             let verdict = match reasons.and_then(|reasons| reasons.judge(capture, field, &ours, &theirs)) {
                 Some(verdict) => verdict,
-                None => {
-                    known.map_or(Verdict::Unexplained, |known| known.classes.judge(field, &ours, &theirs))
-                }
+                None => known.map_or(Verdict::Unexplained, |known| {
+                    known.classes.judge(capture, field, &ours, &theirs)
+                }),
             };
             let (capture, field) = (capture.to_owned(), field.to_owned());
             self.differences.push(Difference { capture, packet, field, ours, theirs, verdict });
@@ -236,6 +241,7 @@ impl<'a> Report<'a> {
             let name = field.def.name;
             if field.def.kind == Kind::Protocol
                 || passes(name)
+                || is_shifted && is_relative(name)
                 || lenient && counts(name)
                 || beyond && is_payload(name)
                 || cut.contains(name)
@@ -250,6 +256,7 @@ impl<'a> Report<'a> {
         }
         for (name, value) in &theirs.fields {
             if passes(name)
+                || is_shifted && is_relative(name)
                 || lenient && counts(name)
                 || name.starts_with("_ws.")
                 || is_alias(name)
@@ -364,6 +371,11 @@ fn passes(name: &str) -> bool {
                 | "frame.time_relative"
                 | "frame.time_delta"
         )
+}
+
+/// What counts from the first packet or the one before.
+fn is_relative(name: &str) -> bool {
+    name == "frame.number" || name.ends_with(".time_relative") || name.ends_with(".time_delta")
 }
 
 /// Numbers of flows: connections within layers that we don't read are counted, too.

@@ -13,6 +13,18 @@ pub struct Packet {
     pub fields: Vec<(String, String)>,
 }
 
+impl Packet {
+    /// The first value of a field.
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it has a field of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, _)| field == name)
+    }
+}
+
 fn run(tshark: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(tshark)
         .args(arguments)

@@ -2,7 +2,7 @@
 
 use crate::classes::Verdict;
 use crate::compare::{Difference, Lenient, Report};
-use crate::pdml;
+use crate::pdml::{self, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -77,20 +77,37 @@ pub fn run<'a>(tshark: &Path, folder: &Path, known: &'a Lenient) -> Report<'a> {
 }
 
 /// Compares one capture. tshark expects HTTP/2 in the clear only where it is told to, so it is told the ports where we
-/// found its beginning: then all that is in it has to agree.
+/// found its beginning: then all that is in it has to agree. What else goes over these ports, such as TLS, it reads as
+/// it does untold.
 fn one<'a>(tshark: &Path, capture: &Path, known: &'a Lenient) -> Result<Report<'a>, String> {
     let mut report = Report::lenient(known);
-    let packets = pdml::read_some(tshark, capture, &BTreeSet::new())?;
-    report.compare(capture, &packets);
-    report.count_in_use(&packets);
+    let untold = pdml::read_some(tshark, capture, &BTreeSet::new())?;
+    report.compare(capture, &untold);
+    report.count_in_use(&untold);
     if report.http2.is_empty() {
         return Ok(report);
     }
     let mut again = Report::lenient(known);
-    let packets = pdml::read_some(tshark, capture, &report.http2)?;
+    let packets = merged(untold, pdml::read_some(tshark, capture, &report.http2)?);
     again.compare(capture, &packets);
     again.count_in_use(&packets);
     Ok(again)
+}
+
+/// Of connections that turn out to be HTTP/2 where tshark was told so, what it says then; of all others what it says
+/// untold.
+fn merged(untold: Vec<Packet>, told: Vec<Packet>) -> Vec<Packet> {
+    let has = |packet: &Packet| packet.layers.split(':').any(|layer| layer == "http2");
+    let pairs = || untold.iter().zip(&told);
+    let gained: BTreeSet<String> = pairs()
+        .filter(|(untold, told)| has(told) && !has(untold))
+        .filter_map(|(_, told)| told.first("tcp.stream").map(str::to_owned))
+        .collect();
+    let choose = |(untold, told): (Packet, Packet)| {
+        let is_gained = told.first("tcp.stream").is_some_and(|stream| gained.contains(stream));
+        if is_gained { told } else { untold }
+    };
+    untold.into_iter().zip(told).map(choose).collect()
 }
 
 /// A line for each field that differs, the most frequent first, each with what most often stands on either side.

@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) ssdp: Recent<(End, End), http::Turns, 256>,
     /// What session descriptions said of ports.
     pub(crate) media: Recent<End, rtp::Announced, 2048>,
+    /// Frames of offers of media: who made them to whom, in which call and with which number.
+    pub(crate) offers: Recent<(End, End, Vec<u8>), u64, 512>,
     /// Templates of NetFlow: who sent them, for which domain, under which number.
     pub(crate) templates: Recent<(IpAddr, u32, u16), netflow::Template, 512>,
     /// Messages of DTLS that are not whole yet.

@@ -299,6 +299,7 @@ impl<'a> Tree<'a> {
     /// `eth:ethertype:ip:tcp`, as `frame.protocols` has it.
     pub fn protocols(&self) -> String {
         use crate::protocols::frame;
+        const ETHERNET: usize = 14;
         let mut words = String::new();
         for (place, protocol) in self.layers().iter().enumerate() {
             if !words.is_empty() {
@@ -306,7 +307,9 @@ impl<'a> Tree<'a> {
             }
             words.push_str(protocol.layer.name);
             let before = place.checked_sub(1).and_then(|place| self.layers().get(place)).copied();
-            if frame::has_ethertype(before, protocol, self.layers().get(place + 1).copied()) {
+            // A frame that ends within its header has none.
+            let is_cut = place == 0 && self.frame.len() < ETHERNET && protocol.layer.name == "eth";
+            if !is_cut && frame::has_ethertype(before, protocol, self.layers().get(place + 1).copied()) {
                 words.push_str(":ethertype");
             }
         }

@@ -1,12 +1,16 @@
 //! BGP (RFC 4271): sessions, capabilities, and routes with their attributes.
 
 mod attributes;
+mod communities;
+mod flowspec;
 
 pub(crate) use attributes::ATTRIBUTES;
+pub(crate) use communities::COMMUNITIES;
+pub(crate) use flowspec::FLOWSPEC;
 
 use super::spoken::{Length, Spoken, Talk};
 use crate::context::Context;
-use crate::cursor::{Cursor, Read, Short};
+use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
 use crate::table::{Layout, Step::*, Tlv, tlvs, walk};
 
@@ -23,6 +27,7 @@ static CAPABILITIES: Names = &[
     (2, "Route refresh capability"),
     (5, "Extended Next Hop Encoding"),
     (6, "BGP Extended Message"),
+    (7, "BGPsec capability"),
     (64, "Graceful Restart capability"),
     (65, "Support for 4-octet AS number capability"),
     (69, "Support for Additional Paths"),
@@ -40,6 +45,7 @@ static ERRORS: Names = &[
     (4, "Hold Timer Expired"),
     (5, "Finite State Machine Error"),
     (6, "Cease"),
+    (7, "CAPABILITY Message Error"),
 ];
 static CEASE: Names = &[
     (1, "Maximum Number of Prefixes Reached"),
@@ -88,6 +94,11 @@ protocol! { BGP "bgp" "BGP" "Border Gateway Protocol";
     CAP_AP_AFI: u16 "bgp.cap.ap.afi" "AFI", names(AFI);
     CAP_AP_SAFI: u8 "bgp.cap.ap.safi" "SAFI", names(SAFI);
     CAP_AP_BOTH: u8 "bgp.cap.ap.sendreceive" "Send/Receive";
+    CAP_SEC: u8 "bgp.cap.bgpsec.flags" "Flag", hex;
+    CAP_SEC_VERSION: u8 "bgp.cap.bgpsec.version" "Version", mask(0xF0);
+    CAP_SEC_SEND: u8 "bgp.cap.bgpsec.sendreceive" "Send/Receive", mask(0x08);
+    CAP_SEC_RESERVED: u8 "bgp.cap.bgpsec.reserved" "Reserved", hex, mask(0x07);
+    CAP_SEC_AFI: u16 "bgp.cap.bgpsec.afi" "AFI", names(AFI);
     CAP_HOST_LEN: u8 "bgp.cap.orf.fqdn.hostname.len" "Hostname Length";
     CAP_HOST: text "bgp.cap.orf.fqdn.hostname" "Hostname";
     CAP_DOMAIN_LEN: u8 "bgp.cap.orf.fqdn.domain_name.len" "Domain Name Length";
@@ -98,6 +109,7 @@ protocol! { BGP "bgp" "BGP" "Border Gateway Protocol";
     MINOR_UPDATE: u8 "bgp.notify.minor_error_update" "Minor error Code (Update Message)";
     MINOR_HOLD: u8 "bgp.notify.minor_error_expired" "Minor error Code (Hold Timer Expired)";
     MINOR_STATE: u8 "bgp.notify.minor_error_state" "Minor error Code (State Machine)";
+    MINOR_CAPABILITY: u8 "bgp.notify.minor_error_capability" "Minor error Code (Capability Message)";
     MINOR_CEASE: u8 "bgp.notify.minor_error_cease" "Minor error Code (Cease)", names(CEASE);
     NOTIFY_DATA: bytes "bgp.notify.minor_data" "Data";
     NOTIFY_LEN: u8 "bgp.notify.communication_length" "BGP Shutdown Communication Length";
@@ -105,6 +117,11 @@ protocol! { BGP "bgp" "BGP" "Border Gateway Protocol";
     REFRESH_AFI: u16 "bgp.route_refresh.afi" "Address family identifier (AFI)", names(AFI);
     REFRESH_SUB: u8 "bgp.route_refresh.subtype" "Subtype";
     REFRESH_SAFI: u8 "bgp.route_refresh.safi" "Subsequent address family identifier (SAFI)", names(SAFI);
+}
+
+/// Whether bytes begin with the marker of a message: nothing else does (RFC 4271 4.1).
+pub(crate) fn is_marked(bytes: &[u8]) -> bool {
+    bytes.len() >= 16 && bytes[..16].iter().all(|byte| *byte == 0xFF)
 }
 
 /// `notes[0]`: how many sides offered four-byte AS numbers: both have to; `notes[1]`: an OPEN was seen.
@@ -148,6 +165,7 @@ static CAPABILITY: Tlv = Tlv {
         (2, &[]),
         (5, &[Each(&[Is(&CAP_ENH_AFI), Is(&CAP_ENH_SAFI), Is(&CAP_ENH_NH)])]),
         (6, &[]),
+        (7, &[Bits(&CAP_SEC, 1, &[&CAP_SEC_VERSION, &CAP_SEC_SEND, &CAP_SEC_RESERVED]), Is(&CAP_SEC_AFI)]),
         (
             64,
             &[
@@ -185,11 +203,31 @@ fn open(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
     }
     let rest = c.take_most(usize::MAX);
     let before = cx.arena.fields.len();
-    let result = cx.within(&OPT, rest, |cx| tlvs(cx, &mut rest.cursor(), &PARAMETERS));
+    let is_long = matches!(rest.bytes, [255, _, _, ..]);
+    let result = cx.within(&OPT, rest, |cx| match is_long {
+        true => long_parameters(cx, rest),
+        false => tlvs(cx, &mut rest.cursor(), &PARAMETERS),
+    });
     if cx.arena.fields.iter().skip(before).any(|field| field.def.is(&CAP_4AS)) {
         talk.notes[0] += 1;
     }
     result
+}
+
+/// Parameters whose lengths have two bytes, behind a type of 255 and the length of all (RFC 9072 2).
+fn long_parameters(cx: &mut Context<'_>, all: Data<'_>) -> Read {
+    let mut c = all.cursor();
+    walk(cx, &mut c, &[Is(&PARAM_TYPE), Wide(&PARAM_LEN, 2)])?;
+    while !c.is_done() {
+        let whole = c.take(3 + usize::from(c.data.u16(c.pos + 1)?))?;
+        cx.within(&PARAM, whole, |cx| {
+            let mut c = whole.cursor();
+            let kind = c.u8(cx, &PARAM_TYPE)?;
+            c.uint(cx, &PARAM_LEN, 2)?;
+            if kind == 2 { capabilities(cx, &mut c) } else { walk(cx, &mut c, &[Rest(&PARAM_UNKNOWN)]) }
+        })?;
+    }
+    Ok(())
 }
 
 fn host(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
@@ -208,7 +246,8 @@ fn capabilities(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 
 fn notification(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let major = c.u8(cx, &MAJOR)?;
-    let minors = [&MINOR, &MINOR_OPEN, &MINOR_UPDATE, &MINOR_HOLD, &MINOR_STATE, &MINOR_CEASE];
+    let minors =
+        [&MINOR, &MINOR_OPEN, &MINOR_UPDATE, &MINOR_HOLD, &MINOR_STATE, &MINOR_CEASE, &MINOR_CAPABILITY];
     let def = minors.get(usize::from(major).wrapping_sub(1)).copied().unwrap_or(&MINOR);
     let minor = c.u8(cx, def)?;
     if c.is_done() {

@@ -1,7 +1,9 @@
 //! DNS (RFC 1035) with EDNS, DNSSEC and SVCB, over UDP and TCP; mDNS (RFC 6762), which differs in two bits.
 
+mod keys;
 mod rdata;
 
+pub(crate) use keys::KEYS;
 pub(crate) use rdata::RDATA;
 
 use crate::context::Context;

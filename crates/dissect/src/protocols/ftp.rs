@@ -48,11 +48,33 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
     } else {
         response(cx, text);
     }
+    announced_later(cx, whole, is_request);
     // The server agrees to TLS (RFC 4217).
     if !is_request && whole.bytes.starts_with(b"234") {
         talk.inner = App::Tls(Box::default());
     }
     Ok(())
+}
+
+/// What the further lines announce counts, too, without being shown.
+fn announced_later(cx: &mut Context<'_>, whole: Data<'_>, is_request: bool) {
+    let (fields, text) = (cx.arena.fields.len(), cx.arena.text.len());
+    let mut rest = whole;
+    let mut first = true;
+    while !rest.is_empty() {
+        let (line, used) = line_or_rest(&rest);
+        rest = rest.from(used);
+        if std::mem::take(&mut first) {
+            continue;
+        }
+        match (is_request, line.bytes.get(..4)) {
+            (true, Some(b"PORT" | b"EPRT")) => request(cx, line),
+            (false, Some(b"227 " | b"229 ")) => response(cx, line),
+            _ => {}
+        }
+    }
+    cx.arena.fields.truncate(fields);
+    cx.arena.text.truncate(text);
 }
 
 fn request(cx: &mut Context<'_>, text: Data<'_>) {
@@ -157,3 +179,6 @@ pub(crate) fn transfer(cx: &mut Context<'_>, bytes: Data<'_>) {
         super::media::lines(cx, bytes);
     }
 }
+
+#[cfg(test)]
+mod tests;

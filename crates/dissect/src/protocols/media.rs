@@ -76,6 +76,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     let protocol = match (layer_of(kind), kind) {
         (Some(protocol), _) => protocol,
         (None, "application/dns-message") => return super::dns::datagram(cx, data, false),
+        (None, "message/rfc822") => return super::imf::dissect(cx, data),
         (None, "application/grpc-web" | "application/grpc-web+proto") => {
             return super::grpc::body(cx, data, None, &super::grpc::Form::default());
         }

@@ -2,8 +2,8 @@
 
 use super::spoken::{self, Spoken, Talk};
 use super::{
-    classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip, snmp,
-    socks, stun, syslog, tls, tunnel, websocket, wireguard,
+    bgp, classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip,
+    snmp, socks, stun, syslog, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -46,8 +46,7 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
     }
     if !cx.state.media.is_empty() {
         let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-        let announced = [cx.state.media.get(&to), cx.state.media.get(&from)];
-        if let Some(announced) = announced.into_iter().flatten().min_by_key(|one| one.frame) {
+        if let Some(announced) = cx.state.media.get(&to).or_else(|| cx.state.media.get(&from)) {
             return rtp::dissect(cx, payload, announced);
         }
     }
@@ -65,7 +64,9 @@ fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
     if first.is_some() && by_port(cx, payload) {
         return;
     }
-    if wireguard::looks_like(payload.bytes) {
+    if [low, high].contains(&5060) && sip::is_message(payload.bytes) {
+        sip::datagram(cx, payload);
+    } else if wireguard::looks_like(payload.bytes) {
         wireguard::dissect(cx, payload);
     } else if stun::looks_like(payload.bytes) && stun::datagram(cx, payload) {
         // It is shown.
@@ -209,6 +210,8 @@ pub(crate) fn is_http(port: u16) -> bool {
 /// Who a port belongs to. The smaller one is asked first, as in Wireshark.
 fn app_by_port(low: u16, high: u16, bytes: &[u8]) -> Option<App> {
     [low, high].into_iter().find_map(|port| match port {
+        // BGP of routers that choose low ports is no file.
+        20 if high == 179 && bgp::is_marked(bytes) => None,
         20 => Some(App::File),
         53 | 5353 => Some(App::Dns),
         port if is_http(port) => Some(App::Http(Box::default())),
@@ -247,6 +250,18 @@ pub(crate) fn negotiated(alpn: &[u8]) -> App {
         b"dot" => App::Dns,
         _ => App::Unknown,
     }
+}
+
+/// Shows the layer of a tunnel that a segment goes through, whatever becomes of what it carries.
+pub(crate) fn tunnel(cx: &mut Context<'_>, bytes: Data<'_>) {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    let mut app = std::mem::take(&mut cx.state.tcp.flow(ends.0, ends.1).app);
+    if let App::Spoken(spoken, talk) = &mut app
+        && socks::behind(spoken, talk).is_some()
+    {
+        socks::tunnel(cx, talk, bytes);
+    }
+    cx.state.tcp.flow(ends.0, ends.1).app = app;
 }
 
 /// Hands the next bytes of a TCP stream on. Gives how many were used; what is left waits for more.
@@ -297,9 +312,19 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             bytes.len()
         }
         App::Tls(session) if tls::accepts(bytes.bytes) => tls::stream(cx, session, side, bytes),
-        App::Tls(_) => {
-            data::show(cx, bytes);
-            bytes.len()
+        App::Tls(session) => {
+            let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+            match spoken::of_port(low).or_else(|| spoken::of_port(high)) {
+                // It was agreed upon and did not begin: a capture with TLS taken out.
+                Some(spoken) if session.is_new() => {
+                    *app = App::Spoken(spoken, Box::default());
+                    speak(cx, app, side, bytes, one)
+                }
+                _ => {
+                    data::show(cx, bytes);
+                    bytes.len()
+                }
+            }
         }
         App::Http(session) => {
             let used = http::stream(cx, session, side, bytes);
@@ -316,7 +341,7 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             bytes.len()
         }
         App::Spoken(spoken, talk) => {
-            let used = match socks::behind(cx, spoken, talk, bytes) {
+            let used = match socks::behind(spoken, talk) {
                 Some(port) => {
                     let own = (cx.src_port, cx.dst_port);
                     let to_server = spoken.ports.contains(&cx.dst_port);

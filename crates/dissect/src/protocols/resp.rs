@@ -51,7 +51,13 @@ fn total(bytes: &[u8]) -> Length {
 }
 
 fn number(text: &[u8]) -> i64 {
-    std::str::from_utf8(text.trim_ascii()).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    match std::str::from_utf8(text.trim_ascii()).unwrap_or_default().parse::<i64>() {
+        Ok(number) => number,
+        Err(error) if *error.kind() == PosOverflow => i64::MAX,
+        Err(error) if *error.kind() == NegOverflow => i64::MIN,
+        Err(_) => 0,
+    }
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
@@ -111,5 +117,7 @@ mod tests {
         assert_eq!(total(b"*2\r\n\n+OK\r\n"), Length::Whole(10));
         assert_eq!(total(b"\n"), Length::Whole(1));
         assert_eq!(total(b"*1\r\n$3\r\nabc"), Length::Whole(13));
+        assert_eq!(number(b"99999999999999999999"), i64::MAX);
+        assert_eq!(number(b"-99999999999999999999"), i64::MIN);
     }
 }

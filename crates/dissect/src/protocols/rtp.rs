@@ -142,7 +142,7 @@ protocol! { RTCP "rtcp" "RTCP" "Real-time Transport Control Protocol";
 /// What a session description says of a port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announced {
-    /// The frame that said it.
+    /// The frame that said it first.
     pub(crate) frame: u64,
     pub(crate) is_control: bool,
     /// The payload type of telephone events; 0: none.
@@ -237,11 +237,23 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     })
 }
 
-/// Whether a datagram between odd ports is a report.
+/// Whether a datagram is a report: on the odd ports that are reports' own its first bytes tell, elsewhere the lengths of
+/// all reports in it have to fit, too, since much that is encrypted begins alike.
 pub(crate) fn looks_like_control(cx: &Context<'_>, bytes: &[u8]) -> bool {
-    cx.src_port & cx.dst_port & 1 == 1
-        && matches!(bytes, [first, 200 | 201 | 203 | 204 | 206, ..] if first >> 6 == 2)
-        && bytes.len().is_multiple_of(4)
+    let begins = matches!(bytes, [first, 200 | 201 | 203 | 204 | 206, ..] if first >> 6 == 2);
+    begins && bytes.len().is_multiple_of(4) && (cx.src_port & cx.dst_port & 1 == 1 || fits(bytes))
+}
+
+/// Whether the bytes are reports, one behind the other, and nothing else.
+fn fits(mut bytes: &[u8]) -> bool {
+    while let [first, kind, high, low, ..] = bytes {
+        let len = (usize::from(u16::from_be_bytes([*high, *low])) + 1) * 4;
+        match bytes.get(len..) {
+            Some(rest) if first >> 6 == 2 && (192..=210).contains(kind) => bytes = rest,
+            _ => return false,
+        }
+    }
+    bytes.is_empty()
 }
 
 /// A compound of reports; each is shown for itself.
@@ -252,7 +264,7 @@ pub(crate) fn control(cx: &mut Context<'_>, packet: Data<'_>, announced: Option<
         let one = packet.from(at).first(len);
         at += one.len();
         // What follows may be no report: a check sum, or what was encrypted.
-        let is_foreign = !matches!(packet.bytes.get(at + 1), None | Some(192..=213));
+        let is_foreign = !matches!(packet.bytes.get(at + 1), None | Some(192..=210));
         let is_last = packet.len() - at < 4 || is_foreign;
         let whole = (at == packet.len() || is_foreign) && one.len() == len;
         let read = |cx: &mut Context<'_>, c: &mut Cursor<'_>| {
@@ -284,15 +296,22 @@ fn report(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         206 => &C_PSFB_TYPE,
         _ => &C_REPORTS,
     };
-    let count = c.parts(cx, 1, &[&C_VERSION, &C_PADDING, count_def])? & 31;
+    const EXTENDED: u8 = 207;
+    let parts = [&C_VERSION, &C_PADDING, count_def];
+    let count = c.parts(cx, 1, if kind == EXTENDED { &parts[..2] } else { &parts })? & 31;
     walk(cx, c, &[Is(&C_TYPE), Is(&C_LENGTH)])?;
+    if kind == EXTENDED && c.data.len() < 4 * (usize::from(c.data.u16(2)?) + 1) {
+        return Err(Short);
+    }
     match kind {
         200 => {
             c.u32(cx, &C_SENDER)?;
             let (high, low) = (c.data.u32(c.pos)?, c.data.u32(c.pos + 4)?);
             walk(cx, c, &[Is(&C_NTP_HIGH), Is(&C_NTP_LOW)])?;
-            let nanos =
-                (i64::from(high) - 2_208_988_800) * 1_000_000_000 + ((i64::from(low) * 1_000_000_000) >> 32);
+            // Numbers without their highest bit count from 2036 on (RFC 4330 3).
+            let era = if high >> 31 == 0 { 1 << 32 } else { 0 };
+            let seconds = i64::from(high) + era - 2_208_988_800;
+            let nanos = seconds * 1_000_000_000 + ((i64::from(low) * 1_000_000_000) >> 32);
             cx.add(&C_NTP, c.data, c.pos - 8, 8, nanos as u64);
             walk(cx, c, &[Is(&C_RTP_TIME), Is(&C_PACKETS), Is(&C_OCTETS)])?;
             (0..count).try_for_each(|_| block(cx, c))
@@ -302,7 +321,11 @@ fn report(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             (0..count).try_for_each(|_| block(cx, c))
         }
         202 => (0..count).try_for_each(|_| description(cx, c)),
-        203 => (0..count).try_for_each(|_| c.u32(cx, &C_SSRC).map(drop)),
+        203 => {
+            (0..count).try_for_each(|_| c.u32(cx, &C_SSRC).map(drop))?;
+            // Why, if it says so.
+            if c.is_done() { Ok(()) } else { words(cx, c) }
+        }
         204 => walk(cx, c, &[Is(&C_SSRC), Bytes(&C_APP_NAME, 4), Rest(&C_APP_DATA)]),
         205 => {
             walk(cx, c, &[Is(&C_SENDER), Is(&C_MEDIA)])?;
@@ -334,11 +357,17 @@ fn description(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             c.take_most(used.next_multiple_of(4) - used);
             return Ok(());
         }
-        let len = c.uint(cx, &C_ITEM_LENGTH, 1)?;
-        if len > 0 {
-            c.bytes(cx, &C_ITEM_TEXT, usize::try_from(len).map_err(|_| Short)?)?;
-        }
+        words(cx, c)?;
     }
+}
+
+/// Characters behind their number.
+fn words(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    let len = c.uint(cx, &C_ITEM_LENGTH, 1)?;
+    if len > 0 {
+        c.bytes(cx, &C_ITEM_TEXT, usize::try_from(len).map_err(|_| Short)?)?;
+    }
+    Ok(())
 }
 
 /// A lost packet, and which of the sixteen behind it are lost, too.

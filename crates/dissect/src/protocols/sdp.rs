@@ -57,6 +57,8 @@ struct Session {
     address: Option<IpAddr>,
     port: Option<u16>,
     events: u8,
+    /// The frame that counts as the one that announced it.
+    frame: u64,
     /// A medium is being described; before, what is said is about all of them.
     in_media: bool,
 }
@@ -64,21 +66,21 @@ struct Session {
 impl Session {
     /// Remembers a port with its even-odd pair once its part of the description ends.
     fn announce(&mut self, cx: &mut Context<'_>) {
-        if let (Some(address), Some(port)) = (self.address, self.port.take()) {
-            let one = Announced { frame: cx.number, is_control: false, event_type: self.events };
+        if let (Some(address), Some(port), false) = (self.address, self.port.take(), cx.is_quoted) {
+            let one = Announced { frame: self.frame, is_control: false, event_type: self.events };
             cx.state.media.insert((address, port), one);
             cx.state.media.insert((address, port.wrapping_add(1)), Announced { is_control: true, ..one });
         }
     }
 }
 
-/// A description, as a layer.
-pub(super) fn dissect(cx: &mut Context<'_>, body: Data<'_>) {
-    cx.layer(&SDP, body, description);
+/// A description, as a layer; `frame` counts as the one that announced what it describes.
+pub(super) fn dissect(cx: &mut Context<'_>, body: Data<'_>, frame: u64) {
+    cx.layer(&SDP, body, |cx, c| description(cx, c, frame));
 }
 
-fn description(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let mut session = Session::default();
+fn description(cx: &mut Context<'_>, c: &mut Cursor<'_>, frame: u64) -> Read {
+    let mut session = Session { frame, ..Session::default() };
     while let Some((text, used)) = line(&c.rest()) {
         let value = text.from(2);
         let whole = |cx: &mut Context<'_>, def: &'static FieldDef| cx.add(def, value, 0, value.len(), 0);

@@ -87,11 +87,13 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
 fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let whole = c.data;
     let Some((first, used)) = line(&whole) else { return c.skip(c.left()) };
+    let mut status = 0;
     if first.bytes.starts_with(b"SIP/") {
         cx.add(&STATUS_LINE, first, 0, first.len(), 0);
         let code = first.from(8);
         cx.depth += 1;
-        cx.add(&STATUS_CODE, code, 0, 3.min(code.len()), digits(code.bytes));
+        status = digits(code.bytes);
+        cx.add(&STATUS_CODE, code, 0, 3.min(code.len()), status);
         cx.depth -= 1;
     } else {
         cx.add(&REQUEST_LINE, first, 0, first.len(), 0);
@@ -100,7 +102,7 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         cx.depth -= 1;
     }
     c.skip(used)?;
-    let mut kind: &[u8] = b"";
+    let (mut kind, mut call, mut sequence): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
     let end = whole.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(whole.len(), |at| at + 2);
     let open = cx.open(&HEADER, whole.from(used), 0, 0);
     while c.pos < end {
@@ -110,6 +112,14 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             break;
         }
         let (name, value) = split(text, b':');
+        let is = |long: &[u8], short: &[u8]| {
+            [long, short].iter().any(|known| name.bytes.trim_ascii().eq_ignore_ascii_case(known))
+        };
+        if is(b"call-id", b"i") {
+            call = value.bytes.trim_ascii();
+        } else if is(b"cseq", b"cseq") {
+            sequence = value.bytes.trim_ascii();
+        }
         if name.bytes.eq_ignore_ascii_case(b"content-type") || name.bytes.eq_ignore_ascii_case(b"c") {
             kind = value.bytes.trim_ascii();
         }
@@ -122,7 +132,8 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.pos = whole.len() - body.len();
     if !body.is_empty() {
         if kind.starts_with(b"application/sdp") {
-            sdp::dissect(cx, body);
+            let frame = announced_in(cx, status, call, sequence);
+            sdp::dissect(cx, body, frame);
         } else if !kind.is_empty() {
             media::dissect(cx, kind, body);
         }
@@ -138,4 +149,25 @@ fn request(cx: &mut Context<'_>, first: Data<'_>) {
     cx.depth += 1;
     headers::uri_parts(cx, uri, &URI_USER, &URI_HOST, &URI_PORT);
     cx.depth -= 1;
+}
+
+/// The frame that counts as the one that announced media: of a request sent again the first, of the answer that accepts
+/// the request's, as in Wireshark.
+fn announced_in(cx: &mut Context<'_>, code: u64, call: &[u8], sequence: &[u8]) -> u64 {
+    let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    const WORDS_MAX: usize = 256;
+    let mut words = [call, sequence].concat();
+    words.truncate(WORDS_MAX);
+    match code {
+        _ if cx.is_quoted => cx.number,
+        0 => match cx.state.offers.get(&(from, to, words.clone())) {
+            Some(first) => first,
+            None => {
+                cx.state.offers.insert((from, to, words), cx.number);
+                cx.number
+            }
+        },
+        200..=299 => cx.state.offers.get(&(to, from, words)).unwrap_or(cx.number),
+        _ => cx.number,
+    }
 }

@@ -40,6 +40,8 @@ const CHUNK: u32 = 6;
 /// AUTH LOGIN: the next lines are name and password.
 const NAME: u32 = 3;
 const SECRET: u32 = 4;
+/// AUTH PLAIN: the next line is both (RFC 4616).
+const BOTH: u32 = 7;
 /// STARTTLS was asked for.
 const TLS_ASKED: u32 = 5;
 
@@ -85,6 +87,11 @@ fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize)
             }
             SECRET => {
                 cx.add(&PASSWORD, text, 0, text.len(), 0);
+                talk.phase[side] = COMMANDS;
+                continue;
+            }
+            BOTH => {
+                cx.add(&USER_PASSWORD, text, 0, text.len(), 0);
                 talk.phase[side] = COMMANDS;
                 continue;
             }
@@ -136,9 +143,13 @@ fn command(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk, side: usize) {
         } else {
             talk.phase[side] = NAME;
         }
-    } else if long(b"AUTH PLAIN ") {
-        let both = text.from(11);
-        cx.add(&USER_PASSWORD, both, 0, both.len(), 0);
+    } else if long(b"AUTH PLAIN") {
+        if text.len() > 11 {
+            let both = text.from(11);
+            cx.add(&USER_PASSWORD, both, 0, both.len(), 0);
+        } else {
+            talk.phase[side] = BOTH;
+        }
     }
 }
 
@@ -150,15 +161,13 @@ fn response(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, client: usiz
     while !rest.is_empty() {
         let (text, used) = line_or_rest(&rest);
         let is_code = text.len() >= 3 && text.bytes[..3].iter().all(u8::is_ascii_digit);
-        if !goes_on {
+        if !goes_on && is_code {
             // A reply ends with the line that has no hyphen behind its code; another may follow (RFC 2920).
             cx.add(&RESPONSE_LINE, rest, 0, used, 0);
-            if is_code {
-                code = digits(&text.bytes[..3]);
-                cx.depth += 1;
-                cx.add(&CODE, text, 0, 3, code);
-                cx.depth -= 1;
-            }
+            code = digits(&text.bytes[..3]);
+            cx.depth += 1;
+            cx.add(&CODE, text, 0, 3, code);
+            cx.depth -= 1;
         }
         if is_code && text.len() > 4 {
             let parameter = text.from(4);

@@ -178,11 +178,13 @@ pub(crate) fn is(spoken: &Spoken) -> bool {
     std::ptr::eq(spoken, &SPOKEN)
 }
 
-/// Whether client and far end speak to each other by now; if so, a layer says through what. Gives the far end's port.
-pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, bytes: Data<'_>) -> Option<u16> {
-    if !is(spoken) || talk.phase[0] != THROUGH {
-        return None;
-    }
+/// Whether client and far end speak to each other by now; gives the far end's port.
+pub(crate) fn behind(spoken: &Spoken, talk: &Talk) -> Option<u16> {
+    (is(spoken) && talk.phase[0] == THROUGH).then_some(talk.notes[3] as u16)
+}
+
+/// Says of a segment between client and far end through what it goes.
+pub(crate) fn tunnel(cx: &mut Context<'_>, talk: &mut Talk, bytes: Data<'_>) {
     // The connection behind the proxy is one of its own, with a number of its own.
     if std::mem::replace(&mut talk.phase[1], 1) == 0 {
         cx.state.tcp.skip_number();
@@ -207,5 +209,4 @@ pub(crate) fn behind(cx: &mut Context<'_>, spoken: &Spoken, talk: &mut Talk, byt
         }
         Ok(())
     });
-    Some(talk.notes[3] as u16)
 }

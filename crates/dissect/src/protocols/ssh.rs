@@ -72,53 +72,99 @@ protocol! { SSH "ssh" "SSH" "SSH Protocol";
     DIRECTION: bool "ssh.direction" "Direction";
 }
 
-/// `phase`: for each side what it sends next.
+/// `phase`: for each side what it sends next. `notes[0]`: which version both speak, 0 if nobody said so yet; `notes[1]` and
+/// `notes[2]`: the frame in which a side named itself; `notes[3]`: which sides began an exchange, as bits.
 pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &SSH, ports: &[22, 29418], eager: true, begins: None, length, show };
 
-const VERSION: u32 = 0;
-const EXCHANGE: u32 = 1;
-const ENCRYPTED: u32 = 2;
+const EXCHANGE: u32 = 0;
+const ENCRYPTED: u32 = 1;
 /// Version 1: the first packet of a side is not sealed, the others are.
-const OLD: u32 = 3;
-const OLD_SEALED: u32 = 4;
+const OLD_SEALED: u32 = 2;
 
 /// A packet of the key exchange is not longer.
 const PACKET_MAX: usize = 256 << 10;
 
-fn length(_: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
-    match talk.phase[side] {
-        VERSION => match bytes.iter().position(|byte| *byte == b'\n') {
-            Some(end) => Length::Whole(end + 1),
-            None if bytes.len() > 512 => Length::Foreign,
-            None => Length::More,
-        },
-        // All packets of the exchange that came together are one message, as in Wireshark.
-        EXCHANGE => {
-            let mut at = 0;
-            while let Some(header) = bytes.get(at..at + 6) {
-                let len = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
-                if len > PACKET_MAX {
-                    return Length::Whole(bytes.len());
-                }
-                if bytes.len() < at + len + 4 {
-                    return if at == 0 { Length::Whole(len + 4) } else { Length::Whole(at) };
-                }
-                at += len + 4;
-                if header[5] == 21 {
-                    return Length::Whole(bytes.len());
-                }
+/// All that came together is one message, as in Wireshark, up to the packet that is not whole yet.
+fn length(cx: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
+    let mut at = 0;
+    let mut version = talk.notes[0];
+    let mut phase = talk.phase[side];
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let next = if names_itself(cx, talk, side, rest) {
+            version = version_of(version, cx, rest);
+            match rest.iter().position(|byte| *byte == b'\n') {
+                Some(end) => Length::Whole(end + 1),
+                None if rest.len() > 512 => Length::Whole(rest.len()),
+                None => Length::More,
             }
-            if at > 0 { Length::Whole(at) } else { Length::More }
+        } else {
+            match (version, phase) {
+                (1, _) => old_length(rest),
+                (2, EXCHANGE) => packet_length(rest),
+                (0, EXCHANGE) if begins_exchange(talk, side, rest) => packet_length(rest),
+                _ => Length::Whole(rest.len()),
+            }
+        };
+        match next {
+            Length::Whole(len) if len <= rest.len() => {
+                if phase == EXCHANGE && version != 1 && rest.get(5) == Some(&NEW_KEYS) {
+                    phase = ENCRYPTED;
+                }
+                at += len;
+            }
+            next if at == 0 => return next,
+            _ => break,
         }
-        OLD | OLD_SEALED => match bytes.first_chunk() {
-            Some(len) => match u32::from_be_bytes(*len) as usize {
-                len if len >= 0xFFFF => Length::Whole(bytes.len()),
-                len => Length::Whole(4 + old_padding(len) + len),
-            },
-            None => Length::More,
+    }
+    Length::Whole(at)
+}
+
+const NEW_KEYS: u8 = 21;
+const EXCHANGE_BEGINS: u8 = 20;
+
+/// Whether a side says here what it is; it does so in one frame only.
+fn names_itself(cx: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> bool {
+    bytes.len() >= 4
+        && bytes[..4].eq_ignore_ascii_case(b"SSH-")
+        && matches!(talk.notes[1 + side], frame if frame == 0 || frame == cx.number)
+}
+
+/// The version that is spoken after a side has said what it is. The client decides (RFC 4253 5); as long as it was not
+/// heard, nobody does.
+fn version_of(known: u64, cx: &Context<'_>, line: &[u8]) -> u64 {
+    let is = |words: &[u8]| line.get(..words.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(words));
+    match SPOKEN.ports.contains(&cx.src_port) {
+        true => known,
+        false if is(b"SSH-2.") || is(b"SSH-1.99-") => 2,
+        false if is(b"SSH-1.") => 1,
+        false => known,
+    }
+}
+
+/// Whether these bytes are a key exchange's first packet, of a side that has said what it is.
+fn begins_exchange(talk: &Talk, side: usize, bytes: &[u8]) -> bool {
+    talk.notes[1 + side] != 0 && bytes.get(5) == Some(&EXCHANGE_BEGINS)
+}
+
+fn packet_length(bytes: &[u8]) -> Length {
+    match bytes.first_chunk() {
+        Some(len) => match u32::from_be_bytes(*len) as usize {
+            len if len > PACKET_MAX => Length::Whole(bytes.len()),
+            len => Length::Whole(len + 4),
         },
-        _ => Length::Whole(bytes.len()),
+        None => Length::More,
+    }
+}
+
+fn old_length(bytes: &[u8]) -> Length {
+    match bytes.first_chunk() {
+        Some(len) => match u32::from_be_bytes(*len) as usize {
+            len if len >= 0xFFFF => Length::Whole(bytes.len()),
+            len => Length::Whole(4 + old_padding(len) + len),
+        },
+        None => Length::More,
     }
 }
 
@@ -138,7 +184,7 @@ fn old_packet(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: u
     cx.add(&PADDING_LENGTH, c.data, c.pos, padding, padding as u64);
     c.skip(padding)?;
     let mut payload = c.take(len.min(c.left()))?.cursor();
-    if std::mem::replace(&mut talk.phase[side], OLD_SEALED) == OLD {
+    if std::mem::replace(&mut talk.phase[side], OLD_SEALED) == EXCHANGE {
         payload.u8(cx, &OLD_MESSAGE)?;
     }
     payload.all(cx, &PAYLOAD);
@@ -154,29 +200,23 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) 
 
 fn packets(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
     while !c.is_done() {
-        match talk.phase[side] {
-            VERSION => {
-                let rest = c.rest();
-                let (text, used) = line_or_rest(&rest);
-                cx.add(&PROTOCOL, text, 0, text.len(), 0);
-                c.skip(used)?;
-                // If one side has nothing but version 1, both speak it (RFC 4253 5).
-                if text.bytes.starts_with(b"SSH-1.") && !text.bytes.starts_with(b"SSH-1.99") {
-                    talk.notes[0] = 1;
-                }
-                if text.bytes.starts_with(b"SSH-") {
-                    talk.phase[side] = EXCHANGE;
-                }
-                if talk.notes[0] == 1 {
-                    talk.phase.iter_mut().filter(|phase| **phase == EXCHANGE).for_each(|phase| *phase = OLD);
-                }
-            }
-            EXCHANGE => {
+        let rest = c.rest();
+        if names_itself(cx, talk, side, rest.bytes) {
+            let (text, used) = line_or_rest(&rest);
+            cx.add(&PROTOCOL, text, 0, text.len(), 0);
+            c.skip(used)?;
+            talk.notes[0] = version_of(talk.notes[0], cx, text.bytes);
+            talk.notes[1 + side] = cx.number;
+            continue;
+        }
+        match (talk.notes[0], talk.phase[side]) {
+            (1, _) => old_packet(cx, c, talk, side)?,
+            (0, EXCHANGE) if !begins_exchange(talk, side, rest.bytes) => c.skip(c.left())?,
+            (_, EXCHANGE) => {
                 let len = c.data.u32(c.pos)? as usize;
                 let packet = c.take(len.saturating_add(4))?;
                 self::packet(cx, packet, talk, side)?;
             }
-            OLD | OLD_SEALED => old_packet(cx, c, talk, side)?,
             _ => c.skip(c.left())?,
         }
     }
@@ -190,9 +230,16 @@ fn packet(cx: &mut Context<'_>, packet: Data<'_>, talk: &mut Talk, side: usize) 
     let payload = c.take(packet.len().saturating_sub(5 + padding))?;
     let mut inside = payload.cursor();
     match inside.u8(cx, &MESSAGE)? {
-        20 => algorithms(cx, &mut inside)?,
-        21 => talk.phase[side] = ENCRYPTED,
-        _ => {}
+        EXCHANGE_BEGINS => {
+            talk.notes[3] |= 1 << side;
+            algorithms(cx, &mut inside)?;
+        }
+        NEW_KEYS => talk.phase[side] = ENCRYPTED,
+        30 | 31 => {}
+        // Messages of a group exchange, if both have said that they can do one.
+        32..=39 if talk.notes[3] == 3 => {}
+        _ if inside.is_done() => {}
+        _ => drop(inside.all(cx, &PAYLOAD)),
     }
     c.all(cx, &PADDING);
     Ok(())

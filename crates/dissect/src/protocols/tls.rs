@@ -301,7 +301,9 @@ fn sealed(
 
 /// What is spoken inside of TLS on a port that says so.
 fn name_of_port(port: u16) -> Option<&'static str> {
-    static NAMES: [(u16, &str); 18] = [
+    static NAMES: [(u16, &str); 20] = [
+        (389, "Lightweight Directory Access Protocol"),
+        (5222, "XMPP Protocol"),
         (21, "File Transfer Protocol (FTP)"),
         (110, "Post Office Protocol"),
         (143, "Internet Message Access Protocol"),

@@ -379,7 +379,8 @@ fn analyse(fwd: &mut Side, rev: &mut Side, s: &Segment<'_>, first_rtt: Option<u6
         fwd.unacked.push(Unacked { frame: s.number, time: s.time, seq: s.seq, next });
     }
     let is_probe = flags.has(Flags::ZERO_WINDOW_PROBE);
-    if (gt(next, fwd.next_seq) || !fwd.has_next) && !is_probe {
+    // A reset that answers a SYN has the number 0 (RFC 9293 3.10.7.1), which is no beginning.
+    if (gt(next, fwd.next_seq) || !fwd.has_next || fwd.next_seq == 0) && !is_probe {
         (fwd.next_seq, fwd.has_next, fwd.next_frame, fwd.next_time) = (next, true, s.number, s.time);
     }
     if (s.seq == fwd.max_to_ack || !fwd.has_max) && !is_probe {

@@ -1,8 +1,8 @@
 //! BGP's UPDATE: prefixes, and what is said of them.
 
-use super::{AFI, SAFI};
+use super::{AFI, SAFI, communities, flowspec};
 use crate::context::Context;
-use crate::cursor::{Cursor, Read, Short};
+use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
 use crate::table::{Step::*, walk};
 
@@ -24,7 +24,9 @@ static CODES: Names = &[
     (17, "AS4_PATH"),
     (18, "AS4_AGGREGATOR"),
     (32, "LARGE_COMMUNITY"),
+    (128, "ATTR_SET"),
 ];
+pub(super) static RD_TYPES: Names = &[(0, "2-Octet AS"), (1, "IPv4"), (2, "4-Octet AS")];
 static SEGMENTS: Names =
     &[(1, "AS_SET"), (2, "AS_SEQUENCE"), (3, "AS_CONFED_SEQUENCE"), (4, "AS_CONFED_SET")];
 
@@ -54,11 +56,6 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     LOCAL_PREF: u32 "bgp.update.path_attribute.local_pref" "Local preference";
     AGGREGATOR_AS: u32 "bgp.update.path_attribute.aggregator_as" "Aggregator AS";
     AGGREGATOR: ipv4 "bgp.update.path_attribute.aggregator_origin" "Aggregator origin";
-    COMMUNITIES: none "bgp.update.path_attribute.communities" "Communities";
-    COMMUNITY: none "bgp.update.path_attribute.community" "Community";
-    WELL_KNOWN: u32 "bgp.update.path_attribute.community_wellknown" "Community Well-known", hex;
-    COMMUNITY_AS: u16 "bgp.update.path_attribute.community_as" "Community AS";
-    COMMUNITY_VALUE: u16 "bgp.update.path_attribute.community_value" "Community value";
     ORIGINATOR: ipv4 "bgp.update.path_attribute.originator_id" "Originator identifier";
     CLUSTER_LIST: none "bgp.path_attribute.cluster_list" "Cluster List";
     CLUSTER: ipv4 "bgp.path_attribute.cluster_id" "Cluster ID";
@@ -77,23 +74,6 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     UNREACH: none "bgp.update.path_attribute.mp_unreach_nlri" "Withdrawn Routes";
     UNREACH_PREFIX4: ipv4 "bgp.mp_unreach_nlri_ipv4_prefix" "MP Unreach NLRI IPv4 prefix";
     UNREACH_PREFIX6: ipv6 "bgp.mp_unreach_nlri_ipv6_prefix" "MP Unreach NLRI IPv6 prefix";
-    EXT_COMMUNITIES: none "bgp.ext_communities" "Extended communities";
-    EXT_COMMUNITY: none "bgp.ext_community" "Extended community";
-    EXT_TYPE: u8 "bgp.ext_com.type" "Type", hex;
-    EXT_AUTHORITY: bool "bgp.ext_com.type.auth" "IANA Authority", mask(0x80);
-    EXT_TRANSITIVE: bool "bgp.ext_com.type.tran" "Transitive across ASes", mask(0x40);
-    EXT_SUB_AS2: u8 "bgp.ext_com.stype_tr_as2" "Subtype (AS2)", hex;
-    EXT_SUB_AS4: u8 "bgp.ext_com.stype_tr_as4" "Subtype (AS4)", hex;
-    EXT_SUB_IP4: u8 "bgp.ext_com.stype_tr_IP4" "Subtype (IPv4)", hex;
-    EXT_AS2: u16 "bgp.ext_com.value_as2" "2-Octet AS";
-    EXT_AS4: u32 "bgp.ext_com.value_as4" "4-Octet AS";
-    EXT_IP4: ipv4 "bgp.ext_com.value_IP4" "IPv4 address";
-    EXT_AN2: u16 "bgp.ext_com.value_an2" "2-Octet AN";
-    EXT_AN4: u32 "bgp.ext_com.value_an4" "4-Octet AN";
-    LARGE: none "bgp.large_communities" "Large communities";
-    LARGE_GA: u32 "bgp.large_communities.ga" "Global Administrator";
-    LARGE_1: u32 "bgp.large_communities.ldp1" "Local Data Part 1";
-    LARGE_2: u32 "bgp.large_communities.ldp2" "Local Data Part 2";
     REACH_RD: text "bgp.update.path_attribute.mp_reach_nlri.next_hop.rd" "Route Distinguisher";
     LABELS: text "bgp.label_stack" "Label Stack";
     RD: text "bgp.rd" "Route Distinguisher";
@@ -103,6 +83,7 @@ protocol! { ATTRIBUTES "bgp" "BGP" "Border Gateway Protocol";
     AIGP_TYPE: u8 "bgp.update.attribute.aigp.type" "AIGP attribute type";
     AIGP_LEN: u16 "bgp.update.attribute.aigp.length" "AIGP TLV length";
     AIGP_METRIC: u64 "bgp.update.attribute.aigp.accu_igp_metric" "AIGP Accumulated IGP Metric";
+    SET_ORIGIN: u32 "bgp.update.path_attribute.attr_set.origin_as" "Origin AS";
     NLRI: none "bgp.update.nlri" "Network Layer Reachability Information (NLRI)";
     PATH_ID: u32 "bgp.nlri_path_id" "NLRI path id";
     PREFIX_LEN: u8 "bgp.prefix_length" "Prefix length";
@@ -120,17 +101,7 @@ pub(super) fn update(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Re
     let len = usize::from(c.u16(cx, &ATTRS_LEN)?);
     let attributes = c.take(len)?;
     if len > 0 {
-        cx.within(&ATTRS, attributes, |cx| {
-            let mut c = attributes.cursor();
-            while !c.is_done() {
-                let header = if c.peek()? & 0x10 == 0 { 3 } else { 4 };
-                let long =
-                    if header == 4 { c.data.u16(c.pos + 2)? } else { u16::from(c.data.u8(c.pos + 2)?) };
-                let whole = c.take(header + usize::from(long))?;
-                cx.within(&ATTR, whole, |cx| attribute(cx, &mut whole.cursor(), four))?;
-            }
-            Ok(())
-        })?;
+        cx.within(&ATTRS, attributes, |cx| list(cx, attributes, four, 0))?;
     }
     if c.is_done() {
         return Ok(());
@@ -139,12 +110,27 @@ pub(super) fn update(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Re
     cx.within(&NLRI, rest, |cx| prefixes(cx, &mut rest.cursor(), &NLRI_PREFIX, &REACH_PREFIX6, false))
 }
 
-fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
+/// Attributes until the bytes end; `depth`: 1 within a customer's set, which has none of its own.
+fn list(cx: &mut Context<'_>, attributes: Data<'_>, four: bool, depth: u8) -> Read {
+    let mut c = attributes.cursor();
+    while !c.is_done() {
+        let header = if c.peek()? & 0x10 == 0 { 3 } else { 4 };
+        let long = if header == 4 { c.data.u16(c.pos + 2)? } else { u16::from(c.data.u8(c.pos + 2)?) };
+        let whole = c.take(header + usize::from(long))?;
+        cx.within(&ATTR, whole, |cx| attribute(cx, &mut whole.cursor(), four, depth))?;
+    }
+    Ok(())
+}
+
+fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool, depth: u8) -> Read {
     let parts: &[_] = &[&FLAG_OPTIONAL, &FLAG_TRANSITIVE, &FLAG_PARTIAL, &FLAG_LONG, &FLAG_UNUSED];
     let flags = c.bits(cx, &FLAGS, 1, parts)?;
     let code = c.u8(cx, &CODE)?;
     c.uint(cx, &LEN, if flags & 0x10 == 0 { 1 } else { 2 })?;
     match code {
+        // One of the wrong length says nothing, and the others still count (RFC 7606).
+        1 if c.left() != 1 => Ok(()),
+        3 | 4 | 5 | 9 if c.left() != 4 => Ok(()),
         1 => walk(cx, c, &[Is(&ORIGIN)]),
         2 | 17 => path(cx, c, if code == 17 { 4 } else { as_size(c.rest().bytes, four) }),
         3 => walk(cx, c, &[Is(&NEXT_HOP)]),
@@ -155,7 +141,7 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
             c.uint(cx, &AGGREGATOR_AS, size)?;
             walk(cx, c, &[Is(&AGGREGATOR)])
         }
-        8 => walk(cx, c, &[Under(&COMMUNITIES, &[Each(&[Call(community)])])]),
+        8 => communities::plain(cx, c),
         9 => walk(cx, c, &[Is(&ORIGINATOR)]),
         10 => {
             let rest = c.take_most(usize::MAX);
@@ -170,11 +156,16 @@ fn attribute(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Read {
                 routes(cx, &mut rest.cursor(), &UNREACH_PREFIX4, &UNREACH_PREFIX6, (afi, safi))
             })
         }
-        16 => walk(cx, c, &[Under(&EXT_COMMUNITIES, &[Each(&[Call(extended)])])]),
+        16 => communities::extended(cx, c),
         26 => walk(cx, c, &[Under(&AIGP, &[Each(&[Is(&AIGP_TYPE), Is(&AIGP_LEN), Is(&AIGP_METRIC)])])]),
-        32 => {
+        32 => communities::large(cx, c),
+        128 => {
+            walk(cx, c, &[Is(&SET_ORIGIN)])?;
             let rest = c.take_most(usize::MAX);
-            large(cx, &mut rest.cursor())
+            match depth {
+                0 => cx.within(&ATTRS, rest, |cx| list(cx, rest, four, 1)),
+                _ => Ok(()),
+            }
         }
         _ => Ok(()),
     }
@@ -213,42 +204,6 @@ fn path(cx: &mut Context<'_>, c: &mut Cursor<'_>, size: usize) -> Read {
             c.u8(cx, &SEGMENT_LEN)?;
             (0..count).try_for_each(|_| c.uint(cx, def, size).map(drop))
         })?;
-    }
-    Ok(())
-}
-
-fn community(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let whole = c.take(4)?;
-    if whole.u16(0)? == 0xFFFF {
-        return walk(cx, &mut whole.cursor(), &[Is(&WELL_KNOWN)]);
-    }
-    cx.within(&COMMUNITY, whole, |cx| {
-        walk(cx, &mut whole.cursor(), &[Is(&COMMUNITY_AS), Is(&COMMUNITY_VALUE)])
-    })
-}
-
-fn extended(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let whole = c.take(8)?;
-    cx.within(&EXT_COMMUNITY, whole, |cx| {
-        let mut c = whole.cursor();
-        let kind = c.bits(cx, &EXT_TYPE, 1, &[&EXT_AUTHORITY, &EXT_TRANSITIVE])?;
-        match kind {
-            0 => walk(cx, &mut c, &[Is(&EXT_SUB_AS2), Is(&EXT_AS2), Is(&EXT_AN4)]),
-            1 => walk(cx, &mut c, &[Is(&EXT_SUB_IP4), Is(&EXT_IP4), Is(&EXT_AN2)]),
-            2 => walk(cx, &mut c, &[Is(&EXT_SUB_AS4), Is(&EXT_AS4), Is(&EXT_AN2)]),
-            _ => Ok(()),
-        }
-    })
-}
-
-fn large(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    while !c.is_done() {
-        let whole = c.take(12)?;
-        cx.add(&LARGE, whole, 0, 12, 0);
-        cx.depth += 1;
-        let result = walk(cx, &mut whole.cursor(), &[Is(&LARGE_GA), Is(&LARGE_1), Is(&LARGE_2)]);
-        cx.depth -= 1;
-        result?;
     }
     Ok(())
 }
@@ -292,6 +247,7 @@ fn routes(
         (1 | 2, 1 | 2) => prefixes(cx, c, v4, v6, family.0 == 2),
         (1 | 2, 4 | 128) => labelled(cx, c, if family.0 == 2 { v6 } else { v4 }, family.1 == 128),
         (1, 132) => targets(cx, c),
+        (1 | 2, 133 | 134) => flowspec::specifications(cx, c, family.0 == 2, family.1 == 134),
         _ => Ok(()),
     }
 }
@@ -330,7 +286,7 @@ fn labelled(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef, is
             bits = bits.checked_sub(64).ok_or(Short)?;
             distinguisher(cx, c, &RD)?;
         }
-        prefix(cx, c, def, bits)?;
+        short_prefix(cx, c, def, bits)?;
     }
     Ok(())
 }
@@ -385,7 +341,7 @@ fn prefixes(
             c.u32(cx, &PATH_ID)?;
         }
         let bits = usize::from(c.u8(cx, &PREFIX_LEN)?);
-        prefix(cx, c, if is_6 { v6 } else { v4 }, bits)?;
+        short_prefix(cx, c, if is_6 { v6 } else { v4 }, bits)?;
     }
     Ok(())
 }
@@ -408,7 +364,12 @@ fn is_with_paths(bytes: &[u8], bits_max: usize) -> bool {
 }
 
 /// An address of which only so many bits are there.
-fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef, bits: usize) -> Read {
+pub(super) fn short_prefix(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    def: &'static FieldDef,
+    bits: usize,
+) -> Read {
     let is_6 = def.kind == crate::field::Kind::Ipv6;
     if bits > if is_6 { 128 } else { 32 } {
         return Err(Short);

@@ -1,6 +1,6 @@
 //! The data of each type of record.
 
-use super::{RESP_TYPE, TYPES, name};
+use super::{RESP_TYPE, TYPES, keys, name};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
@@ -292,6 +292,8 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             cx.add_words(&OPENPGP, key, &base64(key.bytes));
             Ok(())
         }
+        249 => keys::agreement(cx, c),
+        250 => keys::signature(cx, c),
         257 => {
             c.u8(cx, &CAA_FLAGS)?;
             string(cx, c, &CAA_TAG_LEN, &CAA_TAG)?;

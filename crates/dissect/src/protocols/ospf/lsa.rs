@@ -41,6 +41,11 @@ protocol! { LSA "ospf" "OSPF" "Open Shortest Path First";
     IS_NSSA: bool "ospf.lsa.nssa" "NSSA AS-External LSA";
     IS_OPAQUE: bool "ospf.lsa.opaque" "Opaque LSA";
     ID: ipv4 "ospf.lsa.id" "Link State ID";
+    OPAQUE_TYPE: u8 "ospf.lsid_opaque_type" "Link State ID Opaque Type";
+    OPAQUE_ID: u24 "ospf.lsid.opaque_id" "Link State ID Opaque ID";
+    TE_RESERVED: u8 "ospf.lsid_te_lsa.reserved" "Link State ID TE-LSA Reserved";
+    TE_INSTANCE: u16 "ospf.lsid_te_lsa.instance" "Link State ID TE-LSA Instance";
+    DESTINATION: ipv4 "ospf.v3.lsa.destination_router_id" "Destination Router ID";
     SEQ: u32 "ospf.lsa.seqnum" "Sequence Number", hex;
     CHECKSUM: u16 "ospf.lsa.chksum" "Checksum", hex;
     LENGTH: u16 "ospf.lsa.length" "Length";
@@ -140,11 +145,20 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_3: bool) -> Read<(u16, us
         if let Some(def) = is {
             cx.hide(def, c.data, c.pos - 1, 1, 1);
         }
-        walk(cx, c, &[Is(&ID)])?;
+        if matches!(kind, 9..=11) { opaque_id(cx, c)? } else { walk(cx, c, &[Is(&ID)])? }
     }
     walk(cx, c, &[Is(&ADVERTISING), Is(&SEQ), Is(&CHECKSUM)])?;
     let len = usize::from(c.u16(cx, &LENGTH)?);
     Ok((kind, len))
+}
+
+/// An opaque advertisement has its kind where others have an address (RFC 5250 3; RFC 3630 2.2).
+fn opaque_id(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    const TRAFFIC_ENGINEERING: u8 = 1;
+    match c.u8(cx, &OPAQUE_TYPE)? {
+        TRAFFIC_ENGINEERING => walk(cx, c, &[Is(&TE_RESERVED), Is(&TE_INSTANCE)]),
+        _ => walk(cx, c, &[Is(&OPAQUE_ID)]),
+    }
 }
 
 /// The type, and the field for filters that says so where it `is_told`.
@@ -214,6 +228,14 @@ fn body_3(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
             walk(cx, c, &[Each(link)])
         }
         0x2002 => walk(cx, c, &[Bytes(&RESERVED, 1), Bits(&OPTIONS3, 3, &OPTION3)]),
+        0x2003 => {
+            walk(cx, c, &[Bytes(&RESERVED, 1), Is(&METRIC)])?;
+            prefix(cx, c, None)
+        }
+        0x2004 => {
+            walk(cx, c, &[Bytes(&RESERVED, 1), Bits(&OPTIONS3, 3, &OPTION3)])?;
+            walk(cx, c, &[Bytes(&RESERVED, 1), Is(&METRIC), Is(&DESTINATION)])
+        }
         0x4005 => {
             let parts: &[_] = &[&EXTERNAL_E, &EXTERNAL_F, &EXTERNAL_T];
             walk(cx, c, &[Bits(&EXTERNAL_FLAGS, 1, parts), Is(&METRIC)])?;

@@ -82,6 +82,7 @@ fn read(cx: &mut Context<'_>, place: Place, seq: u32, bytes: Data<'_>) {
     if cx.can_wait {
         return messages(cx, place, seq, bytes);
     }
+    ports::tunnel(cx, bytes);
     ports::stream(cx, place.side, bytes);
 }
 
@@ -128,6 +129,10 @@ fn messages(cx: &mut Context<'_>, place: Place, mut seq: u32, mut bytes: Data<'_
                 return cx.add(&SEGMENT_DATA, all, 0, all.len(), 0);
             }
         }
+        if seq == place.relative {
+            ports::tunnel(cx, all);
+        }
+        let pdus = &mut flow(cx).sides[side].pdus;
         let Some(pdu) = pdus.find(seq).filter(|pdu| pdu.covers(seq)) else {
             return begin(cx, side, seq, all, next);
         };
@@ -156,6 +161,8 @@ fn messages(cx: &mut Context<'_>, place: Place, mut seq: u32, mut bytes: Data<'_
                 flow(cx).app.lose(side);
                 cx.add(&SEGMENT_DATA, all, 0, shown, 0);
             }
+            // The end of a message that was put together before: it is sent again.
+            Added::Again if is_raw => return,
             Added::Waits | Added::Again => cx.add(&SEGMENT_DATA, all, 0, shown, 0),
         }
         if follows == 0 {

@@ -211,6 +211,8 @@ impl Said {
             b"h2" => "HyperText Transfer Protocol 2",
             b"http/1.1" => "Hypertext Transfer Protocol",
             b"dot" => "Domain Name System",
+            draft if draft.starts_with(b"h2-") => "HyperText Transfer Protocol 2",
+            version if version.starts_with(b"spdy/") => "SPDY",
             _ => "",
         }
     }

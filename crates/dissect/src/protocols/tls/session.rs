@@ -26,6 +26,13 @@ pub(crate) struct Session {
     pub(super) app: App,
 }
 
+impl Session {
+    /// Whether nobody has said anything yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.version == 0 && self.client.is_none()
+    }
+}
+
 /// One direction.
 #[derive(Debug, Default)]
 pub(super) struct Side {
