@@ -381,6 +381,13 @@ fn packets_and_flows_become_rows() {
     let (flows, said) = rows("flows.parquet", &["-Y", "tcp"]);
     assert!(said.contains("flows written"), "{said}");
     assert!(flows.lines().skip(1).all(|row| row.starts_with("tcp\t")), "{flows}");
+    // They begin when their packets came, whether or not the capture's first packet passes.
+    let file = capture.to_str().expect("a plain path");
+    let first = read(&[file, "-Y", "tcp", "-c", "1", "--fields", "frame.time_epoch"]);
+    let begins =
+        flows.lines().filter_map(|row| row.split('\t').nth(9)).find(|begins| begins.starts_with('1'));
+    let begins = begins.expect("a time").split_at(10);
+    assert_eq!(format!("{}.{}", begins.0, begins.1), first.trim(), "{flows}");
 }
 
 #[test]

@@ -55,9 +55,10 @@ pub(crate) fn length(tree: Tree<'_>) -> u64 {
     tree.number(&frame::LEN).unwrap_or(tree.frame().len() as u64)
 }
 
-/// Nanoseconds since the first packet.
-pub(crate) fn time(tree: Tree<'_>) -> u64 {
-    tree.number(&frame::TIME_RELATIVE).unwrap_or(0)
+/// Nanoseconds since the first packet; less than 0 where the clock was set back, or several interfaces were not captured
+/// in one order.
+pub(crate) fn time(tree: Tree<'_>) -> i64 {
+    tree.number(&frame::TIME_RELATIVE).unwrap_or(0) as i64
 }
 
 /// The next longer round interval: 1, 2, 5, 10...

@@ -28,6 +28,12 @@ struct Count {
     bytes: u64,
 }
 
+impl Talk {
+    fn lasts(&self) -> u64 {
+        self.last.abs_diff(self.begins)
+    }
+}
+
 impl Count {
     fn add(&mut self, bytes: u64) {
         self.packets += 1;
@@ -41,8 +47,9 @@ struct Talk {
     ends: (End, End),
     /// From the first to the second, and back.
     ways: [Count; 2],
-    begins: u64,
-    last: u64,
+    /// Of its oldest packet and its newest, in whatever order they came.
+    begins: i64,
+    last: i64,
     /// Of hosts: there are conversations of TCP or UDP between them.
     carries: bool,
 }
@@ -56,9 +63,9 @@ pub struct Flow {
     pub ends: (End, End),
     /// Packets and bytes from the first to the other, and back.
     pub ways: [(u64, u64); 2],
-    /// When it began: nanoseconds since the capture's first packet.
-    pub begins: u64,
-    /// Nanoseconds from its first packet to its last.
+    /// When it began: nanoseconds since the capture's first packet, less than 0 if that one is not the oldest.
+    pub begins: i64,
+    /// Nanoseconds from its oldest packet to its newest.
     pub lasts: u64,
 }
 
@@ -77,7 +84,7 @@ fn flow((level, ..): &(Level, End, End), talk: &Talk) -> Option<Flow> {
         ends: talk.ends,
         ways: talk.ways.map(|count| (count.packets, count.bytes)),
         begins: talk.begins,
-        lasts: talk.last - talk.begins,
+        lasts: talk.lasts(),
     })
 }
 
@@ -100,7 +107,7 @@ impl Conversations {
         }
     }
 
-    fn count(&mut self, level: Level, from: End, to: End, size: u64, now: u64, carries: bool) {
+    fn count(&mut self, level: Level, from: End, to: End, size: u64, now: i64, carries: bool) {
         let key = if from <= to { (level, from, to) } else { (level, to, from) };
         if self.talks.len() >= KNOWN_MAX && !self.talks.contains_key(&key) {
             return self.others.add(size);
@@ -108,7 +115,7 @@ impl Conversations {
         let fresh = Talk { ends: (from, to), ways: Default::default(), begins: now, last: now, carries };
         let talk = self.talks.entry(key).or_insert(fresh);
         talk.ways[usize::from(talk.ends.0 != from)].add(size);
-        talk.last = now;
+        (talk.begins, talk.last) = (talk.begins.min(now), talk.last.max(now));
         talk.carries |= carries;
         self.points.entry((level, from)).or_default()[0].add(size);
         self.points.entry((level, to)).or_default()[1].add(size);
@@ -127,7 +134,7 @@ impl Conversations {
         if self.talks.len() + 2 <= KNOWN_MAX {
             return Vec::new();
         }
-        let mut ages: Vec<u64> = self.talks.values().map(|talk| talk.last).collect();
+        let mut ages: Vec<i64> = self.talks.values().map(|talk| talk.last).collect();
         let half = ages.len() / 2;
         let (_, &mut limit, _) = ages.select_nth_unstable(half);
         let mut gone = Vec::new();
@@ -161,8 +168,7 @@ impl Conversations {
                 put!(out, "{:width$} <-> {:wide$}", named(talk.ends.0), named(talk.ends.1));
                 put!(out, "  {:>8} {:>10}", there.packets, bytes(there.bytes));
                 put!(out, "  {:>8} {:>10}", back.packets, bytes(back.bytes));
-                let seconds = |nanos: u64| nanos as f64 / 1e9;
-                put!(out, "  {:>12.6} {:>12.6}\n", seconds(talk.begins), seconds(talk.last - talk.begins));
+                put!(out, "  {:>12.6} {:>12.6}\n", talk.begins as f64 / 1e9, talk.lasts() as f64 / 1e9);
             }
             out.push(b'\n');
         }
@@ -213,13 +219,8 @@ impl Conversations {
             put!(out, "\"a\":\"{}\",\"b\":\"{}\",", named(talk.ends.0), named(talk.ends.1));
             put!(out, "\"packets_ab\":{},\"bytes_ab\":{},", there.packets, there.bytes);
             put!(out, "\"packets_ba\":{},\"bytes_ba\":{},", back.packets, back.bytes);
-            let seconds = |nanos: u64| nanos as f64 / 1e9;
-            put!(
-                out,
-                "\"begins\":{:.9},\"lasts\":{:.9}}}\n",
-                seconds(talk.begins),
-                seconds(talk.last - talk.begins)
-            );
+            let (begins, lasts) = (talk.begins as f64 / 1e9, talk.lasts() as f64 / 1e9);
+            put!(out, "\"begins\":{begins:.9},\"lasts\":{lasts:.9}}}\n");
         }
     }
 

@@ -50,7 +50,8 @@ pub struct Insight {
 struct Flow {
     /// The one that opened it, or spoke first, and the other.
     ends: Ends,
-    begins: u64,
+    /// When its first packet came; all other times count from there.
+    begins: i64,
     last: u64,
     /// When the first SYN, the SYN with ACK and the ACK after it came.
     handshake: [Option<u64>; 3],
@@ -97,7 +98,7 @@ impl Rtt {
     fn add(&mut self, sample: u64) {
         self.least = if self.count == 0 { sample } else { self.least.min(sample) };
         self.most = self.most.max(sample);
-        self.sum += sample;
+        self.sum = self.sum.saturating_add(sample);
         self.count += 1;
     }
 }
@@ -120,13 +121,15 @@ impl Insight {
             Flow::new(ends, now)
         });
         let segment = Segment {
-            now,
+            // A packet that is older than the first, as where the clock was set back, is as if it came with it.
+            now: u64::try_from(now.saturating_sub(flow.begins)).unwrap_or(0),
             flags,
             seq: number(&tcp::SEQ_RAW) as u32,
             ack: number(&tcp::ACK_RAW) as u32,
             len: number(&tcp::LEN) as u32,
             window: number(&tcp::WINDOW),
-            rtt: tree.number(&tcp::ACK_RTT),
+            // An acknowledgement from before what it acknowledges measures nothing.
+            rtt: tree.number(&tcp::ACK_RTT).filter(|rtt| i64::try_from(*rtt).is_ok()),
             longest: tree.number(&tcp::MSS).unwrap_or(0) as u32,
         };
         flow.segment(usize::from(ends.from != flow.ends.from), &segment);
@@ -139,7 +142,7 @@ impl Insight {
         let stretches = |side: &Side| {
             let runs = side.held.runs().into_iter();
             let held = |run: limits::Run| {
-                let (begins, ends) = (run.begins, run.ends.min(flow.last - flow.begins));
+                let (begins, ends) = (run.begins, run.ends.min(flow.last));
                 HeldBack { begins, ends, by: LIMITS[run.limit as usize].1, share: run.share }
             };
             runs.map(held).collect()
@@ -168,7 +171,7 @@ impl Insight {
             put!(out, "{{\"schema\":1,\"kind\":\"tcp\",\"stream\":{stream},");
             put!(out, "\"a\":\"{}\",\"b\":\"{}\",", named(flow.ends.from), named(flow.ends.to));
             put!(out, "\"opened\":\"{}\",\"closed\":\"{}\",", flow.opening(), flow.closing());
-            put!(out, "\"seconds\":{:.9}", seconds(flow.last - flow.begins));
+            put!(out, "\"seconds\":{:.9}", seconds(flow.last));
             for (side, name) in flow.sides.iter().zip(["ab", "ba"]) {
                 put!(out, ",\"{name}\":{{\"packets\":{},\"bytes\":{},", side.packets, side.bytes);
                 put!(out, "\"in_flight_max\":{},\"zero_windows\":{},", side.in_flight_max, side.zero_windows);
@@ -199,6 +202,7 @@ impl Insight {
 }
 
 struct Segment {
+    /// Nanoseconds since the connection's first packet.
     now: u64,
     flags: u16,
     seq: u32,
@@ -215,17 +219,15 @@ fn seconds(nanos: u64) -> f64 {
 }
 
 impl Flow {
-    fn new(ends: Ends, now: u64) -> Flow {
+    fn new(ends: Ends, now: i64) -> Flow {
         let sides = Default::default();
-        Flow { ends, begins: now, last: now, handshake: [None; 3], syns: 0, closed: Vec::new(), sides }
+        Flow { ends, begins: now, last: 0, handshake: [None; 3], syns: 0, closed: Vec::new(), sides }
     }
 
     fn segment(&mut self, from: usize, s: &Segment) {
-        let since = |time: u64| time.saturating_sub(self.begins);
-        let (from_then, to_now) = (since(self.last), since(s.now));
         for side in 0..2 {
             if let Some(limit) = self.held_by(side) {
-                self.sides[side].held.spend(from_then, to_now, limit);
+                self.sides[side].held.spend(self.last, s.now, limit);
             }
         }
         self.last = s.now.max(self.last);
@@ -343,12 +345,12 @@ impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  opened {}", self.opening())?;
         if let (Some(first), Some(last)) = (self.handshake[0], self.handshake[2]) {
-            write!(f, " in {:.6} s", seconds(last - first))?;
+            write!(f, " in {:.6} s", seconds(last.saturating_sub(first)))?;
         }
         if self.syns > 1 {
             write!(f, " after {} SYNs", self.syns)?;
         }
-        writeln!(f, "; closed {}; {:.6} s in all", self.closing(), seconds(self.last - self.begins))?;
+        writeln!(f, "; closed {}; {:.6} s in all", self.closing(), seconds(self.last))?;
         for (side, name) in self.sides.iter().zip(["A>B", "B>A"]) {
             side.fmt(f, name)?;
         }

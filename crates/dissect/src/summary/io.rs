@@ -27,9 +27,8 @@ impl Default for Io {
 impl Io {
     /// Counts a packet.
     pub fn take(&mut self, tree: Tree<'_>) {
-        let now = time(tree);
         // Packets that are older than the first are counted with it.
-        let now = if now > i64::MAX as u64 { 0 } else { now };
+        let now = u64::try_from(time(tree)).unwrap_or(0);
         while now / self.interval >= INTERVALS_MAX as u64 {
             self.widen();
         }

@@ -24,7 +24,7 @@ pub struct Ladder {
 #[derive(Debug)]
 struct Row {
     number: u64,
-    time: u64,
+    time: i64,
     to_right: bool,
     label: String,
     /// Something is wrong with the packet.
@@ -73,7 +73,7 @@ impl Ladder {
         put!(out, "{:>6} {:>12} {left}{right:>space$}\n", "packet", "seconds");
         let begins = self.rows.first().map_or(0, |row| row.time);
         for row in &self.rows {
-            put!(out, "{:>6} {:>12.6} ", row.number, (row.time - begins.min(row.time)) as f64 / 1e9);
+            put!(out, "{:>6} {:>12.6} ", row.number, row.time.saturating_sub(begins) as f64 / 1e9);
             let room = rung - 6;
             let label: String = row.label.chars().take(room).collect();
             let mark = if row.is_odd { '!' } else { ' ' };
@@ -114,7 +114,7 @@ impl Ladder {
             let (from, to) = if row.to_right { (LEFT, RIGHT) } else { (RIGHT, LEFT) };
             let tip = if row.to_right { to - 8 } else { to + 8 };
             let color = if row.is_odd { "#c00" } else { "#246" };
-            let seconds = (row.time - begins.min(row.time)) as f64 / 1e9;
+            let seconds = row.time.saturating_sub(begins) as f64 / 1e9;
             put!(out, "<text x=\"8\" y=\"{}\" fill=\"#666\">{} · {seconds:.6}</text>\n", y + 4, row.number);
             put!(out, "<line x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\" stroke=\"{color}\"/>\n");
             put!(out, "<path d=\"M{to} {y} L{tip} {} L{tip} {} Z\" fill=\"{color}\"/>\n", y - 4, y + 4);

@@ -1,5 +1,7 @@
+use super::conversations::Conversations;
 use super::insight::Insight;
 use super::io::Io;
+use super::ladder::Ladder;
 use super::*;
 use crate::{Arena, Dissector, Meta, Options};
 
@@ -21,7 +23,7 @@ fn segments(sent: &[Sent], mut take: impl FnMut(Tree<'_>)) {
         packet.resize(usize::from(total), b'x');
         let meta = Meta {
             number: number as u64 + 1,
-            time: Some(1_700_000_000_000_000_000 + time),
+            time: Some(1_700_000_000_000_000_000_u64.wrapping_add(*time)),
             interface: 0,
             interface_name: None,
             link: 101,
@@ -30,6 +32,11 @@ fn segments(sent: &[Sent], mut take: impl FnMut(Tree<'_>)) {
         };
         take(dissector.dissect(&meta, &packet, &mut arena));
     }
+}
+
+/// So many milliseconds before the first packet.
+const fn earlier(millis: u64) -> u64 {
+    0_u64.wrapping_sub(millis * MS)
 }
 
 const MS: u64 = 1_000_000;
@@ -138,4 +145,69 @@ fn intervals_grow_with_the_capture_and_nothing_is_lost() {
         value["packets"].as_u64().unwrap()
     });
     assert_eq!(packets.sum::<u64>(), 500);
+}
+
+#[test]
+fn times_that_run_backwards_are_times() {
+    // The clock is set back in the middle, to before the first packet.
+    let sent = [
+        OPENED[0],
+        OPENED[1],
+        OPENED[2],
+        (30 * MS, true, ACK, 100, 500, 10),
+        (10 * MS, false, ACK, 500, 110, 0),
+        (earlier(5), true, ACK, 110, 500, 10),
+        (earlier(4), false, ACK, 500, 120, 0),
+    ];
+    let (mut talks, mut io, mut ladder) =
+        (Conversations::default(), Io::default(), Ladder::new("tcp:0".parse().expect("a flow")));
+    segments(&sent, |tree| {
+        talks.take(tree);
+        io.take(tree);
+        ladder.take(tree);
+    });
+    let flow = talks.flows().next().expect("one");
+    assert_eq!((flow.begins, flow.lasts), (-5 * MS as i64, 35 * MS));
+    let told = |tell: &dyn Fn(&mut Vec<u8>)| {
+        let mut out = Vec::new();
+        tell(&mut out);
+        String::from_utf8(out).expect("words")
+    };
+    let text = told(&|out| talks.text(out));
+    assert!(text.contains("   -0.005000     0.035000\n"), "{text}");
+    let json = told(&|out| talks.json(out));
+    assert!(json.contains("\"begins\":-0.005000000,\"lasts\":0.035000000}"), "{json}");
+    let text = told(&|out| ladder.text(out, 80));
+    assert!(text.lines().nth(6).is_some_and(|line| line.starts_with("     6    -0.005000 ")), "{text}");
+    let text = insight(&sent);
+    assert!(text.contains("in 0.020000 s") && text.contains("0.030000 s in all"), "{text}");
+    assert!(!text.contains("18446744"), "{text}");
+}
+
+#[test]
+fn the_most_hostile_times_are_borne() {
+    let ends = [0, u64::MAX, 1 << 63, (1 << 63) - 1, 1, u64::MAX - 1];
+    let sent: Vec<Sent> = ends
+        .iter()
+        .flat_map(|a| ends.iter().map(move |b| a ^ b))
+        .enumerate()
+        .map(|(n, time)| {
+            let seq = 100 + n as u32 * 10;
+            (time, n % 2 == 0, ACK, seq, seq, 10)
+        })
+        .collect();
+    let (mut talks, mut io, mut ladder) =
+        (Conversations::default(), Io::default(), Ladder::new("tcp:0".parse().expect("a flow")));
+    segments(&sent, |tree| {
+        talks.take(tree);
+        io.take(tree);
+        ladder.take(tree);
+    });
+    let mut out = Vec::new();
+    talks.text(&mut out);
+    io.text(&mut out);
+    ladder.text(&mut out, 80);
+    ladder.svg(&mut out);
+    out.extend(insight(&sent).into_bytes());
+    assert!(!out.is_empty());
 }

@@ -32,8 +32,8 @@ enum What {
     Packets(Vec<Column>),
     Flows {
         talks: Conversations,
-        /// When the first packet came: the others are told relative to it.
-        began: Option<u64>,
+        /// When the capture's first packet came: flows are told relative to it.
+        began: Option<i64>,
         /// So many were written before the end, to make room.
         early: u64,
     },
@@ -110,10 +110,7 @@ impl Table {
         match &mut self.what {
             What::Flows { talks, began, early } => {
                 if began.is_none() {
-                    *began = match tree.first("frame.time").map(|field| tree.value(field)) {
-                        Some(Value::Absolute(nanos)) => u64::try_from(nanos).ok(),
-                        _ => None,
-                    };
+                    *began = first_packet(tree);
                 }
                 talks.take(tree);
                 self.scratch.clear();
@@ -179,9 +176,18 @@ impl Table {
     }
 }
 
+/// When the capture's first packet came, by what any packet says of itself: a filter may have kept the first one away.
+fn first_packet(tree: Tree<'_>) -> Option<i64> {
+    let value = |name| tree.first(name).map(|field| tree.value(field));
+    match (value("frame.time"), value("frame.time_relative")) {
+        (Some(Value::Absolute(time)), Some(Value::Relative(since))) => Some(time.wrapping_sub(since)),
+        _ => None,
+    }
+}
+
 /// A flow's row; `began` is when the capture did.
-fn flow_row(out: &mut Vec<u8>, flow: &Flow, began: Option<u64>) {
-    let begins = began.map_or("\\N".to_owned(), |began| (began + flow.begins).to_string());
+fn flow_row(out: &mut Vec<u8>, flow: &Flow, began: Option<i64>) {
+    let begins = began.map_or("\\N".to_owned(), |began| began.saturating_add(flow.begins).to_string());
     let lasts = flow.lasts as f64 / 1e9;
     let [(packets_ab, bytes_ab), (packets_ba, bytes_ba)] = flow.ways;
     let ((a, a_port), (b, b_port)) = flow.ends;
