@@ -262,6 +262,49 @@ fn compressed_captures_and_pipes() {
     }
 }
 
+/// Packed in parts, one behind the other, as `cat` joins them and as programs that pack in parallel do.
+#[test]
+fn frames_behind_each_other_are_one_capture() {
+    let folder = Folder::new("frames");
+    let bytes = fs::read(capture("icmp.pcapng")).expect("there");
+    let expected = read(&[&capture("icmp.pcapng")]);
+    let lz4 = |part: &[u8]| {
+        let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        lz4.write_all(part).expect("memory");
+        lz4.finish().expect("memory")
+    };
+    let zstd =
+        |part: &[u8]| ruzstd::encoding::compress_to_vec(part, ruzstd::encoding::CompressionLevel::Fastest);
+    let gzip = |part: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(part).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    // A frame without content, as pzstd writes it in front of each that has some.
+    let skipped = [0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+    let packings: [(&str, &dyn Fn(&[u8]) -> Vec<u8>, &[u8]); 3] =
+        [("gz", &gzip, b""), ("zst", &zstd, &skipped), ("lz4", &lz4, &skipped)];
+    for (name, pack, front) in packings {
+        // At a block's boundary, where an end is an end, and inside of one.
+        for cut in [header_length(&bytes), bytes.len() / 2] {
+            let (first, second) = bytes.split_at(cut);
+            let (first, second) = (pack(first), pack(second));
+            let file = folder.path(name);
+            fs::write(&file, [front, &first, front, &second, front].concat()).expect("written");
+            assert_eq!(read(&[&file]), expected, "{name} at {cut}");
+            // Cut within the second frame it is no whole capture, wherever that is.
+            let end = front.len() * 2 + first.len() + second.len();
+            fs::write(&file, &[front, &first, front, &second].concat()[..end - 3]).expect("written");
+            assert_eq!(thru(&[&file]).status.code(), Some(1), "{name} at {cut}");
+        }
+    }
+}
+
+/// How long a pcapng file's section header is.
+fn header_length(bytes: &[u8]) -> usize {
+    u32::from_le_bytes(bytes[4..8].try_into().expect("four")) as usize
+}
+
 #[test]
 fn a_file_that_is_cut_short_is_read_as_far_as_it_goes() {
     let folder = Folder::new("cut");

@@ -2,7 +2,8 @@
 //!
 //! [`Reader`] takes bytes from whatever implements [`std::io::Read`] and gives [`Item`]s, one block or record at a
 //! time, in bounded memory. [`Writer`] is the way back; what it does not understand it can pass on untouched, so a
-//! file that is read and written keeps its names, secrets, comments, statistics and unknown blocks.
+//! file that is read and written keeps its names, secrets, comments, statistics and unknown blocks. [`Zstd`] unpacks what
+//! was packed.
 //!
 //! Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng.
 
@@ -11,10 +12,12 @@ mod pcap;
 mod pcapng;
 mod reader;
 mod writer;
+mod zstd;
 
 pub use options::{OptionField, Options};
 pub use reader::Reader;
 pub use writer::{About, Format, NewInterface, Writer};
+pub use zstd::Zstd;
 
 use std::fmt;
 use std::io;

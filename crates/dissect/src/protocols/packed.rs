@@ -1,5 +1,6 @@
 //! Bodies that were compressed for the way (RFC 9110 8.4.1): gzip, deflate, Brotli and zstd.
 
+use crate::file::Zstd;
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// A body is unpacked up to this length: a few bytes may stand for gigabytes.
@@ -18,9 +19,7 @@ pub(crate) fn unpack(coding: &[u8], bytes: &[u8]) -> Option<Vec<u8>> {
             None => inflate(bytes, true).or_else(|| inflate(bytes, false)),
         },
         b"br" => read_some(brotli_decompressor::Decompressor::new(bytes, 4096)),
-        b"zstd" => read_some(
-            ruzstd::decoding::StreamingDecoder::new_with_max_window_size(bytes, ZSTD_WINDOW_MAX).ok()?,
-        ),
+        b"zstd" => read_some(Zstd::with_window_max(bytes, ZSTD_WINDOW_MAX)),
         _ => None,
     }
 }
@@ -148,6 +147,8 @@ mod tests {
         let zstd = b"\x28\xb5\x2f\xfd\x04\x58\x71\x00\x00one two three\n\xd8\x8d\xbe\x76";
         let plain = unpack(b"zstd", zstd).unwrap_or_default();
         assert_eq!(plain, b"one two three\n");
+        // Several frames are one body.
+        assert_eq!(unpack(b"zstd", &zstd.repeat(3)), Some(plain.repeat(3)));
     }
 
     /// A frame of zstd with a window of so many bits, which repeats a byte: blocks of 128 kB in four bytes each.
