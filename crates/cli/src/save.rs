@@ -113,14 +113,15 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
     OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
 }
 
-/// Refuses to write a file over the one that is being read.
+/// Refuses to write a file over the one that is being read; `-` is standard input, or output, which may be files, too.
 pub(crate) fn not_over(from: &Path, to: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt as _;
-    let place = |path: &Path| {
+    let place = |path: &Path, standard: &str| {
+        let path = if path == Path::new("-") { Path::new(standard) } else { path };
         let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
         Some((meta.dev(), meta.ino()))
     };
-    match (place(from), place(to)) {
+    match (place(from, "/dev/stdin"), place(to, "/dev/stdout")) {
         (Some(from), Some(over)) if from == over => Err(Failure::usage(
             format!("`{}` is the file that is read: writing to it would destroy it", to.display()),
             "give the output another name",

@@ -226,6 +226,34 @@ fn a_part_of_a_file_keeps_what_it_was() {
 }
 
 #[test]
+fn what_is_read_is_not_written_over() {
+    let folder = Folder::new("apart");
+    let bytes = fs::read(capture("tls.pcapng")).expect("there");
+    let file = folder.write("a.pcapng", &bytes);
+    let (link, hard) = (folder.path("link.pcapng"), folder.path("hard.pcapng"));
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    fs::hard_link(&file, &hard).expect("a link");
+    for to in [&file, &link, &hard] {
+        refused(&[&file, "-w", to, "tcp"], 2, "is the file that is read");
+        assert_eq!(fs::read(&file).expect("there"), bytes, "{to}");
+    }
+    // What comes by standard input is that file, too; and a key log is read as well.
+    let output = Command::new(env!("CARGO_BIN_EXE_thru"))
+        .args(["read", "-", "-w", &file])
+        .stdin(fs::File::open(&file).expect("there"))
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    refused(&[&capture("tls.pcapng"), "--keylog", &file, "-w", &file], 2, "is the file that is read");
+    assert_eq!(fs::read(&file).expect("there"), bytes);
+    // Another file may be there before, and what keeps nothing is no file at all.
+    let other = folder.write("b.pcapng", "old");
+    read(&[&file, "-w", &other]);
+    assert_eq!(fs::read(&other).expect("written"), bytes);
+    read(&[&file, "-w", "/dev/null"]);
+}
+
+#[test]
 fn compressed_captures_and_pipes() {
     let bytes = fs::read(capture("icmp.pcapng")).expect("there");
     let expected = read(&[&capture("icmp.pcapng")]);

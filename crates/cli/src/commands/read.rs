@@ -2,6 +2,7 @@
 
 mod browse;
 mod columns;
+mod lz4;
 mod objects;
 mod save;
 pub(crate) mod source;
@@ -35,7 +36,10 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
         return browse::run(args);
     }
     let path = args.file.display();
-    args.write.iter().try_for_each(|to| not_over(&args.file, to))?;
+    if let Some(to) = &args.write {
+        let others = args.show.keylog.iter().chain(&args.show.proto);
+        others.chain([&args.file]).try_for_each(|from| not_over(from, to))?;
+    }
     let mut reader =
         Reader::new(source::open(&args.file)?).map_err(|error| source::no_capture(&args.file, error))?;
     let mut job = Job::new(&args.show, &args.filter)?;
@@ -76,8 +80,8 @@ fn every_item<R: io::Read>(
                 job.interfaces.clear();
                 true
             }
-            Ok(Some(Item::Interface(_))) => {
-                job.interfaces = reader.interfaces().to_vec();
+            Ok(Some(Item::Interface(at))) => {
+                job.interfaces.extend(reader.interfaces().get(at as usize).cloned());
                 true
             }
             Ok(Some(Item::Secrets { kind, bytes })) => {
