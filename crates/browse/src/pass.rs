@@ -114,8 +114,8 @@ impl Pass {
                     self.dissector.secrets(kind, bytes);
                     continue;
                 }
-                Ok(Some(Item::Interface(_))) => {
-                    self.interfaces = self.reader.interfaces().to_vec();
+                Ok(Some(Item::Interface(at))) => {
+                    self.interfaces.extend(self.reader.interfaces().get(at as usize).cloned());
                     continue;
                 }
                 Ok(Some(_)) => continue,

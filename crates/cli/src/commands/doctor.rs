@@ -89,7 +89,7 @@ fn take_all(reader: &mut Reader<Source>, doctor: &mut Doctor) -> Option<FileErro
             }
             Ok(Some(Item::Secrets { kind: SECRETS_TLS_KEY_LOG, bytes })) => doctor.key_log(bytes),
             Ok(Some(Item::Section(_))) => interfaces.clear(),
-            Ok(Some(Item::Interface(_))) => interfaces = reader.interfaces().to_vec(),
+            Ok(Some(Item::Interface(at))) => interfaces.extend(reader.interfaces().get(at as usize).cloned()),
             Ok(Some(_)) => {}
         }
     }

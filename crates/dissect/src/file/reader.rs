@@ -8,8 +8,11 @@ use std::io::Read;
 /// The source is asked for this much at a time.
 const CHUNK: usize = 256 << 10;
 
-/// Reads a capture from any byte source: a file, a pipe, memory. It keeps one block and what was read ahead, never the
-/// file.
+/// A section's interfaces are all kept, so that there is a bound to them.
+const INTERFACES_MAX: usize = 1 << 16;
+
+/// Reads a capture from any byte source: a file, a pipe, memory. It keeps one block, what was read ahead and a
+/// section's interfaces, never the file.
 pub struct Reader<R> {
     source: R,
     /// What was read ahead: `buffer[start..end]` is not used yet.
@@ -164,27 +167,28 @@ impl<R: Read> Reader<R> {
             return Err(damaged(begins, "a block's two lengths differ"));
         }
         let body = &block[8..total - 4];
-        self.failed = false;
         if is_section {
             if body.len() < 16 {
                 return Err(damaged(begins, "a section header is too short"));
             }
             self.interfaces.clear();
             self.format = Format::Pcapng(order);
+            self.failed = false;
             return Ok(Some(Item::Section(Options::new(&body[16..], order))));
         }
         if kind == pcapng::INTERFACE {
+            if self.interfaces.len() >= INTERFACES_MAX {
+                return Err(damaged(begins, "a section describes too many interfaces"));
+            }
             let interface = pcapng::interface(body, order).map_err(|what| damaged(begins, what))?;
             self.interfaces.push(interface);
+            self.failed = false;
             return Ok(Some(Item::Interface(self.interfaces.len() as u32 - 1)));
         }
         let item = pcapng::item(kind, body, order, &self.interfaces, self.packets + 1)
             .map_err(|what| damaged(begins, what));
-        match &item {
-            Ok(Item::Packet(_)) => self.packets += 1,
-            Ok(_) => {}
-            Err(_) => self.failed = true,
-        }
+        self.packets += u64::from(matches!(item, Ok(Item::Packet(_))));
+        self.failed = item.is_err();
         item.map(Some)
     }
 

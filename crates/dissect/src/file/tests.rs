@@ -201,3 +201,34 @@ fn nonsense_is_refused() {
     file[4] = 13; // a length that is no multiple of four
     assert!(matches!(tell(&file[..]).1, Some(FileError::Damaged { .. })));
 }
+
+#[test]
+fn a_section_has_a_bound_of_interfaces_and_another_begins_anew() {
+    let section = pcapng_block(
+        0x0A0D_0D0A,
+        &[0x4D, 0x3C, 0x2B, 0x1A, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255],
+    );
+    let interface = pcapng_block(1, &[1, 0, 0, 0, 0, 0, 0, 0]);
+    let most = [section.clone(), interface.repeat(1 << 16)].concat();
+    let (told, error) = tell(&[most.clone(), most.clone()].concat()[..]);
+    assert!(error.is_none() && told.len() == 2 * (1 + (1 << 16)), "{error:?}");
+    let (told, error) = tell(&[most, interface, section].concat()[..]);
+    assert!(matches!(error, Some(FileError::Damaged { .. })) && told.len() == 1 + (1 << 16), "{error:?}");
+}
+
+#[test]
+fn nothing_follows_a_damaged_block() {
+    // A section without its fields, and an interface without a link type: both are as long as they say.
+    let section = pcapng_block(0x0A0D_0D0A, &[0x4D, 0x3C, 0x2B, 0x1A]);
+    let (told, error) = tell(&[pcapng(), section, pcapng()].concat()[..]);
+    assert!(matches!(error, Some(FileError::Damaged { .. })) && told.len() == 6, "{told:?} {error:?}");
+    let interface = pcapng_block(1, &[1, 0, 0, 0]);
+    let (told, error) = tell(&[pcapng(), interface, pcapng()].concat()[..]);
+    assert!(matches!(error, Some(FileError::Damaged { .. })) && told.len() == 6, "{told:?} {error:?}");
+}
+
+/// A block of this type, in little-endian order.
+fn pcapng_block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let total = (body.len() as u32 + 12).to_le_bytes();
+    [&kind.to_le_bytes()[..], &total, body, &total].concat()
+}
