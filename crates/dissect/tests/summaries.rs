@@ -43,6 +43,7 @@ fn objects(name: &str) -> Vec<(Object, Vec<u8>)> {
         objects.take(tree, &mut |part| match part {
             Part::Bytes(number, bytes) => open.entry(number).or_default().extend_from_slice(bytes),
             Part::End(number, object) => whole.push((object, open.remove(&number).unwrap_or_default())),
+            Part::Lost(number) => panic!("{name}: {number} is lost"),
         });
     });
     assert!(open.is_empty(), "{name}: all ended");

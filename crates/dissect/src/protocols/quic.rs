@@ -10,7 +10,7 @@ mod protection;
 mod streams;
 
 pub(crate) use connection::Connections;
-pub(crate) use frames::FRAMES;
+pub(crate) use frames::{FRAMES, RESET_STREAM};
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short, masked};

@@ -1,11 +1,14 @@
 //! The bodies of answers in HTTP/1, HTTP/2 and HTTP/3, for whoever wants to keep them.
 
+use super::ends;
 use crate::field::FieldDef;
 use crate::protocols::{http, http2, http3, quic, tcp};
+use crate::streams::analysis::RST;
 use crate::tree::{Carrier, Field, Tree, Value};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-/// So many requests may wait for their answers.
+/// So many streams are known at once; the one that was silent for longest is given up for another.
 const OPEN_MAX: usize = 10_000;
 
 /// What happens to an object.
@@ -15,6 +18,8 @@ pub enum Part<'a> {
     Bytes(u64, &'a [u8]),
     /// It is whole.
     End(u64, Object),
+    /// Its end will not come: its stream or connection was reset, or it has waited for longest and there were too many.
+    Lost(u64),
 }
 
 /// An answer's body.
@@ -34,11 +39,16 @@ pub struct Object {
     pub frame: u64,
 }
 
+/// Carrier, flow and stream.
+type Key = (Carrier, u64, u64);
+
 /// Finds the objects of a capture.
 #[derive(Debug, Default)]
 pub struct Objects {
-    /// By carrier, flow and stream.
-    open: BTreeMap<(Carrier, u64, u64), Open>,
+    open: BTreeMap<Key, Open>,
+    /// Those that are open, by when they were used last.
+    ages: BTreeMap<u64, Key>,
+    uses: u64,
     count: u64,
 }
 
@@ -46,6 +56,12 @@ pub struct Objects {
 struct Open {
     object: Object,
     number: u64,
+    /// Its place among the ages.
+    used: u64,
+    /// Who answers.
+    server: Option<(IpAddr, u16)>,
+    /// Bytes of it were told.
+    is_told: bool,
     /// HTTP/1: what was asked and not answered.
     asked: Vec<(String, String)>,
 }
@@ -56,17 +72,64 @@ impl Objects {
         self.http1(tree, tell);
         self.multiplexed(tree, Carrier::Http2, &tcp::STREAM, &http2::HTTP2.layer, tell);
         self.multiplexed(tree, Carrier::Http3, &quic::CONNECTION, &http3::HTTP3.layer, tell);
+        self.resets(tree, tell);
     }
 
-    fn entry(&mut self, key: (Carrier, u64, u64)) -> &mut Open {
-        if self.open.len() >= OPEN_MAX && !self.open.contains_key(&key) {
-            self.open.pop_first();
+    /// What is known of a stream. Where there is no room, the one that was silent for longest goes.
+    fn entry<'a>(&mut self, key: Key, tell: &mut dyn FnMut(Part<'a>)) -> &mut Open {
+        if !self.open.contains_key(&key) {
+            if self.open.len() >= OPEN_MAX
+                && let Some((_, oldest)) = self.ages.first_key_value()
+            {
+                self.forget(*oldest, tell);
+            }
+            self.count += 1;
+            self.open.insert(key, Open { number: self.count, ..Open::default() });
         }
-        let count = &mut self.count;
-        self.open.entry(key).or_insert_with(|| {
-            *count += 1;
-            Open { number: *count, ..Open::default() }
-        })
+        self.uses += 1;
+        let open = self.open.get_mut(&key).expect("it is there, or was just made");
+        self.ages.remove(&std::mem::replace(&mut open.used, self.uses));
+        self.ages.insert(self.uses, key);
+        open
+    }
+
+    fn remove(&mut self, key: Key) -> Option<Open> {
+        let open = self.open.remove(&key)?;
+        self.ages.remove(&open.used);
+        Some(open)
+    }
+
+    fn forget<'a>(&mut self, key: Key, tell: &mut dyn FnMut(Part<'a>)) {
+        if let Some(open) = self.remove(key).filter(|open| open.is_told) {
+            tell(Part::Lost(open.number));
+        }
+    }
+
+    /// Streams and connections that were broken off (RFC 9113 6.4, RFC 9000 19.4, RFC 9293 3.5.2).
+    fn resets<'a>(&mut self, tree: Tree<'a>, tell: &mut dyn FnMut(Part<'a>)) {
+        let (tcp, quic) = (tree.number(&tcp::STREAM), tree.number(&quic::CONNECTION));
+        let sender = ends(tree).map(|ends| ends.from);
+        let mut stream = 0;
+        for field in tree.fields() {
+            if field.def.is(&http2::STREAM_ID) {
+                stream = field.value;
+            } else if let Some(flow) = tcp.filter(|_| field.def.is(&http2::RST_ERROR)) {
+                self.forget((Carrier::Http2, flow, stream), tell);
+            } else if let Some(flow) = quic.filter(|_| field.def.is(&quic::RESET_STREAM)) {
+                // Each side ends only what it says itself: a question that is broken off may be answered.
+                let key = (Carrier::Http3, flow, field.value);
+                if self.open.get(&key).is_some_and(|open| open.server == sender) {
+                    self.forget(key, tell);
+                }
+            }
+        }
+        let is_reset = tree.number(&tcp::FLAGS).is_some_and(|flags| flags as u16 & RST != 0);
+        let Some(flow) = tcp.filter(|_| is_reset) else { return };
+        for carrier in [Carrier::Tcp, Carrier::Http2] {
+            let streams = self.open.range((carrier, flow, 0)..=(carrier, flow, u64::MAX));
+            let streams: Vec<Key> = streams.map(|(key, _)| *key).collect();
+            streams.into_iter().for_each(|key| self.forget(key, tell));
+        }
     }
 
     fn http1<'a>(&mut self, tree: Tree<'a>, tell: &mut dyn FnMut(Part<'a>)) {
@@ -77,7 +140,7 @@ impl Objects {
             let message = &fields[place..tree.end_of(place)];
             let find = |def: &FieldDef| message.iter().find(|field| field.def.is(def));
             let text = |def: &FieldDef| find(def).map_or(String::new(), |field| words(tree, field));
-            let open = self.entry((Carrier::Tcp, flow, 0));
+            let open = self.entry((Carrier::Tcp, flow, 0), tell);
             if find(&http::URI).is_some() {
                 if open.asked.len() < 1000 {
                     open.asked.push((text(&http::HOST), text(&http::URI)));
@@ -130,23 +193,29 @@ impl Objects {
                     Some("content_type") => |object, text| object.kind = text,
                     Some("content_encoding") => |object, text| object.coding = text,
                     Some("status") => {
-                        self.entry((carrier, flow, stream)).object.status = field.value;
+                        let open = self.entry((carrier, flow, stream), tell);
+                        open.object.status = field.value;
+                        open.server = ends(tree).map(|ends| ends.from);
                         continue;
                     }
                     _ => continue,
                 };
             let text = words(tree, field);
-            set(&mut self.entry((carrier, flow, stream)).object, text);
+            set(&mut self.entry((carrier, flow, stream), tell).object, text);
         }
         for piece in tree.pieces().iter().filter(|piece| piece.carrier == carrier && piece.flow == flow) {
             let key = (carrier, flow, piece.stream);
-            let Some(open) = self.open.get(&key).filter(|open| open.object.status != 0) else { continue };
+            if self.open.get(&key).is_none_or(|open| open.object.status == 0) {
+                continue;
+            }
+            let open = self.entry(key, tell);
             let bytes = tree.piece_bytes(piece);
             if !bytes.is_empty() {
+                open.is_told = true;
                 tell(Part::Bytes(open.number, bytes));
             }
             if piece.ends
-                && let Some(open) = self.open.remove(&key)
+                && let Some(open) = self.remove(key)
             {
                 let frame = tree.number(&crate::protocols::frame::NUMBER).unwrap_or(0);
                 tell(Part::End(open.number, Object { frame, ..open.object }));
@@ -180,3 +249,6 @@ fn words(tree: Tree<'_>, field: &Field) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

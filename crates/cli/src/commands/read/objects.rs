@@ -1,12 +1,13 @@
 //! The bodies of HTTP's answers as files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use thru_dissect::Tree;
+use thru_dissect::file::Zstd;
 use thru_dissect::summary::objects::{Object, Objects, Part};
 
 use crate::failure::Failure;
@@ -17,12 +18,23 @@ pub(super) struct Export {
     folder: PathBuf,
     objects: Objects,
     /// Those that are not whole, by their numbers.
-    open: BTreeMap<u64, (File, u64)>,
+    open: BTreeMap<u64, Partial>,
+    /// Of those, the ones whose files are open, the oldest first.
+    files: VecDeque<u64>,
     whole: u64,
+    /// Those whose end will not come.
+    lost: u64,
 }
 
-/// So many may be open at once; what is more is left out.
-const OPEN_MAX: usize = 256;
+/// An object that is not whole.
+struct Partial {
+    /// Not open: its turn was over, and more of it is written behind what is there.
+    file: Option<File>,
+    size: u64,
+}
+
+/// So many files may be open at once; the oldest is closed for another.
+const FILES_MAX: usize = 256;
 /// What unpacks to more stays packed.
 const PLAIN_MAX: u64 = 1 << 30;
 /// A file's name is not longer.
@@ -31,7 +43,14 @@ const NAME_MAX: usize = 80;
 impl Export {
     pub(super) fn new(folder: &Path) -> Result<Export, Failure> {
         fs::create_dir_all(folder).map_err(|error| cannot(folder, &error))?;
-        Ok(Export { folder: folder.to_owned(), objects: Objects::default(), open: BTreeMap::new(), whole: 0 })
+        Ok(Export {
+            folder: folder.to_owned(),
+            objects: Objects::default(),
+            open: BTreeMap::new(),
+            files: VecDeque::new(),
+            whole: 0,
+            lost: 0,
+        })
     }
 
     pub(super) fn take(&mut self, tree: Tree<'_>) -> Result<(), Failure> {
@@ -46,19 +65,13 @@ impl Export {
     fn part(&mut self, part: Part<'_>) -> io::Result<()> {
         match part {
             Part::Bytes(number, bytes) => {
-                if !self.open.contains_key(&number) {
-                    if self.open.len() >= OPEN_MAX {
-                        return Ok(());
-                    }
-                    self.open.insert(number, (File::create(self.partial(number))?, 0));
-                }
-                if let Some((file, size)) = self.open.get_mut(&number) {
-                    file.write_all(bytes)?;
-                    *size += bytes.len() as u64;
-                }
+                let (file, size) = self.file(number)?;
+                file.write_all(bytes)?;
+                *size += bytes.len() as u64;
             }
+            Part::Lost(number) => self.lost += u64::from(self.close(number).is_some()),
             Part::End(number, object) => {
-                let Some((_, size)) = self.open.remove(&number) else { return Ok(()) };
+                let Some(Partial { size, .. }) = self.close(number) else { return Ok(()) };
                 let name = name(number, &object.path);
                 let Object { host, path, kind, coding, status, frame } = object;
                 let (name, size) = self.unpacked(number, name, &coding, size)?;
@@ -72,6 +85,33 @@ impl Export {
         Ok(())
     }
 
+    /// The file of an object that is not whole, and how long it is.
+    fn file(&mut self, number: u64) -> io::Result<(&mut File, &mut u64)> {
+        let path = self.partial(number);
+        let is_new = !self.open.contains_key(&number);
+        let partial = self.open.entry(number).or_insert(Partial { file: None, size: 0 });
+        if partial.file.is_none() {
+            partial.file = Some(match is_new {
+                true => File::create(path)?,
+                false => File::options().append(true).open(path)?,
+            });
+            self.files.push_back(number);
+            if self.files.len() > FILES_MAX
+                && let Some(oldest) = self.files.pop_front().and_then(|oldest| self.open.get_mut(&oldest))
+            {
+                oldest.file = None;
+            }
+        }
+        let partial = self.open.get_mut(&number).expect("it is there");
+        Ok((partial.file.as_mut().expect("it is open"), &mut partial.size))
+    }
+
+    /// Closes an object's file, if there is one.
+    fn close(&mut self, number: u64) -> Option<Partial> {
+        self.files.retain(|open| *open != number);
+        self.open.remove(&number)
+    }
+
     /// Gives an object its name, without the coding it was sent in where that is known; otherwise the coding becomes
     /// the end of its name.
     fn unpacked(&self, number: u64, name: String, coding: &str, size: u64) -> io::Result<(String, u64)> {
@@ -81,10 +121,7 @@ impl Export {
         let plain: Option<Box<dyn Read>> = match coding.as_str() {
             "gzip" | "x-gzip" => Some(Box::new(MultiGzDecoder::new(packed()?))),
             "deflate" => Some(Box::new(ZlibDecoder::new(packed()?))),
-            "zstd" => match ruzstd::decoding::StreamingDecoder::new(packed()?) {
-                Ok(decoder) => Some(Box::new(decoder)),
-                Err(_) => None,
-            },
+            "zstd" => Some(Box::new(Zstd::new(packed()?))),
             _ => None,
         };
         if let Some(plain) = plain {
@@ -109,9 +146,12 @@ impl Export {
 
     /// Says what was written. Objects that did not end stay as they are, with a name that says so.
     pub(super) fn finish(self) {
-        let Export { folder, open, whole, .. } = self;
-        let parts =
-            if open.is_empty() { String::new() } else { format!(", {} are incomplete (.part)", open.len()) };
+        let Export { folder, open, whole, lost, .. } = self;
+        let parts = match open.len() as u64 + lost {
+            0 => String::new(),
+            1 => ", 1 is incomplete (.part)".to_owned(),
+            count => format!(", {count} are incomplete (.part)"),
+        };
         output::say(&format!("{whole} objects written to {}{parts}\n", folder.display()));
     }
 }
@@ -131,7 +171,31 @@ fn cannot(folder: &Path, error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::*;
+
+    #[test]
+    fn more_objects_than_files_may_be_open_are_all_written() {
+        let folder = std::env::temp_dir().join(format!("thru-objects-{}", std::process::id()));
+        let mut export = Export::new(&folder).expect("a folder");
+        let count = FILES_MAX as u64 + 50;
+        for part in ["one ", "two"] {
+            for number in 0..count {
+                export.part(Part::Bytes(number, part.as_bytes())).expect("written");
+                assert!(export.files.len() <= FILES_MAX);
+            }
+        }
+        for number in 0..count {
+            let object = Object { path: "/a".into(), ..Object::default() };
+            let part = if number == 7 { Part::Lost(number) } else { Part::End(number, object) };
+            export.part(part).expect("written");
+        }
+        assert_eq!((export.whole, export.lost, export.open.len()), (count - 1, 1, 0));
+        for number in 0..count {
+            let name = if number == 7 { "0007.part".to_owned() } else { format!("{number:04}-a") };
+            assert_eq!(fs::read(folder.join(&name)).expect(&name), b"one two");
+        }
+        fs::remove_dir_all(folder).expect("ours");
+    }
 
     #[test]
     fn a_name_from_the_network_leads_nowhere() {
