@@ -37,7 +37,14 @@ impl Listener {
     }
 
     /// What it printed and said, after it was asked to end or by itself.
-    fn end(mut self, ask: bool) -> (String, String) {
+    fn end(self, ask: bool) -> (String, String) {
+        let (said, told, code) = self.end_with(ask);
+        assert_eq!(code, Some(0), "{told}");
+        (said, told)
+    }
+
+    /// The same, and its exit code.
+    fn end_with(mut self, ask: bool) -> (String, String, Option<i32>) {
         if ask {
             let id = self.child.id().to_string();
             assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill runs").success());
@@ -45,8 +52,8 @@ impl Listener {
         let (mut said, mut told) = (String::new(), String::new());
         self.child.stdout.take().expect("piped").read_to_string(&mut said).expect("UTF-8");
         self.talk.read_to_string(&mut told).expect("UTF-8");
-        assert!(self.child.wait().expect("it ends").success(), "{told}");
-        (said, told)
+        let code = self.child.wait().expect("it ends").code();
+        (said, told, code)
     }
 }
 
@@ -128,6 +135,90 @@ fn nothing_is_lost_that_tcpdump_does_not_lose() {
             assert_eq!(found.len(), SENT as usize, "{told}");
         }
     }
+}
+
+#[test]
+fn the_last_block_is_taken_while_more_comes() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let test = "the_last_block_is_taken_while_more_comes";
+    let Some(namespace) = namespace(test) else { return };
+    let folder = Folder::new(test);
+    let file = folder.0.join("all.pcapng");
+    let to = file.to_str().expect("a plain path");
+    let thru = Listener::start(
+        &namespace,
+        program(),
+        &["capture", "-i", "lo", "-B", "65536", "-s", "60", "-Z", "root", "-w", to, "udp"],
+    );
+    /// Ends the flood, also if something fails.
+    struct Enough<'a>(&'a AtomicBool);
+    impl Drop for Enough<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let is_enough = AtomicBool::new(false);
+    let told = std::thread::scope(|scope| {
+        let _enough = Enough(&is_enough);
+        scope.spawn(|| {
+            while !is_enough.load(Ordering::Relaxed) {
+                flood(&namespace, 100);
+            }
+        });
+        thru.end(true).1
+    });
+    // Every packet over loopback passes the filter twice, and is told once.
+    let (taken, lost) = (counted(&told, "packets captured"), counted(&told, "dropped by kernel"));
+    if lost == 0 {
+        assert_eq!(counted(&told, "received by filter"), 2 * taken, "{told}");
+    }
+    assert_eq!(numbers(&file, 42).len() as u64, taken);
+}
+
+#[test]
+fn what_came_before_the_interface_went_down_is_kept() {
+    use thru_os::netlink;
+    let test = "what_came_before_the_interface_went_down_is_kept";
+    let Some(namespace) = namespace(test) else { return };
+    let folder = Folder::new(test);
+    let file = folder.0.join("all.pcapng");
+    let to = file.to_str().expect("a plain path");
+    let thru =
+        Listener::start(&namespace, program(), &["capture", "-i", "lo", "-Z", "root", "-w", to, "udp"]);
+    flood(&namespace, 20);
+    let down = || netlink::link("lo").and_then(|link| netlink::set_up(link.index, false));
+    namespace.within(down).expect("entered").expect("loopback is ours");
+    let (_, told, code) = thru.end_with(false);
+    assert!(code == Some(3) && told.contains("the capture on `lo` ended"), "{told}");
+    assert_eq!(numbers(&file, 42), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_reads_along_gets_packets_at_once_and_may_go() {
+    let test = "who_reads_along_gets_packets_at_once_and_may_go";
+    let Some(namespace) = namespace(test) else { return };
+    let folder = Folder::new(test);
+    let pipe = folder.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::File::open(pipe)
+    });
+    // It opens the pipe before it listens, and so do we.
+    let thru =
+        Listener::start(&namespace, program(), &["capture", "-i", "lo", "-Z", "root", "-w", &pipe, "udp"]);
+    let mut pipe = reader.join().expect("no panic").expect("a pipe");
+    let mut header = [0; 24];
+    pipe.read_exact(&mut header).expect("the file's header");
+    flood(&namespace, 1);
+    // One packet of the 142 bytes that the first datagram has; no more has to come.
+    let mut record = [0; 16 + 142];
+    pipe.read_exact(&mut record).expect("a packet");
+    assert_eq!(record[12..16], 142_u32.to_le_bytes());
+    drop(pipe);
+    flood(&namespace, 1);
+    let (_, told) = thru.end(false);
+    assert!(counted(&told, "packets captured") == 2, "{told}");
 }
 
 const EXPRESSIONS: [&str; 24] = [

@@ -25,7 +25,7 @@ use crate::failure::{self, Failure};
 use crate::{Outcome, output};
 
 /// The kernel hands over what it has after 50 ms: by then the last packets are there.
-const LAST_BLOCK: i32 = 60;
+const LAST_BLOCK: Duration = Duration::from_millis(60);
 
 /// Runs the command.
 pub(crate) fn run(args: &CaptureArgs) -> Outcome {
@@ -35,7 +35,6 @@ pub(crate) fn run(args: &CaptureArgs) -> Outcome {
     let words = args.filter.join(" ");
     let filter = header_filter(&words)?;
     let mut job = Job::new(&args.show, &args.filter)?;
-    let signals = Signals::new().map_err(|error| refused::by_system("wait for signals", &error))?;
     let config = CaptureConfig {
         interface: (args.interface != "any").then(|| args.interface.clone()),
         snap_length: args.snap_length,
@@ -59,6 +58,8 @@ pub(crate) fn run(args: &CaptureArgs) -> Outcome {
         Some(path) => Some(Files::open(path, args, link, identity)?),
         None => None,
     };
+    // Not before: opening a pipe waits for its reader, and who waits must be able to end us.
+    let signals = Signals::new().map_err(|error| refused::by_system("wait for signals", &error))?;
     let lost_before = lost_by(&args.interface);
     capture.start(&config).map_err(|error| refused::capture(args, &error))?;
     refused::give_up(args, identity, Keep { inspection: args.process })?;
@@ -143,7 +144,11 @@ impl<'a> Session<'a> {
         loop {
             let left = Duration::from_nanos(self.ends.nanos().saturating_sub(clock::now().nanos()));
             let millis = if self.ends.is_never() { -1 } else { left.as_millis().min(100_000) as i32 + 1 };
-            capture.wait(&[signals.descriptor()], millis).map_err(gone)?;
+            if let Err(error) = capture.wait(&[signals.descriptor()], millis) {
+                // What came before is there all the same.
+                self.drain(capture)?;
+                return Err(gone(error));
+            }
             self.take(capture)?;
             let mut asked = false;
             while let Some(signal) = signals.take() {
@@ -152,7 +157,7 @@ impl<'a> Session<'a> {
                     Signal::Tell => report(&self.args.interface, self.taken, capture.counters(), None),
                 }
             }
-            if self.job.is_done() {
+            if self.is_done() {
                 return Ok(());
             }
             if asked || left.is_zero() {
@@ -161,22 +166,41 @@ impl<'a> Session<'a> {
         }
         // What the kernel has not handed over yet belongs to it, too; nothing new is let in.
         let _ = capture.keep_only(&[(6, 0, 0, 0)]);
-        let _ = capture.wait(&[], LAST_BLOCK);
-        self.take(capture)
+        self.drain(capture)
+    }
+
+    /// Takes what the kernel hands over until all it had is there: where much came, several blocks.
+    fn drain(&mut self, capture: &mut Capture) -> Result<(), Failure> {
+        let until = clock::now() + LAST_BLOCK;
+        loop {
+            self.take(capture)?;
+            let left = Duration::from_nanos(until.nanos().saturating_sub(clock::now().nanos()));
+            if left.is_zero() || self.is_done() {
+                return Ok(());
+            }
+            // An interface that is gone is told of once; the blocks it has filled come until then.
+            let _ = capture.wait(&[], left.as_millis() as i32 + 1);
+        }
+    }
+
+    /// Whether there are enough packets, or nobody wants them any more.
+    fn is_done(&self) -> bool {
+        self.job.is_done() || self.files.as_ref().is_some_and(Files::is_closed)
     }
 
     /// Takes what is there, and hands on what came of it.
     fn take(&mut self, capture: &mut Capture) -> Result<(), Failure> {
         let mut failed = Ok(());
-        capture.each(|packet| match self.packet(&packet) {
-            Ok(()) => !self.job.is_done(),
+        let count = capture.each(|packet| match self.packet(&packet) {
+            Ok(()) => !self.is_done(),
             Err(failure) => {
                 failed = Err(failure);
                 false
             }
         });
         self.job.flush();
-        if let Some(files) = self.files.as_mut().filter(|files| files.is_a_pipe()) {
+        // All that was ready is taken: somebody may read along, and nobody can ask who is killed for the rest.
+        if let Some(files) = self.files.as_mut().filter(|_| count > 0) {
             files.flush()?;
         }
         failed

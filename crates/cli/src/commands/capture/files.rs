@@ -58,6 +58,8 @@ pub(super) struct Files {
     /// Those that are there, the oldest first.
     made: VecDeque<PathBuf>,
     number: u32,
+    /// The reader of a pipe has gone: nobody wants more.
+    is_closed: bool,
 }
 
 impl Files {
@@ -91,14 +93,17 @@ impl Files {
             since: None,
             made: VecDeque::new(),
             number: 0,
+            is_closed: false,
         };
         files.begin(clock::unix_time().as_nanos() as u64, identity)?;
+        // Who reads along learns the format at once.
+        files.flush()?;
         Ok(files)
     }
 
-    /// Whether somebody reads along.
-    pub(super) fn is_a_pipe(&self) -> bool {
-        self.path == Path::new("-")
+    /// Whether the reader of a pipe has gone: that is no error, but the end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Begins the next file; the oldest goes if there are too many.
@@ -107,11 +112,12 @@ impl Files {
         let path =
             if self.limits.is_ring() { numbered(&self.path, self.number, time) } else { self.path.clone() };
         self.written.set(0);
-        let (inner, pcapng): (Box<dyn Write>, bool) = if self.is_a_pipe() {
+        let (inner, pcapng): (Box<dyn Write>, bool) = if self.path == Path::new("-") {
             (Box::new(BufWriter::new(io::stdout())), true)
         } else {
             let file = File::create(&path).map_err(|error| cannot(&path, &error))?;
-            if let Some(Identity { user, group }) = identity {
+            let is_ours = file.metadata().is_ok_and(|about| about.is_file());
+            if let Some(Identity { user, group }) = identity.filter(|_| is_ours) {
                 // In a namespace of users there may be nobody to give it to.
                 let _ = fchown(&file, Some(user), Some(group));
             }
@@ -126,7 +132,12 @@ impl Files {
         self.made.push_back(path);
         while self.limits.files.is_some_and(|most| self.made.len() > most as usize) {
             let oldest = self.made.pop_front().expect("there are more than enough");
-            fs::remove_file(&oldest).map_err(|error| cannot(&oldest, &error))?;
+            // It may have been taken away, and one that cannot be is no reason to lose packets.
+            if let Err(error) = fs::remove_file(&oldest)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                output::say(&format!("warning: cannot remove `{}`: {error}\n", oldest.display()));
+            }
         }
         Ok(())
     }
@@ -153,19 +164,24 @@ impl Files {
         }
         self.packets += 1;
         let comments = aside.as_slice();
-        self.writer.packet(record, comments).map_err(|error| self.failed(&error))
+        let written = self.writer.packet(record, comments);
+        self.check(written)
     }
 
     /// Hands everything to the system.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        self.writer.flush().map_err(|error| self.failed(&error))
+        let written = self.writer.flush();
+        self.check(written)
     }
 
     /// Ends the last file with what was counted, and says how much was written.
     pub(super) fn finish(mut self, counters: Counters, packets: u64) -> Result<(), Failure> {
+        if self.is_closed {
+            return Ok(());
+        }
         let now = clock::unix_time().as_nanos() as u64;
         let told = self.writer.statistics(0, now, counters.seen, counters.lost);
-        told.map_err(|error| self.failed(&error))?;
+        self.check(told)?;
         self.flush()?;
         let place = match self.number {
             1 => format!("to {}", self.made[0].display()),
@@ -175,8 +191,12 @@ impl Files {
         Ok(())
     }
 
-    fn failed(&self, error: &io::Error) -> Failure {
-        cannot(self.made.back().unwrap_or(&self.path), error)
+    fn check(&mut self, written: io::Result<()>) -> Result<(), Failure> {
+        self.is_closed |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        match written {
+            Err(error) if !self.is_closed => Err(cannot(self.made.back().unwrap_or(&self.path), &error)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -223,6 +243,71 @@ impl Write for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Files as a command line asks for them.
+    fn files(words: &[&str]) -> Files {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: CaptureArgs,
+        }
+        let Line { args } = Line::try_parse_from(words).expect("arguments");
+        let path = args.write.clone().expect("-w");
+        Files::open(&path, &args, 1, None).expect("it can be written")
+    }
+
+    fn record(number: u64) -> Record<'static> {
+        const BYTES: [u8; 60] = [7; 60];
+        let options = thru_dissect::file::Options::none();
+        Record { number, time: Some(number), interface: 0, link: 1, original: 60, bytes: &BYTES, options }
+    }
+
+    #[test]
+    fn a_file_of_the_ring_that_somebody_took_away_is_not_missed() {
+        let folder = std::env::temp_dir().join(format!("thru-ring-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let name = folder.join("a.pcap");
+        let mut files =
+            files(&["thru", "-w", name.to_str().expect("plain"), "--file-packets", "1", "-W", "2"]);
+        for number in 1..10 {
+            files.packet(&record(number), None).expect("written");
+            if number % 2 == 0 {
+                fs::remove_file(&files.made[0]).expect("it is there");
+            }
+        }
+        assert_eq!((files.number, files.made.len()), (9, 2));
+        // Nor one that cannot be removed: a folder has its name.
+        let oldest = files.made[0].clone();
+        let _ = fs::remove_file(&oldest);
+        fs::create_dir_all(oldest.join("inside")).expect("a folder");
+        files.packet(&record(10), None).expect("written");
+        fs::remove_dir_all(folder).expect("ours");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_the_end_and_no_error() {
+        let name = std::env::temp_dir().join(format!("thru-fifo-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&name).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let words = name.to_str().expect("plain").to_owned();
+        let reader = std::thread::spawn(move || {
+            let mut read = File::open(words).expect("it is there");
+            // The header comes at once.
+            io::Read::read_exact(&mut read, &mut [0; 24]).map(|()| read)
+        });
+        let mut files = files(&["thru", "-w", name.to_str().expect("plain")]);
+        let read = reader.join().expect("no panic").expect("the header");
+        files.packet(&record(1), None).expect("kept");
+        files.flush().expect("taken");
+        assert!(!files.is_closed());
+        drop(read);
+        files.packet(&record(2), None).expect("kept");
+        files.flush().expect("no error");
+        assert!(files.is_closed());
+        files.finish(Counters::default(), 2).expect("no error");
+        fs::remove_file(name).expect("ours");
+    }
 
     #[test]
     fn names_of_files_in_a_ring() {
