@@ -113,12 +113,19 @@ fn keep_input() -> Result<File, Failure> {
     let failed = |error: io::Error| {
         Failure::undecided(format!("cannot keep standard input: {error}"), "TMPDIR says where it is kept")
     };
-    let path =
-        std::env::temp_dir().join(format!("thru-{}-{}", std::process::id(), clock::unix_time().as_nanos()));
-    let mut file = File::options().read(true).write(true).create_new(true).open(&path).map_err(failed)?;
-    std::fs::remove_file(&path).map_err(failed)?;
+    let mut file = nameless().map_err(failed)?;
     io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
     file.flush().map_err(failed)?;
+    Ok(file)
+}
+
+/// A file without a name, which nobody else may have opened while it had one: captures hold secrets.
+fn nameless() -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let name = format!("thru-{}-{}", std::process::id(), clock::unix_time().as_nanos());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
     Ok(file)
 }
 
@@ -215,4 +222,16 @@ fn read_a_while(browser: &mut Browser) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_standard_input_is_for_us_alone() {
+        use std::os::unix::fs::MetadataExt as _;
+        let about = nameless().and_then(|file| file.metadata()).expect("a file");
+        assert_eq!((about.mode() & 0o777, about.nlink()), (0o600, 0));
+    }
 }
