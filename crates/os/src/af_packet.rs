@@ -30,6 +30,15 @@ pub(crate) enum Version {
     Blocks = 2,
 }
 
+/// Values without addresses: whatever the kernel takes them for, it reads nothing but them.
+///
+/// # Safety
+/// There is no address in the value, and no byte of it is padding.
+pub(crate) unsafe trait Plain: Copy {}
+
+// SAFETY: a number.
+unsafe impl Plain for libc::c_int {}
+
 /// A packet socket that hears nothing before it is bound.
 #[derive(Debug)]
 pub(crate) struct AfPacket(OwnedFd);
@@ -53,19 +62,29 @@ impl AfPacket {
     }
 
     /// Sets an option of the packet level.
-    pub(crate) fn set<T: Copy>(&self, option: libc::c_int, value: &T) -> io::Result<()> {
+    pub(crate) fn set<T: Plain>(&self, option: libc::c_int, value: &T) -> io::Result<()> {
         self.set_at(libc::SOL_PACKET, option, value)
     }
 
-    /// Sets an option of any level. `T` has the layout that the kernel expects there.
-    pub(crate) fn set_at<T: Copy>(
+    /// Sets an option of any level.
+    pub(crate) fn set_at<T: Plain>(
         &self,
         level: libc::c_int,
         option: libc::c_int,
         value: &T,
     ) -> io::Result<()> {
+        // SAFETY: there are no addresses in a plain value.
+        unsafe { self.set_any(level, option, value) }
+    }
+
+    /// Sets an option whose value may hold addresses.
+    ///
+    /// # Safety
+    /// What the value refers to lives until the call returns, and is as long as the value says.
+    unsafe fn set_any<T>(&self, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
         let length = size_of::<T>() as libc::socklen_t;
-        // SAFETY: pointer and length describe `value`, which the kernel only reads.
+        // SAFETY: pointer and length describe `value`, which the kernel only reads; of what it refers to the caller has
+        // made sure.
         check(unsafe { libc::setsockopt(self.fd(), level, option, std::ptr::from_ref(value).cast(), length) })
             .map(drop)
     }
@@ -97,6 +116,8 @@ impl AfPacket {
             length: u16,
             address: [u8; 8],
         }
+        // SAFETY: numbers and bytes, one behind the other.
+        unsafe impl Plain for Membership {}
         let wanted = Membership { index: index as libc::c_int, kind: MR_PROMISC, length: 0, address: [0; 8] };
         self.set(ADD_MEMBERSHIP, &wanted)
     }
@@ -107,9 +128,9 @@ impl AfPacket {
         let mut program: Vec<_> = program.iter().map(filter).collect();
         let length =
             u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-        // The program lives until the call returns.
         let wanted = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
-        self.set_at(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &wanted)
+        // SAFETY: the program lives until the call returns, and has as many instructions as said.
+        unsafe { self.set_any(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &wanted) }
     }
 
     /// Packets that passed the filter (lost ones included), and those of them for which there was no room, since this was

@@ -28,7 +28,8 @@ impl XdpProgram {
         attributes[0] = words(PROG_TYPE_XDP, instructions.len() as u32);
         attributes[1] = instructions.as_ptr() as u64;
         attributes[2] = license.as_ptr() as u64;
-        open(BPF_PROG_LOAD, &attributes).map(XdpProgram)
+        // SAFETY: the addresses are of the instructions, as many as said, and of words that end with a zero byte.
+        unsafe { open(BPF_PROG_LOAD, &attributes) }.map(XdpProgram)
     }
 
     /// What the program gives for a packet, which must be as long as an Ethernet header at least.
@@ -42,15 +43,19 @@ impl XdpProgram {
         attributes[2] = packet.as_ptr() as u64;
         // No room for the packet afterwards; run once.
         attributes[4] = words(1, 0);
-        call_mut(BPF_PROG_TEST_RUN, &mut attributes)?;
+        // SAFETY: the address is of the packet, of the length that was said, and is only read.
+        unsafe { call_mut(BPF_PROG_TEST_RUN, &mut attributes)? };
         let [.., a, b, c, d] = attributes[0].to_ne_bytes();
         Ok(u32::from_ne_bytes([a, b, c, d]))
     }
 }
 
 /// Makes the system call where the kernel writes into the attributes.
-fn call_mut(command: libc::c_int, attributes: &mut Attributes) -> io::Result<libc::c_int> {
-    // SAFETY: as in `call`.
+///
+/// # Safety
+/// As for [`call`].
+unsafe fn call_mut(command: libc::c_int, attributes: &mut Attributes) -> io::Result<libc::c_int> {
+    // SAFETY: the attributes are as long as said, and ours to be written to; of the rest the caller has made sure.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_mut_ptr(), size_of::<Attributes>()) };
     check(result as libc::c_int)
@@ -65,16 +70,23 @@ pub(crate) fn words(first: u32, second: u32) -> u64 {
 }
 
 /// Makes the system call.
-pub(crate) fn call(command: libc::c_int, attributes: &Attributes) -> io::Result<libc::c_int> {
-    // SAFETY: the attributes are as long as said and zero where the command has no meaning for them; the addresses in
-    // them are of values that live until the call returns, of the length that the command expects.
+///
+/// # Safety
+/// The addresses in the attributes are of values that live until the call returns, of the length that the command expects
+/// or the attributes say, and that may be written to where the command writes. Where the command has no meaning for them,
+/// the attributes are zero.
+pub(crate) unsafe fn call(command: libc::c_int, attributes: &Attributes) -> io::Result<libc::c_int> {
+    // SAFETY: the attributes are as long as said; of the addresses in them the caller has made sure.
     let result =
         unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_ptr(), size_of::<Attributes>()) };
     check(result as libc::c_int)
 }
 
 /// Makes it where it gives a descriptor.
-pub(crate) fn open(command: libc::c_int, attributes: &Attributes) -> io::Result<OwnedFd> {
-    // SAFETY: the kernel has made the descriptor for us.
-    call(command, attributes).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+///
+/// # Safety
+/// As for [`call`]; and the command is one that makes a descriptor.
+pub(crate) unsafe fn open(command: libc::c_int, attributes: &Attributes) -> io::Result<OwnedFd> {
+    // SAFETY: of the addresses the caller has made sure; the kernel has made the descriptor for us.
+    unsafe { call(command, attributes).map(|fd| OwnedFd::from_raw_fd(fd)) }
 }

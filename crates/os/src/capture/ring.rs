@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::af_packet::{AfPacket, Mapping, RX_RING};
+use crate::af_packet::{AfPacket, Mapping, Plain, RX_RING};
 
 /// A block holds several of the largest packets.
 const BLOCK: usize = 1 << 18;
@@ -26,6 +26,9 @@ struct Request {
     private: u32,
     features: u32,
 }
+
+// SAFETY: seven numbers of the same size.
+unsafe impl Plain for Request {}
 
 /// The mapping, and which block is next.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use thru_wire::Instant;
 
 use super::rooms::Rooms;
 use super::{Device, Pollable, Properties, Stamps, batch, offloads, virtio};
-use crate::af_packet::{self, AfPacket, Instruction, Mapping, Version};
+use crate::af_packet::{self, AfPacket, Instruction, Mapping, Plain, Version};
 use crate::{clock, netlink};
 
 /// What a packet socket is opened with.
@@ -67,6 +67,9 @@ struct RingRequest {
     frame_size: u32,
     frames: u32,
 }
+
+// SAFETY: four numbers of the same size.
+unsafe impl Plain for RingRequest {}
 
 /// `struct tpacket2_hdr`.
 #[repr(C)]
@@ -142,6 +145,16 @@ impl PacketSocket {
     }
 
     fn receive(&mut self, clocks: Clocks) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.empty_slot(clocks)? {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// Gives the next slot back to the kernel. `None`: there is none; `Some(None)`: a part of its frame is lost, and with it
+    /// the frame.
+    fn empty_slot(&mut self, clocks: Clocks) -> Option<Option<Frame>> {
         let slot = self.ring.receive_slot(self.receive_slot);
         // SAFETY: the slot lies in the mapping, is aligned, and begins with this header; its status is atomic because
         // the kernel writes it too.
@@ -171,15 +184,12 @@ impl PacketSocket {
         let bytes = whole.then(|| self.rooms.copy(data));
         header.status.store(STATUS_KERNEL, Ordering::Release);
         self.receive_slot = (self.receive_slot + 1) % self.ring.receive.frames as usize;
-        match bytes {
-            Some(bytes) => Some(Frame { offload, ..Frame::new(bytes, rx_time) }),
-            // Without a copy the rest of it is lost, and with it the frame.
-            None if status & STATUS_COPY == 0 => self.receive(clocks),
-            None => match self.receive_large() {
-                Some((bytes, offload)) => Some(Frame { offload, ..Frame::new(bytes, rx_time) }),
-                None => self.receive(clocks),
-            },
-        }
+        let whole = match bytes {
+            Some(bytes) => Some((bytes, offload)),
+            None if status & STATUS_COPY == 0 => None,
+            None => self.receive_large(),
+        };
+        Some(whole.map(|(bytes, offload)| Frame { offload, ..Frame::new(bytes, rx_time) }))
     }
 
     /// The next frame of the socket's queue: one that did not fit its slot.

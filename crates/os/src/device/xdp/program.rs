@@ -30,7 +30,8 @@ impl Redirect {
         // Type and key size, value size and number of entries.
         attributes[0] = words(MAP_TYPE_XSKMAP, 4);
         attributes[1] = words(4, queues);
-        let sockets = open(BPF_MAP_CREATE, &attributes)?;
+        // SAFETY: there are no addresses, and a map is a descriptor.
+        let sockets = unsafe { open(BPF_MAP_CREATE, &attributes)? };
         let code = instructions(mac, sockets.as_raw_fd());
         // The helper that redirects is there for every licence.
         let license = c"MIT";
@@ -38,11 +39,14 @@ impl Redirect {
         attributes[0] = words(PROG_TYPE_XDP, code.len() as u32);
         attributes[1] = code.as_ptr() as u64;
         attributes[2] = license.as_ptr() as u64;
-        let program = open(BPF_PROG_LOAD, &attributes)?;
+        // SAFETY: the addresses are of the instructions, as many as said, and of words that end with a zero byte; a program
+        // is a descriptor.
+        let program = unsafe { open(BPF_PROG_LOAD, &attributes)? };
         let mut attributes: Attributes = [0; 16];
         attributes[0] = words(program.as_raw_fd() as u32, index);
         attributes[1] = words(ATTACH_TYPE_XDP, 0);
-        let link = open(BPF_LINK_CREATE, &attributes).map_err(explain)?;
+        // SAFETY: there are no addresses, and a link is a descriptor.
+        let link = unsafe { open(BPF_LINK_CREATE, &attributes) }.map_err(explain)?;
         Ok(Redirect { sockets, _program: program, _link: link })
     }
 
@@ -53,7 +57,8 @@ impl Redirect {
         attributes[0] = words(self.sockets.as_raw_fd() as u32, 0);
         attributes[1] = (&raw const key) as u64;
         attributes[2] = (&raw const value) as u64;
-        call(BPF_MAP_UPDATE_ELEM, &attributes).map(drop)
+        // SAFETY: key and value are as long as the map was made for, and live until the call returns.
+        unsafe { call(BPF_MAP_UPDATE_ELEM, &attributes) }.map(drop)
     }
 }
 
