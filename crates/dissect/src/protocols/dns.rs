@@ -143,6 +143,19 @@ pub(crate) fn local(cx: &mut Context<'_>, message: Data<'_>) {
     cx.layer(&LLMNR, message, |cx, c| body(cx, c, false, true));
 }
 
+/// Whether whole messages, and nothing else, are these bytes: behind a loss, nothing else tells where one begins.
+pub(crate) fn fill(mut bytes: &[u8]) -> bool {
+    const HEADER: usize = 12;
+    while let Some((len, rest)) = bytes.split_first_chunk() {
+        let len = usize::from(u16::from_be_bytes(*len));
+        match rest.get(len..).filter(|_| len >= HEADER) {
+            Some(rest) => bytes = rest,
+            None => return false,
+        }
+    }
+    bytes.is_empty()
+}
+
 /// Messages on a stream, each behind its length. Gives how many bytes were used.
 pub(crate) fn stream(cx: &mut Context<'_>, bytes: Data<'_>, one: bool) -> usize {
     let mut used = 0;

@@ -19,7 +19,8 @@ pub(crate) enum App {
     Tls(Box<tls::Session>),
     Http(Box<http::Session>),
     Http2(Box<http2::Connection>),
-    Dns,
+    /// For each side: bytes are missing before what comes next.
+    Dns([bool; 2]),
     /// One of those that are a row of messages.
     Spoken(&'static Spoken, Box<Talk>),
     WebSocket(Box<websocket::Session>),
@@ -34,7 +35,9 @@ impl App {
             App::Tls(session) => session.lose(side),
             App::Http2(connection) => connection.lose(side),
             App::Spoken(_, talk) => talk.inner.lose(side),
-            App::Unknown | App::Opaque | App::Http(_) | App::Dns | App::File | App::WebSocket(_) => {}
+            App::WebSocket(session) => session.lose(side),
+            App::Dns(torn) => torn[side] = true,
+            App::Unknown | App::Opaque | App::Http(_) | App::File => {}
         }
     }
 }
@@ -213,7 +216,7 @@ fn app_by_port(low: u16, high: u16, bytes: &[u8]) -> Option<App> {
         // BGP of routers that choose low ports is no file.
         20 if high == 179 && bgp::is_marked(bytes) => None,
         20 => Some(App::File),
-        53 | 5353 => Some(App::Dns),
+        53 | 5353 => Some(App::Dns([false; 2])),
         port if is_http(port) => Some(App::Http(Box::default())),
         port if TLS_PORTS.contains(&port) && tls::accepts(bytes) => Some(App::Tls(Box::default())),
         port => spoken::of_port(port).map(|spoken| App::Spoken(spoken, Box::default())),
@@ -247,7 +250,7 @@ pub(crate) fn negotiated(alpn: &[u8]) -> App {
     match alpn {
         b"http/1.1" | b"http/1.0" => App::Http(Box::default()),
         b"h2" => App::Http2(Box::default()),
-        b"dot" => App::Dns,
+        b"dot" => App::Dns([false; 2]),
         _ => App::Unknown,
     }
 }
@@ -281,7 +284,7 @@ fn recognise_sealed(cx: &Context<'_>, bytes: &[u8]) -> App {
     } else if http::looks_like(bytes) || is(443) {
         App::Http(Box::default())
     } else if is(853) {
-        App::Dns
+        App::Dns([false; 2])
     } else {
         spoken::by_bytes(bytes).map_or(App::Opaque, |spoken| App::Spoken(spoken, Box::default()))
     }
@@ -334,7 +337,14 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
             used
         }
         App::Http2(connection) if connection.knows(side) => http2::stream(cx, connection, side, bytes, one),
-        App::Dns => dns::stream(cx, bytes, one),
+        App::Dns(torn) if torn[side] && !dns::fill(bytes.bytes) => {
+            data::show(cx, bytes);
+            bytes.len()
+        }
+        App::Dns(torn) => {
+            torn[side] = false;
+            dns::stream(cx, bytes, one)
+        }
         App::WebSocket(session) => websocket::stream(cx, session, side, bytes, one),
         App::File => {
             ftp::transfer(cx, bytes);
@@ -363,3 +373,6 @@ pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Dat
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,12 +38,20 @@ pub(crate) struct Session {
     parts: [Option<Parts>; 2],
     /// Messages may be compressed (RFC 7692).
     deflates: bool,
+    /// For each side: bytes are missing before what comes next.
+    torn: [bool; 2],
 }
 
 impl Session {
     /// `deflates`: both have agreed that messages may be compressed.
     pub(crate) fn new(deflates: bool) -> Session {
         Session { deflates, ..Session::default() }
+    }
+
+    /// Bytes of a side are missing: of its message nothing whole will come, and what follows may begin anywhere in a frame.
+    pub(crate) fn lose(&mut self, side: usize) {
+        self.parts[side] = Default::default();
+        self.torn[side] = true;
     }
 }
 
@@ -76,6 +84,18 @@ fn length(bytes: &[u8]) -> Length {
     }
 }
 
+/// Whether whole frames, and nothing else, are these bytes: behind a loss, nothing else tells where one begins.
+fn fill(mut bytes: &[u8]) -> bool {
+    while let [first, ..] = bytes {
+        let is_known = matches!(first & 15, 0..=2 | 8..=10) && first & 0x30 == 0;
+        match length(bytes) {
+            Length::Whole(total) if is_known && total <= bytes.len() => bytes = &bytes[total..],
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// Frames on a stream. Gives how many bytes were used.
 pub(crate) fn stream(
     cx: &mut Context<'_>,
@@ -84,6 +104,15 @@ pub(crate) fn stream(
     bytes: Data<'_>,
     one: bool,
 ) -> usize {
+    if session.torn[side] {
+        // What compressed messages would refer back to is not known any more.
+        cx.state.deflated.remove(&(cx.flow, side));
+        if !fill(bytes.bytes) {
+            data::show(cx, bytes);
+            return bytes.len();
+        }
+        session.torn[side] = false;
+    }
     let mut used = 0;
     while used < bytes.len() {
         let rest = bytes.from(used);

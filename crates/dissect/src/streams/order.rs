@@ -1,7 +1,9 @@
 //! A direction's bytes in order, for whoever follows the stream.
 
-/// Segments that came too early are kept up to this much.
+/// Segments that came too early are kept up to this much, with what keeping each costs.
 const EARLY_MAX: usize = 256 << 10;
+/// What keeping a segment costs.
+const EARLY_COST: usize = 32;
 
 /// The bytes that one side of a connection has sent, in order.
 #[derive(Debug, Default)]
@@ -12,6 +14,8 @@ pub(crate) struct Order {
     early: Vec<(u32, Vec<u8>)>,
     /// A gap was given up: what follows may begin anywhere in a message.
     pub(crate) broken: bool,
+    /// Another was, behind what was handed on last.
+    is_torn: bool,
 }
 
 /// What a segment brings.
@@ -34,13 +38,16 @@ impl Order {
 
     /// Takes a segment's payload. `acked` is what the other side has acknowledged: it has what lies before.
     pub(crate) fn take<'a>(&mut self, seq: u32, bytes: &'a [u8], acked: Option<u32>) -> Brings<'a> {
+        self.broken |= std::mem::take(&mut self.is_torn);
         let next = *self.next.get_or_insert(seq);
         let next = self.beyond_gap(next, seq, acked);
         let ahead = seq.wrapping_sub(next) as i32;
         if ahead > 0 {
             self.keep_early(seq, bytes);
+            let next = self.beyond_what_waits(next);
             let mut joined = Vec::new();
             self.join(&mut joined);
+            self.drop_most();
             return if joined.is_empty() {
                 Brings::Nothing
             } else {
@@ -90,15 +97,43 @@ impl Order {
         first
     }
 
-    fn keep_early(&mut self, seq: u32, bytes: &[u8]) {
-        let have: usize = self.early.iter().map(|(_, bytes)| bytes.len() + 32).sum();
-        if have + bytes.len() > EARLY_MAX {
-            // The gap was never seen to close: the capture lacks it. Go on behind it.
-            self.early.clear();
-            self.broken = true;
-            self.next = Some(seq.wrapping_add(bytes.len() as u32));
-            return;
+    /// What waits, with what keeping it costs.
+    fn waits(&self) -> usize {
+        self.early.iter().map(|(_, bytes)| bytes.len() + EARLY_COST).sum()
+    }
+
+    /// The place of the segment that waits and comes first.
+    fn first(&self, next: u32) -> Option<usize> {
+        let distance = |place: &usize| self.early[*place].0.wrapping_sub(next) as i32;
+        (0..self.early.len()).min_by_key(distance)
+    }
+
+    /// Where to go on: behind a gap that was not seen to close while more came than may wait. The capture lacks it.
+    fn beyond_what_waits(&mut self, next: u32) -> u32 {
+        let first = self.first(next).map(|place| self.early[place].0);
+        let is_ahead = |first: &u32| first.wrapping_sub(next) as i32 > 0;
+        let Some(first) = first.filter(|first| is_ahead(first) && self.waits() > EARLY_MAX) else {
+            return next;
+        };
+        self.broken = true;
+        self.next = Some(first);
+        first
+    }
+
+    /// What is still too much, between one gap and another, is dropped: what is handed on has no gap in it.
+    fn drop_most(&mut self) {
+        while let Some(next) = self.next.filter(|_| self.waits() > EARLY_MAX) {
+            let Some(place) = self.first(next) else { return };
+            let (seq, bytes) = self.early.swap_remove(place);
+            let end = seq.wrapping_add(bytes.len() as u32);
+            if end.wrapping_sub(next) as i32 > 0 {
+                self.next = Some(end);
+                self.is_torn = true;
+            }
         }
+    }
+
+    fn keep_early(&mut self, seq: u32, bytes: &[u8]) {
         let known = self.early.iter().any(|(start, kept)| *start == seq && kept.len() >= bytes.len());
         if !known {
             self.early.push((seq, bytes.to_vec()));
@@ -115,6 +150,95 @@ impl Order {
             if let Some(fresh) = bytes.get(known..) {
                 joined.extend_from_slice(fresh);
                 self.next = Some(next.wrapping_add(fresh.len() as u32));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Bytes that tell their place.
+    fn sent(seq: u32, len: usize) -> Vec<u8> {
+        (0..len as u32).map(|at| ((seq.wrapping_add(at)) % 251) as u8).collect()
+    }
+
+    /// Takes a segment; gives where the bytes that are handed on begin, and whether something is missing before them.
+    fn take(order: &mut Order, seq: u32, len: usize) -> Option<(u32, Vec<u8>, bool)> {
+        let bytes = sent(seq, len);
+        let (begins, given) = match order.take(seq, &bytes, None) {
+            Brings::Nothing => return None,
+            Brings::Next(fresh) => (seq.wrapping_add((len - fresh.len()) as u32), fresh.to_vec()),
+            Brings::Joined(joined, back) => (seq.wrapping_sub(back), joined),
+        };
+        Some((begins, given, std::mem::take(&mut order.broken)))
+    }
+
+    #[test]
+    fn what_waited_behind_a_gap_that_is_given_up_is_handed_on() {
+        let mut order = Order::default();
+        // Across the place where sequence numbers begin anew.
+        let start = 0_u32.wrapping_sub(100_000);
+        order.begin(start);
+        assert_eq!(take(&mut order, start, 1000), Some((start, sent(start, 1000), false)));
+        // The second segment is missing, and another one later.
+        let mut given = Vec::new();
+        let places = (2..400).filter(|place| *place != 150).map(|place| start.wrapping_add(place * 1000));
+        for seq in places {
+            if let Some((begins, bytes, is_torn)) = take(&mut order, seq, 1000) {
+                assert_eq!(bytes, sent(begins, bytes.len()));
+                given.push((begins.wrapping_sub(start), bytes.len(), is_torn));
+            }
+        }
+        assert_eq!(given[0], (2000, 148_000, true));
+        // Behind the second gap what waits has become less: it is given up later.
+        assert_eq!(given.len(), 1, "{given:?}");
+        let waits: usize = order.early.iter().map(|(_, bytes)| bytes.len()).sum();
+        assert_eq!(given[0].1 + waits, 397_000);
+        // That one closes.
+        let seq = start.wrapping_add(150_000);
+        assert_eq!(take(&mut order, seq, 1000), Some((seq, sent(seq, 250_000), false)));
+    }
+
+    #[test]
+    fn many_gaps_keep_no_more_than_one_does() {
+        let mut order = Order::default();
+        order.begin(0);
+        // Small pieces with gaps between them fill what may wait; behind each gap that is given up for a large one there
+        // is only one of them.
+        for place in 0..7000 {
+            assert_eq!(take(&mut order, 10 + 2 * place, 1), None);
+        }
+        let mut end = 0;
+        for place in 1..500 {
+            if let Some((begins, bytes, is_torn)) = take(&mut order, place * 100_000, 60_000) {
+                assert!(is_torn && begins > end, "{begins} behind {end}");
+                end = begins + bytes.len() as u32;
+            }
+            assert!(order.waits() <= EARLY_MAX);
+        }
+        assert!(end > 40_000_000, "{end}");
+    }
+
+    proptest! {
+        #[test]
+        fn all_that_is_handed_on_is_what_was_sent_and_nothing_twice(
+            cuts in prop::collection::vec((0u32..600, 1usize..40_000), 1..80), start in any::<u32>(),
+        ) {
+            let mut order = Order::default();
+            order.begin(start);
+            let mut end = 0;
+            for (place, len) in cuts {
+                let seq = start.wrapping_add(place * 1000);
+                if let Some((begins, bytes, is_torn)) = take(&mut order, seq, len) {
+                    prop_assert_eq!(&bytes, &sent(begins, bytes.len()));
+                    let begins = begins.wrapping_sub(start);
+                    prop_assert!(begins == end || begins > end && is_torn, "{begins} behind {end}");
+                    end = begins + bytes.len() as u32;
+                }
+                prop_assert!(order.waits() <= EARLY_MAX);
             }
         }
     }
