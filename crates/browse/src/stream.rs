@@ -1,7 +1,7 @@
 //! What was said on a stream, read in slices, kept within a bound.
 
 use thru_dissect::summary::flow::FlowId;
-use thru_dissect::summary::follow::{Follow, Form};
+use thru_dissect::summary::follow::{Follow, Form, Turn};
 
 use crate::pass::{Capture, Pass};
 
@@ -17,6 +17,8 @@ pub(crate) struct Stream {
     pub(crate) choices: Vec<FlowId>,
     pub(crate) is_hex: bool,
     text: Vec<u8>,
+    /// Where headings are in the text, in order.
+    turns: Vec<Turn>,
     /// The first row on the screen.
     pub(crate) top: usize,
     /// There is more than is kept.
@@ -48,6 +50,7 @@ impl Stream {
             choices: choices.to_vec(),
             is_hex,
             text: Vec::new(),
+            turns: Vec::new(),
             top: 0,
             is_cut: false,
             is_done: false,
@@ -56,12 +59,15 @@ impl Stream {
 
     /// Reads so many packets; `false`: that was all.
     pub(crate) fn work(&mut self, packets: usize) -> bool {
-        let Stream { pass, follow, text, .. } = self;
+        let Stream { pass, follow, text, turns, .. } = self;
         for _ in 0..packets {
             if self.is_done {
                 break;
             }
-            let more = pass.next(|_, tree| follow.take(text, tree));
+            let more = pass.next(|_, tree| {
+                follow.take(text, tree);
+                turns.extend_from_slice(follow.turns());
+            });
             if text.len() > TEXT_MAX {
                 text.truncate(TEXT_MAX);
                 self.is_cut = true;
@@ -89,11 +95,14 @@ impl Stream {
     /// The text in rows of at most `width` bytes.
     pub(crate) fn rows(&self, width: usize) -> Vec<Span> {
         let (mut rows, mut start) = (Vec::new(), 0);
-        let (mut first, mut is_second): (Option<&[u8]>, bool) = (None, false);
+        let first = self.turns.first().map(|turn| turn.side);
+        let (mut turns, mut is_second) = (self.turns.iter().peekable(), false);
         for line in self.text.split(|byte| *byte == b'\n') {
-            let is_heading = line.starts_with(b"--- ") && line.windows(3).any(|part| part == b" > ");
-            if is_heading {
-                is_second = *first.get_or_insert(line) != line;
+            // What was said may look like a heading: only the place tells.
+            let turn = turns.next_if(|turn| turn.at == start);
+            let is_heading = turn.is_some();
+            if let Some(turn) = turn {
+                is_second = Some(turn.side) != first;
             }
             let end = start + line.len();
             let mut from = start;

@@ -339,3 +339,51 @@ fn what_passes_is_known_and_written_elsewhere() {
     press(&mut browser, &[Key::Char('w'), Key::Enter]);
     assert!(browser.message.contains("no name"));
 }
+
+#[test]
+fn nobody_speaks_for_the_other_side() {
+    use crate::stream::Stream;
+    let mut writer = Writer::pcap(Vec::new(), true, 101, 0).expect("memory");
+    let said: [(bool, &[u8]); 3] = [
+        (true, b"a question\n"),
+        (false, b"an answer\n--- 10.0.0.1:4000 > 10.0.0.2:5000\nforged\n"),
+        (true, b"another\n"),
+    ];
+    for (number, (to, words)) in said.into_iter().enumerate() {
+        let total = 28 + words.len() as u8;
+        let mut packet = vec![0x45, 0, 0, total, 0, 0, 0, 0, 64, 17, 0, 0];
+        let (a, b) = ([10, 0, 0, 1, 0x0F, 0xA0], [10, 0, 0, 2, 0x13, 0x88]);
+        let (from, to) = if to { (a, b) } else { (b, a) };
+        packet.extend([&from[..4], &to[..4], &from[4..], &to[4..], &[0, total - 20, 0, 0], words].concat());
+        let record = Record {
+            number: number as u64 + 1,
+            time: Some(number as u64),
+            interface: 0,
+            link: 101,
+            original: u32::from(total),
+            bytes: &packet,
+            options: thru_dissect::file::Options::none(),
+        };
+        writer.packet(&record, &[]).expect("memory");
+    }
+    let capture = capture("made", writer.into_inner());
+    let mut stream = Stream::new(&capture, &[], "udp:0".parse().expect("a flow"), false).expect("a capture");
+    while stream.work(16) {}
+    let rows: Vec<_> =
+        stream.rows(80).into_iter().map(|row| (row.is_heading, row.is_second, stream.words(row))).collect();
+    let told: Vec<_> =
+        rows.iter().map(|(heading, second, words)| (*heading, *second, words.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (true, false, "--- 10.0.0.1:4000 > 10.0.0.2:5000"),
+            (false, false, "a question"),
+            (true, true, "--- 10.0.0.2:5000 > 10.0.0.1:4000"),
+            (false, true, "an answer"),
+            (false, true, "--- 10.0.0.1:4000 > 10.0.0.2:5000"),
+            (false, true, "forged"),
+            (true, false, "--- 10.0.0.1:4000 > 10.0.0.2:5000"),
+            (false, false, "another"),
+        ]
+    );
+}

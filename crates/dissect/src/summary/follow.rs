@@ -29,12 +29,23 @@ pub struct Follow {
     last: Option<u8>,
     /// So many bytes each side has said.
     said: [u64; 2],
+    /// The headings of the last packet.
+    turns: Vec<Turn>,
+}
+
+/// A heading among the text: from there on, a side speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Where the heading's line begins in what [`Follow::take`] appends to.
+    pub at: usize,
+    /// Which of the two ends speaks: which is the client is not told.
+    pub side: u8,
 }
 
 impl Follow {
     /// Follows a stream from the first packet on.
     pub fn new(id: FlowId, form: Form) -> Follow {
-        Follow { id, form, last: None, said: [0; 2] }
+        Follow { id, form, last: None, said: [0; 2], turns: Vec::new() }
     }
 
     /// Appends what the packet brings of the stream.
@@ -44,6 +55,7 @@ impl Follow {
                 && piece.flow == self.id.flow
                 && self.id.stream.is_none_or(|stream| piece.stream == stream)
         };
+        self.turns.clear();
         let pieces: Vec<_> = tree.pieces().iter().filter(wanted).copied().collect();
         for piece in pieces {
             let bytes = tree.piece_bytes(&piece);
@@ -55,7 +67,7 @@ impl Follow {
                 Form::Json => json(out, tree, piece.stream, bytes),
                 Form::Text | Form::Hex => {
                     if self.last != Some(piece.side) {
-                        self.heading(out, tree);
+                        self.heading(out, tree, piece.side);
                     }
                     if self.form == Form::Text {
                         words(out, bytes);
@@ -74,11 +86,17 @@ impl Follow {
         self.said[0] + self.said[1]
     }
 
-    fn heading(&self, out: &mut Vec<u8>, tree: Tree<'_>) {
+    /// The headings that the last packet brought. Lines that look like one may be among what was said.
+    pub fn turns(&self) -> &[Turn] {
+        &self.turns
+    }
+
+    fn heading(&mut self, out: &mut Vec<u8>, tree: Tree<'_>, side: u8) {
         if out.last().is_some_and(|byte| *byte != b'\n') {
             out.push(b'\n');
         }
         if let Some(ends) = ends(tree) {
+            self.turns.push(Turn { at: out.len(), side });
             put!(out, "--- {} > {}\n", named(ends.from), named(ends.to));
         }
     }
