@@ -449,6 +449,8 @@ fn packets_and_flows_become_rows() {
         rows("some.parquet", &["-Y", "tcp.analysis.retransmission", "-f", "frame.number,tcp.seq"]);
     assert!(said.starts_with("1 packets"), "{said}");
     assert_eq!(some, "frame.number:integer\ttcp.seq:integer\n24\t134\n");
+    let (some, _) = rows("flows-of-monday.parquet", &["-f", "frame.number"]);
+    assert!(some.starts_with("frame.number:integer\n1\n"), "only flows.parquet is one of flows");
     let (flows, said) = rows("flows.parquet", &["-Y", "tcp"]);
     assert!(said.contains("flows written"), "{said}");
     assert!(flows.lines().skip(1).all(|row| row.starts_with("tcp\t")), "{flows}");

@@ -230,7 +230,9 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
 /// What goes through a proxy, as if it went to the port that was asked for.
 fn through(cx: &mut Context<'_>, session: &mut Session, side: usize, bytes: Data<'_>, port: u16) -> usize {
     let nothing = bytes.first(0);
-    let host = session.through.split(|byte| *byte == b':').next().unwrap_or_default();
+    // The last colon: an address of IPv6 has others.
+    let place = session.through.iter().rposition(|byte| *byte == b':').unwrap_or(0);
+    let host = &session.through[..place];
     cx.layer(&HTTP, nothing, |cx, _| {
         cx.conclude_words(&PROXY_HOST, host);
         cx.conclude(&PROXY_PORT, u64::from(port));

@@ -166,7 +166,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     let (seq, ack) = (segment.u32(4)?, segment.u32(8)?);
     let flags = segment.u16(12)? & 0x0FFF;
-    let (window, checksum) = (segment.u16(14)?, segment.u16(16)?);
+    let window = segment.u16(14)?;
     segment.u16(18)?;
     let hdr_len = usize::from(segment.u8(12)? >> 4) * 4;
     if hdr_len < 20 {
@@ -211,7 +211,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     cx.flow = found.stream;
     show(cx, c, &found, flags, len, seq, ack);
-    let status = status(cx, checksum, segment);
+    let status = status(cx, segment);
     cx.conclude(&STATUS, status);
     if status == names::BAD {
         cx.expert(&CHECKSUM_BAD);
@@ -373,8 +373,7 @@ fn quoted(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     Ok(())
 }
 
-fn status(cx: &Context<'_>, checksum: u16, segment: Data<'_>) -> u64 {
-    let _ = checksum;
+fn status(cx: &Context<'_>, segment: Data<'_>) -> u64 {
     if !cx.state.options.verify_checksums || cx.is_cut {
         return names::UNVERIFIED;
     }

@@ -72,9 +72,9 @@ const FLOWS: &str = "protocol:text\ta:text\ta_port:integer\tb:text\tb_port:integ
                      packets_ba:integer\tbytes_ba:integer\tbegins:timestamp\tlasts:double";
 
 impl Table {
-    /// Begins a file: of flows if its name begins so, otherwise of packets with these fields.
+    /// Begins a file: of flows if that is its name, otherwise of packets with these fields.
     pub(super) fn new(path: &Path, fields: &[String]) -> Result<Table, Failure> {
-        let is_flows = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("flows"));
+        let is_flows = path.file_stem().is_some_and(|name| name == "flows");
         let what = match is_flows {
             true => What::Flows { talks: Conversations::default(), began: None, early: 0 },
             false if fields.is_empty() => {
