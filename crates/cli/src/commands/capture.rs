@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
             }
         });
         self.job.flush();
-        // All that was ready is taken: somebody may read along, and nobody can ask who is killed for the rest.
+        // All that was ready is taken: who reads along has it now, and a capture that is killed loses no more than came since.
         if let Some(files) = self.files.as_mut().filter(|_| count > 0) {
             files.flush()?;
         }
