@@ -310,7 +310,8 @@ fn frames_behind_each_other_are_one_capture() {
     };
     // A frame without content, as pzstd writes it in front of each that has some.
     let skipped = [0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
-    let packings: [(&str, &dyn Fn(&[u8]) -> Vec<u8>, &[u8]); 3] =
+    type Pack<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let packings: [(&str, Pack<'_>, &[u8]); 3] =
         [("gz", &gzip, b""), ("zst", &zstd, &skipped), ("lz4", &lz4, &skipped)];
     for (name, pack, front) in packings {
         // At a block's boundary, where an end is an end, and inside of one.
