@@ -81,7 +81,7 @@ fn a_page_is_loaded_with_its_login_and_told_of_without() {
     in_lab(async |place| {
         let server = place.serve(vec![place.shop()]).await;
         let visitor = place.visitor();
-        let url = Url::parse("https://me:s3cret@www.shop.lab/").expect("a URL");
+        let url = Url::parse("https://me:s3cret@www.shop.lab/page30").expect("a URL");
         let way = crate::request::page::Way::Http2;
         let page = crate::request::page::load(
             &visitor.recorder,
