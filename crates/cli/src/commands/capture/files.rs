@@ -285,6 +285,19 @@ mod tests {
         fs::remove_dir_all(folder).expect("ours");
     }
 
+    /// A pipe whose reader has gone. Of a real one, a child that another test starts may hold the reader's end for a moment.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn a_reader_that_has_gone_is_the_end_and_no_error() {
         let name = std::env::temp_dir().join(format!("thru-fifo-{}", std::process::id()));
@@ -301,6 +314,8 @@ mod tests {
         files.packet(&record(1), None).expect("kept");
         files.flush().expect("taken");
         assert!(!files.is_closed());
+        let gone = Counted { inner: Box::new(BufWriter::new(Gone)), bytes: files.written.clone() };
+        files.writer = Writer::pcap(gone, true, 1, 65_535).expect("kept");
         drop(read);
         files.packet(&record(2), None).expect("kept");
         files.flush().expect("no error");
