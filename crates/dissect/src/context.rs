@@ -50,6 +50,10 @@ pub(crate) struct Context<'a> {
     pub(crate) wants: usize,
     /// The message that has just turned out incomplete goes on until the stream ends.
     pub(crate) until_fin: bool,
+    /// Where the reader of the message that has just turned out incomplete goes on when it sees it again, and where it did.
+    pub(crate) resume: usize,
+    /// How many streams the one that is being read goes through: proxies within proxies.
+    pub(crate) streams: usize,
     /// What does not end a message may wait for more; otherwise it is shown as far as it goes.
     pub(crate) can_wait: bool,
     /// Nothing follows on the stream.
@@ -86,6 +90,8 @@ impl<'a> Context<'a> {
             is_quoted: false,
             wants: 0,
             until_fin: false,
+            resume: 0,
+            streams: 0,
             can_wait: false,
             stream_ends: false,
             upgraded: None,

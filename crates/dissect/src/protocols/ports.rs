@@ -304,8 +304,22 @@ pub(crate) fn speak_sealed(
     speak(cx, app, side, bytes, one)
 }
 
+/// Through so many streams another one may go.
+const STREAMS_MAX: usize = 16;
+
 /// The same for any stream. `one`: only the first message, of which a part had waited.
 pub(crate) fn speak(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: bool) -> usize {
+    if cx.streams >= STREAMS_MAX {
+        data::show(cx, bytes);
+        return bytes.len();
+    }
+    cx.streams += 1;
+    let used = read(cx, app, side, bytes, one);
+    cx.streams -= 1;
+    used
+}
+
+fn read(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: bool) -> usize {
     if matches!(app, App::Unknown | App::Opaque) {
         *app = recognise(cx, bytes.bytes);
     }

@@ -53,15 +53,33 @@ struct Share {
     bytes: usize,
 }
 
+impl Room {
+    /// More waits than may: those that have waited for longest have to go ([`spare`]).
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > ROOM
+    }
+}
+
 impl Share {
-    /// It takes so many bytes from now on. Gives whether there is room for them.
-    fn set(&mut self, bytes: usize) -> bool {
+    /// It takes so many bytes from now on.
+    fn set(&mut self, bytes: usize) {
         let all = &self.room.0;
-        let others = all.fetch_sub(self.bytes, Ordering::Relaxed) - self.bytes;
+        all.fetch_sub(self.bytes, Ordering::Relaxed);
         all.fetch_add(bytes, Ordering::Relaxed);
         self.bytes = bytes;
-        others + bytes <= ROOM
     }
+}
+
+/// The frame up to which messages that got nothing since are to be forgotten, so that what is left takes half of the room:
+/// whoever fills it with beginnings does not take it from those that come. `waiting`: last frame and size of each.
+pub(crate) fn spare(mut waiting: Vec<(u64, usize)>) -> u64 {
+    waiting.sort_unstable();
+    let mut left: usize = waiting.iter().map(|(_, bytes)| bytes).sum();
+    let enough = waiting.iter().find(|(_, bytes)| {
+        left -= bytes;
+        left <= ROOM / 2
+    });
+    enough.map_or(0, |(frame, _)| *frame)
 }
 
 impl Drop for Share {
@@ -94,6 +112,8 @@ struct Parts {
     share: Share,
     /// So many bytes were looked at by readers that found it unfinished.
     looked_at: u64,
+    /// Where the reader goes on that did.
+    resume: usize,
 }
 
 /// What became of a piece that was added.
@@ -191,6 +211,18 @@ impl Pdus {
         splits
     }
 
+    /// Last frame and size of each message that waits.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u64, usize)> {
+        let taken = self.known.iter().map(|pdu| (pdu.last_frame, pdu.parts.share.bytes));
+        taken.filter(|(_, bytes)| *bytes > 0)
+    }
+
+    /// Gives up messages that got nothing after a frame; whether there were any.
+    pub(crate) fn give_up(&mut self, until: u64) -> bool {
+        let old = |pdu: &&mut Pdu| pdu.last_frame <= until && pdu.parts.share.bytes > 0;
+        self.known.iter_mut().filter(old).map(|pdu| pdu.parts.end()).count() > 0
+    }
+
     /// Forgets everything: another stream begins.
     pub(crate) fn clear(&mut self) {
         *self = Pdus::default();
@@ -201,6 +233,16 @@ impl Pdu {
     /// Whether the byte at `seq` belongs to it.
     pub(crate) fn covers(&self, seq: u32) -> bool {
         seq.wrapping_sub(self.seq) as i32 >= 0 && is_behind(self.next, seq)
+    }
+
+    /// Where a reader that found the message unfinished goes on next time, in bytes from its beginning.
+    pub(crate) fn resume_at(&mut self, place: usize) {
+        self.parts.resume = place;
+    }
+
+    /// What [`Pdu::resume_at`] was told.
+    pub(crate) fn resume(&self) -> usize {
+        self.parts.resume
     }
 
     /// Adds the bytes at `seq`; `more`: they do not end the message.
@@ -223,10 +265,10 @@ impl Pdu {
             Some(total) if parts.joined.len() >= total => {
                 let mut whole = std::mem::take(&mut parts.joined);
                 whole.truncate(total);
-                let looked_at = parts.looked_at;
+                let (looked_at, resume) = (parts.looked_at, parts.resume);
                 parts.end();
                 // Should the reader want more, it goes on from here.
-                parts.looked_at = looked_at;
+                (parts.looked_at, parts.resume) = (looked_at, resume);
                 Added::Whole(whole)
             }
             _ => Added::Waits,
@@ -241,7 +283,7 @@ impl Parts {
         let looked_at = looked_at + joined.len() as u64;
         let mut share = Share { room: room.clone(), bytes: 0 };
         share.set(joined.len());
-        Parts { joined, early, total: None, is_done: false, share, looked_at }
+        Parts { joined, early, total: None, is_done: false, share, looked_at, resume: 0 }
     }
 
     /// Keeps nothing but that it was there.
@@ -256,8 +298,8 @@ impl Parts {
 
     fn is_too_much(&mut self) -> bool {
         let len = self.joined.len() + self.early.waiting();
-        let has_room = self.share.set(len);
-        !has_room || len > WAITING_MAX || self.looked_at > LOOKED_AT_MAX || self.early.was_torn()
+        self.share.set(len);
+        len > WAITING_MAX || self.looked_at > LOOKED_AT_MAX || self.early.was_torn()
     }
 }
 
@@ -316,12 +358,14 @@ mod tests {
             pdus.begin(0, &message, 0, Wants::UntilFin, 1, &room);
             all.push(pdus);
         }
+        assert!(!room.is_full());
         let mut more = Pdus::default();
-        more.begin(0, &message, 0, Wants::UntilFin, 1, &room);
-        assert_eq!(
-            more.find(0).expect("it was begun").add(WAITING_MAX as u32 - 1, b"x", true, 2),
-            Added::TooLong
-        );
+        more.begin(0, &message, 0, Wants::UntilFin, 2, &room);
+        assert!(room.is_full());
+        let until = spare(all.iter().chain([&more]).flat_map(Pdus::waiting).collect());
+        assert_eq!(until, 1, "those of the first frame have waited for longest");
+        assert!(all.iter_mut().all(|pdus| pdus.give_up(until)) && !more.give_up(until));
+        assert_eq!(room.0.load(Ordering::Relaxed), message.len());
         drop((all, more));
         assert_eq!(room.0.load(Ordering::Relaxed), 0);
     }

@@ -97,6 +97,11 @@ impl<K: Hash + Eq + Clone, V, const HALF: usize> Recent<K, V, HALF> {
         self.young.get_mut(&key).expect("it was found or inserted")
     }
 
+    /// All entries, in no order.
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.young.values_mut().chain(self.old.values_mut())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.young.is_empty() && self.old.is_empty()
     }
@@ -148,6 +153,12 @@ impl<F: NewFlow> Flows<F> {
         }
         let (_, flow) = self.last.as_mut().expect("it was just put there");
         flow
+    }
+
+    /// All flows that are known, in no order.
+    pub(crate) fn all(&mut self) -> impl Iterator<Item = &mut F> {
+        let last = self.last.iter_mut().map(|(_, flow)| flow);
+        self.known.values_mut().chain(last).map(|flow| &mut **flow)
     }
 
     /// Leaves out a number.

@@ -20,6 +20,7 @@ pub(super) fn is_bodiless(session: &Session, line: &[u8]) -> bool {
 
 /// Whether all of a message is there; if not, what it wants is told.
 pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless: bool) -> bool {
+    let resume = std::mem::take(&mut cx.resume);
     let (mut length, mut chunked) = (None, false);
     let mut at = 0;
     loop {
@@ -43,7 +44,12 @@ pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless:
         return true;
     }
     if chunked {
-        return chunks_length(&bytes[at..]) != Chunks::GoOn;
+        let (chunks, place) = chunks_from(bytes, at.max(resume));
+        // Only where the message itself waits: what lies within other streams is cut otherwise.
+        if chunks == Chunks::GoOn && cx.streams == 1 {
+            cx.resume = place;
+        }
+        return chunks != Chunks::GoOn;
     }
     match (length, kind) {
         (Some(length), _) => {
@@ -69,19 +75,25 @@ pub(super) enum Chunks {
 }
 
 pub(super) fn chunks_length(bytes: &[u8]) -> Chunks {
-    let mut at = 0;
+    chunks_from(bytes, 0).0
+}
+
+/// The same for chunks that begin at `at`, and the place of the one that is not whole: who looks again when more is there
+/// goes on from it.
+fn chunks_from(bytes: &[u8], mut at: usize) -> (Chunks, usize) {
     loop {
-        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return Chunks::GoOn };
-        let Some((line, used)) = line_of(rest) else { return Chunks::GoOn };
-        let Some(size) = chunk_size(line) else { return Chunks::Broken };
-        at += used;
+        let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) else { return (Chunks::GoOn, at) };
+        let Some((line, used)) = line_of(rest) else { return (Chunks::GoOn, at) };
+        let Some(size) = chunk_size(line) else { return (Chunks::Broken, at) };
+        let data = at + used;
         if size == 0 {
-            return trailers_length(&bytes[at..]).map_or(Chunks::GoOn, |len| Chunks::End(at + len));
+            let end = trailers_length(&bytes[data..]);
+            return (end.map_or(Chunks::GoOn, |len| Chunks::End(data + len)), at);
         }
-        if bytes.len() - at + used <= size {
-            return Chunks::GoOn;
+        if bytes.len() - data + used <= size {
+            return (Chunks::GoOn, at);
         }
-        at = at.saturating_add(size).saturating_add(2);
+        at = data.saturating_add(size).saturating_add(2);
     }
 }
 

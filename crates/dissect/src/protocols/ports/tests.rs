@@ -113,3 +113,46 @@ fn a_proxy_is_asked_for_an_address_of_ipv6() {
     let host = fields.iter().find(|(name, _)| *name == "http.proxy_connect_host");
     assert_eq!(host.map(|(_, host)| host.as_str()), Some("[2001:db8::1]"), "{fields:?}");
 }
+
+/// Whoever asks a proxy for a way to a proxy, and that one, and so on, must not exhaust the stack.
+#[test]
+fn proxies_within_proxies_end_somewhere() {
+    let mut connection = Connection::to(1080);
+    for _ in 0..2000 {
+        connection.say(0, &[4, 1, 0x04, 0x38, 1, 2, 3, 4, 0]);
+        connection.say(1, &[0, 90, 0x04, 0x38, 1, 2, 3, 4]);
+    }
+    let fields = connection.say(0, &[4, 1, 0x04, 0x38, 1, 2, 3, 4, 0]);
+    assert!((1..50).contains(&has(&fields, "socks")) && has(&fields, "data.data") == 1, "{fields:?}");
+
+    let mut connection = Connection::to(8081);
+    for _ in 0..2000 {
+        connection.say(0, b"CONNECT a:81 HTTP/1.1\r\n\r\n");
+        connection.say(1, b"HTTP/1.1 200 OK\r\n\r\n");
+    }
+    let fields = connection.say(0, b"CONNECT a:81 HTTP/1.1\r\n\r\n");
+    assert!((1..50).contains(&has(&fields, "http")) && has(&fields, "data.data") == 1, "{fields:?}");
+}
+
+/// A body of many small chunks in many segments is whole where its last one comes, however often it was looked at.
+#[test]
+fn chunks_that_come_one_by_one_are_read_on_from_where_the_last_ended() {
+    let mut connection = Connection::to(80);
+    connection.say(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.say(1, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for piece in 0..500 {
+        // Cut within lengths, within data and between: 7 bytes at a time of chunks of 6 bytes.
+        let all = b"1\r\nx\r\n".repeat(1000);
+        assert_eq!(has(&connection.say(1, &all[piece * 7..piece * 7 + 7]), "http"), 0);
+    }
+    let all = b"1\r\nx\r\n".repeat(1000);
+    let fields =
+        connection.say(1, &[&all[3500..], &b"0\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"[..]].concat());
+    assert_eq!(
+        (has(&fields, "http.chunk_size"), has(&fields, "http.response.code")),
+        (1001, 2),
+        "{:?}",
+        fields.len()
+    );
+    assert_eq!(has(&connection.say(1, b"HTTP/1.1 204 No Content\r\n\r\n"), "http.response.code"), 1);
+}

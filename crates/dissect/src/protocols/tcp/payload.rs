@@ -6,7 +6,7 @@ use crate::cursor::Data;
 use crate::protocols::{data, ports};
 use crate::streams::analysis::{FIN, Flags, SYN, TcpFlow};
 use crate::streams::order::Brings;
-use crate::streams::pdus::{Added, Wants};
+use crate::streams::pdus::{Added, Wants, spare};
 use crate::tree::Carrier;
 
 /// The beginning of a message is kept if the segment brings no more of it; the same bound as in Wireshark.
@@ -80,7 +80,8 @@ fn read(cx: &mut Context<'_>, place: Place, seq: u32, bytes: Data<'_>) {
         return data::show(cx, bytes);
     }
     if cx.can_wait {
-        return messages(cx, place, seq, bytes);
+        messages(cx, place, seq, bytes);
+        return make_room(cx);
     }
     ports::tunnel(cx, bytes);
     ports::stream(cx, place.side, bytes);
@@ -172,6 +173,23 @@ fn messages(cx: &mut Context<'_>, place: Place, mut seq: u32, mut bytes: Data<'_
     }
 }
 
+/// Where all that waits takes too much room, what has waited for longest is given up.
+fn make_room(cx: &mut Context<'_>) {
+    if !cx.state.room.is_full() {
+        return;
+    }
+    let flows = &mut cx.state.tcp;
+    let until =
+        spare(flows.all().flat_map(|flow| &flow.sides).flat_map(|side| side.pdus.waiting()).collect());
+    for flow in flows.all() {
+        for side in 0..flow.sides.len() {
+            if flow.sides[side].pdus.give_up(until) {
+                flow.app.lose(side);
+            }
+        }
+    }
+}
+
 /// What a reader that used so many of the bytes wants; `None`: all were used.
 fn wanted(cx: &Context<'_>, used: usize, len: usize) -> Option<Wants> {
     let left = len.checked_sub(used).filter(|left| *left > 0)?;
@@ -182,21 +200,27 @@ fn wanted(cx: &Context<'_>, used: usize, len: usize) -> Option<Wants> {
     })
 }
 
-fn ask(cx: &mut Context<'_>, side: usize, bytes: Data<'_>) -> (usize, Option<Wants>) {
-    (cx.wants, cx.until_fin) = (0, false);
+/// `resume`: where a reader goes on that has seen the beginning of the message before.
+fn ask(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, resume: usize) -> (usize, Option<Wants>) {
+    (cx.wants, cx.until_fin, cx.resume) = (0, false, resume);
     let used = ports::stream(cx, side, bytes).min(bytes.len());
     (used, wanted(cx, used, bytes.len()))
 }
 
 /// Reads bytes that belong to no message that was begun.
 fn begin(cx: &mut Context<'_>, side: usize, seq: u32, bytes: Data<'_>, next: u32) {
-    let (used, wants) = ask(cx, side, bytes);
+    let (used, wants) = ask(cx, side, bytes, 0);
     let Some(wants) = wants else { return };
     let rest = bytes.from(used);
     if rest.len() <= BEGINNING_MAX {
         let number = cx.number;
         let (seq, room) = (seq.wrapping_add(used as u32), cx.state.room.clone());
-        flow(cx).sides[side].pdus.begin(seq, rest.bytes, next, wants, number, &room);
+        let resume = cx.resume;
+        let pdus = &mut flow(cx).sides[side].pdus;
+        pdus.begin(seq, rest.bytes, next, wants, number, &room);
+        if let Some(pdu) = pdus.find(seq) {
+            pdu.resume_at(resume);
+        }
     }
     cx.add(&SEGMENT_DATA, rest, 0, rest.len(), 0);
 }
@@ -206,9 +230,10 @@ fn begin(cx: &mut Context<'_>, side: usize, seq: u32, bytes: Data<'_>, next: u32
 fn reassembled(cx: &mut Context<'_>, side: usize, seq: u32, end: u32, whole: Vec<u8>) -> bool {
     let length = whole.len();
     let fields = cx.arena.fields.len();
+    let resume = flow(cx).sides[side].pdus.find(seq).map_or(0, |pdu| pdu.resume());
     let (mut used, mut wants, mut rest) = (0, None, Vec::new());
     cx.with_source("Reassembled TCP", whole, |cx, whole| {
-        (used, wants) = ask(cx, side, whole);
+        (used, wants) = ask(cx, side, whole, resume);
         if wants.is_some() && (used > 0 || cx.arena.fields.len() > fields) {
             rest = whole.bytes.to_vec();
         }
@@ -221,7 +246,13 @@ fn reassembled(cx: &mut Context<'_>, side: usize, seq: u32, end: u32, whole: Vec
         // Nothing refers to it: it waits on.
         rest = cx.take_source();
     }
-    if flow(cx).sides[side].pdus.go_on(seq, end, used, rest, wants) {
+    let resume = cx.resume;
+    let pdus = &mut flow(cx).sides[side].pdus;
+    let is_split = pdus.go_on(seq, end, used, rest, wants);
+    if let Some(pdu) = pdus.find(seq) {
+        pdu.resume_at(resume);
+    }
+    if is_split {
         cx.conclude(&REASSEMBLED_LENGTH, used as u64);
     }
     true
