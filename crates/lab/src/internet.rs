@@ -26,6 +26,7 @@ use thru_net::lab::{Lab, LabOptions};
 use thru_sim::firewall::Firewall;
 use thru_sim::{Direction, LinkId, NodeId};
 use thru_stack::InterfaceId;
+use thru_stack::route::Route;
 use thru_trace::Trace;
 
 use crate::Scenario;
@@ -59,6 +60,8 @@ struct State {
     services: Vec<ServiceKind>,
     running: BTreeMap<services::Slot, Running>,
     served: Served,
+    /// Routes that a change of the timeline replaced, by its place there.
+    replaced_routes: BTreeMap<usize, Vec<Route>>,
 }
 
 /// Why a scenario could not be started; the text completes "failed to".
@@ -91,6 +94,7 @@ impl Scenario {
             services: self.services.iter().map(|service| service.kind.clone()).collect(),
             running: BTreeMap::new(),
             served: Served::default(),
+            replaced_routes: BTreeMap::new(),
         };
         let shared = Shared {
             lab: lab.clone(),

@@ -132,6 +132,9 @@ fn the_end_of_one_change_is_not_the_end_of_another() {
     let timeline = hole("950ms", "for = \"2s\"\n") + &hole("1950ms", "");
     let seconds = on(with_timeline(&timeline), |internet| async move { ping_seconds(&internet, 4).await });
     assert_eq!(seconds, [10, 0, 0, 0], "the second stays");
+    let timeline = hole("950ms", "for = \"2s\"\n") + &hole("1950ms", "for = \"2s\"\n");
+    let seconds = on(with_timeline(&timeline), |internet| async move { ping_seconds(&internet, 5).await });
+    assert_eq!(seconds, [10, 0, 0, 0, 10], "what stood there before either is back");
 }
 
 #[test]
@@ -220,6 +223,23 @@ fn a_site_fails_for_a_while_and_the_date_jumps() {
     assert_eq!(seen(2), (Some(503), vec!["H103".to_string()]));
     assert_eq!(seen(3), (Some(200), vec![]));
     assert_eq!(seen(5), (None, vec!["TLS07".to_string()]));
+}
+
+#[test]
+fn a_date_that_stays_outlasts_one_that_ends() {
+    let timeline = "[[at]]\nt = \"1s\"\nfor = \"3s\"\ndate = \"2026-06-15\"\n\
+        [[at]]\nt = \"2s\"\nfor = \"4s\"\ndate = \"2027-06-15\"\n";
+    let years = on(with_timeline(timeline), |internet| async move {
+        let mut years = Vec::new();
+        for seconds in [0, 1, 3, 5, 7] {
+            let network = internet.client();
+            network.sleep_until(thru_wire::Instant::from_millis(seconds * 1000 + 500)).await;
+            let now = internet.shared.lab.epoch() + network.now().nanos();
+            years.push(crate::date::show(now)[..4].to_string());
+        }
+        years
+    });
+    assert_eq!(years, ["2026", "2026", "2027", "2027", "2026"]);
 }
 
 #[test]

@@ -16,10 +16,8 @@ use crate::scenario::{Change, Rule, ServiceKind};
 /// How to undo a change: what only the moment knew that it was made in. The rest is told by the scenario, as what is still in
 /// force when it ends: a change takes back what it did, never what another did meanwhile.
 enum Undo {
-    /// Routes that were put there, and those that they replaced.
-    Routes(Vec<Route>, Vec<Route>),
-    /// The date that the clock began with.
-    Epoch(u64),
+    /// Routes that were put there; those that they replaced are in the state.
+    Routes(Vec<Route>),
     /// Nothing that the scenario would not tell.
     Told,
 }
@@ -27,10 +25,10 @@ enum Undo {
 impl Internet {
     /// Changes at time 0 that last: they are in force before anything runs.
     pub(super) fn begin_timeline(&self) {
-        for event in &self.scenario().timeline {
+        for (index, event) in self.scenario().timeline.iter().enumerate() {
             if event.at.is_zero() && event.lasts.is_none() {
                 // Nothing runs yet, so no service has to be started anew.
-                let _ = self.change(&event.change);
+                let _ = self.change(index, &event.change);
             }
         }
     }
@@ -54,7 +52,7 @@ impl Internet {
                     internet.send_update(*node, *to, zone, lines).await;
                     return;
                 }
-                let (undo, slots) = internet.change(change);
+                let (undo, slots) = internet.change(index, change);
                 internet.renew(slots).await;
                 if let Some(lasts) = lasts {
                     network.sleep_until(at + lasts).await;
@@ -93,8 +91,8 @@ impl Internet {
         slots
     }
 
-    /// Makes the change; tells how to undo it, and what has to be started anew.
-    fn change(&self, change: &Change) -> (Undo, Vec<Slot>) {
+    /// Makes the change of the event of that place; tells how to undo it, and what has to be started anew.
+    fn change(&self, index: usize, change: &Change) -> (Undo, Vec<Slot>) {
         match change {
             Change::Link { link, settings } => {
                 let mut spec = self.state().links[*link].clone();
@@ -108,15 +106,14 @@ impl Internet {
             Change::Routes { node, routes } => {
                 let new: Vec<Route> = routes.iter().map(build::route).collect();
                 let before = self.replace_routes(*node, &[], &new);
-                return (Undo::Routes(new, before), Vec::new());
+                self.state().replaced_routes.insert(index, before);
+                return (Undo::Routes(new), Vec::new());
             }
             Change::Rules { node, rules } => self.set_rules(*node, rules),
             // It takes time: see `spawn_timeline`.
             Change::Update { .. } => {}
             Change::Date { unix_nanos } => {
-                let before = self.shared.lab.epoch();
                 self.shared.lab.set_epoch(unix_nanos.saturating_sub(self.shared.lab.now().nanos()));
-                return (Undo::Epoch(before), Vec::new());
             }
         }
         (Undo::Told, Vec::new())
@@ -152,21 +149,9 @@ impl Internet {
                 return self.replace_service(*service, (**after).clone());
             }
             Change::Routes { node, .. } => {
-                let Undo::Routes(mut remove, mut add) = undo else { return Vec::new() };
-                // Those of prefixes that a later change has taken over are that one's.
-                let taken: Vec<Route> = scenario.timeline[index + 1..]
-                    .iter()
-                    .filter(|other| other.in_force(now))
-                    .flat_map(|other| match &other.change {
-                        Change::Routes { node: same, routes } if same == node => &routes[..],
-                        _ => &[],
-                    })
-                    .map(build::route)
-                    .collect();
-                let free = |route: &Route| taken.iter().all(|other| other.prefix != route.prefix);
-                remove.retain(free);
-                add.retain(free);
-                self.replace_routes(*node, &remove, &add);
+                if let Undo::Routes(put) = undo {
+                    self.undo_routes(index, *node, put);
+                }
             }
             Change::Rules { node, .. } => {
                 let rules = others().rev().find_map(|other| match other {
@@ -176,14 +161,42 @@ impl Internet {
                 self.set_rules(*node, rules.unwrap_or(&scenario.nodes[*node].rules));
             }
             Change::Date { .. } => {
-                if let Undo::Epoch(epoch) = undo {
-                    self.shared.lab.set_epoch(epoch);
-                }
+                // The clock goes on from the last date that still holds, or as it began.
+                let epoch =
+                    scenario.timeline.iter().rev().filter(|other| other.in_force(now)).find_map(|other| {
+                        let Change::Date { unix_nanos } = other.change else { return None };
+                        Some(unix_nanos.saturating_sub((Instant::START + other.at).nanos()))
+                    });
+                self.shared.lab.set_epoch(epoch.unwrap_or(scenario.date));
             }
             // What was asked of others stays.
             Change::Update { .. } => {}
         }
         Vec::new()
+    }
+
+    /// Takes back the routes that the event of that place put there. Those of prefixes that a later change has taken over
+    /// are that one's; what stood there before either comes back when that one ends.
+    fn undo_routes(&self, index: usize, node: usize, mut put: Vec<Route>) {
+        let timeline = &self.scenario().timeline;
+        let now = timeline[index].ends().unwrap_or_default();
+        let mut state = self.state();
+        let mut before = state.replaced_routes.remove(&index).unwrap_or_default();
+        for (later, other) in
+            timeline.iter().enumerate().skip(index + 1).filter(|(_, event)| event.in_force(now))
+        {
+            let Change::Routes { node: same, routes } = &other.change else { continue };
+            let taken: Vec<_> = routes.iter().map(|route| build::route(route).prefix).collect();
+            let is_taken = |route: &Route| *same == node && taken.contains(&route.prefix);
+            put.retain(|route| !is_taken(route));
+            let (theirs, ours) = before.into_iter().partition(is_taken);
+            before = ours;
+            let replaced: &mut Vec<Route> = state.replaced_routes.entry(later).or_default();
+            replaced.retain(|route| !is_taken(route));
+            replaced.extend::<Vec<Route>>(theirs);
+        }
+        drop(state);
+        self.replace_routes(node, &put, &before);
     }
 
     fn set_rules(&self, node: usize, rules: &[Rule]) {
