@@ -164,14 +164,18 @@ fn state_file(folder: &Path, origin: &Name) -> PathBuf {
 }
 
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    write_whole(file, text, mode).map_err(|error| {
+    write_whole(file, text, mode).map(drop).map_err(|error| {
         Failure::undecided(format!("cannot write {}: {error}", file.display()), "is the path right?")
     })
 }
 
-/// Writes a file whole or not at all: a process that ends in the middle leaves what was there.
-pub(super) fn write_whole(file: &Path, text: &str, mode: u32) -> io::Result<()> {
+/// Writes a file whole or not at all: a process that ends in the middle leaves what was there. Gives the new file, open
+/// for writing; after an error the name is still that of the old one.
+pub(super) fn write_whole(file: &Path, text: &str, mode: u32) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt as _;
+    // Opened while nothing has changed yet: behind the change of names there must be nothing that can fail.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = fs::File::open(folder)?;
     let mut fresh = file.as_os_str().to_owned();
     fresh.push(".new");
     // What a process that ended left there may be readable for more than this file shall be.
@@ -183,15 +187,19 @@ pub(super) fn write_whole(file: &Path, text: &str, mode: u32) -> io::Result<()> 
         fs::OpenOptions::new().create_new(true).write(true).mode(mode).open(&fresh).and_then(|mut to| {
             to.write_all(text.as_bytes())?;
             to.sync_all()?;
-            fs::rename(&fresh, file)
+            fs::rename(&fresh, file)?;
+            Ok(to)
         });
     if written.is_err() {
         let _ = fs::remove_file(&fresh);
     }
-    written?;
-    // The new name has to outlast a power cut as the contents do.
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+    // The new name has to outlast a power cut as the contents do; it is there already, though.
+    if written.is_ok()
+        && let Err(error) = folder.sync_all()
+    {
+        output::say(&format!("warning: {} may not outlast a power cut: {error}\n", file.display()));
+    }
+    written
 }
 
 fn unreadable(file: &Path, why: &str) -> Failure {

@@ -2,7 +2,7 @@
 //! zone's file.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -148,9 +148,9 @@ impl Kept {
         let steps = self.journal.changes.iter().map(journal::step);
         let text =
             journal::head(origin, &self.journal.file, self.journal.edited) + &steps.collect::<String>();
-        write_whole(&self.path, &text, 0o644)?;
+        // The file that has the name now: what is added to the old one would be gone with the process.
+        self.to = Some(write_whole(&self.path, &text, 0o644)?);
         self.journal.whole = text.len();
-        self.to = Some(OpenOptions::new().write(true).open(&self.path)?);
         Ok(())
     }
 
