@@ -328,15 +328,16 @@ async fn find(network: &Network, config: &ResolverConfig, name: &Name) -> Result
             .iter()
             .find(|record| record.rtype == RecordType::NS && !packet.header.authoritative)
             .map(|record| record.name.to_lowercase());
-        let (below, servers, additionals) =
-            match referral.filter(|below| zone.zone_of(below) && *below != zone) {
-                Some(below) => (below, names_of(&packet.authorities), packet.additionals),
-                None => {
-                    let cut = cut(network, config.port, &mut driver, &delegation, &zone, &packet).await;
-                    let Some((below, packet)) = cut else { break };
-                    (below, names_of(&packet.answers), packet.additionals)
-                }
-            };
+        let (below, servers, additionals) = match referral
+            .filter(|below| zone.zone_of(below) && *below != zone)
+        {
+            Some(below) => (below, names_of(&packet.authorities), packet.additionals),
+            None => {
+                let cut = cut(network, config.port, &mut driver, &delegation, (&zone, name), &packet).await;
+                let Some((below, packet)) = cut else { break };
+                (below, names_of(&packet.answers), packet.additionals)
+            }
+        };
         let mut glue: BTreeMap<Name, Vec<IpAddr>> = BTreeMap::new();
         for record in &additionals {
             if let Some(address) = address_of(record) {
@@ -353,19 +354,20 @@ async fn find(network: &Network, config: &ResolverConfig, name: &Name) -> Result
 }
 
 /// The zone next below `zone` that the same servers have as well, and what they say of its servers: who has both answers
-/// for the lower one at once, instead of referring to it (RFC 1034 4.3.2), which the SOA in `answer` shows.
+/// for the lower one at once, instead of referring to it (RFC 1034 4.3.2), which the SOA in `answer` to `name` shows.
 async fn cut(
     network: &Network,
     port: u16,
     driver: &mut Driver,
     delegation: &Delegation,
-    zone: &Name,
+    (zone, name): (&Name, &Name),
     answer: &Packet,
 ) -> Option<(Name, Box<Packet>)> {
     let mut records = answer.answers.iter().chain(&answer.authorities);
     let soa = records.find(|record| record.rtype == RecordType::SOA && answer.header.authoritative)?;
     let owner = soa.name.to_lowercase();
-    if !zone.zone_of(&owner) {
+    // Also, the name is in it: a server that follows an alias names the zone that the alias leads to.
+    if !zone.zone_of(&owner) || !owner.zone_of(name) {
         return None;
     }
     for labels in zone.num_labels() + 1..=owner.num_labels() {

@@ -16,7 +16,7 @@ use super::exchange::over_stream;
 use super::{Destination, JourneyOptions, Traveller, tunnel};
 use crate::Recorder;
 use crate::connect;
-use crate::request::{Answer, Limits};
+use crate::request::{Answer, Limits, Request};
 use crate::resolve::{self, stub};
 use crate::secure::Failure;
 
@@ -125,7 +125,10 @@ impl Traveller<'_> {
         };
         let Again { mss_limit: _, enough, patience } = Again::HEAD;
         let limits = Limits { wait: patience, stall: patience, enough, ..self.options.limits };
-        let (tls, request) = (self.tls.fresh().within(patience), destination.request());
+        // In clear a login stays here: the way through a second place leads past others' eyes, and a refusal is an answer, too.
+        let request =
+            if destination.secure { destination.request() } else { Request::get(destination.url.clone()) };
+        let tls = self.tls.fresh().within(patience);
         let (how, parent) = ((self.options.http, &limits), Some(control));
         match over_stream(&self.recorder, parent, &tls, destination, connected, how, &request).await {
             Ok(_) => self.recorder.ok(control),
