@@ -98,6 +98,11 @@ fn command_of(words: &[String]) -> String {
     called
 }
 
+/// The words of the command line; what is no UTF-8 has its marks for that.
+pub(crate) fn typed() -> Vec<String> {
+    std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect()
+}
+
 /// clap's error in our two lines. Help and version go to standard output and are no failure.
 pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     use clap::error::ErrorKind;
@@ -117,7 +122,7 @@ pub(crate) fn of_clap(error: &clap::Error) -> Result<String, Failure> {
     let mut hint = None;
     // What is missing, or in the way, stands below, one a line.
     let (listing, mut listed) = (message.ends_with(':'), 0);
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = typed();
     let mut command = command_of(&words);
     for line in lines {
         if let Some(tip) = line.strip_prefix("tip: ") {

@@ -37,7 +37,7 @@ fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let words: Vec<String> = std::env::args().skip(1).collect();
+            let words = failure::typed();
             if let Some(failure) = failure::of_words(&error, &words) {
                 return failure.report();
             }

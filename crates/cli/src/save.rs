@@ -15,6 +15,13 @@ pub(crate) fn takes_standard_output(args: &UrlArgs) -> bool {
     args.write.as_deref() == Some(Path::new("-"))
 }
 
+/// Refuses files that would be written over those that are read.
+pub(crate) fn check(args: &UrlArgs) -> Result<(), Failure> {
+    let read = || [&args.cacert, &args.cert, &args.key].into_iter().flatten();
+    let written = [&args.write, &args.report, &args.har, &args.qlog, &args.bundle, &args.keylog];
+    written.into_iter().flatten().try_for_each(|to| read().try_for_each(|from| not_over(from, to)))
+}
+
 /// Writes every file that was asked for, and says so on standard error.
 pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
     if takes_standard_output(args) {
@@ -29,7 +36,8 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
         report(path, trace, verdict)?;
     }
     if let Some(path) = &args.har {
-        write(path, |file| file.write_all(thru_report::har::render(trace, verdict).as_bytes()))?;
+        let text = thru_report::har::render(trace, verdict);
+        write(path, |file| file.write_all(text.as_bytes()))?;
         output::say(&format!("HAR written to {}\n", path.display()));
     }
     if let Some(path) = &args.qlog {
@@ -53,14 +61,16 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
 
 /// Writes the connections as qlog.
 pub(crate) fn qlog(path: &Path, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
-    write(path, |file| file.write_all(thru_report::qlog::render(trace, verdict).as_bytes()))?;
+    let text = thru_report::qlog::render(trace, verdict);
+    write(path, |file| file.write_all(text.as_bytes()))?;
     output::say(&format!("qlog written to {}\n", path.display()));
     Ok(())
 }
 
 /// Writes the answer as one HTML page.
 pub(crate) fn report(path: &Path, trace: &Trace, verdict: &Verdict) -> Result<(), Failure> {
-    write(path, |file| file.write_all(thru_report::html::render(trace, verdict).as_bytes()))?;
+    let text = thru_report::html::render(trace, verdict);
+    write(path, |file| file.write_all(text.as_bytes()))?;
     output::say(&format!("report written to {}\n", path.display()));
     Ok(())
 }
@@ -103,6 +113,8 @@ fn bundle(trace: &Trace, verdict: &Verdict, secrets: bool, out: impl Write) -> i
     archive.into_inner()?.finish()?.flush()
 }
 
+/// What `content` writes goes to a file. Where it is text it should be made before: whatever goes wrong while it is made
+/// leaves the file as it was.
 fn write(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Failure> {
     let file = File::create(path).map_err(|error| cannot("write", path, &error))?;
     let mut file = BufWriter::new(file);

@@ -494,4 +494,28 @@ fn a_capture_is_not_written_over_while_it_is_read() {
         assert!(text(&output.stderr).contains("is the file that is read"), "{}", text(&output.stderr));
         assert_eq!(std::fs::read(capture).expect("it is there"), before, "{args:?}");
     }
+    let keys = folder.write("keys", "# nothing\n");
+    let site = "https://www.shop.lab";
+    for args in [
+        ["doctor", capture, "--keylog", &keys, "--report", &keys],
+        [site, "--cert", &keys, "--key", &keys, "--report"],
+        [site, "--cacert", &keys, "--http", "2", "--har"],
+    ] {
+        let args = if args[5].starts_with("--") { [&args[..], &[&keys]].concat() } else { args.to_vec() };
+        let output = thru(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(text(&output.stderr).contains("is the file that is read"), "{}", text(&output.stderr));
+        assert_eq!(std::fs::read_to_string(&keys).expect("it is there"), "# nothing\n", "{args:?}");
+    }
+}
+
+#[test]
+fn words_that_are_no_utf_8_are_a_mistake_of_the_typist() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"m\xfcnchen");
+    for args in [&[odd][..], &["ping".as_ref(), "--bogus".as_ref(), odd]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thru")).args(args).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).starts_with("error: "), "{}", text(&output.stderr));
+    }
 }

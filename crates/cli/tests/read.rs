@@ -254,6 +254,22 @@ fn what_is_read_is_not_written_over() {
 }
 
 #[test]
+fn a_reader_that_has_gone_ends_what_is_written_again_without_a_complaint() {
+    let folder = Folder::new("gone");
+    let bytes = fs::read(capture("tls.pcapng")).expect("there");
+    let file = folder.write("long.pcapng", &bytes.repeat(1 + (1 << 20) / bytes.len()));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_thru"))
+        .args(["read", &file, "-w", "-"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn compressed_captures_and_pipes() {
     let bytes = fs::read(capture("icmp.pcapng")).expect("there");
     let expected = read(&[&capture("icmp.pcapng")]);

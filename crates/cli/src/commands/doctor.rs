@@ -19,8 +19,9 @@ use crate::{Outcome, output, save};
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     let path = args.file.display();
-    let written = args.report.iter().chain(&args.qlog);
-    written.into_iter().try_for_each(|to| save::not_over(&args.file, to))?;
+    for to in args.report.iter().chain(&args.qlog) {
+        args.keylog.iter().chain([&args.file]).try_for_each(|from| save::not_over(from, to))?;
+    }
     let mut reader =
         Reader::new(source::open(&args.file)?).map_err(|error| source::no_capture(&args.file, error))?;
     let mut doctor = Doctor::new();

@@ -90,8 +90,10 @@ fn every_item<R: io::Read>(
             }
             Ok(Some(_)) => true,
         };
-        if let Some(save) = save.as_deref_mut().filter(|_| keep) {
-            save.pass(reader)?;
+        if let Some(save) = save.as_deref_mut().filter(|_| keep)
+            && !save.pass(reader)?
+        {
+            break;
         }
     }
     Ok(None)

@@ -23,6 +23,7 @@ use crate::{Outcome, output, save};
 /// Runs the command.
 pub(crate) fn run(text: &str, args: &UrlArgs) -> Outcome {
     let url = place::url(text)?;
+    save::check(args)?;
     let mut place = Place::choose(&args.place, url.host_str().unwrap_or_default())?;
     if let (Place::Lab { scenario, .. }, Some(pause)) = (&mut place, args.again_after) {
         // A lab's limit is for what never ends; a pause that somebody asked for does.

@@ -29,7 +29,9 @@ pub(super) fn draw(page: &mut Page, seen: &[Seen], insight: &Insight, partial: b
     if frames.len() < FRAMES_MIN {
         return;
     }
-    let span = (frames[0].at, frames[frames.len() - 1].at);
+    // Times of a capture may run backwards: the last frame need not be the latest.
+    let times = || frames.iter().map(|frame| frame.at);
+    let span = (times().min().unwrap_or_default(), times().max().unwrap_or_default());
     let mut out = String::new();
     if flow.0 {
         out.push_str(&chart("Bytes carried", Unit::Bytes, &carried(&frames), span));

@@ -48,20 +48,30 @@ impl Save {
         Ok(save)
     }
 
-    /// Passes on what the reader gave last.
-    pub(crate) fn pass<R: Read>(&mut self, reader: &Reader<R>) -> Result<(), Failure> {
+    /// Passes on what the reader gave last; whether more is wanted: not when whoever reads it has gone.
+    pub(crate) fn pass<R: Read>(&mut self, reader: &Reader<R>) -> Result<bool, Failure> {
         let raw = reader.raw();
         let written = if raw.starts_with(&SECTION) && reader.is_pcapng() && !self.secrets.is_empty() {
             self.writer.section_with_secrets(raw, &self.secrets)
         } else {
             self.writer.raw(raw)
         };
-        written.map_err(|error| cannot(&self.path, &error))
+        self.wanted(written)
     }
 
     /// Hands everything to the system.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        self.writer.flush().map_err(|error| cannot(&self.path, &error))
+        let written = self.writer.flush();
+        self.wanted(written).map(drop)
+    }
+
+    /// A reader that has gone (`thru read ... -w - | head`) is no error.
+    fn wanted(&self, written: io::Result<()>) -> Result<bool, Failure> {
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(cannot(&self.path, &error)),
+        }
     }
 
     /// Ends the file and says how much is in it.
