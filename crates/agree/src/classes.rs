@@ -42,6 +42,8 @@ pub(crate) enum Test {
     Spaces,
     /// Exactly this, and exactly that.
     Exactly(String, String),
+    /// There the packet has this field, which tells why; of layers it has none that we have not.
+    Has(String),
     /// Theirs is a number of seconds beyond what 64 bits of nanoseconds hold.
     Far,
     /// The list of layers differs in nothing but these: what we have and they have not, and the other way round. At
@@ -64,8 +66,20 @@ impl Classes {
     }
 
     /// Whose matter a difference is.
-    pub fn judge(&self, capture: &str, field: &str, ours: &str, theirs: &str) -> Verdict {
-        let fits = self.0.iter().filter(|class| class.fits(capture, field, ours, theirs));
+    ///
+    /// `has`: whether tshark's packet has a field.
+    pub fn judge(
+        &self,
+        capture: &str,
+        field: &str,
+        ours: &str,
+        theirs: &str,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Verdict {
+        let fits = self.0.iter().filter(|class| {
+            class.fits(capture, field, ours, theirs)
+                && if let Test::Has(name) = &class.test { has(name) } else { true }
+        });
         fits.map(|class| class.verdict).next().unwrap_or(Verdict::Unexplained)
     }
 }
@@ -91,6 +105,7 @@ fn class(line: &str) -> Option<Class> {
         "more" => Test::More,
         "spaces" => Test::Spaces,
         "far" => Test::Far,
+        has if has.starts_with("has:") => Test::Has(has[4..].to_owned()),
         both => match both.strip_prefix('=').and_then(|both| both.split_once('/')) {
             Some((ours, theirs)) => Test::Exactly(ours.to_owned(), theirs.to_owned()),
             None => Test::layers(both)?,
@@ -142,6 +157,7 @@ impl Test {
                     && both.all(|(ours, theirs)| ours == theirs.trim_end())
             }
             Test::Exactly(here, there) => ours == here && theirs == there,
+            Test::Has(_) => !is_layers(ours) || beyond(ours, theirs).1.is_empty(),
             Test::Far => theirs.parse::<f64>().is_ok_and(|seconds| seconds.abs() > 18e9),
             Test::AfterZero => {
                 let (ours, theirs): (Vec<&str>, Vec<&str>) =
@@ -164,6 +180,11 @@ impl Test {
     }
 }
 
+/// Whether a value is a list of layers: those of a frame begin with that of its link, without spaces.
+fn is_layers(text: &str) -> bool {
+    !text.contains(' ') && text.split(':').any(|name| name == "ip" || name == "ipv6")
+}
+
 /// Which layers either side has more of.
 fn beyond(ours: &str, theirs: &str) -> (Vec<String>, Vec<String>) {
     let mut counts: BTreeMap<&str, i32> = BTreeMap::new();
@@ -184,7 +205,7 @@ mod tests {
     use super::*;
 
     fn judge(line: &str, capture: &str, ours: &str, theirs: &str) -> Verdict {
-        Classes(vec![class(line).expect("a class")]).judge(capture, "dns.name", ours, theirs)
+        Classes(vec![class(line).expect("a class")]).judge(capture, "dns.name", ours, theirs, &|_| false)
     }
 
     #[test]
@@ -199,6 +220,15 @@ mod tests {
         assert_eq!(judge("choice dns.name spaces why", "a", "x | y", "x  | y "), EXPLAINED);
         assert_eq!(judge("tshark dns.name =x/y why", "a", "x", "y"), EXPLAINED);
         assert_eq!(judge("tshark dns.name =x/y why", "a", "x", "z"), Verdict::Unexplained);
+        let lost = Classes(vec![class("choice layers has:tcp.lost why").expect("a class")]);
+        let judge = |theirs, mark| lost.judge("a", "layers", "ip:tcp:tls", theirs, &|name| name == mark);
+        assert_eq!(judge("ip:tcp", "tcp.lost"), EXPLAINED);
+        assert_eq!(judge("ip:tcp", "tcp.found"), Verdict::Unexplained, "it has another mark there");
+        assert_eq!(
+            judge("ip:tcp:http", "tcp.lost"),
+            Verdict::Unexplained,
+            "it was read there as something else"
+        );
         assert!(class("choice dns.name any").is_none(), "a class without a reason is none");
     }
 }

@@ -207,11 +207,12 @@ impl<'a> Report<'a> {
             return;
         }
         let (known, reasons) = (self.lenient, self.reasons);
+        let has = |name: &str| theirs.has(name);
         let mut differ = |field: &str, ours: String, theirs: String| {
             let verdict = match reasons.and_then(|reasons| reasons.judge(capture, field, &ours, &theirs)) {
                 Some(verdict) => verdict,
                 None => known.map_or(Verdict::Unexplained, |known| {
-                    known.classes.judge(capture, field, &ours, &theirs)
+                    known.classes.judge(capture, field, &ours, &theirs, &has)
                 }),
             };
             let (capture, field) = (capture.to_owned(), field.to_owned());
@@ -245,6 +246,7 @@ impl<'a> Report<'a> {
                 || lenient && counts(name)
                 || beyond && is_payload(name)
                 || cut.contains(name)
+                || is_nameless_there(name)
                 || known.is_some_and(|known| !known.known.contains(name))
             {
                 continue;
@@ -422,6 +424,11 @@ fn cut_at_unknown(ours: &mut String, theirs: &mut String) -> bool {
 /// Fields whose value tshark 4.0 does not have: there they are headings.
 fn is_heading_there(name: &str) -> bool {
     matches!(name, "tls.handshake.verify_data" | "quic.coalesced_padding_data")
+}
+
+/// Headings that tshark 4.0 writes as words, without their name: there is nothing to compare.
+fn is_nameless_there(name: &str) -> bool {
+    name == "tls.quic.parameter"
 }
 
 /// Names that stand for others: what they stand for is compared.
