@@ -299,6 +299,22 @@ impl<'a> Context<'a> {
         self.arena.sources[place - 1].bytes = bytes;
     }
 
+    /// The same where what comes later depends on what is read: it is read even where no more sources can be shown, and
+    /// what is found then is not shown.
+    pub(crate) fn feed(
+        &mut self,
+        name: &'static str,
+        bytes: Vec<u8>,
+        read: impl FnOnce(&mut Self, Data<'_>),
+    ) {
+        if self.arena.sources.len() < SOURCES_MAX {
+            return self.with_source(name, bytes, read);
+        }
+        let shown = std::mem::replace(self.arena, Arena::new());
+        self.with_source(name, bytes, read);
+        *self.arena = shown;
+    }
+
     /// Takes the last source back, which no field refers to.
     pub(crate) fn take_source(&mut self) -> Vec<u8> {
         self.arena.sources.pop().map(|source| source.bytes).unwrap_or_default()

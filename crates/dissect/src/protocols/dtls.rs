@@ -105,7 +105,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
         cx.state.dtls_sessions.insert(ends, session);
     }
     for data in plain {
-        cx.with_source("Decrypted DTLS", data, |cx, data| {
+        cx.feed("Decrypted DTLS", data, |cx, data| {
             if !cx.is_quoted {
                 let side = usize::from((cx.src, cx.src_port) > (cx.dst, cx.dst_port));
                 cx.piece(Carrier::Dtls, 0, side, data, false);
@@ -159,7 +159,7 @@ fn record(cx: &mut Context<'_>, session: &mut Session, whole: Data<'_>, len: usi
         return Ok(Some(plain));
     }
     let mut result = Ok(());
-    cx.with_source("Decrypted DTLS", plain, |cx, body| result = content(cx, session, kind, body));
+    cx.feed("Decrypted DTLS", plain, |cx, body| result = content(cx, session, kind, body));
     result.map(|()| None)
 }
 
@@ -200,7 +200,7 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session) -> R
         let key = ((cx.src, cx.src_port), (cx.dst, cx.dst_port), sequence);
         if let Some(parts) = collect(cx, key, total, offset, body.bytes) {
             let mut result = Ok(());
-            cx.with_source("Reassembled DTLS", parts, |cx, whole| {
+            cx.feed("Reassembled DTLS", parts, |cx, whole| {
                 result = hello::body(cx, &mut whole.cursor(), kind, session);
             });
             result?;

@@ -361,7 +361,7 @@ fn unblock(cx: &mut Context<'_>, connection: &mut Connection, side: usize) {
             continue;
         }
         let Blocked { id, bytes, .. } = blocked;
-        cx.with_source("Headers that waited", bytes, |cx, section| {
+        cx.feed("Headers that waited", bytes, |cx, section| {
             cx.layer(&HTTP3, section, |cx, c| {
                 cx.conclude(&STREAM_ID, id);
                 headers(cx, connection, id, side, section);

@@ -204,7 +204,7 @@ fn inside(cx: &mut Context<'_>, session: &mut Session, side: usize, plain: Vec<u
         app.lose(side);
         pending = Pending::default();
     }
-    cx.with_source("Decrypted TLS", plain, |cx, fresh| {
+    cx.feed("Decrypted TLS", plain, |cx, fresh| {
         cx.piece(Carrier::Tls, 0, side, fresh, false);
         pending.feed(cx, fresh, &JOINED, &mut |cx, bytes, one| {
             ports::speak_sealed(cx, &mut app, side, bytes, one)
@@ -227,7 +227,8 @@ fn record(cx: &mut Context<'_>, session: &mut Session, side: usize, record: Data
     let body = c.rest();
     let is_sealed = match kind {
         23 => true,
-        21 | 22 => session.sides[side].encrypted && !session.said.is_13,
+        // A client that is asked for another hello may change its cipher before it (RFC 8446 D.4).
+        21 | 22 => session.sides[side].encrypted && !session.said.is_13 && !handshake::is_hello(body.bytes),
         _ => false,
     };
     if is_sealed {
@@ -286,7 +287,7 @@ fn sealed(
             cx.with_source("Decrypted TLS", plain, |cx, body| result = alert(cx, body));
             result?;
         }
-        22 => cx.with_source("Decrypted TLS", plain, |cx, body| handshake(cx, session, side, body)),
+        22 => cx.feed("Decrypted TLS", plain, |cx, body| handshake(cx, session, side, body)),
         23 => {
             cx.add(&APP_DATA, body, 0, body.len(), 0);
             if !name.is_empty() {
@@ -301,7 +302,7 @@ fn sealed(
 
 /// What is spoken inside of TLS on a port that says so.
 fn name_of_port(port: u16) -> Option<&'static str> {
-    static NAMES: [(u16, &str); 20] = [
+    static NAMES: [(u16, &str); 19] = [
         (389, "Lightweight Directory Access Protocol"),
         (5222, "XMPP Protocol"),
         (21, "File Transfer Protocol (FTP)"),
@@ -319,7 +320,6 @@ fn name_of_port(port: u16) -> Option<&'static str> {
         (993, "Internet Message Access Protocol"),
         (995, "Post Office Protocol"),
         (3306, "MySQL Protocol"),
-        (4433, "Hypertext Transfer Protocol"),
         (5061, "Session Initiation Protocol"),
         (8883, "MQ Telemetry Transport Protocol"),
     ];
@@ -357,7 +357,7 @@ pub(crate) fn parts(cx: &mut Context<'_>, partial: &mut Vec<u8>, said: &mut Said
             }
             return;
         }
-        cx.with_source("Reassembled handshake", waiting, |cx, whole| {
+        cx.feed("Reassembled handshake", waiting, |cx, whole| {
             messages(cx, whole, said);
         });
         rest = body.from(part);

@@ -164,7 +164,7 @@ fn frame(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Session, side: 
         body.bytes.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect::<Vec<u8>>()
     };
     let mut result = Ok(());
-    cx.with_source("Unmasked data", body, |cx, body| result = payload(cx, body, first as u8, session, side));
+    cx.feed("Unmasked data", body, |cx, body| result = payload(cx, body, first as u8, session, side));
     result
 }
 
@@ -212,7 +212,7 @@ fn message(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &mut Sessio
             return;
         }
         let first = whole.first;
-        cx.with_source("Reassembled WebSocket", whole.bytes, |cx, whole| {
+        cx.feed("Reassembled WebSocket", whole.bytes, |cx, whole| {
             unpacked(cx, whole, first, session, side);
         });
     }
@@ -235,7 +235,7 @@ fn unpacked(cx: &mut Context<'_>, body: Data<'_>, first: u8, session: &Session, 
     before.drain(..before.len().saturating_sub(packed::WINDOW));
     cx.state.deflated.insert(key, before);
     if !plain.is_empty() {
-        cx.with_source("Decompressed WebSocket", plain, |cx, plain| show(cx, plain, opcode));
+        cx.feed("Decompressed WebSocket", plain, |cx, plain| show(cx, plain, opcode));
     }
 }
 
@@ -279,6 +279,26 @@ mod tests {
         assert_eq!(texts(&[(0x01, b"he"), (0x00, b"llo"), (0x80, b"")]), ["hello"]);
         assert_eq!(texts(&[(0x01, b""), (0x80, b"hello")]), ["hello"]);
         assert_eq!(texts(&[(0x81, b""), (0x81, b"next")]), ["next"]);
+    }
+
+    #[test]
+    fn more_frames_than_can_be_shown_are_parts_of_one_message() {
+        let (mut state, mut session) = (State::default(), Session::default());
+        // Masked with zeros: one letter each, and the end in a packet of its own.
+        let parts: Vec<u8> =
+            (0..300).flat_map(|at| [if at == 0 { 1 } else { 0 }, 0x81, 0, 0, 0, 0, b'x']).collect();
+        let mut arena = Arena::new();
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        assert_eq!(
+            stream(&mut cx, &mut session, 0, Data { bytes: &parts, at: 0, source: 0 }, false),
+            parts.len()
+        );
+        let mut arena = Arena::new();
+        let mut cx = Context::new(&mut arena, &mut state, 2, 0);
+        let end = [0x80, 0x81, 0, 0, 0, 0, b'!'];
+        stream(&mut cx, &mut session, 0, Data { bytes: &end, at: 0, source: 0 }, false);
+        let whole = arena.fields.iter().find(|field| field.def.is(&TEXT)).expect("a message");
+        assert_eq!(whole.len, 301);
     }
 
     #[test]

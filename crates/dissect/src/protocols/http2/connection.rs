@@ -108,7 +108,7 @@ impl Connection {
         }
         let bytes = std::mem::take(&mut block.bytes);
         let mut result = Ok(());
-        cx.with_source("Reassembled headers", bytes, |cx, whole| {
+        cx.feed("Reassembled headers", bytes, |cx, whole| {
             result = self.block(cx, side, &block, whole);
         });
         result

@@ -1,6 +1,7 @@
 //! Extensions of hellos that stand for themselves: nothing that comes later depends on them.
 
 use crate::context::Context;
+use crate::crypto::SUITE_NAMES;
 use crate::cursor::{Cursor, Read};
 use crate::field::{Names, protocol};
 use crate::table::{Step::*, walk};
@@ -38,7 +39,17 @@ protocol! { TLS_EXTENSIONS "tls" "TLS" "Transport Layer Security";
     SETTINGS: bytes "tls.handshake.extensions_alps.settings" "ALPN Opaque Settings";
     NPN_LENGTH: u8 "tls.handshake.extensions_npn_str_len" "Protocol string length";
     NPN: text "tls.handshake.extensions_npn" "Next Protocol";
+    ESNI_SUITE: u16 "tls.esni.suite" "Cipher Suite", hex, names(SUITE_NAMES);
+    ESNI_DIGEST_LENGTH: u16 "tls.esni.record_digest_length" "Record Digest Length";
+    ESNI_DIGEST: bytes "tls.esni.record_digest" "Record Digest";
+    ESNI_LENGTH: u16 "tls.esni.encrypted_sni_length" "Encrypted SNI Length";
+    ESNI: bytes "tls.esni.encrypted_sni" "Encrypted SNI";
     HEARTBEAT: u8 "tls.handshake.extension.heartbeat.mode" "Mode";
+}
+
+/// The cipher of an encrypted name.
+pub(super) fn suite(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+    walk(cx, c, &[Is(&ESNI_SUITE)])
 }
 
 /// Shows one, of a message of this type; others have nothing to show.
@@ -74,6 +85,9 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message:
         (42, 4) => walk(cx, c, &[Is(&EARLY_MAX)]),
         (44, _) => walk(cx, c, &[Counted(&COOKIE_LENGTH, &COOKIE)]),
         (45, _) => walk(cx, c, &[Is(&MODES_LENGTH), Each(&[Is(&MODE)])]),
+        (0xFFCE, 1) => {
+            walk(cx, c, &[Counted(&ESNI_DIGEST_LENGTH, &ESNI_DIGEST), Counted(&ESNI_LENGTH, &ESNI)])
+        }
         (0xFF01, _) => walk(cx, c, &[Is(&RENEGOTIATION_LENGTH)]),
         _ => Ok(()),
     }

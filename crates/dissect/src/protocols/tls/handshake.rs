@@ -327,9 +327,20 @@ fn client_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
     })?;
     let len = usize::from(c.u8(cx, &COMPRESSIONS_LENGTH)?);
     each_of(cx, c, &COMPRESSIONS, len, |cx, c| c.u8(cx, &COMPRESSION).map(|_| ()))?;
-    extensions(cx, c, 1, said)?;
+    let result = extensions(cx, c, 1, said);
     Fingerprint::client(cx, &OF_TLS, version);
-    Ok(())
+    result
+}
+
+/// Whether a record is nothing but a client's hello, in the clear.
+pub(super) fn is_hello(record: &[u8]) -> bool {
+    let [1, high, middle, low, 3, 1..=3, ..] = record else { return false };
+    u32::from_be_bytes([0, *high, *middle, *low]) as usize + 4 == record.len()
+}
+
+/// TLS 1.3, its drafts, and Facebook's drafts of it.
+fn is_13(version: u16) -> bool {
+    version == 0x0304 || matches!(version >> 8, 0x7F | 0xFB)
 }
 
 /// Whether a server's hello has the extension that chooses TLS 1.3; `None`: it ends early.
@@ -339,7 +350,7 @@ fn chooses_13(hello: &[u8]) -> Option<bool> {
     let mut rest = hello.get(35 + session + 5..)?;
     while let [kind_high, kind, len_high, len, body @ ..] = rest {
         if [*kind_high, *kind] == [0, 43] {
-            return Some(body.starts_with(&[3, 4]));
+            return body.first_chunk().map(|version| is_13(u16::from_be_bytes(*version)));
         }
         rest = body.get(usize::from(u16::from_be_bytes([*len_high, *len]))..)?;
     }
@@ -356,6 +367,8 @@ fn server_hello(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         said.is_13 = true;
         said.suite = Some(c.u16(cx, &SUITE)?);
     } else {
+        // Some of those that made up a protocol of their own say 1.3 in the old place.
+        said.is_13 |= c.peek_u16()? == 0x0304;
         let is_13 = said.is_13 || chooses_13(c.rest().bytes).unwrap_or(false);
         (said.version, random) = hello(cx, c, is_13)?;
         said.suite = Some(c.u16(cx, &SUITE)?);
@@ -414,9 +427,11 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
             cx.state.print.extension(kind, body.bytes);
         }
         cx.depth += 1;
-        let result = extension(cx, &mut body.cursor(), kind, message, said);
-        cx.depth -= 1;
-        result
+        // One that ends early has a length all the same: the next is read.
+        let depth = cx.depth;
+        let _ended_early = extension(cx, &mut body.cursor(), kind, message, said);
+        cx.depth = depth - 1;
+        Ok(())
     })
 }
 
@@ -424,7 +439,7 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>, message: u8, said: &mut 
 fn has_own_fields(kind: u16) -> bool {
     matches!(
         kind,
-        0 | 1 | 5 | 10 | 11 | 13..=24 | 27 | 28 | 34 | 40..=45 | 47..=51 | 57 | 13172 | 17513 | 0xFF01 | 0xFFA5
+        0 | 1 | 5 | 10 | 11 | 13..=23 | 27 | 28 | 34 | 40..=45 | 47..=51 | 57 | 13172 | 17513 | 0xFF01 | 0xFFA5 | 0xFFCE
     )
 }
 
@@ -473,8 +488,7 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         }
         43 => {
             let version = c.u16(cx, &SUPPORTED_VERSION)?;
-            // TLS 1.3, its drafts, and Facebook's drafts of it.
-            said.is_13 |= version == 0x0304 || matches!(version >> 8, 0x7F | 0xFB);
+            said.is_13 |= is_13(version);
             Ok(())
         }
         // 40 in drafts before 23.
@@ -485,6 +499,12 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, message: u8, s
         // A hello retry names a group only.
         40 | 51 if c.left() == 2 => c.u16(cx, &SELECTED_GROUP).map(|_| ()),
         40 | 51 => key_share(cx, c),
+        // Draft 2 of encrypted names, of a client.
+        0xFFCE if message == 1 => {
+            super::extensions::suite(cx, c)?;
+            key_share(cx, c)?;
+            super::extensions::show(cx, c, kind, message)
+        }
         kind if has_own_fields(kind) => super::extensions::show(cx, c, kind, message),
         _ => {
             c.all(cx, &EXTENSION_DATA);
@@ -533,4 +553,29 @@ fn certificates(cx: &mut Context<'_>, c: &mut Cursor<'_>, said: &mut Said) -> Re
         if said.is_13 { extensions(cx, c, 11, said) } else { Ok(()) }
     })?;
     if len == 0 && !c.is_done() { Err(Short) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    #[test]
+    fn an_extension_that_ends_early_does_not_hide_the_next() {
+        let (mut state, mut arena, mut said) = (State::default(), Arena::new(), Said::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        // A transport parameter without a length, and a wish for HTTP/2.
+        let list: &[u8] = &[0, 14, 0, 57, 0, 1, 1, 0, 16, 0, 5, 0, 3, 2, b'h', b'2'];
+        let data = Data { bytes: list, at: 0, source: 0 };
+        extensions(&mut cx, &mut data.cursor(), 1, &mut said).expect("the list is whole");
+        assert_eq!(said.wished, b"h2");
+    }
+
+    #[test]
+    fn a_hello_is_told_from_what_is_sealed() {
+        assert!(is_hello(&[1, 0, 0, 3, 3, 3, 0]));
+        assert!(!is_hello(&[1, 0, 0, 9, 3, 3, 0]), "its length is another");
+        assert!(!is_hello(&[20, 0, 0, 3, 3, 3, 0]));
+    }
 }
