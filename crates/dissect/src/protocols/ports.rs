@@ -75,9 +75,17 @@ fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
         // It is shown.
     } else if classicstun::looks_like(payload.bytes) {
         classicstun::dissect(cx, payload);
+    } else if is_quic(cx, payload.bytes) {
+        quic::dissect(cx, payload);
     } else {
         data::show(cx, payload);
     }
+}
+
+/// Whether a datagram begins a connection of QUIC, or belongs to one.
+fn is_quic(cx: &mut Context<'_>, bytes: &[u8]) -> bool {
+    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    quic::looks_like(bytes) || cx.state.quic.knows(ends.0, ends.1, bytes)
 }
 
 /// The same for a segment: it is shown as far as it goes, and nothing is remembered of it.
@@ -129,13 +137,18 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             161 | 162 | 8161 => snmp::dissect(cx, payload),
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
+            // DNS over QUIC has the port of DNS over DTLS (RFC 9250 4.1.1).
+            853 if is_quic(cx, payload.bytes) => quic::dissect(cx, payload),
             853 | 2221 | 5684 | 5868 => dtls::dissect(cx, payload),
             1900 => http::datagram(cx, payload),
             2055 | 4739 | 9996 => netflow::dissect(cx, payload),
             2152 => gtp::dissect(cx, payload),
             4754 => tunnel::gre(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
-            5060 if sip::is_message(payload.bytes) => sip::datagram(cx, payload),
+            // What is sealed may have a line of words in it.
+            5060 if !wireguard::looks_like(payload.bytes) && sip::is_message(payload.bytes) => {
+                sip::datagram(cx, payload)
+            }
             5353 => dns::datagram(cx, payload, true),
             5355 => dns::local(cx, payload),
             6081 => tunnel::geneve(cx, payload),
@@ -149,7 +162,6 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
 
 /// Gives a datagram to the protocol that it looks like; asked in Wireshark's order.
 fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
-    let ends = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     let bytes = payload.bytes;
     if wireguard::looks_like(bytes) {
         wireguard::dissect(cx, payload);
@@ -161,11 +173,11 @@ fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
         sip::datagram(cx, payload);
     } else if rtp::looks_like_control(cx, bytes) {
         rtp::control(cx, payload, None);
-    } else if quic::looks_like(bytes) || cx.state.quic.knows(ends.0, ends.1, bytes) {
+    } else if is_quic(cx, bytes) {
         quic::dissect(cx, payload);
     } else if dtls::looks_like(bytes) {
         dtls::dissect(cx, payload);
-    } else if dns::looks_like(bytes) && ![ends.0.1, ends.1.1].contains(&137) {
+    } else if dns::looks_like(bytes) && ![cx.src_port, cx.dst_port].contains(&137) {
         // NetBIOS has names in the same form on a port of its own.
         dns::datagram(cx, payload, false);
     } else if classicstun::looks_like(bytes) {

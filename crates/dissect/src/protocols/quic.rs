@@ -101,8 +101,9 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             if rest.u8(0)? & 0x80 != 0 {
                 has_ids(rest)?;
             }
-            let len = packet_length(rest).unwrap_or(rest.len()).min(rest.len());
-            let packet = c.take(len)?;
+            let on_wire = rest.len().saturating_add(cx.missing);
+            let len = packet_length(rest).unwrap_or(on_wire).min(on_wire);
+            let packet = c.take(len.min(rest.len()))?;
             cx.conclude(&PACKET_LENGTH, len as u64);
             self::packet(cx, &mut connection, packet, &mut carried)?;
         }
@@ -249,7 +250,9 @@ fn packet(
             let token = c.left().checked_sub(16).ok_or(Short)?;
             c.bytes(cx, &RETRY_TOKEN, token)?;
             c.bytes(cx, &RETRY_TAG, 16)?;
-            connection.retry(source);
+            if !cx.is_quoted {
+                connection.retry(source);
+            }
             return Ok(());
         }
         Kind::Initial => {
@@ -276,7 +279,9 @@ fn open(
     at: usize,
     carried: &mut Vec<Carried>,
 ) -> Read {
-    let Some(opened) = connection.open(cx, side, level, packet.bytes, at) else {
+    // Of a packet that was cut when it was captured, or where it is quoted, the header can be opened, and not the rest.
+    let is_cut = cx.missing > 0 || cx.is_quoted;
+    let Some(opened) = connection.open(cx, side, level, packet.bytes, at, is_cut) else {
         let rest = packet.from(at);
         let def = if level == Level::Initial { &PAYLOAD } else { &REMAINING };
         cx.add(def, rest, 0, rest.len(), 0);
@@ -296,9 +301,12 @@ fn open(
     cx.add(&NUMBER, packet, at, opened.number_size, opened.number);
     let rest = packet.from(at + opened.number_size);
     cx.add(if level == Level::OneRtt { &PROTECTED } else { &PAYLOAD }, rest, 0, rest.len(), 0);
+    if opened.payload.is_empty() {
+        return Ok(());
+    }
     let mut result = Ok(());
     let mut handshake = Vec::new();
-    cx.with_source("Decrypted QUIC", opened.payload, |cx, payload| {
+    cx.feed("Decrypted QUIC", opened.payload, |cx, payload| {
         let mut found = frames::Found { handshake: &mut handshake, carried };
         result = frames::show(cx, connection, side, level, payload, &mut found);
     });

@@ -129,6 +129,7 @@ pub(crate) struct Connection {
     pub(super) version: u32,
     pub(super) sides: [Side; 2],
     pub(super) said: Said,
+    is_retried: bool,
     failures: u32,
     explained: bool,
     pub(super) streams: Recent<(u64, u8), Stream, STREAMS_HALF>,
@@ -180,8 +181,11 @@ impl Connection {
         }
     }
 
-    /// The server asks the client to begin anew, with another ID.
+    /// The server asks the client to begin anew, with another ID. A client heeds the first that asks (RFC 9000 17.2.5.2).
     pub(super) fn retry(&mut self, source: &[u8]) {
+        if std::mem::replace(&mut self.is_retried, true) {
+            return;
+        }
         self.first_id = source.to_vec();
         self.learn_id(source);
         self.sides = Default::default();
@@ -194,7 +198,7 @@ impl Connection {
         }
     }
 
-    /// Opens a packet whose number begins at `at`.
+    /// Opens a packet whose number begins at `at`; of one that is cut its header.
     pub(super) fn open(
         &mut self,
         cx: &mut Context<'_>,
@@ -202,6 +206,7 @@ impl Connection {
         level: Level,
         packet: &[u8],
         at: usize,
+        is_cut: bool,
     ) -> Option<Opened> {
         if self.failures > FAILURES_MAX {
             return None;
@@ -211,7 +216,11 @@ impl Connection {
         }
         let this = &mut self.sides[side];
         let largest = &mut this.largest[level.space()];
-        let opened = this.keys[level as usize].as_mut()?.open(packet, at, *largest);
+        let keys = this.keys[level as usize].as_mut()?;
+        if is_cut {
+            return keys.open_header(packet, at, *largest).map(|(header, _)| header);
+        }
+        let opened = keys.open(packet, at, *largest);
         match &opened {
             Some(opened) => {
                 *largest = Some(largest.map_or(opened.number, |largest| largest.max(opened.number)));

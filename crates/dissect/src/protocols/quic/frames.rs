@@ -1,6 +1,7 @@
 //! Frames of QUIC (RFC 9000 19, 9221).
 
 use super::connection::{Connection, Level};
+use super::protection::is_googles;
 use super::streams::Carried;
 use super::{number, varint};
 use crate::context::Context;
@@ -98,6 +99,12 @@ protocol! { FRAMES "quic" "QUIC" "QUIC IETF";
     AF_SEQUENCE: u64 "quic.af.sequence_number" "Sequence Number";
     AF_THRESHOLD: u64 "quic.af.ack_eliciting_threshold" "Ack-Eliciting Threshold";
     AF_DELAY: u64 "quic.af.request_max_ack_delay" "Request Max Ack Delay";
+    AF_LAST: u8 "quic.af.last_byte" "Last Byte", hex;
+    AF_IGNORE_CE: bool "quic.af.ignore_ce" "Ignore CE", mask(0x01);
+    AF_IGNORE_ORDER: bool "quic.af.ignore_order" "Ignore Order", mask(0x02);
+    GOOGLE_OFFSET: u64 "gquic.crypto.offset" "Offset";
+    GOOGLE_LENGTH: u64 "gquic.crypto.length" "Length";
+    GOOGLE_DATA: none "gquic.crypto.crypto_data" "Crypto Data";
     UNKNOWN: none "quic.ft.unknown" "Unknown Frame Type";
     CC_ERROR: u64 "quic.cc.error_code" "Error code";
     CC_ERROR_APP: u64 "quic.cc.error_code.app" "Application Error code";
@@ -125,6 +132,9 @@ pub(super) fn show(
     found: &mut Found<'_>,
 ) -> Read {
     let mut c = payload.cursor();
+    if is_googles(connection.version) {
+        return googles(cx, &mut c, connection, side, level, found);
+    }
     while !c.is_done() {
         let begins = c.pos;
         let open = cx.open(&FRAME, payload, begins, 0);
@@ -206,13 +216,41 @@ fn frame(
             Ok(())
         }
         0x31 => counted(cx, c, &DATAGRAM_LENGTH, &DATAGRAM).map(|_| ()),
-        0xAF => numbers(cx, c, &[&AF_SEQUENCE, &AF_THRESHOLD, &AF_DELAY]),
+        0xAF => {
+            numbers(cx, c, &[&AF_SEQUENCE, &AF_THRESHOLD, &AF_DELAY])?;
+            // Until draft-ietf-quic-ack-frequency-03; a threshold took its place.
+            c.u8(cx, &AF_LAST)?;
+            c.pos -= 1;
+            c.parts(cx, 1, &[&AF_IGNORE_CE, &AF_IGNORE_ORDER]).map(drop)
+        }
         _ => {
             // Its length is not known, and so neither is where the next begins.
             cx.expert(&UNKNOWN);
             c.skip(c.left())
         }
     }
+}
+
+/// Google's frames: of those the handshake is read, which is TLS in the versions that begin with T.
+fn googles(
+    cx: &mut Context<'_>,
+    c: &mut Cursor<'_>,
+    connection: &mut Connection,
+    side: usize,
+    level: Level,
+    found: &mut Found<'_>,
+) -> Read {
+    const CRYPTO: u8 = 8;
+    let is_tls = connection.version >> 24 == u32::from(b'T');
+    while c.peek().is_ok_and(|kind| kind == CRYPTO) {
+        c.skip(1)?;
+        let offset = number(cx, c, &GOOGLE_OFFSET)?;
+        let bytes = counted(cx, c, &GOOGLE_LENGTH, &GOOGLE_DATA)?;
+        if is_tls {
+            found.handshake.extend(connection.crypto(side, level, offset, bytes.bytes));
+        }
+    }
+    Ok(())
 }
 
 fn ack(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u64) -> Read {

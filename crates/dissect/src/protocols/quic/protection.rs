@@ -14,6 +14,12 @@ const SALT_DRAFT_21: [u8; 20] = salt(b"7fbcdb0e7c66bbe9193a96cd21519ebd7a02644a"
 const Q050: u32 = 0x5130_3530;
 const T050: u32 = 0x5430_3530;
 const T051: u32 = 0x5430_3531;
+
+/// Whether a version has Google's frames, which are others.
+pub(super) fn is_googles(version: u32) -> bool {
+    matches!(version, Q050 | T050 | T051)
+}
+
 const SALT_Q050: [u8; 20] = salt(b"504574efd066fe2f9d945cfcdbd3a7f0d3b56b45");
 const SALT_T050: [u8; 20] = salt(b"7ff579e5acd072915580304c43a2367c60488310");
 const SALT_T051: [u8; 20] = salt(b"7a4edef4e7ccee5fa4506c19124fc8ccda6e033d");
@@ -95,8 +101,14 @@ impl Keys {
         Some(Keys { suite, secret, version, header, key, before: None, phase: false })
     }
 
-    /// Opens the packet whose number begins at `at`; `largest` is the largest number that was seen.
-    pub(super) fn open(&mut self, packet: &[u8], at: usize, largest: Option<u64>) -> Option<Opened> {
+    /// Opens the header of the packet whose number begins at `at`; `largest` is the largest number that was seen. Gives
+    /// it without a payload, and its bytes.
+    pub(super) fn open_header(
+        &self,
+        packet: &[u8],
+        at: usize,
+        largest: Option<u64>,
+    ) -> Option<(Opened, Vec<u8>)> {
         let sample = packet.get(at + 4..at + 20)?;
         let mask = self.header.new_mask(sample).ok()?;
         let is_long = packet[0] & 0x80 != 0;
@@ -110,6 +122,14 @@ impl Keys {
             short = short << 8 | u64::from(*byte);
         }
         let number = whole_number(short, number_size, largest);
+        Some((Opened { first, number, number_size, payload: Vec::new() }, header))
+    }
+
+    /// Opens the packet.
+    pub(super) fn open(&mut self, packet: &[u8], at: usize, largest: Option<u64>) -> Option<Opened> {
+        let (opened, header) = self.open_header(packet, at, largest)?;
+        let Opened { first, number, number_size, .. } = opened;
+        let is_long = packet[0] & 0x80 != 0;
         let sealed = &packet[at + number_size..];
         let payload = if is_long || (first & 4 != 0) == self.phase {
             self.key.open(self.key.nonce(number), &header, sealed)
@@ -120,7 +140,7 @@ impl Keys {
             None if !is_long => self.two_updates_later(number, &header, sealed)?,
             other => other?,
         };
-        Some(Opened { first, number, number_size, payload })
+        Some(Opened { payload, ..opened })
     }
 
     /// The key phase bit differs: a packet from before the last update that was overtaken, or the next update

@@ -49,7 +49,7 @@ pub(super) fn speak(cx: &mut Context<'_>, connection: &mut Connection, carried: 
         pending = Default::default();
     }
     let http3 = is_http3.then(|| connection.http3.get_or_insert_default());
-    cx.with_source("Reassembled QUIC", bytes, |cx, fresh| {
+    cx.feed("Reassembled QUIC", bytes, |cx, fresh| {
         cx.piece(Carrier::Quic, id, side, fresh, ends);
         if let Some(http3) = http3 {
             http3::stream(cx, http3, &mut pending, http3::Place { id, side, is_torn, ends }, fresh);
@@ -70,7 +70,7 @@ pub(super) fn handshake(
     connection.said.is_13 = true;
     let said = &mut connection.said;
     let depth = cx.depth;
-    cx.with_source("Reassembled CRYPTO", bytes, |cx, fresh| {
+    cx.feed("Reassembled CRYPTO", bytes, |cx, fresh| {
         cx.layer(&tls::TLS, fresh, |cx, c| {
             tls::parts(cx, &mut partial, said, c.take_most(usize::MAX));
             Ok(())
