@@ -1,9 +1,19 @@
-//! What an X.509 certificate says (RFC 5280), read straight from its DER: names, validity, key, alternative names and
-//! usage. Nothing is verified, and what is not understood is passed over.
+//! What an X.509 certificate says (RFC 5280), read straight from its DER. Nothing is verified, and what is not understood
+//! is passed over.
+//!
+//! - `names`: who it is of, and by whom. `extensions`: other names, usage, policies, where to ask.
+
+mod extensions;
+mod names;
+
+pub(crate) use extensions::X509CE;
+pub(crate) use names::X509SAT;
+pub(super) use names::distinguished;
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
+use names::name;
 
 static VERSIONS: Names = &[(0, "v1"), (1, "v2"), (2, "v3")];
 
@@ -20,8 +30,11 @@ protocol! { X509AF "x509af" "X509AF" "X.509 Authentication Framework";
     NOT_AFTER: none "x509af.notAfter" "notAfter";
     UTC_TIME: text "x509af.utcTime" "utcTime";
     GENERALIZED_TIME: text "x509af.generalizedTime" "generalizedTime";
+    SUBJECT_NAMES: u32 "x509af.rdnSequence" "rdnSequence";
     KEY_INFO: none "x509af.subjectPublicKeyInfo_element" "subjectPublicKeyInfo";
+    KEY_ALGORITHM: none "x509af.algorithm_element" "algorithm";
     PUBLIC_KEY: bytes "x509af.subjectPublicKey" "subjectPublicKey";
+    EXTENSIONS: u32 "x509af.extensions" "extensions";
     EXTENSION: none "x509af.Extension_element" "Extension";
     EXTENSION_ID: oid "x509af.extension.id" "Extension Id";
     CRITICAL: bool "x509af.critical" "critical";
@@ -29,29 +42,14 @@ protocol! { X509AF "x509af" "X509AF" "X.509 Authentication Framework";
     ENCRYPTED: bytes "x509af.encrypted" "encrypted";
 }
 
-protocol! { X509CE "x509ce" "X509CE" "X.509 Certificate Extensions";
-    DNS_NAME: text "x509ce.dNSName" "dNSName";
-    MAIL: text "x509ce.rfc822Name" "rfc822Name";
-    URI: text "x509ce.uniformResourceIdentifier" "uniformResourceIdentifier";
-    IPV4: ipv4 "x509ce.IPAddress.ipv4" "iPAddress";
-    IPV6: ipv6 "x509ce.IPAddress.ipv6" "iPAddress";
-    CA: bool "x509ce.cA" "cA";
-    PATH_LENGTH: u64 "x509ce.pathLenConstraint" "pathLenConstraint";
-    SUBJECT_KEY: bytes "x509ce.SubjectKeyIdentifier" "SubjectKeyIdentifier";
-    AUTHORITY_KEY: bytes "x509ce.keyIdentifier" "keyIdentifier";
-    PURPOSE: oid "x509ce.KeyPurposeId" "KeyPurposeId";
-    USAGE: bytes "x509ce.KeyUsage" "KeyUsage";
+protocol! { PKCS1 "pkcs-1" "PKCS-1" "PKCS#1";
+    CURVE: u32 "pkcs1.ECParameters" "ECParameters", names(CURVES);
+    NAMED_CURVE: oid "pkcs1.namedCurve" "namedCurve";
+    MODULUS: bytes "pkcs1.modulus" "modulus";
+    EXPONENT: int "pkcs1.publicExponent" "publicExponent";
 }
 
-protocol! { PKCS1 "pkcs-1" "PKCS-1" "PKCS#1"; }
-protocol! { X509SAT "x509sat" "X509SAT" "X.509 Selected Attribute Types";
-    ATTRIBUTE: oid "x509if.oid" "Object Id";
-    COUNTRY: text "x509sat.CountryName" "CountryName";
-    UTF8: text "x509sat.uTF8String" "uTF8String";
-    PRINTABLE: text "x509sat.printableString" "printableString";
-    TELETEX: text "x509sat.teletexString" "teletexString";
-    IA5: text "x509ce.IA5String" "IA5String";
-}
+static CURVES: Names = &[(0, "specifiedCurve"), (1, "namedCurve"), (2, "implicitCurve")];
 
 /// DER's tags.
 mod tag {
@@ -63,11 +61,12 @@ mod tag {
     pub(super) const UTF8: u8 = 12;
     pub(super) const PRINTABLE: u8 = 19;
     pub(super) const TELETEX: u8 = 20;
+    pub(super) const UNIVERSAL: u8 = 28;
+    pub(super) const BMP: u8 = 30;
     pub(super) const IA5: u8 = 22;
     pub(super) const UTC_TIME: u8 = 23;
     pub(super) const GENERALIZED_TIME: u8 = 24;
     pub(super) const SEQUENCE: u8 = 0x30;
-    pub(super) const SET: u8 = 0x31;
 }
 
 /// Shows a certificate, a level below what stands before it. Damage ends it early and nothing else.
@@ -75,13 +74,6 @@ pub(crate) fn show(cx: &mut Context<'_>, der: Data<'_>) {
     let depth = cx.depth;
     cx.depth += 1;
     let _ended_early = certificate(cx, der);
-    cx.depth = depth;
-}
-
-/// Shows a distinguished name that stands for itself, such as an authority's.
-pub(super) fn distinguished(cx: &mut Context<'_>, def: &'static FieldDef, der: Data<'_>) {
-    let depth = cx.depth;
-    let _ended_early = expect(&mut der.cursor(), tag::SEQUENCE).and_then(|inner| name(cx, def, inner));
     cx.depth = depth;
 }
 
@@ -98,6 +90,29 @@ fn next<'d>(c: &mut Cursor<'d>) -> Read<(u8, Data<'d>)> {
         len = c.take(count)?.bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
     }
     Ok((tag, c.take(len)?))
+}
+
+/// How many elements there are: what Wireshark shows of a list.
+fn count(list: Data<'_>) -> u64 {
+    let mut c = list.cursor();
+    std::iter::from_fn(|| next(&mut c).ok()).count() as u64
+}
+
+/// A list under a heading that counts it; `read` is given each element, and one that is strange does not hide the others.
+fn each(
+    cx: &mut Context<'_>,
+    def: &'static FieldDef,
+    list: Data<'_>,
+    mut read: impl FnMut(&mut Context<'_>, u8, Data<'_>) -> Read,
+) {
+    let open = cx.open(def, list, 0, count(list));
+    let depth = cx.depth;
+    let mut c = list.cursor();
+    while let Ok((tag, content)) = next(&mut c) {
+        let _strange = read(cx, tag, content);
+        cx.depth = depth;
+    }
+    cx.close(open, list.len());
 }
 
 /// The next element, which must have this tag.
@@ -128,74 +143,84 @@ fn signed(cx: &mut Context<'_>, signed: Data<'_>) -> Read {
     cx.add(&SERIAL, serial, 0, serial.len(), 0);
     let algorithm = expect(&mut c, tag::SEQUENCE)?;
     cx.within(&SIGNATURE, algorithm, |cx| oid(cx, &ALGORITHM, &mut algorithm.cursor()))?;
-    name(cx, &ISSUER, expect(&mut c, tag::SEQUENCE)?)?;
+    name(cx, &ISSUER, &names::NAMES, expect(&mut c, tag::SEQUENCE)?)?;
     let validity = expect(&mut c, tag::SEQUENCE)?;
     cx.within(&VALIDITY, validity, |cx| {
         let mut c = validity.cursor();
         time(cx, &NOT_BEFORE, &mut c)?;
         time(cx, &NOT_AFTER, &mut c)
     })?;
-    name(cx, &SUBJECT, expect(&mut c, tag::SEQUENCE)?)?;
+    name(cx, &SUBJECT, &SUBJECT_NAMES, expect(&mut c, tag::SEQUENCE)?)?;
     let key = expect(&mut c, tag::SEQUENCE)?;
-    cx.within(&KEY_INFO, key, |cx| {
-        let mut c = key.cursor();
-        let algorithm = expect(&mut c, tag::SEQUENCE)?;
-        // id-ecPublicKey, whose parameters are PKCS #1's to Wireshark.
-        if algorithm.bytes.starts_with(&[6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1]) {
-            cx.arena.layers.push(&PKCS1);
-        }
-        oid(cx, &ALGORITHM, &mut algorithm.cursor())?;
-        let bits = expect(&mut c, tag::BIT_STRING)?.from(1);
-        cx.add(&PUBLIC_KEY, bits, 0, bits.len(), 0);
-        Ok(())
-    })?;
+    cx.within(&KEY_INFO, key, |cx| public_key(cx, key))?;
     while !c.is_done() {
         let (tag, content) = next(&mut c)?;
         // 1 and 2 are unique identifiers that nobody uses.
         if tag == 0xA3 {
-            let mut c = expect(&mut content.cursor(), tag::SEQUENCE)?.cursor();
-            while !c.is_done() {
-                let one = expect(&mut c, tag::SEQUENCE)?;
-                // One that is strange does not hide the others.
-                let _strange = cx.within(&EXTENSION, one, |cx| extension(cx, one));
-            }
+            let list = expect(&mut content.cursor(), tag::SEQUENCE)?;
+            each(cx, &EXTENSIONS, list, |cx, _, one| {
+                cx.within(&EXTENSION, one, |cx| extensions::extension(cx, one))
+            });
         }
     }
     Ok(())
+}
+
+/// The key that the certificate is for: of RSA its numbers, of elliptic curves which curve it is on.
+fn public_key(cx: &mut Context<'_>, info: Data<'_>) -> Read {
+    /// id-ecPublicKey, whose parameters are PKCS #1's to Wireshark.
+    const EC: [u8; 7] = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
+    /// rsaEncryption.
+    const RSA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1];
+    let mut c = info.cursor();
+    let algorithm = expect(&mut c, tag::SEQUENCE)?;
+    let kind = expect(&mut algorithm.cursor(), tag::OID)?.bytes;
+    cx.within(&KEY_ALGORITHM, algorithm, |cx| {
+        let mut c = algorithm.cursor();
+        oid(cx, &ALGORITHM, &mut c)?;
+        if kind == EC { curve(cx, c.rest()) } else { Ok(()) }
+    })?;
+    let bits = expect(&mut c, tag::BIT_STRING)?.from(1);
+    cx.within(&PUBLIC_KEY, bits, |cx| {
+        if kind != RSA {
+            return Ok(());
+        }
+        let mut c = expect(&mut bits.cursor(), tag::SEQUENCE)?.cursor();
+        let (modulus, exponent) = (expect(&mut c, tag::INTEGER)?, expect(&mut c, tag::INTEGER)?);
+        cx.add(&MODULUS, modulus, 0, modulus.len(), 0);
+        cx.add(&EXPONENT, exponent, 0, exponent.len(), integer(exponent));
+        Ok(())
+    })
+}
+
+fn curve(cx: &mut Context<'_>, parameters: Data<'_>) -> Read {
+    cx.arena.layers.push(&PKCS1);
+    let (tag, content) = next(&mut parameters.cursor())?;
+    let choice = match tag {
+        tag::SEQUENCE => 0,
+        tag::OID => 1,
+        _ => 2,
+    };
+    let open = cx.open(&CURVE, parameters, 0, choice);
+    match tag {
+        tag::OID => cx.add(&NAMED_CURVE, content, 0, content.len(), 0),
+        // What field it is over has a layer of its own there.
+        tag::SEQUENCE => cx.arena.layers.push(&PKCS1),
+        _ => {}
+    }
+    cx.close(open, parameters.len());
+    Ok(())
+}
+
+/// A number, of which the last eight bytes are heeded.
+fn integer(content: Data<'_>) -> u64 {
+    content.bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn oid(cx: &mut Context<'_>, def: &'static FieldDef, c: &mut Cursor<'_>) -> Read {
     let id = expect(c, tag::OID)?;
     cx.add(def, id, 0, id.len(), 0);
     Ok(())
-}
-
-/// A distinguished name: sets of attributes.
-fn name(cx: &mut Context<'_>, def: &'static FieldDef, name: Data<'_>) -> Read {
-    cx.within(def, name, |cx| {
-        let mut sets = name.cursor();
-        while !sets.is_done() {
-            let mut set = expect(&mut sets, tag::SET)?.cursor();
-            while !set.is_done() {
-                let mut c = expect(&mut set, tag::SEQUENCE)?.cursor();
-                let id = expect(&mut c, tag::OID)?;
-                cx.add(&ATTRIBUTE, id, 0, id.len(), 0);
-                let (tag, words) = next(&mut c)?;
-                let def = match tag {
-                    // id-at-countryName
-                    _ if id.bytes == [0x55, 4, 6] => &COUNTRY,
-                    tag::UTF8 => &UTF8,
-                    tag::PRINTABLE => &PRINTABLE,
-                    tag::TELETEX => &TELETEX,
-                    tag::IA5 => &IA5,
-                    _ => continue,
-                };
-                cx.arena.layers.push(&X509SAT);
-                cx.add(def, words, 0, words.len(), 0);
-            }
-        }
-        Ok(())
-    })
 }
 
 /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`, written out.
@@ -217,85 +242,4 @@ fn time(cx: &mut Context<'_>, def: &'static FieldDef, c: &mut Cursor<'_>) -> Rea
         cx.add_words(def_of_kind, digits, words.as_bytes());
         Ok(())
     })
-}
-
-fn extension(cx: &mut Context<'_>, one: Data<'_>) -> Read {
-    let mut c = one.cursor();
-    let id = expect(&mut c, tag::OID)?;
-    cx.add(&EXTENSION_ID, id, 0, id.len(), 0);
-    let (mut tag, mut content) = next(&mut c)?;
-    if tag == tag::BOOLEAN {
-        cx.add(&CRITICAL, content, 0, content.len(), u64::from(content.u8(0)? != 0));
-        (tag, content) = next(&mut c)?;
-    }
-    if id.bytes.starts_with(&[0x55, 0x1D]) {
-        cx.arena.layers.push(&X509CE);
-    }
-    // All of those below are id-ce: 2.5.29.
-    let (tag::OCTET_STRING, [0x55, 0x1D, which]) = (tag, id.bytes) else { return Ok(()) };
-    let mut c = content.cursor();
-    match which {
-        14 => {
-            let key = expect(&mut c, tag::OCTET_STRING)?;
-            cx.add(&SUBJECT_KEY, key, 0, key.len(), 0);
-        }
-        15 => {
-            let usage = expect(&mut c, tag::BIT_STRING)?.from(1);
-            cx.add(&USAGE, usage, 0, usage.len(), 0);
-        }
-        17 => {
-            let mut c = expect(&mut c, tag::SEQUENCE)?.cursor();
-            while !c.is_done() {
-                let (tag, content) = next(&mut c)?;
-                general_name(cx, tag, content);
-            }
-        }
-        19 => basic_constraints(cx, expect(&mut c, tag::SEQUENCE)?)?,
-        35 => {
-            let (tag, key) = next(&mut expect(&mut c, tag::SEQUENCE)?.cursor())?;
-            if tag == 0x80 {
-                cx.add(&AUTHORITY_KEY, key, 0, key.len(), 0);
-            }
-        }
-        37 => {
-            let mut c = expect(&mut c, tag::SEQUENCE)?.cursor();
-            while !c.is_done() {
-                oid(cx, &PURPOSE, &mut c)?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-fn general_name(cx: &mut Context<'_>, tag: u8, content: Data<'_>) {
-    let len = content.len();
-    match (tag, content.bytes) {
-        (0x81, _) => cx.add(&MAIL, content, 0, len, 0),
-        (0x82, _) => cx.add(&DNS_NAME, content, 0, len, 0),
-        (0x86, _) => cx.add(&URI, content, 0, len, 0),
-        (0x87, [a, b, c, d]) => {
-            let address = u32::from_be_bytes([*a, *b, *c, *d]);
-            cx.add(&IPV4, content, 0, len, u64::from(address));
-        }
-        (0x87, bytes) if bytes.len() == 16 => cx.add(&IPV6, content, 0, len, 0),
-        _ => {}
-    }
-}
-
-fn basic_constraints(cx: &mut Context<'_>, content: Data<'_>) -> Read {
-    let mut c = content.cursor();
-    while !c.is_done() {
-        let (tag, value) = next(&mut c)?;
-        match tag {
-            tag::BOOLEAN => cx.add(&CA, value, 0, value.len(), u64::from(value.u8(0)? != 0)),
-            tag::INTEGER => {
-                let number =
-                    value.bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
-                cx.add(&PATH_LENGTH, value, 0, value.len(), number);
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
