@@ -132,7 +132,8 @@ pub(super) fn show(cx: &mut Context<'_>, lines: &[Line<'_>]) {
     // Wireshark counts the text of names and values, and four bytes for the lengths of each.
     let length: usize = headers().map(|header| header.name.len() + header.value.len() + 8).sum();
     cx.conclude(&BLOCK_LENGTH, length as u64);
-    cx.conclude(&COUNT, headers().count() as u64);
+    // Updates of the table's size count, too.
+    cx.conclude(&COUNT, lines.len() as u64);
     for line in lines {
         match line {
             Line::Header(header) => {
