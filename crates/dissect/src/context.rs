@@ -217,6 +217,13 @@ impl<'a> Context<'a> {
         self.layer_again(protocol, data, read);
     }
 
+    /// Counts a layer among the packet's protocols that has nothing of its own in it.
+    pub(crate) fn passed(&mut self, protocol: &'static Protocol) {
+        if self.arena.layers.len() < LAYERS_MAX {
+            self.arena.layers.push(protocol);
+        }
+    }
+
     /// What lies within the layer that was just shown, and is read behind it.
     pub(crate) fn deeper(&mut self, read: impl FnOnce(&mut Self)) {
         self.nesting += 1;

@@ -119,19 +119,24 @@ pub(crate) enum Expr {
     And(Vec<Expr>),
     Or(Vec<Expr>),
     Xor(Box<Expr>, Box<Expr>),
-    /// One of the fields is there.
-    Exists(Vec<&'static FieldDef>),
+    /// One of the fields is there, in one of these layers.
+    Exists(Vec<&'static FieldDef>, Vec<Slice>),
+    /// A value has bits that are not 0.
+    NonZero(Operand),
     /// A field compared with something.
     Compare {
         left: Operand,
         op: Op,
         right: Operand,
+        /// It has to hold for every value on either side, not only for some.
+        all: bool,
         column: usize,
     },
     /// A field is one of several values.
     In {
         left: Operand,
         set: Vec<(Literal, Option<Literal>)>,
+        all: bool,
     },
     /// What pcap-filter says of headers.
     Header(Header),
@@ -145,7 +150,9 @@ impl Expr {
             Expr::And(parts) | Expr::Or(parts) => parts.iter().any(Expr::tests_vlan),
             Expr::Xor(left, right) => left.tests_vlan() || right.tests_vlan(),
             Expr::Header(header) => matches!(header, Header::Vlan(_)),
-            Expr::True | Expr::Exists(_) | Expr::Compare { .. } | Expr::In { .. } => false,
+            Expr::True | Expr::Exists(..) | Expr::NonZero(_) | Expr::Compare { .. } | Expr::In { .. } => {
+                false
+            }
         }
     }
 }
@@ -153,20 +160,47 @@ impl Expr {
 /// What is compared.
 #[derive(Debug)]
 pub(crate) enum Operand {
+    /// A field, in some of its protocol's layers only unless `layers` is empty.
     Field {
         defs: Vec<&'static FieldDef>,
-        slices: Vec<Slice>,
+        layers: Vec<Slice>,
     },
-    /// How long a field's value is.
-    Len(Vec<&'static FieldDef>),
-    /// How often a field is there.
-    Count(Vec<&'static FieldDef>),
-    /// A field's words in lower or upper case.
-    Lower(Vec<&'static FieldDef>),
-    Upper(Vec<&'static FieldDef>),
-    /// A number's bits under a mask.
-    Masked(Vec<&'static FieldDef>, u64),
+    /// Parts of its bytes.
+    Slice(Box<Operand>, Vec<Slice>),
+    Call(Function, Vec<Operand>),
+    Sum(Box<Operand>, Sum, Box<Operand>),
+    Negative(Box<Operand>),
+    /// A value of which it is not known yet what it is compared with.
+    Unread(lexer::Token),
     Literal(Literal),
+}
+
+/// What is made of fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    /// How long a field's value is.
+    Len,
+    /// How often a field is there.
+    Count,
+    /// A field's words in lower or upper case.
+    Lower,
+    Upper,
+    /// A field's value as it is written.
+    Words,
+    Max,
+    Min,
+    Abs,
+}
+
+/// What is reckoned with values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sum {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+    And,
 }
 
 /// A part of a field's bytes: from `start` (negative: from the end), `len` bytes or all.
@@ -182,6 +216,8 @@ pub(crate) enum Literal {
     Uint(u64),
     Int(i64),
     Float(f64),
+    /// Nanoseconds since the Unix epoch.
+    Time(i64),
     Net(IpAddr, u8),
     Bytes(Vec<u8>),
     Text(Vec<u8>),
@@ -198,13 +234,11 @@ impl PartialEq for Pattern {
     }
 }
 
-/// How to compare. `Ne` is "no value is equal"; `AnyNe` "some value differs".
+/// How to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Eq,
-    AllEq,
     Ne,
-    AnyNe,
     Gt,
     Lt,
     Ge,

@@ -10,7 +10,12 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 pub struct Zstd<R> {
     source: R,
     decoder: FrameDecoder,
+    /// The source has ended within a frame; what was unpacked before is given first.
+    is_cut: bool,
 }
+
+/// The last block of a frame, with nothing in it, and a checksum (RFC 8878 3.1.1).
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R> fmt::Debug for Zstd<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,14 +26,14 @@ impl<R> fmt::Debug for Zstd<R> {
 impl<R: BufRead> Zstd<R> {
     /// Begins at the source's next byte. A frame that would refer back further than 100 MB is an error.
     pub fn new(source: R) -> Zstd<R> {
-        Zstd { source, decoder: FrameDecoder::new() }
+        Zstd { source, decoder: FrameDecoder::new(), is_cut: false }
     }
 
     /// The same for a window of at most so many bytes: that much is held before anything is given.
     pub fn with_window_max(source: R, bytes: u64) -> Zstd<R> {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(bytes);
-        Zstd { source, decoder }
+        Zstd { source, decoder, is_cut: false }
     }
 
     /// Goes on with the next frame; `false`: there is none.
@@ -42,26 +47,56 @@ impl<R: BufRead> Zstd<R> {
                 })) => {
                     let length = u64::from(length);
                     if io::copy(&mut self.source.by_ref().take(length), &mut io::sink())? < length {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
+                        return Err(cut());
                     }
                 }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) => return Err(self.failure(&error)),
             }
         }
         Ok(false)
     }
+
+    /// Unpacks the next block. Of a frame that is cut, the blocks before are given as if it ended with them: the decoder
+    /// would keep what later blocks may refer to.
+    fn block(&mut self) -> io::Result<()> {
+        let strategy = || BlockDecodingStrategy::UptoBlocks(1);
+        let Err(error) = self.decoder.decode_blocks(&mut self.source, strategy()) else { return Ok(()) };
+        let failure = self.failure(&error);
+        if failure.kind() != io::ErrorKind::UnexpectedEof {
+            return Err(failure);
+        }
+        self.is_cut = true;
+        self.decoder.decode_blocks(&LAST_BLOCK[..], strategy()).map(drop).map_err(|_| failure)
+    }
+
+    /// What is wrong, in words: the decoder's are about its own parts.
+    fn failure(&mut self, error: &FrameDecoderError) -> io::Error {
+        match self.source.fill_buf() {
+            Ok([]) => cut(),
+            Ok(_) => {
+                io::Error::new(io::ErrorKind::InvalidData, format!("the zstd frame is damaged: {error}"))
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the zstd frame is cut short")
 }
 
 impl<R: BufRead> Read for Zstd<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.decoder.can_collect() == 0 {
             if self.decoder.is_finished() {
+                if self.is_cut {
+                    return Err(cut());
+                }
                 if !self.begin()? {
                     return Ok(0);
                 }
             } else {
-                let strategy = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.source, strategy).map_err(io::Error::other)?;
+                self.block()?;
             }
         }
         self.decoder.read(buffer)
@@ -112,6 +147,17 @@ mod tests {
             assert!(b"one two".starts_with(&plain[..]), "{cut}");
             assert_eq!(is_whole, between.contains(&cut), "{cut}");
         }
+    }
+
+    #[test]
+    fn whole_blocks_of_a_cut_frame_are_given() {
+        // One segment of 8 bytes in two blocks; the second is cut.
+        let mut packed = vec![0x28, 0xB5, 0x2F, 0xFD, 0x20, 8];
+        packed.extend_from_slice(&(4u32 << 3).to_le_bytes()[..3]);
+        packed.extend_from_slice(b"one ");
+        packed.extend_from_slice(&(1 | 4u32 << 3).to_le_bytes()[..3]);
+        packed.extend_from_slice(b"tw");
+        assert_eq!(unpack(&packed), (b"one ".to_vec(), false));
     }
 
     proptest! {

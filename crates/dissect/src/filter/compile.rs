@@ -9,9 +9,9 @@ mod headers;
 mod lower;
 
 use self::assemble::{Label, Step};
-use self::lower::{lower, lower_one, protocol_named, unable};
+use self::lower::{lower, lower_set, protocol_named, unable};
 use super::bpf::{Program, code};
-use super::{Expr, FilterError, Header, Op, Operand};
+use super::{Expr, FilterError, Header};
 use crate::file::link as types;
 
 /// What a program that lets a packet pass returns: libpcap's largest snapshot.
@@ -104,30 +104,19 @@ impl Compiler {
                 self.expr(right, yes, no)?;
             }
             Expr::Header(header) => return self.header(header, yes, no),
-            Expr::Exists(defs) => {
+            Expr::Exists(defs, layers) => {
                 let protocol = defs.first().and_then(|def| protocol_named(def.name));
+                let protocol = protocol.filter(|_| layers.is_empty());
                 let protocol = protocol.ok_or_else(|| unable(defs.first().map_or("this", |def| def.name)))?;
                 return self.header(&Header::Proto(protocol), yes, no);
             }
-            Expr::Compare { left, op, right, column } => {
-                let lowered =
-                    lower(left, *op, right).map_err(|error| FilterError { column: *column, ..error })?;
+            Expr::NonZero(_) => return Err(unable("this")),
+            Expr::Compare { left, op, right, all, column } => {
+                let lowered = lower(left, *op, right, *all)
+                    .map_err(|error| FilterError { column: *column, ..error })?;
                 return self.expr(&lowered, yes, no);
             }
-            Expr::In { left, set } => {
-                let Operand::Field { defs, .. } = left else { return Err(unable("this")) };
-                let mut parts = Vec::new();
-                for (from, to) in set {
-                    parts.push(match to {
-                        None => lower_one(defs[0].name, Op::Eq, from)?,
-                        Some(to) => Expr::And(vec![
-                            lower_one(defs[0].name, Op::Ge, from)?,
-                            lower_one(defs[0].name, Op::Le, to)?,
-                        ]),
-                    });
-                }
-                return self.expr(&Expr::Or(parts), yes, no);
-            }
+            Expr::In { left, set, all } => return self.expr(&lower_set(left, set, *all)?, yes, no),
         }
         Ok(())
     }

@@ -4,18 +4,20 @@ use super::FilterError;
 
 /// A token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Letters, digits and what names and addresses are made of.
     Word(String),
     /// Text in double quotes, escapes undone; as a raw string if marked.
     Text(Vec<u8>),
+    /// A character in single quotes.
+    Char(u8),
     /// An operator or a bracket.
     Sign(&'static str),
     End,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub(super) kind: Kind,
     pub(super) column: usize,
     pub(super) length: usize,
@@ -31,6 +33,7 @@ impl Token {
         match &self.kind {
             Kind::Word(word) => format!("`{word}`"),
             Kind::Text(_) => String::from("the text"),
+            Kind::Char(_) => String::from("the character"),
             Kind::Sign(sign) => format!("`{sign}`"),
             Kind::End => String::from("the end"),
         }
@@ -68,9 +71,14 @@ pub(super) fn tokens(
         } else if matches!(c, 'r' | 'R') && chars.get(at + 1) == Some(&'"') {
             at += 1;
             Kind::Text(quoted(&chars, &mut at, true)?)
-        } else if c == '\'' && chars.get(at + 2) == Some(&'\'') {
-            at += 3;
-            Kind::Word((u32::from(chars[at - 2])).to_string())
+        } else if c == '\'' {
+            match quoted(&chars, &mut at, false)?[..] {
+                [byte] => Kind::Char(byte),
+                _ => {
+                    let message = String::from("one character stands between single quotes");
+                    return Err(FilterError { column, length: at - column, message });
+                }
+            }
         } else if (c.is_alphanumeric() || in_words(c, open) && !(c == '-' && subtracts))
             && !(c == '.' && chars.get(at + 1) == Some(&'.'))
         {
@@ -108,42 +116,73 @@ pub(super) fn tokens(
     Ok(tokens)
 }
 
+/// What stands between quotes of the kind at `at`.
 fn quoted(chars: &[char], at: &mut usize, raw: bool) -> Result<Vec<u8>, FilterError> {
     let begins = *at;
+    let quote = chars[begins];
     *at += 1;
     let mut bytes = Vec::new();
     loop {
         let Some(&c) = chars.get(*at) else {
-            let message = String::from("the text does not end: a `\"` is missing");
+            let message = format!("the text does not end: a `{quote}` is missing");
             return Err(FilterError { column: begins, length: chars.len() - begins, message });
         };
         *at += 1;
-        match c {
-            '"' => return Ok(bytes),
-            '\\' if !raw => {
-                let escaped = chars.get(*at).copied().unwrap_or('\\');
+        let escaped = chars.get(*at).copied();
+        match (c, escaped) {
+            (c, _) if c == quote => return Ok(bytes),
+            ('\\', Some(escaped)) if raw => {
+                // It is kept, but what follows does not end the text.
                 *at += 1;
-                match escaped {
-                    'n' => bytes.push(b'\n'),
-                    'r' => bytes.push(b'\r'),
-                    't' => bytes.push(b'\t'),
-                    '0' => bytes.push(0),
-                    'x' => {
-                        let digits: String = chars[(*at).min(chars.len())..].iter().take(2).collect();
-                        let byte = u8::from_str_radix(&digits, 16).map_err(|_| FilterError {
-                            column: *at - 2,
-                            length: 2,
-                            message: String::from("two hexadecimal digits follow `\\x`"),
-                        })?;
-                        *at += 2;
-                        bytes.push(byte);
-                    }
-                    other => bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
-                }
+                bytes.push(b'\\');
+                bytes.extend_from_slice(escaped.encode_utf8(&mut [0; 4]).as_bytes());
             }
-            c => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            ('\\', Some(_)) => bytes.push(escape(chars, at)?),
+            (c, _) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
+}
+
+/// The byte that an escape means; `at` is behind the backslash.
+fn escape(chars: &[char], at: &mut usize) -> Result<u8, FilterError> {
+    let begins = *at - 1;
+    let wrong = |length, message: String| Err(FilterError { column: begins, length, message });
+    let digits = |most: usize, radix| -> String {
+        let from = &chars[(begins + if radix == 16 { 2 } else { 1 }).min(chars.len())..];
+        from.iter().take(most).take_while(|c| c.is_digit(radix)).collect()
+    };
+    let escaped = chars[*at];
+    *at += 1;
+    Ok(match escaped {
+        'a' => 7,
+        'b' => 8,
+        't' => b'\t',
+        'n' => b'\n',
+        'v' => 11,
+        'f' => 12,
+        'r' => b'\r',
+        '\\' | '"' | '\'' => escaped as u8,
+        '0'..='7' => {
+            let digits = digits(3, 8);
+            *at = begins + 1 + digits.len();
+            match u8::from_str_radix(&digits, 8) {
+                Ok(byte) => byte,
+                Err(_) => return wrong(1 + digits.len(), format!("`\\{digits}` is larger than a byte")),
+            }
+        }
+        'x' => {
+            let digits = digits(2, 16);
+            *at = begins + 2 + digits.len();
+            match u8::from_str_radix(&digits, 16) {
+                Ok(byte) => byte,
+                Err(_) => return wrong(2, String::from("hexadecimal digits follow `\\x`")),
+            }
+        }
+        other => {
+            let how = format!("write `\\\\{other}`, or r\"...\" where nothing is escaped");
+            return wrong(2, format!("`\\{other}` means nothing in quotes: {how}"));
+        }
+    })
 }
 
 /// A walk over tokens.

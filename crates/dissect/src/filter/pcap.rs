@@ -295,7 +295,7 @@ impl Parser {
 
     fn address(&mut self, words: &Words, dir: Dir, token: &Placed, word: &str) -> Parsed<Expr> {
         if words.proto == Some(Word::Ether) {
-            let bytes = super::display::bytes(word).filter(|bytes| bytes.len() == 6);
+            let bytes = super::display::literal::bytes(word).filter(|bytes| bytes.len() == 6);
             let addr = bytes.and_then(|bytes| <[u8; 6]>::try_from(bytes).ok());
             let addr = addr.ok_or_else(|| token.error(format!("`{word}` is not a MAC address")))?;
             return Ok(Expr::Header(Header::EtherHost { dir, addr }));

@@ -130,7 +130,7 @@ pub(crate) fn stream(
         };
         if used == 0 {
             // Wireshark counts the protocol that was left as a layer.
-            cx.layer(&http::HTTP, rest.first(0), |_, _| Ok(()));
+            cx.passed(&http::HTTP);
             cx.layer(&WEBSOCKET, rest.first(total), |cx, c| frame(cx, c, session, side));
         } else {
             cx.layer_again(&WEBSOCKET, rest.first(total), |cx, c| frame(cx, c, session, side));

@@ -1,26 +1,70 @@
 //! Who talks to whom, how much, how long.
 
-use super::{bytes, ends, length, named, time};
+use super::{bytes, length, time};
+use crate::protocols::{ethernet, ip, ipv6, tcp, udp};
 use crate::show::put;
-use crate::tree::Tree;
+use crate::tree::{Tree, Value};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// So many conversations are told apart; what comes after is counted together.
 const KNOWN_MAX: usize = 100_000;
+/// A packet is part of no more of them: tunnels have headers within headers.
+const OF_ONE_PACKET_MAX: usize = 16;
 
-/// An address and a port.
-pub type End = (IpAddr, u16);
+/// Where an end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// On a link.
+    Ether([u8; 6]),
+    /// On a network.
+    Ip(IpAddr),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Ether([a, b, c, d, e, g]) => {
+                write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+            }
+            Address::Ip(address) => address.fmt(f),
+        }
+    }
+}
+
+/// An address and a port; 0 where there are none.
+pub type End = (Address, u16);
 
 /// On which level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
+    Eth,
     Ip,
     Tcp,
     Udp,
 }
 
-const LEVELS: [(Level, &str); 3] = [(Level::Ip, "ip"), (Level::Tcp, "tcp"), (Level::Udp, "udp")];
+const LEVELS: [(Level, &str); 4] =
+    [(Level::Eth, "eth"), (Level::Ip, "ip"), (Level::Tcp, "tcp"), (Level::Udp, "udp")];
+
+impl Level {
+    fn name(self) -> &'static str {
+        LEVELS[self as usize].1
+    }
+
+    fn has_ports(self) -> bool {
+        matches!(self, Level::Tcp | Level::Udp)
+    }
+
+    /// As people write it: `192.0.2.1:80`, `[2001:db8::1]:80`.
+    fn end(self, (address, port): End) -> String {
+        match address {
+            Address::Ip(address) if self.has_ports() => SocketAddr::new(address, port).to_string(),
+            address => address.to_string(),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
@@ -69,18 +113,21 @@ pub struct Flow {
     pub lasts: u64,
 }
 
+/// A conversation: its level, its ends, the number of its stream where it has one. Ports can be used again for another.
+type Key = (Level, End, End, u64);
+
 /// The conversations and endpoints of a capture.
 #[derive(Debug, Default)]
 pub struct Conversations {
-    talks: BTreeMap<(Level, End, End), Talk>,
+    talks: BTreeMap<Key, Talk>,
     points: BTreeMap<(Level, End), [Count; 2]>,
     others: Count,
 }
 
-/// A conversation to be told; `None` for hosts about whom those of TCP and UDP tell more.
-fn flow((level, ..): &(Level, End, End), talk: &Talk) -> Option<Flow> {
-    (!talk.carries).then(|| Flow {
-        protocol: LEVELS[*level as usize].1,
+/// A conversation to be told; `None` for hosts about whom those of TCP and UDP tell more, and for links.
+fn flow((level, ..): &Key, talk: &Talk) -> Option<Flow> {
+    (!talk.carries && *level != Level::Eth).then(|| Flow {
+        protocol: level.name(),
         ends: talk.ends,
         ways: talk.ways.map(|count| (count.packets, count.bytes)),
         begins: talk.begins,
@@ -88,27 +135,90 @@ fn flow((level, ..): &(Level, End, End), talk: &Talk) -> Option<Flow> {
     })
 }
 
+/// What a packet is a part of on one level.
+struct Said {
+    level: Level,
+    from: End,
+    to: End,
+    stream: u64,
+    carries: bool,
+}
+
+/// The conversations a packet belongs to, from the outside in: of a tunnel those outside and inside, but not what an
+/// ICMP error quotes.
+fn said(tree: Tree<'_>) -> Vec<Said> {
+    let mut all: Vec<Said> = Vec::with_capacity(4);
+    let mut macs = [Address::Ether([0; 6]); 2];
+    let mut hosts = [None; 2];
+    let mut ports = [0; 2];
+    for field in tree.fields() {
+        let def = field.def;
+        let address = || match tree.value(field) {
+            Value::Address(address) => Some(Address::Ip(address)),
+            _ => None,
+        };
+        let level = if def.is(&ethernet::DST) {
+            if let Value::Ether(mac) = tree.value(field) {
+                macs[1] = Address::Ether(mac);
+            }
+            continue;
+        } else if def.is(&ethernet::SRC) {
+            if let Value::Ether(mac) = tree.value(field) {
+                macs[0] = Address::Ether(mac);
+            }
+            Level::Eth
+        } else if def.is(&ip::SRC) || def.is(&ipv6::SRC) {
+            hosts[0] = address();
+            continue;
+        } else if def.is(&ip::DST) || def.is(&ipv6::DST) {
+            hosts[1] = address();
+            Level::Ip
+        } else if def.is(&tcp::SRC_PORT) || def.is(&udp::SRC_PORT) {
+            ports[0] = field.value as u16;
+            continue;
+        } else if def.is(&tcp::DST_PORT) || def.is(&udp::DST_PORT) {
+            ports[1] = field.value as u16;
+            continue;
+        } else if def.is(&tcp::STREAM) {
+            Level::Tcp
+        } else if def.is(&udp::STREAM) {
+            Level::Udp
+        } else if def.name == "icmp" || def.name == "icmpv6" {
+            break; // what follows is quoted
+        } else {
+            continue;
+        };
+        let (from, to) = match (level, hosts) {
+            (Level::Eth, _) => (macs[0], macs[1]),
+            (_, [Some(from), Some(to)]) => (from, to),
+            _ => continue,
+        };
+        let has_ports = level.has_ports();
+        let ports = if has_ports { ports } else { [0; 2] };
+        if let Some(outer) = all.last_mut().filter(|outer| has_ports && outer.level == Level::Ip) {
+            outer.carries = true;
+        }
+        let stream = if has_ports { field.value } else { 0 };
+        all.push(Said { level, from: (from, ports[0]), to: (to, ports[1]), stream, carries: false });
+        if all.len() == OF_ONE_PACKET_MAX {
+            break;
+        }
+    }
+    all
+}
+
 impl Conversations {
     /// Counts a packet.
     pub fn take(&mut self, tree: Tree<'_>) {
-        let Some(ends) = ends(tree) else { return };
         let (size, now) = (length(tree), time(tree));
-        let hosts = ((ends.from.0, 0), (ends.to.0, 0));
-        let inner = tree.layers().iter().rev().find_map(|layer| match layer.layer.name {
-            "tcp" => Some(Level::Tcp),
-            "udp" => Some(Level::Udp),
-            "icmp" | "icmpv6" => Some(Level::Ip),
-            _ => None,
-        });
-        let carried = inner.filter(|level| *level != Level::Ip);
-        self.count(Level::Ip, hosts.0, hosts.1, size, now, carried.is_some());
-        if let Some(level) = carried {
-            self.count(level, ends.from, ends.to, size, now, false);
+        for said in said(tree) {
+            self.count(&said, size, now);
         }
     }
 
-    fn count(&mut self, level: Level, from: End, to: End, size: u64, now: i64, carries: bool) {
-        let key = if from <= to { (level, from, to) } else { (level, to, from) };
+    fn count(&mut self, said: &Said, size: u64, now: i64) {
+        let Said { level, from, to, stream, carries } = *said;
+        let key = if from <= to { (level, from, to, stream) } else { (level, to, from, stream) };
         if self.talks.len() >= KNOWN_MAX && !self.talks.contains_key(&key) {
             return self.others.add(size);
         }
@@ -130,8 +240,7 @@ impl Conversations {
     /// given and forgotten. Who asks after each packet is given all of them in the end, however many there are; one that
     /// goes on afterwards begins anew.
     pub fn make_room(&mut self) -> Vec<Flow> {
-        // A packet begins two conversations at most.
-        if self.talks.len() + 2 <= KNOWN_MAX {
+        if self.talks.len() + OF_ONE_PACKET_MAX <= KNOWN_MAX {
             return Vec::new();
         }
         let mut ages: Vec<i64> = self.talks.values().map(|talk| talk.last).collect();
@@ -152,23 +261,32 @@ impl Conversations {
     /// The conversations of each level, the largest first.
     pub fn text(&self, out: &mut Vec<u8>) {
         for (level, name) in LEVELS {
-            let mut talks: Vec<&Talk> =
-                self.talks.iter().filter(|(key, _)| key.0 == level).map(|(_, talk)| talk).collect();
+            let mut talks: Vec<(u64, &Talk)> = self
+                .talks
+                .iter()
+                .filter(|(key, _)| key.0 == level)
+                .map(|(key, talk)| (key.3, talk))
+                .collect();
             if talks.is_empty() {
                 continue;
             }
-            talks.sort_by_key(|talk| std::cmp::Reverse(talk.ways[0].bytes + talk.ways[1].bytes));
-            let width = talks.iter().map(|talk| named(talk.ends.0).len()).max().unwrap_or(0);
-            let wide = talks.iter().map(|talk| named(talk.ends.1).len()).max().unwrap_or(0);
+            talks.sort_by_key(|(_, talk)| std::cmp::Reverse(talk.ways[0].bytes + talk.ways[1].bytes));
+            let width = talks.iter().map(|(_, talk)| level.end(talk.ends.0).len()).max().unwrap_or(0);
+            let wide = talks.iter().map(|(_, talk)| level.end(talk.ends.1).len()).max().unwrap_or(0);
             put!(out, "conversations: {name}\n");
             put!(out, "{:width$}     {:wide$}  {:>8} {:>10}  {:>8} {:>10}", "A", "B", "A>B", "", "B>A", "");
-            put!(out, "  {:>12} {:>12}\n", "begins", "lasts");
-            for talk in talks {
+            put!(out, "  {:>12} {:>12}", "begins", "lasts");
+            out.extend_from_slice(if level.has_ports() { b"  flow\n" } else { b"\n" });
+            for (stream, talk) in talks {
                 let [there, back] = talk.ways;
-                put!(out, "{:width$} <-> {:wide$}", named(talk.ends.0), named(talk.ends.1));
+                put!(out, "{:width$} <-> {:wide$}", level.end(talk.ends.0), level.end(talk.ends.1));
                 put!(out, "  {:>8} {:>10}", there.packets, bytes(there.bytes));
                 put!(out, "  {:>8} {:>10}", back.packets, bytes(back.bytes));
-                put!(out, "  {:>12.6} {:>12.6}\n", talk.begins as f64 / 1e9, talk.lasts() as f64 / 1e9);
+                put!(out, "  {:>12.6} {:>12.6}", talk.begins as f64 / 1e9, talk.lasts() as f64 / 1e9);
+                if level.has_ports() {
+                    put!(out, "  {name}:{stream}");
+                }
+                out.push(b'\n');
             }
             out.push(b'\n');
         }
@@ -182,7 +300,7 @@ impl Conversations {
                 .points
                 .iter()
                 .filter(|(key, _)| key.0 == level)
-                .map(|(key, counts)| (named(key.1), *counts))
+                .map(|(key, counts)| (level.end(key.1), *counts))
                 .collect();
             if points.is_empty() {
                 continue;
@@ -212,11 +330,13 @@ impl Conversations {
 
     /// One JSON object a conversation.
     pub fn json(&self, out: &mut Vec<u8>) {
-        for ((level, ..), talk) in &self.talks {
-            let name = LEVELS[*level as usize].1;
+        for ((level, _, _, stream), talk) in &self.talks {
             let [there, back] = talk.ways;
-            put!(out, "{{\"schema\":1,\"kind\":\"conversation\",\"level\":\"{name}\",");
-            put!(out, "\"a\":\"{}\",\"b\":\"{}\",", named(talk.ends.0), named(talk.ends.1));
+            put!(out, "{{\"schema\":1,\"kind\":\"conversation\",\"level\":\"{}\",", level.name());
+            if level.has_ports() {
+                put!(out, "\"stream\":{stream},");
+            }
+            put!(out, "\"a\":\"{}\",\"b\":\"{}\",", level.end(talk.ends.0), level.end(talk.ends.1));
             put!(out, "\"packets_ab\":{},\"bytes_ab\":{},", there.packets, there.bytes);
             put!(out, "\"packets_ba\":{},\"bytes_ba\":{},", back.packets, back.bytes);
             let (begins, lasts) = (talk.begins as f64 / 1e9, talk.lasts() as f64 / 1e9);
@@ -227,12 +347,8 @@ impl Conversations {
     /// One JSON object an endpoint.
     pub fn endpoints_json(&self, out: &mut Vec<u8>) {
         for ((level, end), [sent, got]) in &self.points {
-            let name = LEVELS[*level as usize].1;
-            put!(
-                out,
-                "{{\"schema\":1,\"kind\":\"endpoint\",\"level\":\"{name}\",\"end\":\"{}\",",
-                named(*end)
-            );
+            put!(out, "{{\"schema\":1,\"kind\":\"endpoint\",\"level\":\"{}\",", level.name());
+            put!(out, "\"end\":\"{}\",", level.end(*end));
             put!(out, "\"packets_sent\":{},\"bytes_sent\":{},", sent.packets, sent.bytes);
             put!(out, "\"packets_received\":{},\"bytes_received\":{}}}\n", got.packets, got.bytes);
         }

@@ -1,6 +1,7 @@
 //! Which protocols, within which, and how much of each.
 
 use super::{bytes, length};
+use crate::field::Kind;
 use crate::show::put;
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -14,6 +15,28 @@ struct Count {
     bytes: u64,
 }
 
+/// The layers that a packet is made of, from the outside in. What only stands inside of another's message is a part of
+/// that one: IPv6's extensions, certificates, the handshake in QUIC, the packet that an ICMP error is about.
+fn layers(tree: Tree<'_>) -> impl Iterator<Item = &'static str> {
+    let mut outer = "";
+    let whole = tree.fields().iter().filter(|field| field.depth == 0 && field.def.kind == Kind::Protocol);
+    let names = whole.map(|field| field.def.name).take_while(move |name| {
+        let is_message = matches!(outer, "icmp" | "icmpv6");
+        outer = name;
+        !is_message
+    });
+    let mut outer = "";
+    names.filter(move |name| {
+        let is_part = *name == "frame"
+            || ["ipv6.", "x509", "pkcs"].iter().any(|part| name.starts_with(part))
+            || *name == "tls" && outer == "quic";
+        if !is_part {
+            outer = name;
+        }
+        !is_part
+    })
+}
+
 /// The protocol hierarchy of a capture.
 #[derive(Debug, Default)]
 pub struct Hierarchy {
@@ -22,15 +45,17 @@ pub struct Hierarchy {
 }
 
 impl Hierarchy {
-    /// Counts a packet, once for each layer. Several of the same kind in a row are one.
+    /// Counts a packet, once for each layer in its place.
     pub fn take(&mut self, tree: Tree<'_>) {
         let size = length(tree);
         let mut path: Vec<&'static str> = Vec::new();
-        for layer in tree.layers().iter().filter(|layer| layer.layer.name != "frame") {
-            if path.last() == Some(&layer.layer.name) {
+        for name in layers(tree) {
+            // Several messages in a row are one; a header within a header of the same kind is a tunnel.
+            if path.last() == Some(&name) && !matches!(name, "eth" | "ip" | "ipv6" | "gre" | "vlan" | "mpls")
+            {
                 continue;
             }
-            path.push(layer.layer.name);
+            path.push(name);
             if self.paths.len() >= KNOWN_MAX && !self.paths.contains_key(&path) {
                 return;
             }

@@ -24,7 +24,7 @@ impl Compiler {
         self.push(code::LDX | code::MEM, slot);
         self.memory -= 1;
         match op {
-            Op::Ne | Op::AnyNe => self.jump(code::JEQ | code::X, 0, no, yes),
+            Op::Ne => self.jump(code::JEQ | code::X, 0, no, yes),
             Op::Gt => self.jump(code::JGT | code::X, 0, yes, no),
             Op::Ge => self.jump(code::JGE | code::X, 0, yes, no),
             Op::Lt => self.jump(code::JGE | code::X, 0, no, yes),

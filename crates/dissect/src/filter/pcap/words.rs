@@ -124,7 +124,7 @@ pub(super) fn kind(word: &str) -> Option<Type> {
 }
 
 pub(super) fn number(word: &str) -> Option<u32> {
-    display::number(word).and_then(|number| u32::try_from(number).ok())
+    display::literal::number(word).and_then(|number| u32::try_from(number).ok())
 }
 
 pub(super) fn service(word: &str) -> Option<u16> {
