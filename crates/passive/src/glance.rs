@@ -39,6 +39,8 @@ pub(crate) struct Glance {
     pub(crate) transport: Transport,
     /// The first fragment of a datagram, of which the rest follows or does not.
     pub(crate) first_fragment: bool,
+    /// A later one of its fragments.
+    pub(crate) later_fragment: bool,
     /// Set if this is an ICMP error: the packet it quotes.
     pub(crate) quoted: Option<Quoted>,
     pub(crate) messages: Vec<Message>,

@@ -1,13 +1,14 @@
 //! Verdicts: for each flow by itself, for each visit with all that is beside it, and for the capture as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use thru_diagnose::diagnose;
 use thru_trace::{Also, Layer, Status, Trace, Verdict};
 
-use crate::errands::is_errand;
+use crate::errands::{is_errand, is_list_entry};
 use crate::flow::TcpFlow;
+use crate::index::above;
 use crate::kept::Moment;
 use crate::tell::Teller;
 use crate::visit::{Visit, is_dns, said_name, visits};
@@ -141,14 +142,15 @@ pub(crate) fn nothing() -> Examination {
 }
 
 /// Judges what was seen. `rest`: other interfaces, for flows that were seen only there.
-pub(crate) fn examine(watch: &mut Watch, rest: &[Watch], network: &str) -> Examination {
+pub(crate) fn examine(watch: &mut Watch, rest: &mut [Watch], network: &str) -> Examination {
     watch.look_back();
     let watch = &*watch;
     let mut flows = flows_of(watch, network);
     for other in rest {
-        let seen = |report: &FlowReport| {
-            flows.iter().any(|known| known.client == report.client && known.server == report.server)
-        };
+        other.put_in_order();
+        let known: BTreeSet<(SocketAddr, SocketAddr)> =
+            flows.iter().map(|known| (known.client, known.server)).collect();
+        let seen = |report: &FlowReport| known.contains(&(report.client, report.server));
         // A direction alone is what was lost there, or the rest of a way that leads elsewhere.
         let more: Vec<FlowReport> = flows_of(other, network)
             .into_iter()
@@ -320,11 +322,7 @@ fn whole(watch: &Watch, network: &str) -> (Trace, Verdict) {
             }
         })
         .collect();
-    let worked: Vec<(Option<IpAddr>, String)> = judged
-        .iter()
-        .filter(|judged| judged.found || judged.visit.connects())
-        .map(|judged| (judged.visit.host, judged.visit.name.clone()))
-        .collect();
+    let worked = Worked::of(&judged);
     let alone = judged.len() == 1;
     for judged in &mut judged {
         if is_by_the_way(judged, &worked, alone)
@@ -389,30 +387,28 @@ const BEGINNINGS: [&str; 5] = ["resolve", "connect", "tunnel", "handshake", "exc
 
 fn rank(judged: &Judged) -> u8 {
     match judged.verdict.status {
+        // Many names are asked for only to see whether they are there: other troubles come first.
+        Status::Failed if judged.absent && !judged.visit.connects() => 2,
         Status::Failed => 0,
         Status::Degraded => 1,
-        Status::Undecided if judged.begun => 2,
-        Status::Healthy => 3,
-        Status::Undecided => 4,
+        Status::Undecided if judged.begun => 3,
+        Status::Healthy => 4,
+        Status::Undecided => 5,
     }
 }
 
 /// A name that was tried and is not there is no fault if it is one of several tries for another that was found: with a
 /// suffix of the search list (resolv.conf), or below it.
-fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)], alone: bool) -> bool {
+fn is_by_the_way(judged: &Judged, worked: &Worked, alone: bool) -> bool {
     let only_names = !judged.visit.connects();
-    if only_names && judged.absent && is_made_up(&judged.visit.name) && !alone {
+    let unwanted = is_made_up(&judged.visit.name) && !alone || is_list_entry(&judged.visit.name);
+    if only_names && judged.absent && unwanted {
         return true;
     }
     // A suffix whose servers are silent costs time, and then the name itself is tried.
     only_names
         && (judged.absent || judged.silent)
-        && worked.iter().any(|(host, name)| {
-            *host == judged.visit.host
-                && *name != judged.visit.name
-                && (judged.visit.name.starts_with(&format!("{name}."))
-                    || judged.absent && judged.visit.name.ends_with(&format!(".{name}")))
-        })
+        && (worked.begins(&judged.visit) || judged.absent && worked.ends(&judged.visit))
 }
 
 /// A lone label that is not there, looked up while the same machine is in conversation: programs look for their own
@@ -420,19 +416,50 @@ fn is_by_the_way(judged: &Judged, worked: &[(Option<IpAddr>, String)], alone: bo
 fn is_own_name(judged: &Judged, watch: &Watch) -> bool {
     let busy = |flow: &&TcpFlow| {
         let start = judged.visit.start;
-        judged.visit.host == Some(watch.host(flow.local().0))
+        (flow.first.time..flow.last.time + BESIDE).contains(&start.saturating_add(BESIDE))
             && flow.established.is_some()
             && !is_dns(flow.ends)
-            && (flow.first.time..flow.last.time + BESIDE).contains(&start.saturating_add(BESIDE))
+            && judged.visit.host == Some(watch.host(flow.local().0))
     };
     let lone = !judged.visit.name.trim_end_matches('.').contains('.');
     lone && judged.absent && !judged.visit.connects() && watch.flows.iter().find(busy).is_some()
 }
 
 /// What a program looked up for itself beside what its user wanted.
-fn is_errand_of(judged: &Judged, worked: &[(Option<IpAddr>, String)]) -> bool {
-    let others = worked.iter().any(|(host, name)| *host == judged.visit.host && !is_errand(name));
-    !judged.visit.connects() && others && is_errand(&judged.visit.name)
+fn is_errand_of(judged: &Judged, worked: &Worked) -> bool {
+    !judged.visit.connects() && worked.hosts.contains(&judged.visit.host) && is_errand(&judged.visit.name)
+}
+
+/// What was found, or connected to, by each host.
+struct Worked {
+    names: BTreeSet<(Option<IpAddr>, String)>,
+    /// Those that found something that their users wanted.
+    hosts: BTreeSet<Option<IpAddr>>,
+}
+
+impl Worked {
+    fn of(judged: &[Judged]) -> Worked {
+        let worked = || judged.iter().filter(|judged| judged.found || judged.visit.connects());
+        let wanted = worked().filter(|judged| !is_errand(&judged.visit.name));
+        Worked {
+            names: worked().map(|judged| (judged.visit.host, judged.visit.name.clone())).collect(),
+            hosts: wanted.map(|judged| judged.visit.host).collect(),
+        }
+    }
+
+    fn has(&self, host: Option<IpAddr>, name: &str) -> bool {
+        self.names.contains(&(host, name.to_owned()))
+    }
+
+    /// Whether a visit's name begins with one that worked, and goes on behind it.
+    fn begins(&self, visit: &Visit) -> bool {
+        visit.name.match_indices('.').any(|(dot, _)| self.has(visit.host, &visit.name[..dot]))
+    }
+
+    /// Whether a visit's name is below one that worked.
+    fn ends(&self, visit: &Visit) -> bool {
+        above(&visit.name).any(|above| self.has(visit.host, above))
+    }
 }
 
 /// Whether a name looks as if nobody had meant it to exist: programs ask for such to learn whether somebody answers for
@@ -536,7 +563,7 @@ fn without_visits(watch: &Watch, network: &str) -> (Trace, Verdict) {
     // A few may be lost anywhere; those under way when the capture ended do not count.
     let due = watch.ground.echoes.iter().filter(|echo| echo.sent.time + PING_DUE < watch.last);
     let lost = due.filter(|echo| echo.back.is_none()).count();
-    if back > 0 && lost >= PINGS_LOST_MIN && lost * 20 >= sent && !watch.lacks_packets() {
+    if back > 0 && lost >= PINGS_LOST_MIN && lost * 20 >= sent && !watch.index.lacks_packets {
         verdict.status = Status::Degraded;
         verdict.layer = Layer::Ip;
         verdict.causes = vec![String::from("IP19")];

@@ -9,6 +9,7 @@
 //! - `glance`: what one dissected packet says. `watch`: one interface, packet by packet.
 //! - `flow`, `side`: a TCP connection and its directions (`said`, `rhythm`, `carried`, `trips`, `idle`, `framing`, `ended`). `http1`: requests and answers on one. `quic`: QUIC.
 //! - `questions`: name servers. `ground`: pings, traced ways, neighbours. `errors`: ICMP. `tunnels`: VPNs over UDP.
+//! - `index`: all of that in order, for whoever looks for one thing among many.
 //! - `tls`, `certificates`, `exchange`: how handshakes and requests ended. `coding`: bodies that are not packed as their
 //!   heads say. `bgp`: the last words of routers' sessions.
 //! - `visit`: what belongs together. `errands`: what programs look up for themselves.
@@ -26,6 +27,7 @@ mod flow;
 mod glance;
 mod ground;
 mod http1;
+mod index;
 mod intake;
 mod judge;
 mod kept;
@@ -171,7 +173,7 @@ impl Doctor {
         let mut interfaces = interfaces.into_iter();
         let Some(mut main) = interfaces.next() else { return judge::nothing() };
         main.watch.damaged = main.sums.damaged();
-        let rest: Vec<Watch> = interfaces.map(|interface| interface.watch).collect();
-        judge::examine(&mut main.watch, &rest, &main.name)
+        let mut rest: Vec<Watch> = interfaces.map(|interface| interface.watch).collect();
+        judge::examine(&mut main.watch, &mut rest, &main.name)
     }
 }

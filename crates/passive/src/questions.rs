@@ -1,6 +1,6 @@
 //! Questions to name servers, with their answers, over UDP and TCP alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use crate::errors::Told;
@@ -119,6 +119,8 @@ const PATIENCE: u64 = 1_500_000_000;
 pub(crate) struct Questions {
     pub(crate) all: Vec<Question>,
     open: BTreeMap<(End, End, u16, u16), usize>,
+    /// The last questions of one address to another that wait for an answer.
+    waiting: BTreeMap<(IpAddr, IpAddr), VecDeque<usize>>,
 }
 
 impl Questions {
@@ -140,12 +142,14 @@ impl Questions {
                     question.sent.push(at);
                 }
                 question.album.add(kept);
+                self.wait(from.0, to.0, place, over_tcp);
                 return;
             }
             if self.all.len() >= QUESTIONS_MAX {
                 return;
             }
             self.open.insert(key, self.all.len());
+            self.wait(from.0, to.0, self.all.len(), over_tcp);
             let mut album = Album::default();
             album.add(kept);
             self.all.push(Question {
@@ -210,7 +214,7 @@ impl Questions {
             .open
             .range((to, from, 0, 0)..=(to, from, u16::MAX, u16::MAX))
             .map(|(key, place)| (*key, *place));
-        for ((_, _, id, kind), place) in open.collect::<Vec<_>>() {
+        for ((_, _, id, kind), place) in open.take(COMPARED_MAX).collect::<Vec<_>>() {
             let question = &mut self.all[place];
             if question.answer.is_some() {
                 continue;
@@ -247,17 +251,53 @@ impl Questions {
         }
     }
 
+    fn wait(&mut self, client: IpAddr, server: IpAddr, place: usize, over_tcp: bool) {
+        if over_tcp {
+            return;
+        }
+        let waiting = self.waiting.entry((client, server)).or_default();
+        if !waiting.contains(&place) {
+            if waiting.len() >= WAITING_MAX {
+                waiting.pop_front();
+            }
+            waiting.push_back(place);
+        }
+    }
+
     /// The first fragment of a datagram to somebody who waits for an answer of its sender.
     pub(crate) fn fragment(&mut self, from: IpAddr, to: IpAddr, kept: &Kept) {
-        let open = self.open.range(((to, 0), LOWEST, 0, 0)..=((to, u16::MAX), HIGHEST, u16::MAX, u16::MAX));
-        let waits = open.filter(|((_, server, ..), _)| server.0 == from).map(|(_, place)| *place);
-        for place in waits.take(64).collect::<Vec<_>>() {
-            let question = &mut self.all[place];
-            let waited = kept.at.time.saturating_sub(question.sent.last().map_or(0, |sent| sent.time));
-            if question.answer.is_none() && !question.over_tcp && waited < WAITED_MAX {
-                question.torn.get_or_insert(kept.at);
-                question.album.add(kept);
-            }
+        let Some(waiting) = self.waiting.get_mut(&(to, from)) else { return };
+        // Whoever has an answer, or has waited too long, waits no more.
+        waiting.retain(|place| {
+            let question = &self.all[*place];
+            let asked = question.sent.last().map_or(0, |sent| sent.time);
+            question.answer.is_none() && kept.at.time.saturating_sub(asked) < WAITED_MAX
+        });
+        for place in waiting.iter() {
+            let question = &mut self.all[*place];
+            question.torn.get_or_insert(kept.at);
+            question.album.add(kept);
+        }
+    }
+
+    /// Later fragments have no ports, and filters on ports leave them out: where none was captured at all, an answer of which
+    /// only the first is there is lost only to somebody who asks again. `captured`: some were.
+    pub(crate) fn judge_torn(&mut self, captured: bool) {
+        if captured || self.all.iter().all(|question| question.torn.is_none()) {
+            return;
+        }
+        let mut asked: BTreeMap<(IpAddr, &str, u16), usize> = BTreeMap::new();
+        for question in &self.all {
+            let name = question.asked.name.as_str();
+            *asked.entry((question.client.0, name, question.asked.kind)).or_default() += question.sent.len();
+        }
+        let once = |question: &Question| {
+            let name = question.asked.name.as_str();
+            question.torn.is_some() && asked.get(&(question.client.0, name, question.asked.kind)) == Some(&1)
+        };
+        let whole: Vec<bool> = self.all.iter().map(once).collect();
+        for (question, _) in self.all.iter_mut().zip(whole).filter(|(_, whole)| *whole) {
+            (question.torn, question.unheard) = (None, true);
         }
     }
 
@@ -265,7 +305,7 @@ impl Questions {
     pub(crate) fn told(&mut self, from: End, to: End, told: Told, kept: &Kept) {
         let open =
             self.open.range((from, to, 0, 0)..=(from, to, u16::MAX, u16::MAX)).map(|(_, place)| *place);
-        for place in open.collect::<Vec<_>>() {
+        for place in open.take(COMPARED_MAX).collect::<Vec<_>>() {
             let question = &mut self.all[place];
             if question.answer.is_none() && question.told.len() < 16 {
                 question.told.push(told);
@@ -284,30 +324,14 @@ impl Questions {
             }
         }
     }
-
-    /// Who asked for the name that led to an address, if it was one host.
-    pub(crate) fn asker_of(&self, address: IpAddr) -> Option<IpAddr> {
-        let told = |question: &&Question| {
-            question.answer.as_ref().is_some_and(|(_, answer)| answer.addresses.contains(&address))
-        };
-        let mut askers = self.all.iter().filter(told).map(|question| question.client.0);
-        let first = askers.next()?;
-        askers.all(|asker| asker == first).then_some(first)
-    }
-
-    /// The name that led to an address, as far as answers told.
-    pub(crate) fn name_of(&self, address: IpAddr) -> Option<&str> {
-        let question = self.all.iter().rev().find(|question| {
-            question.answer.as_ref().is_some_and(|(_, answer)| answer.addresses.contains(&address))
-        })?;
-        Some(&question.asked.name)
-    }
 }
 
 /// The lowest of all ends.
 const LOWEST: End = (IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-/// The highest.
-const HIGHEST: End = (IpAddr::V6(std::net::Ipv6Addr::new(!0, !0, !0, !0, !0, !0, !0, !0)), u16::MAX);
+/// So many questions of one machine wait for one server.
+const WAITING_MAX: usize = 64;
+/// Of one port's questions no more are looked at for one packet.
+const COMPARED_MAX: usize = 256;
 /// A port is asked from again for something else afterwards.
 const WAITED_MAX: u64 = 5_000_000_000;
 

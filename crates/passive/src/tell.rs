@@ -74,12 +74,12 @@ impl<'w> Teller<'w> {
     fn observer(&mut self) {
         let watch = self.watch;
         let lacks = [
-            ("capture.lacks", watch.lacks_packets()),
-            ("capture.one_way", watch.is_one_way()),
+            ("capture.lacks", watch.index.lacks_packets),
+            ("capture.one_way", watch.index.one_way),
             ("capture.cut", watch.cut),
             ("capture.errors_unread", watch.unread_errors > 0),
             ("capture.disordered", watch.disordered > 0),
-            ("capture.begins_within", watch.begins_within()),
+            ("capture.begins_within", watch.index.begins_within),
         ];
         if self.trace.spans.is_empty() || lacks.iter().all(|(_, lacks)| !lacks) {
             return;

@@ -208,12 +208,8 @@ pub(crate) fn quic_name(quic: &QuicFlow) -> Option<String> {
 
 /// The name that a lookup turned into this address, or that another connection to it said; else the address.
 fn name_for(watch: &Watch, remote: End) -> String {
-    if let Some(name) = watch.questions.name_of(remote.0) {
-        return name.to_owned();
-    }
-    let same = watch.flows.iter().filter(|flow| flow.remote().0 == remote.0).find_map(said_name);
-    same.or_else(|| watch.quics.iter().filter(|quic| quic.remote().0 == remote.0).find_map(quic_name))
-        .unwrap_or_else(|| remote.0.to_string())
+    let name = watch.name_of(remote.0).or_else(|| watch.name_said_to(remote.0));
+    name.map_or_else(|| remote.0.to_string(), str::to_owned)
 }
 
 /// The connection that was made instead of one that led nowhere, to an address of which nobody told the name: clients
@@ -221,7 +217,7 @@ fn name_for(watch: &Watch, remote: End) -> String {
 fn companion(watch: &Watch, place: usize) -> Option<&TcpFlow> {
     let flow = &watch.flows[place];
     let remote = flow.remote();
-    if flow.established.is_some() || watch.questions.name_of(remote.0).is_some() {
+    if flow.established.is_some() || watch.name_of(remote.0).is_some() {
         return None;
     }
     watch.flows[place + 1..].iter().take(NEXT_FLOWS).find(|other| {
@@ -229,8 +225,8 @@ fn companion(watch: &Watch, place: usize) -> Option<&TcpFlow> {
             && other.remote().0 != remote.0
             && other.established.is_some()
             && other.sides[other.client()].bytes > 0
-            && watch.host(other.local().0) == watch.host(flow.local().0)
             && (flow.first.time..flow.first.time + NEXT_ADDRESS).contains(&other.first.time)
+            && watch.host(other.local().0) == watch.host(flow.local().0)
     })
 }
 
@@ -241,19 +237,16 @@ const NEXT_ADDRESS: u64 = 4_000_000_000;
 
 /// The port that was asked first; of several, the one on which most was said.
 fn wanted_port(watch: &Watch, visit: &Visit) -> u16 {
-    let mut said: Vec<(u16, u64)> = Vec::new();
+    let mut said: BTreeMap<u16, u64> = BTreeMap::new();
     let tcp = visit.flows.iter().map(|place| &watch.flows[*place]);
     let tcp = tcp.map(|flow| (flow.first.time, flow.remote().1, flow.sides[flow.client()].bytes));
     let udp = visit.quics.iter().map(|place| &watch.quics[*place]);
     let udp = udp.map(|quic| (quic.first.time, quic.remote().1, quic.bytes[quic.client()]));
-    let mut all: Vec<(u64, u16, u64)> = tcp.chain(udp).collect();
-    all.sort_unstable();
-    for (_, port, bytes) in all {
-        match said.iter_mut().find(|(known, _)| *known == port) {
-            Some((_, sum)) => *sum += bytes,
-            None => said.push((port, bytes)),
-        }
+    let all: Vec<(u64, u16, u64)> = tcp.chain(udp).collect();
+    for (_, port, bytes) in &all {
+        *said.entry(*port).or_default() += bytes;
     }
-    let most = said.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
-    said.iter().find(|(_, bytes)| *bytes == most).map_or(0, |(port, _)| *port)
+    let most = said.values().max();
+    let wanted = all.iter().filter(|(_, port, _)| said.get(port) == most).min();
+    wanted.map_or(0, |(_, port, _)| *port)
 }

@@ -7,6 +7,7 @@ use crate::errors::Told;
 use crate::flow::{End, TcpFlow};
 use crate::glance::{ADVERTISEMENT, COOKED_OWN, Glance, Icmp, Message, Tcp, Transport, Udp};
 use crate::ground::{Ground, Mac, SHORT_LIFE};
+use crate::index::Index;
 use crate::kept::{Kept, Moment};
 use crate::questions::{Question, Questions};
 use crate::quic::QuicFlow;
@@ -42,6 +43,10 @@ pub(crate) struct Watch {
     pub(crate) tunnels: Tunnels,
     /// Hardware addresses of hosts, told by packets that no router has touched.
     pub(crate) macs: BTreeMap<IpAddr, Mac>,
+    /// The lowest of each hardware address's addresses.
+    homes: BTreeMap<Mac, IpAddr>,
+    /// All of it in order, once everything was taken.
+    pub(crate) index: Index,
     /// The life that a host's packets had left, by the first that is neither a reset nor an error.
     pub(crate) ttls: BTreeMap<IpAddr, u8>,
     /// Machines of the local network that took part in what was meant for one machine alone: where switches pass that on to
@@ -57,6 +62,8 @@ pub(crate) struct Watch {
     pub(crate) one_sided: bool,
     /// Packets that were written before earlier ones.
     pub(crate) disordered: u64,
+    /// Fragments that have no ports were captured: no filter on ports left them out.
+    later_fragments: bool,
     /// ICMP errors of which too little was kept to tell what they are about.
     pub(crate) unread_errors: u64,
     /// Of some packets only a part was kept.
@@ -97,8 +104,9 @@ impl Watch {
     /// Takes a packet. `original`: its length on the wire.
     pub(crate) fn take(&mut self, glance: &Glance, kept: &Kept, original: u32) {
         let at = kept.at;
+        self.later_fragments |= glance.later_fragment;
         if let (true, Transport::None, Some(src), Some(dst)) =
-            (glance.first_fragment, &glance.transport, glance.src, glance.dst)
+            (glance.first_fragment && !glance.cut, &glance.transport, glance.src, glance.dst)
         {
             self.questions.fragment(src, dst, kept);
         }
@@ -111,8 +119,11 @@ impl Watch {
             && is_fresh(glance.ttl)
             && mac != [0; 6]
             && self.macs.len() < 65_536
+            && !self.macs.contains_key(&src)
         {
-            self.macs.entry(src).or_insert(mac);
+            self.macs.insert(src, mac);
+            let home = self.homes.entry(mac).or_insert(src);
+            *home = src.min(*home);
         }
         self.neighbourhood(glance);
         let resets = matches!(&glance.transport, Transport::Tcp(tcp) if tcp.flags & RST != 0);
@@ -291,8 +302,7 @@ impl Watch {
     /// Who an address is, for grouping: all addresses of one hardware address are one host.
     pub(crate) fn host(&self, address: IpAddr) -> IpAddr {
         let Some(mac) = self.macs.get(&address) else { return address };
-        let first = self.macs.iter().find(|(_, other)| *other == mac).map(|(known, _)| *known);
-        first.unwrap_or(address)
+        self.homes.get(mac).copied().unwrap_or(address)
     }
 
     /// Who connects from `local` to `remote`. Without hardware addresses, whoever asked for the name that led there is the
@@ -301,7 +311,7 @@ impl Watch {
         if self.macs.contains_key(&local) {
             return self.host(local);
         }
-        self.questions.asker_of(remote).map_or(local, |asker| self.host(asker))
+        self.asker_of(remote).map_or(local, |asker| self.host(asker))
     }
 
     /// Whether records of another kind than addresses were asked for and the answer did not come, or only its beginning.
@@ -358,7 +368,14 @@ impl Watch {
         // In order of time: the last connection to each address remains.
         let used = flows.chain(quics).collect();
         self.questions.believe(&used);
+        self.questions.judge_torn(self.later_fragments);
         self.leave();
+        self.put_in_order();
+    }
+
+    /// Makes ready for questions about single things.
+    pub(crate) fn put_in_order(&mut self) {
+        self.index = Index::of(self);
     }
 
     /// Tells which connections the capture left before they ended. Some programs keep the first packets of each: where that

@@ -27,6 +27,7 @@ impl Walk<'_, '_> {
         let (number, address) = (self.number(field), self.address(field));
         let words = match name {
             "dns.qry.name" | "dns.resp.name" | "dns.cname" => self.words(field).to_ascii_lowercase(),
+            "dns.opt.ext_error.extra_text" => self.words(field),
             _ => String::new(),
         };
         let Some(Message::Dns(dns)) = self.glance.messages.last_mut() else { return };
@@ -48,7 +49,8 @@ impl Walk<'_, '_> {
                 }
             }
             "dns.cname" if dns.aliases.len() < 64 => dns.aliases.push((dns.owner.clone(), words)),
-            "dns.opt.ext_error.info_code" => dns.extended.push(number as u16),
+            "dns.opt.ext_error.info_code" if dns.extended.len() < 16 => dns.extended.push(number as u16),
+            "dns.opt.ext_error.extra_text" if dns.extended_says.len() < 16 => dns.extended_says.push(words),
             "dns.soa.mname" => dns.has_soa = true,
             "dns.rr.udp_payload_size" => dns.edns = true,
             _ => {}

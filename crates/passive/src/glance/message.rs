@@ -40,6 +40,8 @@ pub(crate) struct Dns {
     /// From and to.
     pub(crate) aliases: Vec<(String, String)>,
     pub(crate) extended: Vec<u16>,
+    /// What it says of them in words.
+    pub(crate) extended_says: Vec<String>,
     pub(crate) has_soa: bool,
     /// It ends before the records that it announces.
     pub(crate) ends_early: bool,

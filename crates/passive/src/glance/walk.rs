@@ -100,7 +100,7 @@ impl<'t, 'a> Walk<'t, 'a> {
             "ip.id" => self.glance.ip_id = Some(self.number(field) as u16),
             "ip.flags.mf" | "ipv6.fraghdr.more" => self.glance.first_fragment = self.number(field) != 0,
             "ip.frag_offset" | "ipv6.fraghdr.offset" if self.number(field) != 0 => {
-                self.glance.first_fragment = false;
+                (self.glance.first_fragment, self.glance.later_fragment) = (false, true);
             }
             _ => {}
         }

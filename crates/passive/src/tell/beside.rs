@@ -101,7 +101,7 @@ impl Teller<'_> {
     fn ping(&mut self, target: IpAddr, purpose: &str, train: &[&Echo]) {
         let end = self.end();
         // In a capture that lacks packets a missing reply proves nothing.
-        let whole = !self.watch.lacks_packets();
+        let whole = !self.watch.index.lacks_packets;
         let counts = |echo: &&&Echo| echo.back.is_some() || (whole && echo.sent.time + UNDERWAY < end);
         let counted: Vec<&&Echo> = train.iter().filter(counts).collect();
         let (Some(first), Some(last)) = (counted.first(), counted.last()) else { return };
@@ -139,10 +139,11 @@ impl Teller<'_> {
     fn routes(&mut self, targets: &[IpAddr]) {
         let watch = self.watch;
         let mut ways: BTreeMap<IpAddr, Vec<Probe>> = BTreeMap::new();
-        for probe in &watch.ground.probes {
+        for probe in watch.ground.probes.iter().filter(|probe| targets.contains(&probe.to.0)) {
             ways.entry(probe.to.0).or_default().push(probe.clone());
         }
-        for echo in watch.ground.echoes.iter().filter(|echo| echo.ttl < crate::ground::SHORT_LIFE) {
+        let echoes = watch.ground.echoes.iter().filter(|echo| echo.ttl < crate::ground::SHORT_LIFE);
+        for echo in echoes.filter(|echo| targets.contains(&echo.dst)) {
             ways.entry(echo.dst).or_default().push(Probe {
                 to: (echo.dst, echo.seq),
                 ttl: echo.ttl,
@@ -153,7 +154,7 @@ impl Teller<'_> {
         }
         for (target, probes) in ways {
             // One probe alone is no traced way.
-            if targets.contains(&target) && probes.len() >= 3 {
+            if probes.len() >= 3 {
                 self.route(target, &probes);
             }
         }
@@ -225,7 +226,7 @@ impl Teller<'_> {
         let targets = self.addresses(visit);
         let candidates = others
             .iter()
-            .filter(|other| other.host == visit.host && other.name != visit.name && other.connects())
+            .filter(|other| other.connects() && other.host == visit.host && other.name != visit.name)
             .filter(|other| other.start.abs_diff(visit.start) <= NEAR && !related(other))
             .filter(|other| self.addresses(other).iter().all(|address| !targets.contains(address)))
             .take(OTHERS_MAX);

@@ -74,13 +74,12 @@ impl Teller<'_> {
         let to = own.first().map(|flow| flow.remote());
         if let (false, true, Some(to)) = (made, beside.is_empty(), to) {
             let near = |flow: &&TcpFlow| {
-                flow.remote().0 == to.0
-                    && flow.remote().1 != to.1
+                flow.remote().1 != to.1
                     && flow.established.is_some()
                     && watch.host(flow.local().0) == visit.host.unwrap_or(flow.local().0)
                     && flow.first.time.abs_diff(own[0].first.time) <= NEAR
             };
-            beside.extend(watch.flows.iter().find(near).map(|flow| (Role::OtherPort, flow)));
+            beside.extend(watch.flows_to(to.0).find(near).map(|flow| (Role::OtherPort, flow)));
         }
         // A name that is barred at a server which lets others pass.
         if let Some(barred) = own.iter().find(|flow| is_barred(flow)).filter(|_| beside.is_empty()) {
@@ -91,7 +90,7 @@ impl Teller<'_> {
                     && flow.sides[flow.server()].bytes > 0
                     && flow.first.time.abs_diff(barred.first.time) <= NEAR
             };
-            beside.extend(watch.flows.iter().find(passes).map(|flow| (Role::OtherName, flow)));
+            beside.extend(watch.flows_to(barred.remote().0).find(passes).map(|flow| (Role::OtherName, flow)));
         }
         for quic in quics {
             self.quic(quic, visit);
@@ -175,7 +174,7 @@ impl Teller<'_> {
     /// it and ends in order. Programs that measure or copy close their data's connection roughly.
     fn goes_on_beside(&self, flow: &TcpFlow) -> bool {
         let Some(reset) = flow.resets.first() else { return false };
-        self.watch.flows.iter().any(|other| {
+        self.watch.flows_to(flow.remote().0).any(|other| {
             other.remote() == flow.remote()
                 && other.local().0 == flow.local().0
                 && other.first < flow.first
@@ -189,7 +188,7 @@ impl Teller<'_> {
     fn may_be_goodbye(&self, flow: &TcpFlow) -> bool {
         let Some((at, true)) = flow.cut_by_server() else { return false };
         let taken = flow.resets.first().and_then(|reset| reset.acks) == Some(flow.sides[flow.client()].bytes);
-        let again = self.watch.flows.iter().any(|other| {
+        let again = self.watch.flows_to(flow.remote().0).any(|other| {
             other.remote() == flow.remote()
                 && other.local().0 == flow.local().0
                 && other.first > at

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use thru_trace::{Layer, SpanId, Step, Value};
 
 use super::Teller;
-use crate::flow::End;
+use crate::flow::{End, TcpFlow};
 use crate::kept::Moment;
 use crate::questions::{Question, rcode_word, type_word};
 use crate::visit::Visit;
@@ -245,13 +245,12 @@ impl Teller<'_> {
         }
         let watch = self.watch;
         let host = watch.host(questions.first()?.client.0);
-        let after = watch.flows.iter().filter(|flow| {
-            watch.host(flow.local().0) == host
-                && (last..last + WAIT_SHOWN).contains(&flow.first.time)
-                && watch.questions.name_of(flow.remote().0).is_none()
-                && flow.remote().1 != 53
+        let mut after = watch.flows_begun(last..last + WAIT_SHOWN).filter(|flow| {
+            flow.remote().1 != 53
+                && watch.name_of(flow.remote().0).is_none()
+                && watch.host(flow.local().0) == host
         });
-        after.map(|flow| flow.first.time).min()
+        after.next().map(|flow| flow.first.time)
     }
 
     /// As [`Asked::failure`], and whether a cut answer could be asked for over TCP (RFC 7766 5).
@@ -264,7 +263,7 @@ impl Teller<'_> {
                 .is_some_and(|(_, answer)| answer.truncated && answer.addresses.is_empty())
         });
         let Some(question) = cut.filter(|_| failure.is_none()) else { return failure };
-        let again = self.watch.flows.iter().filter(|flow| {
+        let again = self.watch.flows_to(question.server.0).filter(|flow| {
             flow.remote() == question.server && flow.first > question.end() && !flow.syns.is_empty()
         });
         let mut tried = again.peekable();
@@ -295,6 +294,8 @@ impl Teller<'_> {
             if !answer.extended.is_empty() {
                 step = step
                     .set("dns.ede", answer.extended.iter().map(|code| i64::from(*code)).collect::<Vec<_>>());
+                let says = answer.extended_says.iter().map(|says| Value::Text(says.clone()));
+                step = step.set("dns.ede_says", says.collect::<Vec<_>>());
             }
         }
         if first.asked.edns {
@@ -305,7 +306,10 @@ impl Teller<'_> {
         }
         if let Some(code) = asked.extensions_refused() {
             step = step.set("dns.edns_refused", rcode_word(code));
-        } else if let Some(times) = asked.extensions_unanswered() {
+        } else if let Some(times) = asked
+            .extensions_unanswered()
+            .filter(|_| !self.was_cut_off(asked) && !self.watch.takes_extensions(first.server))
+        {
             step = step.set("dns.edns_unanswered", times);
         }
         if let Some((_, from)) = asked.questions.iter().find_map(|question| question.stray) {
@@ -333,6 +337,23 @@ impl Teller<'_> {
         for question in &asked.questions {
             self.keep(question.album.packets());
         }
+    }
+
+    /// Whether anything else of the same machine was in vain while this was asked: then it was the way.
+    fn was_cut_off(&self, asked: &Asked<'_>) -> bool {
+        let watch = self.watch;
+        let host = watch.host(asked.questions[0].client.0);
+        let within = asked.start().time.saturating_sub(BESIDE)..asked.end().time;
+        let mut flows = watch.flows_begun(within.clone());
+        let in_vain =
+            |flow: &TcpFlow| !flow.is_answered() && flow.syns.len() > 1 && watch.host(flow.local().0) == host;
+        let unheard = |question: &&Question| {
+            within.contains(&question.start().time)
+                && question.answer.is_none()
+                && question.server != asked.questions[0].server
+                && watch.host(question.client.0) == host
+        };
+        flows.any(in_vain) || watch.questions.all.iter().find(unheard).is_some()
     }
 
     fn query_step(&self, question: &Question, tries: usize) -> Step {
@@ -391,16 +412,16 @@ impl Teller<'_> {
     /// What the same server answered over UDP to others of the same machine's questions.
     fn smaller_answers(&mut self, question: &Question) {
         let watch = self.watch;
+        if question.answer.is_some() {
+            return;
+        }
         // One that was asked later shows that the server is still there.
-        let other = watch.questions.all.iter().rev().find(|other| {
-            other.server == question.server
-                && !other.over_tcp
+        let other = watch.answered_by(question.server).rev().find(|other| {
+            other.start().time.abs_diff(question.start().time) < NEAR
                 && watch.host(other.client.0) == watch.host(question.client.0)
                 && (other.asked.kind, &other.asked.name) != (question.asked.kind, &question.asked.name)
-                && other.start().time.abs_diff(question.start().time) < NEAR
-                && other.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 0)
         });
-        if let Some(other) = other.filter(|_| question.answer.is_none()) {
+        if let Some(other) = other {
             let before = self.trace.spans.len();
             self.control_lookup("other_question", vec![other]);
             let (later, own) = (other.start() > question.start(), other.asked.name != question.asked.name);
@@ -414,7 +435,7 @@ impl Teller<'_> {
     /// Connections to the name server for a question over TCP that were never answered.
     fn silent_over_tcp(&mut self, question: &Question) {
         let watch = self.watch;
-        let mut tries = watch.flows.iter().filter(|flow| {
+        let mut tries = watch.flows_to(question.server.0).filter(|flow| {
             flow.remote() == question.server
                 && flow.syns.len() >= 2
                 && !flow.is_answered()
@@ -432,14 +453,7 @@ impl Teller<'_> {
     /// Questions without recursion for the same name: somebody asked from the root down.
     fn iterated(&mut self, name: &str) {
         let watch = self.watch;
-        let steps: Vec<&Question> = watch
-            .questions
-            .all
-            .iter()
-            .filter(|question| {
-                !question.asked.recursion && question.asks_for_address() && question.asked.name == name
-            })
-            .collect();
+        let steps: Vec<&Question> = watch.iterative(name).collect();
         let Some(last) = steps.last() else { return };
         let end = self.end();
         let final_answer = steps.iter().rev().find(|question| {
@@ -495,12 +509,7 @@ impl Teller<'_> {
         let answered = own.iter().filter(|question| question.answer.is_some());
         let Some(over) = answered.map(|question| question.end()).min() else { return };
         let Some(name) = own.first().map(|question| &question.asked.name) else { return };
-        let suffix = format!(".{name}");
-        let fresh = watch.questions.all.iter().find(|question| {
-            question.asked.name.ends_with(&suffix)
-                && question.start() > over
-                && question.answer.as_ref().is_some_and(|(_, answer)| answer.rcode == 3)
-        });
+        let fresh = watch.absent_below(name).find(|question| question.start() > over);
         let Some(fresh) = fresh else { return };
         let again = questions.iter().rfind(|question| {
             question.start() > over
@@ -548,6 +557,8 @@ impl Teller<'_> {
     }
 }
 
+/// What began so shortly before met the same way.
+const BESIDE: u64 = 5_000_000_000;
 /// Fewer questions may have been lost by chance.
 const UNANSWERED_MIN: usize = 2;
 /// Fewer repetitions of a question tell nothing of a limit.

@@ -105,12 +105,15 @@ impl Teller<'_> {
         } else {
             "the capture does not tell whether an answer came"
         };
+        if !others_work {
+            return self.between(step, start, end).skipped(why);
+        }
         // Another one answered: until then this one could have.
-        let won =
-            self.watch.flows.iter().filter(|other| other.local().0.is_ipv4() != flow.local().0.is_ipv4());
+        let race = start.time.saturating_sub(RACE)..start.time.saturating_add(RACE);
+        let other_family = |other: &&TcpFlow| other.local().0.is_ipv4() != flow.local().0.is_ipv4();
+        let won = self.watch.flows_begun(race).filter(other_family);
         let won = won.filter_map(|other| other.established).filter(|at| *at > start).min();
-        let end = if others_work { won.unwrap_or(flow.last).max(flow.last) } else { end };
-        self.between(step, start, end).skipped(why)
+        self.between(step, start, won.unwrap_or(flow.last).max(flow.last)).skipped(why)
     }
 }
 
@@ -128,5 +131,7 @@ fn asked_before(flow: &TcpFlow, told: Moment) -> u64 {
 pub(super) const AT_ONCE: u64 = 100_000_000;
 /// So long a machine is looked for: three times, a second apart.
 const SEARCH: (u64, u64) = (2_500_000_000, 3_600_000_000);
+/// A race between two families is over sooner.
+const RACE: u64 = 60_000_000_000;
 /// Two questions and so much time: whoever had wanted to answer would have.
 const UNANSWERED: u64 = 2_500_000_000;
