@@ -169,6 +169,19 @@ impl Facts<'_> {
         })
     }
 
+    /// Whether a server says in the words of an extended error that another one answered it with this code.
+    fn told_of_answer(&self, rcode: &str) -> bool {
+        let word = format!("rcode={rcode}");
+        let says = |value: &Value| matches!(value, Value::Text(text) if text.contains(&word));
+        self.own.iter().filter(|span| span.what == "dns.query" || span.what == "resolve").any(|span| {
+            let words = [span.value("dns.ede"), span.value("dns.ede_says")];
+            words.into_iter().flatten().any(|value| match value {
+                Value::List(list) => list.iter().any(says),
+                one => says(one),
+            })
+        })
+    }
+
     /// Codes of extended errors (RFC 8914) that any answer carried: a witness, not a proof, for resolvers disagree
     /// about their use.
     fn extended_errors(&self) -> Vec<i64> {

@@ -264,14 +264,6 @@ pub(crate) fn other_service(facts: &Facts<'_>, step: &Span, head: &str) -> Vote 
     .service("let the web server listen on this port, or correct the address that leads here")
 }
 
-/// Whether the client was still sending when the answer and a reset came (RFC 9112 9.5).
-fn cut_while_sending(facts: &Facts<'_>, exchange: &Span) -> bool {
-    let sends = matches!(exchange.text("http.method"), Some("POST" | "PUT" | "PATCH"));
-    let reset = exchange.value("tcp.reset_ttl").is_some();
-    let sent = facts.connection().and_then(|span| span.int("tcp.bytes_sent")).unwrap_or(0);
-    sends && reset && sent >= LARGE_REQUEST
-}
-
 /// Whether a request without a body was so long that its head is the reason: servers take 8 kB or 16 in a line or in all.
 fn large_head(facts: &Facts<'_>, exchange: &Span) -> bool {
     let asks = matches!(exchange.text("http.method"), Some("GET" | "HEAD"));
@@ -297,7 +289,7 @@ fn by_status(facts: &Facts<'_>, exchange: &Span, status: i64) -> Vote {
         return crate::proxy::refused(facts, exchange, u16::try_from(status).unwrap_or(0));
     }
     let (causes, confidence, summary): (&[&str], f64, String) = match status {
-        _ if cut_while_sending(facts, exchange) => (
+        _ if exchange.bool("http.cut_while_sending") == Some(true) => (
             &["H119"],
             0.9,
             format!(

@@ -35,10 +35,11 @@ fn duplicate_address(facts: &Facts<'_>) -> Option<Vote> {
             claimed.address,
             machines.join(" or ")
         ))
+        .network("if both are one machine's, or one answers for the other on purpose (two cards in one network, a bond, proxy ARP), have only one of them answer")
         .user("ask whether somebody has just connected a device with an address set by hand");
     let vote = match failed.filter(|_| !works) {
         Some(failed) => vote.cite(failed, failure_text(failed)),
         None => vote,
     };
-    Some(if works { vote.only_disturbs() } else { vote })
+    Some(if works || failed.is_none() { vote.only_disturbs() } else { vote })
 }

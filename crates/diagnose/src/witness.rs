@@ -62,8 +62,7 @@ fn mass_reset(facts: &Facts<'_>) -> Option<Vote> {
         _ => None,
     };
     let frames: Vec<u64> = cut.list("resets.frames").unwrap_or_default().iter().filter_map(frame).collect();
-    Some(
-        Vote::broken(
+    let vote = Vote::broken(
             &["TCP29"],
             0.88,
             format!("All {count} connections to {} were cut at the same moment.", remote(cut)),
@@ -72,8 +71,9 @@ fn mass_reset(facts: &Facts<'_>) -> Option<Vote> {
         .cite_frames(&frames, format!("{count} resets came within {}, one for each connection", ms(cut.nanos().max(MS))))
         .rule_out("TCP09", "not one connection failed but all of them, at once")
         .service("look what happened at that moment: a restart, a load balancer that took the server out, a firewall that was reloaded")
-        .user("connect again"),
-    )
+        .user("connect again");
+    // What was wanted had come by then, or came afterwards.
+    Some(if facts.delivered().is_some() { vote.only_disturbs() } else { vote })
 }
 
 /// Lookups over TLS have a port of their own (RFC 7858 3.1).

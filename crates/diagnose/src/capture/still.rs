@@ -25,6 +25,11 @@ pub(super) fn shut(facts: &Facts<'_>) -> Option<Vote> {
     if peer.max(own) < SHUT_MIN && (often < SHUT_MIN || often * SHUT_SHARE < connection.nanos()) {
         return None;
     }
+    // Players and limits of the rate read as fast as they want to, and leave when they have enough.
+    let failed = facts.own.iter().any(|span| span.code().is_some());
+    if peer < own && !failed && facts.delivered().is_none() {
+        return None;
+    }
     let subject = facts.subject();
     let (cause, summary, who): (&'static str, String, &str) = if peer >= own {
         (

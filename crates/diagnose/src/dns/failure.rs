@@ -80,12 +80,34 @@ impl Case<'_> {
 
     /// The resolver says that it reached none of the name's servers, and nobody else was asked.
     fn cut_off(&self, says: String, summary: String) -> Vote {
-        Vote::broken(&["DNS10"], 0.88, summary)
+        let refused = ["REFUSED", "NOTAUTH"].into_iter().find(|rcode| self.facts.told_of_answer(rcode));
+        if let Some(rcode) = refused {
+            return self.told_lame(says, rcode);
+        }
+        // A code for "no server could be reached" is for those that refuse, too (RFC 8914 4.23); one for the network is not.
+        let network = self.facts.extended_errors().contains(&NETWORK_ERROR);
+        let causes: &[&str] = if network { &["DNS10"] } else { &["DNS10", "DNS23"] };
+        Vote::broken(causes, 0.88, summary)
             .explains(&["DNS09", "DNS11"])
             .cite(self.query, format!("{says}, and why: it reached none of the name's own servers (an extended error)"))
             .rule_out("DNS09", "the resolver names the way to the name's servers, not their signatures")
             .probe("ask the name's own servers directly: an answer means that only this resolver is cut off from them", &["DNS10", "DNS11"])
             .service("restart the name servers of the zone, or correct where the zone above points to")
+    }
+
+    /// The resolver says that the name's servers answered, and that they know nothing of the zone.
+    fn told_lame(&self, says: String, rcode: &str) -> Vote {
+        let summary = format!(
+            "The name {} cannot be looked up: the servers that are to answer for it know nothing of it.",
+            self.name
+        );
+        Vote::broken(&["DNS23"], 0.88, summary)
+            .explains(&["DNS09", "DNS11", "DNS10"])
+            .cite(self.query, format!("{says}, and why: the name's own servers answered it with {rcode} (an extended error)"))
+            .rule_out("DNS10", "the name's own servers are there and answer, only not for this zone")
+            .probe("ask the name's own servers directly: a refusal shows that they do not hold the zone", &["DNS23", "DNS11"])
+            .service("load the zone on the servers that the zone above names, or have the zone above name the right ones")
+            .user("nothing to repair here; tell the site's owner")
     }
 
     pub(super) fn server_failure(&self) -> Vote {
@@ -248,3 +270,6 @@ impl Case<'_> {
         }
     }
 }
+
+/// Something went wrong between two name servers (RFC 8914 4.24).
+const NETWORK_ERROR: i64 = 23;

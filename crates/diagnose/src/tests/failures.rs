@@ -114,11 +114,16 @@ fn server_failure_and_nothing_else_tried() {
     let mut hinted = Visit::new();
     hinted.lookup_fails("dns.servfail", |step| step.set("dns.ede", vec![7]));
     fails(&hinted, Layer::Dns, &["DNS27", "DNS09"]);
-    for code in [22, 23] {
+    let told = |codes: Vec<i64>, says: &str, causes: &[&str], not: &str| {
         let mut cut_off = Visit::new();
-        cut_off.lookup_fails("dns.servfail", |step| step.set("dns.ede", vec![code]));
-        assert!(ruled_out(&fails(&cut_off, Layer::Dns, &["DNS10"]), "DNS09"));
-    }
+        let says = vec![thru_trace::Value::from(says)];
+        cut_off.lookup_fails("dns.servfail", |step| step.set("dns.ede", codes).set("dns.ede_says", says));
+        assert!(ruled_out(&fails(&cut_off, Layer::Dns, causes), not));
+    };
+    told(vec![22], "", &["DNS10", "DNS23"], "DNS09");
+    told(vec![23], "", &["DNS10"], "DNS09");
+    told(vec![22, 23], "192.0.2.1:53 timed out for shop.lab A", &["DNS10"], "DNS09");
+    told(vec![22, 23], "192.0.2.1:53 rcode=REFUSED for shop.lab A", &["DNS23"], "DNS10");
 }
 
 #[test]
