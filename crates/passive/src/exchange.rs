@@ -16,8 +16,8 @@ use crate::flow::{TcpFlow, What};
 use crate::glance::Message;
 use crate::kept::Moment;
 use crate::tls::Tls;
-use ending::{Close, end, without_goodbye};
-use http1::http1;
+use ending::{Close, Limits, cut_while_sending, end, without_goodbye};
+use http1::{http1, is_tunnel};
 use instead::{no_answer, other_version};
 use sealed::sealed;
 use thru_trace::Value;
@@ -54,6 +54,10 @@ pub(crate) struct Exchange {
     pub(crate) expects: Option<u64>,
     /// Nothing but the end of the connection tells where the answer ends.
     pub(crate) until_close: bool,
+    /// The answer has no end that anybody waits for: a stream of events.
+    pub(crate) streams: bool,
+    /// All of the request was sent.
+    pub(crate) sent: Option<Moment>,
     /// How the body says it is packed, as long as none of it came.
     pub(crate) coding: Option<String>,
     /// What else is to be said of it, as values of its span.
@@ -74,6 +78,13 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     if list.is_empty() {
         return tls.and_then(|tls| sealed(flow, tls, host, capture_end)).into_iter().collect();
     }
+    // What was asked for is within the tunnel.
+    if list.iter().all(is_tunnel)
+        && let Some(within) = tls.and_then(|tls| sealed(flow, tls, host, capture_end))
+    {
+        list.push(within);
+        return list;
+    }
     let heard = if is_2 { other_version(flow) } else { no_answer(flow) };
     if let Some((at, text, noted)) = heard
         && let Some(open) = list.iter_mut().find(|exchange| exchange.answered.is_none())
@@ -90,7 +101,10 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     let close = Close::of(flow);
     let count = list.len();
     for (place, exchange) in list.iter_mut().enumerate() {
-        end(exchange, &close, capture_end, place + 1 == count, lost);
+        let longest_pause = flow.pauses[flow.server()].longest;
+        let shut = flow.shut[flow.client()].since.is_some();
+        let limits = Limits { capture_end, last: place + 1 == count, lost, longest_pause, shut };
+        end(exchange, &close, &limits);
     }
     by_the_way(&mut list);
     if let (Some(last), Some(tls), Some(closed)) = (list.last_mut(), tls, close.closed) {
@@ -98,6 +112,9 @@ pub(crate) fn exchanges(flow: &TcpFlow, tls: Option<&Tls>, host: &str, capture_e
     }
     if let Some(last) = list.last_mut().filter(|_| count > 1) {
         crossed(last, flow);
+    }
+    if let Some(last) = list.last_mut().filter(|last| cut_while_sending(last, flow, is_2)) {
+        last.noted.push(("http.cut_while_sending", Value::Bool(true)));
     }
     let silent =
         is_2 && !holey && !flow.said.iter().any(|said| said.by != flow.client() && is_http2(&said.what));

@@ -20,7 +20,7 @@ use std::net::IpAddr;
 
 use crate::errors::Told;
 use crate::glance::{Glance, Tcp};
-use crate::http1::Reader;
+use crate::http1::{Method, Reader};
 use crate::kept::{Album, Kept, Moment};
 use crate::side::{ACK, FIN, RST, SYN, Segment, Side};
 use idle::Resumption;
@@ -106,7 +106,7 @@ pub(crate) struct TcpFlow {
     /// What the server carried, moment by moment.
     pub(crate) carried: Carried,
     readers: [Reader; 2],
-    heads: VecDeque<bool>,
+    asked: VecDeque<Method>,
     /// What is spoken is TLS, so its bytes are no HTTP.
     is_tls: bool,
     /// Whether each side's last record of TLS is whole.
@@ -159,7 +159,7 @@ impl TcpFlow {
             sizeless: [false; 2],
             carried: Carried::default(),
             readers: Default::default(),
-            heads: VecDeque::new(),
+            asked: VecDeque::new(),
             is_tls: false,
             framing: Default::default(),
             speaks_http1: false,

@@ -54,6 +54,8 @@ pub(crate) struct Response {
     pub(crate) date: Option<String>,
     /// Nothing but the end of the connection tells where the answer ends (RFC 9112 6.3, number 8).
     pub(crate) until_close: bool,
+    /// It is a stream of events, which has no end that anybody waits for.
+    pub(crate) streams: bool,
     /// Headers that are told as they are, by the names of spans' values.
     pub(crate) noted: Vec<(&'static str, String)>,
 }
@@ -72,6 +74,35 @@ pub(crate) fn noted(headers: &[(String, String)]) -> Vec<(&'static str, String)>
     NOTED.iter().filter_map(|(header, key)| Some((*key, get(headers, header)?))).collect()
 }
 
+/// What of a request's method decides where its answer ends (RFC 9112 6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// The answer has no body.
+    Head,
+    /// A good answer is followed by another protocol.
+    Connect,
+    #[default]
+    Other,
+}
+
+impl Method {
+    fn of(word: &str) -> Method {
+        match word {
+            "HEAD" => Method::Head,
+            "CONNECT" => Method::Connect,
+            _ => Method::Other,
+        }
+    }
+}
+
+/// Whether a body of this type goes on for as long as somebody listens: events (HTML 9.2), pictures one after the other
+/// (multipart/x-mixed-replace), calls that stream (gRPC).
+pub(crate) fn is_stream(kind: &str) -> bool {
+    const STREAMS: [&str; 3] = ["text/event-stream", "multipart/x-mixed-replace", "application/grpc"];
+    let kind = kind.to_ascii_lowercase();
+    STREAMS.iter().any(|stream| kind.starts_with(stream))
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum State {
     #[default]
@@ -81,6 +112,8 @@ enum State {
     Chunk(u64),
     Trailer,
     UntilClose,
+    /// A proxy passes another protocol on; HTTP may be within, as it is or deciphered.
+    Tunnel,
     /// A part was not captured, or it is no HTTP: what follows is read again when it begins like a message.
     Lost,
 }
@@ -103,10 +136,10 @@ fn begins_request(bytes: &[u8]) -> bool {
 }
 
 impl Reader {
-    /// Takes the next bytes. `heads` tells for each request under way whether it was a HEAD, whose answer has no body.
-    pub(crate) fn feed(&mut self, bytes: &[u8], heads: &mut VecDeque<bool>) -> Vec<Event> {
+    /// Takes the next bytes. `asked`: the methods of the requests under way.
+    pub(crate) fn feed(&mut self, bytes: &[u8], asked: &mut VecDeque<Method>) -> Vec<Event> {
         let mut events = Vec::new();
-        if self.state == State::Lost {
+        if matches!(self.state, State::Lost | State::Tunnel) {
             if !(begins_request(bytes) || bytes.starts_with(b"HTTP/1.")) {
                 return events;
             }
@@ -115,7 +148,7 @@ impl Reader {
         self.buffer.extend_from_slice(bytes);
         while !self.buffer.is_empty() {
             let before = (self.buffer.len(), self.state.clone());
-            self.step(&mut events, heads);
+            self.step(&mut events, asked);
             if (self.buffer.len(), self.state.clone()) == before {
                 break;
             }
@@ -123,9 +156,9 @@ impl Reader {
         events
     }
 
-    fn step(&mut self, events: &mut Vec<Event>, heads: &mut VecDeque<bool>) {
+    fn step(&mut self, events: &mut Vec<Event>, asked: &mut VecDeque<Method>) {
         match self.state {
-            State::Head => self.head(events, heads),
+            State::Head => self.head(events, asked),
             State::Length(left) => {
                 let took = self.take(left, events);
                 self.state = State::Length(left - took);
@@ -167,7 +200,7 @@ impl Reader {
             State::UntilClose => {
                 self.take(u64::MAX, events);
             }
-            State::Lost => self.buffer.clear(),
+            State::Tunnel | State::Lost => self.buffer.clear(),
         }
     }
 
@@ -194,7 +227,7 @@ impl Reader {
         self.state = State::Head;
     }
 
-    fn head(&mut self, events: &mut Vec<Event>, heads: &mut VecDeque<bool>) {
+    fn head(&mut self, events: &mut Vec<Event>, asked: &mut VecDeque<Method>) {
         let response = self.buffer.starts_with(b"HTTP/");
         let plausible = response
             || begins_request(&self.buffer)
@@ -235,9 +268,9 @@ impl Reader {
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().chars().take(512).collect()))
             .collect();
         if response {
-            self.answer(&first, &headers, events, heads)
+            self.answer(&first, &headers, events, asked)
         } else {
-            self.request(&first, &headers, events, heads)
+            self.request(&first, &headers, events, asked)
         }
     }
 
@@ -246,13 +279,13 @@ impl Reader {
         line: &str,
         headers: &[(String, String)],
         events: &mut Vec<Event>,
-        heads: &mut VecDeque<bool>,
+        asked: &mut VecDeque<Method>,
     ) {
         let mut words = line.split(' ');
         let method = words.next().unwrap_or_default().to_owned();
         let path: String = words.next().unwrap_or_default().chars().take(512).collect();
-        if heads.len() < 1024 {
-            heads.push_back(method == "HEAD");
+        if asked.len() < 1024 {
+            asked.push_back(Method::of(&method));
         }
         let host = get(headers, "host");
         let expects = get(headers, "expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
@@ -265,7 +298,7 @@ impl Reader {
         line: &str,
         headers: &[(String, String)],
         events: &mut Vec<Event>,
-        heads: &mut VecDeque<bool>,
+        asked: &mut VecDeque<Method>,
     ) {
         let mut words = line.split(' ');
         let version = words.next().unwrap_or_default().to_owned();
@@ -285,7 +318,9 @@ impl Reader {
             }
             return;
         }
-        let head_only = heads.pop_front().unwrap_or(false) || matches!(status, 204 | 304);
+        let method = asked.pop_front().unwrap_or_default();
+        let tunnel = method == Method::Connect && (200..300).contains(&status);
+        let head_only = method == Method::Head || tunnel || matches!(status, 204 | 304);
         let (length, chunked) = (get(headers, "content-length"), is_chunked(headers));
         events.push(Event::Response(Response {
             status,
@@ -299,6 +334,7 @@ impl Reader {
             retry_after: get(headers, "retry-after"),
             date: get(headers, "date"),
             until_close: !head_only && !chunked && length.is_none() && status != 101,
+            streams: get(headers, "content-type").is_some_and(|kind| is_stream(&kind)),
             noted: noted(headers),
         }));
         self.coding = Coding::named(get(headers, "content-encoding").as_deref());
@@ -306,6 +342,9 @@ impl Reader {
         if head_only {
             self.coding = Coding::default();
             self.end(events);
+            if tunnel {
+                self.state = State::Tunnel;
+            }
         } else if status == 101 {
             self.state = State::UntilClose;
         } else {
@@ -343,6 +382,7 @@ impl Reader {
                 }
             }
             State::UntilClose => events.push(Event::Body(count)),
+            State::Tunnel => {}
             _ => {
                 self.state = State::Lost;
                 self.buffer.clear();

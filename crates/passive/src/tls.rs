@@ -63,6 +63,8 @@ pub(crate) struct Tls {
     pub(crate) staple: Option<Staple>,
     /// When the server said that it will say no more (RFC 8446 6.1), in whatever words can be seen.
     pub(crate) goodbye: Option<Moment>,
+    /// The client said so, in words that can be read.
+    said_goodbye: bool,
 }
 
 /// How it ended: the stable word and a sentence; `None` within: it worked.
@@ -95,6 +97,7 @@ impl Tls {
                 }
                 Message::Handshake(message) => tls.message(by, message, said.at),
                 Message::Alert(0) if by == 1 => tls.goodbye = Some(said.at),
+                Message::Alert(0) => tls.said_goodbye = true,
                 Message::Alert(desc) if *desc != 0 => {
                     tls.alerts[by].get_or_insert((*desc, said.at));
                 }
@@ -250,14 +253,14 @@ impl Tls {
         }
         if let Some(at) = self.finished.filter(|_| self.data[0].is_empty())
             && let Some((code, text)) = self.visible_objection(at)
-            && client_left(flow).is_some()
+            && self.left_in_dismay(flow, at)
         {
             // Programs that check the name only after the handshake leave without a word.
             return failed(code, text, at);
         }
         if let Some(at) =
             self.finished.filter(|_| self.data[0].is_empty() && self.is_untrusted_alone() && is_whole(flow))
-            && client_left(flow).is_some_and(|left| left.time.saturating_sub(at.time) < AT_ONCE)
+            && self.left_in_dismay(flow, at)
         {
             let text = "this machine left right after the handshake; the certificate came without that of its issuer";
             return failed("tls.unknown_ca", text.into(), at);
@@ -274,6 +277,14 @@ impl Tls {
             return Some(Ending { failure: None, unclear: None, at: end });
         }
         self.without_end(flow, capture_end)
+    }
+
+    /// Whether a client that had taken the certificate and wanted a site of this name left at once and without a goodbye.
+    /// Whoever only looks whether somebody is there names no site, or says goodbye.
+    fn left_in_dismay(&self, flow: &TcpFlow, finished: Moment) -> bool {
+        let goodbye = self.said_goodbye || self.sealed_alert[0].is_some();
+        let at_once = client_left(flow).is_some_and(|left| left.time.saturating_sub(finished.time) < AT_ONCE);
+        self.server_name.is_some() && !goodbye && at_once
     }
 
     /// What the client's alert said, where only that could be read.

@@ -6,6 +6,8 @@ use crate::http1::{Event, Request, Response};
 use crate::kept::Moment;
 use thru_trace::Value;
 
+/// Asks a proxy for a tunnel (RFC 9110 9.3.6).
+const CONNECT: &str = "CONNECT";
 /// "Switching Protocols".
 const SWITCHING: u16 = 101;
 
@@ -40,6 +42,11 @@ pub(super) fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
             Event::Permission if *by != client => {
                 if let Some(exchange) = list.last_mut() {
                     exchange.expects = None;
+                }
+            }
+            Event::End if *by == client => {
+                if let Some(exchange) = list.last_mut() {
+                    exchange.sent = Some(*at);
                 }
             }
             // The request goes on.
@@ -77,6 +84,11 @@ pub(super) fn http1(flow: &TcpFlow, host: &str, secure: bool) -> Vec<Exchange> {
     list
 }
 
+/// Whether a proxy made the tunnel that it was asked for.
+pub(super) fn is_tunnel(exchange: &Exchange) -> bool {
+    exchange.method == CONNECT && exchange.status.is_some_and(|status| (200..300).contains(&status))
+}
+
 /// Some servers say 408 as they close a connection that nobody used (RFC 9110 15.5.9): it answers no request.
 fn is_farewell(flow: &TcpFlow, response: &Response) -> bool {
     let unused = flow.established.is_some() && flow.sides[flow.client()].bytes == 0;
@@ -90,7 +102,8 @@ fn asked(request: &Request, at: Moment, host: &str, secure: bool) -> Exchange {
         start: at,
         end: at,
         method: request.method.clone(),
-        url: if request.path.starts_with("http") {
+        // Whoever asks for a tunnel names its end, and no page (RFC 9112 3.2.3).
+        url: if request.path.starts_with("http") || request.method == CONNECT {
             request.path.clone()
         } else {
             format!("{scheme}://{authority}{}", request.path)
@@ -114,6 +127,7 @@ fn head(exchange: &mut Exchange, response: &Response, at: Moment) {
     exchange.date = response.date.clone();
     exchange.bytes = Some(0);
     exchange.until_close = response.until_close;
+    exchange.streams = response.streams;
     exchange.noted.extend(response.noted.iter().map(|(key, text)| (*key, Value::Text(text.clone()))));
     if response.odd_header {
         exchange.noted.push(("http.odd_header", Value::Bool(true)));

@@ -1,10 +1,11 @@
 //! Requests and answers in HTTP/2 and HTTP/3, as far as they were deciphered.
 
 use super::Exchange;
+use super::http1::is_tunnel;
 use crate::coding::misbegins;
 use crate::flow::{Said, What};
 use crate::glance::Message;
-use crate::http1::noted;
+use crate::http1::{is_stream, noted};
 use crate::kept::Moment;
 use thru_trace::Value;
 
@@ -65,6 +66,9 @@ pub(crate) fn streams(said: &[Said], client: usize, host: &str) -> Vec<Exchange>
             exchange.retry_after = get("retry-after");
             exchange.date = get("date");
             exchange.coding = get("content-encoding");
+            exchange.streams = get("content-type").is_some_and(|kind| is_stream(&kind));
+            // What follows is another protocol's (RFC 8441 4).
+            exchange.ended |= is_tunnel(exchange);
             let known = noted(&message.headers);
             exchange.noted.extend(known.into_iter().map(|(key, text)| (key, Value::Text(text))));
         }

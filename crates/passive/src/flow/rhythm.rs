@@ -56,8 +56,12 @@ impl TcpFlow {
     }
 
     pub(super) fn window(&mut self, by: usize, at: Moment, tcp: &Tcp) {
+        // Whoever gives up takes nothing more, whatever the window says.
+        if tcp.flags & RST != 0 {
+            return;
+        }
         let shut = &mut self.shut[by];
-        if tcp.window == 0 && tcp.flags & (RST | SYN | FIN) == 0 {
+        if tcp.window == 0 && tcp.flags & (SYN | FIN) == 0 {
             if shut.since.is_none() {
                 shut.since = Some(at);
                 shut.times += 1;

@@ -103,7 +103,7 @@ impl TcpFlow {
     }
 
     pub(super) fn read(&mut self, by: usize, at: Moment, bytes: &[u8]) {
-        for event in self.readers[by].feed(bytes, &mut self.heads) {
+        for event in self.readers[by].feed(bytes, &mut self.asked) {
             match &event {
                 http1::Event::Request(_) if self.client.is_none() => self.client = Some(by),
                 http1::Event::Response(_) if self.client.is_none() => self.client = Some(1 - by),

@@ -12,7 +12,8 @@ use crate::tell::Teller;
 use crate::visit::{Visit, said_name};
 
 impl Teller<'_> {
-    /// Connections to one server that it cut at the same moment, though nobody had closed them.
+    /// Connections to one server that it cut at the same moment, though nobody had closed them, and of which one at least
+    /// was in use: servers and what is before them tidy up what lies idle, and clients count on that.
     pub(in crate::tell) fn cut_together(&mut self, flows: &[&TcpFlow]) {
         let open =
             flows.iter().filter(|flow| flow.established.is_some() && flow.sides[flow.client()].fin.is_none());
@@ -36,6 +37,9 @@ impl Teller<'_> {
             .iter()
             .take_while(|(at, _)| at.time.saturating_sub(begin.time) < AT_ONCE * 3)
             .collect();
+        if !together.iter().any(|(at, flow)| is_busy(flow, at.time)) {
+            return;
+        }
         let frames: Vec<Value> = together.iter().map(|(at, _)| Value::from(at.number)).collect();
         let step = Step::new(Layer::Tcp, "mass_reset", "cut at the same moment")
             .set("tcp.remote", socket(together[0].1.remote()))
@@ -140,6 +144,13 @@ impl Teller<'_> {
     }
 }
 
+/// Whether somebody was waiting for an answer, or something had just been said.
+fn is_busy(flow: &TcpFlow, at: u64) -> bool {
+    let last = |side: usize| flow.sides[side].last_data.unwrap_or(0);
+    let (asked, heard) = (last(flow.client()), last(flow.server()));
+    asked > heard || at.saturating_sub(asked.max(heard)) < IN_USE
+}
+
 /// A handshake of which nobody knows how it ended.
 fn is_open(span: &Span) -> bool {
     span.what == "handshake" && matches!(span.outcome, thru_trace::Outcome::Skipped { .. })
@@ -152,6 +163,8 @@ fn large_came(flow: &TcpFlow) -> bool {
 
 /// Payload of a packet of 1280 bytes over IPv6.
 const LARGE: u32 = 1_220;
+/// No server of note tidies up sooner: what was said so shortly before tells of a connection in use.
+const IN_USE: u64 = 4_000_000_000;
 /// So many connections that end at once are no accident.
 const TOGETHER: usize = 3;
 /// Whoever is cut has lived for a while.

@@ -1,6 +1,8 @@
 //! What recordings of strangers' networks showed that the rules had not known: one scene by hand for each, and beside it
 //! one that looks alike and is another thing.
 
+mod everyday;
+
 use std::net::Ipv4Addr;
 
 use thru_diagnose::recheck;
