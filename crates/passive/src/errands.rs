@@ -2,7 +2,8 @@
 //! visits them, and networks that are shut off know none of them.
 
 /// Whole names, and what names end in.
-const OWN: [&str; 25] = [
+const OWN: [&str; 26] = [
+    "msftncsi.com",
     // Whether the network wants names looked up in the clear: "no such name" means that it does not.
     "use-application-dns.net",
     "clients1.google.com",
@@ -73,6 +74,7 @@ mod tests {
             "qzkfwtrmla",
             "wpad.corp.example",
             "isatap",
+            "ipv6.msftncsi.com",
             "ISATAP.corp.example",
             "use-application-dns.net",
             "4.3.2.1.zen.spamhaus.example",

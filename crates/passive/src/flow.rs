@@ -80,6 +80,8 @@ pub(crate) struct TcpFlow {
     pub(crate) heard_till_left: Option<u64>,
     /// The capture goes on, and this connection is no longer in it.
     pub(crate) left: bool,
+    /// Until when there was a capture, if it was broken off and taken up again afterwards.
+    pub(crate) until: Option<u64>,
     /// Moments of the data of each side: the last, the longest silence within, silences of a millisecond and more
     /// (how many, how long), pieces.
     pub(crate) pauses: [Pauses; 2],
@@ -144,6 +146,7 @@ impl TcpFlow {
             last: at,
             heard_till_left: None,
             left: false,
+            until: None,
             pauses: Default::default(),
             heard_before: [0; 2],
             shut: Default::default(),
@@ -275,7 +278,7 @@ impl TcpFlow {
 
     /// Until when the capture follows this connection.
     pub(crate) fn followed_until(&self, capture_end: u64) -> u64 {
-        if self.left { self.last.time } else { capture_end }
+        if self.left { self.last.time } else { self.until.unwrap_or(capture_end).min(capture_end) }
     }
 
     /// Whether nobody has ended it.

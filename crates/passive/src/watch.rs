@@ -21,6 +21,10 @@ const FLOWS_MAX: usize = 100_000;
 const PRESENT_MAX: usize = 4_096;
 /// So many connections that end in the middle of something are no accident.
 const TORN_MIN: usize = 2;
+/// No network is silent for so long: several captures were put together, or one was paused.
+const BROKEN_OFF: u64 = 7_200_000_000_000;
+/// More of such silences are not told apart.
+const GAPS_MAX: usize = 1_024;
 /// Longer words are no mark of ours.
 const MARK_MAX: usize = 64;
 /// Of more questions not each is compared with all others.
@@ -70,6 +74,8 @@ pub(crate) struct Watch {
     pub(crate) cut: bool,
     /// Messages that a packet was too big for the way (RFC 1191, RFC 8201).
     pub(crate) too_big: u64,
+    /// When it was broken off: the last packets before long silences.
+    gaps: Vec<u64>,
     /// Connections that their comments say are checks: which check, and of what kind.
     marks: BTreeMap<(End, End), String>,
 }
@@ -114,6 +120,9 @@ impl Watch {
         let own = glance.src.is_some_and(|src| src.is_loopback() || glance.dst == Some(src));
         self.own_talk += u64::from(own);
         self.first.get_or_insert(at.time);
+        if at.time.saturating_sub(self.last) > BROKEN_OFF && self.packets > 1 && self.gaps.len() < GAPS_MAX {
+            self.gaps.push(self.last);
+        }
         self.last = self.last.max(at.time);
         if let (Some(mac), Some(src)) = (glance.mac, glance.src)
             && is_fresh(glance.ttl)
@@ -384,6 +393,7 @@ impl Watch {
         let end = self.last;
         let (mut open, mut torn) = (0, 0);
         for flow in &mut self.flows {
+            flow.until = self.gaps.iter().copied().find(|gap| *gap >= flow.last.time);
             flow.left = flow.is_torn(end);
             open += usize::from(flow.is_open());
             torn += usize::from(flow.left);

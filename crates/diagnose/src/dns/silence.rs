@@ -5,6 +5,9 @@ use thru_trace::Span;
 use super::{Case, Iterated};
 use crate::vote::Vote;
 
+/// Records that often take more than one packet.
+const LARGE: [&str; 6] = ["TXT", "DNSKEY", "NS", "MX", "TYPE46", "TYPE255"];
+
 impl Case<'_> {
     /// Small answers come over UDP, this one does not: it was too large for the way.
     pub(super) fn too_large(&self, small: &Span, says: &str) -> Vote {
@@ -72,8 +75,11 @@ impl Case<'_> {
         if self.query.bool("dns.torn") == Some(true) {
             return self.torn(&says);
         }
+        let large = self.query.text("dns.type").is_some_and(|kind| LARGE.contains(&kind))
+            || self.facts.control("over_tcp").is_some_and(Span::is_ok);
         let address = matches!(self.query.text("dns.type"), None | Some("A" | "AAAA"));
-        if let Some(small) = self.facts.control("other_question").filter(|span| span.is_ok() && !address) {
+        let small = self.facts.control("other_question").filter(|span| span.is_ok());
+        if let Some(small) = small.filter(|_| large && !address) {
             return self.too_large(small, &says);
         }
         if let Some(vote) = self.only_this_name(&says) {

@@ -2,13 +2,18 @@
 
 use super::size::{MANY, SMALL_PACKET};
 use crate::facts::Facts;
+use crate::thresholds::MS;
 use crate::vote::Vote;
 use thru_trace::Span;
+
+/// Sooner nobody is known to be gone: what is not acknowledged is sent again after a second or so (RFC 6298 2).
+const GONE_MIN: u64 = 1_000 * MS;
 
 /// A connection on which both had been heard, until nothing of either came through any more: neither what the visitor
 /// sends again, nor its goodbye, nor, seen from the server's side, what the server sends again.
 pub(super) fn gone(facts: &Facts<'_>, stalled: &Span, waited: &str) -> Option<Vote> {
-    let connection = facts.connection()?;
+    // A goodbye that is said twice within a moment, as many are, was not waited for.
+    let connection = facts.connection().filter(|_| stalled.nanos() >= GONE_MIN)?;
     let value = |key: &str| connection.int(key).unwrap_or(0);
     let mss = value("tcp.mss").max(536);
     let (acked, received) = (value("tcp.bytes_acked"), value("tcp.bytes_received"));

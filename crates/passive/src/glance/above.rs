@@ -15,6 +15,8 @@ const CERTIFICATE_STATUS: u8 = 22;
 const STAPLE_MAX: usize = 16_384;
 /// So many bytes of a body show how it is packed.
 const SAMPLE_MAX: usize = 256;
+/// The source of a body that was unpacked.
+const UNPACKED: &str = "Uncompressed entity body";
 
 impl Walk<'_, '_> {
     pub(super) fn dns(&mut self, name: &str, field: &Field) {
@@ -189,10 +191,14 @@ impl Walk<'_, '_> {
         let is_3 = name.starts_with("http3.");
         let Some((_, rest)) = name.split_once('.') else { return };
         if rest == if is_3 { "frame_type" } else { "length" } {
-            return self.push(Message::Http2(Http2 { is_3, ..Http2::default() }));
+            let len = if is_3 { 0 } else { number };
+            return self.push(Message::Http2(Http2 { is_3, len, ..Http2::default() }));
         }
         let words = if rest.starts_with("header") { self.words(field) } else { String::new() };
-        let sample = if rest.starts_with("data") { self.tree.bytes(field) } else { &[] };
+        // What was unpacked already tells nothing of how it was packed.
+        let source = usize::from(field.source).checked_sub(1).and_then(|at| self.tree.sources().get(at));
+        let unpacked = source.is_some_and(|source| source.name == UNPACKED);
+        let sample = if rest.starts_with("data") && !unpacked { self.tree.bytes(field) } else { &[] };
         let sample = sample[..sample.len().min(SAMPLE_MAX)].to_vec();
         let last = self.glance.messages.iter_mut().rev().find_map(|message| match message {
             Message::Http2(http2) => Some(http2),
@@ -202,8 +208,10 @@ impl Walk<'_, '_> {
         match rest {
             "streamid" => message.stream = number,
             "flags.end_stream" => message.ends = number != 0,
+            // At a stream's end its body is shown once more, as a whole: what each frame brings is what counts.
+            "type" if number == 0 => message.data = message.len,
             "data.data" | "data" => {
-                message.data += u64::from(field.len);
+                message.data += if is_3 { u64::from(field.len) } else { 0 };
                 if message.sample.is_empty() {
                     message.sample = sample;
                 }

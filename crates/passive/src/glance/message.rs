@@ -94,6 +94,8 @@ pub(crate) struct Quic {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Http2 {
     pub(crate) stream: u64,
+    /// Octets of this frame behind its head.
+    pub(super) len: u64,
     /// Bytes of a body in this frame.
     pub(crate) data: u64,
     /// The first of them.

@@ -350,6 +350,7 @@ impl Teller<'_> {
         let unheard = |question: &&Question| {
             within.contains(&question.start().time)
                 && question.answer.is_none()
+                && !question.asked.edns
                 && question.server != asked.questions[0].server
                 && watch.host(question.client.0) == host
         };

@@ -271,7 +271,7 @@ fn who_reads_as_fast_as_he_wants_to_is_not_in_trouble() {
 /// A segment of the client's with a window of nothing.
 fn shut(tcp: &Tcp) -> Vec<u8> {
     let ip = Ipv4 { ttl: 64, ..Ipv4::new(Ipv4Addr::from(CLIENT), Ipv4Addr::from(SERVER), Protocol::TCP) };
-    let tcp = Tcp { src_port: 50_000, dst_port: 80, window: 0, ..tcp.clone() };
+    let tcp = Tcp { src_port: 50_000, dst_port: 80, window: 0, ..*tcp };
     (Ethernet::default() / ip / tcp / bytes::Bytes::new()).to_vec()
 }
 
@@ -407,6 +407,96 @@ fn who_only_looks_whether_a_server_is_there_has_taken_its_certificate() {
     check_well(&looked_at(Some("www.made.example"), true));
     // Programs that look at the name by themselves leave without a word.
     assert_eq!(looked_at(Some("www.made.example"), false).causes(), ["TLS09"]);
+}
+
+#[test]
+fn redirects_of_which_only_the_answers_were_captured_are_no_circle() {
+    let circle = |asked: bool| {
+        let mut scene = Scene::new(80);
+        let (mut sent, mut told) = (100, 500);
+        scene.open(0, 20, 1_460);
+        for round in 0..5 {
+            let at = 100 + round * 100;
+            if asked {
+                scene.up(at, ACK | Flags::PSH, sent, told, REQUEST.as_bytes());
+            }
+            sent += REQUEST.len() as u32;
+            let answer =
+                b"HTTP/1.1 302 Found\r\nLocation: http://www.made.example/\r\nContent-Length: 0\r\n\r\n";
+            scene.down(at + 20, ACK | Flags::PSH, told, sent, answer);
+            told += answer.len() as u32;
+        }
+        scene
+    };
+    check_well(&circle(false));
+    assert_eq!(circle(true).causes(), ["H107"]);
+}
+
+#[test]
+fn who_shares_files_tries_the_old_port_as_well() {
+    let shared = |works: bool| {
+        let mut scene = Scene::new(445);
+        if works {
+            scene.open(0, 20, 1_460).up(30, ACK | Flags::PSH, 100, 500, b"\0\0\0\x04ask!");
+            scene.down(50, ACK | Flags::PSH, 500, 108, b"\0\0\0\x04yes.").up(50, ACK, 108, 508, b"");
+        }
+        scene.ports = (1, 139);
+        scene.up(5, SYN, 99, 0, b"").down(25, Flags::RST | ACK, 0, 100, b"");
+        scene
+    };
+    check_well(&shared(true));
+    assert_eq!(shared(false).judge().verdict.status, Status::Failed);
+}
+
+#[test]
+fn a_capture_that_was_broken_off_tells_of_no_silence() {
+    let hung = |later: u64| {
+        let mut scene = parts(REQUEST, &[], None);
+        goes_on_until(&mut scene, later);
+        scene
+    };
+    assert!(!is_well(&hung(60_000)));
+    // Two captures, put together.
+    check_well(&hung(86_400_000));
+}
+
+/// A frame of HTTP/2 (RFC 9113 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, body: &[u8]) -> Vec<u8> {
+    let len = (body.len() as u32).to_be_bytes();
+    [&len[1..], &[kind, flags, 0, 0, 0, stream], body].concat()
+}
+
+#[test]
+fn a_body_that_was_unpacked_for_the_reader_was_packed_as_its_head_says() {
+    let page = |packed: bool| {
+        let text = b"this is what the page says, in words that anybody can read";
+        // One block that is stored as it is (RFC 1951 3.2.4, RFC 1952 2.3).
+        let mut body = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+        body.extend((text.len() as u16).to_le_bytes());
+        body.extend((!(text.len() as u16)).to_le_bytes());
+        body.extend(text);
+        body.extend(0x631b_e439_u32.to_le_bytes());
+        body.extend((text.len() as u32).to_le_bytes());
+        let body = if packed { &body[..] } else { &text[..] };
+        let mut asked = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        asked.extend(frame(4, 0, 0, b""));
+        // GET http / of www.made.example, by HPACK's static table (RFC 7541 A).
+        asked.extend(frame(1, 5, 1, b"\x82\x86\x84\x41\x10www.made.example"));
+        let mut told = frame(4, 0, 0, b"");
+        told.extend(frame(1, 4, 1, b"\x88\x5a\x04gzip"));
+        told.extend(frame(0, 1, 1, body));
+        let mut scene = Scene::new(80);
+        let (end, heard) = (100 + asked.len() as u32, 500 + told.len() as u32);
+        scene.open(0, 20, 1_460).up(21, ACK | Flags::PSH, 100, 500, &asked);
+        scene.down(41, ACK | Flags::PSH, 500, end, &told).up(42, ACK | Flags::FIN, end, heard, b"");
+        scene.down(62, ACK | Flags::FIN, heard, end + 1, b"").up(62, ACK, end + 1, heard + 1, b"");
+        let found = scene.judge();
+        let exchange = found.trace.all("exchange").next().expect("it was read");
+        assert_eq!(exchange.int("http.bytes"), Some(body.len() as i64));
+        found.verdict.causes
+    };
+    assert_eq!(page(true), [""; 0]);
+    assert_eq!(page(false), ["H118"]);
 }
 
 #[test]

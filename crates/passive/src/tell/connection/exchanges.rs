@@ -104,7 +104,9 @@ impl Teller<'_> {
         let redirected: Vec<&Exchange> = exchanges
             .iter()
             .filter(|exchange| {
+                // Where the requests were not captured nobody knows whether they were for one address.
                 exchange.status.is_some_and(|status| (300..400).contains(&status) && status != 304)
+                    && !exchange.method.is_empty()
             })
             .collect();
         let (Some(last), Some(end)) = (redirected.last(), exchanges.last()) else { return };
