@@ -51,11 +51,13 @@ impl Trace {
 
     /// The frame with this number.
     pub fn packet(&self, number: u64) -> Option<&Packet> {
+        // Usually they are numbered without a gap; of a capture, those that matter are left, in their order.
         let place = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.packets
-            .get(place)
-            .filter(|packet| packet.number == number)
-            .or_else(|| self.packets.iter().find(|packet| packet.number == number))
+        let usual = self.packets.get(place).filter(|packet| packet.number == number);
+        usual.or_else(|| {
+            let place = self.packets.binary_search_by_key(&number, |packet| packet.number).ok()?;
+            self.packets.get(place)
+        })
     }
 
     /// An address for people: with its name, where one was learned.
