@@ -186,6 +186,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         window,
         len,
         scale: said.scale,
+        is_cut: segment.len() < hdr_len,
         sack: &said.sack[..said.sacks],
     };
     let ends = ((cx.src, src), (cx.dst, dst));

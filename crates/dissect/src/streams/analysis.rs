@@ -10,7 +10,7 @@ pub(crate) const PSH: u16 = 8;
 pub(crate) const ACK: u16 = 16;
 
 /// So many segments are remembered until they are acknowledged.
-const UNACKED_MAX: usize = 1000;
+const UNACKED_MAX: usize = 10_000;
 /// Instead of a count of duplicate ACKs: what was acknowledged beyond what was seen has been told.
 const NEUTRAL: u32 = u32::MAX;
 /// A retransmission so soon after the last duplicate ACK is a fast one.
@@ -61,6 +61,8 @@ pub(crate) struct Segment<'a> {
     pub(crate) len: u32,
     /// The option's shift, on SYN segments.
     pub(crate) scale: Option<u8>,
+    /// The options were not captured whole: what they do not say they may have said.
+    pub(crate) is_cut: bool,
     /// Raw SACK edges.
     pub(crate) sack: &'a [(u32, u32)],
 }
@@ -125,6 +127,8 @@ pub(crate) struct Side {
     last_ack: u32,
     last_ack_time: u64,
     last_window: u16,
+    /// The last segment was a SYN, whose window is never scaled (RFC 7323 2.2).
+    last_is_syn: bool,
     last_flags: Flags,
     last_nondup: u64,
     dup_acks: u32,
@@ -137,6 +141,8 @@ pub(crate) struct Side {
     push_bytes: u32,
     sack: Vec<(u32, u32)>,
     unacked: Vec<Unacked>,
+    /// Where the eldest of `unacked` begins and the youngest ends, relative to the base; `None`: to be found out.
+    flight: Option<(u32, u32)>,
     /// Bytes in order for whoever reads the stream.
     pub(crate) order: super::order::Order,
     /// Messages that go on in the next segment.
@@ -269,6 +275,9 @@ impl TcpFlow {
     /// Where relative numbers begin.
     fn bases(&mut self, side: usize, segment: &Segment<'_>) {
         let fwd = &mut self.sides[side];
+        if segment.has(SYN) || fwd.base.is_none() {
+            fwd.flight = None;
+        }
         if fwd.base.is_none() {
             fwd.base = Some(if segment.has(SYN) { segment.seq } else { segment.seq.wrapping_sub(1) });
             fwd.saw_syn = segment.has(SYN);
@@ -292,7 +301,7 @@ impl TcpFlow {
             // was not captured.
             match segment.scale {
                 Some(shift) => self.sides[side].scale = i32::from(shift.min(14)),
-                None if self.sides[side].scale == -1 => {
+                None if self.sides[side].scale == -1 && !segment.is_cut => {
                     self.sides.iter_mut().for_each(|side| side.scale = -2)
                 }
                 None => {}
@@ -377,6 +386,9 @@ fn analyse(fwd: &mut Side, rev: &mut Side, s: &Segment<'_>, first_rtt: Option<u6
     }
     if advanced_past && fwd.unacked.len() < UNACKED_MAX {
         fwd.unacked.push(Unacked { frame: s.number, time: s.time, seq: s.seq, next });
+        let base = fwd.base.unwrap_or(0);
+        let (from, to) = (s.seq.wrapping_sub(base), next.wrapping_sub(base));
+        fwd.flight = fwd.flight.map(|(first, last)| (first.min(from), last.max(to)));
     }
     let is_probe = flags.has(Flags::ZERO_WINDOW_PROBE);
     // A reset that answers a SYN has the number 0 (RFC 9293 3.10.7.1), which is no beginning.
@@ -387,6 +399,7 @@ fn analyse(fwd: &mut Side, rev: &mut Side, s: &Segment<'_>, first_rtt: Option<u6
         (fwd.max_to_ack, fwd.has_max) = (fwd.next_seq, true);
     }
     (fwd.last_window, fwd.last_ack, fwd.last_ack_time) = (s.window, s.ack, s.time);
+    fwd.last_is_syn = s.has(SYN);
     fwd.last_flags = flags;
     fwd.sack.clear();
     fwd.sack.extend_from_slice(s.sack);
@@ -418,7 +431,7 @@ fn look(fwd: &mut Side, rev: &Side, s: &Segment<'_>, flags: &mut Flags, findings
         flags.set(Flags::WINDOW_UPDATE);
     }
     if s.len > 0 && plain && rev.scale != -1 {
-        let shift = rev.scale.max(0);
+        let shift = if rev.last_is_syn { 0 } else { rev.scale.max(0) };
         let edge = rev.last_ack.wrapping_add(u32::from(rev.last_window) << shift);
         if s.seq.wrapping_add(s.len) == edge {
             flags.set(Flags::WINDOW_FULL);
@@ -490,6 +503,14 @@ fn retransmission(
 
 /// Forgets what this segment acknowledges, and measures how long that took.
 fn acknowledge(rev: &mut Side, s: &Segment<'_>, findings: &mut Findings) {
+    if rev.unacked.is_empty() {
+        return;
+    }
+    // Most often it repeats what is known.
+    if rev.flight.is_some_and(|(first, _)| !gt(s.ack, rev.base.unwrap_or(0).wrapping_add(first))) {
+        return;
+    }
+    rev.flight = None;
     // The first is the eldest; Wireshark goes from the youngest and ends with the eldest that fits exactly.
     if let Some(exact) = rev.unacked.iter().find(|one| one.next == s.ack) {
         findings.acks = Some((exact.frame, s.time.wrapping_sub(exact.time)));
@@ -506,9 +527,12 @@ fn in_flight(fwd: &mut Side, rev: &Side, s: &Segment<'_>, findings: &mut Finding
     if s.len == 0 || !fwd.valid_flight || fwd.unacked.is_empty() {
         return;
     }
-    let base = fwd.base.unwrap_or(0);
-    let first = fwd.unacked.iter().map(|one| one.seq.wrapping_sub(base)).min().unwrap_or(0);
-    let last = fwd.unacked.iter().map(|one| one.next.wrapping_sub(base)).max().unwrap_or(0);
+    let (first, last) = *fwd.flight.get_or_insert_with(|| {
+        let base = fwd.base.unwrap_or(0);
+        let first = fwd.unacked.iter().map(|one| one.seq.wrapping_sub(base)).min().unwrap_or(0);
+        let last = fwd.unacked.iter().map(|one| one.next.wrapping_sub(base)).max().unwrap_or(0);
+        (first, last)
+    });
     // What the other side has beyond its acknowledgement is not under way.
     let sacked = rev.sack.iter().fold(0u32, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
     let flight = last.wrapping_sub(first).wrapping_sub(sacked);

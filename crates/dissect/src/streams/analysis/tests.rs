@@ -16,6 +16,7 @@ fn check(rows: &[Row]) {
             window,
             len,
             scale: None,
+            is_cut: false,
             sack: &[],
         };
         let found = flow.segment(side, &segment);
