@@ -15,7 +15,7 @@ pub mod ladder;
 pub mod objects;
 
 use crate::protocols::{frame, ip, ipv6, tcp, udp};
-use crate::tree::{Tree, Value};
+use crate::tree::{Field, Tree, Value};
 use std::net::IpAddr;
 
 /// From whom and to whom a packet goes, innermost.
@@ -25,11 +25,16 @@ pub(crate) struct Ends {
     pub(crate) to: (IpAddr, u16),
 }
 
+/// The fields of the packet itself: what an ICMP error quotes belongs to another.
+pub(crate) fn unquoted(tree: Tree<'_>) -> impl Iterator<Item = &Field> {
+    tree.fields().iter().take_while(|field| !matches!(field.def.name, "icmp" | "icmpv6"))
+}
+
 /// The innermost addresses, and the ports behind them; none in ICMP's quotes.
 pub(crate) fn ends(tree: Tree<'_>) -> Option<Ends> {
     let (mut src, mut dst) = (None, None);
     let mut ports = (0, 0);
-    for field in tree.fields() {
+    for field in unquoted(tree) {
         let def = field.def;
         let address = || match tree.value(field) {
             Value::Address(address) => Some(address),
@@ -43,8 +48,6 @@ pub(crate) fn ends(tree: Tree<'_>) -> Option<Ends> {
             ports.0 = field.value as u16;
         } else if def.is(&tcp::DST_PORT) || def.is(&udp::DST_PORT) {
             ports.1 = field.value as u16;
-        } else if def.name == "icmp" || def.name == "icmpv6" {
-            break; // what follows is quoted
         }
     }
     Some(Ends { from: (src?, ports.0), to: (dst?, ports.1) })

@@ -1,6 +1,7 @@
 //! Which flow is meant: `tcp:3`, `udp:0`, `tls:3`, `dtls:0`, `http2:3,1`, `quic:0,4`, `http3:0,4`.
 
 use crate::protocols::{quic, tcp, udp};
+use crate::summary::unquoted;
 use crate::tree::{Carrier, Tree};
 use std::fmt;
 use std::str::FromStr;
@@ -60,6 +61,6 @@ impl FlowId {
             Carrier::Udp | Carrier::Dtls => &udp::STREAM,
             Carrier::Quic | Carrier::Http3 => &quic::CONNECTION,
         };
-        tree.fields().iter().any(|field| field.def.is(def) && field.value == self.flow)
+        unquoted(tree).any(|field| field.def.is(def) && field.value == self.flow)
     }
 }

@@ -5,26 +5,29 @@
 //! the acknowledgement of what had been sent by then it is the network; with the receiver's window full it is the
 //! receiver; with nothing in flight, or nothing more to send, it is the application; while as much as ever is in flight,
 //! and nothing waits on the way, it is the sender's own window (`window`); otherwise it is the congestion window, which
-//! stands for the network. The time is seen where the capture was made: near the receiver all of it shifts by half a
+//! stands for the network. While a hole is open, or the other side repeats its acknowledgement, it is the network, too, and so
+//! is all the time that ended with something being sent again. The time is seen where the capture was made: near the receiver all of it shifts by half a
 //! round trip, and round trips are not seen at all.
 
 mod limits;
 mod losses;
 mod window;
 
-use super::{Ends, ends, named, time};
+use super::{Ends, ends, named, time, unquoted};
 use crate::protocols::tcp;
 use crate::show::put;
 use crate::streams::analysis::{ACK, FIN, RST, SYN};
 use crate::tree::Tree;
 use limits::{LIMITS, Limit, Limits};
-use losses::Losses;
+use losses::{Late, Losses};
 use std::collections::BTreeMap;
 use std::fmt;
 use window::Window;
 
 /// So many connections are judged; later ones are counted.
 const FLOWS_MAX: usize = 10_000;
+/// An acknowledgement that is repeated so often says that something is missing (RFC 5681 3.2).
+const REPEATED: u32 = 3;
 
 /// A stretch of time in which something held a sender back.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +78,8 @@ struct Side {
     losses: Losses,
     /// Its receive window, scaled, as it said last.
     window: u64,
+    /// What its window's unit is, is known.
+    is_scaled: bool,
     zero_windows: u64,
     in_flight_max: u64,
     rtt: Rtt,
@@ -84,6 +89,10 @@ struct Side {
     full: u32,
     /// Bytes up to here were sent when it last sent something again.
     recovery: Option<u32>,
+    /// How often the other repeated its acknowledgement.
+    repeated: u32,
+    /// Since then it seems to have nothing more to send, and waits for an acknowledgement.
+    waits: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,7 +115,8 @@ impl Rtt {
 impl Insight {
     /// Takes a packet.
     pub fn take(&mut self, tree: Tree<'_>) {
-        let (Some(stream), Some(ends)) = (tree.number(&tcp::STREAM), ends(tree)) else { return };
+        let stream = unquoted(tree).find(|field| field.def.is(&tcp::STREAM)).map(|field| field.value);
+        let (Some(stream), Some(ends)) = (stream, ends(tree)) else { return };
         if self.flows.len() >= FLOWS_MAX && !self.flows.contains_key(&stream) {
             self.beyond += 1;
             return;
@@ -131,6 +141,15 @@ impl Insight {
             // An acknowledgement from before what it acknowledges measures nothing.
             rtt: tree.number(&tcp::ACK_RTT).filter(|rtt| i64::try_from(*rtt).is_ok()),
             longest: tree.number(&tcp::MSS).unwrap_or(0) as u32,
+            // -1: the handshake, which tells the unit, is not there. A SYN's own window has none.
+            is_scaled: flags & SYN != 0 || tree.number(&tcp::WINDOW_SCALE).is_some_and(|by| by as i64 != -1),
+            late: if tree.find(&tcp::OUT_OF_ORDER).is_some() {
+                Some(Late::Overtaken)
+            } else if tree.find(&tcp::RETRANSMISSION).is_some() {
+                Some(Late::Again)
+            } else {
+                None
+            },
         };
         flow.segment(usize::from(ends.from != flow.ends.from), &segment);
     }
@@ -212,6 +231,8 @@ struct Segment {
     rtt: Option<u64>,
     /// The longest segment that may be sent back.
     longest: u32,
+    is_scaled: bool,
+    late: Option<Late>,
 }
 
 fn seconds(nanos: u64) -> f64 {
@@ -226,8 +247,12 @@ impl Flow {
 
     fn segment(&mut self, from: usize, s: &Segment) {
         for side in 0..2 {
-            if let Some(limit) = self.held_by(side) {
-                self.sides[side].held.spend(self.last, s.now, limit);
+            let limit = self.held_by(side);
+            let own = &mut self.sides[side];
+            let is_open = limit == Some(Limit::Application) && own.losses.in_flight() > 0;
+            own.waits = if is_open { own.waits.or(Some(self.last)) } else { None };
+            if let Some(limit) = limit {
+                own.held.spend(self.last, s.now, limit);
             }
         }
         self.last = s.now.max(self.last);
@@ -240,30 +265,12 @@ impl Flow {
         if s.longest > 0 {
             other.full = s.longest;
         }
-        own.window = s.window;
-        own.zero_windows += u64::from(s.window == 0 && s.flags & (SYN | RST) == 0);
-        let counted = s.len + u32::from(s.flags & SYN != 0) + u32::from(s.flags & FIN != 0);
-        if counted > 0 && s.flags & RST == 0 && own.losses.sent(s.now, s.seq, counted) {
-            own.recovery = own.losses.highest();
-            own.own_window.lost();
-        }
-        own.own_window.sent(s.now, s.len, own.losses.in_flight(), own.losses.highest(), own.full_segment());
-        own.in_flight_max = own.in_flight_max.max(own.losses.in_flight());
+        own.sends(s, other.packets > 0 && other.window == 0);
         if s.flags & ACK != 0 {
-            let before = other.losses.in_flight();
-            other.losses.acknowledged(s.ack);
-            if other.losses.in_flight() < before {
-                other.own_window.acknowledged(s.now, s.ack, other.losses.highest());
-            }
-            if other.recovery.is_some_and(|end| s.ack.wrapping_sub(end) as i32 >= 0) {
-                other.recovery = None;
-            }
+            other.is_acknowledged(s, s.window == own.window);
         }
-        // The round trip belongs to the one whose bytes were acknowledged.
-        if let Some(rtt) = s.rtt {
-            other.rtt.add(rtt);
-            other.own_window.round_trip(rtt);
-        }
+        (own.window, own.is_scaled) = (s.window, s.is_scaled);
+        own.zero_windows += u64::from(s.window == 0 && s.flags & (SYN | RST) == 0);
     }
 
     /// What holds a side back. Before it has sent data, and after it has closed, nothing does.
@@ -273,12 +280,15 @@ impl Flow {
             return None;
         }
         let flight = own.losses.in_flight();
-        // Without the handshake the window's unit is not known, and more may be in flight than it seems to allow.
-        let is_window_known = self.handshake[1].is_some() || flight <= other.window;
         let window = &own.own_window;
-        Some(if own.recovery.is_some() {
+        // Where the window's unit is not known, only that it is shut is.
+        let is_shut = other.packets > 0 && other.window == 0;
+        let is_full = other.is_scaled && flight + u64::from(own.full_segment()) > other.window;
+        Some(if is_shut {
+            Limit::Receiver
+        } else if own.recovery.is_some() || own.losses.has_hole() || flight > 0 && own.repeated >= REPEATED {
             Limit::Network
-        } else if is_window_known && flight + u64::from(own.full_segment()) > other.window {
+        } else if is_full {
             Limit::Receiver
         } else if flight == 0 {
             Limit::Application
@@ -359,6 +369,54 @@ impl fmt::Display for Flow {
 }
 
 impl Side {
+    /// It sends a segment; `is_shut`: the other's window is.
+    fn sends(&mut self, s: &Segment, is_shut: bool) {
+        let counted = s.len + u32::from(s.flags & SYN != 0) + u32::from(s.flags & FIN != 0);
+        // A byte into a closed window asks whether it is open again (RFC 9293 3.8.6.1), again and again.
+        let is_probe = is_shut && counted == 1 && self.losses.has_seen(s.seq.wrapping_add(1));
+        if counted > 0 && s.flags & RST == 0 && !is_probe {
+            if self.losses.sent(s.now, s.seq, counted, s.late) {
+                // What looked like having nothing to send was waiting for what had got lost.
+                if let Some(since) = self.waits.take() {
+                    self.held.amend(since, s.now, Limit::Application, Limit::Network);
+                }
+                self.recovery = self.losses.highest();
+                self.own_window.lost();
+            } else {
+                self.waits = None;
+            }
+        }
+        let flight = self.losses.in_flight();
+        self.own_window.sent(s.now, s.len, flight, self.losses.highest(), self.full_segment());
+        self.in_flight_max = self.in_flight_max.max(flight);
+    }
+
+    /// The other side acknowledges; `is_same`: its window is as before.
+    fn is_acknowledged(&mut self, s: &Segment, is_same: bool) {
+        let before = self.losses.in_flight();
+        let is_again = self.losses.is_acknowledged(s.ack);
+        self.repeated = match is_again {
+            true if s.len == 0 && is_same && s.flags & (SYN | FIN | RST) == 0 => self.repeated + 1,
+            true => self.repeated,
+            false => 0,
+        };
+        self.losses.acknowledged(s.now, s.ack);
+        if self.losses.in_flight() < before {
+            self.own_window.acknowledged(s.now, s.ack, self.losses.highest());
+            self.waits = None;
+        }
+        // Of what was sent twice nobody knows which one is acknowledged (RFC 6298 3, Karn's algorithm).
+        let is_certain = self.recovery.is_none();
+        if self.recovery.is_some_and(|end| s.ack.wrapping_sub(end) as i32 >= 0) {
+            self.recovery = None;
+        }
+        // The round trip belongs to the one whose bytes were acknowledged.
+        if let Some(rtt) = s.rtt.filter(|_| is_certain) {
+            self.rtt.add(rtt);
+            self.own_window.round_trip(rtt);
+        }
+    }
+
     /// How long a full segment is: options take a part of it, mostly twelve bytes for timestamps. Several that left as
     /// one are longer.
     fn full_segment(&self) -> u32 {

@@ -132,6 +132,64 @@ fn what_a_sender_waits_for() {
 }
 
 #[test]
+fn time_that_ends_with_something_sent_again_is_the_networks() {
+    // A short answer is lost behind this place and sent again after a second.
+    let told = insight(&[
+        OPENED[0],
+        OPENED[1],
+        OPENED[2],
+        (30 * MS, true, ACK, 100, 500, 1000),
+        (50 * MS, false, ACK, 500, 1100, 0),
+        (60 * MS, true, ACK, 1100, 500, 10),
+        (1060 * MS, true, ACK, 1100, 500, 10),
+        (1080 * MS, false, ACK, 500, 1110, 0),
+    ]);
+    assert!(told.contains("network 99 %"), "{told}");
+    // The round trip is that of the first segment: of the second nobody knows which one was acknowledged.
+    assert!(told.contains("20.000 / 20.000 / 20.000 ms"), "{told}");
+}
+
+#[test]
+fn a_window_whose_unit_is_not_known_holds_nobody_back() {
+    let told = insight(&[
+        (0, true, ACK, 100, 500, 1000),
+        (20 * MS, false, ACK, 500, 1100, 0),
+        (5000 * MS, true, ACK, 1100, 500, 1000),
+        (5020 * MS, false, ACK, 500, 2100, 0),
+    ]);
+    assert!(!told.contains("receiver"), "{told}");
+}
+
+#[test]
+fn one_segment_may_fill_two_holes_and_go_beyond() {
+    let told = insight(&[
+        OPENED[0],
+        OPENED[1],
+        OPENED[2],
+        (30 * MS, true, ACK, 100, 500, 10),
+        (31 * MS, true, ACK, 120, 500, 10),
+        (32 * MS, true, ACK, 140, 500, 10),
+        (90 * MS, true, ACK, 110, 500, 60),
+        (110 * MS, false, ACK, 500, 170, 0),
+    ]);
+    assert!(told.contains("1 segments were lost before they came here"), "{told}");
+    assert!(!told.contains("not captured"), "{told}");
+}
+
+#[test]
+fn an_acknowledgement_captured_before_its_data_is_no_loss() {
+    let told = insight(&[
+        OPENED[0],
+        OPENED[1],
+        OPENED[2],
+        (30 * MS, false, ACK, 500, 1100, 0),
+        (30 * MS + 10_000, true, ACK, 100, 500, 1000),
+        (60 * MS, true, ACK, 1100, 500, 10),
+    ]);
+    assert!(!told.contains("not captured") && !told.contains("sent again"), "{told}");
+}
+
+#[test]
 fn intervals_grow_with_the_capture_and_nothing_is_lost() {
     let sent: Vec<Sent> = (0..500).map(|n| (n * n * MS, true, ACK, 100, 500, 0)).collect();
     let mut io = Io::default();

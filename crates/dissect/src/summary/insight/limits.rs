@@ -75,6 +75,20 @@ impl Limits {
         }
     }
 
+    /// The time from one moment to another was taken for something else; all of it was spent.
+    pub(super) fn amend(&mut self, from: u64, to: u64, was: Limit, is: Limit) {
+        let mut from = from;
+        while from < to {
+            let place = (from / self.interval) as usize;
+            let ends = to.min((place as u64 + 1).saturating_mul(self.interval));
+            let Some(spent) = self.spent.get_mut(place) else { return };
+            let moved = spent[was as usize].min(ends - from);
+            spent[was as usize] -= moved;
+            spent[is as usize] += moved;
+            from = ends;
+        }
+    }
+
     /// Several intervals become one.
     fn widen(&mut self) {
         let wider = wider(self.interval);

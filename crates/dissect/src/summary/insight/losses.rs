@@ -4,8 +4,17 @@ use std::fmt;
 
 /// So many holes are remembered.
 const HOLES_MAX: usize = 256;
-/// What fills a hole so soon was overtaken, not sent again.
+/// What fills a hole so soon was overtaken, not sent again, if nothing else tells.
 const OVERTAKEN: u64 = 3_000_000;
+/// An acknowledgement and what it acknowledges that are captured the wrong way round are so close to each other.
+const SWAPPED: u64 = 3_000_000;
+
+/// Why a segment comes late, by the rules of the analysis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Late {
+    Overtaken,
+    Again,
+}
 
 /// The bytes of one direction.
 #[derive(Debug, Default)]
@@ -15,6 +24,8 @@ pub(super) struct Losses {
     acked: Option<u32>,
     /// Bytes that were jumped over: from, to, when.
     holes: Vec<(u32, u32, u64)>,
+    /// Bytes that were acknowledged before they were seen, if they ever are: from, to, when.
+    unseen: Vec<(u32, u32, u64)>,
     /// Segments that were seen twice or more: lost behind the place of the capture, or its acknowledgement was.
     pub(super) sent_again: u64,
     /// Of those, sent again although they had been acknowledged.
@@ -45,8 +56,23 @@ impl Losses {
         }
     }
 
+    /// Something is missing that is not acknowledged.
+    pub(super) fn has_hole(&self) -> bool {
+        !self.holes.is_empty()
+    }
+
+    /// Bytes up to `end` were seen before.
+    pub(super) fn has_seen(&self, end: u32) -> bool {
+        self.next.is_some_and(|next| !before(next, end))
+    }
+
+    /// The other side has acknowledged as much before, and waits for what comes then.
+    pub(super) fn is_acknowledged(&self, ack: u32) -> bool {
+        self.acked == Some(ack) && self.in_flight() > 0
+    }
+
     /// A segment was sent; `true` if not for the first time.
-    pub(super) fn sent(&mut self, now: u64, seq: u32, len: u32) -> bool {
+    pub(super) fn sent(&mut self, now: u64, seq: u32, len: u32, late: Option<Late>) -> bool {
         let end = seq.wrapping_add(len);
         let next = *self.next.get_or_insert(seq);
         self.acked.get_or_insert(seq);
@@ -57,21 +83,24 @@ impl Losses {
             self.next = Some(end);
             return false;
         }
-        if let Some(place) =
-            self.holes.iter().position(|(from, to, _)| before(seq, *to) && before(*from, end))
-        {
-            let (from, to, since) = self.holes.swap_remove(place);
-            for (from, to) in [(from, seq), (end, to)] {
-                if before(from, to) && self.holes.len() < HOLES_MAX {
-                    self.holes.push((from, to, since));
-                }
-            }
-            if now.saturating_sub(since) < OVERTAKEN {
+        if before(next, end) {
+            self.next = Some(end);
+        }
+        if let Some((_, since)) = cut(&mut self.holes, seq, end) {
+            let is_soon = now.saturating_sub(since) < OVERTAKEN;
+            if late.map_or(is_soon, |late| late == Late::Overtaken) {
                 self.overtaken += 1;
                 return false;
             }
             self.before_capture += 1;
             return true;
+        }
+        if let Some((bytes, since)) = cut(&mut self.unseen, seq, end)
+            && now.saturating_sub(since) < SWAPPED
+        {
+            // Its acknowledgement was captured before it: nothing is missing.
+            self.not_captured = self.not_captured.saturating_sub(bytes);
+            return false;
         }
         // One byte before the window is a question whether the other still lives (RFC 9293 3.8.4).
         if len <= 1 && self.in_flight() == 0 {
@@ -79,32 +108,59 @@ impl Losses {
         }
         self.sent_again += 1;
         self.spurious += u64::from(self.acked.is_some_and(|acked| !before(acked, end)));
-        if before(next, end) {
-            self.next = Some(end);
-        }
         true
     }
 
     /// The other side has everything up to here.
-    pub(super) fn acknowledged(&mut self, ack: u32) {
+    pub(super) fn acknowledged(&mut self, now: u64, ack: u32) {
         let Some(acked) = self.acked.filter(|acked| before(*acked, ack)) else { return };
-        let mut missed = 0;
-        self.holes.retain_mut(|(from, to, _)| {
+        let Losses { holes, unseen, not_captured, .. } = self;
+        let mut miss = |from: u32, to: u32| {
+            *not_captured += u64::from(to.wrapping_sub(from));
+            if unseen.len() >= HOLES_MAX {
+                unseen.remove(0);
+            }
+            unseen.push((from, to, now));
+        };
+        holes.retain_mut(|(from, to, _)| {
             let end = if before(ack, *to) { ack } else { *to };
             if before(*from, end) {
-                missed += u64::from(end.wrapping_sub(*from));
+                miss(*from, end);
                 *from = end;
             }
             before(*from, *to)
         });
         // More may be acknowledged than was ever seen.
         if let Some(next) = self.next.filter(|next| before(*next, ack)) {
-            missed += u64::from(ack.wrapping_sub(next));
+            miss(next, ack);
             self.next = Some(ack);
         }
-        self.not_captured += missed;
         self.acked = Some(if before(acked, ack) { ack } else { acked });
     }
+}
+
+/// Takes the bytes from `seq` to `end` out of stretches. Gives how many were in them, and since when the first was there;
+/// `None`: none.
+fn cut(stretches: &mut Vec<(u32, u32, u64)>, seq: u32, end: u32) -> Option<(u64, u64)> {
+    let mut found: Option<(u64, u64)> = None;
+    let mut place = 0;
+    while let Some(&(from, to, since)) = stretches.get(place) {
+        if !(before(seq, to) && before(from, end)) {
+            place += 1;
+            continue;
+        }
+        stretches.swap_remove(place);
+        let (left, right) =
+            (if before(seq, from) { from } else { seq }, if before(to, end) { to } else { end });
+        let bytes = u64::from(right.wrapping_sub(left));
+        found = Some(found.map_or((bytes, since), |(sum, eldest)| (sum + bytes, eldest.min(since))));
+        for (from, to) in [(from, seq), (end, to)] {
+            if before(from, to) && stretches.len() < HOLES_MAX {
+                stretches.push((from, to, since));
+            }
+        }
+    }
+    found
 }
 
 impl fmt::Display for Losses {
