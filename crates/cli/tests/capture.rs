@@ -417,6 +417,54 @@ fn rights_are_given_up_and_processes_are_told() {
 }
 
 #[test]
+fn a_file_is_written_with_the_rights_of_whom_the_capture_becomes() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+    let test = "a_file_is_written_with_the_rights_of_whom_the_capture_becomes";
+    let root = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295"));
+    if !thru_peers::is_root() || !root {
+        return thru_peers::not_run(test, "it takes root to become somebody else");
+    }
+    const USER: u32 = 1000;
+    let namespace = NetworkNamespace::new().expect("root may make networks");
+    let folder = Folder::new(test);
+    let (ours, theirs) = (folder.0.join("ours"), folder.0.join("theirs"));
+    for (path, user) in [(&ours, 0), (&theirs, USER)] {
+        fs::create_dir(path).expect("a folder");
+        chown(path, Some(user), Some(user)).expect("root may");
+    }
+    let secret = ours.join("secret.pcap");
+    fs::write(&secret, "words").expect("a file");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("ours");
+    let link = theirs.join("link.pcap");
+    symlink(&secret, &link).expect("a link");
+    let capture = |path: &Path, options: &[&str]| {
+        let mut command = Command::new(program());
+        command.args(["capture", "-i", "lo", "--for", "1ms", "-w"]).arg(path).args(options);
+        command.env_remove("SUDO_UID");
+        let output = namespace.within(|| command.output()).expect("entered").expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // A link in a folder of somebody else, and a file of root's while somebody else is to write.
+    for (path, options) in [(&link, &[][..]), (&secret, &["-Z", "1000"])] {
+        let (code, told) = capture(path, options);
+        assert!(code == Some(3) && told.contains("cannot write"), "{told}");
+        assert!(told.contains("files are written without root's rights"), "{told}");
+        assert_eq!(fs::read(&secret).expect("there"), b"words");
+        assert_eq!(fs::metadata(&secret).expect("there").uid(), 0);
+    }
+    // What he has made he may empty; a new file is his; what root makes where he may not stays root's.
+    let old = theirs.join("old.pcap");
+    fs::write(&old, "words").expect("a file");
+    chown(&old, Some(USER), Some(USER)).expect("root may");
+    for (path, owner) in [(old, USER), (theirs.join("new.pcap"), USER), (ours.join("new.pcap"), 0)] {
+        let (code, told) = capture(&path, &["-Z", "1000"]);
+        assert_eq!(code, Some(0), "{told}");
+        assert_eq!(fs::metadata(&path).expect("written").uid(), owner, "{}", path.display());
+        assert!(numbers(&path, 42).is_empty());
+    }
+}
+
+#[test]
 fn the_same_output_as_of_files() {
     let test = "the_same_output_as_of_files";
     let Some(namespace) = namespace(test) else { return };

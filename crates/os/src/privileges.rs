@@ -45,9 +45,9 @@ pub fn give_up(identity: Option<Identity>, keep: Keep) -> io::Result<()> {
         );
     }
     if let Some(Identity { user, group }) = identity {
-        // SAFETY: the list of groups has the one entry that is told.
+        set_groups(&[group])?;
+        // SAFETY: numbers only.
         unsafe {
-            check(libc::setgroups(1, &raw const group))?;
             check(libc::setresgid(group, group, group))?;
             check(libc::setresuid(user, user, user))?;
         }
@@ -64,6 +64,54 @@ pub fn give_up(identity: Option<Identity>, keep: Keep) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr()) } as libc::c_int)?;
     // SAFETY: numbers only.
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, on, none, none, none) }).map(drop)
+}
+
+/// Runs `work` with the rights to files that `identity` has, and no more: owner, group and the bypassing of both. For
+/// this thread, and only while no other runs: the list of groups is of the whole process.
+///
+/// # Errors
+/// The kernel lets us be nobody else; then `work` has not run. Or we are no longer who we were; then nothing should go on.
+pub fn acting_as<T>(identity: Identity, work: impl FnOnce() -> T) -> io::Result<T> {
+    let groups = groups()?;
+    set_groups(&[identity.group])?;
+    // SAFETY: numbers only. Neither call tells of an error; what they give is who one was.
+    let before = unsafe {
+        let group = libc::setfsgid(identity.group) as u32;
+        Identity { user: libc::setfsuid(identity.user) as u32, group }
+    };
+    let done = (files_identity() == identity).then(work);
+    // SAFETY: numbers only.
+    unsafe {
+        libc::setfsuid(before.user);
+        libc::setfsgid(before.group);
+    }
+    set_groups(&groups)?;
+    if files_identity() != before {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    done.ok_or_else(|| io::ErrorKind::PermissionDenied.into())
+}
+
+/// Whose rights to files this thread has.
+fn files_identity() -> Identity {
+    // SAFETY: numbers only; there is no user -1, so that nothing changes.
+    unsafe { Identity { user: libc::setfsuid(u32::MAX) as u32, group: libc::setfsgid(u32::MAX) as u32 } }
+}
+
+/// The groups this process has besides its own.
+fn groups() -> io::Result<Vec<libc::gid_t>> {
+    // SAFETY: without room, only their number is told.
+    let count = check(unsafe { libc::getgroups(0, std::ptr::null_mut()) })?;
+    let mut groups = vec![0; count as usize];
+    // SAFETY: there is room for as many as are told.
+    let count = check(unsafe { libc::getgroups(count, groups.as_mut_ptr()) })?;
+    groups.truncate(count as usize);
+    Ok(groups)
+}
+
+fn set_groups(groups: &[libc::gid_t]) -> io::Result<()> {
+    // SAFETY: pointer and length describe `groups`.
+    check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) }).map(drop)
 }
 
 /// A user by name or number.

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::fchown;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -12,7 +11,7 @@ use thru_dissect::file::{About, NewInterface, Record, Writer};
 use thru_dissect::show::compact_date;
 use thru_os::capture::Counters;
 use thru_os::clock;
-use thru_os::privileges::Identity;
+use thru_os::privileges::{self, Identity};
 
 use crate::args::captures::CaptureArgs;
 use crate::failure::Failure;
@@ -63,7 +62,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Opens the first file, and gives it to whom we will be.
+    /// Opens the first file as whom we will be.
     pub(super) fn open(
         path: &Path,
         args: &CaptureArgs,
@@ -115,12 +114,7 @@ impl Files {
         let (inner, pcapng): (Box<dyn Write>, bool) = if self.path == Path::new("-") {
             (Box::new(BufWriter::new(io::stdout())), true)
         } else {
-            let file = File::create(&path).map_err(|error| cannot(&path, &error))?;
-            let is_ours = file.metadata().is_ok_and(|about| about.is_file());
-            if let Some(Identity { user, group }) = identity.filter(|_| is_ours) {
-                // In a namespace of users there may be nobody to give it to.
-                let _ = fchown(&file, Some(user), Some(group));
-            }
+            let file = create(&path, identity).map_err(|error| cannot(&path, &error))?;
             let pcapng = path.extension().is_some_and(|extension| extension == "pcapng");
             (Box::new(BufWriter::with_capacity(1 << 18, file)), pcapng)
         };
@@ -197,6 +191,20 @@ impl Files {
             Err(error) if !self.is_closed => Err(cannot(self.made.back().unwrap_or(&self.path), &error)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Makes a file or empties it, with the rights of whom we will be: the name may lead to what is not his. Where he may not
+/// make one, as in root's own folder, we do; that file stays ours, and none that was there before is touched.
+fn create(path: &Path, identity: Option<Identity>) -> io::Result<File> {
+    let Some(identity) = identity else { return File::create(path) };
+    match privileges::acting_as(identity, || File::create(path)) {
+        Ok(Err(denied)) if denied.kind() == io::ErrorKind::PermissionDenied => {
+            File::create_new(path).map_err(|_| denied)
+        }
+        Ok(file) => file,
+        // In a namespace of users there may be nobody else to be: we will stay who we are.
+        Err(_) => File::create(path),
     }
 }
 
