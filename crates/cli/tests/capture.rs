@@ -176,6 +176,47 @@ fn the_last_block_is_taken_while_more_comes() {
 }
 
 #[test]
+fn what_comes_while_packets_are_taken_waits_for_the_next_round() {
+    const BLOCKS: usize = 2;
+    const BLOCK: usize = 256 << 10;
+    const SIZE: usize = 60_000;
+    let test = "what_comes_while_packets_are_taken_waits_for_the_next_round";
+    let Some(namespace) = namespace(test) else { return };
+    let done = namespace.within(|| {
+        let config = CaptureConfig {
+            interface: Some("lo".to_owned()),
+            snap_length: 262_144,
+            promiscuous: false,
+            buffer: BLOCKS * BLOCK,
+            latency: 1,
+        };
+        let mut capture = listening(&config, None);
+        let (from, to) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+        let to = to.local_addr()?;
+        // For each packet that is taken come as many as fill the ring, until it is known whether there is an end.
+        let mut left = 100;
+        let mut round = |capture: &mut Capture| {
+            capture.each(|_| {
+                left -= i32::from(left > 0);
+                (0..if left > 0 { BLOCKS * BLOCK / SIZE } else { 0 })
+                    .all(|_| from.send_to(&[7; SIZE], to).is_ok())
+            })
+        };
+        from.send_to(&[7; SIZE], to)?;
+        for _ in 0..2 {
+            let mut taken = 0;
+            while taken == 0 {
+                capture.wait(&[], -1)?;
+                taken = round(&mut capture);
+            }
+            assert!(taken <= BLOCKS * (BLOCK / SIZE), "{taken} packets are more than a ring has");
+        }
+        std::io::Result::Ok(())
+    });
+    done.expect("entered").expect("loopback takes all");
+}
+
+#[test]
 fn what_came_before_the_interface_went_down_is_kept() {
     use thru_os::netlink;
     let test = "what_came_before_the_interface_went_down_is_kept";

@@ -172,10 +172,12 @@ impl Capture {
         Ok(fds[1..].iter().enumerate().map(bit).sum())
     }
 
-    /// Hands on the packets of every block that the kernel has finished, until `take` gives `false`. Gives how many.
+    /// Hands on the packets of every block that the kernel has finished, until `take` gives `false`. Gives how many. Each
+    /// block is taken once at most: where packets come as fast as they are taken, this ends all the same.
     pub fn each(&mut self, mut take: impl FnMut(Captured<'_>) -> bool) -> usize {
         let mut count = 0;
-        while let Some(block) = self.ring.next() {
+        for _ in 0..self.ring.blocks() {
+            let Some(block) = self.ring.next() else { break };
             let more = hand_on(&block, self.framing, self.loopback, &mut self.scratch, &mut |packet| {
                 count += 1;
                 take(packet)

@@ -55,6 +55,11 @@ impl Ring {
         Ok(Ring { memory: socket.map(blocks * BLOCK)?, blocks, next: 0 })
     }
 
+    /// How many blocks it has.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks
+    }
+
     fn status(&self) -> &AtomicU32 {
         // SAFETY: the block lies in the mapping and is aligned; its status stands behind version and offset. The
         // kernel writes it too, hence atomic.
