@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use thru_dissect::file::{Interface, Item, Reader, SECRETS_TLS_KEY_LOG};
 use thru_dissect::filter::Filter;
+use thru_dissect::summary::follow::Follow;
 use thru_dissect::{Arena, Dissector, Meta, Options, Tree};
 
 /// Opens the capture anew, from its first byte.
@@ -94,6 +95,11 @@ impl Pass {
     /// How many bytes of the capture were read.
     pub(crate) fn bytes_read(&self) -> u64 {
         self.read.get()
+    }
+
+    /// When the last packet was read: appends what waits of a stream behind gaps.
+    pub(crate) fn rest(&mut self, follow: &mut Follow, text: &mut Vec<u8>) {
+        follow.rest(text, &mut self.dissector, &mut self.arena);
     }
 
     /// Takes the next packet, dissects it and hands it to `see`; `false`: there is none.

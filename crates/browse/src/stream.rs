@@ -68,6 +68,10 @@ impl Stream {
                 follow.take(text, tree);
                 turns.extend_from_slice(follow.turns());
             });
+            if !more {
+                pass.rest(follow, text);
+                turns.extend_from_slice(follow.turns());
+            }
             if text.len() > TEXT_MAX {
                 text.truncate(TEXT_MAX);
                 self.is_cut = true;

@@ -287,6 +287,15 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The same for TCP's, before which so many are missing. `is_back`: the packet goes the other way.
+    pub(crate) fn piece_behind(&mut self, missing: u64, side: usize, data: Data<'_>, is_back: bool) {
+        if self.arena.pieces.len() < PIECES_MAX {
+            let mut piece = Piece::new(Carrier::Tcp, self.flow, 0, side, data, false);
+            (piece.missing, piece.is_back) = (missing, is_back);
+            self.arena.pieces.push(piece);
+        }
+    }
+
     /// Dissects bytes that are not the frame's: `read` sees them as a source of their own.
     pub(crate) fn with_source(
         &mut self,

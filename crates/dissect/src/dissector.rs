@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::file::{Interface, Record, SECRETS_TLS_KEY_LOG};
-use crate::protocols::{frame, link};
+use crate::protocols::{frame, link, tcp};
 use crate::schema::SchemaError;
 use crate::state::{Options, State};
 use crate::tree::{Arena, Tree};
@@ -84,5 +84,14 @@ impl Dissector {
         link::dissect(&mut cx, meta.link, data);
         frame::finish(&mut cx);
         Tree { arena, frame: bytes }
+    }
+
+    /// When the last packet was dissected: what of a TCP stream still waits behind gaps that nobody closed. The tree has
+    /// pieces and no fields.
+    pub fn rest<'a>(&mut self, stream: u64, arena: &'a mut Arena) -> Tree<'a> {
+        arena.clear();
+        let mut cx = Context::new(arena, &mut self.state, 0, 0);
+        tcp::rest(&mut cx, stream);
+        Tree { arena, frame: &[] }
     }
 }

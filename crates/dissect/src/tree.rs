@@ -89,6 +89,10 @@ pub struct Piece {
     pub side: u8,
     /// The side has said that nothing follows.
     pub ends: bool,
+    /// So many bytes before them are not in the capture.
+    pub missing: u64,
+    /// They were sent the other way than the packet: it tells that nothing will come that is missing before them.
+    pub is_back: bool,
     source: u8,
     start: u32,
     len: u32,
@@ -121,7 +125,8 @@ impl Piece {
         ends: bool,
     ) -> Piece {
         let (source, start, len) = (data.source, data.at, data.len() as u32);
-        Piece { carrier, flow, stream, side: side as u8, ends, source, start, len }
+        let side = side as u8;
+        Piece { carrier, flow, stream, side, ends, missing: 0, is_back: false, source, start, len }
     }
 }
 

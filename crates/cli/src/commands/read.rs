@@ -239,7 +239,10 @@ impl<'a> Job<'a> {
     /// Ends what is told of all packets together.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
         let told = match self.summary.take() {
-            Some(summary) => summary.finish(&mut self.out, self.args),
+            Some(mut summary) => {
+                summary.rest(&mut self.out, &mut self.dissector, &mut self.arena);
+                summary.finish(&mut self.out, self.args)
+            }
             None => Ok(()),
         };
         self.flush();

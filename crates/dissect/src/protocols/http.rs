@@ -3,12 +3,13 @@
 //!
 //! - `line`: where lines end, and what a first line begins. `length`: where a message ends.
 //! - `message`: headers. `uri`: what an address is made of. `content`: bodies.
-//! - `turns`: which response belongs to which request.
+//! - `turns`: which response belongs to which request. `torn`: where to read on behind missing bytes.
 
 mod content;
 mod length;
 mod line;
 mod message;
+mod torn;
 mod turns;
 mod uri;
 
@@ -179,6 +180,8 @@ pub(crate) struct Session {
     is_http2: bool,
     inner: App,
     turns: Turns,
+    /// For each side, what is known of its missing bytes.
+    torn: [torn::Torn; 2],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,8 +197,14 @@ pub(crate) fn stream(cx: &mut Context<'_>, session: &mut Session, side: usize, b
     if let Some(port) = session.connected {
         return through(cx, session, side, bytes, port);
     }
-    let mut used = 0;
+    let mut used = session.torn_length(cx, side, bytes.bytes);
     let mut is_first = true;
+    if used > 0 {
+        show(cx, &mut is_first, bytes.first(used), |cx, c| {
+            super::data::show(cx, c.data);
+            c.skip(c.left())
+        });
+    }
     while used < bytes.len() {
         let rest = bytes.from(used);
         if !session.is_http2 && is_first && super::http2::looks_like(rest.bytes) {

@@ -35,9 +35,10 @@ impl App {
             App::Tls(session) => session.lose(side),
             App::Http2(connection) => connection.lose(side),
             App::Spoken(_, talk) => talk.inner.lose(side),
+            App::Http(session) => session.lose(side),
             App::WebSocket(session) => session.lose(side),
             App::Dns(torn) => torn[side] = true,
-            App::Unknown | App::Opaque | App::Http(_) | App::File => {}
+            App::Unknown | App::Opaque | App::File => {}
         }
     }
 }

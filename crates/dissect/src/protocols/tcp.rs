@@ -148,6 +148,15 @@ pub(crate) fn dissect(cx: &mut Context<'_>, segment: Data<'_>) {
     cx.layer(&TCP, segment, body);
 }
 
+/// What waits behind gaps of a stream when its last packet has been read, for who follows it.
+pub(crate) fn rest(cx: &mut Context<'_>, stream: u64) {
+    let Some((a, b)) = cx.state.tcp.ends(|flow| flow.index == stream) else { return };
+    ((cx.src, cx.src_port), (cx.dst, cx.dst_port), cx.flow) = (a, b, stream);
+    for side in 0..2 {
+        payload::release(cx, side, None, false);
+    }
+}
+
 /// What the options said that the analysis needs.
 #[derive(Default)]
 struct Said {
@@ -192,8 +201,12 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let ends = ((cx.src, src), (cx.dst, dst));
     let side = usize::from(ends.0 > ends.1);
     let reused = cx.state.tcp.flow(ends.0, ends.1).is_reused_by(side, seq, flags);
+    if reused && cx.state.options.reassemble_out_of_order {
+        payload::give_up(cx, side);
+    }
     let flow = if reused { cx.state.tcp.renew(ends.0, ends.1) } else { cx.state.tcp.flow(ends.0, ends.1) };
     let mut found = flow.segment(side, &packet);
+    let waits = flow.sides[side].order.has_unread() || flow.sides[1 - side].order.waits_behind_gap();
     if reused {
         found.flags.0 |= Flags::REUSED_PORTS;
         // Wireshark tells of this SYN at once, of others from the next segment on.
@@ -231,6 +244,9 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     cx.conclude(&TIME_DELTA, found.since_previous);
     conclusions(cx, &found);
     let place = Place { side, seq, relative: found.relative_seq, len, flags, found: found.flags };
+    if waits && cx.state.options.reassemble_out_of_order {
+        payload::catch_up(cx, place, (flags & analysis::ACK != 0).then_some(ack));
+    }
     if flags & FIN != 0 && payload::finish(cx, place, payload) {
         return Ok(());
     }

@@ -14,8 +14,22 @@ pub(crate) struct Order {
     early: Vec<(u32, Vec<u8>)>,
     /// A gap was given up: what follows may begin anywhere in a message.
     pub(crate) broken: bool,
-    /// Another was, behind what was handed on last.
-    is_torn: bool,
+    /// So many bytes were given up before what is handed on next.
+    pub(crate) missing: u64,
+    /// More were, behind what was handed on last.
+    torn: u64,
+    /// What was released ([`Order::release`]) and nobody has read.
+    unread: Vec<Run>,
+}
+
+/// Bytes that were released from behind a gap.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// The sequence number of the first.
+    pub(crate) seq: u32,
+    pub(crate) bytes: Vec<u8>,
+    /// So many are missing before them.
+    pub(crate) missing: u64,
 }
 
 /// What a segment brings.
@@ -38,7 +52,7 @@ impl Order {
 
     /// Takes a segment's payload. `acked` is what the other side has acknowledged: it has what lies before.
     pub(crate) fn take<'a>(&mut self, seq: u32, bytes: &'a [u8], acked: Option<u32>) -> Brings<'a> {
-        self.broken |= std::mem::take(&mut self.is_torn);
+        self.go_on_torn();
         let next = *self.next.get_or_insert(seq);
         let next = self.beyond_gap(next, seq, acked);
         let ahead = seq.wrapping_sub(next) as i32;
@@ -79,9 +93,67 @@ impl Order {
             && seq.wrapping_sub(next) as i32 <= 0
             && end.wrapping_sub(next) as i32 > 0
         {
-            self.next = Some(end);
-            self.broken = true;
+            self.give_up_to(next, end);
         }
+    }
+
+    /// Goes on at `first`; what lies between `next` and it is missing.
+    fn give_up_to(&mut self, next: u32, first: u32) {
+        self.broken = true;
+        self.missing += u64::from(first.wrapping_sub(next));
+        self.next = Some(first);
+    }
+
+    /// What was given up behind what was handed on last lies before what comes now.
+    fn go_on_torn(&mut self) {
+        let torn = std::mem::take(&mut self.torn);
+        self.broken |= torn > 0;
+        self.missing += torn;
+    }
+
+    /// Whether segments wait behind a gap.
+    pub(crate) fn waits_behind_gap(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// Whether something was released that nobody has read.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
+    /// Gives what waits behind gaps whose bytes the other side has acknowledged: they came, but were not captured. Without
+    /// `acked` all that waits: nothing will come any more. Who reads the stream gets it with [`Order::unread`] once more.
+    pub(crate) fn release(&mut self, acked: Option<u32>) -> &[Run] {
+        let before = self.unread.len();
+        self.go_on_torn();
+        while let Some(next) = self.next
+            && let Some(place) = self.first(next)
+        {
+            let first = self.early[place].0;
+            let distance = |seq: u32| seq.wrapping_sub(next) as i32;
+            if acked.is_some_and(|acked| distance(acked) < distance(first)) {
+                break;
+            }
+            let seq = if distance(first) > 0 { first } else { next };
+            if seq != next {
+                self.give_up_to(next, seq);
+            }
+            let mut bytes = Vec::new();
+            self.join(&mut bytes);
+            if !bytes.is_empty() {
+                let missing = std::mem::take(&mut self.missing);
+                self.unread.push(Run { seq, bytes, missing });
+            }
+        }
+        &self.unread[before..]
+    }
+
+    /// Takes what was released, in order. Before each of them something is missing.
+    pub(crate) fn unread(&mut self) -> Vec<Run> {
+        if !self.unread.is_empty() {
+            self.broken = false;
+        }
+        std::mem::take(&mut self.unread)
     }
 
     /// Where to go on: behind a gap whose bytes the other side has. They came, but were not captured.
@@ -92,8 +164,7 @@ impl Order {
         if distance(first) <= 0 || acked.is_none_or(|acked| distance(acked) < distance(first)) {
             return next;
         }
-        self.broken = true;
-        self.next = Some(first);
+        self.give_up_to(next, first);
         first
     }
 
@@ -115,8 +186,7 @@ impl Order {
         let Some(first) = first.filter(|first| is_ahead(first) && self.waits() > EARLY_MAX) else {
             return next;
         };
-        self.broken = true;
-        self.next = Some(first);
+        self.give_up_to(next, first);
         first
     }
 
@@ -128,7 +198,7 @@ impl Order {
             let end = seq.wrapping_add(bytes.len() as u32);
             if end.wrapping_sub(next) as i32 > 0 {
                 self.next = Some(end);
-                self.is_torn = true;
+                self.torn += u64::from(end.wrapping_sub(next));
             }
         }
     }
@@ -220,6 +290,30 @@ mod tests {
             assert!(order.waits() <= EARLY_MAX);
         }
         assert!(end > 40_000_000, "{end}");
+    }
+
+    #[test]
+    fn what_waits_is_released_where_the_other_side_has_what_lies_before() {
+        let mut order = Order::default();
+        let start = 0_u32.wrapping_sub(1500);
+        let at = |place: u32| start.wrapping_add(place);
+        order.begin(start);
+        take(&mut order, start, 1000);
+        for place in [2000, 3000, 5000] {
+            assert_eq!(take(&mut order, at(place), 1000), None);
+        }
+        assert_eq!(order.release(Some(at(1500))), [], "what is missing is on its way");
+        let run =
+            |place: u32, len: usize, missing| Run { seq: at(place), bytes: sent(at(place), len), missing };
+        assert_eq!(order.release(Some(at(4000))), [run(2000, 2000, 1000)]);
+        assert!(order.waits_behind_gap() && order.has_unread());
+        assert_eq!(order.release(None), [run(5000, 1000, 1000)]);
+        assert_eq!(order.unread(), [run(2000, 2000, 1000), run(5000, 1000, 1000)]);
+        assert!(!order.waits_behind_gap() && !order.has_unread() && !order.broken);
+        // It goes on there, and what comes late is nobody's.
+        assert_eq!(take(&mut order, at(1000), 1000), None);
+        assert_eq!(take(&mut order, at(6000), 1000), Some((at(6000), sent(at(6000), 1000), false)));
+        assert_eq!(order.missing, 0);
     }
 
     proptest! {

@@ -223,6 +223,12 @@ impl Pdus {
         self.known.iter_mut().filter(old).map(|pdu| pdu.parts.end()).count() > 0
     }
 
+    /// How many bytes from `seq` on belong to a message that says how long it is, or that it ends with the stream.
+    pub(crate) fn known_rest(&mut self, seq: u32) -> u32 {
+        let known = self.find(seq).filter(|pdu| pdu.covers(seq) && !pdu.entire && !pdu.parts.is_done);
+        known.map_or(0, |pdu| pdu.next.wrapping_sub(seq))
+    }
+
     /// Forgets everything: another stream begins.
     pub(crate) fn clear(&mut self) {
         *self = Pdus::default();

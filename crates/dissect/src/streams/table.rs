@@ -161,6 +161,13 @@ impl<F: NewFlow> Flows<F> {
         self.known.values_mut().chain(last).map(|flow| &mut **flow)
     }
 
+    /// The ends of the flow that is meant, the lesser first.
+    pub(crate) fn ends(&self, is_meant: impl Fn(&F) -> bool) -> Option<(End, End)> {
+        let last = self.last.as_ref().map(|(ends, flow)| (ends, flow));
+        let known = self.known.young.iter().chain(&self.known.old);
+        known.chain(last).find(|(_, flow)| is_meant(flow)).map(|(ends, _)| *ends)
+    }
+
     /// Leaves out a number.
     pub(crate) fn skip_number(&mut self) {
         self.count += 1;

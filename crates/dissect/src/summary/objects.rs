@@ -4,7 +4,7 @@ use super::ends;
 use crate::field::FieldDef;
 use crate::protocols::{http, http2, http3, quic, tcp};
 use crate::streams::analysis::RST;
-use crate::tree::{Carrier, Field, Tree, Value};
+use crate::tree::{Carrier, Field, Piece, Tree, Value};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -19,6 +19,7 @@ pub enum Part<'a> {
     /// It is whole.
     End(u64, Object),
     /// Its end will not come: its stream or connection was reset, or it has waited for longest and there were too many.
+    /// Of an answer in HTTP/1 that is torn by a gap of the capture nothing was told before.
     Lost(u64),
 }
 
@@ -64,6 +65,10 @@ struct Open {
     is_told: bool,
     /// HTTP/1: what was asked and not answered.
     asked: Vec<(String, String)>,
+    /// HTTP/1: the next question did not wait for an answer.
+    is_ahead: bool,
+    /// HTTP/1: so many times bytes were missing since the last answer.
+    torn: usize,
 }
 
 impl Objects {
@@ -134,6 +139,13 @@ impl Objects {
 
     fn http1<'a>(&mut self, tree: Tree<'a>, tell: &mut dyn FnMut(Part<'a>)) {
         let Some(flow) = tree.number(&tcp::STREAM) else { return };
+        let is_torn = |piece: &&Piece| piece.missing > 0 && piece.flow == flow;
+        let torn = tree.pieces().iter().filter(is_torn).count();
+        if torn > 0
+            && let Some(open) = self.open.get_mut(&(Carrier::Tcp, flow, 0))
+        {
+            open.torn += torn;
+        }
         let fields = tree.fields();
         let messages = fields.iter().enumerate().filter(|(_, field)| field.def.is(&http::HTTP.layer));
         for (place, _) in messages {
@@ -143,15 +155,23 @@ impl Objects {
             let open = self.entry((Carrier::Tcp, flow, 0), tell);
             if find(&http::URI).is_some() {
                 if open.asked.len() < 1000 {
+                    open.is_ahead |= !open.asked.is_empty() && open.torn == 0;
                     open.asked.push((text(&http::HOST), text(&http::URI)));
                 }
                 continue;
             }
-            let status = find(&http::CODE).map_or(0, |field| field.value);
+            // Without a status it is what lies behind missing bytes.
+            let Some(status) = find(&http::CODE).map(|field| field.value) else { continue };
             if status / 100 == 1 {
                 continue;
             }
+            let lost = open.lost();
+            open.asked.drain(..lost);
             let (host, path) = if open.asked.is_empty() { Default::default() } else { open.asked.remove(0) };
+            for _ in 0..lost {
+                self.count += 1;
+                tell(Part::Lost(self.count));
+            }
             let body = match find(&http::FILE_DATA) {
                 // What is shown is unpacked, and cut where it is long.
                 _ if find(&http::CONTENT_ENCODING).is_some() => packed(tree, place),
@@ -220,6 +240,19 @@ impl Objects {
                 let frame = tree.number(&crate::protocols::frame::NUMBER).unwrap_or(0);
                 tell(Part::End(open.number, Object { frame, ..open.object }));
             }
+        }
+    }
+}
+
+impl Open {
+    /// How many questions had answers, before one that is whole, of which bytes are missing. Who does not ask ahead has
+    /// got an answer, or given it up, before the next question; otherwise each gap is taken for one of an answer.
+    fn lost(&mut self) -> usize {
+        let most = self.asked.len().saturating_sub(1);
+        match std::mem::take(&mut self.torn) {
+            0 => 0,
+            torn if self.is_ahead => torn.min(most),
+            _ => most,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Export {
     whole: u64,
     /// Those whose end will not come.
     lost: u64,
+    /// Those of which nothing was kept: the capture lacks a part.
+    torn: u64,
 }
 
 /// An object that is not whole.
@@ -50,6 +52,7 @@ impl Export {
             files: VecDeque::new(),
             whole: 0,
             lost: 0,
+            torn: 0,
         })
     }
 
@@ -69,7 +72,8 @@ impl Export {
                 file.write_all(bytes)?;
                 *size += bytes.len() as u64;
             }
-            Part::Lost(number) => self.lost += u64::from(self.close(number).is_some()),
+            Part::Lost(number) if self.close(number).is_some() => self.lost += 1,
+            Part::Lost(_) => self.torn += 1,
             Part::End(number, object) => {
                 let Some(Partial { size, .. }) = self.close(number) else { return Ok(()) };
                 let name = name(number, &object.path);
@@ -146,13 +150,18 @@ impl Export {
 
     /// Says what was written. Objects that did not end stay as they are, with a name that says so.
     pub(super) fn finish(self) {
-        let Export { folder, open, whole, lost, .. } = self;
+        let Export { folder, open, whole, lost, torn, .. } = self;
         let parts = match open.len() as u64 + lost {
             0 => String::new(),
             1 => ", 1 is incomplete (.part)".to_owned(),
             count => format!(", {count} are incomplete (.part)"),
         };
-        output::say(&format!("{whole} objects written to {}{parts}\n", folder.display()));
+        let gaps = match torn {
+            0 => String::new(),
+            1 => ", 1 was lost in a gap of the capture".to_owned(),
+            count => format!(", {count} were lost in gaps of the capture"),
+        };
+        output::say(&format!("{whole} objects written to {}{parts}{gaps}\n", folder.display()));
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::io::Write as _;
 
-use thru_dissect::Tree;
 use thru_dissect::summary::conversations::Conversations;
 use thru_dissect::summary::follow::{Follow, Form};
 use thru_dissect::summary::hierarchy::Hierarchy;
 use thru_dissect::summary::insight::Insight;
 use thru_dissect::summary::io::Io;
 use thru_dissect::summary::ladder::Ladder;
+use thru_dissect::{Arena, Dissector, Tree};
 
 use super::objects::Export;
 use super::table::Table;
@@ -83,6 +83,13 @@ impl Summary {
             }
         }
         Ok(())
+    }
+
+    /// When the last packet was taken: takes what waits for others.
+    pub(super) fn rest(&mut self, out: &mut Vec<u8>, dissector: &mut Dissector, arena: &mut Arena) {
+        if let Summary::Follow(follow) = self {
+            follow.rest(out, dissector, arena);
+        }
     }
 
     /// Tells what was found; `Err`: what was asked for is not in the capture.

@@ -156,3 +156,42 @@ fn chunks_that_come_one_by_one_are_read_on_from_where_the_last_ended() {
     );
     assert_eq!(has(&connection.say(1, b"HTTP/1.1 204 No Content\r\n\r\n"), "http.response.code"), 1);
 }
+
+/// The statuses that are shown.
+fn codes(fields: &[(&str, String)]) -> usize {
+    has(fields, "http.response.code")
+}
+
+#[test]
+fn behind_a_loss_http_is_read_where_a_message_begins() {
+    let answer = |body: &[u8]| {
+        [format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+    };
+    let body = b"some words of a body, ".repeat(20);
+    let whole = answer(&body);
+    // The message says how long it is: the next may begin in the same segment.
+    let mut connection = Connection::to(80);
+    connection.say(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(codes(&connection.say(1, &whole[..200])), 0);
+    connection.lose(1, 100);
+    let fields = connection.say(1, &[&whole[300..], &answer(b"x"), &answer(b"y")].concat());
+    // The rest, and the two bodies.
+    assert_eq!((codes(&fields), has(&fields, "data.data")), (2, 3), "{fields:?}");
+    // Its beginning is missing: it ends where a segment begins with another.
+    connection.lose(1, 100);
+    let fields = connection.say(1, &whole[300..]);
+    assert_eq!((codes(&fields), has(&fields, "data.data")), (0, 1), "{fields:?}");
+    assert_eq!(codes(&connection.say(1, &whole[..200])), 0);
+    assert_eq!(codes(&connection.say(1, &whole[200..])), 1);
+    // What was captured of it waits behind the gap; its end and the beginning of the next are apart.
+    connection.say(1, &whole[..200]);
+    connection.sent[1] += 100;
+    assert_eq!(codes(&connection.say(1, &whole[300..])), 0);
+    connection.say(0, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let fields = connection.say(1, &answer(b"z"));
+    assert_eq!((codes(&fields), has(&fields, "data.data")), (1, 2), "{fields:?}");
+    // A body that goes on until the connection ends has no other behind it.
+    connection.say(1, b"HTTP/1.1 200 OK\r\n\r\nthis and ");
+    connection.lose(1, 100);
+    assert_eq!(codes(&connection.say(1, &answer(b"quoted"))), 0);
+}

@@ -3,9 +3,10 @@
 use super::{REASSEMBLED_LENGTH, SEGMENT_DATA};
 use crate::context::Context;
 use crate::cursor::Data;
+use crate::protocols::ports::App;
 use crate::protocols::{data, ports};
 use crate::streams::analysis::{FIN, Flags, SYN, TcpFlow};
-use crate::streams::order::Brings;
+use crate::streams::order::{Brings, Run};
 use crate::streams::pdus::{Added, Wants, spare};
 use crate::tree::Carrier;
 
@@ -41,26 +42,34 @@ pub(super) fn hand_on(cx: &mut Context<'_>, place: Place, payload: Data<'_>) {
     let acked = flow.sides[1 - side].acknowledged();
     let order = &mut flow.sides[side].order;
     let brings = order.take(seq, payload.bytes, acked);
-    if std::mem::take(&mut order.broken) {
-        flow.app.lose(side);
-        if is_ordered {
-            flow.sides[side].pdus.clear();
-        }
-    }
+    // Where segments are put in order the gap lies before what is handed on next.
+    let waits = matches!(brings, Brings::Nothing);
+    let missing = if waits { 0 } else { std::mem::take(&mut order.missing) };
+    let is_broken = !(waits && is_ordered) && std::mem::take(&mut order.broken);
     let begin = place.relative.wrapping_add(u32::from(place.flags & SYN != 0));
+    if is_broken && is_ordered {
+        let from = match &brings {
+            Brings::Nothing => begin,
+            Brings::Next(fresh) => begin.wrapping_add((payload.len() - fresh.len()) as u32),
+            Brings::Joined(_, back) => begin.wrapping_sub(*back),
+        };
+        lose(cx, side, from);
+    } else if is_broken {
+        flow.app.lose(side);
+    }
     match brings {
         Brings::Nothing if is_ordered => cx.add(&SEGMENT_DATA, payload, 0, payload.len(), 0),
         Brings::Nothing => {}
         Brings::Next(fresh) => {
             let known = payload.len() - fresh.len();
             let fresh = payload.from(known);
-            cx.piece(Carrier::Tcp, 0, side, fresh, false);
+            cx.piece_behind(missing, side, fresh, false);
             if is_ordered {
                 read(cx, place, begin.wrapping_add(known as u32), fresh);
             }
         }
         Brings::Joined(bytes, back) => cx.with_source("Reassembled TCP", bytes, |cx, fresh| {
-            cx.piece(Carrier::Tcp, 0, side, fresh, false);
+            cx.piece_behind(missing, side, fresh, false);
             if is_ordered {
                 read(cx, place, begin.wrapping_sub(back), fresh);
             }
@@ -73,6 +82,60 @@ pub(super) fn hand_on(cx: &mut Context<'_>, place: Place, payload: Data<'_>) {
         self::flow(cx).sides[side].order.pass_over(seq, place.len);
     }
     (cx.can_wait, cx.stream_ends) = (false, false);
+}
+
+/// Bytes of a side are missing before `from`: the messages that were begun are given up.
+fn lose(cx: &mut Context<'_>, side: usize, from: u32) {
+    let flow = self::flow(cx);
+    let rest = flow.sides[side].pdus.known_rest(from);
+    flow.sides[side].pdus.clear();
+    flow.app.lose(side);
+    if let App::Http(session) = &mut flow.app {
+        session.skip(side, rest);
+    }
+}
+
+/// What the segment tells of bytes that came before: its side reads on what was released of it, and what it acknowledges
+/// is missing for good, so that who follows the stream gets what waits behind it. Only where segments are put in order.
+pub(super) fn catch_up(cx: &mut Context<'_>, place: Place, acked: Option<u32>) {
+    let (side, other) = (place.side, 1 - place.side);
+    let runs = flow(cx).sides[side].order.unread();
+    for Run { seq, bytes, .. } in runs {
+        let relative = seq.wrapping_sub(place.seq).wrapping_add(place.relative);
+        let place =
+            Place { seq, relative, len: bytes.len() as u32, flags: 0, found: Flags::default(), ..place };
+        lose(cx, side, relative);
+        cx.can_wait = true;
+        cx.with_source("Reassembled TCP", bytes, |cx, bytes| read(cx, place, relative, bytes));
+        cx.can_wait = false;
+    }
+    if acked.is_some() {
+        release(cx, other, acked, true);
+    }
+}
+
+/// Another connection takes the ends of this one: nothing more comes of it. `by`: the side whose segment opens it.
+pub(super) fn give_up(cx: &mut Context<'_>, by: usize) {
+    let index = flow(cx).index;
+    let now = std::mem::replace(&mut cx.flow, index);
+    (0..2).for_each(|side| release(cx, side, None, side != by));
+    cx.flow = now;
+}
+
+/// Hands on what waits behind gaps that will not close, for who follows the stream.
+pub(super) fn release(cx: &mut Context<'_>, side: usize, acked: Option<u32>, is_back: bool) {
+    let runs = flow(cx).sides[side].order.release(acked);
+    if runs.is_empty() {
+        return;
+    }
+    let all: Vec<u8> = runs.iter().flat_map(|run| &run.bytes).copied().collect();
+    let lengths: Vec<(usize, u64)> = runs.iter().map(|run| (run.bytes.len(), run.missing)).collect();
+    cx.with_source("Behind a gap", all, |cx, mut rest| {
+        for (len, missing) in lengths {
+            cx.piece_behind(missing, side, rest.first(len), is_back);
+            rest = rest.from(len);
+        }
+    });
 }
 
 fn read(cx: &mut Context<'_>, place: Place, seq: u32, bytes: Data<'_>) {

@@ -14,10 +14,15 @@ struct Connection {
 }
 
 impl Connection {
+    /// One that has said nothing yet.
+    fn silent() -> Connection {
+        let options = Options { reassemble_out_of_order: true, ..Options::default() };
+        let (objects, dissector, arena) = (Objects::default(), Dissector::new(options), Arena::new());
+        Connection { objects, dissector, arena, sent: [0; 2], packets: 0 }
+    }
+
     fn new() -> Connection {
-        let (objects, dissector, arena) =
-            (Objects::default(), Dissector::new(Options::default()), Arena::new());
-        let mut new = Connection { objects, dissector, arena, sent: [0; 2], packets: 0 };
+        let mut new = Connection::silent();
         assert!(new.say(0, ACK, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").is_empty());
         new
     }
@@ -49,7 +54,10 @@ impl Connection {
         self.objects.take(tree, &mut |part| {
             told.push(match part {
                 Part::Bytes(number, bytes) => format!("{number}: {}", String::from_utf8_lossy(bytes)),
-                Part::End(number, object) => format!("{number} ends, {}", object.status),
+                Part::End(number, object) if object.path.is_empty() => {
+                    format!("{number} ends, {}", object.status)
+                }
+                Part::End(_, object) => format!("{} ends, {}", object.path, object.status),
                 Part::Lost(number) => format!("{number} is lost"),
             });
         });
@@ -102,4 +110,36 @@ fn the_one_that_was_silent_for_longest_makes_room() {
     assert_eq!(lost, ["2 is lost", "3 is lost"]);
     assert_eq!((connection.objects.open.len(), connection.objects.ages.len()), (OPEN_MAX, OPEN_MAX));
     assert_eq!(connection.say(1, ACK, &frame(DATA, 1, 1, b"!")), ["1: !", "1 ends, 200"]);
+}
+
+/// A question for a path.
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()
+}
+
+fn answer(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn an_answer_that_is_torn_is_lost_and_the_next_belongs_to_its_own_question() {
+    let mut connection = Connection::silent();
+    connection.say(0, ACK, &get("/one"));
+    assert_eq!(connection.say(1, ACK, &answer("first")), ["2: first", "/one ends, 200"]);
+    connection.say(0, ACK, &get("/two"));
+    let two = answer(&"second ".repeat(100));
+    assert_eq!(connection.say(1, ACK, &two[..300]), [""; 0]);
+    connection.sent[1] += 100;
+    assert_eq!(connection.say(1, ACK, &two[400..]), [""; 0]);
+    connection.say(0, ACK, &get("/three"));
+    let told = connection.say(1, ACK, &answer("third"));
+    assert_eq!(told, ["3 is lost", "4: third", "/three ends, 200"]);
+    // Who asks ahead gets the answers in order.
+    let both = [get("/four"), get("/five"), get("/six")].concat();
+    connection.say(0, ACK, &both);
+    connection.say(1, ACK, &two[..300]);
+    connection.sent[1] += 100;
+    connection.say(0, ACK, b"");
+    let told = connection.say(1, ACK, &[&two[400..], &answer("fifth"), &answer("sixth")].concat());
+    assert_eq!(told, ["5 is lost", "6: fifth", "/five ends, 200", "7: sixth", "/six ends, 200"]);
 }
