@@ -8,7 +8,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// Unpacks all frames of a source, in the memory that one needs; those without content (RFC 8878 3.1.2) are skipped.
 pub struct Zstd<R> {
-    source: R,
+    source: Watched<R>,
     decoder: FrameDecoder,
     /// The source has ended within a frame; what was unpacked before is given first.
     is_cut: bool,
@@ -26,19 +26,19 @@ impl<R> fmt::Debug for Zstd<R> {
 impl<R: BufRead> Zstd<R> {
     /// Begins at the source's next byte. A frame that would refer back further than 100 MB is an error.
     pub fn new(source: R) -> Zstd<R> {
-        Zstd { source, decoder: FrameDecoder::new(), is_cut: false }
+        Zstd { source: Watched { inner: source, ended: false }, decoder: FrameDecoder::new(), is_cut: false }
     }
 
     /// The same for a window of at most so many bytes: that much is held before anything is given.
     pub fn with_window_max(source: R, bytes: u64) -> Zstd<R> {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(bytes);
-        Zstd { source, decoder, is_cut: false }
+        Zstd { source: Watched { inner: source, ended: false }, decoder, is_cut: false }
     }
 
     /// Goes on with the next frame; `false`: there is none.
     fn begin(&mut self) -> io::Result<bool> {
-        while !self.source.fill_buf()?.is_empty() {
+        while !self.source.inner.fill_buf()?.is_empty() {
             match self.decoder.init(&mut self.source) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -62,7 +62,7 @@ impl<R: BufRead> Zstd<R> {
         let strategy = || BlockDecodingStrategy::UptoBlocks(1);
         let Err(error) = self.decoder.decode_blocks(&mut self.source, strategy()) else { return Ok(()) };
         let failure = self.failure(&error);
-        if failure.kind() != io::ErrorKind::UnexpectedEof {
+        if !self.source.ended {
             return Err(failure);
         }
         self.is_cut = true;
@@ -71,13 +71,26 @@ impl<R: BufRead> Zstd<R> {
 
     /// What is wrong, in words: the decoder's are about its own parts.
     fn failure(&mut self, error: &FrameDecoderError) -> io::Error {
-        match self.source.fill_buf() {
-            Ok([]) => cut(),
-            Ok(_) => {
+        match self.source.ended {
+            true => cut(),
+            false => {
                 io::Error::new(io::ErrorKind::InvalidData, format!("the zstd frame is damaged: {error}"))
             }
-            Err(error) => error,
         }
+    }
+}
+
+/// A source that knows whether more was wanted of it than there was: what is damaged may end where it does, too.
+struct Watched<R> {
+    inner: R,
+    ended: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.ended |= read == 0 && !buffer.is_empty();
+        Ok(read)
     }
 }
 
