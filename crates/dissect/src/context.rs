@@ -56,6 +56,8 @@ pub(crate) struct Context<'a> {
     pub(crate) streams: usize,
     /// What does not end a message may wait for more; otherwise it is shown as far as it goes.
     pub(crate) can_wait: bool,
+    /// A stream's next bytes are the first of a segment, and no message waits for them.
+    pub(crate) is_segment_start: bool,
     /// Nothing follows on the stream.
     pub(crate) stream_ends: bool,
     /// The HTTP message that was just shown went over to WebSocket, on these terms.
@@ -93,6 +95,7 @@ impl<'a> Context<'a> {
             resume: 0,
             streams: 0,
             can_wait: false,
+            is_segment_start: false,
             stream_ends: false,
             upgraded: None,
             owner: Owner::None,

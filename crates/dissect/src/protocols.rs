@@ -28,6 +28,7 @@ pub(crate) mod imf;
 pub(crate) mod ip;
 pub(crate) mod ipv6;
 pub(crate) mod json;
+pub(crate) mod ldap;
 pub(crate) mod link;
 pub(crate) mod lldp;
 pub(crate) mod media;
@@ -35,6 +36,7 @@ pub(crate) mod mpls;
 pub(crate) mod mqtt;
 pub(crate) mod mysql;
 pub(crate) mod names;
+pub(crate) mod nbss;
 pub(crate) mod netflow;
 pub(crate) mod ntp;
 pub(crate) mod ospf;
@@ -147,6 +149,8 @@ pub(crate) static ALL: &[&Protocol] = &[
     &mysql::SESSION,
     &mysql::COMMANDS,
     &mysql::VALUES,
+    &ldap::LDAP,
+    &nbss::NBSS,
     &pgsql::PGSQL,
     &resp::RESP,
     &sip::SIP,

@@ -1,7 +1,7 @@
 //! Protocols over TCP that are a row of messages: who speaks them on which port, how long a message is, how it is
 //! shown. The stream is put in order and cut by [`stream`]; a protocol never sees half a message.
 
-use super::{bgp, data, ftp, mqtt, mysql, pgsql, resp, sip, smtp, socks, ssh, stun};
+use super::{bgp, data, ftp, ldap, mqtt, mysql, nbss, pgsql, resp, sip, smtp, socks, ssh, stun};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::Protocol;
@@ -63,14 +63,18 @@ pub(crate) enum Own {
     #[default]
     None,
     Mysql(Box<mysql::Session>),
+    /// Where FTP's next file goes.
+    Ftp(crate::streams::table::End),
 }
 
 /// All of them, in the order in which they are asked whether bytes are theirs.
 pub(crate) static ALL: &[&Spoken] = &[
     &bgp::SPOKEN,
     &ftp::SPOKEN,
+    &ldap::SPOKEN,
     &mqtt::SPOKEN,
     &mysql::SPOKEN,
+    &nbss::SPOKEN,
     &pgsql::SPOKEN,
     &resp::SPOKEN,
     &sip::SPOKEN,
@@ -135,6 +139,7 @@ pub(crate) fn stream(
         } else {
             cx.layer(spoken.protocol, message, |cx, c| (spoken.show)(cx, c, talk, side));
         }
+        cx.is_segment_start = false;
         if one {
             break;
         }

@@ -147,6 +147,7 @@ fn read(cx: &mut Context<'_>, place: Place, seq: u32, bytes: Data<'_>) {
         return make_room(cx);
     }
     ports::tunnel(cx, bytes);
+    cx.is_segment_start = true;
     ports::stream(cx, place.side, bytes);
 }
 
@@ -272,6 +273,7 @@ fn ask(cx: &mut Context<'_>, side: usize, bytes: Data<'_>, resume: usize) -> (us
 
 /// Reads bytes that belong to no message that was begun.
 fn begin(cx: &mut Context<'_>, side: usize, seq: u32, bytes: Data<'_>, next: u32) {
+    cx.is_segment_start = true;
     let (used, wants) = ask(cx, side, bytes, 0);
     let Some(wants) = wants else { return };
     let rest = bytes.from(used);
@@ -294,6 +296,7 @@ fn reassembled(cx: &mut Context<'_>, side: usize, seq: u32, end: u32, whole: Vec
     let length = whole.len();
     let fields = cx.arena.fields.len();
     let resume = flow(cx).sides[side].pdus.find(seq).map_or(0, |pdu| pdu.resume());
+    cx.is_segment_start = false;
     let (mut used, mut wants, mut rest) = (0, None, Vec::new());
     cx.with_source("Reassembled TCP", whole, |cx, whole| {
         (used, wants) = ask(cx, side, whole, resume);
