@@ -3,7 +3,7 @@
 
 use crate::protocols::quic::Connections;
 use crate::protocols::tls::Fingerprint;
-use crate::protocols::{dns, dtls, http, netflow, rtp, stun};
+use crate::protocols::{dns, dtls, ftp, http, netflow, rtp, stun};
 use crate::schema::Schema;
 use crate::secrets::KeyLog;
 use crate::streams::analysis::TcpFlow;
@@ -44,8 +44,8 @@ pub(crate) struct State {
     /// Frame and time of questions: who asked whom, with which number.
     pub(crate) dns: Recent<(End, End, u16, u64), dns::Asked, 16_384>,
     pub(crate) quic: Connections,
-    /// Where FTP said that a file will go, and from which port if it said so.
-    pub(crate) announced: Recent<End, Option<u16>, 1024>,
+    /// Where FTP said that a file will go.
+    pub(crate) announced: Recent<End, ftp::Announced, 1024>,
     /// Frame and time of STUN's requests, by their number.
     pub(crate) stun: Recent<([u8; 12], u64), stun::Seen, 4096>,
     /// The same for STUN of RFC 3489: frame and time.
@@ -79,7 +79,7 @@ impl State {
             return false;
         }
         let mut fits = |to: End, from: End| {
-            self.announced.get(&to).is_some_and(|port| port.is_none_or(|port| port == from.1))
+            self.announced.get_mut(&to).is_some_and(|file| file.from.is_none_or(|port| port == from.1))
         };
         fits(a, b) || fits(b, a)
     }

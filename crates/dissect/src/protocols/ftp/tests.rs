@@ -56,6 +56,39 @@ fn what_a_later_line_announces_is_known() {
 }
 
 #[test]
+fn a_file_is_what_the_first_command_behind_its_announcement_asks_for() {
+    let (mut dissector, mut arena) = (Dissector::new(Options::default()), Arena::new());
+    let control = |words: &str| segment((CLIENT, 40_000), (SERVER, 21), words.as_bytes());
+    let answer = segment((SERVER, 21), (CLIENT, 40_000), b"227 Entering Passive Mode (192,0,2,2,200,13)\r\n");
+    let file = segment((CLIENT, 40_001), (SERVER, 200 * 256 + 13), b"what it holds");
+    let packets = [control("CWD /\r\n"), answer, control("RETR a.txt\r\n"), control("STOR b.txt\r\n"), file];
+    let mut told = Vec::new();
+    for (number, packet) in (1..).zip(&packets) {
+        let meta = Meta {
+            number,
+            time: Some(number),
+            interface: 0,
+            interface_name: None,
+            link: 101,
+            original: packet.len() as u32,
+            comments: &[],
+        };
+        let tree = dissector.dissect(&meta, packet, &mut arena);
+        told = tree
+            .fields()
+            .iter()
+            .filter(|field| field.def.name.starts_with("ftp-data."))
+            .map(|field| {
+                let mut text = Vec::new();
+                crate::show::write_value(&mut text, tree, field);
+                String::from_utf8_lossy(&text).into_owned()
+            })
+            .collect();
+    }
+    assert_eq!(told, ["2", "PASV", "RETR a.txt", "3"]);
+}
+
+#[test]
 fn a_router_may_speak_bgp_from_the_port_of_files() {
     let mut message = vec![0xFF; 16];
     message.extend([0, 19, 4]);
