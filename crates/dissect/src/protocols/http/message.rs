@@ -6,6 +6,7 @@ use super::*;
 use crate::cursor::Short;
 use crate::field::FieldDef;
 use crate::protocols::tls::TLS;
+use crate::table::digits;
 
 /// Headers with a field of their own.
 static HEADERS: [(&str, &FieldDef); 29] = [
@@ -45,8 +46,9 @@ static HEADERS: [(&str, &FieldDef); 29] = [
 struct Head<'d> {
     kind: Option<Kind>,
     status: u16,
-    uri: &'d [u8],
-    host: &'d [u8],
+    /// What a request asks for, and of whom.
+    uri: Option<&'d [u8]>,
+    host: Option<&'d [u8]>,
     said: Said<'d>,
     to_websocket: bool,
     /// WebSocket's messages may be compressed.
@@ -94,9 +96,15 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, session: &mut Sessi
 /// What the message is, and what it has to do with those before it.
 fn conclusions(cx: &mut Context<'_>, head: &Head<'_>, session: &mut Session) {
     let is_sealed = cx.arena.layers.iter().any(|layer| layer.layer.is(&TLS.layer));
-    let full = uri::full(is_sealed, head.host, head.uri);
-    if !full.is_empty() {
-        cx.conclude_words(&FULL_URI, &full);
+    let is_connect = head.kind == Some(Kind::Request) && session.method == Method::Connect;
+    match (head.host, head.uri) {
+        (Some(host), Some(uri)) => {
+            let full = uri::full(is_sealed, is_connect, host, uri);
+            cx.conclude_words(&FULL_URI, &full);
+            session.turns.ask_for(&full);
+        }
+        (None, Some(uri)) if is_connect => session.turns.ask_for(uri),
+        _ => {}
     }
     match head.kind {
         Some(Kind::Response) => {
@@ -105,7 +113,7 @@ fn conclusions(cx: &mut Context<'_>, head: &Head<'_>, session: &mut Session) {
         }
         Some(Kind::Request) => {
             cx.conclude(&REQUEST, 1);
-            session.turns.request(cx, &full);
+            session.turns.request(cx);
         }
         Some(Kind::Notification) => cx.conclude(&NOTIFICATION, 1),
         None => {}
@@ -174,7 +182,7 @@ fn header_line<'d>(cx: &mut Context<'_>, full: Data<'d>, name: &[u8], value: &'d
     };
     cx.add_words(def, full, value);
     match *word {
-        "host" => head.host = value,
+        "host" => head.host = Some(value),
         "cookie" => uri::parts_of(cx, &COOKIE_PAIR, full, value, b';'),
         "authorization" | "proxy-authorization" => uri::credentials(cx, full, value),
         "content-length" => {
@@ -199,7 +207,7 @@ fn first_line<'d>(
     text: Data<'d>,
     kind: Kind,
     session: &mut Session,
-) -> (u16, &'d [u8]) {
+) -> (u16, Option<&'d [u8]>) {
     let mut at = 0;
     let mut word = |last: bool| {
         let rest = text.from(at);
@@ -214,16 +222,20 @@ fn first_line<'d>(
     if kind == Kind::Response {
         let (version, code, phrase) = (word(false), word(false), word(true));
         cx.add(&RESPONSE_VERSION, version, 0, version.len(), 0);
-        let number = std::str::from_utf8(code.bytes).ok().and_then(|text| text.parse::<u16>().ok());
-        let status = number.unwrap_or(0);
+        // Three digits; others are none, as in Wireshark.
+        if code.len() != 3 {
+            return (0, None);
+        }
+        let status = digits(code.bytes) as u16;
         cx.add(&CODE, code, 0, code.len(), u64::from(status));
-        if let Some(name) = CODE.name_of(u64::from(status)) {
-            cx.conclude_words(&CODE_DESC, name.as_bytes());
+        match CODE.name_of(u64::from(status)) {
+            Some(name) => cx.conclude_words(&CODE_DESC, name.as_bytes()),
+            None => cx.conclude_words(&CODE_DESC, format!("Unknown ({status})").as_bytes()),
         }
         if !phrase.is_empty() {
             cx.add(&PHRASE, phrase, 0, phrase.len(), 0);
         }
-        return (status, b"");
+        return (status, None);
     }
     let (method, uri, version) = (word(false), word(false), word(true));
     cx.add(&METHOD, method, 0, method.len(), 0);
@@ -241,5 +253,5 @@ fn first_line<'d>(
     if session.method == Method::Connect {
         session.through = uri.bytes[..uri.len().min(300)].to_vec();
     }
-    (0, uri.bytes)
+    (0, Some(uri.bytes))
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::context::Context;
 
 /// A longer address is not remembered.
-const URI_MAX: usize = 1024;
+const URI_MAX: usize = 4096;
 
 /// What was said on a connection, as far as what comes next refers to it.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Turns {
     count: u64,
     last: Turn,
     before: Frames,
-    /// The full address of the last request; empty: it named no host.
+    /// The last full address that was asked for; empty: nobody named a host.
     uri: Box<[u8]>,
 }
 
@@ -39,17 +39,19 @@ struct Frames {
 impl Turns {
     fn begin(&mut self) {
         self.before = self.last.frames;
-        (self.last, self.uri) = (Turn::default(), Box::default());
+        self.last = Turn::default();
         self.count += 1;
     }
 
-    /// A request whose full address is this.
-    pub(super) fn request(&mut self, cx: &mut Context<'_>, uri: &[u8]) {
+    /// This is asked for. It holds until the next that tells, whatever asks.
+    pub(super) fn ask_for(&mut self, uri: &[u8]) {
+        self.uri = if uri.len() <= URI_MAX { uri.into() } else { Box::default() };
+    }
+
+    /// A request.
+    pub(super) fn request(&mut self, cx: &mut Context<'_>) {
         self.begin();
         self.last = Turn { frames: Frames { request: cx.number, response: 0 }, asked: cx.time };
-        if uri.len() <= URI_MAX {
-            self.uri = uri.into();
-        }
         cx.conclude(&REQUEST_NUMBER, self.count);
         if self.before.request > 0 {
             cx.conclude(&PREV_REQUEST_IN, self.before.request);

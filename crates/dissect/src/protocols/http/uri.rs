@@ -43,13 +43,11 @@ pub(super) fn parts_of(
     cx.depth -= 1;
 }
 
-/// The full address of what is asked for; empty if that is not known.
-pub(super) fn full(is_sealed: bool, host: &[u8], uri: &[u8]) -> Vec<u8> {
+/// The full address of what is asked for.
+pub(super) fn full(is_sealed: bool, is_connect: bool, host: &[u8], uri: &[u8]) -> Vec<u8> {
     let begins = |word: &[u8]| uri.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
-    if host.is_empty() || uri.is_empty() {
-        return Vec::new();
-    }
-    if begins(b"http://") || begins(b"https://") || begins(host) {
+    // A proxy is told all of it.
+    if begins(b"http://") || begins(b"https://") || is_connect {
         return uri.to_vec();
     }
     let scheme: &[u8] = if is_sealed { b"https://" } else { b"http://" };
@@ -99,16 +97,15 @@ mod tests {
     #[test]
     fn addresses_are_made_whole() {
         let check = |is_sealed, host: &str, uri: &str, expected: &str| {
-            assert_eq!(
-                String::from_utf8(full(is_sealed, host.as_bytes(), uri.as_bytes())).unwrap(),
-                expected
-            );
+            let full = full(is_sealed, uri.ends_with(":443"), host.as_bytes(), uri.as_bytes());
+            assert_eq!(String::from_utf8(full).unwrap(), expected);
         };
         check(false, "www.shop.lab", "/a?b=c", "http://www.shop.lab/a?b=c");
         check(true, "www.shop.lab", "/", "https://www.shop.lab/");
         check(false, "proxy", "http://www.shop.lab/", "http://www.shop.lab/");
         check(false, "www.shop.lab:443", "www.shop.lab:443", "www.shop.lab:443");
-        check(false, "", "/", "");
+        check(false, "", "/", "http:///");
+        check(false, "www.shop.lab", "", "http://www.shop.lab");
     }
 
     #[test]
