@@ -28,16 +28,23 @@ const PATH_MAX: usize = 512;
 
 /// Shows a text as a layer.
 pub(crate) fn dissect(cx: &mut Context<'_>, data: Data<'_>) {
+    let mut good = 0;
     cx.layer(&JSON, data, |cx, c| {
         let depth = cx.depth;
         let mut walk = Walk { path: Vec::new(), values: 0, nested: 0 };
         // What ends early was told as far as it goes.
         while !c.is_done() && walk.value(cx, c, None).is_ok() {
             space(c);
+            good = c.pos;
         }
         cx.depth = depth;
         c.skip(c.left())
     });
+    // What is none is lines, as in Wireshark.
+    let rest = data.from(good);
+    if !rest.is_empty() {
+        super::media::lines(cx, rest);
+    }
 }
 
 /// On the way through a text.
@@ -234,9 +241,14 @@ fn escaped(c: &mut Cursor<'_>, words: &mut Vec<u8>) -> Read {
             let mut unit = unit(c)?;
             // Half of a character beyond the first 65,536: the other half follows.
             if (0xD800..0xDC00).contains(&unit) && c.rest().bytes.starts_with(b"\\u") {
-                c.pos += 2;
-                let low = self::unit(c)?;
-                unit = 0x1_0000 + ((unit & 0x3FF) << 10 | low & 0x3FF);
+                let mut next = *c;
+                next.pos += 2;
+                let low = self::unit(&mut next)?;
+                // Anything else is a character of its own.
+                if (0xDC00..0xE000).contains(&low) {
+                    unit = 0x1_0000 + ((unit & 0x3FF) << 10 | low & 0x3FF);
+                    *c = next;
+                }
             }
             let letter = char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER);
             words.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
@@ -248,8 +260,9 @@ fn escaped(c: &mut Cursor<'_>, words: &mut Vec<u8>) -> Read {
 
 /// Four hexadecimal digits.
 fn unit(c: &mut Cursor<'_>) -> Read<u32> {
-    let digits = c.take(4)?.bytes;
-    std::str::from_utf8(digits).ok().and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or(Short)
+    c.take(4)?.bytes.iter().try_fold(0, |unit, digit| {
+        char::from(*digit).to_digit(16).map(|digit| unit << 4 | digit).ok_or(Short)
+    })
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn layer_of(kind: &str) -> Option<&'static Protocol> {
         | "application/rss+xml"
         | "application/atom+xml"
         | "application/soap+xml" => &XML,
-        "application/javascript" | "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
+        "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
         kind if kind.starts_with("text/") => &LINES,
         _ => return None,
     })
@@ -74,6 +74,12 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         return;
     }
     let protocol = match (layer_of(kind), kind) {
+        // Images begin with what they are, whatever they are called.
+        (Some(protocol), _) if is_image(protocol) => match image(data.bytes) {
+            Some(found) if std::ptr::eq(found, protocol) || std::ptr::eq(found, &PNG) => found,
+            Some(found) if std::ptr::eq(protocol, &PNG) => found,
+            _ => return other(cx, data),
+        },
         (Some(protocol), _) => protocol,
         (None, "application/dns-message") => return super::dns::datagram(cx, data, false),
         (None, "message/rfc822") => return super::imf::dissect(cx, data),
@@ -82,12 +88,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
         }
         (None, "application/octet-stream") => return super::data::show(cx, data),
         (None, kind) if kind.starts_with("multipart/") => return multipart(cx, whole_kind, data),
-        (None, _) => {
-            return cx.layer(&MEDIA, data, |cx, c| {
-                c.all(cx, &TYPE);
-                Ok(())
-            });
-        }
+        (None, _) => return other(cx, data),
     };
     if std::ptr::eq(protocol, &JSON) {
         return json::dissect(cx, data);
@@ -102,6 +103,31 @@ pub(crate) fn dissect(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     }
 }
 
+fn other(cx: &mut Context<'_>, data: Data<'_>) {
+    cx.layer(&MEDIA, data, |cx, c| {
+        c.all(cx, &TYPE);
+        Ok(())
+    });
+}
+
+fn is_image(protocol: &'static Protocol) -> bool {
+    [&PNG, &GIF, &JPEG].into_iter().any(|image| std::ptr::eq(image, protocol))
+}
+
+/// Which image bytes are, by what each begins with.
+fn image(bytes: &[u8]) -> Option<&'static Protocol> {
+    let begins = |with: &[u8]| bytes.starts_with(with);
+    if begins(b"\x89PNG") {
+        Some(&PNG)
+    } else if begins(b"GIF87a") || begins(b"GIF89a") {
+        Some(&GIF)
+    } else if begins(&[0xFF, 0xD8]) {
+        Some(&JPEG)
+    } else {
+        None
+    }
+}
+
 /// So many pairs are shown.
 const PAIRS_MAX: usize = 1000;
 
@@ -111,13 +137,16 @@ fn form(cx: &mut Context<'_>, data: Data<'_>) {
         let mut rest = data;
         for _ in 0..PAIRS_MAX {
             let (pair, after) = split(rest, b'&');
-            if pair.is_empty() {
+            rest = after;
+            // Between two separators may be nothing.
+            if !pair.is_empty() {
+                let (key, value) = split(pair, b'=');
+                cx.add_words(&KEY, key, &unescaped(key.bytes));
+                cx.add_words(&VALUE, value, &unescaped(value.bytes));
+            }
+            if rest.is_empty() {
                 break;
             }
-            let (key, value) = split(pair, b'=');
-            cx.add_words(&KEY, key, &unescaped(key.bytes));
-            cx.add_words(&VALUE, value, &unescaped(value.bytes));
-            rest = after;
         }
         c.skip(c.left())
     });
@@ -173,8 +202,12 @@ fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     });
     cx.deeper(|cx| {
         for (kind, body) in bodies {
-            let kind: &[u8] = if kind.is_empty() { b"text/plain" } else { kind.bytes };
-            dissect(cx, kind, body);
+            // It is text by default (RFC 2046 5.2), but in forms anything; Wireshark shows it as data.
+            if kind.is_empty() {
+                super::data::show(cx, body);
+            } else {
+                dissect(cx, kind.bytes, body);
+            }
         }
     });
 }
@@ -261,7 +294,25 @@ mod tests {
     fn a_boundary_that_begins_another_is_none() {
         let body = b"--a\r\n\r\nx\r\n--a\r\nContent-Type: image/png\r\n\r\n\x89PNG\r\n--ab\r\n--a--\r\n";
         let shown = layers("multipart/mixed; boundary=a", body);
-        assert_eq!(shown, ["mime_multipart", "data-text-lines", "png"]);
+        assert_eq!(shown, ["mime_multipart", "data", "png"]);
+    }
+
+    #[test]
+    fn an_image_is_what_it_begins_with() {
+        assert_eq!(layers("image/gif", b"GIF89a."), ["image-gif"]);
+        assert_eq!(layers("image/png", b"GIF89a."), ["image-gif"]);
+        assert_eq!(layers("image/gif", b"\x89PNG...."), ["png"]);
+        assert_eq!(layers("image/jpeg", b"<html>"), ["media"]);
+    }
+
+    #[test]
+    fn between_the_pairs_of_a_form_may_be_nothing() {
+        for (form, pairs) in [(&b"a=1&&b=2"[..], 2), (b"&a=1", 1), (b"a=1&", 1), (b"&", 0)] {
+            let (mut arena, mut state) = (Arena::new(), State::default());
+            let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+            dissect(&mut cx, b"application/x-www-form-urlencoded", Data { bytes: form, at: 0, source: 0 });
+            assert_eq!(arena.fields.iter().filter(|field| field.def.is(&KEY)).count(), pairs, "{form:?}");
+        }
     }
 
     #[test]

@@ -42,6 +42,8 @@ const NAME: u32 = 3;
 const SECRET: u32 = 4;
 /// AUTH PLAIN: the next line is both (RFC 4616).
 const BOTH: u32 = 7;
+/// The server waits for them (RFC 4954 4).
+const GO_ON: u64 = 334;
 /// STARTTLS was asked for.
 const TLS_ASKED: u32 = 5;
 
@@ -66,10 +68,20 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) 
         mail(cx, whole, talk, side);
     } else if talk.phase[side] == CHUNK {
         chunk(cx, whole, talk, side);
+    } else if talk.phase[side] == COMMANDS && !is_command(whole.bytes) {
+        // Mail whose beginning was not captured, or what a login goes on with.
+        media::lines(cx, whole);
     } else {
         requests(cx, whole, talk, side);
     }
     Ok(())
+}
+
+/// Whether a line may be a command: a word of letters.
+fn is_command(line: &[u8]) -> bool {
+    const LONGEST: usize = 12;
+    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    end <= LONGEST && line[..end].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
 }
 
 fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize) {
@@ -180,6 +192,8 @@ fn response(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, client: usiz
     }
     match (talk.phase[client], code) {
         (TLS_ASKED, 220) => talk.inner = App::Tls(Box::default()),
+        // Refused: what comes next is a command, not a secret.
+        (NAME | SECRET | BOTH, code) if code != GO_ON => talk.phase[client] = COMMANDS,
         (TLS_ASKED, _) => talk.phase[client] = COMMANDS,
         _ => {}
     }
@@ -249,5 +263,36 @@ fn reassembled(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk) {
         super::imf::dissect(cx, text);
     } else {
         cx.with_source("Reassembled SMTP", held, |cx, text| super::imf::dissect(cx, text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    #[test]
+    fn a_command_behind_a_refused_login_is_no_secret() {
+        let (mut arena, mut state, mut talk) = (Arena::new(), State::default(), Talk::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        let mut say = |to_server: bool, words: &str| {
+            (cx.src_port, cx.dst_port) = if to_server { (2000, 25) } else { (25, 2000) };
+            let mut c = Data { bytes: words.as_bytes(), at: 0, source: 0 }.cursor();
+            let before = cx.arena.fields.len();
+            show(&mut cx, &mut c, &mut talk, usize::from(to_server)).expect("it is shown");
+            let secret =
+                |def: &crate::field::FieldDef| def.is(&USER_PASSWORD) || def.is(&USER) || def.is(&PASSWORD);
+            let told = cx.arena.fields[before..].iter().any(|field| secret(field.def));
+            (told, matches!(talk.inner, App::Tls(_)))
+        };
+        assert_eq!(say(true, "AUTH PLAIN\r\n"), (false, false));
+        assert_eq!(say(false, "334 \r\n"), (false, false));
+        assert_eq!(say(true, "AGEAYg==\r\n"), (true, false));
+        assert_eq!(say(false, "535 5.7.8 no\r\n"), (false, false));
+        assert_eq!(say(true, "AUTH LOGIN\r\n"), (false, false));
+        assert_eq!(say(false, "530 5.7.0 TLS first\r\n"), (false, false));
+        assert_eq!(say(true, "STARTTLS\r\n"), (false, false));
+        assert_eq!(say(false, "220 go ahead\r\n"), (false, true));
     }
 }

@@ -11,7 +11,9 @@ fn check(text: &str, expected: &[&str]) {
     let shown = |field: &crate::tree::Field| {
         let mut out = Vec::new();
         crate::show::write_value(&mut out, tree, field);
-        format!("{} {}", &field.def.name[5..], String::from_utf8_lossy(&out)).trim_end().to_owned()
+        format!("{} {}", field.def.name.trim_start_matches("json."), String::from_utf8_lossy(&out))
+            .trim_end()
+            .to_owned()
     };
     let found: Vec<String> = tree.fields().iter().skip(1).map(shown).collect();
     assert_eq!(found, expected, "{text}");
@@ -48,6 +50,8 @@ fn values_have_keys_and_paths() {
     check("[]", &["array"]);
     check("{}", &["object"]);
     check(r#""\ud83d\ude00""#, &["value.string \u{1F600}"]);
+    check(r#""\ud800\u0041""#, &["value.string \u{FFFD}A"]);
+    check(r#""\u+041""#, &["data-text-lines"]);
 }
 
 #[test]
