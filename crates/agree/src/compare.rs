@@ -530,7 +530,7 @@ fn moment(text: &str) -> String {
 pub fn fits(kind: Kind, theirs: &str) -> bool {
     match kind {
         Kind::Protocol => theirs == "FT_PROTOCOL",
-        Kind::None => theirs == "FT_NONE",
+        Kind::None => matches!(theirs, "FT_NONE" | "FT_PROTOCOL"),
         Kind::Bool => theirs == "FT_BOOLEAN",
         Kind::Uint(_) => {
             theirs.starts_with("FT_UINT") && theirs != "FT_UINT_STRING" && theirs != "FT_UINT_BYTES"

@@ -142,6 +142,10 @@ pub fn fields(tshark: &Path) -> BTreeMap<String, Vec<String>> {
         if let ["F", _, name, kind, ..] = columns[..] {
             fields.entry(name.to_owned()).or_default().push(kind.to_owned());
         }
+        // Options of TCP are protocols there.
+        if let ["P", _, name, ..] = columns[..] {
+            fields.entry(name.to_owned()).or_default().push("FT_PROTOCOL".to_owned());
+        }
     }
     fields
 }

@@ -21,8 +21,12 @@ protocol! { ETH "eth" "Ethernet" "Ethernet II";
 
 protocol! { LLC "llc" "LLC" "Logical-Link Control";
     DSAP: u8 "llc.dsap" "DSAP", hex;
+    DSAP_GROUP: bool "llc.dsap.ig" "IG Bit", mask(0x01);
     SSAP: u8 "llc.ssap" "SSAP", hex;
+    SSAP_RESPONSE: bool "llc.ssap.cr" "CR Bit", mask(0x01);
     CONTROL: u16 "llc.control" "Control", hex;
+    CONTROL_NR: u16 "llc.control.n_r" "N(R)", mask(0xFE00);
+    CONTROL_NS: u16 "llc.control.n_s" "N(S)", mask(0x00FE);
     OUI: u24 "llc.oui" "Organization Code";
     SNAP_TYPE: u16 "llc.type" "Type", hex, names(ETHERTYPES);
     PID: u16 "llc.pid" "Protocol ID", hex;
@@ -62,6 +66,8 @@ pub(crate) fn claimed(kind: u16, payload: Data<'_>) -> usize {
         // As in Wireshark, which takes the last byte before the end for a part of what follows.
         0x88CC => return lldp::end(payload.bytes).map_or(payload.len(), |end| end.saturating_sub(1)),
         0x8847 | 0x8848 => return mpls::claimed(payload),
+        // PTP of version 2 (IEEE 1588 13.3): types, a version and a length.
+        0x88F7 if payload.u8(1).is_ok_and(|version| version & 15 == 2) => payload.u16(2).map(usize::from),
         // 802.1X: a version, a type and a length.
         0x888E => payload.u16(2).map(|len| usize::from(len) + 4),
         _ => return payload.len(),
@@ -133,13 +139,23 @@ const PER_VLAN: u16 = 0x010B;
 /// IEEE 802.2, with SNAP.
 pub(crate) fn llc(cx: &mut Context<'_>, frame: Data<'_>) {
     cx.layer(&LLC, frame, |cx, c| {
-        let dsap = c.u8(cx, &DSAP)?;
-        c.u8(cx, &SSAP)?;
+        let dsap = c.bits(cx, &DSAP, 1, &[&DSAP_GROUP])?;
+        c.bits(cx, &SSAP, 1, &[&SSAP_RESPONSE])?;
         // Unnumbered frames have one byte of control, the others two.
         if c.peek()? & 3 == 3 {
             c.uint(cx, &CONTROL, 1)?;
         } else {
-            c.uint(cx, &CONTROL, 2)?;
+            // The byte that says which they are is the first.
+            let control = u64::from(c.peek_u16()?.swap_bytes());
+            cx.add(&CONTROL, c.data, c.pos, 2, control);
+            cx.depth += 1;
+            cx.add(&CONTROL_NR, c.data, c.pos, 2, control >> 9);
+            // Only information has a number of its own.
+            if control & 1 == 0 {
+                cx.add(&CONTROL_NS, c.data, c.pos, 2, control >> 1 & 0x7F);
+            }
+            cx.depth -= 1;
+            c.skip(2)?;
         }
         if dsap == 0xAA {
             let oui = c.u24(cx, &OUI)?;

@@ -20,6 +20,13 @@ static OPTIONS: Names = &[
     (148, "Router Alert"),
 ];
 
+static OPTION_CLASSES: Names = &[
+    (0, "Control"),
+    (1, "Reserved for future use"),
+    (2, "Debugging and measurement"),
+    (3, "Reserved for future use"),
+];
+
 protocol! { IP "ip" "IPv4" "Internet Protocol Version 4";
     VERSION: u8 "ip.version" "Version", mask(0xF0);
     HDR_LEN: u8 "ip.hdr_len" "Header Length";
@@ -42,6 +49,9 @@ protocol! { IP "ip" "IPv4" "Internet Protocol Version 4";
     DST: ipv4 "ip.dst" "Destination Address";
     ADDR: ipv4 "ip.addr" "Source or Destination Address";
     OPT_TYPE: u8 "ip.opt.type" "Type", names(OPTIONS);
+    OPT_COPY: bool "ip.opt.type.copy" "Copy on fragmentation", mask(0x80);
+    OPT_CLASS: u8 "ip.opt.type.class" "Class", mask(0x60), names(OPTION_CLASSES);
+    OPT_NUMBER: u8 "ip.opt.type.number" "Number", mask(0x1F);
     OPT_LEN: u8 "ip.opt.len" "Length";
     OPT_PTR: u8 "ip.opt.ptr" "Pointer";
     OPT_RA: u16 "ip.opt.ra" "Router Alert";
@@ -148,7 +158,7 @@ fn checksum_status(cx: &Context<'_>, packet: Data<'_>, hdr_len: usize) -> u64 {
 }
 
 fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>, end: usize) -> Read {
-    let kind = c.u8(cx, &OPT_TYPE)?;
+    let kind = c.bits(cx, &OPT_TYPE, 1, &[&OPT_COPY, &OPT_CLASS, &OPT_NUMBER])? as u8;
     if kind == 0 {
         c.pos = end;
         return Ok(());
@@ -265,6 +275,8 @@ pub(crate) fn upper(cx: &mut Context<'_>, protocol: u8, payload: Data<'_>) {
         132 => sctp::dissect(cx, payload),
         58 => icmpv6::dissect(cx, payload),
         59 => {}
+        // Extensions of IPv6 behind a header of IPv4, as Wireshark reads them.
+        0 | 43 | 44 | 60 if cx.src.is_ipv4() => ipv6::follow(cx, protocol, payload, true),
         _ => data::show(cx, payload),
     }
 }

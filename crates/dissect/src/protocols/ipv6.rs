@@ -117,7 +117,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
 }
 
 /// What a next-header number announces; `whole`: nothing of the packet was cut off.
-fn follow(cx: &mut Context<'_>, next: u8, payload: Data<'_>, whole: bool) {
+pub(crate) fn follow(cx: &mut Context<'_>, next: u8, payload: Data<'_>, whole: bool) {
     match next {
         0 => options(cx, payload, whole, true),
         60 => options(cx, payload, whole, false),

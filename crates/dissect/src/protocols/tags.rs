@@ -20,6 +20,8 @@ protocol! { PROVIDER "ieee8021ad" "802.1ad" "IEEE 802.1ad";
     PROVIDER_PRIORITY: u16 "ieee8021ad.priority" "Priority", mask(0xE000);
     PROVIDER_DEI: u16 "ieee8021ad.dei" "DEI", mask(0x1000);
     PROVIDER_ID: u16 "ieee8021ad.id" "ID", mask(0x0FFF);
+    PROVIDER_ETYPE: u16 "ieee8021ah.etype" "Type", hex, names(ETHERTYPES);
+    PROVIDER_TRAILER: bytes "ieee8021ah.trailer" "Trailer";
 }
 
 protocol! { GROUP "cmd" "CMD" "Cisco MetaData";
@@ -54,9 +56,8 @@ pub(crate) fn vlan(cx: &mut Context<'_>, tagged: Data<'_>) {
 pub(crate) fn provider(cx: &mut Context<'_>, tagged: Data<'_>) {
     cx.layer(&PROVIDER, tagged, |cx, c| {
         c.parts(cx, 2, &[&PROVIDER_PRIORITY, &PROVIDER_DEI, &PROVIDER_ID])?;
-        let kind = c.peek_u16()?;
-        c.skip(2)?;
-        trailing(cx, c.rest(), claimed(kind, c.rest()), &VLAN_TRAILER, None);
+        let kind = c.u16(cx, &PROVIDER_ETYPE)?;
+        trailing(cx, c.rest(), claimed(kind, c.rest()), &PROVIDER_TRAILER, None);
         ethertype(cx, kind, c.rest());
         Ok(())
     });

@@ -64,6 +64,7 @@ protocol! { TCP "tcp" "TCP" "Transmission Control Protocol";
     MSS: u16 "tcp.options.mss_val" "MSS Value";
     WSCALE: u8 "tcp.options.wscale.shift" "Shift count";
     WSCALE_MULTIPLIER: u16 "tcp.options.wscale.multiplier" "Multiplier";
+    SACK_PERM: none "tcp.options.sack_perm" "TCP SACK Permitted";
     SACK_LE: u32 "tcp.options.sack_le" "TCP SACK Left Edge";
     SACK_RE: u32 "tcp.options.sack_re" "TCP SACK Right Edge";
     SACK_COUNT: u8 "tcp.options.sack.count" "TCP SACK Count";
@@ -466,7 +467,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             let shift = c.u8(cx, &WSCALE)?;
             cx.conclude(&WSCALE_MULTIPLIER, 1 << shift.min(14));
         }
-        (4, 0) => {}
+        (4, 0) => cx.add(&SACK_PERM, body, 0, 0, 0),
         (5, len) if len % 8 == 0 => {
             let base = cx
                 .state
