@@ -56,11 +56,14 @@ fn values_have_keys_and_paths() {
 
 #[test]
 fn what_is_no_json_ends_early() {
-    check("{\"a\" 1}", &["object", "member a"]);
-    check("[1 2]", &["array", "path_with_value /[]:1", "member_with_value []:1", "value.number 1"]);
-    check("nonsense", &[]);
-    check("\"\\u12", &[]);
-    check("{", &["object"]);
+    check("{\"a\" 1}", &["object", "member a", "data-text-lines"]);
+    check(
+        "[1 2]",
+        &["array", "path_with_value /[]:1", "member_with_value []:1", "value.number 1", "data-text-lines"],
+    );
+    check("nonsense", &["data-text-lines"]);
+    check("\"\\u12", &["data-text-lines"]);
+    check("{", &["object", "data-text-lines"]);
 }
 
 #[test]
