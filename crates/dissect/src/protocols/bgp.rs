@@ -124,22 +124,35 @@ pub(crate) fn is_marked(bytes: &[u8]) -> bool {
     bytes.len() >= 16 && bytes[..16].iter().all(|byte| *byte == 0xFF)
 }
 
-/// `notes[0]`: how many sides offered four-byte AS numbers: both have to; `notes[1]`: an OPEN was seen.
+/// `notes[0]`: how many sides offered four-byte AS numbers: both have to; `notes[1]`: an OPEN was seen; `notes[2]`: the
+/// frame that brought the last message.
 pub(crate) static SPOKEN: Spoken =
     Spoken { protocol: &BGP, ports: &[179], eager: false, begins: None, length, show };
 
-fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
+/// What comes behind a message of the same packet is one, whatever its marker says. What a packet begins with may be the
+/// rest of a message that was not seen: then the next marker ends it.
+fn length(cx: &Context<'_>, talk: &Talk, _: usize, bytes: &[u8]) -> Length {
+    if bytes.first().is_some_and(|first| *first != 0xFF) && !goes_on(cx, talk) {
+        return match bytes.windows(16).position(is_marked) {
+            Some(at) => Length::Whole(at),
+            None => Length::Foreign,
+        };
+    }
     match bytes {
-        [first, ..] if *first != 0xFF => Length::Foreign,
-        [marker @ .., high, low, _] if bytes.len() == 19 && marker.len() == 16 => whole(*high, *low),
-        _ if bytes.len() >= 19 => whole(bytes[16], bytes[17]),
+        [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, _, ..] => whole(*high, *low, bytes.len()),
         _ => Length::More,
     }
 }
 
-fn whole(high: u8, low: u8) -> Length {
+/// Whether a message was shown in this packet before.
+fn goes_on(cx: &Context<'_>, talk: &Talk) -> bool {
+    talk.notes[2] == cx.number
+}
+
+/// A length that no message has ends what can be read.
+fn whole(high: u8, low: u8, rest: usize) -> Length {
     match usize::from(u16::from_be_bytes([high, low])) {
-        len if len < 19 => Length::Foreign,
+        len if len < 19 => Length::Quiet(rest),
         len => Length::Whole(len),
     }
 }
@@ -184,6 +197,10 @@ static CAPABILITY: Tlv = Tlv {
 static REFRESH: Layout<'static> = &[Is(&REFRESH_AFI), Is(&REFRESH_SUB), Is(&REFRESH_SAFI)];
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> Read {
+    if !is_marked(c.data.bytes) && !goes_on(cx, talk) {
+        return c.skip(c.left());
+    }
+    talk.notes[2] = cx.number;
     walk(cx, c, &[Bytes(&MARKER, 16), Is(&LENGTH)])?;
     match c.u8(cx, &TYPE)? {
         1 => open(cx, c, talk),

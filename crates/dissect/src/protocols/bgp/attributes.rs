@@ -99,9 +99,12 @@ pub(super) fn update(cx: &mut Context<'_>, c: &mut Cursor<'_>, four: bool) -> Re
         })?;
     }
     let len = usize::from(c.u16(cx, &ATTRS_LEN)?);
-    let attributes = c.take(len)?;
+    let attributes = c.take_most(len);
     if len > 0 {
         cx.within(&ATTRS, attributes, |cx| list(cx, attributes, four, 0))?;
+    }
+    if attributes.len() < len {
+        return Err(Short);
     }
     if c.is_done() {
         return Ok(());

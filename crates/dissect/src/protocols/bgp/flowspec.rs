@@ -130,11 +130,48 @@ fn filter(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_6: bool) -> Read {
     result
 }
 
-/// A pattern within an address: its length counts from the address's first bit, whatever the offset.
+/// A pattern within an address. Its length counts from the address's first bit; those before the offset are left out
+/// (RFC 8956 3.1). Some routers send them all the same, as Wireshark reads it: then only that fits what follows.
 fn prefix_6(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read {
+    let kind = c.data.u8(c.pos.wrapping_sub(1))?;
     let bits = usize::from(c.u8(cx, &PREFIX6_LEN)?);
-    c.u8(cx, &PREFIX6_OFFSET)?;
-    short_prefix(cx, c, def, bits)
+    let offset = usize::from(c.u8(cx, &PREFIX6_OFFSET)?);
+    let short = bits.saturating_sub(offset).div_ceil(8);
+    if offset == 0 || !c.rest().bytes.get(short..).is_some_and(|rest| follows(rest, kind)) {
+        return short_prefix(cx, c, def, bits);
+    }
+    let pattern = c.take(short)?;
+    let mut address = [0; 16];
+    for bit in offset..bits {
+        let (from, value) = (bit - offset, 0x80 >> (bit % 8));
+        if pattern.bytes[from / 8] << (from % 8) & 0x80 != 0 {
+            *address.get_mut(bit / 8).ok_or(Short)? |= value;
+        }
+    }
+    cx.add_words(def, pattern, &address);
+    Ok(())
+}
+
+/// Whether bytes are filters of types above `last` and nothing else: a specification has each once, in order.
+fn follows(bytes: &[u8], last: u8) -> bool {
+    match *bytes {
+        [] => true,
+        [kind, ..] if kind <= last || kind > 13 => false,
+        [kind @ 2, bits, offset, ref rest @ ..] => [bits.saturating_sub(offset), bits]
+            .iter()
+            .any(|bits| rest.get(usize::from(*bits).div_ceil(8)..).is_some_and(|rest| follows(rest, kind))),
+        [kind, ref rest @ ..] => {
+            let mut rest = rest;
+            while let Some((operator, after)) = rest.split_first() {
+                let Some(after) = after.get(1 << (operator >> 4 & 3)..) else { return false };
+                rest = after;
+                if operator & 0x80 != 0 {
+                    return follows(rest, kind);
+                }
+            }
+            false
+        }
+    }
 }
 
 /// Operators with their values, up to the one that says it is the last.
@@ -203,6 +240,26 @@ mod tests {
         assert_eq!(count("bgp.flowspec_nlri.dst_prefix_filter"), 1);
         assert_eq!(count("bgp.flowspec_nlri.dec_val_16"), 1);
         assert_eq!(count("bgp.flowspec_nlri.val_tcp.flags.syn"), 1);
+    }
+
+    /// The address that the first filter of a specification for IPv6 names.
+    fn address(bytes: &[u8]) -> [u8; 16] {
+        let (mut arena, mut state) = (Arena::new(), State::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        let data = Data { bytes, at: 0, source: 0 };
+        specifications(&mut cx, &mut data.cursor(), true, false).expect("all of it is there");
+        let field = arena.fields.iter().find(|field| field.def.is(&DST6)).expect("it has an address");
+        let (start, len) = ((field.value >> 32) as usize, (field.value & 0xFFFF_FFFF) as usize);
+        arena.text[start..start + len].try_into().expect("of 16 bytes")
+    }
+
+    #[test]
+    fn a_pattern_begins_at_its_offset() {
+        // RFC 8956 3.8.2: from ::1234:5678:9a00:0/64-104, TCP; and as some routers send the same.
+        let pattern = [0, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9A, 0, 0, 0];
+        assert_eq!(address(&[11, 1, 104, 64, 0x12, 0x34, 0x56, 0x78, 0x9A, 3, 0x81, 6]), pattern);
+        let whole = [[19, 1, 104, 64].as_slice(), &pattern[..13], &[3, 0x81, 6]].concat();
+        assert_eq!(address(&whole), pattern);
     }
 
     #[test]
