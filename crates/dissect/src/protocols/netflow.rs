@@ -1,4 +1,4 @@
-//! NetFlow 5 and 9 (RFC 3954) and IPFIX (RFC 7011): flows, in the form that a template said before.
+//! NetFlow 1, 5, 7 and 9 (RFC 3954) and IPFIX (RFC 7011): flows, in the form that a template said before.
 
 mod elements;
 
@@ -42,6 +42,7 @@ protocol! { CFLOW "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     FIELD_TYPE_OWN: u16 "cflow.template_ipfix_field_type_enterprise" "Type", mask(0x7FFF);
     FIELD_OWNER: u32 "cflow.template_ipfix_field_pen" "PEN";
     PADDING: bytes "cflow.padding" "Padding";
+    RESERVED: bytes "cflow.reserved" "Reserved";
 }
 
 /// A template's fields: type, length, and whether it is a scope.
@@ -56,7 +57,7 @@ const FIELDS_MAX: usize = 512;
 
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     cx.layer(&CFLOW, message, |cx, c| match c.u16(cx, &VERSION)? {
-        5 => version5(cx, c),
+        old @ (1 | 5 | 7) => without_templates(cx, c, old),
         9 => version9(cx, c),
         10 => ipfix(cx, c),
         _ => Ok(()),
@@ -70,7 +71,8 @@ fn uptime(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.skip(4)
 }
 
-fn version5(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+/// The versions whose records have one form. Version 1 counts nothing, version 7 comes from a switch, not an engine.
+fn without_templates(cx: &mut Context<'_>, c: &mut Cursor<'_>, version: u16) -> Read {
     let count = c.u16(cx, &COUNT)?;
     uptime(cx, c)?;
     let (seconds, nanos) = (u64::from(c.data.u32(c.pos)?), u64::from(c.data.u32(c.pos + 4)?));
@@ -79,9 +81,14 @@ fn version5(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     walk(cx, c, &[Is(&UNIX_SECS), Is(&UNIX_NSECS)])?;
     cx.depth -= 1;
     let parts: &[_] = &[&SAMPLING_MODE, &SAMPLE_RATE];
-    walk(cx, c, &[Is(&SEQUENCE), Is(&ENGINE_TYPE), Is(&ENGINE_ID), Parts(2, parts)])?;
+    match version {
+        1 => {}
+        5 => walk(cx, c, &[Is(&SEQUENCE), Is(&ENGINE_TYPE), Is(&ENGINE_ID), Parts(2, parts)])?,
+        _ => walk(cx, c, &[Is(&SEQUENCE), Bytes(&RESERVED, 4)])?,
+    }
+    let size = if version == 5 { 48 } else { 52 };
     for _ in 0..count {
-        elements::version5(cx, &mut c.take(48)?.cursor())?;
+        elements::without_template(cx, &mut c.take(size)?.cursor(), version)?;
     }
     Ok(())
 }

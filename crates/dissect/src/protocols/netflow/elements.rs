@@ -1,6 +1,6 @@
 //! What a flow's record says: the elements of NetFlow 9 and IPFIX that are in use.
 
-use super::PADDING;
+use super::{PADDING, RESERVED};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Kind, Names, protocol};
@@ -83,6 +83,8 @@ protocol! { ELEMENTS "cflow" "CFLOW" "Cisco NetFlow/IPFIX";
     SELECTOR: u16 "cflow.selector_algorithm" "Selector Algorithm", names(SELECTORS);
     SAMPLED_PACKETS: u32 "cflow.sampling_packet_interval" "Sampling Packet Interval";
     PASSED_PACKETS: u32 "cflow.sampling_packet_space" "Sampling Packet Space";
+    EXPORT_FLAGS: u8 "cflow.flags" "Export Flags", hex;
+    SHORTCUT: ipv4 "cflow.routersc" "Router Shortcut";
     SCOPE_SYSTEM: bytes "cflow.scope_system" "ScopeSystem";
     SCOPE_INTERFACE: u32 "cflow.scope_interface" "ScopeInterface";
 }
@@ -141,8 +143,8 @@ struct Times {
     absolute: [Option<u64>; 2],
 }
 
-/// A record of version 5, which needs no template.
-pub(super) fn version5(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+/// A record of versions 1, 5 and 7, which need no template.
+pub(super) fn without_template(cx: &mut Context<'_>, c: &mut Cursor<'_>, version: u16) -> Read {
     walk(
         cx,
         c,
@@ -156,31 +158,25 @@ pub(super) fn version5(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             Wide(&OCTETS, 4),
         ],
     )?;
-    let [start, end] =
-        [c.data.u32(c.pos)?, c.data.u32(c.pos + 4)?].map(|millis| u64::from(millis) * 1_000_000);
-    cx.add(&DURATION, c.data, c.pos, 8, end.wrapping_sub(start));
+    let (start, end) = (c.data.u32(c.pos)?, c.data.u32(c.pos + 4)?);
+    // The clock is one of 32 bits, which may pass its end between the two.
+    cx.add(&DURATION, c.data, c.pos, 8, u64::from(end.wrapping_sub(start)) * 1_000_000);
     cx.depth += 1;
-    cx.add(&START, c.data, c.pos, 4, start);
-    cx.add(&END, c.data, c.pos + 4, 4, end);
+    cx.add(&START, c.data, c.pos, 4, u64::from(start) * 1_000_000);
+    cx.add(&END, c.data, c.pos + 4, 4, u64::from(end) * 1_000_000);
     cx.depth -= 1;
-    walk(
-        cx,
-        c,
-        &[
-            Skip(8),
-            Is(&SRC_PORT),
-            Is(&DST_PORT),
-            Bytes(&PADDING, 1),
-            Is(&FLAGS),
-            Is(&PROTOCOL),
-            Is(&TOS),
-            Wide(&SRC_AS, 2),
-            Wide(&DST_AS, 2),
-            Is(&SRC_MASK),
-            Is(&DST_MASK),
-            Bytes(&PADDING, 2),
-        ],
-    )
+    walk(cx, c, &[Skip(8), Is(&SRC_PORT), Is(&DST_PORT)])?;
+    if version == 1 {
+        let rest: &[_] = &[Bytes(&PADDING, 2), Is(&PROTOCOL), Is(&TOS), Is(&FLAGS), Bytes(&PADDING, 3)];
+        walk(cx, c, rest)?;
+        return walk(cx, c, &[Bytes(&RESERVED, 4)]);
+    }
+    let first = if version == 5 { Bytes(&PADDING, 1) } else { Is(&EXPORT_FLAGS) };
+    let places: &[_] =
+        &[Wide(&SRC_AS, 2), Wide(&DST_AS, 2), Is(&SRC_MASK), Is(&DST_MASK), Bytes(&PADDING, 2)];
+    walk(cx, c, &[first, Is(&FLAGS), Is(&PROTOCOL), Is(&TOS)])?;
+    walk(cx, c, places)?;
+    if version == 7 { walk(cx, c, &[Is(&SHORTCUT)]) } else { Ok(()) }
 }
 
 /// A record in a template's form.
