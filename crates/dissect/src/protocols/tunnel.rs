@@ -2,7 +2,7 @@
 
 use super::{ethernet, ip, tags};
 use crate::context::Context;
-use crate::cursor::Data;
+use crate::cursor::{Data, Read};
 use crate::field::protocol;
 
 protocol! { GRE "gre" "GRE" "Generic Routing Encapsulation";
@@ -34,7 +34,8 @@ const GROUP_TAG: u16 = 0x8909;
 pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
     cx.layer(&GRE, packet, |cx, c| {
         let kind = packet.u16(2)?;
-        let is_pptp = kind == PPTP;
+        // Version 1 is PPTP's; PPP in a plain tunnel has the plain header.
+        let is_pptp = kind == PPTP && packet.u16(0)? & 7 == 1;
         let common: &[_] = &[
             &GRE_CHECKSUM_BIT,
             &GRE_ROUTING_BIT,
@@ -72,7 +73,7 @@ pub(crate) fn gre(cx: &mut Context<'_>, packet: Data<'_>) {
         }
         match kind {
             // An acknowledgement carries nothing.
-            PPTP if c.is_done() => {}
+            PPTP if is_pptp && c.is_done() => {}
             GROUP_TAG => tags::group_in_gre(cx, c.rest()),
             _ => ethernet::ethertype(cx, kind, c.rest()),
         }
@@ -84,6 +85,9 @@ protocol! { VXLAN "vxlan" "VXLAN" "Virtual eXtensible Local Area Network";
     VXLAN_FLAGS: u16 "vxlan.flags" "Flags", hex;
     VXLAN_GBP: bool "vxlan.flag_g" "GBP Extension", mask(0x8000);
     VXLAN_I: bool "vxlan.flag_i" "VXLAN Network ID (VNI)", mask(0x0800);
+    VXLAN_D: bool "vxlan.flag_d" "Don't Learn", mask(0x0040);
+    VXLAN_A: bool "vxlan.flag_a" "Policy Applied", mask(0x0008);
+    VXLAN_FLAGS_RESERVED: u16 "vxlan.flags_reserved" "Reserved(R)", hex;
     VXLAN_GROUP: u16 "vxlan.gbp" "Group Policy ID";
     VXLAN_VNI: u24 "vxlan.vni" "VXLAN Network Identifier (VNI)";
     VXLAN_RESERVED: u8 "vxlan.reserved8" "Reserved";
@@ -91,7 +95,11 @@ protocol! { VXLAN "vxlan" "VXLAN" "Virtual eXtensible Local Area Network";
 
 pub(crate) fn vxlan(cx: &mut Context<'_>, packet: Data<'_>) {
     cx.layer(&VXLAN, packet, |cx, c| {
-        c.bits(cx, &VXLAN_FLAGS, 2, &[&VXLAN_GBP, &VXLAN_I])?;
+        let parts: &[_] = &[&VXLAN_GBP, &VXLAN_I, &VXLAN_D, &VXLAN_A];
+        let flags = c.bits(cx, &VXLAN_FLAGS, 2, parts)?;
+        cx.depth += 1;
+        cx.add(&VXLAN_FLAGS_RESERVED, packet, 0, 2, reserved(flags));
+        cx.depth -= 1;
         c.u16(cx, &VXLAN_GROUP)?;
         c.u24(cx, &VXLAN_VNI)?;
         c.u8(cx, &VXLAN_RESERVED)?;
@@ -100,11 +108,27 @@ pub(crate) fn vxlan(cx: &mut Context<'_>, packet: Data<'_>) {
     });
 }
 
+/// The bits without a meaning, in a row, as Wireshark numbers them.
+fn reserved(flags: u64) -> u64 {
+    (0..16).filter(|bit| 0x77B7 >> bit & 1 == 1).enumerate().map(|(to, from)| (flags >> from & 1) << to).sum()
+}
+
 protocol! { GENEVE "geneve" "Geneve" "Generic Network Virtualization Encapsulation";
     GENEVE_VERSION: u8 "geneve.version" "Version", mask(0xC0);
     GENEVE_FLAGS: u8 "geneve.flags" "Flags", hex;
     GENEVE_OAM: bool "geneve.flags.oam" "Operations, Administration and Management Frame", mask(0x80);
     GENEVE_CRITICAL: bool "geneve.flags.critical" "Critical Options Present", mask(0x40);
+    GENEVE_FLAGS_RESERVED: bool "geneve.flags.reserved" "Reserved", mask(0x3F);
+    GENEVE_RESERVED: u8 "geneve.reserved" "Reserved", hex;
+    GENEVE_OPTIONS: bytes "geneve.options" "Geneve Options";
+    GENEVE_OPTION: bytes "geneve.option" "Option";
+    GENEVE_CLASS: u16 "geneve.option.class" "Class", hex;
+    GENEVE_TYPE: u8 "geneve.option.type" "Type", hex;
+    GENEVE_TYPE_CRITICAL: bool "geneve.option.type.critical" "Critical Option", mask(0x80);
+    GENEVE_OPTION_FLAGS: u8 "geneve.option.flags" "Flags", hex;
+    GENEVE_OPTION_RESERVED: bool "geneve.option.flags.reserved" "Reserved", mask(0xE0);
+    GENEVE_LENGTH: u8 "geneve.option.length" "Length";
+    GENEVE_DATA: bytes "geneve.option.unknown.data" "Unknown Option Data";
     GENEVE_PROTO: u16 "geneve.proto_type" "Protocol Type", hex, names(super::names::ETHERTYPES);
     GENEVE_VNI: u24 "geneve.vni" "Virtual Network Identifier (VNI)", hex;
 }
@@ -114,14 +138,44 @@ pub(crate) fn geneve(cx: &mut Context<'_>, packet: Data<'_>) {
         let first = c.peek()?;
         cx.add(&GENEVE_VERSION, packet, 0, 1, u64::from(first >> 6));
         let options = usize::from(first & 0x3F) * 4;
+        cx.add(&GENEVE_LENGTH, packet, 0, 1, options as u64);
         c.skip(1)?;
-        c.bits(cx, &GENEVE_FLAGS, 1, &[&GENEVE_OAM, &GENEVE_CRITICAL])?;
+        c.bits(cx, &GENEVE_FLAGS, 1, &[&GENEVE_OAM, &GENEVE_CRITICAL, &GENEVE_FLAGS_RESERVED])?;
         let kind = c.u16(cx, &GENEVE_PROTO)?;
         c.u24(cx, &GENEVE_VNI)?;
-        c.skip(1 + options)?;
+        cx.hide(&GENEVE_RESERVED, packet, c.pos, 1, u64::from(c.peek()?));
+        c.skip(1)?;
+        let options = c.take(options)?;
+        if !options.is_empty() {
+            cx.within(&GENEVE_OPTIONS, options, |cx| geneve_options(cx, options))?;
+        }
         ethernet::ethertype(cx, kind, c.rest());
         Ok(())
     });
+}
+
+/// Options of whichever class: what they say is their owner's to know.
+fn geneve_options(cx: &mut Context<'_>, options: Data<'_>) -> Read {
+    let mut c = options.cursor();
+    while !c.is_done() {
+        let words = usize::from(c.data.u8(c.pos + 3)? & 0x1F);
+        let whole = c.take(4 + 4 * words)?;
+        cx.within(&GENEVE_OPTION, whole, |cx| {
+            let mut c = whole.cursor();
+            c.u16(cx, &GENEVE_CLASS)?;
+            c.bits(cx, &GENEVE_TYPE, 1, &[&GENEVE_TYPE_CRITICAL])?;
+            let length = c.peek()?;
+            cx.hide(&GENEVE_OPTION_FLAGS, whole, 3, 1, u64::from(length & 0xE0));
+            cx.depth += 1;
+            cx.add(&GENEVE_OPTION_RESERVED, whole, 3, 1, u64::from(length >> 5 != 0));
+            cx.depth -= 1;
+            cx.add(&GENEVE_LENGTH, whole, 3, 1, whole.len() as u64);
+            // Shown even where it is nothing, as in Wireshark.
+            cx.add(&GENEVE_DATA, whole, 4, whole.len() - 4, 0);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 protocol! { ESP "esp" "ESP" "Encapsulating Security Payload";
