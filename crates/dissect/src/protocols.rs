@@ -40,6 +40,7 @@ pub(crate) mod nbss;
 pub(crate) mod netflow;
 pub(crate) mod ntp;
 pub(crate) mod ospf;
+pub(crate) mod overheard;
 pub(crate) mod packed;
 pub(crate) mod pgsql;
 pub(crate) mod ports;
@@ -125,6 +126,8 @@ pub(crate) static ALL: &[&Protocol] = &[
     &tunnel::VXLAN,
     &tunnel::GENEVE,
     &gtp::GTP,
+    &gtp::GTPV2,
+    &gtp::PRIME,
     &tunnel::ESP,
     &tunnel::AH,
     &sctp::SCTP,

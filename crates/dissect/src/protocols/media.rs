@@ -58,7 +58,15 @@ fn layer_of(kind: &str) -> Option<&'static Protocol> {
         | "application/xhtml+xml"
         | "application/rss+xml"
         | "application/atom+xml"
-        | "application/soap+xml" => &XML,
+        | "application/soap+xml"
+        | "application/pidf+xml"
+        | "application/reginfo+xml"
+        | "application/resource-lists+xml"
+        | "application/simple-message-summary+xml"
+        | "application/watcherinfo+xml"
+        | "application/conference-info+xml"
+        | "application/im-iscomposing+xml"
+        | "application/rlmi+xml" => &XML,
         "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
         kind if kind.starts_with("text/") => &LINES,
         _ => return None,

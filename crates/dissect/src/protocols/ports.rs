@@ -2,8 +2,8 @@
 
 use super::spoken::{self, Spoken, Talk};
 use super::{
-    bgp, classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, netflow, ntp, quic, rtp, sip,
-    snmp, socks, stun, syslog, tls, tunnel, websocket, wireguard,
+    bgp, classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, mpls, netflow, ntp, overheard,
+    quic, rtp, sip, snmp, socks, stun, syslog, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -55,6 +55,7 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
         }
     }
     if !(by_owner(cx, payload) || by_port(cx, payload) || by_bytes(cx, payload)) {
+        overheard::datagram(cx, payload.bytes);
         data::show(cx, payload);
     }
 }
@@ -64,6 +65,11 @@ pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
 fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
     const WITHOUT_MEMORY: [u16; 13] = [53, 67, 68, 123, 161, 162, 514, 546, 547, 4789, 5353, 5355, 6081];
     let (low, high) = (cx.src_port.min(cx.dst_port), cx.src_port.max(cx.dst_port));
+    // Media go from where they are expected, too.
+    let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
+    if let Some(announced) = cx.state.media.get(&to).or_else(|| cx.state.media.get(&from)) {
+        return rtp::dissect(cx, payload, announced);
+    }
     let first = [low, high].into_iter().find(|port| WITHOUT_MEMORY.contains(port));
     if first.is_some() && by_port(cx, payload) {
         return;
@@ -143,7 +149,8 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             853 | 2221 | 5684 | 5868 => dtls::dissect(cx, payload),
             1900 => http::datagram(cx, payload),
             2055 | 4739 | 9996 => netflow::dissect(cx, payload),
-            2152 => gtp::dissect(cx, payload),
+            2123 | 2152 => gtp::dissect(cx, payload),
+            3386 => gtp::charging(cx, payload),
             4754 => tunnel::gre(cx, payload),
             4789 => tunnel::vxlan(cx, payload),
             // What is sealed may have a line of words in it.
@@ -153,6 +160,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             5353 => dns::datagram(cx, payload, true),
             5355 => dns::local(cx, payload),
             6081 => tunnel::geneve(cx, payload),
+            6635 => mpls::dissect(cx, payload),
             3478 if stun::datagram(cx, payload) => {}
             _ => continue,
         }
@@ -338,6 +346,7 @@ fn read(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: 
     }
     match app {
         App::Unknown | App::Opaque => {
+            overheard::segment(cx, bytes.bytes);
             data::show(cx, bytes);
             bytes.len()
         }

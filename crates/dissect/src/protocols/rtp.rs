@@ -6,6 +6,7 @@ use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
 use crate::table::{Step::*, walk};
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 static PAYLOADS: Names = &[
     (0, "ITU-T G.711 PCMU"),
@@ -147,6 +148,16 @@ pub(crate) struct Announced {
     pub(crate) is_control: bool,
     /// The payload type of telephone events; 0: none.
     pub(crate) event_type: u8,
+    /// By what it was announced.
+    pub(crate) method: &'static [u8],
+}
+
+impl Announced {
+    /// Remembers where media will go, and behind it what reports of them (RFC 3550 11).
+    pub(crate) fn remember(self, cx: &mut Context<'_>, address: IpAddr, port: u16) {
+        cx.state.media.insert((address, port), self);
+        cx.state.media.insert((address, port.wrapping_add(1)), Announced { is_control: true, ..self });
+    }
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>, announced: Announced) {
@@ -172,7 +183,7 @@ fn setup(cx: &mut Context<'_>, announced: Option<Announced>, is_control: bool) {
     cx.conclude_words(heading, b"");
     cx.depth += 1;
     cx.conclude(frame, announced.frame);
-    cx.conclude_words(method, b"SDP");
+    cx.conclude_words(method, announced.method);
     cx.depth -= 1;
 }
 

@@ -54,7 +54,10 @@ protocol! { SDP "sdp" "SDP" "Session Description Protocol";
 /// What was said so far: where media go to.
 #[derive(Default)]
 struct Session {
+    /// Of all media that have none of their own.
     address: Option<IpAddr>,
+    /// Of the medium that is being described, as what follows.
+    own_address: Option<IpAddr>,
     port: Option<u16>,
     events: u8,
     /// The frame that counts as the one that announced it.
@@ -64,12 +67,26 @@ struct Session {
 }
 
 impl Session {
+    /// An address, of the medium that is being described or of all.
+    fn goes_to(&mut self, word: &[u8]) {
+        if let Some(address) = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok()) {
+            *(if self.in_media { &mut self.own_address } else { &mut self.address }) = Some(address);
+        }
+    }
+
+    /// A port. Faxes (UDPTL) and data channels have ports, too.
+    fn comes_on(&mut self, port: &[u8], proto: &[u8]) {
+        let number = std::str::from_utf8(port).ok().and_then(|text| text.parse().ok());
+        self.port = number.filter(|port| *port != 0 && proto.windows(4).any(|part| part == b"RTP/"));
+    }
+
     /// Remembers a port with its even-odd pair once its part of the description ends.
     fn announce(&mut self, cx: &mut Context<'_>) {
-        if let (Some(address), Some(port), false) = (self.address, self.port.take(), cx.is_quoted) {
-            let one = Announced { frame: self.frame, is_control: false, event_type: self.events };
-            cx.state.media.insert((address, port), one);
-            cx.state.media.insert((address, port.wrapping_add(1)), Announced { is_control: true, ..one });
+        let address = self.own_address.take().or(self.address);
+        let (port, events) = (self.port.take(), std::mem::take(&mut self.events));
+        if let (Some(address), Some(port), false) = (address, port, cx.is_quoted) {
+            Announced { frame: self.frame, is_control: false, event_type: events, method: b"SDP" }
+                .remember(cx, address, port);
         }
     }
 }
@@ -78,6 +95,36 @@ impl Session {
 pub(super) fn dissect(cx: &mut Context<'_>, body: Data<'_>, frame: u64) {
     cx.layer(&SDP, body, |cx, c| description(cx, c, frame));
 }
+
+/// Descriptions within other signalling: nothing is shown, only what they announce is remembered.
+pub(super) fn overhear(cx: &mut Context<'_>, bytes: &[u8]) {
+    let mut session = Session { frame: cx.number, ..Session::default() };
+    for line in bytes.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        let words: Vec<&[u8]> = line.trim_ascii().split(|byte| *byte == b' ').take(WORDS_MAX).collect();
+        match *words.as_slice() {
+            [first, ..] if first.starts_with(b"v=") => {
+                session.announce(cx);
+                session = Session { frame: cx.number, ..Session::default() };
+            }
+            [first, _, address, ..] if first.starts_with(b"c=") => session.goes_to(address),
+            [first, port, proto, ..] if first.starts_with(b"m=") => {
+                session.announce(cx);
+                session.in_media = true;
+                session.comes_on(port, proto);
+            }
+            [format, kind, ..] if kind.starts_with(b"telephone-event") => {
+                if let Some(number) = format.strip_prefix(b"a=rtpmap:") {
+                    session.events = u8::try_from(digits(number)).unwrap_or(0);
+                }
+            }
+            _ => {}
+        }
+    }
+    session.announce(cx);
+}
+
+/// So many words of a line are looked at.
+const WORDS_MAX: usize = 4;
 
 fn description(cx: &mut Context<'_>, c: &mut Cursor<'_>, frame: u64) -> Read {
     let mut session = Session { frame, ..Session::default() };
@@ -175,9 +222,7 @@ fn connection(cx: &mut Context<'_>, session: &mut Session, value: Data<'_>) {
     words(cx, value, &[&NETWORK, &FAMILY]);
     let address = split(split(value, b' ').1, b' ').1;
     let (word, rest) = split(address, b'/');
-    if let Some(address) = std::str::from_utf8(word.bytes).ok().and_then(|text| text.parse().ok()) {
-        session.address = Some(address);
-    }
+    session.goes_to(word.bytes);
     for (def, word) in [(&ADDRESS, word), (&TTL, split(rest, b'/').0), (&ADDRESSES, split(rest, b'/').1)] {
         if !word.is_empty() {
             part(cx, def, word);
@@ -199,8 +244,8 @@ fn media(cx: &mut Context<'_>, session: &mut Session, value: Data<'_>) {
         cx.depth += 1;
         cx.add(&MEDIA_PORT, port, 0, port.len(), u64::from(number));
         cx.depth -= 1;
-        session.port = Some(number).filter(|port| *port != 0);
     }
+    session.comes_on(port.bytes, proto.bytes);
     if !count.is_empty() {
         part(cx, &MEDIA_PORTS, count);
     }
@@ -236,7 +281,7 @@ fn of_media(cx: &mut Context<'_>, session: &mut Session, value: Data<'_>) {
             part(cx, &MEDIA_FORMAT, number);
             let (kind, rate) = split(rest, b'/');
             part(cx, &MIME_TYPE, kind);
-            let rate = split(rate, b'/').0;
+            let rate = rate.first(rate.bytes.iter().take_while(|byte| byte.is_ascii_digit()).count());
             if !rate.is_empty() {
                 part(cx, &SAMPLE_RATE, rate);
             }
@@ -255,5 +300,41 @@ fn of_media(cx: &mut Context<'_>, session: &mut Session, value: Data<'_>) {
             }
         }
         _ => part(cx, &OF_MEDIA_VALUE, what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::State;
+    use crate::tree::Arena;
+
+    /// What was announced for a port of an address, by a description: the payload type of telephone events.
+    fn events(lines: &str, address: [u8; 4], port: u16) -> Option<u8> {
+        let (mut arena, mut state) = (Arena::new(), State::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        dissect(&mut cx, Data { bytes: lines.as_bytes(), at: 0, source: 0 }, 1);
+        state.media.get(&(address.into(), port)).map(|announced| announced.event_type)
+    }
+
+    const CALL: &str = "v=0\nc=IN IP4 10.0.0.1\nm=audio 1000 RTP/AVP 101\nc=IN IP4 10.0.0.2\n\
+        a=rtpmap:101 telephone-event/8000\nm=video 2000 RTP/AVP 101\na=rtpmap:101 H264/90000\n\
+        m=image 3000 udptl t38\n";
+
+    #[test]
+    fn an_address_of_a_medium_is_only_its_own() {
+        assert_eq!(events(CALL, [10, 0, 0, 2], 1000), Some(101));
+        assert_eq!(events(CALL, [10, 0, 0, 1], 1000), None);
+        assert_eq!(events(CALL, [10, 0, 0, 2], 2000), None);
+    }
+
+    #[test]
+    fn events_of_one_medium_are_not_those_of_the_next() {
+        assert_eq!(events(CALL, [10, 0, 0, 1], 2000), Some(0));
+    }
+
+    #[test]
+    fn what_is_no_rtp_is_not_announced_as_such() {
+        assert_eq!(events(CALL, [10, 0, 0, 1], 3000), None);
     }
 }

@@ -9,7 +9,7 @@ use super::{media, sdp};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::protocol;
-use crate::table::{digits, line, split};
+use crate::table::{digits, split};
 
 protocol! { SIP "sip" "SIP" "Session Initiation Protocol";
     REQUEST_LINE: text "sip.Request-Line" "Request-Line";
@@ -42,21 +42,18 @@ const METHODS: [&[u8]; 14] = [
     b"UPDATE ",
 ];
 
-/// Whether bytes begin a message: a response, or a request whose first line says SIP.
+/// Whether bytes begin a message: a response, or a request by one of the usual methods.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"SIP/2.0 ") {
-        return true;
-    }
-    if !METHODS.iter().any(|method| bytes.starts_with(method)) {
-        return false;
-    }
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    first.trim_ascii_end().ends_with(b" SIP/2.0")
+    let is_usual = bytes.starts_with(b"SIP/") || METHODS.iter().any(|method| bytes.starts_with(method));
+    is_usual && is_message(bytes)
 }
 
 fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
     if bytes.first().is_some_and(|byte| !byte.is_ascii()) {
         return Length::Foreign;
+    }
+    if bytes.contains(&b'\n') && !is_message(bytes) {
+        return Length::Whole(bytes.len());
     }
     let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else { return Length::More };
     let head = &bytes[..end + 4];
@@ -70,23 +67,47 @@ fn length(_: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
-    message(cx, c)
+    message(cx, c, false)
 }
 
-/// Whether a datagram on SIP's port is a message: its first line names the protocol. Others keep a NAT's binding alive.
+/// Whether a datagram on SIP's port is a message, as its first line tells: a version and a code of three digits, or a
+/// method, an address with a scheme, and a version. Others keep a NAT's binding alive.
 pub(crate) fn is_message(bytes: &[u8]) -> bool {
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-    first.starts_with(b"SIP/") || first.ends_with(b"SIP/2.0") || first.len() >= 20 && first.contains(&b' ')
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    let mut words = bytes[..end].splitn(3, |byte| *byte == b' ');
+    let (first, second, third) = (words.next(), words.next().unwrap_or_default(), words.next());
+    let is_version = |word: Option<&[u8]>| word == Some(b"SIP/2.0");
+    if bytes[..end].contains(&0) {
+        false
+    } else if is_version(first) {
+        second.len() == 3 && second.iter().all(u8::is_ascii_digit) && third.is_some()
+    } else {
+        second.len() >= 3 && second[1..].contains(&b':') && is_version(third)
+    }
+}
+
+/// The next line without its end, and how long it is with it: as in Wireshark a carriage return or the end of the packet
+/// end one, too.
+fn line(data: Data<'_>) -> (Data<'_>, usize) {
+    let Some(end) = data.bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) else {
+        return (data, data.len());
+    };
+    let is_pair = data.bytes[end..].starts_with(b"\r\n");
+    (data.first(end), end + if is_pair { 2 } else { 1 })
 }
 
 /// A message in a datagram.
 pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
-    cx.layer(&SIP, payload, message);
+    cx.layer(&SIP, payload, |cx, c| message(cx, c, true));
 }
 
-fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_datagram: bool) -> Read {
     let whole = c.data;
-    let Some((first, used)) = line(&whole) else { return c.skip(c.left()) };
+    if !is_datagram && !is_message(whole.bytes) {
+        // Another protocol's, on SIP's port: as in Wireshark, the rest of a message that was not seen.
+        return c.skip(c.left());
+    }
+    let (first, used) = line(whole);
     let mut status = 0;
     if first.bytes.starts_with(b"SIP/") {
         cx.add(&STATUS_LINE, first, 0, first.len(), 0);
@@ -103,12 +124,11 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     }
     c.skip(used)?;
     let (mut kind, mut call, mut sequence): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
-    let end = whole.bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(whole.len(), |at| at + 2);
     let open = cx.open(&HEADER, whole.from(used), 0, 0);
-    while c.pos < end {
-        let rest = c.rest();
-        let Some((text, used)) = line(&rest) else { break };
+    while !c.is_done() {
+        let (text, used) = line(c.rest());
         if text.is_empty() {
+            c.skip(used)?;
             break;
         }
         let (name, value) = split(text, b':');
@@ -126,13 +146,12 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         headers::show(cx, name.bytes.trim_ascii(), value);
         c.skip(used)?;
     }
-    let body = whole.from(end + 2);
+    let body = c.rest();
     // As in Wireshark, the heading spans the body, too: a filter on it finds words in either.
     cx.close(open, whole.len().saturating_sub(used));
-    c.pos = whole.len() - body.len();
     if !body.is_empty() {
         if kind.starts_with(b"application/sdp") {
-            let frame = announced_in(cx, status, call, sequence);
+            let frame = if is_datagram { announced_in(cx, status, call, sequence) } else { cx.number };
             sdp::dissect(cx, body, frame);
         } else if !kind.is_empty() {
             media::dissect(cx, kind, body);
@@ -147,12 +166,12 @@ fn request(cx: &mut Context<'_>, first: Data<'_>) {
     cx.add(&METHOD, method, 0, method.len(), 0);
     cx.add(&URI, uri, 0, uri.len(), 0);
     cx.depth += 1;
-    headers::uri_parts(cx, uri, &URI_USER, &URI_HOST, &URI_PORT);
+    headers::uri_parts(cx, uri, [&URI_USER, &URI_HOST, &URI_PORT], None);
     cx.depth -= 1;
 }
 
 /// The frame that counts as the one that announced media: of a request sent again the first, of the answer that accepts
-/// the request's, as in Wireshark.
+/// the request's, as in Wireshark, which looks for neither over TCP.
 fn announced_in(cx: &mut Context<'_>, code: u64, call: &[u8], sequence: &[u8]) -> u64 {
     let (from, to) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
     const WORDS_MAX: usize = 256;

@@ -55,35 +55,80 @@ protocol! { HEADERS "sip" "SIP" "Session Initiation Protocol";
     VIA_BRANCH: text "sip.Via.branch" "Branch";
     VIA_RECEIVED: text "sip.Via.received" "Received";
     VIA_RPORT: text "sip.Via.rport" "RPort";
+    ALLOW_EVENTS: text "sip.Allow-Events" "Allow-Events";
+    CONTENT_ENCODING: text "sip.Content-Encoding" "Content-Encoding";
+    DIVERSION: text "sip.Diversion" "Diversion";
+    HISTORY: text "sip.History-Info" "History-Info";
+    MIN_EXPIRES: text "sip.Min-Expires" "Min-Expires";
+    ORGANIZATION: text "sip.Organization" "Organization";
+    ASSERTED: text "sip.P-Asserted-Identity" "P-Asserted-Identity";
+    ACCESS_NETWORK: text "sip.P-Access-Network-Info" "P-Access-Network-Info";
+    CHARGING: text "sip.P-Charging-Vector" "P-Charging-Vector";
+    PREFERRED: text "sip.P-Preferred-Identity" "P-Preferred-Identity";
+    PATH: text "sip.Path" "Path";
+    PRIVACY: text "sip.Privacy" "Privacy";
+    REASON: text "sip.Reason" "Reason";
+    REFER_TO: text "sip.Refer-To" "Refer-To";
+    REFERRED_BY: text "sip.Referred-by" "Referred By";
+    REPLACES: text "sip.Replaces" "Replaces";
+    RETRY_AFTER: u32 "sip.Retry-After" "Retry-After";
+    RSEQ: u32 "sip.RSeq" "RSeq";
+    SESSION_EXPIRES: text "sip.Session-Expires" "Session-Expires";
+    UNSUPPORTED: text "sip.Unsupported" "Unsupported";
+    TAG: text "sip.tag" "SIP tag";
+    DISPLAY: text "sip.display.info" "SIP Display info";
+    CONTACT_PARAM: text "sip.contact.param" "Contact URI parameter";
+    FROM_PARAM: text "sip.from.param" "SIP From URI parameter";
+    TO_PARAM: text "sip.to.param" "SIP To URI parameter";
     WARNING: text "sip.Warning" "Warning";
     WWW_AUTHENTICATE: text "sip.WWW-Authenticate" "WWW-Authenticate";
 }
 
 /// Name, its short form, field.
-static KNOWN: [(&str, &str, &FieldDef); 27] = [
+static KNOWN: [(&str, &str, &FieldDef); 47] = [
     ("accept", "", &ACCEPT),
     ("allow", "", &ALLOW),
+    ("allow-events", "u", &ALLOW_EVENTS),
     ("authorization", "", &AUTHORIZATION),
     ("call-id", "i", &CALL_ID),
     ("contact", "m", &CONTACT),
+    ("content-encoding", "e", &CONTENT_ENCODING),
     ("content-length", "l", &CONTENT_LENGTH),
     ("content-type", "c", &CONTENT_TYPE),
     ("cseq", "", &CSEQ),
     ("date", "", &DATE),
+    ("diversion", "", &DIVERSION),
     ("event", "o", &EVENT),
     ("expires", "", &EXPIRES),
     ("from", "f", &FROM),
+    ("history-info", "", &HISTORY),
     ("max-forwards", "", &MAX_FORWARDS),
+    ("min-expires", "", &MIN_EXPIRES),
+    ("organization", "", &ORGANIZATION),
+    ("p-access-network-info", "", &ACCESS_NETWORK),
+    ("p-asserted-identity", "", &ASSERTED),
+    ("p-charging-vector", "", &CHARGING),
+    ("p-preferred-identity", "", &PREFERRED),
+    ("path", "", &PATH),
+    ("privacy", "", &PRIVACY),
     ("proxy-authenticate", "", &PROXY_AUTHENTICATE),
     ("proxy-authorization", "", &PROXY_AUTHORIZATION),
+    ("reason", "", &REASON),
     ("record-route", "", &RECORD_ROUTE),
+    ("refer-to", "r", &REFER_TO),
+    ("referred-by", "b", &REFERRED_BY),
+    ("replaces", "", &REPLACES),
     ("require", "", &REQUIRE),
+    ("retry-after", "", &RETRY_AFTER),
     ("route", "", &ROUTE),
+    ("rseq", "", &RSEQ),
     ("server", "", &SERVER),
+    ("session-expires", "x", &SESSION_EXPIRES),
     ("subject", "s", &SUBJECT),
     ("subscription-state", "", &SUBSCRIPTION),
     ("supported", "k", &SUPPORTED),
     ("to", "t", &TO),
+    ("unsupported", "", &UNSUPPORTED),
     ("user-agent", "", &USER_AGENT),
     ("via", "v", &VIA),
     ("warning", "", &WARNING),
@@ -113,9 +158,13 @@ pub(super) fn show(cx: &mut Context<'_>, name: &[u8], value: Data<'_>) {
     cx.depth += 1;
     match *def {
         def if def.is(&FROM) => {
-            party(cx, value, [&FROM_NAME, &FROM_ADDR, &FROM_USER, &FROM_HOST, &FROM_PORT, &FROM_TAG])
+            let uri: Uri = [&FROM_USER, &FROM_HOST, &FROM_PORT];
+            party(cx, value, [&FROM_NAME, &FROM_ADDR, &FROM_PARAM, &FROM_TAG], uri)
         }
-        def if def.is(&TO) => party(cx, value, [&TO_NAME, &TO_ADDR, &TO_USER, &TO_HOST, &TO_PORT, &TO_TAG]),
+        def if def.is(&TO) => {
+            let uri: Uri = [&TO_USER, &TO_HOST, &TO_PORT];
+            party(cx, value, [&TO_NAME, &TO_ADDR, &TO_PARAM, &TO_TAG], uri)
+        }
         def if def.is(&CONTACT) => contact(cx, value),
         def if def.is(&CSEQ) => {
             let (number, method) = split(value, b' ');
@@ -141,45 +190,53 @@ fn address(value: Data<'_>) -> (Data<'_>, Data<'_>, Data<'_>) {
     (value.first(0), trimmed(inside), after)
 }
 
-fn party(cx: &mut Context<'_>, value: Data<'_>, defs: [&'static FieldDef; 6]) {
+/// One of those who talk. Whoever it is, the name and the tag have fields for filters, too.
+fn party(cx: &mut Context<'_>, value: Data<'_>, defs: [&'static FieldDef; 4], uri: Uri) {
     let (name, inside, after) = address(value);
     if !name.is_empty() {
+        cx.hide(&DISPLAY, name, 0, name.len(), 0);
         cx.add(defs[0], name, 0, name.len(), 0);
     }
     cx.add(defs[1], inside, 0, inside.len(), 0);
     cx.depth += 1;
-    uri_parts(cx, inside, defs[2], defs[3], defs[4]);
+    uri_parts(cx, inside, uri, Some(defs[2]));
     cx.depth -= 1;
     if let Some(tag) = parameter(after, b"tag=") {
-        cx.add(defs[5], tag, 0, tag.len(), 0);
+        cx.hide(&TAG, tag, 0, tag.len(), 0);
+        cx.add(defs[3], tag, 0, tag.len(), 0);
     }
 }
 
 fn contact(cx: &mut Context<'_>, value: Data<'_>) {
-    let (_, inside, _) = address(value);
+    let (name, inside, _) = address(value);
     if inside.bytes == b"*" {
         return;
     }
+    if !name.is_empty() {
+        cx.hide(&DISPLAY, name, 0, name.len(), 0);
+    }
     cx.add(&CONTACT_URI, inside, 0, inside.len(), 0);
     cx.depth += 1;
-    uri_parts(cx, inside, &CONTACT_USER, &CONTACT_HOST, &CONTACT_PORT);
+    uri_parts(cx, inside, [&CONTACT_USER, &CONTACT_HOST, &CONTACT_PORT], Some(&CONTACT_PARAM));
     cx.depth -= 1;
 }
+
+/// The fields of an address: user, host, port.
+pub(super) type Uri = [&'static FieldDef; 3];
 
 /// `sip:user@host:port;parameters`.
 pub(super) fn uri_parts(
     cx: &mut Context<'_>,
     uri: Data<'_>,
-    user: &'static FieldDef,
-    host: &'static FieldDef,
-    port: &'static FieldDef,
+    [user, host, port]: Uri,
+    parameter: Option<&'static FieldDef>,
 ) {
     let (scheme, rest) = split(uri, b':');
     // A telephone number has no host (RFC 3966).
     if scheme.bytes.eq_ignore_ascii_case(b"tel") {
         return;
     }
-    let (rest, _) = split(rest, b';');
+    let (rest, mut said) = split(rest, b';');
     let (rest, _) = split(rest, b'?');
     let place = match rest.bytes.iter().position(|byte| *byte == b'@') {
         Some(at) => {
@@ -198,6 +255,11 @@ pub(super) fn uri_parts(
     if let Some(colon) = colon {
         let digits = place.from(colon + 1);
         cx.add(port, digits, 0, digits.len(), 0);
+    }
+    while let Some(def) = parameter.filter(|_| !said.is_empty()) {
+        let (one, after) = split(said, b';');
+        cx.add(def, one, 0, one.len(), 0);
+        said = after;
     }
 }
 
