@@ -66,6 +66,8 @@ pub(crate) struct Context<'a> {
     pub(crate) owner: Owner,
     /// The number of the flow or connection that is being read.
     pub(crate) flow: u64,
+    /// The number of the exchange within it, where it carries several at once.
+    pub(crate) exchange: u64,
 }
 
 /// A place in the tree whose length is not known yet.
@@ -100,6 +102,7 @@ impl<'a> Context<'a> {
             upgraded: None,
             owner: Owner::None,
             flow: 0,
+            exchange: 0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::names::ETHERTYPES;
 use crate::context::Context;
-use crate::cursor::Data;
+use crate::cursor::{Data, Short};
 use crate::field::{Names, protocol};
 
 static OPCODES: Names = &[(1, "request"), (2, "reply"), (3, "reverse request"), (4, "reverse reply")];
@@ -34,14 +34,19 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
         let hw_size = usize::from(c.u8(cx, &HW_SIZE)?);
         let proto_size = usize::from(c.u8(cx, &PROTO_SIZE)?);
         let opcode = c.u16(cx, &OPCODE)?;
-        let is_ethernet = hardware == 1 && hw_size == 6;
+        // Of Ethernet, experimental or not, or of another network of IEEE 802.
+        let is_ethernet = matches!(hardware, 1 | 2 | 6) && hw_size == 6;
         let is_ip = protocol == 0x0800 && proto_size == 4;
-        if is_ethernet && is_ip {
-            let (src, dst) = (c.data.u32(14)?, c.data.u32(24)?);
+        // As in Wireshark, addresses are shown if all of them are there.
+        if c.left() < 2 * (hw_size + proto_size) {
+            return Err(Short);
+        }
+        if is_ip {
+            let (src, dst) = (c.data.u32(8 + hw_size)?, c.data.u32(12 + 2 * hw_size)?);
             if src == dst && matches!(opcode, 1 | 2) {
                 cx.conclude(&IS_GRATUITOUS, 1);
                 // An announcement asks nobody (RFC 5227 2.3).
-                if opcode == 1 && c.data.bytes[18..24] == [0; 6] {
+                if opcode == 1 && c.data.bytes[12 + hw_size..][..hw_size].iter().all(|byte| *byte == 0) {
                     cx.conclude(&IS_ANNOUNCEMENT, 1);
                 }
             } else if src == 0 && opcode == 1 {

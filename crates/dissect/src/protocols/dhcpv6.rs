@@ -226,6 +226,8 @@ protocol! { DHCPV6 "dhcpv6" "DHCPv6" "DHCPv6";
     LIFETIME: u32 "dhcpv6.lifetime" "Lifetime";
     FQDN_FLAGS: u8 "dhcpv6.client_fqdn_flags" "Flags", hex;
     FQDN: text "dhcpv6.client_domain" "Client FQDN";
+    TLD: text "dhcpv6.tld" "Top Level Domain name";
+    MALFORMED_OPTION: none "dhcpv6.malformed_option" "Malformed option";
 }
 
 /// Options in options and relays in relays end here.
@@ -259,7 +261,10 @@ fn options(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let result = walk(cx, &mut inside, &[Is(&OPTION_TYPE), Is(&OPTION_LENGTH)])
             .and_then(|()| option(cx, &mut inside, kind));
         cx.depth = depth;
-        result?;
+        // Where an option is damaged the next one begins all the same.
+        if result.is_err() {
+            cx.expert(&MALFORMED_OPTION);
+        }
     }
     Ok(())
 }
@@ -291,7 +296,12 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
         9 => message(cx, c),
         12 => walk(cx, c, &[Is(&UNICAST)]),
         13 => walk(cx, c, &[Is(&STATUS), Rest(&STATUS_WORDS)]),
-        15 => walk(cx, c, &[Each(&[Counted(&USER_LENGTH, &USER_DATA)])]),
+        15 => {
+            while c.left() >= 2 && usize::from(c.peek_u16()?) <= c.left() - 2 {
+                walk(cx, c, &[Counted(&USER_LENGTH, &USER_DATA)])?;
+            }
+            if c.is_done() { Ok(()) } else { Err(Short) }
+        }
         16 => {
             walk(cx, c, &[Is(&VENDOR)])?;
             while c.left() >= 2 {
@@ -382,7 +392,9 @@ fn names(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Re
             name.pop();
         }
         let whole = c.data.from(begins).first(c.pos - begins);
-        cx.add_words(def, whole, &name);
+        // A single label is the name of a top level, and has a field of its own.
+        let is_top = ended && name.iter().filter(|byte| **byte == b'.').count() == 1;
+        cx.add_words(if is_top { &TLD } else { def }, whole, &name);
     }
     Ok(())
 }

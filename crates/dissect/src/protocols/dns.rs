@@ -9,6 +9,7 @@ pub(crate) use rdata::RDATA;
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, Protocol, protocol};
+use crate::streams::table::End;
 
 pub(crate) static TYPES: Names = &[
     (1, "A"),
@@ -91,6 +92,9 @@ protocol! { DNS "dns" "DNS" "Domain Name System";
     QRY_CLASS: u16 "dns.qry.class" "Class", hex, names(CLASSES);
     QRY_QU: bool "dns.qry.qu" "\"QU\" question", mask(0x8000);
     RESP_NAME: text "dns.resp.name" "Name";
+    SRV_SERVICE: text "dns.srv.service" "Service";
+    SRV_PROTO: text "dns.srv.proto" "Protocol";
+    SRV_NAME: text "dns.srv.name" "Name";
     RESP_TYPE: u16 "dns.resp.type" "Type", names(TYPES);
     RESP_CLASS: u16 "dns.resp.class" "Class", hex, names(CLASSES);
     CACHE_FLUSH: bool "dns.resp.cache_flush" "Cache flush", mask(0x8000);
@@ -115,8 +119,8 @@ protocol! { LLMNR "llmnr" "LLMNR" "Link-local Multicast Name Resolution";
 }
 protocol! { MDNS "mdns" "MDNS" "Multicast Domain Name System"; }
 
-/// Names are not longer in their written form, escapes included.
-const NAME_MAX: usize = 1024;
+/// A name with its labels' lengths is shorter (RFC 1035 2.3.4), and has no more pointers in it.
+const NAME_MAX: usize = 255;
 
 /// Whether bytes on any port are a message, by Wireshark's guess: an ordinary question, or an answer that is not long.
 pub(crate) fn looks_like(bytes: &[u8]) -> bool {
@@ -214,6 +218,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, local: bool) 
         (false, _) if flags & 0x20 != 0 => asks,
         (false, _) => query,
     };
+    // Before anything that may be wrong: also a question that can't be read may be answered.
+    let found = if cx.is_quoted { Found::Nothing } else { pair(cx, id, is_response) };
     bits(cx, c, parts)?;
     let mut counts = [0; 4];
     for (count, def) in counts.iter_mut().zip(sections) {
@@ -222,16 +228,19 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, local: bool) 
     for _ in 0..counts[0] {
         question(cx, c, multicast)?;
     }
+    // Of a zone transfer more than one message answers.
+    if !is_response && counts[0] > 0 && cx.last(&QRY_TYPE).is_some_and(|kind| matches!(kind, 251 | 252)) {
+        let key = key(cx, id);
+        if let Some(asked) = cx.state.dns.get(&key) {
+            cx.state.dns.insert(key, Asked { many: true, ..asked });
+        }
+    }
     for count in &counts[1..] {
         for _ in 0..*count {
             record(cx, c, multicast)?;
         }
     }
-    if !cx.is_quoted {
-        // Of a zone transfer more than one message answers.
-        let many = counts[0] > 0 && cx.last(&QRY_TYPE).is_some_and(|kind| matches!(kind, 251 | 252));
-        pair(cx, id, is_response, many);
-    }
+    tell(cx, found);
     Ok(())
 }
 
@@ -245,34 +254,68 @@ fn bits(cx: &mut Context<'_>, c: &mut Cursor<'_>, parts: &[&'static FieldDef]) -
     Ok(())
 }
 
-/// Finds the question to an answer.
-fn pair(cx: &mut Context<'_>, id: u16, is_response: bool, many: bool) {
-    let (number, time, flow) = (cx.number, cx.time, cx.flow);
+/// Who speaks with whom, about what.
+pub(crate) type Key = (End, End, u16, u64, u64);
+
+/// As in Wireshark: per conversation, whoever asks. Over HTTP, where all numbers are 0 (RFC 8484 4.1), per exchange.
+fn key(cx: &Context<'_>, id: u16) -> Key {
     let (here, there) = ((cx.src, cx.src_port), (cx.dst, cx.dst_port));
-    // By Wireshark's rules: per conversation, whoever asks.
-    let key = if here <= there { (here, there, id, flow) } else { (there, here, id, flow) };
-    let known = cx.state.dns.get(&key);
-    match (is_response, known) {
+    let (low, high) = if here <= there { (here, there) } else { (there, here) };
+    (low, high, id, cx.flow, cx.exchange)
+}
+
+/// What a message is to those before it.
+enum Found {
+    Nothing,
+    Repeated(u64),
+    /// The frame of the question and when it came.
+    Answers(u64, u64),
+    AnswersAgain(u64),
+    Unsolicited,
+}
+
+/// Finds the question to an answer, or remembers a question.
+fn pair(cx: &mut Context<'_>, id: u16, is_response: bool) -> Found {
+    let (number, time) = (cx.number, cx.time);
+    let key = key(cx, id);
+    match (is_response, cx.state.dns.get(&key)) {
         // A question with the same number that comes after 5 s, or after the answer, is another one.
         (false, Some(Asked { frame, time: then, answer: 0, .. }))
             if time.saturating_sub(then) < 5_000_000_000 =>
         {
-            cx.conclude(&RETRANSMISSION, 1);
-            cx.conclude(&RETRANSMIT_REQUEST, frame);
+            Found::Repeated(frame)
         }
-        (false, _) => cx.state.dns.insert(key, Asked { frame: number, time, answer: 0, many }),
-        (true, Some(Asked { answer, many: false, .. })) if answer != 0 => {
-            cx.conclude(&RETRANSMIT_RESPONSE, answer);
-            cx.conclude(&RETRANSMISSION, 1);
+        (false, _) => {
+            cx.state.dns.insert(key, Asked { frame: number, time, answer: 0, many: false });
+            Found::Nothing
         }
+        (true, Some(Asked { answer, many: false, .. })) if answer != 0 => Found::AnswersAgain(answer),
         (true, Some(asked)) => {
-            cx.conclude(&RESPONSE_TO, asked.frame);
-            cx.conclude(&TIME, time.wrapping_sub(asked.time));
             if asked.answer == 0 {
                 cx.state.dns.insert(key, Asked { answer: number, ..asked });
             }
+            Found::Answers(asked.frame, asked.time)
         }
-        (true, None) => cx.conclude(&UNSOLICITED, 1),
+        (true, None) => Found::Unsolicited,
+    }
+}
+
+fn tell(cx: &mut Context<'_>, found: Found) {
+    match found {
+        Found::Nothing => {}
+        Found::Repeated(question) => {
+            cx.conclude(&RETRANSMISSION, 1);
+            cx.conclude(&RETRANSMIT_REQUEST, question);
+        }
+        Found::Answers(question, then) => {
+            cx.conclude(&RESPONSE_TO, question);
+            cx.conclude(&TIME, cx.time.wrapping_sub(then));
+        }
+        Found::AnswersAgain(answer) => {
+            cx.conclude(&RETRANSMIT_RESPONSE, answer);
+            cx.conclude(&RETRANSMISSION, 1);
+        }
+        Found::Unsolicited => cx.conclude(&UNSOLICITED, 1),
     }
 }
 
@@ -303,97 +346,156 @@ fn question(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
 }
 
 fn record(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool) -> Read {
-    name(cx, c, &RESP_NAME)?;
-    let kind = c.u16(cx, &RESP_TYPE)?;
-    if kind == 41 {
-        if multicast {
-            let raw = c.peek_u16()?;
-            cx.add(&UDP_SIZE, c.data, c.pos, 2, u64::from(raw & 0x7FFF));
-            c.parts(cx, 2, &[&CACHE_FLUSH])?;
-        } else {
-            c.u16(cx, &UDP_SIZE)?;
-        }
+    // As in Wireshark, a record is shown if all of it is there.
+    let mut ahead = *c;
+    let kept = cx.arena.fields.len();
+    name(cx, &mut ahead, &RESP_NAME)?;
+    let (kind, len) = (ahead.data.u16(ahead.pos), ahead.data.u16(ahead.pos + 8));
+    let (Ok(kind), Ok(len)) = (kind, len) else {
+        cx.arena.fields.truncate(kept);
+        return Err(Short);
+    };
+    let end = ahead.pos + 10 + usize::from(len);
+    if end > c.data.len() {
+        cx.arena.fields.truncate(kept);
+        return Err(Short);
+    }
+    *c = ahead;
+    if kind == SRV {
+        service(cx, c);
+    }
+    c.u16(cx, &RESP_TYPE)?;
+    if kind == OPT {
+        class(cx, c, multicast, &UDP_SIZE)?;
         c.u8(cx, &EXT_RCODE)?;
         c.u8(cx, &EDNS_VERSION)?;
         c.bits(cx, &RESP_Z, 2, &[&RESP_DO, &RESP_Z_RESERVED])?;
     } else {
-        if multicast {
-            let raw = c.peek_u16()?;
-            cx.add(&RESP_CLASS, c.data, c.pos, 2, u64::from(raw & 0x7FFF));
-            c.parts(cx, 2, &[&CACHE_FLUSH])?;
-        } else {
-            c.u16(cx, &RESP_CLASS)?;
-        }
+        class(cx, c, multicast, &RESP_CLASS)?;
         c.u32(cx, &RESP_TTL)?;
     }
-    let len = usize::from(c.u16(cx, &RESP_LEN)?);
-    let end = c.pos + len;
-    if end > c.data.len() {
-        return Err(Short);
-    }
+    c.u16(cx, &RESP_LEN)?;
     // Names in the data point back into the message: the cursor stays in the whole of it.
     let mut inside = Cursor { data: c.data.first(end), pos: c.pos };
     // Updates name what must be there, or has to go, without any data (RFC 2136 2.4).
-    let result = if len == 0 { Ok(()) } else { rdata::show(cx, &mut inside, kind) };
+    let result = if len == 0 { Ok(()) } else { rdata::show(cx, &mut inside, kind, c.data) };
     c.pos = end;
     result
 }
 
-/// Reads a name and adds it; gives its length and how many labels it has. Pointers only go backwards, so it ends.
+const SRV: u16 = 33;
+const OPT: u16 = 41;
+
+/// The class, of which multicast DNS takes a bit for itself; or what stands in its place.
+fn class(cx: &mut Context<'_>, c: &mut Cursor<'_>, multicast: bool, def: &'static FieldDef) -> Read {
+    if !multicast {
+        return c.u16(cx, def).map(drop);
+    }
+    let raw = c.peek_u16()?;
+    cx.add(def, c.data, c.pos, 2, u64::from(raw & 0x7FFF));
+    c.parts(cx, 2, &[&CACHE_FLUSH]).map(drop)
+}
+
+/// What the owner of a SRV record says: a service, a protocol, and whose (RFC 2782).
+fn service(cx: &mut Context<'_>, c: &Cursor<'_>) {
+    let Some(name) = cx.arena.fields.last().copied().filter(|field| field.def.is(&RESP_NAME)) else { return };
+    let (mut start, end) = ((name.value >> 32) as usize, cx.arena.text.len());
+    for (place, def) in [&SRV_SERVICE, &SRV_PROTO, &SRV_NAME].into_iter().enumerate() {
+        let rest = cx.arena.text.get(start..end).unwrap_or(&[]);
+        let dot = rest.iter().position(|byte| *byte == b'.').filter(|_| place < 2);
+        let len = dot.unwrap_or(rest.len());
+        cx.add_text(
+            def,
+            c.data,
+            c.pos - name.len as usize,
+            name.len as usize,
+            (start as u64) << 32 | len as u64,
+        );
+        match dot {
+            Some(dot) => start += dot + 1,
+            None => break,
+        }
+    }
+}
+
+/// What stands in the place of a name that can't be read, and nothing but the name is wrong then: Wireshark's words.
+const ODD_NAMES: [&[u8]; 3] =
+    [b"<Name too long>", b"<Unknown extended label>", b"<Name contains a pointer that loops>"];
+
+/// Reads a name and adds it; gives its length and how many labels it has.
 fn name(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Read<(usize, usize)> {
     let begins = c.pos;
     let kept = cx.arena.text.len();
-    let (mut at, mut limit, mut after) = (begins, begins, None);
-    let (mut labels, mut len) = (0, 0);
-    loop {
+    let (mut at, mut after) = (begins, None);
+    let (mut labels, mut len, mut pointers) = (0, 0, 0);
+    let odd = loop {
         let byte = usize::from(c.data.u8(at)?);
         match byte >> 6 {
             0 if byte == 0 => {
                 at += 1;
-                break;
+                break (len >= NAME_MAX).then_some(0);
             }
             0 => {
                 let label = c.data.bytes.get(at + 1..at + 1 + byte).ok_or(Short)?;
-                if labels > 0 {
-                    cx.arena.text.push(b'.');
-                }
-                for byte in label {
-                    match *byte {
-                        // RFC 1035 5.1: what can't be printed is written in decimal; UTF-8 can (RFC 6763 4.1.1).
-                        0x20..=0x7E | 0x80.. => cx.arena.text.push(*byte),
-                        _ => {
-                            let digits = [b'0' + byte / 100, b'0' + byte / 10 % 10, b'0' + byte % 10];
-                            cx.arena.text.push(b'\\');
-                            cx.arena.text.extend_from_slice(&digits);
-                        }
+                (labels, len, at) = (labels + 1, len + byte + 1, at + 1 + byte);
+                if len < NAME_MAX {
+                    if labels > 1 {
+                        cx.arena.text.push(b'.');
                     }
+                    label.iter().for_each(|byte| escape(&mut cx.arena.text, *byte));
+                } else if after.is_some() {
+                    // Where the field ends is known, so nothing is left to find.
+                    break Some(0);
                 }
-                labels += 1;
-                len += byte + 1;
-                at += 1 + byte;
+            }
+            1 => {
+                after = Some(at + 1);
+                break Some(1);
             }
             3 => {
                 let to = usize::from(c.data.u16(at)? & 0x3FFF);
                 after.get_or_insert(at + 2);
-                if to >= limit {
-                    return Err(Short);
+                pointers += 1;
+                if pointers > NAME_MAX {
+                    break Some(2);
                 }
-                (at, limit) = (to, to);
+                at = to;
             }
             _ => return Err(Short),
         }
-        if len > NAME_MAX {
-            return Err(Short);
-        }
-    }
-    if labels == 0 {
-        cx.arena.text.extend_from_slice(b"<Root>");
-        (len, labels) = (6, 1);
-    } else {
-        len -= 1;
+    };
+    let shown = odd.map(|odd| ODD_NAMES[odd]).or((labels == 0).then_some(&b"<Root>"[..]));
+    if let Some(words) = shown {
+        cx.arena.text.truncate(kept);
+        cx.arena.text.extend_from_slice(words);
+        (len, labels) = (words.len() + 1, 1);
     }
     c.pos = after.unwrap_or(at);
+    if c.pos <= begins {
+        return Err(Short);
+    }
     let value = (kept as u64) << 32 | (cx.arena.text.len() - kept) as u64;
     cx.add_text(def, c.data, begins, c.pos - begins, value);
-    Ok((len, labels))
+    Ok((len - 1, labels))
+}
+
+/// Writes a character of a name. What can't be printed is written as C does, which is what filters compare with; UTF-8
+/// can be printed (RFC 6763 4.1.1).
+fn escape(text: &mut Vec<u8>, byte: u8) {
+    let letter = match byte {
+        0x20..=0x7E | 0x80.. => return text.push(byte),
+        7 => b'a',
+        8 => b'b',
+        9 => b't',
+        10 => b'n',
+        11 => b'v',
+        12 => b'f',
+        13 => b'r',
+        _ => {
+            let digits = [byte >> 6, byte >> 3 & 7, byte & 7].map(|digit| b'0' + digit);
+            text.push(b'\\');
+            return text.extend_from_slice(&digits);
+        }
+    };
+    text.extend_from_slice(&[b'\\', letter]);
 }

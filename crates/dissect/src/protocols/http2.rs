@@ -153,6 +153,7 @@ pub(crate) fn stream(
                 let frame = c.take(frame_length(c.rest().bytes))?;
                 // A frame that is damaged ends where its length says.
                 let _damaged = cx.within(&STREAM, frame, |cx| self::frame(cx, connection, side, frame));
+                cx.exchange = 0;
             }
             Ok(())
         });
@@ -193,6 +194,7 @@ fn frame(cx: &mut Context<'_>, connection: &mut Connection, side: usize, frame: 
     };
     let flags = c.bits(cx, &FLAGS, 1, shown)? as u8;
     let id = c.parts(cx, 4, &[&RESERVED, &STREAM_ID])? as u32 & 0x7FFF_FFFF;
+    cx.exchange = u64::from(id);
     match kind {
         0 => data(cx, connection, side, id, flags, &mut c),
         1 => {

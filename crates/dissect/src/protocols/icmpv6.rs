@@ -5,6 +5,7 @@ use super::{data, icmp, ip, ipv6};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
+use crate::table::{Step::*, walk};
 
 static TYPES: Names = &[
     (1, "Destination Unreachable"),
@@ -21,7 +22,11 @@ static TYPES: Names = &[
     (135, "Neighbor Solicitation"),
     (136, "Neighbor Advertisement"),
     (137, "Redirect"),
+    (139, "Node Information Query"),
+    (140, "Node Information Reply"),
     (143, "Multicast Listener Report Message v2"),
+    (160, "Extended Echo request"),
+    (161, "Extended Echo reply"),
 ];
 
 static OPTIONS: Names = &[
@@ -35,6 +40,8 @@ static OPTIONS: Names = &[
     (25, "Recursive DNS Server"),
     (31, "DNS Search List Option"),
 ];
+
+static NODE_QUESTIONS: Names = &[(0, "NOOP"), (2, "Node Name"), (3, "Node Addresses"), (4, "IPv4 Addresses")];
 
 protocol! { ICMPV6 "icmpv6" "ICMPv6" "Internet Control Message Protocol v6";
     TYPE: u8 "icmpv6.type" "Type", names(TYPES);
@@ -108,6 +115,28 @@ protocol! { ICMPV6 "icmpv6" "ICMPv6" "Internet Control Message Protocol v6";
     MAR_GROUP: ipv6 "icmpv6.mldr.mar.multicast_address" "Multicast Address";
     MAR_SOURCE: ipv6 "icmpv6.mldr.mar.source_address" "Source Address";
     MAR_DATA: bytes "icmpv6.mldr.mar.auxiliary_data" "Auxiliary Data";
+    NI_QTYPE: u16 "icmpv6.ni.qtype" "Qtype", names(NODE_QUESTIONS);
+    NI_FLAG: u16 "icmpv6.ni.flag" "Flags", hex;
+    NI_FLAG_G: bool "icmpv6.ni.flag.g" "Global-scope addresses", mask(0x0020);
+    NI_FLAG_S: bool "icmpv6.ni.flag.s" "Site-local addresses", mask(0x0010);
+    NI_FLAG_L: bool "icmpv6.ni.flag.l" "Link-local addresses", mask(0x0008);
+    NI_FLAG_C: bool "icmpv6.ni.flag.c" "Compression", mask(0x0004);
+    NI_FLAG_A: bool "icmpv6.ni.flag.a" "Unicast Addresses", mask(0x0002);
+    NI_FLAG_T: bool "icmpv6.ni.flag.t" "Truncated", mask(0x0001);
+    NI_NONCE: u64 "icmpv6.ni.nonce" "Nonce", hex;
+    NI_SUBJECT_6: ipv6 "icmpv6.ni.query.subject_ipv6" "IPv6 subject address";
+    NI_SUBJECT_4: ipv4 "icmpv6.ni.query.subject_ipv4" "IPv4 subject address";
+    NI_TTL: u32 "icmpv6.ni.reply.node_ttl" "TTL";
+    NI_ADDRESS_6: ipv6 "icmpv6.ni.reply.node_address" "IPv6 Node address";
+    NI_ADDRESS_4: ipv4 "icmpv6.ni.reply.ipv4_address" "IPv4 Node address";
+    EXT_SEQ: u8 "icmpv6.ext.echo.seq" "Sequence number";
+    EXT_RESERVED: u8 "icmpv6.ext.echo.req.res" "Reserved", hex, mask(0xFE);
+    EXT_LOCAL: bool "icmpv6.ext.echo.req.local" "Local bit", mask(0x01);
+    EXT_STATE: u8 "icmpv6.ext.echo.rsp.state" "State", mask(0xE0);
+    EXT_ANSWER_RESERVED: u8 "icmpv6.ext.echo.rsp.res" "Reserved", hex, mask(0x18);
+    EXT_ACTIVE: bool "icmpv6.ext.echo.rsp.active" "Active bit", mask(0x04);
+    EXT_IPV4: bool "icmpv6.ext.echo.rsp.ipv4" "IPv4 bit", mask(0x02);
+    EXT_IPV6: bool "icmpv6.ext.echo.rsp.ipv6" "IPv6 bit", mask(0x01);
     CHECKSUM_BAD: none "icmpv6.checksum_bad.expert" "Bad checksum";
 }
 
@@ -152,7 +181,8 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         133..=137 => discovery(cx, c, kind)?,
         143 => report(cx, c)?,
-        160 | 161 => c.skip(c.left())?,
+        139 | 140 => node_information(cx, c, kind == 140)?,
+        160 | 161 => extended(cx, c, kind == 160)?,
         _ => data::show(cx, c.rest()),
     }
     Ok(())
@@ -165,20 +195,48 @@ fn echo(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
         // The answer's type is one more, so its checksum one less.
         let sum = c.data.u16(2)?;
         let key = if request {
-            (cx.src, cx.dst, ident, seq, super::icmp::answered_sum(sum, !0x0100))
+            (cx.src, cx.dst, ident, seq, icmp::answered_sum(sum, !0x0100))
         } else {
-            (cx.dst, cx.src, ident, seq, sum)
+            (cx.dst, cx.src, ident, seq, icmp::plain_sum(sum))
         };
         let (number, time) = (cx.number, cx.time);
         if request {
             cx.state.echoes.insert(key, (number, time));
-        } else if let Some((frame, then)) = cx.state.echoes.get(&key) {
+        } else if let Some((frame, then)) = cx.state.echoes.remove(&key) {
             cx.conclude(&RESP_TO, frame);
-            cx.conclude(&RESPTIME, (time.saturating_sub(then) as f64 / 1e6).to_bits());
+            cx.conclude(&RESPTIME, (time.wrapping_sub(then) as i64 as f64 / 1e6).to_bits());
         }
     }
     data::show(cx, c.rest());
     Ok(())
+}
+
+/// What a node is asked about itself, and what it answers (RFC 4620). Names are passed over.
+fn node_information(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_reply: bool) -> Read {
+    let what = c.u16(cx, &NI_QTYPE)?;
+    let flags: &[_] = &[&NI_FLAG_G, &NI_FLAG_S, &NI_FLAG_L, &NI_FLAG_C, &NI_FLAG_A, &NI_FLAG_T];
+    c.bits(cx, &NI_FLAG, 2, flags)?;
+    c.uint(cx, &NI_NONCE, 8)?;
+    match (is_reply, c.data.u8(1)?, what) {
+        (false, 0, _) => walk(cx, c, &[Each(&[Is(&NI_SUBJECT_6)])]),
+        (false, 2, _) => walk(cx, c, &[Each(&[Is(&NI_SUBJECT_4)])]),
+        (true, 0, 3) => walk(cx, c, &[Each(&[Is(&NI_TTL), Is(&NI_ADDRESS_6)])]),
+        (true, 0, 4) => walk(cx, c, &[Each(&[Is(&NI_TTL), Is(&NI_ADDRESS_4)])]),
+        _ => c.skip(c.left()),
+    }
+}
+
+/// What a node is asked about its interfaces, and what it answers (RFC 8335).
+fn extended(cx: &mut Context<'_>, c: &mut Cursor<'_>, request: bool) -> Read {
+    c.u16(cx, &IDENT)?;
+    c.u8(cx, &EXT_SEQ)?;
+    if request {
+        c.parts(cx, 1, &[&EXT_RESERVED, &EXT_LOCAL])?;
+        icmp::extension_layer(cx, c.rest());
+        return Ok(());
+    }
+    c.parts(cx, 1, &[&EXT_STATE, &EXT_ANSWER_RESERVED, &EXT_ACTIVE, &EXT_IPV4, &EXT_IPV6])?;
+    c.skip(c.left())
 }
 
 fn discovery(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8) -> Read {

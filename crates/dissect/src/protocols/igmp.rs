@@ -52,6 +52,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     }
     cx.layer(&IGMP, message, |cx, c| {
         let kind = message.u8(0)?;
+        // DVMRP and the first PIM, which went by the same number, are protocols of their own.
+        if matches!(kind, 0x13 | 0x14) {
+            return c.skip(c.left());
+        }
         let version = match kind {
             0x12 => 1,
             0x16 | 0x17 => 2,

@@ -31,7 +31,8 @@ protocol! { IPV6 "ipv6" "IPv6" "Internet Protocol Version 6";
     OPT_ROUTER_ALERT: u16 "ipv6.opt.router_alert" "Router Alert";
     OPT_JUMBO: u32 "ipv6.opt.jumbo" "Payload Length";
     OPT_TEL: u8 "ipv6.opt.tel" "Tunnel Encapsulation Limit";
-    OPT_UNKNOWN: bytes "ipv6.opt_unknown_data" "Unknown Data";
+    OPT_HOME: ipv6 "ipv6.opt.mipv6.home_address" "MIPv6 Home Address";
+    OPT_UNKNOWN: bytes "ipv6.opt.unknown" "Unknown Option Payload";
     FRAGMENTS: none "ipv6.fragments" "IPv6 Fragments";
     FRAGMENT: frame "ipv6.fragment" "IPv6 Fragment";
     FRAGMENT_COUNT: u32 "ipv6.fragment.count" "Fragment count";
@@ -45,6 +46,7 @@ static OPTIONS: Names = &[
     (4, "Tunnel Encapsulation Limit"),
     (5, "Router Alert"),
     (0xC2, "Jumbo Payload"),
+    (0xC9, "Home Address"),
 ];
 
 protocol! { HOPOPTS "ipv6.hopopts" "IPv6 Hop-by-Hop" "IPv6 Hop-by-Hop Option";
@@ -176,6 +178,9 @@ fn option_body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         }
         (0xC2, 4) => {
             c.u32(cx, &OPT_JUMBO)?;
+        }
+        (0xC9, 16) => {
+            c.ipv6(cx, &OPT_HOME)?;
         }
         _ => {
             c.bytes(cx, &OPT_UNKNOWN, len)?;

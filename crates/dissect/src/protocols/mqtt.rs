@@ -207,7 +207,9 @@ fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> 
                 3 => c.parts(cx, 1, &[&ACK_RESERVED]).map(drop)?,
                 _ => c.bits(cx, &ACK_FLAGS, 1, &[&ACK_RESERVED, &ACK_PRESENT]).map(drop)?,
             }
-            c.u8(cx, if v5 { &ACK_REASON } else { &ACK_VALUE })?;
+            // Where the command was not captured, the length tells: version 5 has more behind it.
+            let has_more = talk.notes[0] == 0 && c.left() > 1;
+            c.u8(cx, if v5 || has_more { &ACK_REASON } else { &ACK_VALUE })?;
             if v5 { properties(cx, c, &PROPS) } else { Ok(()) }
         }
         3 => {
@@ -338,18 +340,19 @@ fn variable_field(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldD
 
 fn properties(cx: &mut Context<'_>, c: &mut Cursor<'_>, heading: &'static FieldDef) -> Read {
     let (len, used) = variable(c.data.bytes, c.pos).ok_or(Short)?;
-    let whole = c.take(used + len as usize)?;
+    let claimed = used.saturating_add(len as usize);
+    let whole = c.take_most(claimed);
     cx.within(heading, whole, |cx| {
         let mut c = whole.cursor();
         variable_field(cx, &mut c, &PROP_LEN)?;
         while !c.is_done() {
-            property(cx, &mut c)?;
+            property(cx, &mut c, whole.len() == claimed)?;
         }
-        Ok(())
+        if whole.len() < claimed { Err(Short) } else { Ok(()) }
     })
 }
 
-fn property(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn property(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_whole: bool) -> Read {
     let id = c.u8(cx, &PROP_ID)?;
     match id {
         0x01 | 0x17 | 0x19 | 0x25 | 0x28..=0x2A => c.uint(cx, &PROP_NUMBER, 1).map(drop),
@@ -374,6 +377,7 @@ fn property(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             let value = c.uint(cx, &PROP_VALUE_LEN, 2)?;
             counted(cx, c, &PROP_VALUE, value)
         }
+        _ if !is_whole => Err(Short),
         _ => {
             c.all(cx, &PROP_UNKNOWN);
             Ok(())

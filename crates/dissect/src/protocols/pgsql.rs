@@ -228,14 +228,14 @@ fn from_frontend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &Talk
         b'P' => {
             words(cx, c, &STATEMENT)?;
             words(cx, c, &QUERY)?;
-            repeat(cx, c, &[Is(&TYPE_OID)])
+            each(cx, c, &[Is(&TYPE_OID)])
         }
         b'B' => {
             words(cx, c, &PORTAL)?;
             words(cx, c, &STATEMENT)?;
-            repeat(cx, c, &[Is(&FORMAT)])?;
-            repeat(cx, c, &[Call(value)])?;
-            repeat(cx, c, &[Is(&FORMAT)])
+            each(cx, c, &[Is(&FORMAT)])?;
+            each(cx, c, &[Call(value)])?;
+            each(cx, c, &[Is(&FORMAT)])
         }
         b'E' => walk(cx, c, &[Words(&PORTAL), Is(&RETURNS)]),
         b'C' | b'D' => {
@@ -245,8 +245,8 @@ fn from_frontend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &Talk
         }
         b'F' => {
             walk(cx, c, &[Is(&OID)])?;
-            repeat(cx, c, &[Is(&FORMAT)])?;
-            repeat(cx, c, &[Call(value)])?;
+            each(cx, c, &[Is(&FORMAT)])?;
+            each(cx, c, &[Call(value)])?;
             walk(cx, c, &[Is(&FORMAT)])
         }
         b'd' => walk(cx, c, &[Rest(&COPY_DATA)]),
@@ -255,9 +255,16 @@ fn from_frontend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &Talk
     }
 }
 
-/// A count, and a layout so often, one level deeper.
+/// A count of fields, and a layout so often, one level deeper.
 fn repeat(cx: &mut Context<'_>, c: &mut Cursor<'_>, layout: Layout<'_>) -> Read {
-    let count = c.u16(cx, &COUNT)?;
+    cx.add(&COUNT, c.data, c.pos, 2, u64::from(c.peek_u16()?));
+    each(cx, c, layout)
+}
+
+/// The same for what are no fields, whose count has no name.
+fn each(cx: &mut Context<'_>, c: &mut Cursor<'_>, layout: Layout<'_>) -> Read {
+    let count = c.peek_u16()?;
+    c.skip(2)?;
     cx.depth += 1;
     let result = (0..count).try_for_each(|_| walk(cx, c, layout));
     cx.depth -= 1;
@@ -277,7 +284,7 @@ fn from_backend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &mut T
         b'S' => walk(cx, c, &[Words(&PARAMETER), Words(&PARAMETER_VALUE)]),
         b'C' => words(cx, c, &TAG).map(drop),
         b'Z' => c.u8(cx, &STATUS).map(drop),
-        b't' => repeat(cx, c, &[Is(&TYPE_OID)]),
+        b't' => each(cx, c, &[Is(&TYPE_OID)]),
         b'T' => repeat(
             cx,
             c,
@@ -296,10 +303,7 @@ fn from_backend(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u8, talk: &mut T
         b'A' => walk(cx, c, &[Is(&PID), Words(&CONDITION), Words(&TEXT)]),
         b'G' | b'H' => {
             c.uint(cx, &FORMAT, 1)?;
-            let columns = c.peek_u16()?;
-            c.skip(2)?;
-            // Wireshark shows the first column's format for all of them.
-            if columns > 0 { c.u16(cx, &FORMAT).map(drop) } else { Ok(()) }
+            each(cx, c, &[Is(&FORMAT)])
         }
         b'd' => walk(cx, c, &[Rest(&COPY_DATA)]),
         b'V' => value(cx, c),

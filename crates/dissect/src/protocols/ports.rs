@@ -76,6 +76,8 @@ fn quoted(cx: &mut Context<'_>, payload: Data<'_>) {
     }
     if [low, high].contains(&5060) && sip::is_message(payload.bytes) {
         sip::datagram(cx, payload);
+    } else if cx.state.quic.knows((cx.src, cx.src_port), (cx.dst, cx.dst_port), payload.bytes) {
+        quic::dissect(cx, payload);
     } else if wireguard::looks_like(payload.bytes) {
         wireguard::dissect(cx, payload);
     } else if stun::looks_like(payload.bytes) && stun::datagram(cx, payload) {
@@ -141,7 +143,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             53 => dns::datagram(cx, payload, false),
             67 | 68 => dhcp::dissect(cx, payload),
             123 => ntp::dissect(cx, payload),
-            161 | 162 | 8161 => snmp::dissect(cx, payload),
+            161 | 162 | 8161 if snmp::accepts(payload.bytes, cx.missing) => snmp::dissect(cx, payload),
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
             // DNS over QUIC has the port of DNS over DTLS (RFC 9250 4.1.1).

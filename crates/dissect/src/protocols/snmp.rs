@@ -31,6 +31,7 @@ static ERRORS: Names = &[
 protocol! { SNMP "snmp" "SNMP" "Simple Network Management Protocol";
     VERSION: int "snmp.version" "version", names(VERSIONS);
     MSG_VERSION: int "snmp.msgVersion" "msgVersion", names(VERSIONS);
+    PARAMETERS: bytes "snmp.parameters" "parameters";
     COMMUNITY: text "snmp.community" "community";
     DATA: u32 "snmp.data" "data", names(PDUS);
     GET: none "snmp.get_request_element" "get-request";
@@ -92,14 +93,25 @@ protocol! { SNMP "snmp" "SNMP" "Simple Network Management Protocol";
 }
 
 /// A value with its tag; both its inside and all of it.
+/// The version that names parties.
+const PARTY: i64 = 2;
+
+/// The class of a PDU's tag.
+const CONTEXT: u8 = 0x80;
+
 struct Tlv<'d> {
     tag: u8,
     inside: Data<'d>,
 }
 
 fn take<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
-    let tag = c.peek()?;
+    let mut tag = c.peek()?;
     c.skip(1)?;
+    if tag & 0x1F == 0x1F {
+        // The number stands in a byte of its own, also where there was room for it.
+        tag = tag & 0xE0 | c.peek()? & 0x1F;
+        c.skip(1)?;
+    }
     let first = c.peek()?;
     c.skip(1)?;
     let mut len = usize::from(first);
@@ -135,6 +147,22 @@ fn octets<'d>(cx: &mut Context<'_>, c: &mut Cursor<'d>, def: &'static FieldDef) 
     Ok(inside)
 }
 
+/// Whether a datagram can be a message: not if it says that it is longer than it is. So many bytes were cut off.
+pub(crate) fn accepts(bytes: &[u8], missing: usize) -> bool {
+    let mut c = Data { bytes, at: 0, source: 0 }.cursor();
+    let mut len = match (c.take(2), bytes) {
+        (Ok(_), [0x30, len, ..]) => usize::from(*len),
+        _ => return false,
+    };
+    if len & 0x80 != 0 {
+        let digits = bytes.get(2..2 + (len & 0x7F)).filter(|digits| digits.len() <= 4);
+        let Some(digits) = digits else { return false };
+        c.pos += digits.len();
+        len = digits.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
+    }
+    len <= c.left() + missing
+}
+
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     cx.layer(&SNMP, message, |cx, c| {
         let Tlv { tag, inside } = take(c)?;
@@ -149,9 +177,19 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
             return version3(cx, &mut c);
         }
         integer(cx, &mut c, &VERSION)?;
+        if version == PARTY {
+            // SNMPv2u (RFC 1910): its users are no communities.
+            octets(cx, &mut c, &PARAMETERS)?;
+            return pdu(cx, &mut c);
+        }
         octets(cx, &mut c, &COMMUNITY)?;
         let rest = c.rest();
-        let kind = u64::from(c.peek()? & 0x1F);
+        let mut ahead = c;
+        let tag = take(&mut ahead)?.tag;
+        let kind = u64::from(tag & 0x1F);
+        if tag & 0xC0 != CONTEXT || kind > 8 {
+            return Ok(());
+        }
         let open = cx.open(&DATA, rest, 0, kind);
         let depth = cx.depth;
         let result = pdu(cx, &mut c);
@@ -276,7 +314,12 @@ fn bindings(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 }
 
 fn binding(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let name = octets(cx, c, &NAME)?;
+    let Tlv { tag, inside: name } = take(c)?;
+    if tag != 0x06 {
+        // No name, so nothing has it.
+        return Ok(());
+    }
+    cx.add(&NAME, name, 0, name.len(), 0);
     let Tlv { tag, inside } = take(c)?;
     let unsigned = inside.bytes.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let number = |def: &'static FieldDef, cx: &mut Context<'_>, value: u64| {

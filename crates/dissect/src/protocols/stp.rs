@@ -1,7 +1,7 @@
 //! The spanning tree's bridge protocol (IEEE 802.1D, 802.1w, 802.1s).
 
 use crate::context::Context;
-use crate::cursor::{Cursor, Read};
+use crate::cursor::{Cursor, Read, Short};
 use crate::field::{Names, protocol};
 
 static BPDU_TYPES: Names =
@@ -68,10 +68,16 @@ pub(crate) fn dissect(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     if c.peek_u16()? == GARP {
         return c.skip(c.left());
     }
+    // As in Wireshark, nothing is shown of a part.
+    const CHANGE: u8 = 0x80;
+    const WHOLE: usize = 35;
+    if c.left() < if c.data.u8(c.pos + 3)? == CHANGE { 4 } else { WHOLE } {
+        return Err(Short);
+    }
     c.u16(cx, &STP_PROTOCOL)?;
     let version = c.u8(cx, &STP_VERSION)?;
     let kind = c.u8(cx, &STP_TYPE)?;
-    if kind == 0x80 {
+    if kind == CHANGE {
         return Ok(());
     }
     if kind == 2 {

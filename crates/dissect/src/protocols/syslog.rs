@@ -59,13 +59,13 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let whole = c.take_most(usize::MAX);
     let mut text = whole;
     if whole.bytes.first() == Some(&b'<') {
-        let (number, rest) = split(whole.from(1), b'>');
-        if number.len() <= 3 && number.bytes.iter().all(u8::is_ascii_digit) && !number.is_empty() {
-            let value = digits(number.bytes);
-            cx.add(&FACILITY, whole, 0, number.len() + 2, value >> 3);
-            cx.add(&LEVEL, whole, 0, number.len() + 2, value & 7);
-            text = rest;
-        }
+        // Wireshark takes no digits for 0, and asks for no end.
+        let count = whole.bytes[1..].iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+        let len = 1 + count + usize::from(whole.bytes.get(1 + count) == Some(&b'>'));
+        let value = digits(whole.from(1).first(count).bytes);
+        cx.add(&FACILITY, whole, 0, len, value >> 3);
+        cx.add(&LEVEL, whole, 0, len, value & 7);
+        text = whole.from(len);
     }
     cx.add(&MESSAGE, text, 0, text.len(), 0);
     cx.depth += 1;

@@ -3,7 +3,7 @@
 use super::{RESP_TYPE, TYPES, keys, name};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
-use crate::field::{Names, protocol};
+use crate::field::{FieldDef, Names, protocol};
 use crate::protocols::wireguard::base64;
 
 static ALGORITHMS: Names = &[
@@ -168,18 +168,18 @@ protocol! { RDATA "dns" "DNS" "Domain Name System";
     DATA: bytes "dns.data" "Data";
 }
 
-/// Shows the data of a record of type `kind`; the cursor's window ends with it.
-pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
+/// Shows the data of a record of type `kind`; the cursor's window ends with it, `whole` with the message.
+pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16, whole: Data<'_>) -> Read {
     match kind {
         1 => c.ipv4(cx, &A).map(|_| ()),
         28 => c.ipv6(cx, &AAAA).map(|_| ()),
-        2 => name(cx, c, &NS).map(|_| ()),
-        5 => name(cx, c, &CNAME).map(|_| ()),
-        12 => name(cx, c, &PTR).map(|_| ()),
-        39 => name(cx, c, &DNAME).map(|_| ()),
+        2 => far(cx, c, whole, &NS),
+        5 => far(cx, c, whole, &CNAME),
+        12 => far(cx, c, whole, &PTR),
+        39 => far(cx, c, whole, &DNAME),
         6 => {
-            name(cx, c, &SOA_MNAME)?;
-            name(cx, c, &SOA_RNAME)?;
+            far(cx, c, whole, &SOA_MNAME)?;
+            far(cx, c, whole, &SOA_RNAME)?;
             for def in [&SOA_SERIAL, &SOA_REFRESH, &SOA_RETRY, &SOA_EXPIRE, &SOA_MINIMUM] {
                 c.u32(cx, def)?;
             }
@@ -191,7 +191,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
         }
         15 => {
             c.u16(cx, &MX_PREFERENCE)?;
-            name(cx, c, &MX).map(|_| ())
+            far(cx, c, whole, &MX)
         }
         16 => {
             while !c.is_done() {
@@ -203,7 +203,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             c.u16(cx, &SRV_PRIORITY)?;
             c.u16(cx, &SRV_WEIGHT)?;
             c.u16(cx, &SRV_PORT)?;
-            name(cx, c, &SRV_TARGET).map(|_| ())
+            far(cx, c, whole, &SRV_TARGET)
         }
         35 => {
             c.u16(cx, &NAPTR_ORDER)?;
@@ -211,7 +211,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             string(cx, c, &NAPTR_FLAGS_LEN, &NAPTR_FLAGS)?;
             string(cx, c, &NAPTR_SERVICE_LEN, &NAPTR_SERVICE)?;
             string(cx, c, &NAPTR_REGEX_LEN, &NAPTR_REGEX)?;
-            name(cx, c, &NAPTR_REPLACEMENT).map(|_| ())
+            far(cx, c, whole, &NAPTR_REPLACEMENT)
         }
         41 => {
             while !c.is_done() {
@@ -226,18 +226,18 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             c.all(cx, &DS_DIGEST);
             Ok(())
         }
-        46 => signature(cx, c),
+        46 => signature(cx, c, whole),
         10 => {
             c.all(cx, &NULL);
             Ok(())
         }
         17 => {
-            name(cx, c, &RP_MAILBOX)?;
-            name(cx, c, &RP_TXT).map(drop)
+            far(cx, c, whole, &RP_MAILBOX)?;
+            far(cx, c, whole, &RP_TXT)
         }
         18 => {
             c.u16(cx, &AFSDB_SUBTYPE)?;
-            name(cx, c, &AFSDB_HOST).map(drop)
+            far(cx, c, whole, &AFSDB_HOST)
         }
         29 => location(cx, c),
         44 => {
@@ -253,7 +253,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
             Ok(())
         }
         47 => {
-            name(cx, c, &NSEC_NEXT)?;
+            far(cx, c, whole, &NSEC_NEXT)?;
             types(cx, c)
         }
         48 | 60 => {
@@ -275,7 +275,7 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
         }
         64 | 65 => {
             c.u16(cx, &SVCB_PRIORITY)?;
-            name(cx, c, &SVCB_TARGET)?;
+            far(cx, c, whole, &SVCB_TARGET)?;
             while !c.is_done() {
                 parameter(cx, c)?;
             }
@@ -307,6 +307,14 @@ pub(super) fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read 
     }
 }
 
+/// A name, which Wireshark reads to its end even where the data ends before.
+fn far(cx: &mut Context<'_>, c: &mut Cursor<'_>, whole: Data<'_>, def: &'static FieldDef) -> Read {
+    let mut inside = Cursor { data: whole, pos: c.pos };
+    name(cx, &mut inside, def)?;
+    c.pos = inside.pos.min(c.data.len());
+    Ok(())
+}
+
 /// A prefix of a list, or one that it leaves out (RFC 3123 4). Zeros at the end are not sent.
 fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let family = c.u16(cx, &APL_FAMILY)?;
@@ -330,14 +338,14 @@ fn prefix(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 fn string(
     cx: &mut Context<'_>,
     c: &mut Cursor<'_>,
-    len: &'static crate::field::FieldDef,
-    words: &'static crate::field::FieldDef,
+    len: &'static FieldDef,
+    words: &'static FieldDef,
 ) -> Read {
     let count = usize::from(c.u8(cx, len)?);
     c.bytes(cx, words, count).map(|_| ())
 }
 
-fn signature(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+fn signature(cx: &mut Context<'_>, c: &mut Cursor<'_>, whole: Data<'_>) -> Read {
     c.u16(cx, &RRSIG_TYPE)?;
     c.u8(cx, &RRSIG_ALGORITHM)?;
     c.u8(cx, &RRSIG_LABELS)?;
@@ -348,7 +356,7 @@ fn signature(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         c.pos += 4;
     }
     c.u16(cx, &RRSIG_KEY)?;
-    name(cx, c, &RRSIG_SIGNER)?;
+    far(cx, c, whole, &RRSIG_SIGNER)?;
     c.all(cx, &RRSIG_SIGNATURE);
     Ok(())
 }
@@ -362,7 +370,8 @@ fn key_tag(rdata: &[u8]) -> u16 {
 
 fn nsec3(cx: &mut Context<'_>, c: &mut Cursor<'_>, has_next: bool) -> Read {
     c.u8(cx, &NSEC3_ALGO)?;
-    c.bits(cx, &NSEC3_FLAGS, 1, &[&NSEC3_OPT_OUT])?;
+    let flags: &[_] = if has_next { &[&NSEC3_OPT_OUT] } else { &[] };
+    c.bits(cx, &NSEC3_FLAGS, 1, flags)?;
     c.u16(cx, &NSEC3_ITERATIONS)?;
     let salt = usize::from(c.u8(cx, &NSEC3_SALT_LEN)?);
     c.bytes(cx, &NSEC3_SALT, salt)?;
@@ -396,11 +405,14 @@ fn types(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         let window = u64::from(c.peek()?);
         let len = usize::from(c.data.u8(c.pos + 1)?);
         c.skip(2)?;
-        let bits = c.take(len)?;
+        let bits = c.take_most(len);
         for (at, byte) in bits.bytes.iter().enumerate() {
             for bit in (0..8u64).filter(|bit| byte & 0x80 >> bit != 0) {
                 cx.add(&RESP_TYPE, bits, at, 1, window << 8 | (at as u64) << 3 | bit);
             }
+        }
+        if bits.len() < len {
+            return Err(Short);
         }
     }
     Ok(())
@@ -422,8 +434,8 @@ fn location(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 }
 
 fn parameter(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let len = usize::from(c.data.u16(c.pos + 2)?);
-    let whole = c.take(len + 4)?;
+    let len = c.data.u16(c.pos + 2).map_or(0, usize::from);
+    let whole = c.take_most(len + 4);
     cx.within(&SVCB_PARAM, whole, |cx| {
         let mut c = whole.cursor();
         let key = c.u16(cx, &SVCB_KEY)?;
@@ -445,11 +457,14 @@ fn parameter(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 
 fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let len = usize::from(c.data.u16(c.pos + 2)?);
-    let whole = c.take(len + 4)?;
+    let whole = c.take_most(len + 4);
     cx.within(&OPT, whole, |cx| {
         let mut c = whole.cursor();
         let code = c.u16(cx, &OPT_CODE)?;
         c.u16(cx, &OPT_LEN)?;
+        if c.left() < len {
+            return Err(Short);
+        }
         let value = c.rest();
         cx.add(&OPT_DATA, value, 0, value.len(), 0);
         match code {
