@@ -63,6 +63,8 @@ pub(crate) mod syslog;
 pub(crate) mod tags;
 pub(crate) mod tcp;
 pub(crate) mod tls;
+#[cfg(test)]
+pub(crate) mod trial;
 pub(crate) mod tunnel;
 pub(crate) mod udp;
 pub(crate) mod websocket;

@@ -1,5 +1,8 @@
 //! DHCP for IPv4 (RFC 2131, 2132).
 
+#[cfg(test)]
+mod tests;
+
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
 use crate::field::{FieldDef, Names, protocol};
@@ -185,9 +188,9 @@ fn options(cx: &mut Context<'_>, c: &mut Cursor<'_>, outer: bool) -> Read {
         let value = c.take(len)?;
         cx.depth += 1;
         cx.add(&OPTION_VALUE, value, 0, len, 0);
-        let result = option(cx, &mut value.cursor(), kind);
+        // Where an option is damaged the next one begins all the same.
+        let _damaged = option(cx, &mut value.cursor(), kind);
         cx.depth -= 1;
-        result?;
         if kind == 43 && find(c.data.from(AREA), VENDOR).is_some_and(has_layer) {
             cx.arena.layers.push(&DHCP);
         }

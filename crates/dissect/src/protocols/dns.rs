@@ -2,6 +2,8 @@
 
 mod keys;
 mod rdata;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use keys::KEYS;
 pub(crate) use rdata::RDATA;
@@ -448,6 +450,8 @@ fn name(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Rea
                     break Some(0);
                 }
             }
+            // Bits as labels have been given up (RFC 6891 5).
+            1 if byte == 0x41 => return Err(Short),
             1 => {
                 after = Some(at + 1);
                 break Some(1);
@@ -471,7 +475,8 @@ fn name(cx: &mut Context<'_>, c: &mut Cursor<'_>, def: &'static FieldDef) -> Rea
         (len, labels) = (words.len() + 1, 1);
     }
     c.pos = after.unwrap_or(at);
-    if c.pos <= begins {
+    // Nothing but the root is as short.
+    if c.pos < begins + if odd.is_some() { 2 } else { 1 } {
         return Err(Short);
     }
     let value = (kept as u64) << 32 | (cx.arena.text.len() - kept) as u64;

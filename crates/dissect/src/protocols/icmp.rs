@@ -1,5 +1,8 @@
 //! ICMP (RFC 792, 4884, 4950).
 
+#[cfg(test)]
+mod tests;
+
 use super::names::{self, CHECKSUM_STATUS};
 use super::{data, ip};
 use crate::context::Context;
@@ -150,7 +153,10 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
                     c.bytes(cx, &UNUSED, 4)?;
                 }
             }
-            let (packet, objects) = parts(c.rest(), c.data.u8(5)?);
+            let (packet, objects) = match kind {
+                3 | 11 | 12 => parts(c.rest(), c.data.u8(5)?),
+                _ => (c.rest(), None),
+            };
             quoted(cx, packet, ip::dissect);
             if let Some(objects) = objects {
                 let _short = cx.within(&EXT, objects, |cx| extension(cx, &mut objects.cursor()));
@@ -202,12 +208,12 @@ fn extension(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 fn object(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     c.u16(cx, &EXT_LENGTH)?;
     let class = c.u8(cx, &EXT_CLASS)?;
-    let kind = c.peek()?;
+    let kind = c.u8(cx, &EXT_TYPE)?;
     if class == 2 {
+        c.pos -= 1;
         c.parts(cx, 1, &[&INFO_ROLE, &INFO_HAS_INDEX, &INFO_HAS_ADDRESS, &INFO_HAS_NAME, &INFO_HAS_MTU])?;
         return interface(cx, c, kind);
     }
-    c.u8(cx, &EXT_TYPE)?;
     match (class, kind) {
         (1, 1) => {
             let label: &[_] = &[&MPLS_LABEL, &MPLS_EXP, &MPLS_S];

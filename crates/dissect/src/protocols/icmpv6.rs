@@ -35,6 +35,8 @@ static OPTIONS: Names = &[
     (3, "Prefix information"),
     (4, "Redirected header"),
     (5, "MTU"),
+    (7, "Advertisement Interval"),
+    (8, "Home Agent Information"),
     (14, "Nonce"),
     (24, "Route Information"),
     (25, "Recursive DNS Server"),
@@ -96,6 +98,9 @@ protocol! { ICMPV6 "icmpv6" "ICMPv6" "Internet Control Message Protocol v6";
     OPT_MTU: u32 "icmpv6.opt.mtu" "MTU";
     OPT_RDNSS_LIFETIME: u32 "icmpv6.opt.rdnss.lifetime" "Lifetime";
     OPT_RDNSS: ipv6 "icmpv6.opt.rdnss" "Recursive DNS Servers";
+    OPT_INTERVAL: u32 "icmpv6.opt.advertisement_interval" "Advertisement Interval";
+    OPT_HOME_PREFERENCE: u16 "icmpv6.opt.home_agent_preference" "Home Agent Preference";
+    OPT_HOME_LIFETIME: u16 "icmpv6.opt.home_agent_lifetime" "Home Agent Lifetime";
     OPT_NONCE: bytes "icmpv6.opt.nonce" "Nonce";
     OPT_REDIRECTED: none "icmpv6.opt.redirected_packet" "Redirected Packet";
     MLD_DELAY: u16 "icmpv6.mld.maximum_response_delay" "Maximum Response Delay [ms]";
@@ -303,6 +308,12 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
                 c.bytes(cx, &OPT_RESERVED, 2)?;
                 c.u32(cx, &OPT_MTU)?;
             }
+            7 => walk(cx, &mut c, &[Bytes(&OPT_RESERVED, 2), Is(&OPT_INTERVAL)])?,
+            8 => walk(
+                cx,
+                &mut c,
+                &[Bytes(&OPT_RESERVED, 2), Is(&OPT_HOME_PREFERENCE), Is(&OPT_HOME_LIFETIME)],
+            )?,
             14 => {
                 c.all(cx, &OPT_NONCE);
             }

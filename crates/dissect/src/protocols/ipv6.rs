@@ -88,14 +88,19 @@ protocol! { FRAGHDR "ipv6.fraghdr" "IPv6 Fragment" "Fragment Header for IPv6";
 }
 
 pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
+    if let Some(first) = packet.bytes.first().filter(|first| **first >> 4 != 6) {
+        // It is none: all of it is data.
+        cx.layer_again(&IPV6, packet, |cx, _| {
+            cx.add(&VERSION, packet, 0, 1, u64::from(first >> 4));
+            cx.expert(&BOGUS_VERSION);
+            Ok(())
+        });
+        return data::show(cx, packet);
+    }
     cx.layer(&IPV6, packet, |cx, c| {
         let first = packet.u8(0)?;
         cx.add(&VERSION, packet, 0, 1, u64::from(first >> 4));
         cx.hide(&super::ip::VERSION, packet, 0, 1, u64::from(first >> 4));
-        if first >> 4 != 6 {
-            cx.expert(&BOGUS_VERSION);
-            return Ok(());
-        }
         let word = u64::from(packet.u32(0)?);
         cx.add(&TCLASS, packet, 0, 4, word >> 20 & 0xFF);
         cx.depth += 1;
@@ -125,6 +130,8 @@ pub(crate) fn follow(cx: &mut Context<'_>, next: u8, payload: Data<'_>, whole: b
         60 => options(cx, payload, whole, false),
         43 => routing(cx, payload, whole),
         44 => fragment(cx, payload, whole),
+        // Nothing should follow.
+        59 if !payload.is_empty() => data::show(cx, payload),
         _ => upper(cx, next, payload),
     }
 }

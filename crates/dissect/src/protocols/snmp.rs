@@ -108,8 +108,8 @@ fn take<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
     let mut tag = c.peek()?;
     c.skip(1)?;
     if tag & 0x1F == 0x1F {
-        // The number stands in a byte of its own, also where there was room for it.
-        tag = tag & 0xE0 | c.peek()? & 0x1F;
+        // The number stands in a byte of its own, also where there was room for it; larger ones are no PDU's.
+        tag = tag & 0xE0 | c.peek()?.min(0x1F);
         c.skip(1)?;
     }
     let first = c.peek()?;

@@ -207,7 +207,10 @@ pub(crate) fn ah(cx: &mut Context<'_>, packet: Data<'_>) {
         c.bytes(cx, &AH_RESERVED, 2)?;
         c.u32(cx, &AH_SPI)?;
         c.u32(cx, &AH_SEQUENCE)?;
-        c.bytes(cx, &AH_ICV, ((usize::from(words) + 2) * 4).saturating_sub(12))?;
+        let total = (usize::from(words) + 2) * 4;
+        c.bytes(cx, &AH_ICV, total.saturating_sub(c.pos))?;
+        // A length that leaves out a part of the header is believed.
+        c.pos = total;
         ip::upper(cx, next, c.rest());
         Ok(())
     });
