@@ -48,7 +48,7 @@ fn a_record_is_shown_if_all_of_it_is_there() {
     let record = [1, b'a', 0, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1];
     let whole = [&head[..], &record, &record].concat();
     let cut = datagram([4000, 53], true, &whole[..whole.len() - 1]);
-    assert_eq!(values(&[cut.clone()], "dns.resp.name"), [["a"]]);
+    assert_eq!(values(std::slice::from_ref(&cut), "dns.resp.name"), [["a"]]);
     assert_eq!(values(&[cut], "dns.resp.ttl"), [["60"]]);
     let both = values(&[datagram([4000, 53], true, &whole)], "dns.a");
     assert_eq!(both, [["192.0.2.1", "192.0.2.1"]]);
