@@ -71,6 +71,8 @@ pub(crate) mod websocket;
 pub(crate) mod wireguard;
 
 use crate::field::{FieldDef, Protocol};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// Every protocol there is.
 pub(crate) static ALL: &[&Protocol] = &[
@@ -216,10 +218,19 @@ pub fn fields_named(name: &str) -> Vec<&'static FieldDef> {
     if let Some((_, fields)) = ALIASES.iter().find(|(alias, _)| *alias == name) {
         return fields.to_vec();
     }
-    let layers = ALL.iter().map(|protocol| &protocol.layer).filter(|layer| layer.name == name);
-    let fields = ALL.iter().flat_map(|protocol| protocol.fields).copied().filter(|field| field.name == name);
-    layers.chain(fields).collect()
+    BY_NAME.get(name).cloned().unwrap_or_default()
 }
+
+/// All layers, then all fields, by their names.
+static BY_NAME: LazyLock<HashMap<&str, Vec<&FieldDef>>> = LazyLock::new(|| {
+    let layers = ALL.iter().map(|protocol| &protocol.layer);
+    let fields = ALL.iter().flat_map(|protocol| protocol.fields).copied();
+    let mut by_name: HashMap<&str, Vec<&FieldDef>> = HashMap::new();
+    for def in layers.chain(fields) {
+        by_name.entry(def.name).or_default().push(def);
+    }
+    by_name
+});
 
 /// The name of a field that a wrong one was probably meant to be.
 pub(crate) fn nearest_field(wrong: &str) -> Option<&'static str> {

@@ -31,9 +31,18 @@ protocol! { X509SAT "x509sat" "X509SAT" "X.509 Selected Attribute Types";
 /// Shows a distinguished name that stands for itself, such as an authority's.
 pub(in crate::protocols::tls) fn distinguished(cx: &mut Context<'_>, def: &'static FieldDef, der: Data<'_>) {
     let depth = cx.depth;
-    let _ended_early =
-        expect(&mut der.cursor(), tag::SEQUENCE).and_then(|inner| name(cx, def, &NAMES, inner));
+    // No heading counts its sets, as in Wireshark.
+    let _ended_early = expect(&mut der.cursor(), tag::SEQUENCE)
+        .and_then(|inner| cx.within(def, inner, |cx| own_sets(cx, inner)));
     cx.depth = depth;
+}
+
+fn own_sets(cx: &mut Context<'_>, name: Data<'_>) -> Read {
+    let mut c = name.cursor();
+    while let Ok((_, one)) = next(&mut c) {
+        set(cx, one);
+    }
+    Ok(())
 }
 
 /// A distinguished name: sets of attributes. `names` is the heading that counts them.
@@ -51,10 +60,14 @@ pub(super) fn name(
 
 /// The sets of a name.
 pub(super) fn sets(cx: &mut Context<'_>, names: &'static FieldDef, name: Data<'_>) {
-    each(cx, names, name, |cx, _, set| {
-        each(cx, &SET, set, |cx, _, one| cx.within(&ATTRIBUTE, one, |cx| attribute(cx, one)));
+    each(cx, names, name, |cx, _, one| {
+        set(cx, one);
         Ok(())
     });
+}
+
+fn set(cx: &mut Context<'_>, set: Data<'_>) {
+    each(cx, &SET, set, |cx, _, one| cx.within(&ATTRIBUTE, one, |cx| attribute(cx, one)));
 }
 
 fn attribute(cx: &mut Context<'_>, one: Data<'_>) -> Read {
