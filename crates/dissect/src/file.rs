@@ -21,6 +21,7 @@ pub use zstd::Zstd;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// No record or block may claim more: longer claims are a damaged file. (libpcap's own limit is 256 KiB for packets;
 /// secrets and unknown blocks may be larger.)
@@ -56,7 +57,7 @@ pub mod link {
     pub const LINUX_SLL2: u16 = 276;
 }
 
-/// What a capture says of an interface.
+/// What a capture says of an interface. A clone shares the texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {
     /// LINKTYPE_ number.
@@ -64,13 +65,13 @@ pub struct Interface {
     /// Packets are cut at this many bytes; 0: no limit.
     pub snap_length: u32,
     /// Its name, where the file tells.
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// Its description, where the file tells.
-    pub description: Option<String>,
+    pub description: Option<Arc<str>>,
     /// What was captured on it, where the file tells: the filter's text.
-    pub filter: Option<String>,
+    pub filter: Option<Arc<str>>,
     /// The system it ran on, where the file tells.
-    pub os: Option<String>,
+    pub os: Option<Arc<str>>,
     /// How its times count.
     pub resolution: Resolution,
     /// Seconds to add to its times.

@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
             return place as u32;
         }
         let names = capture::interfaces().unwrap_or_default();
-        let name = names.into_iter().find(|(number, _)| *number == index).map(|(_, name)| name);
+        let name = names.into_iter().find(|(number, _)| *number == index).map(|(_, name)| name.into());
         self.known.push(index);
         self.job.interfaces.push(Interface {
             link: self.link,

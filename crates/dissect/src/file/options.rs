@@ -19,7 +19,7 @@ pub struct OptionField<'a> {
     pub code: u16,
     /// Its value, without the padding.
     pub bytes: &'a [u8],
-    order: Order,
+    pub(super) order: Order,
 }
 
 impl<'a> Options<'a> {
@@ -61,6 +61,14 @@ impl OptionField<'_> {
     /// The value as words.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes).trim_end_matches('\0').to_owned()
+    }
+
+    /// The value as words, no more than so many bytes of them.
+    pub(super) fn text_within(&self, most: usize) -> String {
+        // A character that is cut here begins behind what is kept.
+        let bytes = &self.bytes[..self.bytes.len().min(most + 3)];
+        let text = OptionField { bytes, ..*self }.text();
+        text[..text.floor_char_boundary(most)].to_owned()
     }
 
     /// The value as a number of 64 bits; 0 if it is shorter.

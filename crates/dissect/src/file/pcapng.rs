@@ -1,6 +1,8 @@
 //! pcapng: blocks with their length at both ends.
 
-use super::{Interface, Item, Names, Options, Order, Record, Resolution};
+use std::sync::Arc;
+
+use super::{Interface, Item, Names, OptionField, Options, Order, Record, Resolution};
 
 pub(super) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 pub(super) const INTERFACE: u32 = 1;
@@ -21,8 +23,11 @@ pub(super) fn order(magic: &[u8]) -> Option<Order> {
 /// What is wrong with a block.
 pub(super) type Damage = &'static str;
 
-/// An interface description.
-pub(super) fn interface(body: &[u8], order: Order) -> Result<Interface, Damage> {
+/// What is kept of a text about an interface.
+const TEXT_BYTES_MAX: usize = 255;
+
+/// An interface description. Its texts take their room from `room`; what has none is not kept.
+pub(super) fn interface(body: &[u8], order: Order, room: &mut usize) -> Result<Interface, Damage> {
     if body.len() < 8 {
         return Err("an interface block is too short");
     }
@@ -36,15 +41,20 @@ pub(super) fn interface(body: &[u8], order: Order) -> Result<Interface, Damage> 
         resolution: Resolution::Decimal(6),
         offset_seconds: 0,
     };
+    let mut kept = |option: OptionField<'_>| {
+        let text = option.text_within(TEXT_BYTES_MAX);
+        *room = room.checked_sub(text.len())?;
+        Some(Arc::from(text))
+    };
     for option in Options::new(&body[8..], order) {
         match (option.code, option.bytes) {
-            (2, _) => interface.name = Some(option.text()),
-            (3, _) => interface.description = Some(option.text()),
+            (2, _) => interface.name = kept(option),
+            (3, _) => interface.description = kept(option),
             (9, [bits, ..]) if bits & 0x80 != 0 => interface.resolution = Resolution::Binary(bits & 0x7F),
             (9, [digits, ..]) => interface.resolution = Resolution::Decimal(*digits),
             // The first byte says that a pcap filter's text follows.
-            (11, [0, text @ ..]) => interface.filter = Some(String::from_utf8_lossy(text).into_owned()),
-            (12, _) => interface.os = Some(option.text()),
+            (11, [0, bytes @ ..]) => interface.filter = kept(OptionField { bytes, ..option }),
+            (12, _) => interface.os = kept(option),
             (14, [_, _, _, _, _, _, _, _]) => interface.offset_seconds = option.u64() as i64,
             _ => {}
         }

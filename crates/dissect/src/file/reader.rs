@@ -11,6 +11,9 @@ const CHUNK: usize = 256 << 10;
 /// A section's interfaces are all kept, so that there is a bound to them.
 const INTERFACES_MAX: usize = 1 << 16;
 
+/// And to the bytes of what they are called and said to be: no machine has so many words.
+const INTERFACE_TEXTS_MAX: usize = 1 << 20;
+
 /// Reads a capture from any byte source: a file, a pipe, memory. It keeps one block, what was read ahead and a
 /// section's interfaces, never the file.
 pub struct Reader<R> {
@@ -23,6 +26,8 @@ pub struct Reader<R> {
     position: u64,
     format: Format,
     interfaces: Vec<Interface>,
+    /// So many bytes of the section's texts about interfaces will be kept yet.
+    text_room: usize,
     packets: u64,
     failed: bool,
     /// A pcap file's header.
@@ -51,6 +56,7 @@ impl<R: Read> Reader<R> {
             position: 0,
             format: Format::Pcapng(Order::Little),
             interfaces: Vec::new(),
+            text_room: INTERFACE_TEXTS_MAX,
             packets: 0,
             failed: false,
             header: [0; pcap::HEADER],
@@ -172,6 +178,7 @@ impl<R: Read> Reader<R> {
                 return Err(damaged(begins, "a section header is too short"));
             }
             self.interfaces.clear();
+            self.text_room = INTERFACE_TEXTS_MAX;
             self.format = Format::Pcapng(order);
             self.failed = false;
             return Ok(Some(Item::Section(Options::new(&body[16..], order))));
@@ -180,7 +187,8 @@ impl<R: Read> Reader<R> {
             if self.interfaces.len() >= INTERFACES_MAX {
                 return Err(damaged(begins, "a section describes too many interfaces"));
             }
-            let interface = pcapng::interface(body, order).map_err(|what| damaged(begins, what))?;
+            let interface =
+                pcapng::interface(body, order, &mut self.text_room).map_err(|what| damaged(begins, what))?;
             self.interfaces.push(interface);
             self.failed = false;
             return Ok(Some(Item::Interface(self.interfaces.len() as u32 - 1)));

@@ -104,6 +104,59 @@ fn every_truncation_gives_what_is_whole_and_one_error() {
     }
 }
 
+/// A source that gives blocks one after the other.
+struct Blocks<'a, I>(I, &'a [u8]);
+
+impl<'a, I: Iterator<Item = &'a [u8]>> Read for Blocks<'a, I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.1.is_empty() {
+            let Some(block) = self.0.next() else { return Ok(0) };
+            self.1 = block;
+        }
+        self.1.read(buffer)
+    }
+}
+
+#[test]
+fn texts_about_interfaces_are_bounded_each_and_together() {
+    // Name, description, filter and system. Two bytes a letter, so that none ends at byte 255.
+    let block = |letters: usize| {
+        let mut body = vec![1, 0, 0, 0, 0, 0, 0, 0];
+        for code in [2_u16, 3, 11, 12] {
+            let mut text = "\u{e9}".repeat(letters).into_bytes();
+            if code == 11 {
+                text.insert(0, 0);
+            }
+            body.extend(code.to_le_bytes());
+            body.extend((text.len() as u16).to_le_bytes());
+            body.extend(text);
+            body.resize(body.len().next_multiple_of(4), 0);
+        }
+        let total = (body.len() as u32 + 12).to_le_bytes();
+        [&1_u32.to_le_bytes()[..], &total, &body, &total].concat()
+    };
+    let header = Writer::pcapng(Vec::new(), &About::default()).unwrap().into_inner();
+    // The longest that an option can have, then more than have room together.
+    let (longest, long) = (block(32_767), block(200));
+    let section = || [&header[..], &longest].into_iter().chain(std::iter::repeat_n(&long[..], 1500));
+    let mut reader = Reader::new(Blocks(section().chain(section()), &[])).unwrap();
+    let kept = "\u{e9}".repeat(127);
+    let mut sums = Vec::new();
+    while let Some(item) = reader.next().unwrap() {
+        if matches!(item, Item::Section(_)) {
+            sums.push(0);
+            continue;
+        }
+        let interface = reader.interfaces().last().unwrap();
+        let texts = [&interface.name, &interface.description, &interface.filter, &interface.os];
+        let is_first = reader.interfaces().len() == 1;
+        assert!(!is_first || texts.iter().all(|text| text.as_deref() == Some(&*kept)));
+        *sums.last_mut().unwrap() += texts.into_iter().flatten().map(|text| text.len()).sum::<usize>();
+    }
+    assert_eq!(sums.len(), 2);
+    assert!(sums.iter().all(|sum| (1 << 20) - kept.len() < *sum && *sum <= 1 << 20), "{sums:?}");
+}
+
 #[test]
 fn pcap_in_every_byte_order_and_resolution() {
     for (nanoseconds, unit) in [(false, 1000), (true, 1)] {
