@@ -226,6 +226,24 @@ fn a_part_of_a_file_keeps_what_it_was() {
 }
 
 #[test]
+fn a_section_of_which_packets_are_left_out_does_not_tell_its_old_length() {
+    const LENGTH: std::ops::Range<usize> = 16..24;
+    let folder = Folder::new("section-length");
+    let mut bytes = fs::read(capture("icmp.pcapng")).expect("there");
+    let length = (bytes.len() - header_length(&bytes)) as u64;
+    bytes[LENGTH].copy_from_slice(&length.to_le_bytes());
+    let (file, part) = (folder.write("whole.pcapng", &bytes), folder.path("part.pcapng"));
+    for words in [&["-c", "1"][..], &["-Y", "frame.number == 2"], &["icmp"]] {
+        read(&[&[file.as_str(), "-w", &part], words].concat());
+        let written = fs::read(&part).expect("written");
+        assert_eq!(written[LENGTH], [0xFF; 8], "{words:?}");
+        assert_eq!(written[LENGTH.end..header_length(&bytes)], bytes[LENGTH.end..header_length(&bytes)]);
+    }
+    read(&[&file, "-w", &part]);
+    assert_eq!(fs::read(&part).expect("written"), bytes);
+}
+
+#[test]
 fn what_is_read_is_not_written_over() {
     let folder = Folder::new("apart");
     let bytes = fs::read(capture("tls.pcapng")).expect("there");

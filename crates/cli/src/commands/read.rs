@@ -48,7 +48,7 @@ pub(crate) fn run(args: &ReadArgs) -> Outcome {
             job.summary = Some(Summary::Table(Table::new(to, &args.show.fields)?));
             None
         }
-        Some(to) => Some(Save::new(to, &reader, &args.show.keylog)?),
+        Some(to) => Some(Save::new(to, &reader, &args.show.keylog, job.may_leave_out())?),
         None => None,
     };
     let ended = every_item(&mut reader, &mut job, save.as_mut());
@@ -182,6 +182,11 @@ impl<'a> Job<'a> {
             kept: 0,
             closed: false,
         })
+    }
+
+    /// Whether there may be packets that were not asked for.
+    fn may_leave_out(&self) -> bool {
+        self.headers.is_some() || self.display.is_some() || self.args.count.is_some()
     }
 
     pub(crate) fn is_done(&self) -> bool {

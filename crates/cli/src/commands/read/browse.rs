@@ -193,7 +193,7 @@ fn write(browser: &Browser, name: &str) -> String {
 fn write_to(browser: &Browser, path: &Path) -> Result<u64, String> {
     let mut reader =
         Reader::new(browser.open().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
-    let mut save = Save::new(path, &reader, &[]).map_err(|failure| failure.message)?;
+    let mut save = Save::new(path, &reader, &[], true).map_err(|failure| failure.message)?;
     let mut count = 0;
     // What is wrong at the end of a file is told above; what comes before it is written.
     while let Ok(Some(item)) = reader.next() {
