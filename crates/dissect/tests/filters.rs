@@ -16,7 +16,7 @@ fn listed(heading: &str) -> Vec<&'static str> {
     let mut inside = false;
     let mut found = Vec::new();
     for line in LIST.lines().filter(|line| !line.is_empty()) {
-        match line.strip_prefix("== ") {
+        match line.strip_prefix("## ") {
             Some(words) => inside = words.starts_with(heading),
             None if inside => found.push(line),
             None => {}
