@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 /// Who does nothing for so long is stuck.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-/// A program ends by itself after so many seconds rather than outlive a test that was killed.
-const LIFE: &str = "90";
+/// A program ends by itself after so many seconds rather than outlive a test that was killed. Many scenes at once on a busy
+/// machine take minutes.
+const LIFE: &str = "900";
 
 /// When a server can be asked.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +157,10 @@ impl Program {
         let status = self.child.wait().expect("it is our child");
         drop(input);
         self.reader.take().map(JoinHandle::join);
-        let text = std::mem::take(&mut self.heard.0.lock().expect("nobody panicked").text);
+        let mut text = std::mem::take(&mut self.heard.0.lock().expect("nobody panicked").text);
+        if !status.success() {
+            text += &format!("({}: {status})\n", self.name);
+        }
         (status.success(), text)
     }
 
