@@ -11,8 +11,14 @@ use thru_dissect::{Arena, Dissector, Meta, Options};
 
 const LIST: &str = include_str!("agree/filters.txt");
 
+/// The headings, in their order.
+const HEADINGS: [&str; 4] = ["understood by both", "refused by both", "understood here", "refused here"];
+
 /// The expressions under a heading that begins with these words.
 fn listed(heading: &str) -> Vec<&'static str> {
+    let headings: Vec<&str> = LIST.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert!(headings.iter().zip(HEADINGS).all(|(found, known)| found.starts_with(known)), "{headings:?}");
+    assert_eq!(headings.len(), HEADINGS.len(), "a heading nobody reads");
     let mut inside = false;
     let mut found = Vec::new();
     for line in LIST.lines().filter(|line| !line.is_empty()) {
@@ -24,6 +30,12 @@ fn listed(heading: &str) -> Vec<&'static str> {
     }
     assert!(!found.is_empty(), "there is no heading `{heading}`");
     found
+}
+
+/// What only ours understands, and how tshark would put it.
+fn with_meaning() -> Vec<(&'static str, &'static str)> {
+    let pair = |line: &'static str| line.split_once("  <=>  ").expect("its meaning stands behind it");
+    listed("understood here").into_iter().map(pair).collect()
 }
 
 fn captures() -> Vec<PathBuf> {
@@ -90,33 +102,52 @@ fn theirs(tshark: &Path, capture: &Path, expressions: &[&'static str]) -> Passed
     passed
 }
 
-#[test]
-fn tshark_lets_the_same_packets_pass() {
-    let Some(tshark) = thru_peers::peer("dissect: tshark's display filters", "tshark", "tshark") else {
-        return;
-    };
-    let expressions = listed("understood by both");
-    let refused =
-        expressions.iter().filter_map(|text| Some(format!("`{text}`: {}", Filter::display(text).err()?)));
+/// What ours lets pass of each first expression beside what theirs lets pass of each second: how many packets each lets
+/// pass of all captures.
+fn compared(tshark: &Path, pairs: &[(&'static str, &'static str)]) -> BTreeMap<&'static str, u64> {
+    let (mine, mut yours): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+    yours.sort_unstable();
+    yours.dedup();
+    let refused = mine.iter().filter_map(|text| Some(format!("`{text}`: {}", Filter::display(text).err()?)));
     let refused: Vec<String> = refused.collect();
     assert!(refused.is_empty(), "ours refuses\n{}", refused.join("\n"));
     let mut differences = Vec::new();
     let mut passing = BTreeMap::new();
     for capture in captures() {
-        let (ours, theirs) = (ours(&capture, &expressions), theirs(&tshark, &capture, &expressions));
-        assert_eq!(ours.len(), theirs.len(), "an answer for each");
-        for (text, our) in ours {
-            let their = theirs[text];
-            *passing.entry(text).or_insert(0) += their.0;
+        let (ours, theirs) = (ours(&capture, &mine), theirs(tshark, &capture, &yours));
+        assert_eq!(ours.len(), pairs.len(), "an answer for each");
+        for (mine, yours) in pairs {
+            let (our, their) = (ours[mine], theirs[yours]);
+            *passing.entry(*mine).or_insert(0) += their.0;
             if our != their {
                 let name = capture.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                differences.push(format!("{name}: `{text}`: ours {our:?}, theirs {their:?}"));
+                differences.push(format!("{name}: `{mine}`: ours {our:?}, theirs {their:?}"));
             }
         }
     }
     assert!(differences.is_empty(), "packets and bytes:\n{}", differences.join("\n"));
+    passing
+}
+
+#[test]
+fn tshark_lets_the_same_packets_pass() {
+    let Some(tshark) = thru_peers::peer("dissect: tshark's display filters", "tshark", "tshark") else {
+        return;
+    };
+    let expressions = listed("understood by both").into_iter().map(|text| (text, text));
+    let passing = compared(&tshark, &expressions.collect::<Vec<_>>());
     let idle = passing.values().filter(|count| **count == 0).count();
     assert!(idle * 5 < passing.len(), "{idle} of {} let nothing pass", passing.len());
+}
+
+#[test]
+fn what_only_ours_understands_means_what_it_says() {
+    let Some(tshark) = thru_peers::peer("dissect: tshark's display filters", "tshark", "tshark") else {
+        return;
+    };
+    let passing = compared(&tshark, &with_meaning());
+    let idle: Vec<_> = passing.iter().filter(|(_, count)| **count == 0).collect();
+    assert!(idle.len() < 4, "they let nothing pass: {idle:?}");
 }
 
 #[test]
@@ -125,25 +156,25 @@ fn tshark_refuses_the_same() {
         return;
     };
     let capture = captures().remove(0);
+    let lists = [
+        ("refused by both", listed("refused by both"), false, false),
+        ("understood here", with_meaning().into_iter().map(|(text, _)| text).collect(), true, false),
+        ("refused here", listed("refused here"), false, true),
+    ];
     let mut complaints = Vec::new();
-    for (heading, we, they) in
-        [("refused by both", false, false), ("understood here", true, false), ("refused here", false, true)]
-    {
-        let started: Vec<_> = listed(heading)
-            .into_iter()
-            .map(|text| {
-                let ours = Filter::display(text);
-                if ours.is_ok() != we {
-                    complaints.push(format!("{heading}, but ours says of `{text}`: {ours:?}"));
-                }
-                let mut command = Command::new(&tshark);
-                command.args(["-n", "-c", "1", "-Y", text, "-r"]).arg(&capture);
-                let output = command.stdin(Stdio::null()).output().expect("tshark runs");
-                (text, output.status.success())
-            })
-            .collect();
-        let wrong = started.iter().filter(|(_, accepted)| *accepted != they);
-        complaints.extend(wrong.map(|(text, _)| format!("{heading}, but tshark says otherwise of `{text}`")));
+    for (heading, expressions, we, they) in lists {
+        for text in expressions {
+            let ours = Filter::display(text);
+            if ours.is_ok() != we {
+                complaints.push(format!("{heading}, but ours says of `{text}`: {ours:?}"));
+            }
+            let mut command = Command::new(&tshark);
+            command.args(["-n", "-c", "1", "-Y", text, "-r"]).arg(&capture);
+            let output = command.stdin(Stdio::null()).output().expect("tshark runs");
+            if output.status.success() != they {
+                complaints.push(format!("{heading}, but tshark says otherwise of `{text}`"));
+            }
+        }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

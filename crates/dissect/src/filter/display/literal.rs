@@ -89,11 +89,10 @@ fn value(
         Token::Text(text) => {
             return match kind {
                 Kind::Text => Ok(Literal::Text(text.clone())),
-                Kind::Bytes | Kind::Protocol | Kind::Ether | Kind::Guid | Kind::Oid => {
-                    Ok(Literal::Bytes(text.clone()))
-                }
+                Kind::Bytes | Kind::Protocol => Ok(Literal::Bytes(text.clone())),
                 Kind::Uint(_) | Kind::Bool => named(def, &String::from_utf8_lossy(text)),
-                Kind::Absolute => {
+                // They are no words: what is quoted is how they are written.
+                Kind::Absolute | Kind::Ether | Kind::Guid | Kind::Oid => {
                     value(&Token::Word(String::from_utf8_lossy(text).into_owned()), kind, def, op, negative)
                 }
                 _ => Err(String::from("this value stands without quotes")),
@@ -107,6 +106,11 @@ fn value(
         None => (word, negative),
     };
     let wrong = |what: &str| Err(format!("`{word}` is not {what}"));
+    if kind == Kind::Oid
+        && let Some(encoded) = object_identifier(word)
+    {
+        return Ok(Literal::Bytes(encoded));
+    }
     if op == Op::Contains && !matches!(kind, Kind::Text) {
         return bytes(word)
             .map(Literal::Bytes)
@@ -152,8 +156,8 @@ fn value(
             _ => wrong("a MAC address"),
         },
         Kind::Text => Ok(Literal::Text(word.as_bytes().to_vec())),
-        Kind::Oid if let Some(encoded) = object_identifier(word) => Ok(Literal::Bytes(encoded)),
-        Kind::Bytes | Kind::Protocol | Kind::Guid | Kind::Oid => {
+        Kind::Oid => bytes(word).map(Literal::Bytes).ok_or(format!("`{word}` is not an object identifier")),
+        Kind::Bytes | Kind::Protocol | Kind::Guid => {
             bytes(word).map(Literal::Bytes).ok_or(format!("`{word}` is neither bytes nor text in quotes"))
         }
         Kind::None => Err(String::from("a heading has no value to compare with")),
