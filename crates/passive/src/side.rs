@@ -401,6 +401,11 @@ impl Side {
         self.resent_since > STANDSTILL_TRIES && self.unacknowledged() > 1
     }
 
+    /// How long nothing of what was sent has been acknowledged by then.
+    pub(crate) fn waited(&self, now: u64) -> u64 {
+        if self.unacknowledged() > 0 { now.saturating_sub(self.progress) } else { 0 }
+    }
+
     /// How many segments were copies, overtaken, or sent again.
     pub(crate) fn remarkable(&self) -> u64 {
         self.copies_count + self.overtaken_count + self.repaired_count + self.resent_count

@@ -28,6 +28,9 @@ const NEAR: u64 = 60_000_000_000;
 const COMES_BACK: u64 = 5_000_000_000;
 /// So long an answer is sent again before it counts as lost.
 const UNHEARD_MIN: u64 = 3_000_000_000;
+/// Two waits of the shortest that there are before something is sent again (RFC 6298 2.4 as systems do it: 200 ms, doubled).
+/// Who leaves earlier has sent twice what was only under way.
+const LEFT_EARLY: u64 = 500_000_000;
 /// A segment size that nobody announces who does not want small packets.
 const SMALL_MSS: u16 = 600;
 /// So many connections of one visit are told.
@@ -141,7 +144,8 @@ impl Teller<'_> {
                 revived(&mut list, flow, &revival, how, name);
             }
             let sent = &flow.sides[flow.client()];
-            if list.is_empty() && tls.is_none() && sent.resent_count >= 2 && unheard(flow) > 0 {
+            let waited = sent.waited(flow.last.time) >= LEFT_EARLY;
+            if list.is_empty() && tls.is_none() && sent.resent_count >= 2 && unheard(flow) > 0 && waited {
                 // Of a capture that has only headers.
                 list.push(Exchange {
                     start: sent.first_data.map_or(flow.first, |(time, number)| Moment { time, number }),

@@ -449,6 +449,23 @@ fn who_shares_files_tries_the_old_port_as_well() {
 }
 
 #[test]
+fn who_leaves_while_his_last_words_are_under_way_was_not_unheard() {
+    // Two peers of a protocol we do not read; one closes, and has its last word sent again in time of the round trip.
+    let leaves = |every: u64| {
+        let mut scene = Scene::new(30_303);
+        scene.open(0, 30, 1_460).up(31, ACK | Flags::PSH, 100, 500, &[7; 300]);
+        scene.down(62, ACK | Flags::PSH, 500, 400, &[8; 300]).up(62, ACK, 400, 800, b"");
+        for again in 0..3 {
+            scene.up(70 + again * every, ACK | Flags::PSH, 400, 800, &[9; 60]);
+        }
+        scene.up(70 + 3 * every, Flags::RST, 460, 0, b"");
+        scene
+    };
+    check_well(&leaves(35));
+    assert!(!is_well(&leaves(900)));
+}
+
+#[test]
 fn a_capture_that_was_broken_off_tells_of_no_silence() {
     let hung = |later: u64| {
         let mut scene = parts(REQUEST, &[], None);
