@@ -397,8 +397,8 @@ fn rank(judged: &Judged) -> u8 {
     }
 }
 
-/// A name that was tried and is not there is no fault if it is one of several tries for another that was found: with a
-/// suffix of the search list (resolv.conf), or below it.
+/// A name that was tried and is not there is no fault if it is one of several tries for another: with a suffix of the search
+/// list (resolv.conf), and then without, or below one that was found.
 fn is_by_the_way(judged: &Judged, worked: &Worked, alone: bool) -> bool {
     let only_names = !judged.visit.connects();
     let unwanted = is_made_up(&judged.visit.name) && !alone || is_list_entry(&judged.visit.name);
@@ -408,7 +408,8 @@ fn is_by_the_way(judged: &Judged, worked: &Worked, alone: bool) -> bool {
     // A suffix whose servers are silent costs time, and then the name itself is tried.
     only_names
         && (judged.absent || judged.silent)
-        && (worked.begins(&judged.visit) || judged.absent && worked.ends(&judged.visit))
+        && (worked.begins(&judged.visit)
+            || judged.absent && (worked.ends(&judged.visit) || worked.is_tried_bare(&judged.visit)))
 }
 
 /// A lone label that is not there, looked up while the same machine is in conversation: programs look for their own
@@ -433,6 +434,8 @@ fn is_errand_of(judged: &Judged, worked: &Worked) -> bool {
 /// What was found, or connected to, by each host.
 struct Worked {
     names: BTreeSet<(Option<IpAddr>, String)>,
+    /// Whatever was asked for, found or not.
+    asked: BTreeSet<(Option<IpAddr>, String)>,
     /// Those that found something that their users wanted.
     hosts: BTreeSet<Option<IpAddr>>,
 }
@@ -442,6 +445,7 @@ impl Worked {
         let worked = || judged.iter().filter(|judged| judged.found || judged.visit.connects());
         let wanted = worked().filter(|judged| !is_errand(&judged.visit.name));
         Worked {
+            asked: judged.iter().map(|judged| (judged.visit.host, judged.visit.name.clone())).collect(),
             names: worked().map(|judged| (judged.visit.host, judged.visit.name.clone())).collect(),
             hosts: wanted.map(|judged| judged.visit.host).collect(),
         }
@@ -454,6 +458,12 @@ impl Worked {
     /// Whether a visit's name begins with one that worked, and goes on behind it.
     fn begins(&self, visit: &Visit) -> bool {
         visit.name.match_indices('.').any(|(dot, _)| self.has(visit.host, &visit.name[..dot]))
+    }
+
+    /// Whether a visit's name begins with a whole one, of several labels, that was asked for as well.
+    fn is_tried_bare(&self, visit: &Visit) -> bool {
+        let bare = visit.name.match_indices('.').map(|(dot, _)| &visit.name[..dot]);
+        bare.filter(|bare| bare.contains('.')).any(|bare| self.asked.contains(&(visit.host, bare.to_owned())))
     }
 
     /// Whether a visit's name is below one that worked.

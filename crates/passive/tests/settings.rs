@@ -116,6 +116,21 @@ fn nobody_answers_who_asks_for_an_address_however_much_others_say() {
 }
 
 #[test]
+fn an_offer_that_was_taken_at_the_end_of_a_capture_is_under_way() {
+    let taken = |again: bool| {
+        let mut lan = Lan::default();
+        lan.dhcp(0, 20, DhcpKind::Discover, 7).dhcp(5, 20, DhcpKind::Offer, 7);
+        lan.dhcp(10, 20, DhcpKind::Request, 7);
+        if again {
+            lan.dhcp(4_010, 20, DhcpKind::Request, 7).dhcp(12_010, 20, DhcpKind::Request, 7);
+        }
+        lan.judge().verdict.causes
+    };
+    assert_eq!(taken(true), ["LNK03"]);
+    assert!(taken(false).is_empty());
+}
+
+#[test]
 fn a_gateway_that_is_silent_is_found_among_others_that_talk() {
     let mut lan = Lan::default();
     for at in [0, 1_000, 2_000, 4_000] {

@@ -8,6 +8,11 @@ use crate::side::{ACK, RST};
 /// A silence from which on a connection counts as left alone.
 pub(super) const REVIVED: u64 = 1_000_000_000;
 
+/// A goodbye is no longer than this: an alert of TLS with the longest of its paddings.
+const GOODBYE_LEN: u32 = 85;
+/// The end of the stream follows a goodbye within this time.
+const GOODBYE: u64 = 10_000_000;
+
 /// A connection that was used again after a silence: when, by whom, and what became of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Revival {
@@ -17,6 +22,8 @@ pub(crate) struct Revival {
     pub(crate) idle: u64,
     /// The other side has said something since.
     answered: bool,
+    /// Its bytes.
+    len: u32,
     /// How often it was said again.
     repeats: u64,
     /// It was answered with a reset.
@@ -69,19 +76,34 @@ impl TcpFlow {
         let pending = self.sides[by].unacknowledged() > 0 && self.sides[by].bytes > 0;
         // A probe whether the peer lives is no use of the connection (RFC 9293 3.8.4).
         if silent >= REVIVED && tcp.len > 1 && !resets && known && !over && !pending {
-            self.revival = Some(Revival { at, by, idle: silent, answered: false, repeats: 0, reset: false });
+            self.revival = Some(Revival {
+                at,
+                by,
+                idle: silent,
+                answered: false,
+                len: tcp.len,
+                repeats: 0,
+                reset: false,
+            });
         }
     }
 
     /// How the connection was found when it was used again after a silence; `None`: well, or nobody knows.
     pub(crate) fn after_idle(&self) -> Option<(Revival, AfterIdle)> {
-        let revival = self.revival.filter(|revival| !revival.answered)?;
+        let revival = self.revival.filter(|revival| !revival.answered && !self.is_goodbye(revival))?;
         let waited = self.last.time.saturating_sub(revival.at.time);
         match (revival.reset, revival.repeats) {
             (true, _) => Some((revival, AfterIdle::Reset)),
             (false, 2..) if waited >= REVIVED => Some((revival, AfterIdle::Silence)),
             _ => None,
         }
+    }
+
+    /// Whether a few words and the end of the stream were said in one breath, as TLS closes (RFC 8446 6.1) and whoever says
+    /// `QUIT`: nobody waits for an answer to that.
+    fn is_goodbye(&self, revival: &Revival) -> bool {
+        let ended = self.sides[revival.by].fin.map(|(time, _)| time.saturating_sub(revival.at.time));
+        revival.len <= GOODBYE_LEN && revival.repeats == 0 && ended.is_some_and(|behind| behind < GOODBYE)
     }
 
     /// Watches how the server's stream goes on after it stood still though nothing new was asked.

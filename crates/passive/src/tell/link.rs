@@ -18,6 +18,9 @@ const LEASES_TOLD: usize = 4;
 /// Answers so near to one another are to the same question.
 const SAME_QUESTION: u64 = 500_000_000;
 
+/// Whoever is not answered within this time asks again (RFC 2131 4.1).
+const CONFIRMED: u64 = 4_000_000_000;
+
 impl Teller<'_> {
     /// What became of asking for an address, if none was given. Whether there is anything to tell.
     pub(crate) fn lease(&mut self) -> bool {
@@ -44,6 +47,11 @@ impl Teller<'_> {
         let again = asked.iter().rev().take_while(|(_, other)| other == kind).count();
         let elsewhere = !offered && self.watch.is_bystander(Some(client).filter(|mac| *mac != [0; 6]));
         if !granted && !refused && (if elsewhere { again } else { asked.len() }) < 2 {
+            return false;
+        }
+        // What was offered is asked for once more, and the capture may end before it is confirmed.
+        let waited = self.end().saturating_sub(last.time);
+        if offered && !granted && !refused && again < 2 && waited < CONFIRMED {
             return false;
         }
         let kept: Vec<&Kept> = leases.iter().flat_map(|lease| &lease.kept).collect();

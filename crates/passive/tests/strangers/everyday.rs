@@ -297,6 +297,41 @@ fn names_that_are_not_there_for_good_decide_nothing() {
 }
 
 #[test]
+fn a_name_that_is_tried_with_a_suffix_first_is_the_one_without() {
+    let tried = |with: &str| {
+        let mut scene = Scene::new(80);
+        for (at, id, name, code) in [(0, 1, with, 3), (20, 2, "www.made.example", 3)] {
+            scene.datagram(at, true, 4_000 + id, &dns(id, name, 1, None));
+            scene.datagram(at + 9, false, 4_000 + id, &dns(id, name, 1, Some((code, None))));
+        }
+        scene.judge().verdict.summary
+    };
+    assert!(tried("www.made.example.corp.example").contains("\"www.made.example\""));
+    // Of two others neither is the other's try.
+    assert!(tried("mail.made.example").contains("\"mail.made.example\""));
+}
+
+#[test]
+fn who_says_goodbye_to_somebody_who_has_gone_misses_nothing() {
+    let used_again = |words: &[u8], leaves: bool| {
+        let mut scene = Scene::new(443);
+        let page = answer("200 OK");
+        let (asked, told) = (100 + REQUEST.len() as u32, 500 + page.len() as u32);
+        scene.open(0, 20, 1_460).up(21, ACK | Flags::PSH, 100, 500, REQUEST.as_bytes());
+        scene.down(45, ACK | Flags::PSH, 500, asked, &page).up(45, ACK, asked, told, b"");
+        scene.up(17_000, ACK | Flags::PSH, asked, told, words);
+        if leaves {
+            scene.up(17_000, ACK | Flags::FIN, asked + words.len() as u32, told, b"");
+        }
+        scene.down(17_020, Flags::RST, told, 0, b"");
+        scene
+    };
+    check_well(&used_again(&[21; 23], true));
+    assert_eq!(used_again(REQUEST.as_bytes(), false).causes(), ["TCP10"]);
+    assert_eq!(used_again(&[7; 300], true).causes(), ["TCP10"]);
+}
+
+#[test]
 fn a_server_that_took_extensions_before_does_not_throw_them_away() {
     let question = |id: u16, name: &str, modern: bool| {
         let mut message = dns(id, name, 1, None);
