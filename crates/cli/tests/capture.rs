@@ -167,10 +167,11 @@ fn the_last_block_is_taken_while_more_comes() {
         });
         thru.end(true).1
     });
-    // Every packet over loopback passes the filter twice, and is told once.
+    // Every packet over loopback passes the filter twice, and is told once; the last one may meet the end between the two.
     let (taken, lost) = (counted(&told, "packets captured"), counted(&told, "dropped by kernel"));
     if lost == 0 {
-        assert_eq!(counted(&told, "received by filter"), 2 * taken, "{told}");
+        let half_way = counted(&told, "received by filter") - 2 * taken;
+        assert!(half_way <= 1, "{told}");
     }
     assert_eq!(numbers(&file, 42).len() as u64, taken);
 }

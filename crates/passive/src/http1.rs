@@ -130,9 +130,13 @@ pub(crate) struct Reader {
 }
 
 fn begins_request(bytes: &[u8]) -> bool {
-    const METHODS: [&[u8]; 8] =
-        [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT "];
+    const METHODS: [&[u8]; 7] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"PATCH ", b"CONNECT "];
+    // RTSP, SIP and ICAP have this one as well.
+    const OPTIONS: [&[u8]; 3] = [b"OPTIONS /", b"OPTIONS http", b"OPTIONS * HTTP/"];
     METHODS.iter().any(|method| bytes.starts_with(method))
+        || OPTIONS
+            .iter()
+            .any(|begin| bytes.len() > 8 && begin.starts_with(&bytes[..bytes.len().min(begin.len())]))
 }
 
 impl Reader {

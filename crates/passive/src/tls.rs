@@ -251,9 +251,9 @@ impl Tls {
             let text = "right after the server's certificate this machine ended the handshake with an encrypted alert";
             return failed("tls.rejected", text.into(), at);
         }
-        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty())
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && self.server_name.is_some())
             && let Some((code, text)) = self.visible_objection(at)
-            && self.left_in_dismay(flow, at)
+            && client_left(flow).is_some()
         {
             // Programs that check the name only after the handshake leave without a word.
             return failed(code, text, at);

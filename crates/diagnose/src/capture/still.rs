@@ -27,7 +27,9 @@ pub(super) fn shut(facts: &Facts<'_>) -> Option<Vote> {
     }
     // Players and limits of the rate read as fast as they want to, and leave when they have enough.
     let failed = facts.own.iter().any(|span| span.code().is_some());
-    if peer < own && !failed && facts.delivered().is_none() {
+    // Of a capture that has only headers, all is there when the server's end was acknowledged.
+    let taken = facts.delivered().is_some() || connection.bool("tcp.taken_whole") == Some(true);
+    if peer < own && !failed && !taken {
         return None;
     }
     let subject = facts.subject();

@@ -332,6 +332,24 @@ fn who_says_goodbye_to_somebody_who_has_gone_misses_nothing() {
 }
 
 #[test]
+fn who_controls_a_camera_does_not_speak_http_badly() {
+    let asks = |target: &str, version: &str| {
+        let mut scene = Scene::new(8_554);
+        let request = format!("OPTIONS {target} {version}\r\nCSeq: 2\r\n\r\n");
+        let answer = b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nPublic: DESCRIBE,SETUP,PLAY\r\n\r\n";
+        let (asked, told) = (100 + request.len() as u32, 500 + answer.len() as u32);
+        scene.open(0, 20, 1_460).up(21, ACK | Flags::PSH, 100, 500, request.as_bytes());
+        scene.down(45, ACK | Flags::PSH, 500, asked, answer).up(45, ACK, asked, told, b"");
+        scene.up(60, ACK | Flags::FIN, asked, told, b"").down(80, ACK | Flags::FIN, told, asked + 1, b"");
+        scene.up(80, ACK, asked + 1, told + 1, b"");
+        scene
+    };
+    check_well(&asks("rtsp://198.51.100.40:8554/", "RTSP/1.0"));
+    check_well(&asks("*", "RTSP/1.0"));
+    assert!(!is_well(&asks("*", "HTTP/1.1")));
+}
+
+#[test]
 fn a_server_that_took_extensions_before_does_not_throw_them_away() {
     let question = |id: u16, name: &str, modern: bool| {
         let mut message = dns(id, name, 1, None);
@@ -395,7 +413,7 @@ fn an_address_with_two_machines_behind_it_may_work_all_the_same() {
     assert_eq!(status(22, false), (Status::Failed, both));
 }
 
-/// A handshake of TLS 1.2 with a certificate for another name, by a client that asks for nothing.
+/// A handshake of TLS 1.2 with a certificate for `other.example`, by a client that asks for nothing.
 fn looked_at(name: Option<&str>, goodbye: bool) -> Scene {
     let key = rcgen::KeyPair::generate().expect("a key");
     let mut request = rcgen::CertificateParams::new(vec!["other.example".into()]).expect("a name");
@@ -439,9 +457,11 @@ fn looked_at(name: Option<&str>, goodbye: bool) -> Scene {
 fn who_only_looks_whether_a_server_is_there_has_taken_its_certificate() {
     check_well(&looked_at(None, true));
     check_well(&looked_at(None, false));
-    check_well(&looked_at(Some("www.made.example"), true));
-    // Programs that look at the name by themselves leave without a word.
-    assert_eq!(looked_at(Some("www.made.example"), false).causes(), ["TLS09"]);
+    check_well(&looked_at(Some("other.example"), true));
+    // Programs that look at the name by themselves leave without a word, or with the one that they always say.
+    for goodbye in [false, true] {
+        assert_eq!(looked_at(Some("www.made.example"), goodbye).causes(), ["TLS09"]);
+    }
 }
 
 #[test]

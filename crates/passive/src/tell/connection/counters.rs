@@ -69,6 +69,9 @@ impl Teller<'_> {
             // Whether anything of the client came while the server said the same again and again.
             step = step.set("tcp.peer_stuck", i64::from(len)).set("tcp.own_later", sent.last_word() > since);
         }
+        if got.fin.is_some() && got.unacknowledged() == 0 && flow.resets.is_empty() {
+            step = step.set("tcp.taken_whole", true);
+        }
         // Since when the server could have said something more.
         let since = got.last_data.or(sent.first_data.map(|(time, _)| time));
         if let Some((still, since)) = got.still.zip(since) {
