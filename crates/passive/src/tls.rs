@@ -251,9 +251,9 @@ impl Tls {
             let text = "right after the server's certificate this machine ended the handshake with an encrypted alert";
             return failed("tls.rejected", text.into(), at);
         }
-        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty() && self.server_name.is_some())
+        if let Some(at) = self.finished.filter(|_| self.data[0].is_empty())
             && let Some((code, text)) = self.visible_objection(at)
-            && client_left(flow).is_some()
+            && (self.left_in_dismay(flow, at) || self.left_another(flow, code))
         {
             // Programs that check the name only after the handshake leave without a word.
             return failed(code, text, at);
@@ -285,6 +285,12 @@ impl Tls {
         let goodbye = self.said_goodbye || self.sealed_alert[0].is_some();
         let at_once = client_left(flow).is_some_and(|left| left.time.saturating_sub(finished.time) < AT_ONCE);
         self.server_name.is_some() && !goodbye && at_once
+    }
+
+    /// Whether a client left whom a certificate for another name was shown than it had asked for, with a goodbye or without:
+    /// what vouches for itself or has run out may be known and taken all the same, what is somebody else's is not.
+    fn left_another(&self, flow: &TcpFlow, code: &str) -> bool {
+        code == "tls.wrong_name" && self.server_name.is_some() && client_left(flow).is_some()
     }
 
     /// What the client's alert said, where only that could be read.
