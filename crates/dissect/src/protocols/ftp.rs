@@ -216,7 +216,7 @@ fn announce(
 }
 
 /// So many bytes of a file tell whether it is text.
-const LOOKED_AT: usize = 10;
+const LOOKED_AT: usize = 20;
 
 /// What a file's connection carries.
 pub(crate) fn transfer(cx: &mut Context<'_>, bytes: Data<'_>) {
@@ -224,9 +224,11 @@ pub(crate) fn transfer(cx: &mut Context<'_>, bytes: Data<'_>) {
     let announced = &mut cx.state.announced;
     let end = if announced.get_mut(&ends.0).is_some() { ends.0 } else { ends.1 };
     let file = announced.get_mut(&end).cloned();
+    // As in Wireshark: where nobody announced it, the connection's first segment did.
+    let first = cx.state.tcp.flow(ends.0, ends.1).first_frame;
     cx.layer(&FTP_DATA, bytes, |cx, c| {
+        cx.conclude(&SETUP_FRAME, file.as_ref().map_or(first, |file| file.frame));
         if let Some(file) = file {
-            cx.conclude(&SETUP_FRAME, file.frame);
             cx.conclude_words(&SETUP_METHOD, file.method.as_bytes());
             if let Some((command, frame)) = file.command {
                 cx.conclude_words(&FILE_COMMAND, &command);

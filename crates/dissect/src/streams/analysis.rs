@@ -105,6 +105,8 @@ pub(crate) struct Findings {
 pub(crate) struct TcpFlow {
     pub(crate) index: u64,
     pub(crate) sides: [Side; 2],
+    /// The frame of the first segment.
+    pub(crate) first_frame: u64,
     first: Option<u64>,
     previous: Option<u64>,
     /// Of the handshake: when each part was seen.
@@ -170,6 +172,7 @@ impl NewFlow for TcpFlow {
         TcpFlow {
             index,
             sides: [Side::new(), Side::new()],
+            first_frame: 0,
             first: None,
             previous: None,
             syn_at: None,
@@ -213,6 +216,9 @@ impl TcpFlow {
     pub(crate) fn segment(&mut self, side: usize, segment: &Segment<'_>) -> Findings {
         let mut findings = Findings { stream: self.index, ..Findings::default() };
         let is_new = self.first.is_none();
+        if is_new {
+            self.first_frame = segment.number;
+        }
         self.times(segment, &mut findings);
         let base = self.sides[side].base;
         self.bases(side, segment);
