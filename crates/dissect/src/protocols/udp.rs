@@ -1,7 +1,7 @@
 //! UDP (RFC 768).
 
 use super::names::{self, CHECKSUM_STATUS};
-use super::{ip, ports};
+use super::{ip, ports, snmp};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::protocol;
@@ -21,6 +21,10 @@ protocol! { UDP "udp" "UDP" "User Datagram Protocol";
     LENGTH_BAD: none "udp.length.bad" "Bad length value";
     CHECKSUM_BAD: none "udp.checksum.bad" "Bad checksum";
 }
+
+/// SNMP's ports.
+const AGENT: u16 = 161;
+const TRAPS: u16 = 162;
 
 pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
     cx.layer(&UDP, datagram, |cx, c| {
@@ -49,6 +53,9 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
                 b = a;
             }
             let time = cx.time;
+            if cx.state.udp.flow(a, b).is_over {
+                cx.state.udp.renew(a, b).is_second = true;
+            }
             let flow = cx.state.udp.flow(a, b);
             let (stream, first, previous) =
                 (flow.index, *flow.first.get_or_insert(time), flow.previous.replace(time));
@@ -56,7 +63,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
             (cx.flow, cx.owner) = (stream, owner);
             cx.conclude(&STREAM, stream);
             // Of a datagram without payload Wireshark tells no times.
-            if !payload.is_empty() {
+            if !payload.is_empty() || claimed > 8 {
                 cx.conclude(&TIME_RELATIVE, time.wrapping_sub(first));
                 cx.conclude(&TIME_DELTA, previous.map_or(0, |previous| time.wrapping_sub(previous)));
             }
@@ -72,7 +79,10 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
                 cx.piece(Carrier::Udp, 0, side, payload, false);
             }
             ports::datagram(cx, payload);
-            if dst == 161 && !cx.is_quoted {
+            if matches!(dst, AGENT | TRAPS)
+                && !cx.is_quoted
+                && cx.arena.layers.last().is_some_and(|last| last.layer.is(&snmp::SNMP.layer))
+            {
                 answered_apart(cx, src, dst);
             }
         }
@@ -80,11 +90,15 @@ pub(crate) fn dissect(cx: &mut Context<'_>, datagram: Data<'_>) {
     });
 }
 
-/// To Wireshark, the answer to the first request to an SNMP agent begins another conversation.
+/// To Wireshark, what comes behind the first message to an SNMP agent is another conversation, and what comes behind the
+/// first to who waits for its traps; that one counts when it is seen.
 fn answered_apart(cx: &mut Context<'_>, src: u16, dst: u16) {
     let (a, b) = ((cx.src, src), (cx.dst, dst));
-    if !cx.state.udp.flow(a, b).is_second {
-        cx.state.udp.renew(a, b).is_second = true;
+    let flow = cx.state.udp.flow(a, b);
+    match (flow.is_second, dst) {
+        (true, _) => {}
+        (false, TRAPS) => flow.is_over = true,
+        (false, _) => cx.state.udp.renew(a, b).is_second = true,
     }
 }
 

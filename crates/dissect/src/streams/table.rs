@@ -196,12 +196,21 @@ pub(crate) struct UdpFlow {
     pub(crate) previous: Option<u64>,
     /// Which conversation of the two that SNMP makes this is: the one after the first request.
     pub(crate) is_second: bool,
+    /// The next packet begins the second.
+    pub(crate) is_over: bool,
     /// Who was found to speak here.
     pub(crate) owner: crate::protocols::ports::Owner,
 }
 
 impl NewFlow for UdpFlow {
     fn new(index: u64) -> UdpFlow {
-        UdpFlow { index, first: None, previous: None, is_second: false, owner: Default::default() }
+        UdpFlow {
+            index,
+            first: None,
+            previous: None,
+            is_second: false,
+            is_over: false,
+            owner: Default::default(),
+        }
     }
 }
