@@ -157,6 +157,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &mysql::COMMANDS,
     &mysql::VALUES,
     &ldap::LDAP,
+    &ldap::CLDAP,
     &nbss::NBSS,
     &pgsql::PGSQL,
     &resp::RESP,

@@ -84,7 +84,10 @@ protocol! { LDAP "ldap" "LDAP" "Lightweight Directory Access Protocol";
     MATCHED: text "ldap.matchedDN" "matchedDN";
     ERROR: text "ldap.errorMessage" "errorMessage";
     REQUEST_NAME: text "ldap.requestName" "requestName";
+    CONTROL: text "ldap.controlType" "controlType";
+    CRITICALITY: bool "ldap.criticality" "criticality";
 }
+protocol! { CLDAP "cldap" "CLDAP" "Connectionless Lightweight Directory Access Protocol"; }
 
 /// The catalogue of a forest has a port of its own.
 pub(crate) static SPOKEN: Spoken =
@@ -138,10 +141,21 @@ fn ber_length(bytes: &[u8]) -> Option<(usize, usize)> {
 fn length(_: &Context<'_>, talk: &Talk, _: usize, bytes: &[u8]) -> Length {
     match form(talk, bytes) {
         Some(Form::Plain(len) | Form::Sealed(len)) => Length::Whole(len),
-        Some(Form::Unknown) => Length::Whole(bytes.len()),
+        Some(Form::Unknown) => Length::Quiet(bytes.len()),
         None if bytes.len() < MESSAGE_MIN => Length::More,
         None => Length::Whole(bytes.len()),
     }
+}
+
+/// A datagram: questions and answers of domain controllers (MS-ADTS 6.3.3), one message behind the other.
+pub(crate) fn datagram(cx: &mut Context<'_>, payload: Data<'_>) {
+    cx.layer(&CLDAP, payload, |cx, c| {
+        let mut talk = Talk::default();
+        while !c.is_done() {
+            message(cx, c, &mut talk)?;
+        }
+        Ok(())
+    });
 }
 
 fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, _: usize) -> Read {
@@ -202,9 +216,45 @@ fn message(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk) -> Read {
     cx.add(&OPERATION, whole, 0, whole.len(), u64::from(tag & 0x1F));
     let (_, body) = take(&mut inside)?;
     cx.depth += 1;
-    let result = operation(cx, &mut body.cursor(), talk, tag & 0x1F);
+    let result = operation(cx, &mut body.cursor(), talk, tag & 0x1F).and_then(|()| controls(cx, inside));
     cx.depth -= 1;
     result
+}
+
+/// Results in pages, sorted results, and what else has a value that Wireshark reads as a layer of its own.
+const WITH_A_LAYER: [&[u8]; 8] = [
+    b"1.2.840.113556.1.4.319",
+    b"1.2.840.113556.1.4.473",
+    b"1.2.840.113556.1.4.474",
+    b"1.2.840.113556.1.4.841",
+    b"2.16.840.1.113730.3.4.9",
+    b"2.16.840.1.113730.3.4.10",
+    b"1.3.6.1.4.1.42.2.27.8.5.1",
+    b"1.3.6.1.1.13.1",
+];
+
+/// What belongs to an operation beyond its body (RFC 4511 4.1.11).
+fn controls(cx: &mut Context<'_>, mut rest: Cursor<'_>) -> Read {
+    const CONTROLS: u8 = 0xA0;
+    const BOOLEAN: u8 = 1;
+    if rest.is_done() || rest.peek()? != CONTROLS {
+        return Ok(());
+    }
+    let (_, all) = take(&mut rest)?;
+    let mut all = all.cursor();
+    while !all.is_done() {
+        let (_, control) = take(&mut all)?;
+        let mut control = control.cursor();
+        let kind = words(cx, &mut control, &CONTROL)?;
+        if !control.is_done() && control.peek()? == BOOLEAN {
+            number(cx, &mut control, &CRITICALITY)?;
+        }
+        if !control.is_done() && WITH_A_LAYER.contains(&kind) {
+            let (_, value) = take(&mut control)?;
+            cx.layer(&LDAP, value, |_, c| c.skip(c.left()));
+        }
+    }
+    Ok(())
 }
 
 fn operation(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, operation: u8) -> Read {

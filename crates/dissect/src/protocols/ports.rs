@@ -2,8 +2,8 @@
 
 use super::spoken::{self, Spoken, Talk};
 use super::{
-    bgp, classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, mpls, netflow, ntp, overheard,
-    quic, rtp, sip, snmp, socks, stun, syslog, tls, tunnel, websocket, wireguard,
+    bgp, classicstun, data, dhcp, dhcpv6, dns, dtls, ftp, gtp, http, http2, ldap, mpls, netflow, ntp,
+    overheard, quic, rtp, sip, snmp, socks, stun, syslog, tls, tunnel, websocket, wireguard,
 };
 use crate::context::Context;
 use crate::cursor::Data;
@@ -144,6 +144,7 @@ fn by_port(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
             67 | 68 => dhcp::dissect(cx, payload),
             123 => ntp::dissect(cx, payload),
             161 | 162 | 8161 if snmp::accepts(payload.bytes, cx.missing) => snmp::dissect(cx, payload),
+            389 => ldap::datagram(cx, payload),
             514 => syslog::dissect(cx, payload),
             546 | 547 => dhcpv6::dissect(cx, payload),
             // DNS over QUIC has the port of DNS over DTLS (RFC 9250 4.1.1).
