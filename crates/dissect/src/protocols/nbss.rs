@@ -55,11 +55,16 @@ struct Header {
 
 impl Header {
     /// `None`: there is not enough of it.
-    fn of(cx: &Context<'_>, bytes: &[u8]) -> Option<Header> {
+    fn of(cx: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Option<Header> {
         let [kind, flags, high, low] = *bytes.first_chunk::<HEADER>()?;
         let len = usize::from(high) << 8 | usize::from(low);
         let is_smb = kind == MESSAGE && bytes.get(5..8) == Some(b"SMB");
-        let is_direct = is_smb || !cx.is_segment_start && is_direct(cx);
+        // As in Wireshark: the first message of a segment tells for all of them, but for what came in parts the port does.
+        let is_direct = match talk.notes[side] {
+            _ if cx.is_segment_start => is_smb,
+            note if note >> 1 == cx.number => note & 1 == 1,
+            _ => is_direct(cx),
+        };
         Some(match is_direct {
             true => Header { kind, flags: None, len: usize::from(flags) << 16 | len },
             false => Header { kind, flags: Some(flags), len: usize::from(flags & 1) << 16 | len },
@@ -84,22 +89,26 @@ fn is_direct(cx: &Context<'_>) -> bool {
     cx.src_port == DIRECT_PORT || cx.dst_port == DIRECT_PORT
 }
 
-fn length(cx: &Context<'_>, _: &Talk, _: usize, bytes: &[u8]) -> Length {
-    match Header::of(cx, bytes) {
+fn length(cx: &Context<'_>, talk: &Talk, side: usize, bytes: &[u8]) -> Length {
+    match Header::of(cx, talk, side, bytes) {
         Some(header) if !cx.is_segment_start || header.is_sane() => Length::Whole(HEADER + header.len),
         None if !cx.is_segment_start => Length::More,
         _ => Length::Whole(bytes.len()),
     }
 }
 
-fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, _: &mut Talk, _: usize) -> Read {
-    let header = match Header::of(cx, c.data.bytes) {
+/// `talk.notes` of a side: the frame whose segment began with a message, and (lowest bit) whether that was SMB's.
+fn show(cx: &mut Context<'_>, c: &mut Cursor<'_>, talk: &mut Talk, side: usize) -> Read {
+    let header = match Header::of(cx, talk, side, c.data.bytes) {
         Some(header) if !cx.is_segment_start || header.is_sane() => header,
         _ => {
             c.all(cx, &CONTINUATION);
             return Ok(());
         }
     };
+    if cx.is_segment_start {
+        talk.notes[side] = cx.number << 1 | u64::from(header.flags.is_none());
+    }
     c.u8(cx, &TYPE)?;
     if header.flags.is_some() {
         c.bits(cx, &FLAGS, 1, &[&FLAG_E])?;
