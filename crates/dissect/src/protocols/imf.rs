@@ -32,6 +32,16 @@ static HEADERS: [(&str, &FieldDef); 10] = [
     ("content-transfer-encoding", &CONTENT_ENCODING),
 ];
 
+/// A header whose first line has so many bytes: a line that begins with a space goes on with the one before.
+pub(crate) fn unfolded(rest: Data<'_>, used: usize) -> Data<'_> {
+    let mut len = used;
+    while matches!(rest.bytes.get(len), Some(b' ' | b'\t')) {
+        let Some((_, used)) = line(&rest.from(len)) else { break };
+        len += used;
+    }
+    rest.first(len)
+}
+
 pub(crate) fn dissect(cx: &mut Context<'_>, mail: Data<'_>) {
     cx.layer(&IMF, mail, body);
 }
@@ -44,13 +54,7 @@ fn body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             c.pos = end;
             break;
         }
-        // A line that begins with a space goes on with the header before.
-        let mut whole = c.rest().first(used);
-        while matches!(c.data.bytes.get(c.pos + whole.len()), Some(b' ' | b'\t')) {
-            let more = c.data.from(c.pos + whole.len());
-            let Some((_, used)) = line(&more) else { break };
-            whole = c.rest().first(whole.len() + used);
-        }
+        let whole = unfolded(c.rest(), used);
         c.pos += whole.len();
         let (name, value) = split(whole, b':');
         let spaces = value.bytes.iter().take_while(|byte| **byte == b' ').count();

@@ -28,7 +28,7 @@ const PATH_MAX: usize = 512;
 
 /// Shows a text as a layer.
 pub(crate) fn dissect(cx: &mut Context<'_>, data: Data<'_>) {
-    let mut good = 0;
+    let (mut good, mut is_all) = (0, true);
     cx.layer(&JSON, data, |cx, c| {
         let depth = cx.depth;
         let mut walk = Walk { path: Vec::new(), values: 0, nested: 0 };
@@ -37,12 +37,13 @@ pub(crate) fn dissect(cx: &mut Context<'_>, data: Data<'_>) {
             space(c);
             good = c.pos;
         }
+        is_all = walk.values <= VALUES_MAX;
         cx.depth = depth;
         c.skip(c.left())
     });
-    // What is none is lines, as in Wireshark.
+    // What is none is lines, as in Wireshark; what we stopped before may be JSON.
     let rest = data.from(good);
-    if !rest.is_empty() {
+    if !rest.is_empty() && is_all {
         super::media::lines(cx, rest);
     }
 }

@@ -67,8 +67,18 @@ fn layer_of(kind: &str) -> Option<&'static Protocol> {
         | "application/conference-info+xml"
         | "application/im-iscomposing+xml"
         | "application/rlmi+xml" => &XML,
-        "application/x-javascript" | "application/x-ns-proxy-autoconfig" => &LINES,
-        kind if kind.starts_with("text/") => &LINES,
+        "text/plain"
+        | "text/html"
+        | "text/css"
+        | "text/javascript"
+        | "text/richtext"
+        | "text/enriched"
+        | "text/parameters"
+        | "text/xml-external-parsed-entity"
+        | "text/vnd.sun.j2me.app-descriptor"
+        | "application/xml-external-parsed-entity"
+        | "application/x-javascript"
+        | "application/x-ns-proxy-autoconfig" => &LINES,
         _ => return None,
     })
 }
@@ -194,16 +204,24 @@ fn multipart(cx: &mut Context<'_>, kind: &[u8], data: Data<'_>) {
     let mut bodies: Vec<(Data<'_>, Data<'_>)> = Vec::new();
     cx.layer(&MULTIPART, data, |cx, c| {
         let text = String::from_utf8_lossy(kind);
-        let boundary = text
-            .split(';')
-            .find_map(|part| part.trim().strip_prefix("boundary=").map(|word| word.trim_matches('"')));
+        let boundary = text.split(';').find_map(|part| {
+            let (name, word) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("boundary").then(|| word.trim().trim_matches('"'))
+        });
         if let Some(boundary) = boundary.filter(|word| !word.is_empty()) {
             let mark = format!("--{boundary}").into_bytes();
             let mut starts = delimiters(data.bytes, &mark);
             let mut start = starts.next();
             for end in starts.take(PARTS_MAX) {
                 let begins = start.replace(end).unwrap_or(0) + mark.len();
-                bodies.push(part(cx, data.from(begins).first(end.saturating_sub(begins))));
+                let (kind, body) = part(cx, data.from(begins).first(end.saturating_sub(begins)));
+                // The line's end before the boundary belongs to the boundary.
+                bodies.push((kind, body.first(body.len().saturating_sub(2))));
+            }
+            // The last boundary may be missing: the part behind the only one goes on to the end, as in Wireshark.
+            let only = start.filter(|_| bodies.is_empty()).map(|start| data.from(start + mark.len()));
+            if let Some(only) = only.filter(|only| !only.bytes.starts_with(b"--")) {
+                bodies.push(part(cx, only));
             }
         }
         c.skip(c.left())
@@ -244,33 +262,43 @@ fn part<'d>(cx: &mut Context<'_>, whole: Data<'d>) -> (Data<'d>, Data<'d>) {
     let mut kind = whole.first(0);
     let mut rest = whole.from(2);
     while let Some((text, used)) = line(&rest) {
-        let full = rest.first(used);
-        rest = rest.from(used);
         if text.is_empty() {
+            rest = rest.from(used);
             break;
         }
-        let (name, value) = split(text, b':');
-        let spaces = value.bytes.iter().take_while(|byte| **byte == b' ').count();
+        let full = super::imf::unfolded(rest, used);
+        rest = rest.from(full.len());
+        let (name, value) = split(full, b':');
+        let spaces = value.bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let value = value.from(spaces);
+        let value = value.first(value.bytes.trim_ascii_end().len());
         let known = PART_HEADERS.iter().find(|(word, _)| name.bytes.eq_ignore_ascii_case(word.as_bytes()));
         if let Some((word, def)) = known {
             cx.add_words(def, full, &compact(value.bytes));
             if *word == "content-type" {
-                kind = value.first(value.bytes.trim_ascii_end().len());
+                kind = value;
             }
         }
     }
-    // The line's end before the boundary belongs to the boundary.
-    (kind, rest.first(rest.len().saturating_sub(2)))
+    (kind, rest)
 }
 
-/// A header's value as Wireshark shows it: without spaces behind separators.
+/// A header's value as Wireshark shows it: without spaces behind separators, and with one where there are several or where
+/// its lines are joined; what stands in quotes is left alone.
 fn compact(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
+    let mut out: Vec<u8> = Vec::with_capacity(value.len());
+    let (mut is_quoted, mut has_space) = (false, false);
     for byte in value {
-        if !(matches!(byte, b' ' | b'\t') && matches!(out.last(), Some(b';' | b',' | b'='))) {
-            out.push(*byte);
+        if !is_quoted && byte.is_ascii_whitespace() {
+            has_space = true;
+            continue;
         }
+        let is_separator = |byte: &u8| matches!(byte, b';' | b',' | b'=');
+        if std::mem::take(&mut has_space) && !is_separator(byte) && !out.last().is_none_or(is_separator) {
+            out.push(b' ');
+        }
+        is_quoted ^= *byte == b'"';
+        out.push(*byte);
     }
     out
 }
