@@ -34,7 +34,7 @@ pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless:
         }
         if !bodiless && let Some((name, value)) = header(line) {
             if name.eq_ignore_ascii_case(b"content-length") {
-                length = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
+                length = told(value).and_then(|length| u32::try_from(length).ok());
             } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
                 chunked = value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
             }
@@ -63,6 +63,12 @@ pub(super) fn is_whole(cx: &mut Context<'_>, bytes: &[u8], kind: Kind, bodiless:
         }
         (None, Kind::Request | Kind::Notification) => true,
     }
+}
+
+/// A body's length as its header has it; words may follow behind a space, as in Wireshark.
+pub(super) fn told(value: &[u8]) -> Option<usize> {
+    let number = value.split(|byte| *byte == b' ').next().unwrap_or_default();
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +127,15 @@ pub(super) fn chunk_size(line: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_may_follow_a_length() {
+        assert_eq!(told(b"68"), Some(68));
+        assert_eq!(told(b"68 A"), Some(68));
+        assert_eq!(told(b"68A"), None);
+        assert_eq!(told(b"A"), None);
+        assert_eq!(told(b"99999999999999999999"), None);
+    }
 
     #[test]
     fn chunks_end_with_the_empty_line_behind_their_trailers() {

@@ -186,7 +186,7 @@ fn header_line<'d>(cx: &mut Context<'_>, full: Data<'d>, name: &[u8], value: &'d
         "cookie" => uri::parts_of(cx, &COOKIE_PAIR, full, value, b';'),
         "authorization" | "proxy-authorization" => uri::credentials(cx, full, value),
         "content-length" => {
-            head.said.length = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+            head.said.length = super::length::told(value);
         }
         "content-type" => head.said.kind = value,
         "transfer-encoding" => {
