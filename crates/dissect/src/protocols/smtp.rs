@@ -42,7 +42,7 @@ const NAME: u32 = 3;
 const SECRET: u32 = 4;
 /// AUTH PLAIN: the next line is both (RFC 4616).
 const BOTH: u32 = 7;
-/// The server waits for them (RFC 4954 4).
+/// The server waits for them (RFC 4954 4); `notes[3]`: it has said so.
 const GO_ON: u64 = 334;
 /// STARTTLS was asked for.
 const TLS_ASKED: u32 = 5;
@@ -91,18 +91,19 @@ fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize)
         let (text, used) = line_or_rest(&rest);
         let line = rest.first(used);
         rest = rest.from(used);
+        let is_asked = std::mem::take(&mut talk.notes[3]) == 1;
         match talk.phase[side] {
-            NAME => {
+            NAME if is_asked => {
                 cx.add(&USER, text, 0, text.len(), 0);
                 talk.phase[side] = SECRET;
                 continue;
             }
-            SECRET => {
+            SECRET if is_asked => {
                 cx.add(&PASSWORD, text, 0, text.len(), 0);
                 talk.phase[side] = COMMANDS;
                 continue;
             }
-            BOTH => {
+            BOTH if is_asked => {
                 cx.add(&USER_PASSWORD, text, 0, text.len(), 0);
                 talk.phase[side] = COMMANDS;
                 continue;
@@ -193,7 +194,8 @@ fn response(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, client: usiz
     match (talk.phase[client], code) {
         (TLS_ASKED, 220) => talk.inner = App::Tls(Box::default()),
         // Refused: what comes next is a command, not a secret.
-        (NAME | SECRET | BOTH, code) if code != GO_ON => talk.phase[client] = COMMANDS,
+        (NAME | SECRET | BOTH, GO_ON) => talk.notes[3] = 1,
+        (NAME | SECRET | BOTH, _) => talk.phase[client] = COMMANDS,
         (TLS_ASKED, _) => talk.phase[client] = COMMANDS,
         _ => {}
     }
