@@ -183,7 +183,7 @@ fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
     } else if sip::looks_like(bytes) {
         own(cx, Owner::Sip);
         sip::datagram(cx, payload);
-    } else if rtp::looks_like_control(cx, bytes) {
+    } else if rtp::looks_like_control(bytes) {
         rtp::control(cx, payload, None);
     } else if is_quic(cx, bytes) {
         quic::dissect(cx, payload);
@@ -202,7 +202,7 @@ fn by_bytes(cx: &mut Context<'_>, payload: Data<'_>) -> bool {
 
 /// Shows what a relay carries: reports on media are recognised, as in Wireshark; all else is data.
 pub(crate) fn tunnelled(cx: &mut Context<'_>, payload: Data<'_>) {
-    if rtp::looks_like_control(cx, payload.bytes) {
+    if rtp::looks_like_control(payload.bytes) {
         rtp::control(cx, payload, None);
     } else {
         data::show(cx, payload);
@@ -370,10 +370,10 @@ fn read(cx: &mut Context<'_>, app: &mut App, side: usize, bytes: Data<'_>, one: 
         }
         App::Http(session) => {
             let used = http::stream(cx, session, side, bytes);
-            if let Some(terms) = cx.upgraded.take() {
-                *app = App::WebSocket(terms);
-            }
-            used
+            let Some(terms) = cx.upgraded.take() else { return used };
+            *app = App::WebSocket(terms);
+            // The server may go on in the same segment.
+            if used < bytes.len() { used + read(cx, app, side, bytes.from(used), one) } else { used }
         }
         App::Http2(connection) if connection.knows(side) => http2::stream(cx, connection, side, bytes, one),
         App::Dns(torn) if torn[side] && !dns::fill(bytes.bytes) => {

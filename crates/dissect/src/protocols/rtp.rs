@@ -248,23 +248,11 @@ fn extensions(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     })
 }
 
-/// Whether a datagram is a report: on the odd ports that are reports' own its first bytes tell, elsewhere the lengths of
-/// all reports in it have to fit, too, since much that is encrypted begins alike.
-pub(crate) fn looks_like_control(cx: &Context<'_>, bytes: &[u8]) -> bool {
-    let begins = matches!(bytes, [first, 200 | 201 | 203 | 204 | 206, ..] if first >> 6 == 2);
-    begins && bytes.len().is_multiple_of(4) && (cx.src_port & cx.dst_port & 1 == 1 || fits(bytes))
-}
-
-/// Whether the bytes are reports, one behind the other, and nothing else.
-fn fits(mut bytes: &[u8]) -> bool {
-    while let [first, kind, high, low, ..] = bytes {
-        let len = (usize::from(u16::from_be_bytes([*high, *low])) + 1) * 4;
-        match bytes.get(len..) {
-            Some(rest) if first >> 6 == 2 && (192..=210).contains(kind) => bytes = rest,
-            _ => return false,
-        }
-    }
-    bytes.is_empty()
+/// Whether a datagram is a report. Of encrypted ones (RFC 3711 3.4) the first eight bytes are in the clear, so that only
+/// they can tell: what the lengths behind them say is not known.
+pub(crate) fn looks_like_control(bytes: &[u8]) -> bool {
+    bytes.len().is_multiple_of(4)
+        && matches!(bytes, [first, 200 | 201 | 203 | 204 | 206, ..] if first >> 6 == 2)
 }
 
 /// A compound of reports; each is shown for itself.
@@ -277,12 +265,12 @@ pub(crate) fn control(cx: &mut Context<'_>, packet: Data<'_>, announced: Option<
         // What follows may be no report: a check sum, or what was encrypted.
         let is_foreign = !matches!(packet.bytes.get(at + 1), None | Some(192..=210));
         let is_last = packet.len() - at < 4 || is_foreign;
-        let whole = (at == packet.len() || is_foreign) && one.len() == len;
+        let whole = at == packet.len() || is_foreign;
         let read = |cx: &mut Context<'_>, c: &mut Cursor<'_>| {
             setup(cx, announced, true);
             report(cx, c)?;
             c.pos = c.data.len();
-            if is_last {
+            if is_last && one.len() == len {
                 cx.conclude(&C_CHECK, u64::from(whole));
             }
             Ok(())
@@ -337,7 +325,14 @@ fn report(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             // Why, if it says so.
             if c.is_done() { Ok(()) } else { words(cx, c) }
         }
-        204 => walk(cx, c, &[Is(&C_SSRC), Bytes(&C_APP_NAME, 4), Rest(&C_APP_DATA)]),
+        204 => {
+            walk(cx, c, &[Is(&C_SSRC)])?;
+            let name = c.take(4)?;
+            if name.bytes.iter().all(|byte| (0x20..0x7F).contains(byte)) {
+                cx.add(&C_APP_NAME, name, 0, 4, 0);
+            }
+            walk(cx, c, &[Rest(&C_APP_DATA)])
+        }
         205 => {
             walk(cx, c, &[Is(&C_SENDER), Is(&C_MEDIA)])?;
             while count == 1 && c.left() >= 4 {
