@@ -303,6 +303,7 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
                 c.bytes(cx, &OPT_RESERVED, 6)?;
                 let rest = c.rest();
                 cx.add(&OPT_REDIRECTED, rest, 0, rest.len(), 0);
+                icmp::quoted(cx, rest, ipv6::dissect);
             }
             5 => {
                 c.bytes(cx, &OPT_RESERVED, 2)?;
@@ -348,6 +349,9 @@ fn option(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     })
 }
 
+/// A label is not longer (RFC 1035 2.3.4).
+const LABEL_MAX: usize = 63;
+
 /// A name in labels, none of them a pointer.
 fn search_name(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let begins = c.pos;
@@ -357,6 +361,9 @@ fn search_name(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         c.skip(1)?;
         if len == 0 {
             break;
+        }
+        if len > LABEL_MAX {
+            return Err(Short);
         }
         if !name.is_empty() {
             name.push(b'.');

@@ -5,7 +5,7 @@ use super::{data, icmp, icmpv6, igmp, ipv6, ospf, sctp, tcp, tunnel, udp};
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{FieldDef, Names, protocol};
-use crate::streams::fragments::{Fragment, Outcome};
+use crate::streams::fragments::{Fragment, Lies, Outcome};
 use std::net::{IpAddr, Ipv4Addr};
 use thru_wire::checksum;
 
@@ -65,6 +65,8 @@ protocol! { IP "ip" "IPv4" "Internet Protocol Version 4";
     FRAGMENT: frame "ip.fragment" "IPv4 Fragment";
     FRAGMENT_COUNT: u32 "ip.fragment.count" "Fragment count";
     FRAGMENT_OVERLAP: bool "ip.fragment.overlap" "Fragment overlap";
+    FRAGMENT_CONFLICT: bool "ip.fragment.overlap.conflict" "Conflicting data in fragment overlap";
+    FRAGMENT_ERROR: frame "ip.fragment.error" "Defragmentation error";
     REASSEMBLED_LENGTH: u32 "ip.reassembled.length" "Reassembled IPv4 length";
 }
 
@@ -76,6 +78,12 @@ fn header(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     let packet = c.data;
     let first = packet.u8(0)?;
     cx.add(&VERSION, packet, 0, 1, u64::from(first >> 4));
+    if first >> 4 == 6 {
+        // What announced it was wrong; it says itself what it is.
+        cx.expert(&BOGUS_VERSION);
+        ipv6::dissect(cx, packet);
+        return Ok(());
+    }
     let hdr_len = usize::from(first & 15) * 4;
     cx.add(&HDR_LEN, packet, 0, 1, hdr_len as u64);
     if first >> 4 != 4 {
@@ -209,6 +217,8 @@ fn fragment(cx: &mut Context<'_>, fragment: Fragment, payload: Data<'_>) -> Read
         fragment: &FRAGMENT,
         count: &FRAGMENT_COUNT,
         overlap: &FRAGMENT_OVERLAP,
+        conflict: &FRAGMENT_CONFLICT,
+        error: &FRAGMENT_ERROR,
         length: &REASSEMBLED_LENGTH,
     };
     let protocol = fragment.protocol;
@@ -227,6 +237,8 @@ pub(super) struct FragmentFields {
     pub(super) fragment: &'static FieldDef,
     pub(super) count: &'static FieldDef,
     pub(super) overlap: &'static FieldDef,
+    pub(super) conflict: &'static FieldDef,
+    pub(super) error: &'static FieldDef,
     pub(super) length: &'static FieldDef,
 }
 
@@ -244,12 +256,16 @@ pub(super) fn reassemble(
         Outcome::Waiting => data::show(cx, payload),
         Outcome::Whole(whole) => {
             let open = cx.open(fields.fragments, payload, 0, 0);
-            for frame in &whole.frames {
-                cx.conclude(fields.fragment, *frame);
+            for (frame, lies) in &whole.frames {
+                let is_other = *lies == Lies::OverOther;
+                cx.conclude(if is_other { fields.error } else { fields.fragment }, *frame);
             }
             cx.conclude(fields.count, whole.frames.len() as u64);
-            if whole.overlaps {
+            if whole.frames.iter().any(|(_, lies)| *lies != Lies::Alone) {
                 cx.conclude(fields.overlap, 1);
+            }
+            if whole.frames.iter().any(|(_, lies)| *lies == Lies::OverOther) {
+                cx.conclude(fields.conflict, 1);
             }
             cx.conclude(fields.length, whole.bytes.len() as u64);
             cx.close(open, payload.len());

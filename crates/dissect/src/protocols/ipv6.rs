@@ -4,7 +4,7 @@ use super::data;
 use super::ip::{FragmentFields, reassemble, upper};
 use super::names::{DSCP, ECN, IP_PROTOCOLS};
 use crate::context::Context;
-use crate::cursor::{Cursor, Data, Read};
+use crate::cursor::{Cursor, Data, Read, Short};
 use crate::field::{Names, protocol};
 use crate::streams::fragments::Fragment;
 use std::net::IpAddr;
@@ -37,6 +37,8 @@ protocol! { IPV6 "ipv6" "IPv6" "Internet Protocol Version 6";
     FRAGMENT: frame "ipv6.fragment" "IPv6 Fragment";
     FRAGMENT_COUNT: u32 "ipv6.fragment.count" "Fragment count";
     FRAGMENT_OVERLAP: bool "ipv6.fragment.overlap" "Fragment overlap";
+    FRAGMENT_CONFLICT: bool "ipv6.fragment.overlap.conflict" "Conflicting data in fragment overlap";
+    FRAGMENT_ERROR: frame "ipv6.fragment.error" "Defragmentation error";
     REASSEMBLED_LENGTH: u32 "ipv6.reassembled.length" "Reassembled IPv6 length";
 }
 
@@ -118,14 +120,36 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
         // 0: a jumbogram, or the sender left the length to the network card.
         let payload = if plen == 0 { c.rest() } else { cx.claim(c.rest(), plen) };
         let whole = if plen == 0 { cx.missing == 0 } else { payload.len() == plen };
+        if plen == 0 && next == 0 && !is_jumbo(payload) {
+            // It says that nothing follows.
+            follow(cx, next, payload.first(0), whole);
+            return Ok(());
+        }
         follow(cx, next, payload, whole);
         Ok(())
     });
 }
 
+/// Whether hop-by-hop options have one that says how long the packet is (RFC 2675 2).
+fn is_jumbo(payload: Data<'_>) -> bool {
+    let mut at = 2;
+    let end = payload.u8(1).map_or(0, |units| (usize::from(units) + 1) * 8);
+    while let (true, Ok(kind)) = (at < end, payload.u8(at)) {
+        match (kind, payload.u8(at + 1)) {
+            (0xC2, _) => return true,
+            (0, _) => at += 1,
+            (_, Ok(len)) => at += 2 + usize::from(len),
+            _ => break,
+        }
+    }
+    false
+}
+
 /// What a next-header number announces; `whole`: nothing of the packet was cut off.
 pub(crate) fn follow(cx: &mut Context<'_>, next: u8, payload: Data<'_>, whole: bool) {
     match next {
+        // A quotation ended in front of it.
+        0 | 43 | 44 | 60 if payload.is_empty() && cx.is_quoted => {}
         0 => options(cx, payload, whole, true),
         60 => options(cx, payload, whole, false),
         43 => routing(cx, payload, whole),
@@ -147,9 +171,14 @@ fn options(cx: &mut Context<'_>, data: Data<'_>, whole: bool, hop: bool) {
         let units = c.u8(cx, len)?;
         let total = (usize::from(units) + 1) * 8;
         cx.conclude(oct, total as u64);
-        let mut body = c.take(total - 2)?.cursor();
+        let body = c.take_most(total - 2);
+        let is_cut = body.len() < total - 2;
+        let mut body = body.cursor();
         while !body.is_done() {
             option(cx, &mut body)?;
+        }
+        if is_cut {
+            return Err(Short);
         }
         follow(cx, next, c.rest(), whole);
         Ok(())
@@ -186,7 +215,7 @@ fn option_body(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         (0xC2, 4) => {
             c.u32(cx, &OPT_JUMBO)?;
         }
-        (0xC9, 16) => {
+        (0xC9, _) => {
             c.ipv6(cx, &OPT_HOME)?;
         }
         _ => {
@@ -247,6 +276,8 @@ fn routing(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
 
 fn fragment(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
     cx.layer(&FRAGHDR, data, |cx, c| {
+        // As tshark, nothing of it is shown if it isn't whole.
+        data.u32(4)?;
         let next = c.u8(cx, &FRAG_NXT)?;
         c.u8(cx, &FRAG_RESERVED)?;
         let word = c.parts(cx, 2, &[&FRAG_OFFSET, &FRAG_RESERVED_BITS, &FRAG_MORE])?;
@@ -265,6 +296,8 @@ fn fragment(cx: &mut Context<'_>, data: Data<'_>, whole: bool) {
             fragment: &FRAGMENT,
             count: &FRAGMENT_COUNT,
             overlap: &FRAGMENT_OVERLAP,
+            conflict: &FRAGMENT_CONFLICT,
+            error: &FRAGMENT_ERROR,
             length: &REASSEMBLED_LENGTH,
         };
         let fragment = Fragment { id, protocol: next, offset, more, whole };

@@ -41,10 +41,19 @@ pub(crate) struct Whole {
     pub(crate) bytes: Vec<u8>,
     /// What it carries, as its first fragment says.
     pub(crate) protocol: u8,
-    /// Numbers of the frames it came in, in the order of arrival.
-    pub(crate) frames: Vec<u64>,
-    /// Fragments lay over each other. The first to come is kept.
-    pub(crate) overlaps: bool,
+    /// Numbers of the frames it came in, in the order of their places in the packet.
+    pub(crate) frames: Vec<(u64, Lies)>,
+}
+
+/// How a fragment lies beside those before it. Where they lie over each other, the one that begins first is kept, and
+/// of those that begin in one place the first to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lies {
+    Alone,
+    /// Over the same bytes.
+    OverSame,
+    /// Over bytes that differ.
+    OverOther,
 }
 
 type Key = (IpAddr, IpAddr, u32, u8);
@@ -138,19 +147,24 @@ impl Pieces {
     fn join(&self, protocol: u8) -> Whole {
         let total = self.total.unwrap_or_default();
         let mut bytes = vec![0; total];
-        let mut filled = vec![false; total];
-        let mut overlaps = false;
-        for (start, piece, _) in &self.pieces {
-            for (at, byte) in (*start..total).zip(piece) {
-                if filled[at] {
-                    overlaps = true;
-                } else {
-                    (bytes[at], filled[at]) = (*byte, true);
-                }
-            }
+        let mut order: Vec<&(usize, Vec<u8>, u64)> = self.pieces.iter().collect();
+        order.sort_by_key(|(start, _, _)| *start);
+        let mut filled = 0;
+        let mut frames = Vec::with_capacity(order.len());
+        for (start, piece, frame) in order {
+            let end = (start + piece.len()).min(total);
+            let again = filled.min(end).saturating_sub(*start);
+            let (known, new) = piece[..end.saturating_sub(*start)].split_at(again);
+            let lies = match known {
+                [] => Lies::Alone,
+                known if bytes[*start..][..again] == *known => Lies::OverSame,
+                _ => Lies::OverOther,
+            };
+            bytes[end - new.len()..end].copy_from_slice(new);
+            filled = filled.max(end);
+            frames.push((*frame, lies));
         }
-        let frames = self.pieces.iter().map(|(_, _, frame)| *frame).collect();
-        Whole { bytes, frames, protocol: self.protocol.unwrap_or(protocol), overlaps }
+        Whole { bytes, frames, protocol: self.protocol.unwrap_or(protocol) }
     }
 }
 
@@ -172,7 +186,23 @@ mod tests {
         }
         let Outcome::Whole(whole) = take(&mut fragments, 17, 0, true, &[1; 8]) else { panic!("it is whole") };
         assert_eq!(whole.bytes, [[1; 8].as_slice(), &[2; 8], &[3; 4]].concat());
-        assert!(whole.overlaps && whole.frames.len() == 4 && whole.protocol == 17);
+        let lies: Vec<Lies> = whole.frames.iter().map(|(_, lies)| *lies).collect();
+        assert_eq!(lies, [Lies::Alone, Lies::Alone, Lies::OverOther, Lies::Alone]);
+        assert_eq!(whole.protocol, 17);
+    }
+
+    #[test]
+    fn of_pieces_that_lie_over_each_other_the_one_that_begins_first_is_kept() {
+        let mut fragments = Fragments::default();
+        for (offset, more, bytes) in [(0, true, vec![1; 8]), (16, false, vec![3; 8])] {
+            assert!(matches!(take(&mut fragments, 17, offset, more, &bytes), Outcome::Waiting));
+        }
+        let Outcome::Whole(whole) = take(&mut fragments, 17, 8, true, &[2; 16]) else {
+            panic!("it is whole")
+        };
+        assert_eq!(whole.bytes, [[1; 8].as_slice(), &[2; 16]].concat());
+        let lies: Vec<Lies> = whole.frames.iter().map(|(_, lies)| *lies).collect();
+        assert_eq!(lies, [Lies::Alone, Lies::Alone, Lies::OverOther]);
     }
 
     #[test]
