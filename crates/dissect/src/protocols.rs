@@ -181,6 +181,7 @@ pub(crate) static ALL: &[&Protocol] = &[
     &netflow::ELEMENTS,
     &ospf::OSPF,
     &ospf::LSA,
+    &ospf::OPAQUE,
     &rtp::RTP,
     &rtp::RTPEVENT,
     &rtp::RTCP,

@@ -1,8 +1,10 @@
 //! OSPF 2 and 3 (RFC 2328, 5340): hellos, database exchange, and what routers say of links and networks.
 
 mod lsa;
+mod opaque;
 
 pub(crate) use lsa::LSA;
+pub(crate) use opaque::OPAQUE;
 
 use crate::context::Context;
 use crate::cursor::{Cursor, Data, Read};
@@ -127,7 +129,14 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
         }
         let is_3 = version == 3;
         let mut inside = body.cursor();
-        match kind {
+        let options = match kind {
+            1 => body.u8(6),
+            _ => body.u8(2),
+        };
+        const LOCAL_SIGNALS: u8 = 0x10;
+        let signals = options.is_ok_and(|options| options & LOCAL_SIGNALS != 0);
+        let signals = matches!(kind, 1 | 2) && !is_3 && signals && !c.is_done();
+        let result = match kind {
             1 => cx.within(&HELLO, body, |cx| hello(cx, &mut inside, is_3)),
             2 => description(cx, &mut inside, is_3),
             3 => requests(cx, &mut inside, is_3),
@@ -137,7 +146,8 @@ pub(crate) fn dissect(cx: &mut Context<'_>, packet: Data<'_>) {
             }
             5 => lsa::headers(cx, &mut inside, is_3),
             _ => Ok(()),
-        }
+        };
+        if signals { opaque::local_signals(cx, c) } else { result }
     });
 }
 

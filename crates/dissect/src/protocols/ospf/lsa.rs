@@ -1,5 +1,6 @@
 //! Link state advertisements.
 
+use super::opaque;
 use super::{ADVERTISING, OPTION2, OPTION3, OPTIONS2, OPTIONS3, REQ_ID, RESERVED};
 use crate::context::Context;
 use crate::cursor::{Cursor, Read, Short};
@@ -182,10 +183,15 @@ pub(super) fn kind_3(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_told: bool) ->
 
 /// An advertisement with what it says.
 pub(super) fn whole(cx: &mut Context<'_>, c: &mut Cursor<'_>, is_3: bool) -> Read {
+    let opaque = c.rest().u8(4);
     let (kind, len) = header(cx, c, is_3)?;
     let body = c.take(len.checked_sub(20).ok_or(Short)?)?;
     let c = &mut body.cursor();
-    if is_3 { body_3(cx, c, kind) } else { body_2(cx, c, kind) }
+    match (is_3, kind) {
+        (true, _) => body_3(cx, c, kind),
+        (false, 9..=11) => opaque::body(cx, c, opaque?),
+        (false, _) => body_2(cx, c, kind),
+    }
 }
 
 fn body_2(cx: &mut Context<'_>, c: &mut Cursor<'_>, kind: u16) -> Read {
