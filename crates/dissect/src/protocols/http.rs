@@ -124,6 +124,7 @@ protocol! { HTTP "http" "HTTP" "Hypertext Transfer Protocol";
     LAST_MODIFIED: text "http.last_modified" "Last-Modified";
     CACHE_CONTROL: text "http.cache_control" "Cache-Control";
     UPGRADE: text "http.upgrade" "Upgrade";
+    HTTP2_SETTINGS: text "http.http2_settings" "HTTP2-Settings";
     FILE_DATA: text "http.file_data" "File Data";
     PROXY_HOST: text "http.proxy_connect_host" "Proxy-Connect-Hostname";
     PROXY_PORT: u16 "http.proxy_connect_port" "Proxy-Connect-Port";

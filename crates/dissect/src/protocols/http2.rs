@@ -67,6 +67,13 @@ protocol! { HTTP2 "http2" "HTTP2" "HyperText Transfer Protocol 2";
     FLAG_PRIORITY: bool "http2.flags.priority" "Priority", mask(0x20);
     FLAG_ACK_SETTINGS: bool "http2.flags.ack.settings" "ACK", mask(0x01);
     FLAG_ACK_PING: bool "http2.flags.ack.ping" "ACK", mask(0x01);
+    UNUSED: u8 "http2.flags.unused" "Unused", hex, mask(0xFF);
+    UNUSED_DATA: u8 "http2.flags.unused_data" "Unused", hex, mask(0xF6);
+    UNUSED_HEADERS: u8 "http2.flags.unused_headers" "Unused", hex, mask(0xD2);
+    UNUSED_SETTINGS: u8 "http2.flags.unused_settings" "Unused", hex, mask(0xFE);
+    UNUSED_PROMISE: u8 "http2.flags.unused_push_promise" "Unused", hex, mask(0xF3);
+    UNUSED_PING: u8 "http2.flags.unused_ping" "Unused", hex, mask(0xFE);
+    UNUSED_CONTINUATION: u8 "http2.flags.unused_continuation" "Unused", hex, mask(0xFB);
     RESERVED: u32 "http2.r" "Reserved", hex, mask(0x8000_0000);
     STREAM_ID: u32 "http2.streamid" "Stream Identifier", mask(0x7FFF_FFFF);
     PADDING: u8 "http2.padding" "Pad Length";
@@ -184,13 +191,13 @@ fn frame(cx: &mut Context<'_>, connection: &mut Connection, side: usize, frame: 
     c.u24(cx, &LENGTH)?;
     let kind = c.u8(cx, &TYPE)?;
     let shown: &[&FieldDef] = match kind {
-        0 => &[&FLAG_PADDED, &FLAG_END_STREAM],
-        1 => &[&FLAG_PRIORITY, &FLAG_PADDED, &FLAG_END_HEADERS, &FLAG_END_STREAM],
-        4 => &[&FLAG_ACK_SETTINGS],
-        5 => &[&FLAG_PADDED, &FLAG_END_HEADERS],
-        6 => &[&FLAG_ACK_PING],
-        9 => &[&FLAG_END_HEADERS],
-        _ => &[],
+        0 => &[&UNUSED_DATA, &FLAG_PADDED, &FLAG_END_STREAM],
+        1 => &[&UNUSED_HEADERS, &FLAG_PRIORITY, &FLAG_PADDED, &FLAG_END_HEADERS, &FLAG_END_STREAM],
+        4 => &[&UNUSED_SETTINGS, &FLAG_ACK_SETTINGS],
+        5 => &[&UNUSED_PROMISE, &FLAG_PADDED, &FLAG_END_HEADERS],
+        6 => &[&UNUSED_PING, &FLAG_ACK_PING],
+        9 => &[&UNUSED_CONTINUATION, &FLAG_END_HEADERS],
+        _ => &[&UNUSED],
     };
     let flags = c.bits(cx, &FLAGS, 1, shown)? as u8;
     let id = c.parts(cx, 4, &[&RESERVED, &STREAM_ID])? as u32 & 0x7FFF_FFFF;
@@ -274,7 +281,8 @@ fn data(
     Ok(())
 }
 
-fn settings(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
+/// What either side asks of the other.
+pub(crate) fn settings(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
     while !c.is_done() {
         let setting = c.take(6)?;
         cx.within(&SETTING, setting, |cx| {

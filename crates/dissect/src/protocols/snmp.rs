@@ -104,7 +104,8 @@ struct Tlv<'d> {
     inside: Data<'d>,
 }
 
-fn take<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
+/// A tag, and how long its value is.
+fn head(c: &mut Cursor<'_>) -> Read<(u8, usize)> {
     let mut tag = c.peek()?;
     c.skip(1)?;
     if tag & 0x1F == 0x1F {
@@ -122,7 +123,18 @@ fn take<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
             c.skip(1)?;
         }
     }
+    Ok((tag, len))
+}
+
+fn take<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
+    let (tag, len) = head(c)?;
     Ok(Tlv { tag, inside: c.take(len)? })
+}
+
+/// The same, of what holds others: as much as the capture has.
+fn take_most<'d>(c: &mut Cursor<'d>) -> Read<Tlv<'d>> {
+    let (tag, len) = head(c)?;
+    Ok(Tlv { tag, inside: c.take_most(len) })
 }
 
 fn signed(bytes: &[u8]) -> i64 {
@@ -165,7 +177,7 @@ pub(crate) fn accepts(bytes: &[u8], missing: usize) -> bool {
 
 pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
     cx.layer(&SNMP, message, |cx, c| {
-        let Tlv { tag, inside } = take(c)?;
+        let Tlv { tag, inside } = take_most(c)?;
         if tag != 0x30 {
             return Err(Short);
         }
@@ -200,7 +212,7 @@ pub(crate) fn dissect(cx: &mut Context<'_>, message: Data<'_>) {
 }
 
 fn version3(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let Tlv { inside, .. } = take(c)?;
+    let Tlv { inside, .. } = take_most(c)?;
     let flags = cx.within(&GLOBAL, inside, |cx| {
         let mut c = inside.cursor();
         integer(cx, &mut c, &MSG_ID)?;
@@ -246,7 +258,7 @@ fn plain(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
 }
 
 fn pdu(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
-    let Tlv { tag, inside } = take(c)?;
+    let Tlv { tag, inside } = take_most(c)?;
     let headings = [&GET, &GET_NEXT, &RESPONSE, &SET, &TRAP, &BULK, &INFORM, &TRAP2, &REPORT];
     let heading = headings.get(usize::from(tag & 0x1F)).copied().ok_or(Short)?;
     cx.within(heading, inside, |cx| {

@@ -98,7 +98,7 @@ pub(crate) fn vxlan(cx: &mut Context<'_>, packet: Data<'_>) {
         let parts: &[_] = &[&VXLAN_GBP, &VXLAN_I, &VXLAN_D, &VXLAN_A];
         let flags = c.bits(cx, &VXLAN_FLAGS, 2, parts)?;
         cx.depth += 1;
-        cx.add(&VXLAN_FLAGS_RESERVED, packet, 0, 2, reserved(flags));
+        cx.add(&VXLAN_FLAGS_RESERVED, packet, 0, 2, flags & 0x77B7);
         cx.depth -= 1;
         c.u16(cx, &VXLAN_GROUP)?;
         c.u24(cx, &VXLAN_VNI)?;
@@ -106,11 +106,6 @@ pub(crate) fn vxlan(cx: &mut Context<'_>, packet: Data<'_>) {
         ethernet::dissect(cx, c.rest());
         Ok(())
     });
-}
-
-/// The bits without a meaning, in a row, as Wireshark numbers them.
-fn reserved(flags: u64) -> u64 {
-    (0..16).filter(|bit| 0x77B7 >> bit & 1 == 1).enumerate().map(|(to, from)| (flags >> from & 1) << to).sum()
 }
 
 protocol! { GENEVE "geneve" "Geneve" "Generic Network Virtualization Encapsulation";
@@ -128,6 +123,11 @@ protocol! { GENEVE "geneve" "Geneve" "Generic Network Virtualization Encapsulati
     GENEVE_OPTION_FLAGS: u8 "geneve.option.flags" "Flags", hex;
     GENEVE_OPTION_RESERVED: bool "geneve.option.flags.reserved" "Reserved", mask(0xE0);
     GENEVE_LENGTH: u8 "geneve.option.length" "Length";
+    GENEVE_GOOGLE_NETWORK: u32 "geneve.option.gcp.vnid" "GCP Virtual Network ID";
+    GENEVE_GOOGLE_RESERVED: bool "geneve.option.gcp.reserved" "GCP Reserved bits", mask(0xE);
+    GENEVE_GOOGLE_DIRECTION: bool "geneve.option.gcp.direction" "GCP Traffic Direction", mask(0x1);
+    GENEVE_GOOGLE_ENDPOINT: bytes "geneve.option.gcp.endpoint" "GCP Endpoint ID";
+    GENEVE_GOOGLE_PROFILE: u64 "geneve.option.gcp.profile" "GCP Profile ID";
     GENEVE_DATA: bytes "geneve.option.unknown.data" "Unknown Option Data";
     GENEVE_PROTO: u16 "geneve.proto_type" "Protocol Type", hex, names(super::names::ETHERTYPES);
     GENEVE_VNI: u24 "geneve.vni" "Virtual Network Identifier (VNI)", hex;
@@ -154,7 +154,7 @@ pub(crate) fn geneve(cx: &mut Context<'_>, packet: Data<'_>) {
     });
 }
 
-/// Options of whichever class: what they say is their owner's to know.
+/// Options of whichever class. What they say is their owner's to know; Google tells of its own (class 0x132).
 fn geneve_options(cx: &mut Context<'_>, options: Data<'_>) -> Read {
     let mut c = options.cursor();
     while !c.is_done() {
@@ -162,7 +162,8 @@ fn geneve_options(cx: &mut Context<'_>, options: Data<'_>) -> Read {
         let whole = c.take(4 + 4 * words)?;
         cx.within(&GENEVE_OPTION, whole, |cx| {
             let mut c = whole.cursor();
-            c.u16(cx, &GENEVE_CLASS)?;
+            let class = c.u16(cx, &GENEVE_CLASS)?;
+            let kind = c.peek()?;
             c.bits(cx, &GENEVE_TYPE, 1, &[&GENEVE_TYPE_CRITICAL])?;
             let length = c.peek()?;
             cx.hide(&GENEVE_OPTION_FLAGS, whole, 3, 1, u64::from(length & 0xE0));
@@ -170,8 +171,24 @@ fn geneve_options(cx: &mut Context<'_>, options: Data<'_>) -> Read {
             cx.add(&GENEVE_OPTION_RESERVED, whole, 3, 1, u64::from(length >> 5 != 0));
             cx.depth -= 1;
             cx.add(&GENEVE_LENGTH, whole, 3, 1, whole.len() as u64);
-            // Shown even where it is nothing, as in Wireshark.
-            cx.add(&GENEVE_DATA, whole, 4, whole.len() - 4, 0);
+            match (class, kind, whole.len() - 4) {
+                (0x132, 1, 4) => {
+                    let word = u64::from(whole.u32(4)?);
+                    cx.add(&GENEVE_GOOGLE_NETWORK, whole, 4, 4, word >> 4);
+                    cx.add(&GENEVE_GOOGLE_DIRECTION, whole, 4, 4, word & 1);
+                    cx.add(&GENEVE_GOOGLE_RESERVED, whole, 4, 4, u64::from(word & 0xE != 0));
+                }
+                (0x132, 2, len @ 16) => cx.add(&GENEVE_GOOGLE_ENDPOINT, whole, 4, len, 0),
+                (0x132, 3, 8) => cx.add(
+                    &GENEVE_GOOGLE_PROFILE,
+                    whole,
+                    4,
+                    8,
+                    u64::from(whole.u32(4)?) << 32 | u64::from(whole.u32(8)?),
+                ),
+                // Shown even where it is nothing, as in Wireshark.
+                (_, _, len) => cx.add(&GENEVE_DATA, whole, 4, len, 0),
+            }
             Ok(())
         })?;
     }

@@ -9,7 +9,7 @@ use crate::protocols::tls::TLS;
 use crate::table::digits;
 
 /// Headers with a field of their own.
-static HEADERS: [(&str, &FieldDef); 29] = [
+static HEADERS: [(&str, &FieldDef); 30] = [
     ("host", &HOST),
     ("user-agent", &USER_AGENT),
     ("accept", &ACCEPT),
@@ -34,6 +34,7 @@ static HEADERS: [(&str, &FieldDef); 29] = [
     ("last-modified", &LAST_MODIFIED),
     ("cache-control", &CACHE_CONTROL),
     ("upgrade", &UPGRADE),
+    ("http2-settings", &HTTP2_SETTINGS),
     ("sec-websocket-key", &WEBSOCKET_KEY),
     ("sec-websocket-accept", &WEBSOCKET_ACCEPT),
     ("sec-websocket-version", &WEBSOCKET_VERSION),
@@ -184,6 +185,7 @@ fn header_line<'d>(cx: &mut Context<'_>, full: Data<'d>, name: &[u8], value: &'d
     match *word {
         "host" => head.host = Some(value),
         "cookie" => uri::parts_of(cx, &COOKIE_PAIR, full, value, b';'),
+        "http2-settings" => uri::http2_settings(cx, value),
         "authorization" | "proxy-authorization" => uri::credentials(cx, full, value),
         "content-length" => {
             head.said.length = super::length::told(value);

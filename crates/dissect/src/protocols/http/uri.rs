@@ -4,6 +4,7 @@ use super::{CREDENTIALS, URI_PARAMETER, URI_PATH, URI_QUERY};
 use crate::context::Context;
 use crate::cursor::Data;
 use crate::field::FieldDef;
+use crate::protocols::http2;
 
 /// So many parts are shown.
 const PARTS_MAX: usize = 256;
@@ -62,6 +63,25 @@ pub(super) fn credentials(cx: &mut Context<'_>, full: Data<'_>, value: &[u8]) {
     {
         cx.depth += 1;
         cx.add_words(&CREDENTIALS, full, &plain);
+        cx.depth -= 1;
+    }
+}
+
+/// The settings of HTTP/2 that a client sends along when it asks for it (RFC 7540 3.2.1).
+pub(super) fn http2_settings(cx: &mut Context<'_>, value: &[u8]) {
+    // In the alphabet for URLs (RFC 4648 5).
+    let usual = |letter: &u8| match letter {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    let encoded: Vec<u8> = value.iter().map(usual).collect();
+    if let Some(plain) = from_base64(&encoded) {
+        cx.depth += 1;
+        cx.with_source("HTTP2-Settings", plain, |cx, plain| {
+            // What is damaged ends there.
+            let _damaged = http2::settings(cx, &mut plain.cursor());
+        });
         cx.depth -= 1;
     }
 }
