@@ -480,7 +480,8 @@ fn normal(kind: Kind, text: &str) -> String {
         Kind::Absolute => moment(text),
         Kind::Text => {
             let plain = text.replace('\r', "\\r").replace('\n', "\\n").replace('\t', "\\t");
-            escapes(&plain.replace("\\\\", "\\"))
+            // tshark leaves out leading zeros, so that what follows may look like a digit: the second time both look so.
+            escapes(&escapes(&plain.replace("\\\\", "\\")))
         }
         Kind::None => String::new(),
         _ => text.to_owned(),
