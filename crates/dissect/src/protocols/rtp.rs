@@ -331,7 +331,8 @@ fn report(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
             if name.bytes.iter().all(|byte| (0x20..0x7F).contains(byte)) {
                 cx.add(&C_APP_NAME, name, 0, 4, 0);
             }
-            walk(cx, c, &[Rest(&C_APP_DATA)])
+            // As tshark, nothing of it is shown if it isn't whole.
+            c.bytes(cx, &C_APP_DATA, (4 * usize::from(c.data.u16(2)?)).saturating_sub(8)).map(drop)
         }
         205 => {
             walk(cx, c, &[Is(&C_SENDER), Is(&C_MEDIA)])?;

@@ -130,7 +130,7 @@ pub(crate) fn stream(
         };
         if used == 0 {
             // Wireshark counts the protocol that was left as a layer, if it wasn't left just now.
-            if !cx.arena.layers.last().is_some_and(|last| last.layer.name == http::HTTP.layer.name) {
+            if cx.arena.layers.last().is_none_or(|last| last.layer.name != http::HTTP.layer.name) {
                 cx.passed(&http::HTTP);
             }
             cx.layer(&WEBSOCKET, rest.first(total), |cx, c| frame(cx, c, session, side));
