@@ -88,25 +88,25 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// Nanoseconds since the epoch of a counter in this unit. Saturates. A counter that wrapped around below zero, as those
-    /// of clocks that were never set do, gives a time before the epoch, in two's complement.
+    /// Nanoseconds since the epoch of a counter in this unit: of times before it in two's complement, as 64 bits of an
+    /// `i64`. A counter that wrapped around below zero, as those of clocks that were never set do, gives such a time. From
+    /// April 2262 on, which such nanoseconds do not reach, it is the last moment that they do.
     pub fn nanos(self, ticks: u64, offset_seconds: i64) -> u64 {
-        if ticks > i64::MAX as u64 && matches!(self, Resolution::Decimal(..=8)) {
-            let before = self.nanos(ticks.wrapping_neg(), 0).min(i64::MAX as u64) as i64;
-            return offset_seconds.saturating_mul(1_000_000_000).saturating_sub(before) as u64;
-        }
-        let ticks = u128::from(ticks);
+        // Finer ones, and halves, count as many since the epoch.
+        let ticks = match self {
+            Resolution::Decimal(..=9) => i128::from(ticks as i64),
+            _ => i128::from(ticks),
+        };
         let nanos = match self {
             Resolution::Decimal(9) => ticks,
             Resolution::Decimal(6) => ticks * 1000,
-            Resolution::Decimal(digits) if digits <= 9 => ticks * 10u128.pow(9 - u32::from(digits)),
+            Resolution::Decimal(digits) if digits <= 9 => ticks * 10i128.pow(9 - u32::from(digits)),
             // A tick of less than 10^-38 s exists on paper only.
-            Resolution::Decimal(digits) => ticks / 10u128.pow((u32::from(digits) - 9).min(38)),
+            Resolution::Decimal(digits) => ticks / 10i128.pow((u32::from(digits) - 9).min(38)),
             Resolution::Binary(bits) => (ticks * 1_000_000_000) >> u32::from(bits).min(127),
         };
-        let nanos = i128::try_from(nanos).unwrap_or(i128::MAX);
         let nanos = nanos.saturating_add(i128::from(offset_seconds) * 1_000_000_000);
-        u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+        nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64 as u64
     }
 }
 

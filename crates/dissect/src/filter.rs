@@ -118,7 +118,10 @@ pub(crate) enum Expr {
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    Xor(Box<Expr>, Box<Expr>),
+    /// An odd number of them holds.
+    Xor(Vec<Expr>),
+    /// One test, and its column.
+    At(Box<Expr>, usize),
     /// One of the fields is there, in one of these layers.
     Exists(Vec<&'static FieldDef>, Vec<Slice>),
     /// A value has bits that are not 0.
@@ -147,8 +150,8 @@ impl Expr {
     fn tests_vlan(&self) -> bool {
         match self {
             Expr::Not(inner) => inner.tests_vlan(),
-            Expr::And(parts) | Expr::Or(parts) => parts.iter().any(Expr::tests_vlan),
-            Expr::Xor(left, right) => left.tests_vlan() || right.tests_vlan(),
+            Expr::And(parts) | Expr::Or(parts) | Expr::Xor(parts) => parts.iter().any(Expr::tests_vlan),
+            Expr::At(inner, _) => inner.tests_vlan(),
             Expr::Header(header) => matches!(header, Header::Vlan(_)),
             Expr::True | Expr::Exists(..) | Expr::NonZero(_) | Expr::Compare { .. } | Expr::In { .. } => {
                 false
@@ -216,8 +219,9 @@ pub(crate) enum Literal {
     Uint(u64),
     Int(i64),
     Float(f64),
-    /// Nanoseconds since the Unix epoch.
+    /// Nanoseconds since the Unix epoch, or how many.
     Time(i64),
+    Span(i64),
     Net(IpAddr, u8),
     Bytes(Vec<u8>),
     Text(Vec<u8>),

@@ -160,7 +160,124 @@ const CORPUS: &[&str] = &[
     "len % 4 + 2 = 1",
     "2 * len % 7 <= 3",
     "ip[2:2] - 20 % 8 = 0",
+    // What stands in brackets lends no words to what follows.
+    "dst port 443 or (src port 443) or 53",
+    "port 53 or (host 192.168.1.23) or 443",
+    "(port 53) or 443",
+    "port 53 or (src port 443 or 80) and 443",
+    "not (port 53) and 443",
+    "(icmp) or 53",
+    // Numbers that are no types.
+    "ether proto 66",
+    "ether proto 6",
+    "ether proto 0xe0",
+    "ether proto 0xf0",
+    "ether proto 0xfe",
+    "ether proto 1500",
+    "ether proto 1501",
+    "not ether proto 66",
+    "ether proto 0x8137",
 ];
+
+/// In packets of links that the captures do not have.
+const LINKS: &[&str] = &[
+    "ip",
+    "ip6",
+    "not ip",
+    "udp",
+    "port 53",
+    "host 192.0.2.1",
+    "ip6 host 2001:db8::1",
+    "ip[8] = 64",
+    "ether proto 66",
+    "ether proto 6",
+    "ether proto 0xe0",
+    "ether proto 0xf0",
+    "ether proto 0xfe",
+    "ether proto 0x8137",
+    "ether proto 0x21",
+    "ether proto 0x800",
+    "less 40",
+    "arp",
+    "ip and not port 80",
+];
+
+/// A datagram from 192.0.2.1 to a port of 192.0.2.2, and one of 2001:db8::1.
+fn datagrams(port: u8) -> [Vec<u8>; 2] {
+    let udp = [0x9C, 0x40, 0, port, 0, 8, 0, 0];
+    let v4 = [0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+    let mut v6 = vec![0x60, 0, 0, 0, 0, 8, 17, 64, 0x20, 1, 0x0D, 0xB8];
+    v6.resize(39, 0);
+    v6[23] = 1;
+    v6.push(2);
+    [[&v4[..], &udp].concat(), [&v6[..], &udp].concat()]
+}
+
+/// Every link's ways to say that IPv4, IPv6, LLC or IPX follows.
+fn frames(link: u16) -> Vec<Vec<u8>> {
+    let headers: Vec<(Vec<u8>, bool)> = match link {
+        9 | 50 => [[0xFF, 3, 0, 0x21], [0xFF, 3, 0, 0x57], [0xFF, 3, 0, 0x31], [0xFF, 3, 0, 0x2B]]
+            .map(|header| (header.to_vec(), header[3] == 0x57))
+            .into(),
+        51 => [0x21, 0x57, 0x31].map(|last| (vec![0x11, 0, 0, 1, 0, 30, 0, last], last == 0x57)).into(),
+        _ => {
+            let front =
+                if link == 113 { vec![0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0] } else { vec![2; 12] };
+            let length: &[u8] = if link == 113 { &[0, 4] } else { &[0, 40] };
+            let kinds: [&[u8]; 7] = [
+                &[8, 0],
+                &[0x86, 0xDD],
+                &[0x81, 0x37],
+                &[0x42, 0x42, 3],
+                &[6, 6, 3],
+                &[0xAA, 0xAA, 3, 0, 0, 0, 0x81, 0x37],
+                &[0xE0, 0xE0, 3],
+            ];
+            let ends = kinds.iter().enumerate().map(|(place, kind)| {
+                let length = if place < 3 { &[] } else { length };
+                ([&front[..], length, kind].concat(), place == 1)
+            });
+            let novell =
+                ([&front[..], if link == 113 { &[0, 1] } else { length }, &[0xFF, 0xFF]].concat(), false);
+            ends.chain([novell]).collect()
+        }
+    };
+    let bodies = [datagrams(53), datagrams(80)];
+    let all = headers.iter().flat_map(|(header, is_v6)| {
+        bodies.iter().map(move |both| [&header[..], &both[usize::from(*is_v6)]].concat())
+    });
+    all.collect()
+}
+
+#[test]
+fn libpcap_agrees_on_other_links() {
+    let Some(tcpdump) = thru_peers::peer("dissect: libpcap's compiler on links", "tcpdump", "tcpdump") else {
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("thru-links-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let mut complaints = Vec::new();
+    let mut passed = 0;
+    for link in [1, 9, 50, 51, 113] {
+        let path = folder.join(format!("{link}.pcap"));
+        let mut file = vec![0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0];
+        file.extend_from_slice(&u32::from(link).to_le_bytes());
+        for frame in frames(link) {
+            let length = (frame.len() as u32).to_le_bytes();
+            file.extend_from_slice(&[&[0; 8][..], &length, &length, &frame].concat());
+        }
+        std::fs::write(&path, file).expect("a file");
+        let packets = frames(link).into_iter().map(|frame| (link, frame.clone(), frame.len() as u32));
+        let capture = [Capture { path, packets: packets.collect() }];
+        for expression in LINKS {
+            compare(&tcpdump, &capture, expression, &mut complaints);
+            passed += ours(&capture[0], expression).unwrap_or(0);
+        }
+    }
+    std::fs::remove_dir_all(&folder).expect("it can go");
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    assert!(passed > 100, "{passed}");
+}
 
 struct Capture {
     path: PathBuf,

@@ -114,13 +114,45 @@ fn set_groups(groups: &[libc::gid_t]) -> io::Result<()> {
     check(unsafe { libc::setgroups(groups.len(), groups.as_ptr()) }).map(drop)
 }
 
-/// A user by name or number.
+/// The number that stands for nobody in calls that change the user: with it they change nothing.
+const NO_USER: u32 = u32::MAX;
+
+/// A user by name or number, with the group of his account. A number without an account has the group of that number.
 pub fn identity(name: &str) -> Option<Identity> {
-    if let Ok(user) = name.parse() {
-        return Some(Identity { user, group: user });
+    identity_in(&std::fs::read_to_string("/etc/passwd").unwrap_or_default(), name)
+}
+
+fn identity_in(accounts: &str, name: &str) -> Option<Identity> {
+    let number: Option<u32> = name.parse().ok();
+    let account = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (called, _, user, group) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (user, group) = (user.parse().ok()?, group.parse().ok()?);
+        (called == name || number == Some(user)).then_some(Identity { user, group })
+    });
+    let alone = || number.map(|user| Identity { user, group: user });
+    account.or_else(alone).filter(|found| found.is_somebody())
+}
+
+impl Identity {
+    /// Whether one can be this: user and group are numbers that somebody can have.
+    pub fn is_somebody(self) -> bool {
+        self.user != NO_USER && self.group != NO_USER
     }
-    let line = std::fs::read_to_string("/etc/passwd").ok()?;
-    let entry = line.lines().find(|line| line.split(':').next() == Some(name))?.to_owned();
-    let mut fields = entry.split(':').skip(2);
-    Some(Identity { user: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_go_by_name_or_number() {
+        let accounts = "root:x:0:0:root:/root:/bin/sh\nbroken\nann:x:1000:100::/home/ann:/bin/sh\n";
+        let ann = Some(Identity { user: 1000, group: 100 });
+        assert_eq!(identity_in(accounts, "ann"), ann);
+        assert_eq!(identity_in(accounts, "1000"), ann, "with the group of the account");
+        assert_eq!(identity_in(accounts, "4242"), Some(Identity { user: 4242, group: 4242 }));
+        assert_eq!(identity_in(accounts, "bob"), None);
+        assert_eq!(identity_in(accounts, "4294967295"), None, "setresuid(2) would change nothing");
+    }
 }

@@ -103,7 +103,7 @@ pub(crate) struct CaptureArgs {
     /// Keep no more than so many files: the oldest goes
     #[arg(short = 'W', long, value_name = "N", requires = "write", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub files: Option<u32>,
-    /// Who to be as soon as the socket stands: a user's name or number
+    /// Who to be as soon as the socket stands: a user's name or number (without an account, the group has that number too)
     #[arg(short = 'Z', long, value_name = "USER")]
     pub user: Option<String>,
     /// What is shown.

@@ -285,3 +285,22 @@ fn pcapng_block(kind: u32, body: &[u8]) -> Vec<u8> {
     let total = (body.len() as u32 + 12).to_le_bytes();
     [&kind.to_le_bytes()[..], &total, body, &total].concat()
 }
+
+#[test]
+fn times_of_other_units_and_offsets() {
+    let nanos = |unit: Resolution, ticks: u64, offset: i64| unit.nanos(ticks, offset) as i64;
+    const SECOND: i64 = 1_000_000_000;
+    assert_eq!(nanos(Resolution::Decimal(6), 1_500_000, 0), SECOND + SECOND / 2);
+    assert_eq!(nanos(Resolution::Decimal(9), 5, 3), 3 * SECOND + 5);
+    assert_eq!(nanos(Resolution::Binary(10), 512, 1), SECOND + SECOND / 2);
+    assert_eq!(nanos(Resolution::Decimal(12), 2_000, 0), 2);
+    // Before the epoch: by the offset, or by a counter that wrapped around.
+    assert_eq!(nanos(Resolution::Decimal(6), 500_000, -10), -10 * SECOND + SECOND / 2);
+    assert_eq!(nanos(Resolution::Binary(1), 1, -10), -10 * SECOND + SECOND / 2);
+    assert_eq!(nanos(Resolution::Decimal(3), (-2i64) as u64, 0), -2_000_000);
+    assert_eq!(nanos(Resolution::Decimal(9), (-2i64) as u64, 1), SECOND - 2);
+    // What does not fit is the last moment, or the first.
+    assert_eq!(nanos(Resolution::Decimal(0), 10_000_000_000, 0), i64::MAX);
+    assert_eq!(nanos(Resolution::Decimal(9), i64::MAX as u64, 1), i64::MAX);
+    assert_eq!(nanos(Resolution::Decimal(0), 0, i64::MIN), i64::MIN);
+}

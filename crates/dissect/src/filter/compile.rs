@@ -44,6 +44,8 @@ enum Types {
     Version,
     /// Four bytes of address family.
     Family,
+    /// The protocol of PPP.
+    Ppp,
 }
 
 struct Compiler {
@@ -69,6 +71,9 @@ impl Compiler {
             types::LINUX_SLL => (Types::Ether, 14, 16),
             types::LINUX_SLL2 => (Types::Ether, 0, 20),
             types::NULL | types::LOOP => (Types::Family, 0, 4),
+            // As libpcap: with address and control in front.
+            types::PPP | types::PPP_HDLC => (Types::Ppp, 2, 4),
+            types::PPP_ETHER => (Types::Ppp, 6, 8),
             other => return Err(error(format!("filters do not know link type {other}"))),
         };
         let is_ethernet = link == types::ETHERNET;
@@ -76,6 +81,8 @@ impl Compiler {
     }
 
     fn expr(&mut self, expr: &Expr, yes: Label, no: Label) -> Compiled {
+        // Brackets behind `xor` are needed twice, those in them four times.
+        self.fits()?;
         match expr {
             Expr::True => self.always(yes, yes),
             Expr::Not(inner) => return self.expr(inner, no, yes),
@@ -95,13 +102,10 @@ impl Compiler {
                 }
                 self.always(no, no);
             }
-            Expr::Xor(left, right) => {
-                let (left_yes, left_no) = (self.label(), self.label());
-                self.expr(left, left_yes, left_no)?;
-                self.place(left_yes);
-                self.expr(right, no, yes)?;
-                self.place(left_no);
-                self.expr(right, yes, no)?;
+            Expr::Xor(parts) => return self.xor(parts, yes, no),
+            Expr::At(inner, column) => {
+                let placed = |error: FilterError| FilterError { column: error.column.max(*column), ..error };
+                return self.expr(inner, yes, no).map_err(placed);
             }
             Expr::Header(header) => return self.header(header, yes, no),
             Expr::Exists(defs, layers) => {
@@ -121,11 +125,30 @@ impl Compiler {
         Ok(())
     }
 
+    /// Twice all but the first: for an even and for an odd number of those before.
+    fn xor(&mut self, parts: &[Expr], yes: Label, no: Label) -> Compiled {
+        let (Some((first, rest)), mut odd, mut even) = (parts.split_first(), self.label(), self.label())
+        else {
+            return Ok(());
+        };
+        self.expr(first, odd, even)?;
+        for (place, part) in rest.iter().enumerate() {
+            let is_last = place + 1 == rest.len();
+            let (next_odd, next_even) = if is_last { (yes, no) } else { (self.label(), self.label()) };
+            self.place(odd);
+            self.expr(part, next_even, next_odd)?;
+            self.place(even);
+            self.expr(part, next_odd, next_even)?;
+            (odd, even) = (next_odd, next_even);
+        }
+        Ok(())
+    }
+
     fn header(&mut self, header: &Header, yes: Label, no: Label) -> Compiled {
         match *header {
             Header::Proto(proto) => self.protocol(proto, yes, no),
             Header::IpProto(family, number) => self.ip_proto(family, number, yes, no),
-            Header::EtherProto(kind) => self.ethertype(kind, yes, no),
+            Header::EtherProto(kind) => self.ether_proto(kind, yes, no),
             Header::Net { of, dir, addr, prefix } => self.net(of, dir, addr, prefix, yes, no)?,
             Header::EtherHost { dir, addr } => {
                 self.only_ethernet()?;

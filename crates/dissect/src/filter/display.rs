@@ -41,11 +41,11 @@ fn or(t: &mut Tokens) -> Parsed<Expr> {
 }
 
 fn xor(t: &mut Tokens) -> Parsed<Expr> {
-    let mut left = and(t)?;
+    let mut parts = vec![and(t)?];
     while t.take(&["^^", "xor"]).is_some() {
-        left = Expr::Xor(Box::new(left), Box::new(and(t)?));
+        parts.push(and(t)?);
     }
-    Ok(left)
+    Ok(if parts.len() == 1 { parts.remove(0) } else { Expr::Xor(parts) })
 }
 
 fn and(t: &mut Tokens) -> Parsed<Expr> {
@@ -71,7 +71,8 @@ fn not(t: &mut Tokens) -> Parsed<Expr> {
         t.leave();
         return Ok(inner);
     }
-    test(t)
+    let column = t.peek().column;
+    Ok(Expr::At(Box::new(test(t)?), column))
 }
 
 fn relation(t: &mut Tokens) -> Option<(Op, bool, Placed)> {
@@ -131,7 +132,7 @@ fn test(t: &mut Tokens) -> Parsed<Expr> {
 }
 
 /// Kinds of one group can be compared with each other.
-fn group(kind: Kind) -> u8 {
+pub(super) fn group(kind: Kind) -> u8 {
     match kind {
         Kind::Uint(_) | Kind::Int | Kind::Frame | Kind::Bool => 0,
         Kind::Float => 1,
@@ -146,7 +147,7 @@ fn group(kind: Kind) -> u8 {
     }
 }
 
-fn plural(kind: Kind) -> &'static str {
+pub(super) fn plural(kind: Kind) -> &'static str {
     match group(kind) {
         0 | 1 => "numbers",
         2 => "IPv4 addresses",

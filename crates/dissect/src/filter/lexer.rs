@@ -191,14 +191,19 @@ pub(super) struct Tokens {
     at: usize,
     /// Brackets within brackets, bounded: parsers recurse.
     pub(super) depth: usize,
+    /// Terms that were joined, bounded: what is made of them is walked recursively.
+    terms: usize,
 }
+
+/// So many terms may be joined in a filter.
+const TERMS_MAX: usize = 1000;
 
 /// So deep may brackets be.
 pub(super) const DEPTH_MAX: usize = 100;
 
 impl Tokens {
     pub(super) fn new(tokens: Vec<Token>) -> Tokens {
-        Tokens { tokens, at: 0, depth: 0 }
+        Tokens { tokens, at: 0, depth: 0, terms: 0 }
     }
 
     pub(super) fn peek(&self) -> &Token {
@@ -239,6 +244,15 @@ impl Tokens {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(self.peek().error("brackets are nested too deeply"));
+        }
+        Ok(())
+    }
+
+    /// Counts a term that joins others.
+    pub(super) fn count_term(&mut self) -> Result<(), FilterError> {
+        self.terms += 1;
+        if self.terms > TERMS_MAX {
+            return Err(self.peek().error("there are too many terms"));
         }
         Ok(())
     }

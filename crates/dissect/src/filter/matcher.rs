@@ -14,7 +14,8 @@ pub(super) fn matches(expr: &Expr, tree: Tree<'_>) -> bool {
         Expr::Not(inner) => !matches(inner, tree),
         Expr::And(parts) => parts.iter().all(|part| matches(part, tree)),
         Expr::Or(parts) => parts.iter().any(|part| matches(part, tree)),
-        Expr::Xor(left, right) => matches(left, tree) != matches(right, tree),
+        Expr::Xor(parts) => parts.iter().filter(|part| matches(part, tree)).count() % 2 == 1,
+        Expr::At(inner, _) => matches(inner, tree),
         Expr::Exists(defs, layers) => fields(tree, defs, layers).next().is_some(),
         Expr::NonZero(operand) => each(tree, operand, &mut |value| match value {
             Value::Bytes(bytes) => bytes.iter().any(|byte| *byte != 0),
@@ -136,8 +137,11 @@ fn each(tree: Tree<'_>, operand: &Operand, test: &mut dyn FnMut(Value<'_>) -> bo
         Operand::Call(function, arguments) => call(tree, *function, arguments, test),
         Operand::Sum(left, sum, right) => each(tree, left, &mut |left| {
             each(tree, right, &mut |right| match (&left, *sum, &right) {
-                (Value::Bytes(a), Sum::And, Value::Bytes(b)) => {
-                    test(Value::Bytes(&a.iter().zip(*b).map(|(a, b)| a & b).collect::<Vec<u8>>()))
+                (Value::Bytes(_) | Value::Ether(_), Sum::And, Value::Bytes(_) | Value::Ether(_)) => {
+                    let (mut one, mut other) = ([0; 16], [0; 16]);
+                    let (a, b) = (bytes_of(&left, &mut one), bytes_of(&right, &mut other));
+                    let both = a.into_iter().flatten().zip(b.into_iter().flatten());
+                    test(Value::Bytes(&both.map(|(a, b)| a & b).collect::<Vec<u8>>()))
                 }
                 (left, sum, right) => reckon(left, sum, right).is_some_and(&mut *test),
             })
@@ -155,6 +159,7 @@ fn each(tree: Tree<'_>, operand: &Operand, test: &mut dyn FnMut(Value<'_>) -> bo
             Literal::Int(number) => test(Value::Int(*number)),
             Literal::Float(number) => test(Value::Float(*number)),
             Literal::Time(nanos) => test(Value::Absolute(*nanos)),
+            Literal::Span(nanos) => test(Value::Relative(*nanos)),
             Literal::Net(address, _) => test(Value::Address(*address)),
             Literal::Bytes(bytes) => test(Value::Bytes(bytes)),
             Literal::Text(words) => test(Value::Text(words)),
@@ -234,35 +239,51 @@ fn call(
         }),
         Function::Max | Function::Min => {
             let wanted = if function == Function::Max { Ordering::Greater } else { Ordering::Less };
-            let mut best: Option<Value<'static>> = None;
+            let mut best: Option<Kept> = None;
             for argument in arguments {
                 each(tree, argument, &mut |value| {
-                    let number = number(&value);
-                    if let Some(number) = number
-                        && best.is_none_or(|best| order(&number, &best) == Some(wanted))
-                    {
-                        best = Some(number);
+                    if best.as_ref().is_none_or(|best| order(&value, &best.value()) == Some(wanted)) {
+                        best = Kept::of(&value).or_else(|| best.take());
                     }
                     false
                 });
             }
-            best.is_some_and(test)
+            best.is_some_and(|best| test(best.value()))
         }
     }
 }
 
-/// A value that is a number, for longer than its packet.
-fn number(value: &Value<'_>) -> Option<Value<'static>> {
-    Some(match *value {
-        Value::Bool(value) => Value::Bool(value),
-        Value::Uint(value) => Value::Uint(value),
-        Value::Int(value) => Value::Int(value),
-        Value::Float(value) => Value::Float(value),
-        Value::Relative(value) => Value::Relative(value),
-        Value::Absolute(value) => Value::Absolute(value),
-        Value::Address(value) => Value::Address(value),
-        _ => return None,
-    })
+/// A value for longer than the place it was found at.
+enum Kept {
+    Number(Value<'static>),
+    Text(Vec<u8>),
+    Bytes(Vec<u8>),
+}
+
+impl Kept {
+    fn of(value: &Value<'_>) -> Option<Kept> {
+        Some(Kept::Number(match *value {
+            Value::Text(words) => return Some(Kept::Text(words.to_vec())),
+            Value::Bytes(bytes) => return Some(Kept::Bytes(bytes.to_vec())),
+            Value::Bool(value) => Value::Bool(value),
+            Value::Uint(value) => Value::Uint(value),
+            Value::Int(value) => Value::Int(value),
+            Value::Float(value) => Value::Float(value),
+            Value::Relative(value) => Value::Relative(value),
+            Value::Absolute(value) => Value::Absolute(value),
+            Value::Address(value) => Value::Address(value),
+            Value::Ether(value) => Value::Ether(value),
+            _ => return None,
+        }))
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Kept::Number(number) => *number,
+            Kept::Text(words) => Value::Text(words),
+            Kept::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
 }
 
 fn integer(value: &Value<'_>) -> Option<i128> {
@@ -301,10 +322,6 @@ fn reckon(left: &Value<'_>, sum: Sum, right: &Value<'_>) -> Option<Value<'static
         }),
         (Value::Relative(a), Value::Relative(b)) if matches!(sum, Sum::Add | Sum::Subtract) => {
             Value::Relative(i64::try_from(whole(i128::from(*a), i128::from(*b))?).ok()?)
-        }
-        (Value::Relative(a), Value::Float(b)) if matches!(sum, Sum::Add | Sum::Subtract) => {
-            let b = (b * 1e9).round() as i64;
-            Value::Relative(i64::try_from(whole(i128::from(*a), i128::from(b))?).ok()?)
         }
         (left, right) => {
             let result = whole(integer(left)?, integer(right)?)?;
@@ -364,10 +381,10 @@ fn holds(value: &Value<'_>, op: Op, literal: &Literal) -> bool {
             decide(op, integer(value).map(|value| value.cmp(&i128::from(*wanted))))
         }
         (Value::Absolute(value), Literal::Time(wanted)) => decide(op, Some(value.cmp(wanted))),
-        (Value::Float(value), Literal::Float(wanted)) => decide(op, value.partial_cmp(wanted)),
-        (Value::Relative(nanos) | Value::Absolute(nanos), Literal::Float(wanted)) => {
-            decide(op, Some(nanos.cmp(&((wanted * 1e9).round() as i64))))
+        (Value::Relative(value) | Value::Absolute(value), Literal::Span(wanted)) => {
+            decide(op, Some(value.cmp(wanted)))
         }
+        (Value::Float(value), Literal::Float(wanted)) => decide(op, value.partial_cmp(wanted)),
         (Value::Ether(value), Literal::Bytes(wanted)) => decide(op, Some(order_bytes(value, wanted))),
         (Value::Text(value), Literal::Text(wanted)) => decide(op, Some((*value).cmp(wanted.as_slice()))),
         (Value::Text(value) | Value::Bytes(value), Literal::Text(wanted) | Literal::Bytes(wanted)) => {
@@ -392,7 +409,6 @@ fn order(left: &Value<'_>, right: &Value<'_>) -> Option<Ordering> {
         }
         (Value::Ether(left), Value::Bytes(right)) => Some(order_bytes(left, right)),
         (Value::Bytes(left), Value::Ether(right)) => Some(order_bytes(left, right)),
-        (Value::Relative(left), Value::Float(right)) => Some(left.cmp(&((right * 1e9).round() as i64))),
         (Value::Relative(left) | Value::Absolute(left), Value::Relative(right) | Value::Absolute(right)) => {
             Some(left.cmp(right))
         }

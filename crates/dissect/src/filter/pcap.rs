@@ -22,10 +22,15 @@ const SIGNS: [&str; 25] = [
 
 type Parsed<T> = Result<T, FilterError>;
 
+/// So often `and` and `or` may take turns.
+const CHANGES_MAX: usize = 1000;
+
 struct Parser {
     t: Tokens,
     /// Of the primitive before; `None`: it had none that an address or port could take.
     last: Option<Words>,
+    /// How often `and` changed to `or` or back: each makes the tree higher, whose walks recurse.
+    changes: usize,
 }
 
 /// Reads a pcap filter.
@@ -33,7 +38,7 @@ pub(super) fn parse(text: &str) -> Parsed<Expr> {
     let in_words =
         |c: char, open: usize| matches!(c, '.' | '_' | '\\') || matches!(c, ':' | '-') && open == 0;
     let t = Tokens::new(tokens(text, &SIGNS, in_words)?);
-    let mut parser = Parser { t, last: None };
+    let mut parser = Parser { t, last: None, changes: 0 };
     if parser.t.peek().kind == Token::End {
         return Ok(Expr::True);
     }
@@ -47,18 +52,37 @@ pub(super) fn parse(text: &str) -> Parsed<Expr> {
 impl Parser {
     fn expr(&mut self) -> Parsed<Expr> {
         let mut left = self.term(false)?;
-        loop {
-            if self.t.take(&["and", "&&"]).is_some() {
-                let right = self.term(true)?;
-                left = Expr::And(vec![left, right]);
-            } else if self.t.take(&["or", "||"]).is_some() {
-                let right = self.term(true)?;
-                left = Expr::Or(vec![left, right]);
-            } else {
-                return Ok(left);
-            }
-            self.t.enter()?; // long chains recurse when they are compiled
+        while let Some(is_and) = self.conjunction() {
+            let right = self.term(true)?;
+            left = self.joined(left, is_and, right)?;
         }
+        Ok(left)
+    }
+
+    /// `and` or `or`: whether it is the former.
+    fn conjunction(&mut self) -> Option<bool> {
+        let is_and = self.t.take(&["and", "&&"]).is_some();
+        (is_and || self.t.take(&["or", "||"]).is_some()).then_some(is_and)
+    }
+
+    fn joined(&mut self, left: Expr, is_and: bool, right: Expr) -> Parsed<Expr> {
+        Ok(match (left, is_and) {
+            (Expr::And(mut parts), true) => {
+                parts.push(right);
+                Expr::And(parts)
+            }
+            (Expr::Or(mut parts), false) => {
+                parts.push(right);
+                Expr::Or(parts)
+            }
+            (left, is_and) => {
+                self.changes += 1;
+                if self.changes > CHANGES_MAX {
+                    return Err(self.t.peek().error("`and` and `or` take turns too often"));
+                }
+                if is_and { Expr::And(vec![left, right]) } else { Expr::Or(vec![left, right]) }
+            }
+        })
     }
 
     /// `bare`: it may be an address or port without words.
@@ -66,8 +90,15 @@ impl Parser {
         if self.t.take(&["not", "!"]).is_some() {
             self.t.enter()?;
             let inner = self.term(bare)?;
+            self.t.leave();
             return Ok(Expr::Not(Box::new(inner)));
         }
+        let column = self.t.peek().column;
+        let found = self.test(bare)?;
+        Ok(if matches!(found, Expr::Header(_)) { Expr::At(Box::new(found), column) } else { found })
+    }
+
+    fn test(&mut self, bare: bool) -> Parsed<Expr> {
         let mark = self.t.mark();
         if self.t.peek_second().kind == Token::Sign("[") {
             return self.relation(); // it can be nothing else
@@ -102,7 +133,13 @@ impl Parser {
                 self.t.rewind(mark);
                 self.values(&words).map_err(|other| if other.column >= error.column { other } else { error })
             }
-            (inner, _) => inner,
+            (inner, _) => {
+                let inner = inner?;
+                self.t.leave();
+                // What stands in brackets lends no words to what follows them.
+                self.last = last;
+                Ok(inner)
+            }
         }
     }
 
@@ -111,7 +148,9 @@ impl Parser {
         self.last = Some(*words);
         if self.t.take(&["not", "!"]).is_some() {
             self.t.enter()?;
-            return Ok(Expr::Not(Box::new(self.values(words)?)));
+            let inner = self.values(words)?;
+            self.t.leave();
+            return Ok(Expr::Not(Box::new(inner)));
         }
         if self.t.take(&["("]).is_none() {
             let token = self.t.next();
@@ -122,16 +161,12 @@ impl Parser {
         }
         self.t.enter()?;
         let mut left = self.values(words)?;
-        loop {
-            let is_and = self.t.take(&["and", "&&"]).is_some();
-            if !is_and && self.t.take(&["or", "||"]).is_none() {
-                break;
-            }
-            let both = vec![left, self.values(words)?];
-            left = if is_and { Expr::And(both) } else { Expr::Or(both) };
-            self.t.enter()?;
+        while let Some(is_and) = self.conjunction() {
+            let right = self.values(words)?;
+            left = self.joined(left, is_and, right)?;
         }
         self.t.expect(")")?;
+        self.t.leave();
         Ok(left)
     }
 

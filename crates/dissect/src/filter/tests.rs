@@ -102,6 +102,64 @@ fn errors_point_at_the_column() {
     check_error(Filter::pcap("tcp port"), 8, "missing");
     check_error(Filter::pcap("tcp[0:3] = 1"), 6, "1, 2 or 4");
     check_error(Filter::pcap("net 10.0.0.1/8"), 4, "beyond its mask");
+    check_error(Filter::display("frame.protocols & 1"), 0, "words cannot be reckoned with");
+    check_error(Filter::display("tcp.len + ip.src == 5"), 10, "IPv4 addresses cannot");
+    check_error(Filter::display("tcp.len & ip.src"), 10, "do not go together");
+    check_error(Filter::display("max(ip.src, tcp.port) == 1"), 12, "do not go together");
+    let on_raw_ip = |filter: Filter| filter.compile(101).map(|_| never());
+    check_error(Filter::pcap("ip and ether host 02:00:00:00:00:01").and_then(on_raw_ip), 7, "Ethernet");
+    check_error(Filter::pcap("ip or (tcp and vlan)").and_then(on_raw_ip), 15, "Ethernet");
+    check_error(Filter::display("tcp && http").and_then(on_raw_ip), 7, "dissection");
+    check_error(Filter::display("tcp && dns.id in {5}").and_then(on_raw_ip), 7, "dissection");
+}
+
+#[test]
+fn times_are_compared_to_the_nanosecond() {
+    let mut arena = Arena::new();
+    let at = 1_700_000_003_003_000_001;
+    let meta = Meta {
+        number: 7,
+        time: Some(at),
+        interface: 0,
+        interface_name: None,
+        link: 101,
+        original: 40,
+        comments: &[],
+    };
+    let tree = Dissector::new(Options::default()).dissect(&meta, &SYN, &mut arena);
+    let passes = |filter: &str| Filter::display(filter).expect("it makes sense").matches(tree);
+    assert!(passes("frame.time_epoch == 1700000003.003000001"));
+    assert!(passes("frame.time == 1700000003.003000001"));
+    assert!(passes("frame.time == \"2023-11-14 22:13:23.003000001\""));
+    assert!(passes("frame.time_epoch + 0.000000001 == 1700000003.003000002"));
+    assert!(passes("frame.time_epoch > 1.700000003e9"));
+    assert!(!passes("frame.time_epoch == 1700000003.003000000"));
+    assert!(!passes("frame.time_epoch in {1700000003.003000002 .. 1700000003.1}"));
+}
+
+#[test]
+fn filters_may_be_long_but_not_deep() {
+    let chain = |part: &str, sign: &str, count: usize| vec![part; count].join(sign);
+    assert!(!passes(&chain("ip", "^^", 16_000)), "an even number");
+    assert!(passes(&chain("ip", "^^", 15_999)));
+    assert!(passes(&chain("ip", "&&", 16_000)));
+    assert!(passes(&chain("udp", "||", 13_000).replacen("udp", "tcp", 1)));
+    check_error(Filter::display(&format!("tcp.len == {}", chain("1", "+", 20_000))), 2014, "too many terms");
+    let long = Filter::pcap(&chain("tcp[13] = 2", " or ", 150)).expect("many terms are no brackets");
+    assert!(long.compile(101).expect("it fits").run(&SYN, 40) != 0);
+    let turns = Filter::pcap(&chain("ip or ip", " and ", 2000)).expect_err("it is too deep");
+    assert!(turns.message.contains("take turns") && turns.column > 5000, "{turns:?}");
+    let nested = format!("{}ip{}", "ip ^^ (".repeat(60), ")".repeat(60));
+    check_error(
+        Filter::display(&nested).expect("it makes sense").compile(101).map(|_| never()),
+        0,
+        "too large",
+    );
+}
+
+/// A filter in the place of a program.
+fn never() -> Filter {
+    unreachable!("it is refused")
 }
 
 #[test]

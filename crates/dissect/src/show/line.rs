@@ -89,15 +89,17 @@ fn time(out: &mut Vec<u8>, tree: Tree<'_>, style: TimeStyle) {
     };
     match style {
         TimeStyle::Clock | TimeStyle::Date => {
-            let second = nanos / 1_000_000_000;
+            // Before 1970 it is less than nothing.
+            let nanos = nanos as i64;
+            let second = nanos.div_euclid(1_000_000_000);
             if style == TimeStyle::Date {
-                let (year, month, day_of_month) = civil((second / 86_400) as i64);
+                let (year, month, day_of_month) = civil(second.div_euclid(86_400));
                 day(out, year, month, day_of_month);
                 out.push(b' ');
             }
-            clock(out, second % 86_400);
+            clock(out, second.rem_euclid(86_400) as u64);
             out.push(b'.');
-            padded(out, nanos % 1_000_000_000 / 1000, 6);
+            padded(out, nanos.rem_euclid(1_000_000_000) as u64 / 1000, 6);
         }
         _ => seconds(out, nanos as i64),
     }

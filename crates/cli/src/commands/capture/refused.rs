@@ -58,7 +58,13 @@ pub(super) fn identity(args: &CaptureArgs) -> Result<Option<Identity>, Failure> 
     }
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();
     if let (Some(user), Some(group)) = (number("SUDO_UID"), number("SUDO_GID")) {
-        return Ok(Some(Identity { user, group }));
+        let identity = Identity { user, group };
+        return identity.is_somebody().then_some(Some(identity)).ok_or_else(|| {
+            Failure::usage(
+                "SUDO_UID and SUDO_GID name nobody",
+                "say who to be as soon as the socket stands: -Z USER",
+            )
+        });
     }
     // Later files of a ring are made, and old ones taken away, after the rights are gone.
     let folder = args.write.as_deref().and_then(Path::parent);

@@ -33,6 +33,14 @@ impl Compiler {
         self.steps.push(Step::Jump(code::JMP | code, k, yes, no));
     }
 
+    /// Whether more may follow.
+    pub(super) fn fits(&self) -> Result<(), FilterError> {
+        match self.steps.len() > LENGTH_MAX {
+            true => Err(error("the filter is too large for the kernel")),
+            false => Ok(()),
+        }
+    }
+
     /// Resolves the labels. Conditional jumps reach 255 instructions far; longer ones get help.
     pub(super) fn finish(self) -> Result<Program, FilterError> {
         let mut long = vec![false; self.steps.len()];

@@ -32,8 +32,74 @@ impl Compiler {
                 }
                 self.always(no, no);
             }
+            (Types::Ppp, _) => {
+                // What both number; the rest have a number of PPP only.
+                let protocol = match kind {
+                    0x0800 => 0x21,
+                    0x86DD => 0x57,
+                    0xE0 => 0x2B,
+                    0x42 => 0x31,
+                    0xFE => 0x23,
+                    0x6003 => 0x27,
+                    0x809B => 0x29,
+                    0x0600 => 0x25,
+                    own => u32::from(own),
+                };
+                self.equals(code::H, self.type_at, protocol, yes, no);
+            }
             _ => self.always(no, no),
         }
+    }
+
+    /// `ether proto`, of which numbers that are lengths in Ethernet mean the service access point of LLC (IEEE 802.2).
+    pub(super) fn ether_proto(&mut self, kind: u16, yes: Label, no: Label) {
+        const LENGTH_MAX: u32 = 1500;
+        let inside = self.label();
+        match (self.types, self.type_at) {
+            _ if u32::from(kind) > LENGTH_MAX => return self.ethertype(kind, yes, no),
+            (Types::Ether, 12..) if kind == 0xE0 => return self.ipx(yes, no),
+            (Types::Ether, 12..) => self.llc(inside, no),
+            _ => return self.ethertype(kind, yes, no),
+        }
+        self.place(inside);
+        match kind {
+            // Of these source and destination are alike.
+            0x06 | 0xF0 | 0xFE => self.equals(code::H, self.net_at, u32::from(kind) * 0x101, yes, no),
+            _ => self.equals(code::B, self.net_at, u32::from(kind), yes, no),
+        }
+    }
+
+    /// Goes on with frames that have LLC behind their length.
+    fn llc(&mut self, yes: Label, no: Label) {
+        if self.is_ethernet {
+            self.push(code::LD | code::H | code::ABS, self.type_at);
+            self.jump(code::JGT, 1500, no, yes);
+        } else {
+            self.equals(code::H, self.type_at, 4, yes, no);
+        }
+    }
+
+    /// The four ways to put IPX into frames: with a type, in LLC, in SNAP, right behind the length.
+    fn ipx(&mut self, yes: Label, no: Label) {
+        let (typed, llc, point, snap, snap_type) =
+            (self.label(), self.label(), self.label(), self.label(), self.label());
+        self.equals(code::H, self.type_at, 0x8137, yes, typed);
+        self.place(typed);
+        if self.is_ethernet {
+            self.llc(llc, no);
+            self.place(llc);
+            self.equals(code::H, self.net_at, 0xFFFF, yes, point);
+        } else {
+            self.equals(code::H, self.type_at, 1, yes, llc);
+            self.place(llc);
+            self.llc(point, no);
+        }
+        self.place(point);
+        self.equals(code::B, self.net_at, 0xE0, yes, snap);
+        self.place(snap);
+        self.equals(code::W, self.net_at, 0xAAAA_0300, snap_type, no);
+        self.place(snap_type);
+        self.equals(code::W, self.net_at + 4, 0x8137, yes, no);
     }
 
     pub(super) fn ip_proto(&mut self, family: Option<Family>, number: u8, yes: Label, no: Label) {

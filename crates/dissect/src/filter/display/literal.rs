@@ -142,11 +142,15 @@ fn value(
             Some(number) => Ok(Literal::Uint(u64::from(number != 0))),
             None => named(def, word),
         },
-        Kind::Absolute if word.parse::<f64>().is_err() => match time::absolute(word) {
+        Kind::Relative | Kind::Absolute if let Some(nanos) = time::seconds(word) => {
+            Ok(Literal::Span(if negative { -nanos } else { nanos }))
+        }
+        Kind::Absolute => match time::absolute(word) {
             Some(nanos) => Ok(Literal::Time(nanos)),
             None => wrong("a time, as in \"2026-01-31 12:00:00\""),
         },
-        Kind::Float | Kind::Relative | Kind::Absolute => match word.parse::<f64>() {
+        Kind::Relative => wrong("a number of seconds"),
+        Kind::Float => match word.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Literal::Float(if negative { -number } else { number })),
             _ => wrong("a number"),
         },

@@ -2,7 +2,7 @@
 
 use super::super::lexer::{Kind as Token, Token as Placed, Tokens};
 use super::super::{Function, Operand, Slice, Sum};
-use super::Parsed;
+use super::{Parsed, group, plural};
 use crate::field::{FieldDef, Kind};
 use crate::protocols::{fields_named, nearest_field};
 
@@ -22,23 +22,67 @@ pub(super) fn kind_of(operand: &Operand) -> Option<(Kind, Option<&'static FieldD
 
 /// Additions, and what binds closer: multiplications. Masks bind least of all.
 pub(super) fn sum(t: &mut Tokens) -> Parsed<Operand> {
+    let mut begins = t.peek().clone();
     let mut left = addition(t)?;
     while t.take(&["&", "bitand", "bitwise_and"]).is_some() {
-        left = Operand::Sum(Box::new(left), Sum::And, Box::new(addition(t)?));
+        let second = t.peek().clone();
+        let right = addition(t)?;
+        left = joined(t, (begins, left), Sum::And, right, &second)?;
+        begins = second;
     }
     Ok(left)
 }
 
+/// Two operands made one, if their kinds can be reckoned with.
+fn joined(
+    t: &mut Tokens,
+    (begins, left): (Placed, Operand),
+    sum: Sum,
+    right: Operand,
+    second: &Placed,
+) -> Parsed<Operand> {
+    t.count_term()?;
+    let kinds = (kind_of(&left).map(|(kind, _)| kind), kind_of(&right).map(|(kind, _)| kind));
+    for (token, kind) in [(&begins, kinds.0), (second, kinds.1)] {
+        if let Some(kind) = kind.filter(|kind| !reckons(*kind, sum)) {
+            return Err(token.error(format!("{} cannot be reckoned with so", plural(kind))));
+        }
+    }
+    match kinds {
+        (Some(one), Some(other)) if group(one) != group(other) => {
+            Err(second.error(format!("{} and {} do not go together", plural(one), plural(other))))
+        }
+        _ => Ok(Operand::Sum(Box::new(left), sum, Box::new(right))),
+    }
+}
+
+/// Whether values of a kind can be added, multiplied, masked.
+fn reckons(kind: Kind, sum: Sum) -> bool {
+    match (kind, sum) {
+        (Kind::Uint(_) | Kind::Int | Kind::Frame, _) => true,
+        (Kind::Bool, sum) => sum == Sum::And,
+        (Kind::Float, sum) => sum != Sum::And,
+        (Kind::Relative, sum) => matches!(sum, Sum::Add | Sum::Subtract),
+        (Kind::Ipv4 | Kind::Ipv6 | Kind::Ether | Kind::Bytes, sum) => sum == Sum::And,
+        _ => false,
+    }
+}
+
 fn addition(t: &mut Tokens) -> Parsed<Operand> {
+    let mut begins = t.peek().clone();
     let mut left = product(t)?;
     while let Some(sign) = t.take(&["+", "-"]) {
         let sum = if sign.kind == Token::Sign("+") { Sum::Add } else { Sum::Subtract };
-        left = Operand::Sum(Box::new(left), sum, Box::new(product(t)?));
+        let second = t.peek().clone();
+        let right = product(t)?;
+        left = joined(t, (begins, left), sum, right, &second)?;
+        begins = second;
     }
     Ok(left)
 }
 
 fn product(t: &mut Tokens) -> Parsed<Operand> {
+    let mut begins = t.peek().clone();
     let mut left = entity(t)?;
     while let Some(sign) = t.take(&["*", "/", "%"]) {
         let sum = match sign.kind {
@@ -46,7 +90,10 @@ fn product(t: &mut Tokens) -> Parsed<Operand> {
             Token::Sign(_) => Sum::Modulo,
             _ => Sum::Divide,
         };
-        left = Operand::Sum(Box::new(left), sum, Box::new(entity(t)?));
+        let second = t.peek().clone();
+        let right = entity(t)?;
+        left = joined(t, (begins, left), sum, right, &second)?;
+        begins = second;
     }
     Ok(left)
 }
@@ -55,7 +102,12 @@ fn product(t: &mut Tokens) -> Parsed<Operand> {
 pub(super) fn entity(t: &mut Tokens) -> Parsed<Operand> {
     t.enter()?;
     let found = if t.take(&["-"]).is_some() {
-        Operand::Negative(Box::new(entity(t)?))
+        let begins = t.peek().clone();
+        let inner = entity(t)?;
+        if let Some((kind, _)) = kind_of(&inner).filter(|(kind, _)| !reckons(*kind, Sum::Add)) {
+            return Err(begins.error(format!("{} have no sign", plural(kind))));
+        }
+        Operand::Negative(Box::new(inner))
     } else if t.take(&["+"]).is_some() {
         entity(t)?
     } else if t.take(&["{"]).is_some() {
@@ -124,7 +176,14 @@ fn call(t: &mut Tokens, token: &Placed, word: &str) -> Parsed<Operand> {
         if !matches!(function, Function::Max | Function::Min) {
             return Err(t.peek().error(format!("`{word}` takes one field")));
         }
+        let begins = t.peek().clone();
         arguments.push(argument(t, function)?);
+        let mut kinds = arguments.iter().filter_map(kind_of).map(|(kind, _)| kind);
+        if let Some(first) = kinds.next()
+            && let Some(other) = kinds.find(|kind| group(*kind) != group(first))
+        {
+            return Err(begins.error(format!("{} and {} do not go together", plural(first), plural(other))));
+        }
     }
     t.expect(")")?;
     Ok(Operand::Call(function, arguments))
@@ -141,7 +200,8 @@ fn argument(t: &mut Tokens, function: Function) -> Parsed<Operand> {
             matches!(argument, Operand::Field { .. })
                 && !matches!(kind, Some(Kind::Text | Kind::Bytes | Kind::Bool | Kind::Protocol | Kind::None))
         }
-        Function::Max | Function::Min | Function::Abs => true,
+        Function::Abs => kind.is_none_or(|kind| reckons(kind, Sum::Add)),
+        Function::Max | Function::Min => true,
     };
     match (fits, &argument) {
         (true, _) => Ok(argument),
@@ -149,6 +209,7 @@ fn argument(t: &mut Tokens, function: Function) -> Parsed<Operand> {
         (false, _) => Err(token.error(match function {
             Function::Lower | Function::Upper => "a field of words was expected",
             Function::Words => "these are words already, or bytes",
+            Function::Abs => "a number was expected",
             _ => "a field was expected",
         })),
     }

@@ -32,6 +32,20 @@ pub(super) fn absolute(words: &str) -> Option<i64> {
     whole.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
+/// Nanoseconds of seconds with a fraction, of which nothing is lost on the way; of what is smaller there are none.
+pub(super) fn seconds(word: &str) -> Option<i64> {
+    let (whole, fraction) = word.split_once('.').unwrap_or((word, ""));
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || whole.is_empty() && fraction.is_empty() {
+        // `1e-3`.
+        let number = word.parse::<f64>().ok().filter(|_| word.contains(['e', 'E']))? * 1e9;
+        return (number.abs() < i64::MAX as f64).then_some(number.round() as i64);
+    }
+    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let nanos: i64 = format!("{:0<9.9}", fraction).parse().ok()?;
+    whole.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
 type Date = (i64, i64, i64);
 
 fn iso_date(words: &str) -> Option<(Date, &str)> {

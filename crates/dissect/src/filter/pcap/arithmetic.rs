@@ -40,6 +40,7 @@ impl Parser {
     }
 
     pub(super) fn relation(&mut self) -> Parsed<Expr> {
+        let depth = self.t.depth;
         let left = self.arith(0)?;
         let signs = [
             ("==", Op::Eq),
@@ -54,6 +55,7 @@ impl Parser {
             return Err(self.t.peek().error("a comparison is missing: =, !=, <, >, <=, >="));
         };
         let right = self.arith(0)?;
+        self.t.depth = depth;
         self.last = None;
         Ok(Expr::Header(Header::Relation { left, op, right }))
     }
