@@ -118,6 +118,12 @@ fn requests(cx: &mut Context<'_>, whole: Data<'_>, talk: &mut Talk, side: usize)
             // The mail did not wait for the answer (RFC 2920).
             return mail(cx, rest, talk, side);
         }
+        if talk.phase[side] == CHUNK && !rest.is_empty() {
+            // A chunk never waits for one (RFC 3030 2).
+            let part = rest.first(usize::try_from(talk.notes[1]).unwrap_or(usize::MAX));
+            rest = rest.from(part.len());
+            chunk(cx, part, talk, side);
+        }
     }
 }
 
@@ -146,6 +152,9 @@ fn command(cx: &mut Context<'_>, text: Data<'_>, talk: &mut Talk, side: usize) {
             talk.phase[side] = CHUNK;
         }
         talk.notes[2] = u64::from(text.bytes.trim_ascii_end().to_ascii_uppercase().ends_with(b"LAST"));
+        if count == 0 && talk.notes[2] == 1 && !talk.held.is_empty() {
+            reassembled(cx, text.from(text.len()), talk);
+        }
     } else if long(b"STARTTLS") {
         talk.phase[side] = TLS_ASKED;
     } else if long(b"AUTH LOGIN") {
@@ -273,6 +282,19 @@ mod tests {
     use super::*;
     use crate::state::State;
     use crate::tree::Arena;
+
+    #[test]
+    fn a_chunk_may_come_with_its_command() {
+        let (mut arena, mut state, mut talk) = (Arena::new(), State::default(), Talk::default());
+        let mut cx = Context::new(&mut arena, &mut state, 1, 0);
+        (cx.src_port, cx.dst_port) = (2000, 25);
+        let words = b"BDAT 17 LAST\r\nSubject: x\r\n\r\ny\r\nQUIT\r\n";
+        let mut c = Data { bytes: words, at: 0, source: 0 }.cursor();
+        show(&mut cx, &mut c, &mut talk, 1).expect("it is shown");
+        let commands = cx.arena.fields.iter().filter(|field| field.def.is(&COMMAND)).count();
+        assert_eq!((commands, talk.phase[1]), (2, COMMANDS));
+        assert_eq!(cx.arena.fields.iter().filter(|field| field.def.is(&REASSEMBLED)).count(), 1);
+    }
 
     #[test]
     fn a_command_behind_a_refused_login_is_no_secret() {
