@@ -226,13 +226,20 @@ fn version3(cx: &mut Context<'_>, c: &mut Cursor<'_>) -> Read {
         Ok(raw)
     })?;
     let Tlv { inside, .. } = take(c)?;
-    let mut security = take(&mut inside.cursor())?.inside.cursor();
+    let mut outside = inside.cursor();
+    let (_, len) = head(&mut outside)?;
+    // A length beyond what it lies in: what is there is shown, and nothing behind it.
+    let is_beyond = outside.left() < len;
+    let mut security = outside.take_most(len).cursor();
     octets(cx, &mut security, &ENGINE)?;
     integer(cx, &mut security, &BOOTS)?;
     integer(cx, &mut security, &ENGINE_TIME)?;
     octets(cx, &mut security, &USER)?;
     octets(cx, &mut security, &AUTH)?;
     octets(cx, &mut security, &PRIVACY)?;
+    if is_beyond {
+        return Err(Short);
+    }
     let rest = c.rest();
     let encrypted = flags & 2 != 0;
     let open = cx.open(&MSG_DATA, rest, 0, u64::from(encrypted));
