@@ -59,9 +59,10 @@ fn title(browser: &Browser, paint: &mut Paint<'_>) {
     let width = browser.size.0;
     paint.fill(0, paint.reversed());
     let scan = &browser.scan;
+    let plural = if scan.packets == 1 { "" } else { "s" };
     let mut right = match browser.filter.is_empty() {
-        true => format!("{} packets", scan.packets),
-        false => format!("{} of {} packets", scan.hits.count(), scan.packets),
+        true => format!("{} packet{plural}", scan.packets),
+        false => format!("{} of {} packet{plural}", scan.hits.count(), scan.packets),
     };
     if scan.troubles.count() > 0 {
         right.push_str(&format!(", {} marked", scan.troubles.count()));

@@ -45,6 +45,16 @@ pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// So many packets, in words.
+pub(crate) fn packets(count: u64) -> String {
+    counted(count, "packet")
+}
+
+/// So many of these, in words.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// [`print()`] for bytes.
 pub(crate) fn write(bytes: &[u8]) {
     pass_on(bytes);

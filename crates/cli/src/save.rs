@@ -30,7 +30,11 @@ pub(crate) fn all(args: &UrlArgs, trace: &Trace, verdict: &Verdict) -> Result<()
         output::write(&file);
     } else if let Some(path) = &args.write {
         write(path, |file| thru_report::pcapng::write_with_verdict(trace, verdict, file))?;
-        output::say(&format!("{} packets written to {}\n", trace.packets.len(), path.display()));
+        output::say(&format!(
+            "{} written to {}\n",
+            output::packets(trace.packets.len() as u64),
+            path.display()
+        ));
     }
     if let Some(path) = &args.report {
         report(path, trace, verdict)?;

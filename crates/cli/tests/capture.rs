@@ -454,7 +454,7 @@ fn rights_are_given_up_and_processes_are_told() {
         assert!(said.contains(&format!("127.0.0.1.{port} > 127.0.0.1.9: UDP, length 5")), "{said}");
         let us = format!("/{}}}", std::process::id());
         assert_eq!(said.trim_end().ends_with(&us), options.contains(&"-P"), "{said}");
-        assert_eq!(counted(&told, "packets captured"), 1);
+        assert_eq!(counted(&told, "packet captured"), 1);
     }
 }
 

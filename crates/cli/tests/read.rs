@@ -482,7 +482,7 @@ fn packets_and_flows_become_rows() {
     assert!(arp.starts_with("1\t1") && arp.contains("\teth:ethertype:arp\t\\N\t\\N\t"), "{arp}");
     let (some, said) =
         rows("some.parquet", &["-Y", "tcp.analysis.retransmission", "-f", "frame.number,tcp.seq"]);
-    assert!(said.starts_with("1 packets"), "{said}");
+    assert!(said.starts_with("1 packet written"), "{said}");
     assert_eq!(some, "frame.number:integer\ttcp.seq:integer\n24\t134\n");
     let (some, _) = rows("flows-of-monday.parquet", &["-f", "frame.number"]);
     assert!(some.starts_with("frame.number:integer\n1\n"), "only flows.parquet is one of flows");

@@ -276,10 +276,13 @@ fn list() -> Outcome {
 fn report(interface: &str, taken: u64, counters: Counters, lost_before: Option<u64>) {
     let Counters { seen, lost } = counters;
     let mut text = format!(
-        "{taken} packets captured\n{seen} packets received by filter\n{lost} packets dropped by kernel\n"
+        "{} captured\n{} received by filter\n{} dropped by kernel\n",
+        output::packets(taken),
+        output::packets(seen),
+        output::packets(lost)
     );
     if let Some(now) = lost_by(interface).zip(lost_before).map(|(now, before)| now.saturating_sub(before)) {
-        text.push_str(&format!("{now} packets dropped by interface\n"));
+        text.push_str(&format!("{} dropped by interface\n", output::packets(now)));
     }
     output::say(&text);
 }

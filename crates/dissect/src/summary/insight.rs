@@ -58,6 +58,8 @@ struct Flow {
     last: u64,
     /// When the first SYN, the SYN with ACK and the ACK after it came.
     handshake: [Option<u64>; 3],
+    /// Who asked has taken an answer that is not there.
+    went_on: bool,
     syns: u32,
     /// In the order of their coming: who closed, and how.
     closed: Vec<(usize, End)>,
@@ -242,7 +244,16 @@ fn seconds(nanos: u64) -> f64 {
 impl Flow {
     fn new(ends: Ends, now: i64) -> Flow {
         let sides = Default::default();
-        Flow { ends, begins: now, last: 0, handshake: [None; 3], syns: 0, closed: Vec::new(), sides }
+        Flow {
+            ends,
+            begins: now,
+            last: 0,
+            handshake: [None; 3],
+            went_on: false,
+            syns: 0,
+            closed: Vec::new(),
+            sides,
+        }
     }
 
     fn segment(&mut self, from: usize, s: &Segment) {
@@ -310,8 +321,12 @@ impl Flow {
             bits if bits == SYN | ACK => {
                 self.handshake[1].get_or_insert(s.now);
             }
-            _ if from == 0 && s.flags & ACK != 0 && self.handshake[1].is_some() => {
-                self.handshake[2].get_or_insert(s.now);
+            _ if from == 0 && s.flags & ACK != 0 && s.flags & RST == 0 => {
+                if self.handshake[1].is_some() {
+                    self.handshake[2].get_or_insert(s.now);
+                } else {
+                    self.went_on = true;
+                }
             }
             _ => {}
         }
@@ -332,7 +347,9 @@ impl Flow {
         match self.handshake {
             [None, None, _] => "before the capture",
             [Some(_), None, _] if is_refused => "refused",
+            [Some(_), None, _] if self.went_on => "with an answer that was not captured",
             [Some(_), None, _] => "never answered",
+            [None, Some(_), _] => "with a question that was not captured",
             [_, Some(_), None] => "never completed",
             _ => "completely",
         }
@@ -345,8 +362,15 @@ impl Flow {
             [(_, End::Fin)] => "half, by B",
             [(0, End::Fin), (1, End::Fin), ..] => "by A, then by B",
             [(_, End::Fin), (_, End::Fin), ..] => "by B, then by A",
-            [.., (0, End::Reset)] | [(0, End::Reset), ..] => "reset by A",
-            _ => "reset by B",
+            _ => {
+                let mut resets = self.closed.iter().filter(|(_, end)| *end == End::Reset);
+                match (resets.next(), resets.next()) {
+                    (Some((0, _)), None) => "reset by A",
+                    (Some((0, _)), Some(_)) => "reset by A, then by B",
+                    (_, None) => "reset by B",
+                    (_, Some(_)) => "reset by B, then by A",
+                }
+            }
         }
     }
 }
@@ -430,7 +454,8 @@ impl Side {
     }
 
     fn fmt(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-        write!(f, "  {name}  {} packets, {} bytes", self.packets, self.bytes)?;
+        let plural = if self.packets == 1 { "" } else { "s" };
+        write!(f, "  {name}  {} packet{plural}, {} bytes", self.packets, self.bytes)?;
         if self.in_flight_max > 0 {
             write!(f, ", at most {} in flight", self.in_flight_max)?;
         }

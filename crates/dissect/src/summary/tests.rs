@@ -79,6 +79,22 @@ fn a_handshake_and_an_end_have_names() {
 }
 
 #[test]
+fn what_only_one_side_shows_is_not_called_unanswered() {
+    let asked = insight(&[OPENED[0], OPENED[2], (30 * MS, true, ACK, 100, 500, 10)]);
+    assert!(asked.contains("opened with an answer that was not captured"), "{asked}");
+    let answered = insight(&[OPENED[1], (40 * MS, false, ACK, 500, 110, 10)]);
+    assert!(answered.contains("opened with a question that was not captured"), "{answered}");
+    assert!(answered.contains("0 packets, 0 bytes"), "{answered}");
+    // Whoever refuses what was answered has not agreed.
+    let scanned = insight(&[OPENED[0], OPENED[1], (20 * MS, true, RST | ACK, 100, 500, 0)]);
+    assert!(scanned.contains("opened never completed; closed reset by A"), "{scanned}");
+    let (by_b, by_a) = ((50 * MS, false, RST, 500, 0, 0), (60 * MS, true, RST, 100, 0, 0));
+    let both = insight(&[OPENED[0], OPENED[1], OPENED[2], by_b, by_a]);
+    assert!(both.contains("closed reset by B, then by A"), "{both}");
+    assert!(both.contains("A>B  3 packets") && both.contains("B>A  2 packets"), "{both}");
+}
+
+#[test]
 fn losses_of_the_network_and_of_the_capture_are_told_apart() {
     // Bytes 110 to 120 are missing here. Acknowledged all the same: the capture has lost them.
     let begin = [

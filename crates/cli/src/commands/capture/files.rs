@@ -181,7 +181,7 @@ impl Files {
             1 => format!("to {}", self.made[0].display()),
             count => format!("to {count} files, of which {} are there", self.made.len()),
         };
-        output::say(&format!("{packets} packets written {place}\n"));
+        output::say(&format!("{} written {place}\n", output::packets(packets)));
         Ok(())
     }
 

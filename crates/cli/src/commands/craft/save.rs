@@ -65,7 +65,7 @@ impl Save {
     /// Ends the file and says how much is in it.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.writer.flush().map_err(|error| cannot(&self.path, &error))?;
-        output::say(&format!("{} packets written to {}\n", self.packets, self.path.display()));
+        output::say(&format!("{} written to {}\n", output::packets(self.packets), self.path.display()));
         Ok(())
     }
 }

@@ -185,7 +185,7 @@ fn write(browser: &Browser, name: &str) -> String {
         return format!("`{name}` is there already: nothing was written");
     }
     match write_to(browser, path) {
-        Ok(count) => format!("{count} packets written to {name}"),
+        Ok(count) => format!("{} written to {name}", output::packets(count)),
         Err(why) => format!("cannot write `{name}`: {why}"),
     }
 }

@@ -161,7 +161,11 @@ impl Export {
             1 => ", 1 was lost in a gap of the capture".to_owned(),
             count => format!(", {count} were lost in gaps of the capture"),
         };
-        output::say(&format!("{whole} objects written to {}{parts}{gaps}\n", folder.display()));
+        output::say(&format!(
+            "{} written to {}{parts}{gaps}\n",
+            output::counted(whole, "object"),
+            folder.display()
+        ));
     }
 }
 

@@ -89,7 +89,7 @@ impl Save {
     pub(crate) fn finish(mut self, packets: u64) -> Result<(), Failure> {
         self.flush()?;
         let besides = if self.secrets.is_empty() { "" } else { ", with the secrets that open them" };
-        output::say(&format!("{packets} packets written to {}{besides}\n", self.path.display()));
+        output::say(&format!("{} written to {}{besides}\n", output::packets(packets), self.path.display()));
         Ok(())
     }
 }

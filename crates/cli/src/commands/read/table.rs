@@ -138,10 +138,10 @@ impl Table {
 
     /// Ends the file and says how much is in it.
     pub(super) fn finish(mut self) -> Result<(), Failure> {
-        let mut what = "packets";
+        let mut what = "packet";
         let mut early = 0;
         if let What::Flows { talks, began, early: before } = &self.what {
-            (what, early) = ("flows", *before);
+            (what, early) = ("flow", *before);
             self.scratch.clear();
             for flow in talks.flows() {
                 flow_row(&mut self.scratch, &flow, *began);
@@ -157,7 +157,7 @@ impl Table {
         if !flushed || !ended.is_ok_and(|status| status.success()) {
             return Err(Failure::undecided(format!("`{}` was not written", path.display()), ""));
         }
-        output::say(&format!("{count} {what} written to {}\n", path.display()));
+        output::say(&format!("{} written to {}\n", output::counted(count, what), path.display()));
         if early > 0 {
             output::say(&format!(
                 "{early} of them were written before the end to make room: one that went on is several rows\n"
