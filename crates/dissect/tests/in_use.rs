@@ -62,7 +62,7 @@ const NAMED_MAX: usize = 8;
 fn page(rows: BTreeMap<&str, Row<'_>>) -> String {
     let mut out = String::from(
         "# Fields in use\n\n\
-         Which of the fields that tshark 4.0.17 finds in some 1,000 captures that others publish (the first 1,000\n\
+         Which of the fields that tshark 4.0.17 finds in 367 captures, or bundles of them, that others publish (the first 1,000\n\
          packets of each) can be filtered by here: per protocol how many there are, how many of them we have, what share\n\
          of all that were found those are, and which are lacking, those of most packets first. Left out are fields that\n\
          less than three captures have, resolved names, reserved bits and headings of ASN.1.\n\n\
