@@ -42,7 +42,7 @@ pub(crate) struct State {
     /// What waits in `tcp`'s flows.
     pub(crate) room: Room,
     /// Frame and time of questions: who asked whom, with which number.
-    pub(crate) dns: Recent<dns::Key, dns::Asked, 16_384>,
+    pub(crate) dns: Recent<dns::Key, dns::Asked, 8192>,
     pub(crate) quic: Connections,
     /// Where FTP said that a file will go.
     pub(crate) announced: Recent<End, ftp::Announced, 1024>,
