@@ -136,7 +136,7 @@ fn begins_request(bytes: &[u8]) -> bool {
     METHODS.iter().any(|method| bytes.starts_with(method))
         || OPTIONS
             .iter()
-            .any(|begin| bytes.len() > 8 && begin.starts_with(&bytes[..bytes.len().min(begin.len())]))
+            .any(|begin| bytes.len() >= 8 && begin.starts_with(&bytes[..bytes.len().min(begin.len())]))
 }
 
 impl Reader {

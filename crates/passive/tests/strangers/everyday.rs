@@ -350,6 +350,25 @@ fn who_controls_a_camera_does_not_speak_http_badly() {
 }
 
 #[test]
+fn a_request_may_be_torn_anywhere_in_its_first_word() {
+    let request = REQUEST.replacen("GET", "OPTIONS", 1);
+    for torn in 1..12 {
+        let mut scene = Scene::new(80);
+        let page = answer("200 OK");
+        let (asked, told) = (100 + request.len() as u32, 500 + page.len() as u32);
+        let (begin, rest) = request.as_bytes().split_at(torn);
+        scene.open(0, 20, 1_460).up(21, ACK | Flags::PSH, 100, 500, begin);
+        scene.up(22, ACK | Flags::PSH, 100 + torn as u32, 500, rest);
+        scene.down(45, ACK | Flags::PSH, 500, asked, &page).up(45, ACK, asked, told, b"");
+        scene.up(60, ACK | Flags::FIN, asked, told, b"").down(80, ACK | Flags::FIN, told, asked + 1, b"");
+        scene.up(80, ACK, asked + 1, told + 1, b"");
+        let trace = scene.judge().trace;
+        let exchange = trace.all("exchange").next().expect("it was read");
+        assert_eq!(exchange.text("http.method"), Some("OPTIONS"), "torn at {torn}");
+    }
+}
+
+#[test]
 fn a_server_that_took_extensions_before_does_not_throw_them_away() {
     let question = |id: u16, name: &str, modern: bool| {
         let mut message = dns(id, name, 1, None);
